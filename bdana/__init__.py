@@ -1,0 +1,76 @@
+"""bdana: blinded event-level searches for dark photons at proton beam dumps.
+
+The names below are what an analysis may use. They are loaded when first asked for, so `bdana --help` stays fast.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from bdana._version import __version__
+
+if TYPE_CHECKING:
+    from bdana.analysis import Analysis, load
+    from bdana.engine import ProcessExecutor, SerialExecutor
+    from bdana.errors import BdanaError, BlindingError, ConfigError, InputError, MissingColumnError
+    from bdana.reconstruction import Line, Pairs, Tracks, any_near, closest_approach, nearest
+    from bdana.regions import Box, Regions
+    from bdana.selection import TRACK_AFTER, Cut, Parameters, Selection, event_cut, pair_cut, track_cut
+
+_HOMES = {
+    "bdana.analysis": ("Analysis", "load"),
+    "bdana.engine": ("ProcessExecutor", "SerialExecutor"),
+    "bdana.errors": ("BdanaError", "BlindingError", "ConfigError", "InputError", "MissingColumnError"),
+    "bdana.reconstruction": ("Line", "Pairs", "Tracks", "any_near", "closest_approach", "nearest"),
+    "bdana.regions": ("Box", "Regions"),
+    "bdana.selection": (
+        "TRACK_AFTER",
+        "Cut",
+        "Parameters",
+        "Selection",
+        "event_cut",
+        "pair_cut",
+        "track_cut",
+    ),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "TRACK_AFTER",
+    "Analysis",
+    "BdanaError",
+    "BlindingError",
+    "Box",
+    "ConfigError",
+    "Cut",
+    "InputError",
+    "Line",
+    "MissingColumnError",
+    "Pairs",
+    "Parameters",
+    "ProcessExecutor",
+    "Regions",
+    "Selection",
+    "SerialExecutor",
+    "Tracks",
+    "__version__",
+    "any_near",
+    "closest_approach",
+    "event_cut",
+    "load",
+    "nearest",
+    "pair_cut",
+    "track_cut",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    msg = f"module 'bdana' has no attribute '{name}'"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,245 @@
+"""The analysis: configuration and modules of a folder, the one object that commands work on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+import bdana
+from bdana.analysis.config import AnalysisConfig
+from bdana.analysis.modules import AnalysisModules
+from bdana.detector import Detector, load_detector
+from bdana.engine import SelectionTask, SerialExecutor, run_selection
+from bdana.errors import ConfigError
+from bdana.events import Dataset
+from bdana.selection import Parameters, Selection, Setup
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bdana.engine import Executor, Progress, SelectionRun
+    from bdana.regions import Regions
+
+__all__ = ["Analysis", "find_analysis", "load", "template_folder"]
+
+
+def template_folder() -> Path:
+    """Return the packaged analysis: inside an installed wheel, or the repository root of an editable install."""
+    package = Path(bdana.__file__).parent
+    packaged = package / "_template"
+    return packaged if packaged.is_dir() else package.parent
+
+
+def find_analysis(start: Path | None = None) -> Path | None:
+    """Find the analysis folder: the nearest one upwards from `start` (default: here) with an analysis.toml."""
+    here = (start or Path()).resolve()
+    return next((folder for folder in (here, *here.parents) if (folder / "analysis.toml").is_file()), None)
+
+
+def load(folder: str | Path | None = None, overrides: Sequence[str] = ()) -> Analysis:
+    """Load an analysis.
+
+    Parameters
+    ----------
+    folder : path, optional
+        The analysis folder. By default the nearest one upwards from here, else the packaged default analysis.
+    overrides : sequence of str
+        `KEY=VALUE` with a dotted key of analysis.toml and a TOML value.
+
+    Returns
+    -------
+    Analysis
+
+    Raises
+    ------
+    ConfigError
+        When there is no analysis there, or something in it is wrong.
+
+    Examples
+    --------
+    >>> import bdana
+    >>> analysis = bdana.load(overrides=["selection.dimuon.acceptance=false"])
+    >>> analysis.regions.names
+    ('SR', 'CR', 'CR1', 'CR2', 'CR3', 'outside')
+    """
+    where = Path(folder).resolve() if folder is not None else find_analysis() or template_folder()
+    path = where / "analysis.toml"
+    if not path.is_file():
+        raise ConfigError(
+            f"{where}: no analysis.toml there; `bdana select` outside an analysis folder uses the packaged one"
+        )
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as err:
+        raise ConfigError(f"{path}: {err}") from None
+    for override in overrides:
+        _override(values, override)
+    try:
+        config = AnalysisConfig.model_validate(values)
+        config.partition()
+        config.beam_line.line()
+    except ValidationError as err:
+        raise ConfigError(f"{path}: {_explain(err)}") from None
+    except (ConfigError, ValueError) as err:
+        raise ConfigError(f"{path}: {err}") from None
+    modules = AnalysisModules.read(where)
+    for name in config.selection:
+        if name not in modules.names("selections"):
+            raise ConfigError(
+                f"{path}: [selection.{name}] has no selections/{name}.py; there are: {', '.join(modules.names('selections'))}"
+            )
+    return Analysis(where, config, modules, tuple(overrides))
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A loaded analysis.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it lies.
+    config : AnalysisConfig
+        analysis.toml with the overrides applied.
+    modules : AnalysisModules
+        Its Python text.
+    overrides : tuple of str
+        The `KEY=VALUE` replacements.
+    """
+
+    folder: Path
+    config: AnalysisConfig
+    modules: AnalysisModules
+    overrides: tuple[str, ...]
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of the effective configuration and of every module's text."""
+        content = {"config": self.config.model_dump(mode="json"), "modules": self.modules.hashes}
+        return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+    @cached_property
+    def detector(self) -> Detector:
+        """The geometry that analysis.toml names."""
+        return load_detector(self.config.analysis.detector, self.folder)
+
+    @property
+    def regions(self) -> Regions:
+        """The partition of the (z_TAX, CDA_TAX) plane."""
+        return self.config.partition()
+
+    @property
+    def setup(self) -> Setup:
+        """What every selection is told."""
+        return Setup(self.detector, self.config.beam_line.line(), self.regions)
+
+    def selection(self, name: str) -> tuple[Selection, Parameters]:
+        """Return the selection selections/NAME.py with its parameters as analysis.toml sets them.
+
+        Raises
+        ------
+        ConfigError
+            When there is no such selection, its module fails, or a parameter is unknown or has a wrong value.
+        """
+        module = self.modules.load("selections", name)
+        selection = getattr(module, "selection", None)
+        if not isinstance(selection, Selection):
+            raise ConfigError(
+                f"{self.folder}/selections/{name}.py must define `selection = bdana.Selection(...)`"
+            )
+        try:
+            return selection, selection.parameters.model_validate(self.config.selection.get(name, {}))
+        except ValidationError as err:
+            raise ConfigError(
+                f"[selection.{name}] of {self.folder / 'analysis.toml'}: {_explain(err)}"
+            ) from None
+
+    def select(
+        self,
+        files: Sequence[str | Path],
+        *,
+        kind: str = "data",
+        schema: str | None = None,
+        selection: str = "dimuon",
+        all_bursts: bool = False,
+        executor: Executor | None = None,
+        progress: Progress | None = None,
+    ) -> SelectionRun:
+        """Run one selection on files.
+
+        Parameters
+        ----------
+        files : sequence of path
+            ROOT files of one layout.
+        kind : {"data", "mc", "pseudo"}
+            What the files hold.
+        schema : str, optional
+            Shipped schema by name or path of a schema file; by default the one shipped schema that matches.
+        selection : str
+            Name of a module of selections/.
+        all_bursts : bool
+            Use all bursts, not only the good ones.
+        executor : Executor, optional
+            Where chunks run; serially in this process by default. Every executor gives the same bits.
+        progress : callable, optional
+            Called with (events done, events in all) after each chunk.
+
+        Returns
+        -------
+        SelectionRun
+            Cutflow, candidates, region counts and the exposure that was used.
+
+        Raises
+        ------
+        BdanaError
+            Whatever is wrong, by file and name.
+        """
+        chosen, par = self.selection(selection)
+        dataset = Dataset.open(
+            [Path(file) for file in files], kind=kind, schema=schema, all_bursts=all_bursts
+        )
+        dataset.require(chosen.needs(par), selection)
+        task = SelectionTask(self, selection, tuple(chosen.needs(par)), dataset)
+        return run_selection(task, executor or SerialExecutor(), progress)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Workers get the place and the hash, not the code: they load it themselves, once.
+        return _load_again, (self.folder, self.overrides, self.hash)
+
+
+@lru_cache(maxsize=2)
+def _load_again(folder: Path, overrides: tuple[str, ...], expected: str) -> Analysis:
+    analysis = load(folder, overrides)
+    if analysis.hash != expected:
+        raise ConfigError(f"the analysis in {folder} changed while it was running; start again")
+    return analysis
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    path = key.strip().split(".")
+    if not equals or not all(path):
+        raise ConfigError(f"--set {override}: write KEY=VALUE, such as selection.dimuon.acceptance=false")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        raise ConfigError(
+            f"--set {override}: '{text}' is not a TOML value (strings need quotes, true and false are small)"
+        ) from None
+    table = values
+    for part in path[:-1]:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"--set {override}: {part} is a value, not a table")
+    table[path[-1]] = value
+
+
+def _explain(err: ValidationError) -> str:
+    return "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in err.errors())

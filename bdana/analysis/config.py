@@ -1,0 +1,69 @@
+"""analysis.toml as checked by pydantic: every table, every field, every default."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import hepunits
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from bdana.reconstruction import Line
+from bdana.regions import Box, Regions
+
+__all__ = ["AnalysisConfig", "BeamLine", "General", "Region"]
+
+Point = tuple[float, float, float]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class General(_Strict):
+    """[analysis]: what the analysis is called and where it was measured."""
+
+    name: str = Field(description="title on tables, plots and reports")
+    detector: str = Field(
+        default="na62", description="shipped geometry, or a .toml file of the analysis folder"
+    )
+
+
+class BeamLine(_Strict):
+    """[beam_line]: the line that di-lepton momenta are extrapolated back to."""
+
+    point_mm: Point = Field(default=(0.0, -22.0, 23070.0), description="a point of the line")
+    direction: Point = Field(default=(0.0, 0.0, 1.0), description="its direction, of any length")
+
+    def line(self) -> Line:
+        """Return it as a `Line` in mm."""
+        if not any(self.direction):
+            raise ValueError("beam_line.direction must not be zero")
+        return Line(np.array(self.point_mm), np.array(self.direction))
+
+
+class Region(_Strict):
+    """[regions.NAME]: a box of the (z_TAX, CDA_TAX) plane, borders excluded."""
+
+    z_tax_min_m: float
+    z_tax_max_m: float
+    cda_tax_max_mm: Annotated[float, Field(gt=0)]
+
+    def box(self, name: str) -> Box:
+        """Return it as a `Box` in mm."""
+        return Box(name, self.z_tax_min_m * hepunits.m, self.z_tax_max_m * hepunits.m, self.cda_tax_max_mm)
+
+
+class AnalysisConfig(_Strict):
+    """The whole of analysis.toml."""
+
+    analysis: General
+    beam_line: BeamLine = BeamLine()
+    regions: dict[str, Region] = Field(description="nested, innermost first")
+    selection: dict[str, dict[str, Any]] = Field(
+        default={}, description="values that differ from the defaults in selections/NAME.py"
+    )
+
+    def partition(self) -> Regions:
+        """Return the regions in mm."""
+        return Regions(tuple(region.box(name) for name, region in self.regions.items()))

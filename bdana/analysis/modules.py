@@ -1,0 +1,138 @@
+"""Importing the analysis' own Python from exactly the text that was hashed.
+
+The modules appear as `bdana_analysis_<hash>.selections.dimuon`: two versions of an analysis never mix in one
+process, relative imports work, nothing is put on sys.path, and no stale bytecode is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.abc
+import importlib.machinery
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bdana.errors import BdanaError, ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import CodeType, ModuleType
+
+__all__ = ["FOLDERS", "AnalysisModules"]
+
+FOLDERS = ("selections", "backgrounds")
+"""The folders of an analysis that hold Python."""
+
+
+@dataclass(frozen=True)
+class AnalysisModules:
+    """The Python text of an analysis.
+
+    Attributes
+    ----------
+    folder : Path
+        The analysis folder.
+    texts : mapping of str to str
+        Text of every module by its path within the folder ("selections/dimuon.py").
+    """
+
+    folder: Path
+    texts: Mapping[str, str]
+
+    @classmethod
+    def read(cls, folder: Path) -> AnalysisModules:
+        """Read every module of the folders in `FOLDERS`."""
+        paths = sorted(path for name in FOLDERS for path in (folder / name).rglob("*.py"))
+        return cls(
+            folder, {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+        )
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of every module's text."""
+        return {path: hashlib.sha256(text.encode()).hexdigest() for path, text in self.texts.items()}
+
+    @property
+    def package(self) -> str:
+        """Name of the package the modules are imported under."""
+        identity = "\n".join(
+            [str(self.folder), *(f"{path}:{digest}" for path, digest in self.hashes.items())]
+        )
+        return f"bdana_analysis_{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names of the modules of one folder."""
+        paths = (Path(path) for path in self.texts)
+        return [
+            path.stem for path in paths if path.parent.as_posix() == folder and not path.stem.startswith("_")
+        ]
+
+    def load(self, folder: str, name: str) -> ModuleType:
+        """Import one module.
+
+        Raises
+        ------
+        ConfigError
+            When there is no such module, or importing it fails.
+        """
+        if name not in self.names(folder):
+            raise ConfigError(
+                f"no {folder}/{name}.py in {self.folder}; there are: {', '.join(self.names(folder)) or 'none'}"
+            )
+        if not any(
+            isinstance(finder, _Finder) and finder.modules.package == self.package for finder in sys.meta_path
+        ):
+            sys.meta_path.append(_Finder(self))
+        try:
+            return importlib.import_module(f"{self.package}.{folder}.{name}")
+        except BdanaError:
+            raise
+        except Exception as err:
+            raise ConfigError(
+                f"{self.folder / folder / name}.py cannot be imported: {type(err).__name__}: {err}"
+            ) from err
+
+
+@dataclass(frozen=True)
+class _Finder(importlib.abc.MetaPathFinder):
+    modules: AnalysisModules
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        del path, target
+        package, *parts = fullname.split(".")
+        if package != self.modules.package:
+            return None
+        inside = "/".join(parts)
+        file, init = f"{inside}.py", f"{inside}/__init__.py"
+        if file in self.modules.texts:
+            return self._spec(fullname, file, is_package=False)
+        if init in self.modules.texts:
+            return self._spec(fullname, init, is_package=True)
+        if not parts or any(text.startswith(f"{inside}/") for text in self.modules.texts):
+            return importlib.machinery.ModuleSpec(fullname, None, is_package=True)  # a folder
+        return None
+
+    def _spec(self, fullname: str, file: str, *, is_package: bool) -> importlib.machinery.ModuleSpec:
+        origin = str(self.modules.folder / file)
+        loader = _TextLoader(fullname, origin, self.modules.texts[file])
+        spec = importlib.machinery.ModuleSpec(fullname, loader, origin=origin, is_package=is_package)
+        spec.has_location = True
+        return spec
+
+
+class _TextLoader(importlib.machinery.SourceFileLoader):
+    """Compiles the text that was hashed; tracebacks and tools still see the file's path."""
+
+    def __init__(self, fullname: str, path: str, text: str) -> None:
+        super().__init__(fullname, path)
+        self._text = text
+
+    def get_code(self, fullname: str) -> CodeType:
+        del fullname
+        code: CodeType = compile(self._text, self.path, "exec", dont_inherit=True)
+        return code

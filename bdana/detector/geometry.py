@@ -1,0 +1,143 @@
+"""The detector as planes with a shape: where a track crosses them and whether they see it."""
+
+from __future__ import annotations
+
+import tomllib
+from abc import abstractmethod
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bdana.errors import ConfigError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Detector", "Element", "Magnet", "load_detector"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Magnet(_Strict):
+    """The spectrometer dipole, as one kick at its centre."""
+
+    z_mm: float = Field(description="z of the centre")
+    px_kick_mev: float = Field(description="change of p_x in MeV/c of a track of charge +1")
+
+
+class Element(_Strict):
+    """A detector plane at one z. Shapes are centred on the beam axis x = y = 0 unless they say otherwise."""
+
+    z_mm: float
+
+    @abstractmethod
+    def contains(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Tell which points (mm, shape (N,)) of the plane the element covers; NaN is never covered."""
+
+
+class Ring(Element):
+    """A disc with a hole."""
+
+    shape: Literal["ring"] = "ring"
+    r_min_mm: float
+    r_max_mm: float
+
+    def contains(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Tell which points lie between the two radii."""
+        r = np.hypot(x, y)
+        return (r > self.r_min_mm) & (r < self.r_max_mm)
+
+
+class Straw(Element):
+    """A straw chamber of four views, each blind in a band around the centre of the beam hole."""
+
+    shape: Literal["straw"] = "straw"
+    centre_x_mm: float
+    view_gap_mm: float
+    r_max_mm: float
+
+    def contains(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Tell which points lie inside the outer radius and outside the gap of at least two views."""
+        dx = x - self.centre_x_mm
+        views = (dx, y, (dx + y) / np.sqrt(2), (dx - y) / np.sqrt(2))
+        seen = sum((np.abs(view) > self.view_gap_mm).astype(int) for view in views)
+        return (seen >= 2) & (np.hypot(dx, y) < self.r_max_mm)
+
+
+class Octagon(Element):
+    """A regular octagon with two horizontal sides and a round hole."""
+
+    shape: Literal["octagon"] = "octagon"
+    r_min_mm: float
+    apothem_mm: float
+
+    def contains(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Tell which points lie inside the octagon and outside the hole."""
+        ax, ay = np.abs(x), np.abs(y)
+        inside = (np.maximum(ax, ay) < self.apothem_mm) & ((ax + ay) / np.sqrt(2) < self.apothem_mm)
+        return inside & (np.hypot(x, y) > self.r_min_mm)
+
+
+class Square(Element):
+    """A square with a round hole."""
+
+    shape: Literal["square"] = "square"
+    r_min_mm: float
+    half_side_mm: float
+
+    def contains(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Tell which points lie inside the square and outside the hole."""
+        inside = (np.abs(x) < self.half_side_mm) & (np.abs(y) < self.half_side_mm)
+        return inside & (np.hypot(x, y) > self.r_min_mm)
+
+
+class Detector(_Strict):
+    """A detector: one dipole and named planes.
+
+    Attributes
+    ----------
+    name : str
+    magnet : Magnet
+    elements : dict of str to Element
+    """
+
+    name: str
+    magnet: Magnet
+    elements: dict[str, Annotated[Ring | Straw | Octagon | Square, Field(discriminator="shape")]]
+
+    def __getitem__(self, name: str) -> Element:
+        """Return one element by name."""
+        try:
+            return self.elements[name]
+        except KeyError:
+            raise ConfigError(
+                f"detector {self.name} has no element {name}; it has {', '.join(self.elements)}"
+            ) from None
+
+
+@cache
+def load_detector(name: str, folder: Path | None = None) -> Detector:
+    """Load a detector that ships with bdana ("na62"), or a TOML file named relative to `folder`.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such geometry or its file is wrong.
+    """
+    path: Any = files("bdana.detector") / f"{name}.toml"
+    if name.endswith(".toml"):
+        path = (folder or Path()) / name
+    try:
+        return Detector.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise ConfigError(
+            f"no detector geometry '{name}': give a shipped name (na62) or the path of a .toml file"
+        ) from None
+    except (tomllib.TOMLDecodeError, ValidationError) as err:
+        raise ConfigError(f"detector geometry {path}: {err}") from None

@@ -1,0 +1,66 @@
+"""Executors: where chunks run. Whatever runs them, results come back in the order of the chunks."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from concurrent.futures import ProcessPoolExecutor
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from bdana.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future
+
+__all__ = ["Executor", "ProcessExecutor", "SerialExecutor"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Executor(Protocol):
+    """Applies a function to items and gives the results in the order of the items."""
+
+    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """Yield function(item) for each item, in order."""
+        ...
+
+
+class SerialExecutor:
+    """Runs everything in this process."""
+
+    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """Yield function(item) for each item, in order."""
+        return map(function, items)
+
+
+class ProcessExecutor:
+    """Runs items in worker processes on this machine.
+
+    Parameters
+    ----------
+    workers : int
+        Number of processes.
+    """
+
+    def __init__(self, workers: int) -> None:
+        if workers < 1:
+            raise ConfigError(f"--jobs {workers}: give at least 1")
+        self.workers = workers
+
+    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """Yield function(item) for each item, in order; at most two items a worker wait in memory."""
+        # Fresh interpreters: forking a process that has threads (uproot's, rich's) can hang.
+        context = multiprocessing.get_context("spawn")
+        pending: deque[Future[Result]] = deque()
+        with ProcessPoolExecutor(min(self.workers, max(len(items), 1)), mp_context=context) as pool:
+            try:
+                for item in items:
+                    pending.append(pool.submit(function, item))
+                    if len(pending) >= 2 * self.workers:
+                        yield pending.popleft().result()
+                while pending:
+                    yield pending.popleft().result()
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,157 @@
+"""From chunks to one result: select each chunk wherever the executor says, add up in the order of the chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from bdana._version import __version__
+from bdana.regions import UNDEFINED
+
+if TYPE_CHECKING:
+    from bdana.engine.executors import Executor
+    from bdana.events import Dataset, Exposure
+    from bdana.events.dataset import Chunk
+    from bdana.selection import Candidates, Cutflow, Parameters, Selected, Selection, Setup
+
+__all__ = ["Progress", "RegionCount", "SelectionRun", "SelectionTask", "run_selection"]
+
+Progress = Callable[[int, int], None]
+"""Called with (events done, events in all)."""
+
+
+class RunsSelections(Protocol):
+    """What the engine needs of an analysis."""
+
+    @property
+    def hash(self) -> str:
+        """Identity of configuration and code."""
+        ...
+
+    @property
+    def setup(self) -> Setup:
+        """Detector, beam line, regions."""
+        ...
+
+    def selection(self, name: str) -> tuple[Selection, Parameters]:
+        """Return a selection with its parameters."""
+        ...
+
+
+@dataclass(frozen=True)
+class SelectionTask:
+    """What is done with a chunk; sent to workers, so it holds names and the analysis, no arrays.
+
+    Attributes
+    ----------
+    analysis : RunsSelections
+        The analysis; workers load it again from its folder and check its hash.
+    selection : str
+        Name of the selection.
+    columns : tuple of str
+        Columns to read.
+    dataset : Dataset
+        What they are read from.
+    """
+
+    analysis: RunsSelections
+    selection: str
+    columns: tuple[str, ...]
+    dataset: Dataset
+
+    def __call__(self, chunk: Chunk) -> Selected:
+        """Read and select one chunk."""
+        selection, par = self.analysis.selection(self.selection)
+        events = self.dataset.read(chunk, self.columns)
+        return selection.apply(events, par, self.analysis.setup)
+
+
+@dataclass(frozen=True)
+class RegionCount:
+    """Number of candidates in a region."""
+
+    name: str
+    observed: int
+
+
+@dataclass(frozen=True)
+class SelectionRun:
+    """A selection's result on a dataset, with what is needed to make it again.
+
+    Attributes
+    ----------
+    cutflow : Cutflow
+    candidates : Candidates
+    regions : tuple of RegionCount
+        Innermost first; a last row `undefined` when there are candidates without finite (z_TAX, CDA_TAX).
+    exposure : Exposure or None
+        Of the bursts used; None when the layout has no burst table.
+    dataset : Dataset
+    selection : str
+    analysis_hash : str
+    """
+
+    cutflow: Cutflow
+    candidates: Candidates
+    regions: tuple[RegionCount, ...]
+    exposure: Exposure | None
+    dataset: Dataset
+    selection: str
+    analysis_hash: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as plain values, for JSON."""
+        return {
+            "cutflow": self.cutflow.to_list(),
+            "regions": [asdict(region) for region in self.regions],
+            "exposure": asdict(self.exposure) if self.exposure else None,
+            "selection": self.selection,
+            "kind": self.dataset.kind,
+            "all_bursts": self.dataset.all_bursts,
+            "files": [str(path) for path in self.dataset.files],
+            "schemas": list(self.dataset.schemas),
+            "analysis_hash": self.analysis_hash,
+            "bdana_version": __version__,
+        }
+
+
+def run_selection(task: SelectionTask, executor: Executor, progress: Progress | None = None) -> SelectionRun:
+    """Run a selection over a dataset.
+
+    The sum runs over chunks in the order of the files, so every executor gives the same bits.
+    """
+    chunks = task.dataset.chunks(task.columns)
+    parts: list[Selected] = []
+    done = 0
+    for chunk, part in zip(chunks, executor.map(task, chunks), strict=True):
+        parts.append(part)
+        done += chunk.stop - chunk.start
+        if progress:
+            progress(done, task.dataset.entries)
+    selected = _add_up(parts)
+    return SelectionRun(
+        cutflow=selected.cutflow,
+        candidates=selected.candidates,
+        regions=_count(selected.candidates, task.analysis.setup.regions.names),
+        exposure=task.dataset.exposure,
+        dataset=task.dataset,
+        selection=task.selection,
+        analysis_hash=task.analysis.hash,
+    )
+
+
+def _add_up(parts: list[Selected]) -> Selected:
+    """Add neighbours pairwise: the same order always, and no array is copied more than log2(N) times."""
+    while len(parts) > 1:
+        parts = [a + b for a, b in zip(parts[0::2], parts[1::2], strict=False)] + parts[len(parts) // 2 * 2 :]
+    return parts[0]
+
+
+def _count(candidates: Candidates, names: tuple[str, ...]) -> tuple[RegionCount, ...]:
+    counts = [
+        RegionCount(name, int(np.count_nonzero(candidates.region == name))) for name in (*names, UNDEFINED)
+    ]
+    return tuple(counts if counts[-1].observed else counts[:-1])

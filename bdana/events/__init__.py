@@ -1,0 +1,24 @@
+"""The event model, schemas (ROOT branches to the event model), reading, writing, bursts and exposure."""
+
+from bdana.events.dataset import Dataset
+from bdana.events.exposure import BurstTable, Exposure
+from bdana.events.files import EventFile, guess_schema, open_events
+from bdana.events.model import BURST_COLUMNS, COLLECTIONS, EVENT_COLUMNS
+from bdana.events.schema import Schema, load_schema, shipped_schemas
+from bdana.events.writing import write_events
+
+__all__ = [
+    "BURST_COLUMNS",
+    "COLLECTIONS",
+    "EVENT_COLUMNS",
+    "BurstTable",
+    "Dataset",
+    "EventFile",
+    "Exposure",
+    "Schema",
+    "guess_schema",
+    "load_schema",
+    "open_events",
+    "shipped_schemas",
+    "write_events",
+]

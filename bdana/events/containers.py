@@ -1,0 +1,141 @@
+"""TTree and RNTuple behind one small interface: the places where uproot's two readers differ are only here."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+import uproot
+
+from bdana.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    import awkward as ak
+
+__all__ = ["Container", "open_root"]
+
+
+class Container(ABC):
+    """Columns of equal length in a ROOT file.
+
+    Attributes
+    ----------
+    name : str
+        Name of the tree in its file.
+    entries : int
+        Number of entries.
+    paths : frozenset of str
+        Full paths of all branches.
+    """
+
+    name: str
+    entries: int
+    paths: frozenset[str]
+
+    @abstractmethod
+    def arrays(self, paths: Collection[str], start: int, stop: int) -> dict[str, ak.Array]:
+        """Read the given branches of entries start to stop in one pass."""
+
+    @abstractmethod
+    def clusters(self, paths: Collection[str]) -> list[int]:
+        """Return the entry numbers at which all given branches begin a new basket, first 0, last `entries`."""
+
+
+class _TTree(Container):
+    def __init__(self, tree: Any) -> None:
+        self.name, self.entries = tree.name, tree.num_entries
+        self._tree = tree
+        self._branches = dict(tree.iteritems(recursive=True, full_paths=True))
+        self.paths = frozenset(self._branches)
+
+    def arrays(self, paths: Collection[str], start: int, stop: int) -> dict[str, ak.Array]:
+        # Full paths as expressions: leaf names repeat (fCandidates.fTime of six detectors).
+        read = self._tree.arrays(list(paths), entry_start=start, entry_stop=stop, how=dict)
+        return {path: read[path] for path in paths}
+
+    def clusters(self, paths: Collection[str]) -> list[int]:
+        common = {0, self.entries}
+        offsets = [set(self._branches[path].entry_offsets) for path in paths]
+        if offsets:
+            common |= set.intersection(*offsets)
+        return sorted(int(entry) for entry in common)
+
+
+class _RNTuple(Container):
+    def __init__(self, ntuple: Any, name: str) -> None:
+        self.name, self.entries = name, ntuple.num_entries
+        self._ntuple = ntuple
+        self.paths = frozenset(ntuple.keys(recursive=False))
+
+    def arrays(self, paths: Collection[str], start: int, stop: int) -> dict[str, ak.Array]:
+        read = self._ntuple.arrays(filter_name=sorted(paths), entry_start=start, entry_stop=stop)
+        return {path: read[path] for path in paths}
+
+    def clusters(self, paths: Collection[str]) -> list[int]:  # noqa: ARG002 - clusters span all columns
+        starts = {int(summary.num_first_entry) for summary in self._ntuple.cluster_summaries}
+        return sorted(starts | {0, self.entries})
+
+
+class RootFile:
+    """An open ROOT file and the trees and RNTuples in it."""
+
+    def __init__(self, path: Path, directory: Any) -> None:
+        self.path = path
+        self._directory = directory
+        self._classes: dict[str, str] = directory.classnames(cycle=False)
+
+    @property
+    def trees(self) -> list[str]:
+        """Names of the trees and RNTuples."""
+        return [name for name, kind in self._classes.items() if kind in {"TTree", "TNtuple", "ROOT::RNTuple"}]
+
+    def container(self, name: str) -> Container:
+        """Open a tree or RNTuple.
+
+        Raises
+        ------
+        InputError
+            When the file has no such tree, or it cannot be read.
+        """
+        if name not in self.trees:
+            there = ", ".join(self.trees) or "none"
+            raise InputError(
+                f"{self.path}: no tree '{name}' (trees in the file: {there}); is --schema right?"
+            )
+        try:
+            found = self._directory[name]
+            return _RNTuple(found, name) if self._classes[name] == "ROOT::RNTuple" else _TTree(found)
+        except Exception as err:  # uproot raises many kinds for damaged bytes
+            raise InputError(
+                f"{self.path}: tree '{name}' is damaged: {_first_line(err)}; copy the file again"
+            ) from err
+
+
+def open_root(path: Path) -> RootFile:
+    """Open a ROOT file.
+
+    Raises
+    ------
+    InputError
+        When there is no such file, or it is not ROOT, or it is cut short.
+    """
+    try:
+        # Each basket is read once, so uproot's caches would only hold memory.
+        return RootFile(path, uproot.open(path, array_cache=None, object_cache=None))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder, not a ROOT file") from None
+    except PermissionError:
+        raise InputError(f"{path}: no permission to read it") from None
+    except ValueError as err:
+        raise InputError(f"{path}: not a ROOT file ({_first_line(err)})") from err
+    except Exception as err:  # uproot raises many kinds for damaged bytes
+        raise InputError(f"{path}: damaged or cut short ({_first_line(err)}); copy the file again") from err
+
+
+def _first_line(err: Exception) -> str:
+    return (str(err).strip().splitlines() or [type(err).__name__])[0]

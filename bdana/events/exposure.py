@@ -1,0 +1,151 @@
+"""Burst tables and the exposure they add up to: protons on target, live time, number of bursts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bdana.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import awkward as ak
+    from numpy.typing import NDArray
+
+__all__ = ["BurstTable", "Exposure"]
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What the bursts used add up to.
+
+    Attributes
+    ----------
+    pot : float
+        Protons on target.
+    live_time_s : float
+        Live time in s.
+    bursts : int
+        Number of bursts, those without events included.
+    """
+
+    pot: float
+    live_time_s: float
+    bursts: int
+
+
+@dataclass(frozen=True)
+class BurstTable:
+    """Bursts by (run, burst), sorted by that key.
+
+    Attributes
+    ----------
+    run, burst : ndarray of int, shape (N,)
+        The key.
+    pot : ndarray of float, shape (N,)
+        Protons on target.
+    live_time_s : ndarray of float, shape (N,)
+        Live time in s.
+    good : ndarray of bool, shape (N,)
+        Usable for physics.
+    downscale : ndarray of float, shape (N,)
+        Downscale of the single-track trigger; NaN where the layout does not have it.
+    """
+
+    run: NDArray[np.int64]
+    burst: NDArray[np.int64]
+    pot: NDArray[np.float64]
+    live_time_s: NDArray[np.float64]
+    good: NDArray[np.bool_]
+    downscale: NDArray[np.float64]
+
+    @classmethod
+    def of_file(cls, path: Path, columns: Mapping[str, NDArray[Any]]) -> BurstTable:
+        """Build the table of one file.
+
+        Raises
+        ------
+        InputError
+            When a (run, burst) stands in the table twice.
+        """
+        unknown = np.full(len(columns["run"]), np.nan)
+        table = cls(**{name: columns.get(name, unknown) for name in cls.__dataclass_fields__})
+        table = table.take(np.lexsort((table.burst, table.run)))
+        repeated = np.flatnonzero((np.diff(table.run) == 0) & (np.diff(table.burst) == 0))
+        if len(repeated):
+            run, burst = table.run[repeated[0]], table.burst[repeated[0]]
+            raise InputError(
+                f"{path}: run {run} burst {burst} is in the burst table twice: remove one, or its protons would count double"
+            )
+        return table
+
+    @classmethod
+    def union(cls, tables: Sequence[tuple[Path, BurstTable]]) -> BurstTable:
+        """Join the tables of several files; a burst read in parts, with equal values, counts once.
+
+        Raises
+        ------
+        InputError
+            When two files disagree about a burst.
+        """
+        parts = [table for _, table in tables]
+        fields = {
+            name: np.concatenate([getattr(t, name) for t in parts]) for name in cls.__dataclass_fields__
+        }
+        source = np.repeat(np.arange(len(parts)), [len(t.run) for t in parts])
+        order = np.lexsort((source, fields["burst"], fields["run"]))
+        joined, source = cls(**fields).take(order), source[order]
+        same = (np.diff(joined.run) == 0) & (np.diff(joined.burst) == 0)
+        for name in ("pot", "live_time_s", "good", "downscale"):
+            values = getattr(joined, name).astype(np.float64)
+            differs = same & (values[1:] != values[:-1]) & ~(np.isnan(values[1:]) & np.isnan(values[:-1]))
+            if differs.any():
+                at = int(np.flatnonzero(differs)[0])
+                one, other = tables[source[at]][0], tables[source[at + 1]][0]
+                raise InputError(
+                    f"run {joined.run[at]} burst {joined.burst[at]}: {one} says {name} = {values[at]:g}, "
+                    f"{other} says {values[at + 1]:g}; use files of one processing"
+                )
+        return joined.take(np.concatenate([[True], ~same]) if len(joined.run) else slice(None))
+
+    def take(self, where: Any) -> BurstTable:
+        """Return the bursts at the given places (mask or indices)."""
+        return BurstTable(**{name: getattr(self, name)[where] for name in self.__dataclass_fields__})
+
+    @property
+    def exposure(self) -> Exposure:
+        """Sum over all bursts of the table; exact sums, so the order of files does not matter."""
+        return Exposure(math.fsum(self.pot), math.fsum(self.live_time_s), len(self.run))
+
+    def used(self, events: ak.Array, source: Path, *, all_bursts: bool) -> NDArray[np.bool_]:
+        """Tell which events lie in bursts that are used: the good ones, or all.
+
+        Raises
+        ------
+        InputError
+            When an event's burst is not in the table.
+        """
+        run, burst = np.asarray(events.run), np.asarray(events.burst)
+        at = np.searchsorted(_key(self.run, self.burst), _key(run, burst))
+        at = np.minimum(at, max(len(self.run) - 1, 0))
+        known = (
+            (self.run[at] == run) & (self.burst[at] == burst)
+            if len(self.run)
+            else np.zeros(len(run), dtype=bool)
+        )
+        if not known.all():
+            lost = int(np.flatnonzero(~known)[0])
+            raise InputError(
+                f"{source}: run {run[lost]} burst {burst[lost]} has events but is not in the burst table: its exposure is unknown"
+            )
+        return known if all_bursts else self.good[at]
+
+
+def _key(run: NDArray[np.int64], burst: NDArray[np.int64]) -> NDArray[np.int64]:
+    # Unique and sorted like (run, burst) for all burst numbers below 2^32.
+    return run * np.int64(2**32) + burst

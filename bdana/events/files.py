@@ -1,0 +1,311 @@
+"""Event files: a ROOT file read through a schema into canonical records."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import awkward as ak
+import numpy as np
+
+from bdana.errors import ConfigError, InputError, MissingColumnError
+from bdana.events.containers import Container, RootFile, open_root
+from bdana.events.exposure import BurstTable
+from bdana.events.model import BURST_COLUMNS, EVENT_COLUMNS, Column
+from bdana.events.schema import BranchMap, Schema, load_schema, shipped_schemas, unit_factor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["EventFile", "guess_schema", "open_events"]
+
+_KINDS = {"int": "iu", "float": "fiu", "bool": "biu"}
+
+
+class EventFile:
+    """A ROOT file and the schema it is read with.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    schema : Schema
+        Its layout.
+    entries : int
+        Number of events.
+    """
+
+    def __init__(self, root: RootFile, schema: Schema) -> None:
+        self.path = root.path
+        self.schema = schema
+        self._root = root
+        self._events = root.container(schema.events.tree)
+        self.entries = self._events.entries
+
+    def columns(self) -> set[str]:
+        """Return the canonical columns that schema and file both have."""
+        return {
+            name
+            for name, source in self.schema.columns.items()
+            if not source.branch or _find(self._events, source)
+        }
+
+    def require(self, columns: Iterable[str], why: str) -> None:
+        """Refuse the file unless it has all of the given columns.
+
+        Raises
+        ------
+        MissingColumnError
+            Naming the first column that is missing, its branch, and `why` it is needed.
+        """
+        for name in columns:
+            source = self.schema.columns.get(name)
+            if source is None:
+                reason = self.schema.why_absent(name)
+                raise MissingColumnError(
+                    f"{self.path}: {why} needs the column '{name}', which schema '{self.schema.name}' lacks: {reason}"
+                )
+            if source.branch and not _find(self._events, source):
+                raise MissingColumnError(
+                    f"{self.path}: {why} needs the column '{name}': {_why_no_branch(self._events, source)}"
+                )
+
+    def clusters(self, columns: Iterable[str]) -> list[int]:
+        """Return the entries at which a chunk may begin without reading a basket twice."""
+        return self._events.clusters(set(self._branches(columns).values()))
+
+    def read(self, columns: Iterable[str], start: int, stop: int) -> ak.Array:
+        """Read events.
+
+        Parameters
+        ----------
+        columns : iterable of str
+            Canonical names; each must be in `columns()`. A `weight` that the file does not have is 1.
+        start, stop : int
+            Range of entries.
+
+        Returns
+        -------
+        ak.Array
+            Records of the event model in mm, ns, MeV.
+
+        Raises
+        ------
+        InputError
+            When bytes are damaged, a type is wrong, or a value is outside the schema's range.
+        """
+        wanted = set(columns)
+        default_weight = "weight" in wanted and "weight" not in self.columns()
+        if default_weight:
+            wanted.remove("weight")
+        sources = {name: self.schema.columns[name] for name in sorted(wanted)}
+        values = _read_columns(self.path, self._events, sources, EVENT_COLUMNS, start, stop)
+        length = stop - start
+        fields: dict[str, Any] = {
+            name: np.broadcast_to(flat, length) for name, (_, flat) in values.items() if "." not in name
+        }
+        if default_weight:
+            fields["weight"] = np.ones(length)
+        for collection in sorted({EVENT_COLUMNS[name].collection or "" for name in values} - {""}):
+            members = {name: value for name, value in values.items() if name.startswith(f"{collection}.")}
+            fields[collection] = self._collection(collection, members)
+        return ak.zip(fields, depth_limit=1)
+
+    def bursts(self) -> BurstTable | None:
+        """Read the burst table; None when the layout has none."""
+        if self.schema.bursts is None:
+            return None
+        container = self._root.container(self.schema.bursts.tree)
+        sources: dict[str, BranchMap] = {}
+        for name, source in self.schema.burst_columns.items():
+            if _find(container, source):
+                sources[name] = source
+            elif source.required:
+                raise MissingColumnError(
+                    f"{self.path}: the burst table needs '{name}': {_why_no_branch(container, source)}"
+                )
+        values = _read_columns(self.path, container, sources, BURST_COLUMNS, 0, container.entries)
+        return BurstTable.of_file(self.path, {name: flat for name, (_, flat) in values.items()})
+
+    def _branches(self, columns: Iterable[str]) -> dict[str, str]:
+        found = {
+            name: _find(self._events, self.schema.columns[name])
+            for name in columns
+            if name in self.schema.columns
+        }
+        return {name: path for name, path in found.items() if path}
+
+    def _collection(
+        self, name: str, members: Mapping[str, tuple[NDArray[Any] | None, NDArray[Any]]]
+    ) -> ak.Array:
+        lengths = [counts for counts, _ in members.values() if counts is not None]
+        records = {key.partition(".")[2]: flat for key, (_, flat) in members.items()}
+        if not lengths:  # truth: one record an event
+            return ak.zip(records)
+        for counts in lengths[1:]:
+            if not np.array_equal(counts, lengths[0]):
+                raise InputError(
+                    f"{self.path}: the branches of '{name}' have different numbers of entries in one event: the file is damaged"
+                )
+        total = int(lengths[0].sum())
+        flat = {key: np.broadcast_to(column, total) for key, column in records.items()}
+        return ak.unflatten(ak.zip(flat), lengths[0])
+
+
+def open_events(path: Path, schema: str) -> EventFile:
+    """Open an event file; the handle is kept, so that a worker opens each file once.
+
+    Raises
+    ------
+    InputError
+        When the file is absent, not ROOT, damaged, or lacks the tree of the schema.
+    ConfigError
+        When there is no such schema.
+    """
+    return _open_cached(path, schema)
+
+
+@lru_cache(maxsize=4)
+def _open_cached(path: Path, schema: str) -> EventFile:
+    return EventFile(open_root(path), load_schema(schema))
+
+
+def guess_schema(path: Path) -> str:
+    """Name the one shipped schema whose required branches a file has.
+
+    Raises
+    ------
+    ConfigError
+        When none or several match; the message lists what speaks against each.
+    """
+    root = open_root(path)
+    verdicts = {name: _why_not(root, load_schema(name)) for name in shipped_schemas()}
+    matching = [name for name, verdict in verdicts.items() if verdict is None]
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        raise ConfigError(f"{path}: the schemas {', '.join(matching)} all match; choose one with --schema")
+    reasons = "; ".join(f"{name}: {verdict}" for name, verdict in verdicts.items())
+    raise ConfigError(f"{path}: no shipped schema matches; choose one with --schema ({reasons})")
+
+
+def _why_not(root: RootFile, schema: Schema) -> str | None:
+    for tree, columns in ((schema.events, schema.columns), (schema.bursts, schema.burst_columns)):
+        if tree is None:
+            continue
+        if tree.tree not in root.trees:
+            return f"no tree '{tree.tree}'"
+        container = root.container(tree.tree)
+        for name, source in columns.items():
+            if source.required and source.branch and not _find(container, source):
+                return f"no branch for '{name}'"
+    return None
+
+
+def _find(container: Container, source: BranchMap) -> str | None:
+    return next((branch for branch in source.branch if branch in container.paths), None)
+
+
+def _why_no_branch(container: Container, source: BranchMap) -> str:
+    branch = source.branch[0]
+    parent = branch.partition("/")[0]
+    unsplit = (
+        "/" in branch
+        and parent in container.paths
+        and not any(p.startswith(f"{parent}/") for p in container.paths)
+    )
+    if unsplit:
+        return (
+            f"branch '{parent}' of tree '{container.name}' is not split into its members, "
+            "which cannot be read reliably; write the tree with split level 99"
+        )
+    return f"tree '{container.name}' has no branch '{branch}'"
+
+
+def _read_columns(
+    path: Path,
+    container: Container,
+    sources: Mapping[str, BranchMap],
+    model: Mapping[str, Column],
+    start: int,
+    stop: int,
+) -> dict[str, tuple[NDArray[Any] | None, NDArray[Any]]]:
+    """Read columns as (counts an event or None, flat values in canonical units)."""
+    branches = {name: found for name, source in sources.items() if (found := _find(container, source))}
+    raw = _read_branches(path, container, sorted(set(branches.values())), start, stop)
+    values: dict[str, tuple[NDArray[Any] | None, NDArray[Any]]] = {}
+    for name, source in sources.items():
+        if name not in branches:
+            values[name] = (None, np.asarray(source.value))
+            continue
+        where = f"{path}: branch '{branches[name]}' of tree '{container.name}'"
+        array = raw[branches[name]]
+        if source.member is not None:
+            array = _member(array, source.member, where)
+        counts, flat = _flatten(array, jagged=model[name].collection not in (None, "truth"), where=where)
+        values[name] = (counts, _convert(flat, source, model[name], where))
+    return values
+
+
+def _read_branches(
+    path: Path, container: Container, branches: list[str], start: int, stop: int
+) -> dict[str, ak.Array]:
+    try:
+        return container.arrays(branches, start, stop)
+    except Exception as err:  # uproot raises many kinds for damaged bytes
+        for branch in branches:
+            try:
+                container.arrays([branch], start, stop)
+            except Exception as one:
+                raise InputError(
+                    f"{path}: branch '{branch}' of tree '{container.name}' is damaged between entries {start} and {stop} "
+                    f"({type(one).__name__}: {one}); copy the file again or leave it out"
+                ) from one
+        raise InputError(f"{path}: tree '{container.name}' is damaged ({err})") from err
+
+
+def _member(array: ak.Array, member: str, where: str) -> ak.Array:
+    if member not in ak.fields(array):
+        raise InputError(
+            f"{where} has no member '{member}' but {', '.join(ak.fields(array)) or 'plain numbers'}"
+        )
+    return array[member]
+
+
+def _flatten(array: ak.Array, where: str, *, jagged: bool) -> tuple[NDArray[Any] | None, NDArray[Any]]:
+    expected = 2 if jagged else 1
+    if array.ndim != expected:
+        raise InputError(
+            f"{where} is {array.type.content}, not {'a list of numbers' if jagged else 'one number'} an event"
+        )
+    if not jagged:
+        return None, ak.to_numpy(array)
+    return ak.to_numpy(ak.num(array, axis=1)), ak.to_numpy(ak.flatten(array, axis=1))
+
+
+def _convert(flat: NDArray[Any], source: BranchMap, column: Column, where: str) -> NDArray[Any]:
+    """Check type and range in file units, then convert to the canonical type and unit."""
+    if flat.dtype.kind not in _KINDS[column.kind]:
+        raise InputError(f"{where} holds {flat.dtype} values, but '{column.name}' must be {column.kind}")
+    if source.equals is not None:
+        return flat == source.equals
+    if column.kind == "bool":
+        return flat.astype(np.bool_)
+    values = flat.astype(np.float64 if column.kind == "float" else np.int64)
+    bad = ~np.isfinite(values)
+    if source.nan:
+        bad &= ~np.isnan(values)
+    if source.range is not None:
+        low, high = source.range
+        bad |= (values < low) | (values > high)
+    if bad.any():
+        allowed = f"numbers between {source.range[0]:g} and {source.range[1]:g}" if source.range else "finite"
+        raise InputError(
+            f"{where}: {int(bad.sum())} of {len(values)} values are not {allowed}, as schema column '{column.name}' asks: "
+            "the file is damaged, or the schema's unit or range is wrong"
+        )
+    factor = unit_factor(column, source)
+    return values if factor == 1.0 else values * factor

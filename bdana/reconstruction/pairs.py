@@ -1,0 +1,229 @@
+"""Single tracks and pairs of tracks, with everything that is computed from them.
+
+`Tracks` and `Pairs` are what the cuts of a selection receive. Data pairs and pairs built for the combinatorial
+estimate are the same type, so they go through the same cuts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import awkward as ak
+import numpy as np
+import vector
+
+from bdana.errors import MissingColumnError
+from bdana.reconstruction.lines import ClosestApproach, Line, closest_approach
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bdana.detector import Detector
+
+__all__ = ["Pairs", "Tracks"]
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """N single tracks and the events they belong to.
+
+    Attributes
+    ----------
+    record : ak.Array, type N * record
+        The canonical track fields (docs/events.md), in mm, ns, MeV.
+    events : ak.Array
+        The events of the chunk.
+    index : ndarray of int, shape (N,)
+        The place in `events` of each track's event.
+    detector : Detector
+        The geometry the tracks were measured in.
+    """
+
+    record: ak.Array
+    events: ak.Array
+    index: NDArray[np.int64]
+    detector: Detector
+
+    @classmethod
+    def of_events(cls, events: ak.Array, detector: Detector) -> Tracks:
+        """Take every track of every event, in order."""
+        counts = ak.to_numpy(ak.num(events.tracks, axis=1))
+        return cls(
+            ak.flatten(events.tracks, axis=1), events, np.repeat(np.arange(len(events)), counts), detector
+        )
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def take(self, where: NDArray[Any]) -> Tracks:
+        """Return the tracks at the given places (indices or mask)."""
+        return Tracks(self.record[where], self.events, self.index[where], self.detector)
+
+    @cached_property
+    def event(self) -> ak.Array:
+        """The event of each track, type N * record."""
+        return self.events[self.index]
+
+    @property
+    def charge(self) -> NDArray[np.int64]:
+        """Charge in units of e, shape (N,)."""
+        return self._column("charge")
+
+    @property
+    def p(self) -> NDArray[np.float64]:
+        """Momentum in MeV/c, shape (N,)."""
+        return self._column("p")
+
+    @property
+    def time(self) -> NDArray[np.float64]:
+        """Time in ns, on the scale of the trigger time, shape (N,)."""
+        return self._column("time")
+
+    @property
+    def chi2(self) -> NDArray[np.float64]:
+        """Chi2 of the track fit, shape (N,); NaN where the fit failed."""
+        return self._column("chi2")
+
+    @property
+    def n_chambers(self) -> NDArray[np.int64]:
+        """Number of chambers with hits, shape (N,)."""
+        return self._column("n_chambers")
+
+    @cached_property
+    def before(self) -> Line:
+        """The straight line upstream of the magnet."""
+        return self._line("before")
+
+    @cached_property
+    def after(self) -> Line:
+        """The straight line downstream of the magnet."""
+        return self._line("after")
+
+    def at(self, z: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return x and y in mm at the plane z (mm), on the line of that side of the magnet."""
+        return (self.before if z < self.detector.magnet.z_mm else self.after).at(z)
+
+    @cached_property
+    def momentum(self) -> Any:
+        """Momentum at the decay, a `vector` array of N three-momenta in MeV/c."""
+        p = self.before.direction * (self.p / np.linalg.norm(self.before.direction, axis=1))[:, np.newaxis]
+        return vector.array({"px": p[:, 0], "py": p[:, 1], "pz": p[:, 2]})
+
+    def _line(self, side: str) -> Line:
+        x, y, z, tx, ty = (self._column(f"{name}_{side}") for name in ("x", "y", "z", "tx", "ty"))
+        return Line.from_slopes(x, y, z, tx, ty)
+
+    def _column(self, name: str) -> NDArray[Any]:
+        if name not in ak.fields(self.record):
+            msg = f"the tracks have no column '{name}': the schema does not map it, or the cut does not declare it"
+            raise MissingColumnError(msg)
+        return ak.to_numpy(self.record[name])
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """N pairs of tracks as di-lepton candidates.
+
+    Attributes
+    ----------
+    plus, minus : Tracks
+        The tracks of each pair, the one of larger charge first; the input's order for equal charges.
+    lepton_mass : float
+        Mass hypothesis of both tracks in MeV/c2.
+    beam_line : Line
+        One line, against which the momentum of the pair is extrapolated back.
+    """
+
+    plus: Tracks
+    minus: Tracks
+    lepton_mass: float
+    beam_line: Line
+
+    @classmethod
+    def by_charge(
+        cls,
+        tracks: Tracks,
+        first: NDArray[np.int64],
+        second: NDArray[np.int64],
+        lepton_mass: float,
+        beam_line: Line,
+    ) -> Pairs:
+        """Pair the tracks at the places `first` and `second` (each shape (N,)), the larger charge as `plus`."""
+        swap = tracks.charge[second] > tracks.charge[first]
+        plus, minus = np.where(swap, second, first), np.where(swap, first, second)
+        return cls(tracks.take(plus), tracks.take(minus), lepton_mass, beam_line)
+
+    def take(self, where: NDArray[Any]) -> Pairs:
+        """Return the pairs at the given places (indices or mask)."""
+        return Pairs(self.plus.take(where), self.minus.take(where), self.lepton_mass, self.beam_line)
+
+    def __len__(self) -> int:
+        return len(self.plus)
+
+    @property
+    def detector(self) -> Detector:
+        """The geometry the tracks were measured in."""
+        return self.plus.detector
+
+    @property
+    def event(self) -> ak.Array:
+        """The event of each pair, type N * record."""
+        return self.plus.event
+
+    @property
+    def dt(self) -> NDArray[np.float64]:
+        """Time difference t(+) - t(-) in ns, shape (N,)."""
+        return self.plus.time - self.minus.time
+
+    @property
+    def time(self) -> NDArray[np.float64]:
+        """Mean of the two track times in ns, shape (N,)."""
+        return 0.5 * (self.plus.time + self.minus.time)
+
+    @cached_property
+    def vertex(self) -> ClosestApproach:
+        """Closest approach of the two upstream lines: its midpoint is the decay vertex, its length CDA_FV."""
+        return closest_approach(self.plus.before, self.minus.before)
+
+    @property
+    def z_vertex(self) -> NDArray[np.float64]:
+        """The decay vertex's z in mm, shape (N,); NaN for an invalid vertex."""
+        return self.vertex.midpoint[:, 2]
+
+    @property
+    def cda(self) -> NDArray[np.float64]:
+        """Distance of closest approach of the two tracks (CDA_FV) in mm, shape (N,)."""
+        return self.vertex.distance
+
+    @cached_property
+    def momentum(self) -> Any:
+        """Sum of the two momenta, a `vector` array of N three-momenta in MeV/c."""
+        return self.plus.momentum + self.minus.momentum
+
+    @cached_property
+    def tax(self) -> ClosestApproach:
+        """Closest approach of the di-lepton line (first) and the beam line (second)."""
+        p = self.momentum
+        return closest_approach(
+            Line(self.vertex.midpoint, np.stack([p.px, p.py, p.pz], axis=-1)),
+            self.beam_line,
+        )
+
+    @property
+    def z_tax(self) -> NDArray[np.float64]:
+        """The z in mm of the point of the di-lepton line nearest to the beam line (z_TAX), shape (N,)."""
+        return self.tax.on_first[:, 2]
+
+    @property
+    def cda_tax(self) -> NDArray[np.float64]:
+        """Distance in mm between the di-lepton line and the beam line (CDA_TAX), shape (N,)."""
+        return self.tax.distance
+
+    @cached_property
+    def mass(self) -> NDArray[np.float64]:
+        """Invariant mass in MeV/c2 under the hypothesis `lepton_mass`, shape (N,)."""
+        leptons = [track.momentum.to_Vector4D(mass=self.lepton_mass) for track in (self.plus, self.minus)]
+        mass: NDArray[np.float64] = np.asarray((leptons[0] + leptons[1]).mass)
+        return mass

@@ -1,0 +1,121 @@
+"""What a selection ends in: the candidates, as columns, and their CSV form."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import hepunits
+import numpy as np
+
+from bdana.files import write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from bdana.reconstruction import Pairs
+    from bdana.regions import Regions
+
+__all__ = ["CSV_COLUMNS", "Candidates"]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Selected pairs in input order; every attribute has shape (N,), in mm, ns, MeV.
+
+    Attributes
+    ----------
+    run, burst, event : ndarray of int
+        Where the candidate was found.
+    z_vertex, cda_fv : ndarray of float
+        The decay vertex's z and the distance of closest approach of the two tracks.
+    z_tax, cda_tax : ndarray of float
+        Where the di-lepton line comes closest to the beam line, and how close.
+    mass, dt : ndarray of float
+        Invariant mass; t(+) - t(-).
+    p_plus, p_minus : ndarray of float
+        Momenta.
+    region : ndarray of str
+        Region of (z_tax, cda_tax); `undefined` where that is not finite.
+    weight : ndarray of float
+        Event weight.
+    """
+
+    run: NDArray[np.int64]
+    burst: NDArray[np.int64]
+    event: NDArray[np.int64]
+    z_vertex: NDArray[np.float64]
+    cda_fv: NDArray[np.float64]
+    z_tax: NDArray[np.float64]
+    cda_tax: NDArray[np.float64]
+    mass: NDArray[np.float64]
+    dt: NDArray[np.float64]
+    p_plus: NDArray[np.float64]
+    p_minus: NDArray[np.float64]
+    region: NDArray[np.str_]
+    weight: NDArray[np.float64]
+
+    @classmethod
+    def of_pairs(cls, pairs: Pairs, regions: Regions) -> Candidates:
+        """Compute the candidates' quantities from selected pairs."""
+        return cls(
+            run=np.asarray(pairs.event.run),
+            burst=np.asarray(pairs.event.burst),
+            event=np.asarray(pairs.event.event),
+            z_vertex=pairs.z_vertex,
+            cda_fv=pairs.cda,
+            z_tax=pairs.z_tax,
+            cda_tax=pairs.cda_tax,
+            mass=pairs.mass,
+            dt=pairs.dt,
+            p_plus=pairs.plus.p,
+            p_minus=pairs.minus.p,
+            region=regions.classify(pairs.z_tax, pairs.cda_tax),
+            weight=np.asarray(pairs.event.weight),
+        )
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Candidates]) -> Candidates:
+        """Join candidates in the order given."""
+        return cls(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)})
+
+    def __len__(self) -> int:
+        return len(self.run)
+
+    def write_csv(self, path: Path) -> None:
+        """Write one row a candidate, every float in its shortest exact form, empty where there is no value."""
+        columns = [
+            [_text(value) for value in (getattr(self, name) / unit).tolist()]
+            if unit
+            else [str(value) for value in getattr(self, name).tolist()]
+            for name, unit in CSV_COLUMNS.values()
+        ]
+        with write_atomically(path) as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(CSV_COLUMNS)
+            rows.writerows(zip(*columns, strict=True))
+
+
+CSV_COLUMNS: dict[str, tuple[str, Any]] = {
+    "run": ("run", None),
+    "burst": ("burst", None),
+    "event": ("event", None),
+    "z_vertex_m": ("z_vertex", hepunits.m),
+    "cda_fv_mm": ("cda_fv", hepunits.mm),
+    "z_tax_m": ("z_tax", hepunits.m),
+    "cda_tax_mm": ("cda_tax", hepunits.mm),
+    "mass_mev": ("mass", hepunits.MeV),
+    "dt_ns": ("dt", hepunits.ns),
+    "p_plus_gev": ("p_plus", hepunits.GeV),
+    "p_minus_gev": ("p_minus", hepunits.GeV),
+    "region": ("region", None),
+}
+"""CSV header -> (attribute, unit it is written in; None for what is written as it is)."""
+
+
+def _text(value: float) -> str:
+    return repr(value) if np.isfinite(value) else ""

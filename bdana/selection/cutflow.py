@@ -1,0 +1,89 @@
+"""The cutflow: what each named cut leaves."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["Cutflow", "CutflowRow"]
+
+
+@dataclass(frozen=True)
+class CutflowRow:
+    """Events left after a cut.
+
+    Attributes
+    ----------
+    cut : str
+        Name of the cut.
+    events : int
+        Events that passed it and all before it.
+    sum_w, sum_w2 : float
+        Their sum of weights and of squared weights.
+    n_minus_1 : int or None
+        Events that pass every other cut; None for the rows that make the pairs.
+    """
+
+    cut: str
+    events: int
+    sum_w: float
+    sum_w2: float
+    n_minus_1: int | None
+
+    def __add__(self, other: CutflowRow) -> CutflowRow:
+        if self.cut != other.cut:
+            raise ValueError(f"cannot add cutflow row {other.cut} to {self.cut}")
+        n_minus_1 = (
+            None if self.n_minus_1 is None or other.n_minus_1 is None else self.n_minus_1 + other.n_minus_1
+        )
+        return CutflowRow(
+            self.cut,
+            self.events + other.events,
+            self.sum_w + other.sum_w,
+            self.sum_w2 + other.sum_w2,
+            n_minus_1,
+        )
+
+
+@dataclass(frozen=True)
+class Cutflow:
+    """Rows in the order of the cuts."""
+
+    rows: tuple[CutflowRow, ...]
+
+    def then(self, name: str, weights: NDArray[np.float64]) -> Cutflow:
+        """Add a row with the events of the given weights."""
+        return Cutflow((*self.rows, _row(name, weights)))
+
+    def then_cuts(
+        self, masks: dict[str, NDArray[np.bool_]], weights: NDArray[np.float64]
+    ) -> tuple[Cutflow, NDArray[np.bool_]]:
+        """Apply masks (shape (N,) each) in order to N pairs of the given weights; return rows and what is left."""
+        failures = np.zeros(len(weights), dtype=np.int64)
+        for mask in masks.values():
+            failures += ~mask
+        rows = list(self.rows)
+        left = np.ones(len(weights), dtype=np.bool_)
+        for name, mask in masks.items():
+            left &= mask
+            # A pair passes all others if it fails nothing, or only this.
+            rows.append(_row(name, weights[left], int(np.count_nonzero(failures - ~mask == 0))))
+        return Cutflow(tuple(rows)), left
+
+    def __add__(self, other: Cutflow) -> Cutflow:
+        return Cutflow(tuple(a + b for a, b in zip(self.rows, other.rows, strict=True)))
+
+    def to_list(self) -> Sequence[dict[str, Any]]:
+        """Return the rows as plain dictionaries, for JSON."""
+        return [asdict(row) for row in self.rows]
+
+
+def _row(name: str, weights: NDArray[np.float64], n_minus_1: int | None = None) -> CutflowRow:
+    return CutflowRow(name, len(weights), float(np.sum(weights)), float(np.sum(weights**2)), n_minus_1)

@@ -1,0 +1,93 @@
+"""Named cuts: plain functions with a level and the columns they read.
+
+=====  ==============================  ==========================================================
+level  function                        what a pair estimate does with it
+=====  ==============================  ==========================================================
+track  f(tracks, par) -> bool (N,)     applies it to single tracks; both tracks of a pair must pass
+pair   f(pairs, par) -> bool (N,)      applies it to built pairs
+event  f(event, time, par) -> bool     counts it once, as a factor; `time` is that of the candidate
+=====  ==============================  ==========================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bdana.reconstruction import Pairs
+
+__all__ = ["Cut", "Parameters", "event_cut", "pair_cut", "track_cut"]
+
+CutFunction = Callable[..., Any]
+
+
+class Parameters(BaseModel):
+    """Base of a selection's numbers and switches; units are part of the field names.
+
+    A yes/no field with the name of a cut switches that cut. [selection.NAME] of analysis.toml and
+    `--set selection.NAME.FIELD=VALUE` replace the defaults.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    lepton: Literal["muon", "electron"] = Field(default="muon", description="mass hypothesis of both tracks")
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A named cut.
+
+    Attributes
+    ----------
+    name : str
+        The function's name: the row of the cutflow.
+    level : {"track", "pair", "event"}
+        What the function looks at.
+    function : callable
+        Returns one bool an item; NaN must fail.
+    needs : tuple of str
+        Canonical columns it reads, apart from those every candidate needs.
+    """
+
+    name: str
+    level: Literal["track", "pair", "event"]
+    function: CutFunction
+    needs: tuple[str, ...]
+
+    def __call__(self, *args: Any) -> NDArray[np.bool_]:
+        """Evaluate the function on tracks, pairs, or event and time."""
+        return np.asarray(self.function(*args), dtype=np.bool_)
+
+    def passes(self, pairs: Pairs, par: Parameters) -> NDArray[np.bool_]:
+        """Evaluate the cut on pairs of one event each, whatever its level."""
+        if self.level == "track":
+            return self(pairs.plus, par) & self(pairs.minus, par)
+        if self.level == "event":
+            return self(pairs.event, pairs.time, par)
+        return self(pairs, par)
+
+    def active(self, par: Parameters) -> bool:
+        """Tell whether the cut is on: always, unless the parameters have a switch of its name."""
+        return bool(getattr(par, self.name, True))
+
+
+def track_cut(*needs: str) -> Callable[[CutFunction], Cut]:
+    """Mark a function of single tracks, `f(tracks, par)`, as a cut that reads the given columns."""
+    return lambda function: Cut(function.__name__, "track", function, needs)
+
+
+def pair_cut(*needs: str) -> Callable[[CutFunction], Cut]:
+    """Mark a function of pairs, `f(pairs, par)`, as a cut that reads the given columns."""
+    return lambda function: Cut(function.__name__, "pair", function, needs)
+
+
+def event_cut(*needs: str) -> Callable[[CutFunction], Cut]:
+    """Mark a function of events, `f(event, time, par)`, as a cut that reads the given columns."""
+    return lambda function: Cut(function.__name__, "event", function, needs)

@@ -1,0 +1,117 @@
+"""A selection: two tracks of an event make a pair, named cuts in order make a candidate of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from particle import literals
+
+from bdana.reconstruction import Line, Pairs, Tracks
+from bdana.selection.candidates import Candidates
+from bdana.selection.cutflow import Cutflow
+
+if TYPE_CHECKING:
+    import awkward as ak
+
+    from bdana.detector import Detector
+    from bdana.regions import Regions
+    from bdana.selection.cuts import Cut, Parameters
+
+__all__ = ["LEPTON_MASS", "TRACK_AFTER", "Selected", "Selection", "Setup"]
+
+LEPTON_MASS: dict[str, float] = {"muon": literals.mu_minus.mass, "electron": literals.e_minus.mass}  # type: ignore[dict-item]
+"""Masses in MeV/c2 (PDG, from `particle`)."""
+
+TRACK_AFTER = tuple(f"tracks.{name}_after" for name in ("x", "y", "z", "tx", "ty"))
+"""The columns of a track's state after the magnet: what a cut needs that looks downstream of it."""
+
+CANDIDATE_COLUMNS = (
+    "run",
+    "burst",
+    "event",
+    "weight",
+    *(f"tracks.{name}" for name in ("charge", "p", "time")),
+    *(f"tracks.{name}_before" for name in ("x", "y", "z", "tx", "ty")),
+)
+"""Canonical columns that every candidate needs; a file without `weight` has weight 1."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What an analysis tells every selection.
+
+    Attributes
+    ----------
+    detector : Detector
+        The geometry.
+    beam_line : Line
+        The line (mm) that di-lepton momenta are extrapolated back to.
+    regions : Regions
+        The partition of the (z_TAX, CDA_TAX) plane.
+    """
+
+    detector: Detector
+    beam_line: Line
+    regions: Regions
+
+
+@dataclass(frozen=True)
+class Selected:
+    """What a selection finds in some events; results of consecutive chunks add up."""
+
+    cutflow: Cutflow
+    candidates: Candidates
+
+    def __add__(self, other: Selected) -> Selected:
+        return Selected(
+            self.cutflow + other.cutflow, Candidates.concatenate([self.candidates, other.candidates])
+        )
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Two-track selection.
+
+    Attributes
+    ----------
+    good_track : Cut
+        Track-level cut: events with exactly two such tracks go on, others of their tracks are ignored.
+        `good_track` gives the row `two_good_tracks`.
+    cuts : tuple of Cut
+        The cuts, in order.
+    parameters : type
+        The selection's `Parameters`.
+    """
+
+    good_track: Cut
+    cuts: tuple[Cut, ...]
+    parameters: type[Parameters]
+
+    def active(self, par: Parameters) -> list[Cut]:
+        """Return the cuts that are switched on, in order."""
+        return [cut for cut in self.cuts if cut.active(par)]
+
+    def needs(self, par: Parameters) -> dict[str, str]:
+        """Return every column to be read, with what asks for it."""
+        columns = dict.fromkeys(CANDIDATE_COLUMNS, "every candidate")
+        for cut in [self.good_track, *self.active(par)]:
+            columns |= {name: f"the cut {cut.name}" for name in cut.needs if name not in columns}
+        return columns
+
+    def apply(self, events: ak.Array, par: Parameters, setup: Setup) -> Selected:
+        """Select the candidates of some events (canonical records with the columns of `needs`)."""
+        weights = np.asarray(events.weight)
+        cutflow = Cutflow(()).then("all", weights)
+        tracks = Tracks.of_events(events, setup.detector)
+        good = self.good_track(tracks, par)
+        # NumPy places instead of jagged masks: the two good tracks of each event are neighbours.
+        two = np.bincount(tracks.index[good], minlength=len(events)) == 2
+        places = np.flatnonzero(good & two[tracks.index])
+        pairs = Pairs.by_charge(tracks, places[0::2], places[1::2], LEPTON_MASS[par.lepton], setup.beam_line)
+        pair_weights = weights[pairs.plus.index]
+        cutflow = cutflow.then(f"two_{self.good_track.name}s", pair_weights)
+        masks = {cut.name: cut.passes(pairs, par) for cut in self.active(par)}
+        cutflow, left = cutflow.then_cuts(masks, pair_weights)
+        return Selected(cutflow, Candidates.of_pairs(pairs.take(left), setup.regions))
