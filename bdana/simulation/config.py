@@ -37,7 +37,7 @@ class Beam:
     spill_s: float = 4.8
     intensity_rms: float = 0.5
     ripple: float = 0.0
-    downscale: float = 160.0
+    downscale: float = 230.0
     coincidence_ns: float = 10.0
     readout_ns: float = 50.0
 
@@ -46,8 +46,9 @@ class Beam:
 class Halo:
     """The halo muons that reach the trigger hodoscopes; all values are assumed.
 
-    A muon has a place at z = 180 m and an apparent origin in the TAX plane, both Gaussian around the beam line,
-    the origin wider at low momentum: scattering in the dump and the sweeping magnets.
+    A muon has a place at z = 180 m, Gaussian around the beam line, and an apparent origin in the TAX plane on a
+    blurred ring around it, since sweeping magnets and scattering in the dump push muons off the axis. Widths are
+    chosen so that selected pairs have a flat density in (z_TAX, CDA_TAX) around the TAX.
 
     Attributes
     ----------
@@ -60,9 +61,11 @@ class Halo:
     radius_mm : float
         Gaussian width of the place at z = 180 m, in each coordinate.
     origin_mm : float
-        Gaussian width of the apparent origin in the TAX plane at the median momentum, in each coordinate.
+        Radius of the ring of apparent origins in the TAX plane at the median momentum.
+    origin_spread : float
+        Gaussian width of the ring, as a fraction of its radius.
     origin_power : float
-        The width goes like (p / median)^-power.
+        The radius goes like (p / median)^-power.
     prompt_fraction : float
         Pairs in time from one point upstream, as a fraction of the accidental coincidences.
     prompt_z_mm : tuple of float
@@ -71,15 +74,16 @@ class Halo:
         Gaussian angle between the two muons in each projection, in rad.
     """
 
-    rate_hz: float = 3250.0
+    rate_hz: float = 4560.0
     positive_fraction: float = 2.0 / 3.0
     p_median_mev: float = 30e3
     p_log_sigma: float = 0.7
     p_min_mev: float = 5e3
     p_max_mev: float = 200e3
-    radius_mm: float = 550.0
-    origin_mm: float = 1400.0
-    origin_power: float = 0.3
+    radius_mm: float = 1300.0
+    origin_mm: float = 1260.0
+    origin_spread: float = 0.3
+    origin_power: float = 0.1
     prompt_fraction: float = 0.0
     prompt_z_mm: tuple[float, float] = (80e3, 103e3)
     prompt_angle: float = 3e-3

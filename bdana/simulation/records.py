@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from bdana.simulation.config import SimulationConfig
     from bdana.simulation.muons import Muons
 
-__all__ = ["Headers", "make_events"]
+__all__ = ["HALO", "PROMPT", "SIGNAL", "Headers", "make_events"]
+
+HALO, SIGNAL, PROMPT = 0, 1, 2
+"""Values of truth.process."""
 
 CLOCK_NS = 24.951059536
 """Period of the trigger clock: the trigger time is uniform in it."""
