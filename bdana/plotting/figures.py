@@ -22,7 +22,8 @@ __all__ = ["FORMATS", "figure"]
 FORMATS = (".pdf", ".png", ".svg")
 """Endings a figure may have."""
 
-_SMALLER = {"font.size": 16, "legend.fontsize": 13, "axes.titlesize": 15}
+# A fixed salt, so that an SVG's identifiers are the same every time.
+_STYLE = {"svg.hashsalt": "bdana", "font.size": 16, "legend.fontsize": 13, "axes.titlesize": 15}
 
 
 @contextmanager
@@ -37,7 +38,7 @@ def figure(path: Path, size: tuple[float, float] = (10, 7.5)) -> Iterator[Figure
     if path.suffix not in FORMATS:
         raise InputError(f"{path}: end the name of a picture in {', '.join(FORMATS)}")
     # No pyplot: nothing global is opened, so nothing has to be closed.
-    with temporary_beside(path) as temporary, context([mplhep.style.ROOT, _SMALLER]):
+    with temporary_beside(path) as temporary, context([mplhep.style.ROOT, _STYLE]):
         made = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(made)
         yield made
