@@ -38,14 +38,14 @@ def load_analysis(overrides: list[str] | None) -> Analysis:
     return load(overrides=overrides or ())
 
 
-def table(*headers: str) -> Table:
-    """Make a table whose first column is text and whose others are numbers."""
+def table(*headers: str, numbers: bool = True) -> Table:
+    """Make a table whose first column is text and whose others are numbers, or text too."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     made = Table(box=SIMPLE_HEAD)
     for i, header in enumerate(headers):
-        made.add_column(header, justify="right" if i else "left")
+        made.add_column(header, justify="right" if i and numbers else "left")
     return made
 
 
