@@ -45,7 +45,7 @@ def table(*headers: str, numbers: bool = True) -> Table:
 
     made = Table(box=SIMPLE_HEAD)
     for i, header in enumerate(headers):
-        made.add_column(header, justify="right" if i and numbers else "left")
+        made.add_column(header, justify="right" if i and numbers else "left", overflow="fold")
     return made
 
 
@@ -53,9 +53,11 @@ def print_tables(*tables: Table | str) -> None:
     """Print tables and lines on stdout; where that is no terminal, as wide as they need."""
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = 200
     for item in tables:
-        console.print(item, markup=False) if isinstance(item, str) else console.print(item)
+        console.print(item)
 
 
 @contextmanager

@@ -9,10 +9,12 @@ import hist
 import mplhep
 import numpy as np
 from matplotlib.colors import LogNorm
+from matplotlib.patches import Rectangle
 
 from bdana.plotting.figures import figure
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from matplotlib.axes import Axes
@@ -52,7 +54,9 @@ def plane_histogram(candidates: Candidates) -> hist.Hist[Any]:
     return plane
 
 
-def save_plane(candidates: Candidates, regions: Regions, path: Path, title: str = "") -> None:
+def save_plane(
+    candidates: Candidates, regions: Regions, path: Path, title: str = "", closed: Collection[str] = ()
+) -> None:
     """Draw candidates and region borders into a PNG, PDF or SVG.
 
     Parameters
@@ -63,6 +67,8 @@ def save_plane(candidates: Candidates, regions: Regions, path: Path, title: str 
         The picture; replaced if it exists.
     title : str
         Written above the frame.
+    closed : collection of str
+        Regions that are closed: hatched. The candidates hold nothing of them.
     """
     plane = plane_histogram(candidates)
     with figure(path) as fig:
@@ -71,7 +77,7 @@ def save_plane(candidates: Candidates, regions: Regions, path: Path, title: str 
         norm = LogNorm(1, max(10.0, float(shown.max(initial=1.0))))
         mesh = mplhep.hist2dplot(plane, ax=axes, norm=norm, cmap="viridis", flow=None, cbar=False)
         fig.colorbar(mesh.pcolormesh, ax=axes, label="candidates (sum of weights) in a bin")
-        draw_borders(axes, regions)
+        _draw_borders(axes, regions, closed)
         axes.set(yscale="log", xlim=Z_FRAME_M, ylim=CDA_FRAME_MM)
         axes.set_xlabel(r"$z_{TAX}$ [m]")
         axes.set_ylabel(r"$CDA_{TAX}$ [mm]")
@@ -80,20 +86,25 @@ def save_plane(candidates: Candidates, regions: Regions, path: Path, title: str 
         axes.set_title(f"{title}\n{counts}".strip(), loc="left")
 
 
-def draw_borders(axes: Axes, regions: Regions) -> None:
-    """Draw the boxes of the partition, named at their upper left corners."""
+def _draw_borders(axes: Axes, regions: Regions, closed: Collection[str]) -> None:
     bottom = CDA_FRAME_MM[0]
     for i, box in enumerate(regions.boxes):
-        z = np.array([box.z_min, box.z_min, box.z_max, box.z_max]) / hepunits.m
-        cda = np.array([bottom, box.cda_max, box.cda_max, bottom]) / hepunits.mm
+        z_min, z_max, cda = box.z_min / hepunits.m, box.z_max / hepunits.m, box.cda_max / hepunits.mm
         colour = "red" if i == 0 else "black"
-        axes.plot(z, cda, color=colour, linewidth=1.5)
-        axes.annotate(
-            box.name,
-            (z[0], cda[1]),
-            xytext=(4, -3),
-            textcoords="offset points",
-            va="top",
-            color=colour,
-            fontsize=13,
+        hatch = "///" if box.name in closed else None
+        axes.add_patch(
+            Rectangle(
+                (z_min, bottom),
+                z_max - z_min,
+                cda - bottom,
+                fill=False,
+                edgecolor=colour,
+                linewidth=1.5,
+                hatch=hatch,
+            )
         )
+        text = f"{box.name} (closed)" if hatch else box.name
+        axes.annotate(
+            text, (z_min, cda), xytext=(5, -5), textcoords="offset points", va="top", color=colour, fontsize=13,
+            bbox={"facecolor": "white" if hatch else "none", "edgecolor": "none", "pad": 1},
+        )  # fmt: skip
