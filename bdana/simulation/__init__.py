@@ -1,0 +1,28 @@
+"""Fast simulation: bursts, halo muons and their accidental pairs, A' -> mu+ mu-, the detector's response.
+
+>>> from pathlib import Path
+>>> from bdana.events import write_events
+>>> from bdana.simulation import Signal, SimulationConfig, simulate, write_sample
+>>> config = SimulationConfig(pot=7e13, bursts=2)
+>>> events, bursts = simulate(config, seed=1)  # awkward records of the event model, and the BurstTable
+>>> signal, bursts = simulate(SimulationConfig(signal=Signal(mass_mev=411.0, decays=1000)), seed=1)
+
+`write_events(path, [events], bursts)` writes them; `write_sample(path, config, seed, progress)` simulates any
+size of sample straight into a file, one block in memory at a time. Without truth (`truth=False`) it is pseudo-data.
+"""
+
+from bdana.simulation.config import Activity, Beam, Halo, Response, Signal, SimulationConfig
+from bdana.simulation.sample import simulate, simulate_blocks, simulate_bursts, write_sample
+
+__all__ = [
+    "Activity",
+    "Beam",
+    "Halo",
+    "Response",
+    "Signal",
+    "SimulationConfig",
+    "simulate",
+    "simulate_blocks",
+    "simulate_bursts",
+    "write_sample",
+]

@@ -1,0 +1,64 @@
+"""Bursts of varying intensity: protons, live time, and the rates that follow the intensity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bdana.events import BurstTable
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bdana.simulation.config import SimulationConfig
+
+__all__ = ["draw_bursts", "intensity", "mean_coincidences", "mean_singles"]
+
+NS = 1e-9
+"""One ns in s."""
+
+
+def draw_bursts(config: SimulationConfig, rng: np.random.Generator) -> BurstTable:
+    """Draw bursts with log-normal intensity whose protons add up to those of the sample.
+
+    Returns
+    -------
+    BurstTable
+        Sorted by burst number, all good, of equal live time.
+    """
+    n, beam = config.bursts, config.beam
+    sigma = np.sqrt(np.log1p(beam.intensity_rms**2))
+    drawn = np.exp(sigma * rng.standard_normal(n))
+    return BurstTable(
+        run=np.full(n, config.run),
+        burst=np.arange(1, n + 1),
+        pot=config.pot * drawn / drawn.sum(),
+        live_time_s=np.full(n, config.pot / beam.pot_per_spill * beam.spill_s / n),
+        good=np.ones(n, dtype=np.bool_),
+        downscale=np.full(n, beam.downscale),
+    )
+
+
+def intensity(config: SimulationConfig, bursts: BurstTable) -> NDArray[np.float64]:
+    """Return the intensity of each burst relative to a spill of mean intensity, shape (N,)."""
+    beam = config.beam
+    return bursts.pot / bursts.live_time_s * (beam.spill_s / beam.pot_per_spill)
+
+
+def mean_coincidences(config: SimulationConfig, bursts: BurstTable) -> NDArray[np.float64]:
+    """Return the expected pairs of halo muons within the H2 window in each burst, shape (N,).
+
+    Of a Poisson process of rate R in a time T, R^2 T tau pairs have |t1 - t2| < tau; a ripple of amplitude a
+    inside the spill makes <R^2> = (1 + a^2/2) <R>^2.
+    """
+    rate = config.halo.rate_hz * intensity(config, bursts)
+    boost = 1.0 + 0.5 * config.beam.ripple**2
+    return rate**2 * bursts.live_time_s * (config.beam.coincidence_ns * NS) * boost
+
+
+def mean_singles(config: SimulationConfig, bursts: BurstTable) -> NDArray[np.float64]:
+    """Return the expected recorded Q1 events of each burst, shape (N,): muons without another in the H2 window."""
+    rate = config.halo.rate_hz * intensity(config, bursts)
+    alone = np.exp(-2.0 * rate * config.beam.coincidence_ns * NS)
+    return rate * alone * bursts.live_time_s / config.beam.downscale

@@ -1,0 +1,232 @@
+"""What a simulated sample is made of. Every number marked assumed is a working value without a public source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+__all__ = ["Activity", "Beam", "Halo", "Response", "Signal", "SimulationConfig"]
+
+
+@dataclass(frozen=True)
+class Beam:
+    """Bursts and triggers.
+
+    A simulated burst stands for many spills of equal intensity: its live time is that of the spills whose
+    protons it has, so the sample's accidental pairs do not depend on the number of bursts.
+
+    Attributes
+    ----------
+    pot_per_spill : float
+        Mean protons of one spill (assumed: 1.4e17 in about 21 000 spills).
+    spill_s : float
+        Length of a spill in s.
+    intensity_rms : float
+        rms/mean of the burst intensity, which is log-normal (assumed).
+    ripple : float
+        Amplitude a of an intensity 1 + a sin(phase) inside the spill, 0 <= a <= 1.
+    downscale : float
+        Downscale D of the single-track trigger Q1; assumed, chosen to record 2e6 single tracks of 1.4e17 protons.
+    coincidence_ns : float
+        Half width of the two-track trigger's (H2) coincidence window (assumed).
+    readout_ns : float
+        Half width of the window around the trigger in which an event holds hits (assumed).
+    """
+
+    pot_per_spill: float = 6.6e12
+    spill_s: float = 4.8
+    intensity_rms: float = 0.5
+    ripple: float = 0.0
+    downscale: float = 160.0
+    coincidence_ns: float = 10.0
+    readout_ns: float = 50.0
+
+
+@dataclass(frozen=True)
+class Halo:
+    """The halo muons that reach the trigger hodoscopes; all values are assumed.
+
+    A muon has a place at z = 180 m and an apparent origin in the TAX plane, both Gaussian around the beam line,
+    the origin wider at low momentum: scattering in the dump and the sweeping magnets.
+
+    Attributes
+    ----------
+    rate_hz : float
+        Rate of these muons at mean intensity; with it the whole selection leaves 29 pairs of 1.4e17 protons.
+    positive_fraction : float
+        Share of positive muons: n+ = 2 n-.
+    p_median_mev, p_log_sigma, p_min_mev, p_max_mev : float
+        Log-normal momentum spectrum and its ends.
+    radius_mm : float
+        Gaussian width of the place at z = 180 m, in each coordinate.
+    origin_mm : float
+        Gaussian width of the apparent origin in the TAX plane at the median momentum, in each coordinate.
+    origin_power : float
+        The width goes like (p / median)^-power.
+    prompt_fraction : float
+        Pairs in time from one point upstream, as a fraction of the accidental coincidences.
+    prompt_z_mm : tuple of float
+        First and last z of these points.
+    prompt_angle : float
+        Gaussian angle between the two muons in each projection, in rad.
+    """
+
+    rate_hz: float = 3250.0
+    positive_fraction: float = 2.0 / 3.0
+    p_median_mev: float = 30e3
+    p_log_sigma: float = 0.7
+    p_min_mev: float = 5e3
+    p_max_mev: float = 200e3
+    radius_mm: float = 550.0
+    origin_mm: float = 1400.0
+    origin_power: float = 0.3
+    prompt_fraction: float = 0.0
+    prompt_z_mm: tuple[float, float] = (80e3, 103e3)
+    prompt_angle: float = 3e-3
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Hits that do not come from the tracks; rates at mean intensity, all assumed.
+
+    Attributes
+    ----------
+    lav_mhz, irc_mhz, sac_mhz, lkr_mhz, muv3_mhz : float
+        Rates of accidental hits in each detector, flat in time.
+    lav_correlated : float
+        Probability that a halo muon makes a LAV hit in time with itself.
+    lav_time_ns : float
+        Gaussian width of that hit's time.
+    noise_energy_mev : float
+        Mean energy of an accidental LKr cluster (exponential).
+    """
+
+    lav_mhz: float = 1.0
+    irc_mhz: float = 0.3
+    sac_mhz: float = 0.3
+    lkr_mhz: float = 1.0
+    muv3_mhz: float = 1.0
+    lav_correlated: float = 0.05
+    lav_time_ns: float = 1.0
+    noise_energy_mev: float = 500.0
+
+
+@dataclass(frozen=True)
+class Response:
+    """What the detector makes of a muon; all values are assumed.
+
+    Attributes
+    ----------
+    hit_mm : float
+        Resolution of one coordinate in one straw chamber: 130 um a hit, two hits a coordinate.
+    chamber_x0 : float
+        Thickness of a chamber in radiation lengths.
+    p_constant, p_linear_per_mev : float
+        sigma_p/p = constant (+) linear * p.
+    tail_fraction, tail_scale : float
+        Share of tracks whose errors of position and momentum are larger, and how much.
+    track_time_ns, lkr_time_ns, muv3_time_ns : float
+        Time resolutions.
+    mip_mev, mip_sigma_mev, mip_tail_mev : float
+        Energy a muon leaves in the LKr: Gaussian with an exponential tail of that mean.
+    lkr_mm : float
+        Position resolution of a LKr cluster.
+    muv3_scattering_mm_mev : float
+        Width of the muon's place at MUV3, times p.
+    muv3_efficiency : float
+        Efficiency of MUV3.
+    muv3_tile_mm : float
+        Side of its tiles.
+    chi2_shape, chi2_scale, chi2_failed : float
+        Gamma distribution of the track's chi2; share of failed fits (NaN).
+    """
+
+    hit_mm: float = 0.092
+    chamber_x0: float = 0.0045
+    p_constant: float = 0.0030
+    p_linear_per_mev: float = 0.00005e-3
+    tail_fraction: float = 0.02
+    tail_scale: float = 3.0
+    track_time_ns: float = 0.4
+    lkr_time_ns: float = 0.5
+    muv3_time_ns: float = 0.5
+    mip_mev: float = 550.0
+    mip_sigma_mev: float = 50.0
+    mip_tail_mev: float = 50.0
+    lkr_mm: float = 5.0
+    muv3_scattering_mm_mev: float = 530e3
+    muv3_efficiency: float = 0.995
+    muv3_tile_mm: float = 220.0
+    chi2_shape: float = 2.0
+    chi2_scale: float = 2.5
+    chi2_failed: float = 0.001
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A' -> mu+ mu- decays, flat in z between the two ends of the decay volume.
+
+    Attributes
+    ----------
+    mass_mev : float
+        Mass of the A' in MeV/c2.
+    decays : int
+        Number of decays to generate.
+    epsilon : float or None
+        Kinetic mixing: weights add up to the expected number of decays in the volume. None: every weight is 1.
+    spectrum : {"flat", "bremsstrahlung"}
+        Flat momentum between `p_min_mev` and `p_max_mev` with exponential pT^2 of mean `pt_mev`^2, or proton
+        bremsstrahlung.
+    p_min_mev, p_max_mev, pt_mev : float
+        Of the flat spectrum.
+    z_min_mm, z_max_mm : float
+        Ends of the decay volume.
+    spot_mm : float
+        Gaussian width of the beam spot on the TAX, in each coordinate (assumed).
+    depth_mm : float
+        Mean depth of the production point in the TAX, exponential.
+    """
+
+    mass_mev: float
+    decays: int = 100_000
+    epsilon: float | None = None
+    spectrum: Literal["flat", "bremsstrahlung"] = "flat"
+    p_min_mev: float = 20e3
+    p_max_mev: float = 250e3
+    pt_mev: float = 250.0
+    z_min_mm: float = 105e3
+    z_max_mm: float = 180e3
+    spot_mm: float = 5.0
+    depth_mm: float = 153.0
+
+
+@dataclass(frozen=True)
+class SimulationConfig:
+    """A sample to simulate.
+
+    Attributes
+    ----------
+    pot : float
+        Protons on target.
+    bursts : int
+        Number of bursts they come in (assumed: 2000 for 1.4e17).
+    run : int
+        Run number of all bursts.
+    signal : Signal or None
+        The A' decays; None for halo muons and their accidental pairs.
+    truth : bool
+        Whether events carry truth columns; pseudo-data do not.
+    detector : str
+        Shipped geometry, or path of a .toml file.
+    """
+
+    pot: float = 1.4e17
+    bursts: int = 2000
+    run: int = 99_001
+    signal: Signal | None = None
+    truth: bool = True
+    detector: str = "na62"
+    beam: Beam = field(default_factory=Beam)
+    halo: Halo = field(default_factory=Halo)
+    activity: Activity = field(default_factory=Activity)
+    response: Response = field(default_factory=Response)

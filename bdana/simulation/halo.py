@@ -1,0 +1,98 @@
+"""Halo muons: independent draws from one joint distribution of momentum, place, slope and charge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bdana.simulation.muons import Flight, Muons
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bdana.detector import Detector
+    from bdana.simulation.config import Halo
+
+__all__ = ["TRIGGER_PLANES", "Z_REFERENCE", "draw_halo", "draw_prompt_partners"]
+
+TRIGGER_PLANES = ("NewCHOD", "CHOD_V", "CHOD_H")
+"""Elements a muon must cross to fire the trigger."""
+Z_REFERENCE = 180_000.0
+"""z in mm at which the place of a halo muon is drawn."""
+TAX_MM = (0.0, -22.0, 23_070.0)
+"""Impact point of the beam on the TAX in mm."""
+
+
+def draw_halo(
+    halo: Halo,
+    detector: Detector,
+    rng: np.random.Generator,
+    event: NDArray[np.int64],
+    time: NDArray[np.float64],
+) -> Muons:
+    """Draw one triggering muon for each of the given events and times (ns), each of shape (N,)."""
+    missing = np.arange(len(event))
+    parts, places = [], []
+    while len(missing):
+        muons = _draw(halo, rng, event[missing], time[missing])
+        kept = Flight.of(muons, detector.magnet).in_all(detector, *TRIGGER_PLANES)
+        parts.append(muons.take(kept))
+        places.append(missing[kept])
+        missing = missing[~kept]
+    return _join(parts, places) if parts else _draw(halo, rng, event, time)
+
+
+def draw_prompt_partners(halo: Halo, rng: np.random.Generator, first: Muons) -> Muons:
+    """Draw for each muon one of opposite charge that comes from a point of its path upstream, in time with it."""
+    n = len(first)
+    z = rng.uniform(*halo.prompt_z_mm, n)
+    return Muons(
+        x=first.x + (z - first.z) * first.tx,
+        y=first.y + (z - first.z) * first.ty,
+        z=z,
+        tx=first.tx + halo.prompt_angle * rng.standard_normal(n),
+        ty=first.ty + halo.prompt_angle * rng.standard_normal(n),
+        p=_momentum(halo, rng, n),
+        charge=-first.charge,
+        time=first.time,
+        event=first.event,
+    )
+
+
+def _draw(halo: Halo, rng: np.random.Generator, event: NDArray[np.int64], time: NDArray[np.float64]) -> Muons:
+    n = len(event)
+    p = _momentum(halo, rng, n)
+    x, y = halo.radius_mm * rng.standard_normal((2, n))
+    width = halo.origin_mm * (p / halo.p_median_mev) ** -halo.origin_power
+    x0, y0 = width * rng.standard_normal((2, n))
+    length = Z_REFERENCE - TAX_MM[2]
+    return Muons(
+        x=x,
+        y=y,
+        z=np.full(n, Z_REFERENCE),
+        tx=(x - TAX_MM[0] - x0) / length,
+        ty=(y - TAX_MM[1] - y0) / length,
+        p=p,
+        charge=np.where(rng.random(n) < halo.positive_fraction, 1, -1),
+        time=time,
+        event=event,
+    )
+
+
+def _momentum(halo: Halo, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+    """Draw from the truncated log-normal spectrum by folding what lies outside back into it at random."""
+    p = halo.p_median_mev * np.exp(halo.p_log_sigma * rng.standard_normal(n))
+    outside = np.flatnonzero((p < halo.p_min_mev) | (p > halo.p_max_mev))
+    while len(outside):
+        p[outside] = halo.p_median_mev * np.exp(halo.p_log_sigma * rng.standard_normal(len(outside)))
+        outside = outside[(p[outside] < halo.p_min_mev) | (p[outside] > halo.p_max_mev)]
+    return p
+
+
+def _join(parts: list[Muons], places: list[NDArray[np.int64]]) -> Muons:
+    order = np.argsort(np.concatenate(places), kind="stable")
+    columns = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in Muons.__dataclass_fields__
+    }
+    return Muons(**columns).take(order)

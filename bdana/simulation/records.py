@@ -1,0 +1,116 @@
+"""From muons to canonical event records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import awkward as ak
+import numpy as np
+
+from bdana.simulation.muons import Flight
+from bdana.simulation.response import (
+    Hits,
+    accidental_hits,
+    calorimeter,
+    collect,
+    correlated_lav,
+    muon_veto,
+    straw_tracks,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bdana.detector import Detector
+    from bdana.simulation.config import SimulationConfig
+    from bdana.simulation.muons import Muons
+
+__all__ = ["Headers", "make_events"]
+
+CLOCK_NS = 24.951059536
+"""Period of the trigger clock: the trigger time is uniform in it."""
+
+
+@dataclass(frozen=True)
+class Headers:
+    """What each of N events of a block is; every attribute has shape (N,).
+
+    Attributes
+    ----------
+    burst, event : ndarray of int
+        Burst number and number of the event in the burst.
+    trigger : ndarray of int
+        Trigger bits.
+    intensity : ndarray of float
+        Intensity at the time of the event relative to the mean.
+    weight : ndarray of float
+        Event weight.
+    truth : dict of str to ndarray
+        Truth fields; empty for pseudo-data.
+    """
+
+    burst: NDArray[np.int64]
+    event: NDArray[np.int64]
+    trigger: NDArray[np.int64]
+    intensity: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    truth: dict[str, NDArray[np.float64] | NDArray[np.int64]]
+
+
+def make_events(
+    headers: Headers,
+    muons: Muons,
+    config: SimulationConfig,
+    detector: Detector,
+    rng: np.random.Generator,
+) -> ak.Array:
+    """Simulate the response to the muons of a block of events.
+
+    The trigger time is that of the event's first track, and times are on its scale.
+    """
+    n = len(headers.event)
+    flight = Flight.of(muons, detector.magnet)
+    response, activity, half = config.response, config.activity, config.beam.readout_ns
+    per_mhz = headers.intensity * (2.0 * half * 1e-3)
+    parts = {
+        "tracks": [straw_tracks(muons, flight, detector, response, rng)],
+        "lkr": [
+            calorimeter(muons, flight, detector, response, rng),
+            accidental_hits(activity.lkr_mhz * per_mhz, half, rng, 1130.0, activity.noise_energy_mev),
+        ],
+        "muv3": [
+            muon_veto(muons, flight, detector, response, rng),
+            accidental_hits(activity.muv3_mhz * per_mhz, half, rng, 1320.0),
+        ],
+        "lav": [
+            correlated_lav(muons, activity, rng),
+            accidental_hits(activity.lav_mhz * per_mhz, half, rng),
+        ],
+        "irc": [accidental_hits(activity.irc_mhz * per_mhz, half, rng)],
+        "sac": [accidental_hits(activity.sac_mhz * per_mhz, half, rng)],
+    }
+    phase = rng.uniform(0.0, CLOCK_NS, n)
+    for hits in (hits for part in parts.values() for hits in part):
+        hits.fields["time"] = hits.fields["time"] + phase[hits.event]
+    columns = {
+        "run": np.full(n, config.run, dtype=np.int32),
+        "burst": headers.burst.astype(np.int32),
+        "event": headers.event.astype(np.int32),
+        "trigger_time": _trigger_time(parts["tracks"][0], phase).astype(np.float32),
+        "trigger": headers.trigger.astype(np.int32),
+        "quality": np.zeros(n, dtype=np.int32),
+        "weight": headers.weight,
+    }
+    collections = {name: collect(n, *part) for name, part in parts.items()}
+    if headers.truth:
+        collections["truth"] = ak.zip(headers.truth)
+    return ak.zip(columns | collections, depth_limit=1)
+
+
+def _trigger_time(tracks: Hits, phase: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the time of each event's first track; without one, that of its trigger."""
+    time = phase.copy()
+    with_track, first = np.unique(tracks.event, return_index=True)
+    time[with_track] = tracks.fields["time"][first]
+    return time
