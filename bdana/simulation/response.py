@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 import awkward as ak
 import numpy as np
 
-from bdana.simulation.muons import Flight
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bdana.detector import Detector
     from bdana.simulation.config import Activity, Response
-    from bdana.simulation.muons import Muons
+    from bdana.simulation.muons import Flight, Muons
 
 __all__ = ["Hits", "accidental_hits", "calorimeter", "collect", "correlated_lav", "muon_veto", "straw_tracks"]
 
