@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from bdana.engine import Executor, Progress, SelectionRun
     from bdana.regions import Regions
+    from bdana.selection import Variable
 
 __all__ = ["Analysis", "find_analysis", "load", "template_folder"]
 
@@ -85,6 +86,7 @@ def load(folder: str | Path | None = None, overrides: Sequence[str] = ()) -> Ana
         config = AnalysisConfig.model_validate(values)
         config.partition()
         config.beam_line.line()
+        config.histogrammed()
     except ValidationError as err:
         raise ConfigError(f"{path}: {_explain(err)}") from None
     except (ConfigError, ValueError) as err:
@@ -139,6 +141,11 @@ class Analysis:
     def setup(self) -> Setup:
         """What every selection is told."""
         return Setup(self.detector, self.config.beam_line.line(), self.regions)
+
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """What is histogrammed of candidates, by name."""
+        return self.config.histogrammed()
 
     def selection(self, name: str) -> tuple[Selection, Parameters]:
         """Return the selection selections/NAME.py with its parameters as analysis.toml sets them.

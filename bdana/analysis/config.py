@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import hepunits
 import numpy as np
@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bdana.reconstruction import Line
 from bdana.regions import Box, Regions
+from bdana.selection import CSV_COLUMNS, Variable
 
-__all__ = ["AnalysisConfig", "BeamLine", "General", "Region"]
+__all__ = ["AnalysisConfig", "BeamLine", "General", "Region", "VariableConfig"]
 
 Point = tuple[float, float, float]
 
@@ -54,12 +55,23 @@ class Region(_Strict):
         return Box(name, self.z_tax_min_m * hepunits.m, self.z_tax_max_m * hepunits.m, self.cda_tax_max_mm)
 
 
+class VariableConfig(_Strict):
+    """[variables.NAME]: a candidate's quantity NAME as histograms and plots show it."""
+
+    label: str = Field(description="text of the axis, without unit")
+    unit: Literal["", "mm", "m", "ns", "MeV", "GeV"] = Field(default="", description="unit of min and max")
+    bins: Annotated[int, Field(gt=0)]
+    min: float
+    max: float
+
+
 class AnalysisConfig(_Strict):
     """The whole of analysis.toml."""
 
     analysis: General
     beam_line: BeamLine = BeamLine()
     regions: dict[str, Region] = Field(description="nested, innermost first")
+    variables: dict[str, VariableConfig] = Field(default={}, description="what is histogrammed")
     selection: dict[str, dict[str, Any]] = Field(
         default={}, description="values that differ from the defaults in selections/NAME.py"
     )
@@ -67,3 +79,23 @@ class AnalysisConfig(_Strict):
     def partition(self) -> Regions:
         """Return the regions in mm."""
         return Regions(tuple(region.box(name) for name, region in self.regions.items()))
+
+    def histogrammed(self) -> dict[str, Variable]:
+        """Return the variables by name.
+
+        Raises
+        ------
+        ValueError
+            When a name is no quantity of a candidate, or an axis is empty.
+        """
+        known = [name for name, unit in CSV_COLUMNS.values() if unit]
+        for name, v in self.variables.items():
+            if name not in known:
+                raise ValueError(
+                    f"variables.{name}: no such quantity of a candidate; there are {', '.join(known)}"
+                )
+            if not v.min < v.max:
+                raise ValueError(f"variables.{name}: min must be below max")
+        return {
+            name: Variable(name, v.label, v.unit, v.bins, v.min, v.max) for name, v in self.variables.items()
+        }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,12 +10,22 @@ import numpy as np
 
 from bdana._version import __version__
 from bdana.regions import UNDEFINED
+from bdana.selection import fill_histograms
 
 if TYPE_CHECKING:
     from bdana.engine.executors import Executor
     from bdana.events import Dataset, Exposure
     from bdana.events.dataset import Chunk
-    from bdana.selection import Candidates, Cutflow, Parameters, Selected, Selection, Setup
+    from bdana.selection import (
+        Candidates,
+        Cutflow,
+        Histogram,
+        Parameters,
+        Selected,
+        Selection,
+        Setup,
+        Variable,
+    )
 
 __all__ = ["Progress", "RegionCount", "SelectionRun", "SelectionTask", "run_selection"]
 
@@ -34,6 +44,11 @@ class RunsSelections(Protocol):
     @property
     def setup(self) -> Setup:
         """Detector, beam line, regions."""
+        ...
+
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """What is histogrammed."""
         ...
 
     def selection(self, name: str) -> tuple[Selection, Parameters]:
@@ -87,6 +102,8 @@ class SelectionRun:
     candidates : Candidates
     regions : tuple of RegionCount
         Innermost first; a last row `undefined` when there are candidates without finite (z_TAX, CDA_TAX).
+    hists : mapping of str to hist.Hist
+        The analysis' variables, each with the axes `region` and itself.
     exposure : Exposure or None
         Of the bursts used; None when the layout has no burst table.
     dataset : Dataset
@@ -97,6 +114,7 @@ class SelectionRun:
     cutflow: Cutflow
     candidates: Candidates
     regions: tuple[RegionCount, ...]
+    hists: Mapping[str, Histogram]
     exposure: Exposure | None
     dataset: Dataset
     selection: str
@@ -132,10 +150,12 @@ def run_selection(task: SelectionTask, executor: Executor, progress: Progress | 
         if progress:
             progress(done, task.dataset.entries)
     selected = _add_up(parts)
+    names = task.analysis.setup.regions.names
     return SelectionRun(
         cutflow=selected.cutflow,
         candidates=selected.candidates,
-        regions=_count(selected.candidates, task.analysis.setup.regions.names),
+        regions=_count(selected.candidates, names),
+        hists=fill_histograms(selected.candidates, task.analysis.variables, names),
         exposure=task.dataset.exposure,
         dataset=task.dataset,
         selection=task.selection,

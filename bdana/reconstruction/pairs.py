@@ -224,6 +224,9 @@ class Pairs:
     @cached_property
     def mass(self) -> NDArray[np.float64]:
         """Invariant mass in MeV/c2 under the hypothesis `lepton_mass`, shape (N,)."""
-        leptons = [track.momentum.to_Vector4D(mass=self.lepton_mass) for track in (self.plus, self.minus)]
+        hypothesis = np.full(
+            len(self), self.lepton_mass
+        )  # an array, since `vector` fails on none with a number
+        leptons = [track.momentum.to_Vector4D(mass=hypothesis) for track in (self.plus, self.minus)]
         mass: NDArray[np.float64] = np.asarray((leptons[0] + leptons[1]).mass)
         return mass

@@ -4,6 +4,7 @@ from bdana.selection.candidates import CSV_COLUMNS, Candidates
 from bdana.selection.cutflow import Cutflow, CutflowRow
 from bdana.selection.cuts import Cut, Parameters, event_cut, pair_cut, track_cut
 from bdana.selection.selection import TRACK_AFTER, Selected, Selection, Setup
+from bdana.selection.variables import Histogram, Variable, fill_histograms
 
 __all__ = [
     "CSV_COLUMNS",
@@ -12,11 +13,14 @@ __all__ = [
     "Cut",
     "Cutflow",
     "CutflowRow",
+    "Histogram",
     "Parameters",
     "Selected",
     "Selection",
     "Setup",
+    "Variable",
     "event_cut",
+    "fill_histograms",
     "pair_cut",
     "track_cut",
 ]

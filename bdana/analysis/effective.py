@@ -1,0 +1,85 @@
+"""The effective configuration: every value with where it comes from."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bdana.analysis.analysis import Analysis
+
+__all__ = ["Setting", "effective_settings"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One value.
+
+    Attributes
+    ----------
+    key : str
+        Dotted key, as `--set` takes it.
+    value : object
+        A plain TOML value.
+    origin : str
+        `--set`, `analysis.toml`, or the default of `bdana` or of the selection's module.
+    meaning : str
+        One line for people; empty where there is none.
+    """
+
+    key: str
+    value: Any
+    origin: str
+    meaning: str
+
+
+def effective_settings(analysis: Analysis) -> list[Setting]:
+    """List every value the analysis uses, those of its selections included."""
+    written = set(_keys(tomllib.loads((analysis.folder / "analysis.toml").read_text(encoding="utf-8"))))
+    replaced = {override.partition("=")[0].strip() for override in analysis.overrides}
+    found = [
+        (*leaf, "default of bdana")
+        for leaf in _leaves(analysis.config, "")
+        if not leaf[0].startswith("selection.")
+    ]
+    for name in analysis.modules.names("selections"):
+        parameters = analysis.selection(name)[1]
+        found += [
+            (*leaf, f"default of selections/{name}.py") for leaf in _leaves(parameters, f"selection.{name}.")
+        ]
+    return [
+        Setting(key, value, _origin(key, replaced, written, default), meaning)
+        for key, value, meaning, default in found
+    ]
+
+
+def _origin(key: str, replaced: set[str], written: set[str], default: str) -> str:
+    if any(key == name or key.startswith(f"{name}.") for name in replaced):
+        return "--set"
+    return "analysis.toml" if key in written else default
+
+
+def _leaves(value: BaseModel, prefix: str) -> Iterator[tuple[str, Any, str]]:
+    for name, field in type(value).model_fields.items():
+        item = getattr(value, name)
+        if isinstance(item, BaseModel):
+            yield from _leaves(item, f"{prefix}{name}.")
+        elif isinstance(item, dict) and all(isinstance(v, BaseModel) for v in item.values()):
+            for key, model in item.items():
+                yield from _leaves(model, f"{prefix}{name}.{key}.")
+        else:
+            plain = value.model_dump(mode="json", include={name})[name]
+            yield f"{prefix}{name}", plain, field.description or ""
+
+
+def _keys(values: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, item in values.items():
+        if isinstance(item, dict):
+            yield from _keys(item, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"

@@ -1,0 +1,50 @@
+"""`bdana init`: a new analysis folder, copied from the packaged one."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from bdana.analysis.analysis import template_folder
+from bdana.errors import InputError
+
+__all__ = ["PARTS", "scaffold"]
+
+PARTS = ("analysis.toml", "selections", "backgrounds", "blinding", "output/README.md")
+"""What an analysis folder starts with; the same names as in the repository."""
+
+
+def scaffold(folder: str | Path) -> list[Path]:
+    """Copy the packaged analysis into a folder, which is made if it is not there.
+
+    Parameters
+    ----------
+    folder : path
+        Where the new analysis will lie; other files in it are left alone.
+
+    Returns
+    -------
+    list of Path
+        What was made.
+
+    Raises
+    ------
+    InputError
+        When something of an analysis is there already, or the folder cannot be written.
+    """
+    where, template = Path(folder), template_folder()
+    for part in PARTS:
+        if (where / part).exists():
+            raise InputError(f"{where / part} is there already; nothing was changed")
+    try:
+        where.mkdir(parents=True, exist_ok=True)
+        for part in PARTS:
+            source, target = template / part, where / part
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+            else:
+                target.parent.mkdir(exist_ok=True)
+                shutil.copyfile(source, target)
+    except OSError as err:
+        raise InputError(f"{where}: cannot be written ({err.strerror})") from None
+    return [where / part for part in PARTS]

@@ -1,0 +1,62 @@
+"""The application that commands register with, and the one place where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from bdana._version import __version__
+from bdana.errors import BdanaError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="bdana",
+    help="Blinded event-level searches for dark photons at proton beam dumps.",
+    epilog="Exit codes: 0 done, 1 a fault in bdana, 2 something to correct in the input, 3 refused by blinding.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"bdana {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error; may stand anywhere.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line: a BdanaError becomes one message and its exit code, any other error a fault."""
+    debug = "--debug" in sys.argv[1:]
+    try:
+        app([argument for argument in sys.argv[1:] if argument != "--debug"], prog_name="bdana")
+    except BdanaError as err:
+        if debug:
+            raise
+        typer.echo(f"bdana: {err}", err=True)
+        sys.exit(err.exit_code)
+    except Exception as err:
+        if debug:
+            raise
+        typer.echo(
+            f"bdana: fault: {type(err).__name__}: {err}\nPlease report it with the traceback that --debug shows.",
+            err=True,
+        )
+        sys.exit(1)

@@ -1,0 +1,35 @@
+"""`bdana config`: the effective configuration."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from bdana.cli.app import app
+from bdana.cli.console import load_analysis, print_json, print_tables, table
+from bdana.cli.options import Json, Overrides
+
+__all__ = ["config"]
+
+
+@app.command()
+def config(
+    prefix: Annotated[str, typer.Argument(metavar="[KEY]", help="Show keys that begin with this only.")] = "",
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Print every value the analysis uses, with its origin."""
+    from bdana.analysis import effective_settings
+
+    analysis = load_analysis(overrides)
+    settings = [setting for setting in effective_settings(analysis) if setting.key.startswith(prefix)]
+    if as_json:
+        values = {s.key: {"value": s.value, "origin": s.origin, "meaning": s.meaning} for s in settings}
+        print_json({"folder": str(analysis.folder), "hash": analysis.hash, "settings": values})
+        return
+    shown = table("key", "value", "origin", "meaning", numbers=False)
+    for s in settings:
+        shown.add_row(s.key, json.dumps(s.value, ensure_ascii=False), s.origin, s.meaning)
+    print_tables(shown, f"{analysis.folder}, hash {analysis.hash}")

@@ -1,0 +1,30 @@
+"""`bdana init`: a new analysis folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bdana.cli.app import app
+from bdana.cli.console import print_tables
+
+__all__ = ["init"]
+
+
+@app.command()
+def init(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of the new analysis.", show_default=False)
+    ],
+) -> None:
+    """Make a new analysis folder: configuration, selections, backgrounds, blinding policy."""
+    from bdana.analysis import scaffold
+
+    made = scaffold(folder)
+    print_tables(
+        *(f"  {path}" for path in made),
+        f"Next: name your samples in {folder / 'analysis.toml'}, read a cut in {folder / 'selections/dimuon.py'}, "
+        f"then run bdana from inside {folder}.",
+    )

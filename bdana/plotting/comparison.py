@@ -1,0 +1,104 @@
+"""Data against prediction: points with Garwood errors on a band, and the pulls below."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import mplhep
+import numpy as np
+from hist.intervals import poisson_interval
+
+from bdana.plotting.figures import figure
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from bdana.selection import Histogram
+
+__all__ = ["pulls", "save_comparison"]
+
+
+def pulls(
+    observed: NDArray[np.float64], expected: NDArray[np.float64], error: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return (observed - expected) over the error of the difference.
+
+    The error is the prediction's and, in quadrature, the side of the observed count's Garwood interval (Fixed limits
+    for the Poisson distribution, Biometrika 28 (1936) 437) that faces the prediction.
+
+    Parameters
+    ----------
+    observed, expected, error : ndarray, shape (N,)
+        Counts, predicted counts and their standard error.
+
+    Returns
+    -------
+    ndarray, shape (N,)
+        NaN where nothing is predicted and nothing observed.
+    """
+    low, high = poisson_interval(observed)
+    low = np.where(observed > 0, low, 0.0)
+    side = np.where(observed > expected, observed - low, high - observed)
+    pull = (observed - expected) / np.hypot(side, error)
+    return np.where((observed == 0) & (expected == 0), np.nan, pull)
+
+
+def save_comparison(
+    observed: Histogram | None, predicted: Histogram, path: Path, title: str = "", label: str = "prediction"
+) -> None:
+    """Draw one variable into a PNG, PDF or SVG.
+
+    Parameters
+    ----------
+    observed : hist.Hist or None
+        Counts of the regions that are open, one axis; None draws the prediction alone.
+    predicted : hist.Hist
+        Prediction in the same regions and bins, with variances.
+    path : Path
+        The picture; replaced if it exists.
+    title : str
+        Written above the frame.
+    label : str
+        Legend of the prediction.
+    """
+    (axis,) = predicted.axes
+    expected = np.asarray(predicted.values(), dtype=np.float64)
+    error = np.sqrt(np.asarray(predicted.variances(), dtype=np.float64))
+    with figure(path, size=(9, 8)) as fig:
+        upper, lower = fig.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+        upper.stairs(expected, axis.edges, fill=True, color="#92dadd", label=label)
+        upper.fill_between(
+            axis.edges,
+            np.append(expected - error, 0),
+            np.append(expected + error, 0),
+            step="post",
+            facecolor="none",
+            edgecolor="gray",
+            hatch="////",
+            linewidth=0,
+            label="its error",
+        )
+        if observed is not None:
+            counts = np.asarray(observed.values(), dtype=np.float64)
+            low, high = poisson_interval(counts)
+            errors = np.abs(np.stack([counts - np.where(counts > 0, low, 0.0), high - counts]))
+            mplhep.histplot(
+                counts,
+                axis.edges,
+                yerr=errors,
+                histtype="errorbar",
+                color="black",
+                ax=upper,
+                label="data",
+                flow=None,
+            )
+            lower.errorbar(axis.centers, pulls(counts, expected, error), yerr=1.0, fmt="ko", markersize=4)
+        upper.set(xlim=(axis.edges[0], axis.edges[-1]), ylim=(0, None))
+        upper.set_ylabel("candidates in a bin")
+        upper.set_title(title, loc="left")
+        upper.legend()
+        lower.axhline(0.0, color="gray", linewidth=1)
+        lower.set(ylim=(-4, 4), xlabel=axis.label)
+        lower.set_ylabel("pull")

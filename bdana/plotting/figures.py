@@ -1,0 +1,52 @@
+"""Figures in one style, written whole or not at all."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import mplhep
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.style import context
+
+from bdana.errors import InputError
+from bdana.files import temporary_beside
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["FORMATS", "figure"]
+
+FORMATS = (".pdf", ".png", ".svg")
+"""Endings a figure may have."""
+
+# A fixed salt, so that an SVG's identifiers are the same every time.
+_STYLE = {"svg.hashsalt": "bdana", "font.size": 16, "legend.fontsize": 13, "axes.titlesize": 15}
+
+
+@contextmanager
+def figure(path: Path, size: tuple[float, float] = (10, 7.5)) -> Iterator[Figure]:
+    """Give an empty figure (inches) and save it under `path` when the block ends well.
+
+    Raises
+    ------
+    InputError
+        When the ending is not one of `FORMATS`, or the folder cannot be written.
+    """
+    if path.suffix not in FORMATS:
+        raise InputError(f"{path}: end the name of a picture in {', '.join(FORMATS)}")
+    # No pyplot: nothing global is opened, so nothing has to be closed.
+    with temporary_beside(path) as temporary, context([mplhep.style.ROOT, _STYLE]):
+        made = Figure(figsize=size, layout="constrained")
+        FigureCanvasAgg(made)
+        yield made
+        metadata = (
+            {"Date": None}
+            if path.suffix == ".svg"
+            else {"CreationDate": None}
+            if path.suffix == ".pdf"
+            else None
+        )
+        made.savefig(temporary, dpi=110, metadata=metadata)

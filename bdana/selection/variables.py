@@ -1,0 +1,88 @@
+"""Variables: the quantities of a candidate that are histogrammed, with axis, label and unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import hepunits
+import hist
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bdana.selection.candidates import Candidates
+
+__all__ = ["Histogram", "Variable", "fill_histograms"]
+
+Histogram = hist.Hist[Any]
+"""Axes `region` (category) and the variable; weighted storage."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A quantity of a candidate.
+
+    Attributes
+    ----------
+    name : str
+        The attribute of `Candidates`.
+    label : str
+        Text of the axis, without unit.
+    unit : str
+        Unit of the axis, a name of `hepunits`; empty for pure numbers.
+    bins : int
+        Number of bins, all of one width.
+    low, high : float
+        Ends of the axis in `unit`.
+    """
+
+    name: str
+    label: str
+    unit: str
+    bins: int
+    low: float
+    high: float
+
+    @property
+    def scale(self) -> float:
+        """The unit in mm, ns, MeV."""
+        return float(getattr(hepunits, self.unit)) if self.unit else 1.0
+
+    def histogram(self, regions: Sequence[str]) -> Histogram:
+        """Return an empty histogram of the given regions; candidates elsewhere are not counted."""
+        text = f"{self.label} [{self.unit}]" if self.unit else self.label
+        return hist.Hist(
+            hist.axis.StrCategory(list(regions), name="region", overflow=False),
+            hist.axis.Regular(self.bins, self.low, self.high, name=self.name, label=text),
+            storage=hist.storage.Weight(),
+        )
+
+
+def fill_histograms(
+    candidates: Candidates, variables: Mapping[str, Variable], regions: Sequence[str]
+) -> dict[str, Histogram]:
+    """Histogram every variable by region.
+
+    Parameters
+    ----------
+    candidates : Candidates
+    variables : mapping of str to Variable
+    regions : sequence of str
+        Regions to count; what lies in others is absent.
+
+    Returns
+    -------
+    dict of str to hist.Hist
+        By the name of the variable.
+    """
+    counted = np.isin(candidates.region, list(regions))
+    filled = {}
+    for name, variable in variables.items():
+        made = variable.histogram(regions)
+        if counted.any():
+            values = getattr(candidates, variable.name)[counted] / variable.scale
+            made.fill(candidates.region[counted], values, weight=candidates.weight[counted])
+        filled[name] = made
+    return filled

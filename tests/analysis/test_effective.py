@@ -1,0 +1,31 @@
+"""Where each value of the configuration comes from."""
+
+import bdana
+from bdana.analysis import effective_settings, template_folder
+
+
+def settings(*overrides):
+    return {s.key: s for s in effective_settings(bdana.load(template_folder(), overrides=overrides))}
+
+
+def test_origin_of_every_kind_of_value():
+    found = settings("selection.dimuon.max_cda_mm=10.0", "regions.SR.z_tax_max_m=39.0")
+    assert (found["selection.dimuon.max_cda_mm"].value, found["selection.dimuon.max_cda_mm"].origin) == (
+        10.0,
+        "--set",
+    )
+    assert (found["regions.SR.z_tax_max_m"].value, found["regions.SR.z_tax_max_m"].origin) == (39.0, "--set")
+    assert found["regions.SR.z_tax_min_m"].origin == "analysis.toml"
+    assert found["selection.dimuon.acceptance"].origin == "analysis.toml"
+    assert found["selection.dimuon.max_chi2"].origin == "default of selections/dimuon.py"
+    assert found["selection.dimuon.lepton"].value == "muon"
+    assert found["beam_line.point_mm"].value == [0.0, -22.0, 23070.0]
+
+
+def test_every_parameter_says_what_it_means():
+    assert all(s.meaning for key, s in settings().items() if key.startswith("selection."))
+
+
+def test_a_replaced_table_is_marked_as_a_whole():
+    found = settings("regions.SR={z_tax_min_m=7.0,z_tax_max_m=30.0,cda_tax_max_mm=10.0}")
+    assert {found[f"regions.SR.{name}"].origin for name in ("z_tax_min_m", "z_tax_max_m")} == {"--set"}

@@ -1,0 +1,115 @@
+"""`bdana select` as a user types it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from bdana.analysis import template_folder
+
+REFERENCE = [
+    f"--set=selection.dimuon.{name}=false" for name in ("acceptance", "straw1_separation", "small_angle_veto")
+]
+
+
+def bdana(*arguments, cwd=None):
+    command = [sys.executable, "-c", "from bdana.cli import main; main()", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def foreign(shared):
+    return shared / "data" / "open" / "na62_reco.root"
+
+
+def test_help_imports_no_physics_library():
+    code = (
+        "import sys\nsys.argv = ['bdana', '--help']\nfrom bdana.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "slow = {'numpy', 'scipy', 'awkward', 'uproot', 'matplotlib', 'pydantic', 'particle', 'numba'} & set(sys.modules)\n"
+        "assert not slow, slow"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "select" in done.stdout
+
+
+def test_json_is_one_document_and_notes_go_elsewhere(foreign, tmp_path):
+    done = bdana(
+        "select",
+        foreign,
+        "--kind",
+        "mc",
+        "--json",
+        "--plot",
+        "plane.png",
+        "--candidates",
+        "c.csv",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["cutflow"][0] | {"n_minus_1": None} == {
+        "cut": "all", "events": document["cutflow"][0]["events"], "sum_w": document["cutflow"][0]["events"],
+        "sum_w2": document["cutflow"][0]["events"], "n_minus_1": None,
+    }  # fmt: skip
+    assert {"pot", "live_time_s", "bursts"} <= set(document["exposure"])
+    assert "using the default analysis" in done.stderr
+    assert (tmp_path / "plane.png").read_bytes().startswith(b"\x89PNG")
+    assert len((tmp_path / "c.csv").read_text().splitlines()) == 1 + document["cutflow"][-1]["events"]
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_table_names_cuts_regions_and_exposure(foreign):
+    done = bdana("select", foreign, "--kind", "mc", cwd=template_folder())
+    for word in ("two_good_tracks", "acceptance", "SR", "outside", "protons on target"):
+        assert word in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("arguments", [(), ("--kind", "data"), ("--kind", "pseudo")])
+def test_data_are_refused_until_there_is_a_gate(foreign, arguments):
+    done = bdana("select", foreign, *arguments)
+    assert done.returncode == 3
+    assert "--kind mc" in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.root", "--kind", "mc"], "nowhere.root: no such file"),
+        ([__file__, "--kind", "mc"], "not a ROOT file"),
+        (
+            ["FILE", "--kind", "mc", "--set", "selection.dimuon.small_angle_veto=true"],
+            "no small-angle vetoes",
+        ),
+        (["FILE", "--kind", "simulation"], "kind 'simulation' is unknown"),
+        (["FILE", "--kind", "mc", "--schema", "na61"], "na61"),
+        (["FILE", "--kind", "mc", "--selection", "dipion"], "no selections/dipion.py"),
+        (["FILE", "FILE", "--kind", "mc"], "given twice"),
+        (["FILE", "--kind", "mc", "--candidates", "no/such/folder.csv"], "cannot write there"),
+        (["FILE", "--kind", "mc", "--plot", "plane.gif"], "end the name of a picture in"),
+    ],
+)
+def test_mistakes_end_in_one_message_and_status_2(foreign, arguments, message):
+    done = bdana("select", *[str(foreign) if a == "FILE" else a for a in arguments], cwd=template_folder())
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("bdana: ") == 1
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_debug_shows_the_traceback():
+    done = bdana("select", "nowhere.root", "--kind", "mc", "--debug")
+    assert "Traceback" in done.stderr
+
+
+def test_unknown_option_is_status_2():
+    assert bdana("select", "--colour", "blue").returncode == 2
+
+
+def test_version():
+    assert bdana("--version").stdout.startswith("bdana ")

@@ -1,0 +1,46 @@
+"""The plane: what is counted where, and frames that depend on no candidate."""
+
+import numpy as np
+import pytest
+
+import bdana
+from bdana.plotting import plane_histogram, save_plane
+from bdana.selection import Candidates
+
+REGIONS = bdana.load(bdana.analysis.template_folder()).regions
+
+
+def candidates(z_m, cda):
+    n = len(z_m)
+    values = dict.fromkeys(Candidates.__dataclass_fields__, np.zeros(n))
+    return Candidates(
+        **values | {"z_tax": 1e3 * np.array(z_m), "cda_tax": np.array(cda, dtype=float), "weight": np.ones(n)}
+    )
+
+
+def test_candidates_are_counted_in_metres_and_millimetres():
+    plane = plane_histogram(candidates([23.1, 23.2, 170.0], [5.0, 5.1, 900.0]))
+    assert plane[{"z_tax": 23.1j, "cda_tax": 5.0j}].value == 2
+    assert plane[{"z_tax": 170.0j, "cda_tax": 900.0j}].value == 1
+
+
+def test_what_lies_outside_the_frame_is_kept_in_the_flow():
+    plane = plane_histogram(candidates([500.0, 20.0, 20.0, np.nan], [5.0, 1e5, 0.0, 5.0]))
+    assert plane.sum().value == 0
+    assert plane.sum(flow=True).value == 3
+
+
+@pytest.mark.parametrize("count", [0, 1, 500])
+def test_a_picture_for_any_number_of_candidates(tmp_path, count):
+    rng = np.random.default_rng(0)
+    save_plane(
+        candidates(rng.uniform(-90, 170, count), rng.uniform(1, 900, count)), REGIONS, tmp_path / "p.png"
+    )
+    assert (tmp_path / "p.png").stat().st_size > 5000
+
+
+def test_closed_regions_change_the_picture(tmp_path):
+    found = candidates([100.0], [5.0])
+    save_plane(found, REGIONS, tmp_path / "open.png")
+    save_plane(found, REGIONS, tmp_path / "closed.png", closed=["SR", "CR"])
+    assert (tmp_path / "open.png").read_bytes() != (tmp_path / "closed.png").read_bytes()

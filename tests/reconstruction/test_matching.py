@@ -1,0 +1,54 @@
+"""Association with detector candidates against a loop over them."""
+
+import awkward as ak
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bdana.reconstruction import any_near, nearest
+
+near_zero = st.floats(-100, 100)
+candidate = st.fixed_dictionaries({"x": near_zero, "y": near_zero, "time": near_zero})
+NONE = ak.Array([[{"x": 0.0, "y": 0.0, "time": 0.0}]])[:, :0]
+
+
+def jagged(*events):
+    return ak.concatenate([ak.Array([event]) if event else NONE for event in events])
+
+
+@given(st.lists(candidate, max_size=6), near_zero, near_zero)
+def test_nearest_is_the_smallest_distance_below_the_limit(candidates, x, y):
+    distances = [np.hypot(c["x"] - x, c["y"] - y) for c in candidates]
+    found = nearest(jagged(candidates), np.array([x]), np.array([y]), within=50.0)[0]
+    if not candidates or min(distances) >= 50.0:
+        assert found is None or found.x is None
+    else:
+        assert np.hypot(found.x - x, found.y - y) == min(distances)
+
+
+@given(st.lists(candidate, max_size=6), near_zero, near_zero, near_zero)
+def test_any_near_asks_for_one_candidate_near_in_space_and_time(candidates, x, y, time):
+    expected = any(np.hypot(c["x"] - x, c["y"] - y) < 50 and abs(c["time"] - time) < 5 for c in candidates)
+    found = any_near(
+        jagged(candidates), np.array([x]), np.array([y]), 50.0, time=np.array([time]), time_window=5.0
+    )
+    assert found.tolist() == [expected]
+
+
+def test_space_and_time_must_agree_on_one_candidate():
+    event = [{"x": 0.0, "y": 0.0, "time": 90.0}, {"x": 90.0, "y": 0.0, "time": 0.0}]
+    assert not any_near(jagged(event), np.zeros(1), np.zeros(1), 50.0, time=np.zeros(1), time_window=5.0)[0]
+
+
+def test_limits_are_exclusive():
+    event = [{"x": 30.0, "y": 40.0, "time": 5.0}]
+    assert not any_near(jagged(event), np.zeros(1), np.zeros(1), 50.0)[0]
+    assert not any_near(jagged(event), np.zeros(1), np.zeros(1), 51.0, time=np.zeros(1), time_window=5.0)[0]
+    assert nearest(jagged(event), np.zeros(1), np.zeros(1), within=50.0).x[0] is None
+
+
+def test_undefined_positions_are_never_near_and_make_the_nearest_undefined():
+    event = [{"x": np.nan, "y": 0.0, "time": 0.0}, {"x": 1.0, "y": 0.0, "time": 0.0}]
+    assert not any_near(jagged(event[:1]), np.zeros(1), np.zeros(1), 50.0)[0]
+    assert np.isnan(nearest(jagged(event), np.zeros(1), np.zeros(1), within=50.0).time[0])
+    assert not any_near(jagged(event[1:]), np.array([np.nan]), np.zeros(1), 50.0)[0]
