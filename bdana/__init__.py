@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bdana.analysis import Analysis, load
     from bdana.engine import ProcessExecutor, SerialExecutor
     from bdana.errors import BdanaError, BlindingError, ConfigError, InputError, MissingColumnError
-    from bdana.reconstruction import Line, Pairs, Tracks, any_near, closest_approach, nearest
+    from bdana.reconstruction import Line, Pairs, Tracks, any_near, closest_approach, nearest, none_near
     from bdana.regions import Box, Regions
     from bdana.selection import TRACK_AFTER, Cut, Parameters, Selection, event_cut, pair_cut, track_cut
 
@@ -22,7 +22,15 @@ _HOMES = {
     "bdana.analysis": ("Analysis", "load"),
     "bdana.engine": ("ProcessExecutor", "SerialExecutor"),
     "bdana.errors": ("BdanaError", "BlindingError", "ConfigError", "InputError", "MissingColumnError"),
-    "bdana.reconstruction": ("Line", "Pairs", "Tracks", "any_near", "closest_approach", "nearest"),
+    "bdana.reconstruction": (
+        "Line",
+        "Pairs",
+        "Tracks",
+        "any_near",
+        "closest_approach",
+        "nearest",
+        "none_near",
+    ),
     "bdana.regions": ("Box", "Regions"),
     "bdana.selection": (
         "TRACK_AFTER",
@@ -60,6 +68,7 @@ __all__ = [
     "event_cut",
     "load",
     "nearest",
+    "none_near",
     "pair_cut",
     "track_cut",
 ]
