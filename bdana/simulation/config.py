@@ -37,7 +37,7 @@ class Beam:
     spill_s: float = 4.8
     intensity_rms: float = 0.5
     ripple: float = 0.0
-    downscale: float = 230.0
+    downscale: float = 225.0
     coincidence_ns: float = 10.0
     readout_ns: float = 50.0
 
@@ -74,7 +74,7 @@ class Halo:
         Gaussian angle between the two muons in each projection, in rad.
     """
 
-    rate_hz: float = 4525.0
+    rate_hz: float = 4460.0
     positive_fraction: float = 2.0 / 3.0
     p_median_mev: float = 30e3
     p_log_sigma: float = 0.7
@@ -177,12 +177,16 @@ class Signal:
     decays : int
         Number of decays to generate.
     epsilon : float or None
-        Kinetic mixing: weights add up to the expected number of decays in the volume. None: every weight is 1.
+        Kinetic mixing. With bremsstrahlung the weights then add up to the expected number of decays to two muons
+        in the volume from the sample's protons; with the flat spectrum each is the probability of such a decay.
+        None: decays are flat in z and unweighted, apart from the shape of the spectrum.
     spectrum : {"flat", "bremsstrahlung"}
-        Flat momentum between `p_min_mev` and `p_max_mev` with half-Gaussian pT of width `pt_mev` (assumed), or proton
-        bremsstrahlung.
+        Flat momentum between `p_min_mev` and `p_max_mev` with half-Gaussian pT of width `pt_mev` (assumed), or
+        proton bremsstrahlung.
     p_min_mev, p_max_mev, pt_mev : float
         Of the flat spectrum.
+    form_factor : bool
+        Whether bremsstrahlung has the proton's form factor.
     z_min_mm, z_max_mm : float
         Ends of the decay volume.
     spot_mm : float
@@ -198,6 +202,7 @@ class Signal:
     p_min_mev: float = 20e3
     p_max_mev: float = 250e3
     pt_mev: float = 250.0
+    form_factor: bool = True
     z_min_mm: float = 105e3
     z_max_mm: float = 180e3
     spot_mm: float = 5.0
