@@ -37,7 +37,7 @@ class Beam:
     spill_s: float = 4.8
     intensity_rms: float = 0.5
     ripple: float = 0.0
-    downscale: float = 230.0
+    downscale: float = 225.0
     coincidence_ns: float = 10.0
     readout_ns: float = 50.0
 
@@ -46,9 +46,9 @@ class Beam:
 class Halo:
     """The halo muons that reach the trigger hodoscopes; all values are assumed.
 
-    A muon has a place at z = 180 m, Gaussian around the beam line, and an apparent origin in the TAX plane on a
-    blurred ring around it, since sweeping magnets and scattering in the dump push muons off the axis. Widths are
-    chosen so that selected pairs have a flat density in (z_TAX, CDA_TAX) around the TAX.
+    A muon has a place at z = 180 m, uniform in a disc, and an apparent origin in the TAX plane on a blurred ring
+    around the beam line, since sweeping magnets and scattering in the dump push muons off the axis. The sizes are
+    chosen so that the density of selected pairs in (z_TAX, CDA_TAX) is flat around the TAX within 15%.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Halo:
     p_median_mev, p_log_sigma, p_min_mev, p_max_mev : float
         Log-normal momentum spectrum and its ends.
     radius_mm : float
-        Gaussian width of the place at z = 180 m, in each coordinate.
+        Radius of the disc at z = 180 m.
     origin_mm : float
         Radius of the ring of apparent origins in the TAX plane at the median momentum.
     origin_spread : float
@@ -74,15 +74,15 @@ class Halo:
         Gaussian angle between the two muons in each projection, in rad.
     """
 
-    rate_hz: float = 4560.0
+    rate_hz: float = 4460.0
     positive_fraction: float = 2.0 / 3.0
     p_median_mev: float = 30e3
     p_log_sigma: float = 0.7
     p_min_mev: float = 5e3
     p_max_mev: float = 200e3
-    radius_mm: float = 1300.0
-    origin_mm: float = 1260.0
-    origin_spread: float = 0.3
+    radius_mm: float = 1200.0
+    origin_mm: float = 1160.0
+    origin_spread: float = 0.2
     origin_power: float = 0.1
     prompt_fraction: float = 0.0
     prompt_z_mm: tuple[float, float] = (80e3, 103e3)
@@ -177,12 +177,16 @@ class Signal:
     decays : int
         Number of decays to generate.
     epsilon : float or None
-        Kinetic mixing: weights add up to the expected number of decays in the volume. None: every weight is 1.
+        Kinetic mixing. With bremsstrahlung the weights then add up to the expected number of decays to two muons
+        in the volume from the sample's protons; with the flat spectrum each is the probability of such a decay.
+        None: decays are flat in z and unweighted, apart from the shape of the spectrum.
     spectrum : {"flat", "bremsstrahlung"}
-        Flat momentum between `p_min_mev` and `p_max_mev` with exponential pT^2 of mean `pt_mev`^2, or proton
-        bremsstrahlung.
+        Flat momentum between `p_min_mev` and `p_max_mev` with half-Gaussian pT of width `pt_mev` (assumed), or
+        proton bremsstrahlung.
     p_min_mev, p_max_mev, pt_mev : float
         Of the flat spectrum.
+    form_factor : bool
+        Whether bremsstrahlung has the proton's form factor.
     z_min_mm, z_max_mm : float
         Ends of the decay volume.
     spot_mm : float
@@ -198,6 +202,7 @@ class Signal:
     p_min_mev: float = 20e3
     p_max_mev: float = 250e3
     pt_mev: float = 250.0
+    form_factor: bool = True
     z_min_mm: float = 105e3
     z_max_mm: float = 180e3
     spot_mm: float = 5.0

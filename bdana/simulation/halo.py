@@ -63,11 +63,10 @@ def draw_prompt_partners(halo: Halo, rng: np.random.Generator, first: Muons) -> 
 def _draw(halo: Halo, rng: np.random.Generator, event: NDArray[np.int64], time: NDArray[np.float64]) -> Muons:
     n = len(event)
     p = _momentum(halo, rng, n)
-    x, y = halo.radius_mm * rng.standard_normal((2, n))
+    x, y = _around(halo.radius_mm * np.sqrt(rng.random(n)), rng)
     ring = halo.origin_mm * (p / halo.p_median_mev) ** -halo.origin_power
     ring *= 1.0 + halo.origin_spread * rng.standard_normal(n)
-    phi = rng.uniform(0.0, 2.0 * np.pi, n)
-    x0, y0 = ring * np.cos(phi), ring * np.sin(phi)
+    x0, y0 = _around(ring, rng)
     length = Z_REFERENCE - TAX_MM[2]
     return Muons(
         x=x,
@@ -80,6 +79,13 @@ def _draw(halo: Halo, rng: np.random.Generator, event: NDArray[np.int64], time: 
         time=time,
         event=event,
     )
+
+
+def _around(
+    radius: NDArray[np.float64], rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    phi = rng.uniform(0.0, 2.0 * np.pi, len(radius))
+    return radius * np.cos(phi), radius * np.sin(phi)
 
 
 def _momentum(halo: Halo, rng: np.random.Generator, n: int) -> NDArray[np.float64]:

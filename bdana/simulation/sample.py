@@ -9,9 +9,10 @@ import numpy as np
 
 from bdana.errors import ConfigError
 from bdana.events import write_events
+from bdana.signal.hadrons import MAX_MASS
+from bdana.signal.widths import MUON_MASS
 from bdana.simulation.bursts import draw_bursts, mean_coincidences, mean_singles
 from bdana.simulation.coincidences import coincidence_counts, halo_counts, halo_events
-from bdana.simulation.decays import MUON_MASS
 from bdana.simulation.signal import signal_events
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from bdana.engine import Progress
     from bdana.events import BurstTable
     from bdana.simulation.coincidences import Counts
-    from bdana.simulation.config import SimulationConfig
+    from bdana.simulation.config import Signal, SimulationConfig
 
 __all__ = ["simulate", "simulate_blocks", "simulate_bursts", "simulate_coincidences", "write_sample"]
 
@@ -162,12 +163,23 @@ def _halo_blocks(
 def _check(config: SimulationConfig) -> None:
     if config.bursts < 1 or not config.pot > 0:
         raise ConfigError("a sample needs at least one burst and a positive number of protons on target")
-    signal = config.signal
-    if signal and signal.decays < 1:
+    if not 0.0 <= config.beam.ripple <= 1.0:
+        raise ConfigError(f"ripple = {config.beam.ripple:g}: an amplitude is between 0 and 1")
+    if config.signal:
+        _check_signal(config.signal)
+
+
+def _check_signal(signal: Signal) -> None:
+    if signal.decays < 1:
         raise ConfigError(f"decays = {signal.decays}: a signal sample needs at least one decay")
-    if signal and not signal.mass_mev > 2.0 * MUON_MASS:
+    if not signal.mass_mev > 2.0 * MUON_MASS:
         raise ConfigError(
             f"mass_mev = {signal.mass_mev:g}: an A' decays to two muons above {2 * MUON_MASS:.1f} MeV"
+        )
+    if signal.epsilon is not None and not (signal.epsilon > 0 and signal.mass_mev <= MAX_MASS):
+        raise ConfigError(
+            f"epsilon = {signal.epsilon:g}, mass_mev = {signal.mass_mev:g}: weights need a positive epsilon and a mass "
+            f"up to {MAX_MASS:g} MeV, where the hadronic width is known"
         )
 
 

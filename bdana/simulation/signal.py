@@ -34,7 +34,7 @@ def signal_events(
     detector = load_detector(config.detector)
     edges = np.cumsum(bursts.pot)[:-1]
     at = np.sort(np.searchsorted(edges, rng.random(n) * bursts.pot.sum(), side="right"))
-    decays, muons = draw_decays(signal, n, rng)
+    decays, muons = draw_decays(signal, n, config.pot, rng)
     fired = Flight.of(muons, detector.magnet).in_all(detector, *TRIGGER_PLANES).reshape(n, 2).sum(axis=1)
     bits = load_schema("bdana").triggers
     truth = {
