@@ -92,7 +92,7 @@ def _gounaris_sakurai(s: NDArray[np.float64], mass: float, width: float) -> NDAr
         + mass / (2.0 * np.pi * k0)
         - _PION**2 * mass / (np.pi * k0**3)
     )
-    running = width * (k / k0) ** 3 * mass / np.sqrt(s)
+    running = (width * (k / k0) ** 3 * mass / np.sqrt(s)).astype(np.complex128)
     return m2 * (1.0 + d * width / mass) / (m2 - s + shift - 1j * mass * running)
 
 

@@ -12,7 +12,7 @@ size of sample straight into a file, one block in memory at a time. `simulate_co
 pairs of a sample many times over, for the expectation behind its data. Without truth (`truth=False`) it is pseudo-data.
 """
 
-from bdana.simulation.config import Activity, Beam, Halo, Response, Signal, SimulationConfig
+from bdana.simulation.config import Activity, Beam, Halo, Response, Signal, SimulationConfig, override
 from bdana.simulation.sample import (
     simulate,
     simulate_blocks,
@@ -28,6 +28,7 @@ __all__ = [
     "Response",
     "Signal",
     "SimulationConfig",
+    "override",
     "simulate",
     "simulate_blocks",
     "simulate_bursts",

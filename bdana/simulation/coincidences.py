@@ -11,7 +11,7 @@ from bdana.detector import load_detector
 from bdana.events import load_schema
 from bdana.simulation.bursts import NS, intensity, mean_coincidences, mean_singles
 from bdana.simulation.halo import draw_halo, draw_prompt_partners
-from bdana.simulation.muons import Muons
+from bdana.simulation.muons import Flight, Muons
 from bdana.simulation.records import HALO, PROMPT, Headers, make_events
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ def halo_events(
         weight=np.ones(len(at)),
         truth={"process": np.where(prompt, PROMPT, HALO)} if config.truth else {},
     )
-    return make_events(headers, muons, config, detector, rng)
+    flight = Flight.of(muons, detector.magnet)
+    return make_events(headers, muons, flight, config, detector, rng, config.activity.lav_correlated)
 
 
 def _tracks_in_time(

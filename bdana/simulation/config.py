@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+import tomllib
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any, Literal
 
-__all__ = ["Activity", "Beam", "Halo", "Response", "Signal", "SimulationConfig"]
+from bdana.errors import ConfigError
+
+__all__ = ["Activity", "Beam", "Halo", "Response", "Signal", "SimulationConfig", "override"]
 
 
 @dataclass(frozen=True)
@@ -239,3 +242,38 @@ class SimulationConfig:
     halo: Halo = field(default_factory=Halo)
     activity: Activity = field(default_factory=Activity)
     response: Response = field(default_factory=Response)
+
+
+def override(config: SimulationConfig, text: str) -> SimulationConfig:
+    """Replace one value by `KEY=VALUE`, with a dotted key such as `beam.ripple` and a TOML value.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such key, or the value has another type.
+    """
+    key, equals, written = text.partition("=")
+    try:
+        value = tomllib.loads(f"value = {written}")["value"]
+    except tomllib.TOMLDecodeError:
+        raise ConfigError(f"--set {text}: '{written}' is not a TOML value") from None
+    if not equals:
+        raise ConfigError(f"--set {text}: write KEY=VALUE, such as beam.ripple=0.9")
+    replaced: SimulationConfig = _replace(config, key.strip().split("."), value, text)
+    return replaced
+
+
+def _replace(part: Any, path: list[str], value: Any, text: str) -> Any:
+    names = [f.name for f in fields(part)] if is_dataclass(part) else []
+    if path[0] not in names:
+        raise ConfigError(f"--set {text}: no '{path[0]}' there; there are: {', '.join(names) or 'no keys'}")
+    old = getattr(part, path[0])
+    if len(path) > 1:
+        return replace(part, **{path[0]: _replace(old, path[1:], value, text)})
+    if isinstance(old, float) and type(value) is int:
+        value = float(value)
+    if isinstance(old, tuple) and isinstance(value, list) and len(value) == len(old):
+        value = tuple(float(item) for item in value)
+    if type(value) is not type(old):
+        raise ConfigError(f"--set {text}: must be like {old}")
+    return replace(part, **{path[0]: value})

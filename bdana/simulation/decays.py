@@ -64,13 +64,14 @@ def draw_decays(signal: Signal, n: int, pot: float, rng: np.random.Generator) ->
     momenta = _two_body(signal.mass_mev, p, direction, rng)
     place = np.stack([TAX_MM[0] + x0 + path * direction[0], TAX_MM[1] + y0 + path * direction[1], z])
     flat = momenta.transpose(2, 0, 1).reshape(2 * n, 3)
+    pz = np.where(flat[:, 2] > 0.0, flat[:, 2], np.nan)  # a muon that flies backwards is never seen
     x, y, z2 = np.repeat(place, 2, axis=1)
     muons = Muons(
         x=x,
         y=y,
         z=z2,
-        tx=flat[:, 0] / flat[:, 2],
-        ty=flat[:, 1] / flat[:, 2],
+        tx=flat[:, 0] / pz,
+        ty=flat[:, 1] / pz,
         p=np.sqrt(np.einsum("ij,ij->i", flat, flat)),
         charge=np.tile([1, -1], n),
         time=np.zeros(2 * n),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["simulate", "simulate_blocks", "simulate_bursts", "simulate_coincidences", "write_sample"]
 
-BLOCK_EVENTS = 100_000
+BLOCK_EVENTS = 50_000
 """Expected events of a block; halo blocks are whole bursts. It is part of what a seed means."""
 
 

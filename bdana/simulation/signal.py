@@ -35,7 +35,8 @@ def signal_events(
     edges = np.cumsum(bursts.pot)[:-1]
     at = np.sort(np.searchsorted(edges, rng.random(n) * bursts.pot.sum(), side="right"))
     decays, muons = draw_decays(signal, n, config.pot, rng)
-    fired = Flight.of(muons, detector.magnet).in_all(detector, *TRIGGER_PLANES).reshape(n, 2).sum(axis=1)
+    flight = Flight.of(muons, detector.magnet)
+    fired = flight.in_all(detector, *TRIGGER_PLANES).reshape(n, 2).sum(axis=1)
     bits = load_schema("bdana").triggers
     truth = {
         "process": np.full(n, SIGNAL),
@@ -51,4 +52,4 @@ def signal_events(
         weight=decays.weight,
         truth=truth if config.truth else {},
     )
-    return make_events(headers, muons, config, detector, rng)
+    return make_events(headers, muons, flight, config, detector, rng)
