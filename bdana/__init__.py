@@ -14,14 +14,25 @@ if TYPE_CHECKING:
     from bdana.analysis import Analysis, load
     from bdana.engine import ProcessExecutor, SerialExecutor
     from bdana.errors import BdanaError, BlindingError, ConfigError, InputError, MissingColumnError
+    from bdana.pairing import Combinatorial, Search
     from bdana.reconstruction import Line, Pairs, Tracks, any_near, closest_approach, nearest, none_near
     from bdana.regions import Box, Regions
-    from bdana.selection import TRACK_AFTER, Cut, Parameters, Selection, event_cut, pair_cut, track_cut
+    from bdana.selection import (
+        TRACK_AFTER,
+        Cut,
+        Parameters,
+        Selection,
+        SingleTrackSelection,
+        event_cut,
+        pair_cut,
+        track_cut,
+    )
 
 _HOMES = {
     "bdana.analysis": ("Analysis", "load"),
     "bdana.engine": ("ProcessExecutor", "SerialExecutor"),
     "bdana.errors": ("BdanaError", "BlindingError", "ConfigError", "InputError", "MissingColumnError"),
+    "bdana.pairing": ("Combinatorial", "Search"),
     "bdana.reconstruction": (
         "Line",
         "Pairs",
@@ -37,6 +48,7 @@ _HOMES = {
         "Cut",
         "Parameters",
         "Selection",
+        "SingleTrackSelection",
         "event_cut",
         "pair_cut",
         "track_cut",
@@ -50,6 +62,7 @@ __all__ = [
     "BdanaError",
     "BlindingError",
     "Box",
+    "Combinatorial",
     "ConfigError",
     "Cut",
     "InputError",
@@ -59,8 +72,10 @@ __all__ = [
     "Parameters",
     "ProcessExecutor",
     "Regions",
+    "Search",
     "Selection",
     "SerialExecutor",
+    "SingleTrackSelection",
     "Tracks",
     "__version__",
     "any_near",

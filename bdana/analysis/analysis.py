@@ -8,27 +8,34 @@ import tomllib
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 import bdana
+from bdana.analysis.background import estimate_combinatorial
 from bdana.analysis.config import AnalysisConfig
 from bdana.analysis.modules import AnalysisModules
 from bdana.detector import Detector, load_detector
 from bdana.engine import SelectionTask, SerialExecutor, run_selection
 from bdana.errors import ConfigError
 from bdana.events import Dataset
-from bdana.selection import Parameters, Selection, Setup
+from bdana.pairing import Combinatorial
+from bdana.selection import Parameters, Selection, Setup, SingleTrackSelection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bdana.engine import Executor, Progress, SelectionRun
+    from bdana.pairing import PairEstimate
     from bdana.regions import Regions
-    from bdana.selection import Variable
+    from bdana.selection import Candidates, Variable
 
 __all__ = ["Analysis", "find_analysis", "load", "template_folder"]
+
+
+Declared = TypeVar("Declared")
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def template_folder() -> Path:
@@ -155,17 +162,59 @@ class Analysis:
         ConfigError
             When there is no such selection, its module fails, or a parameter is unknown or has a wrong value.
         """
-        module = self.modules.load("selections", name)
-        selection = getattr(module, "selection", None)
-        if not isinstance(selection, Selection):
+        selection = self._declared("selections", name, "selection", Selection)
+        return selection, self._parameters("selection", name, selection.parameters)
+
+    def single_track(self, name: str) -> tuple[SingleTrackSelection, Parameters]:
+        """Return the single-track selection selections/NAME.py with its parameters.
+
+        Those are the parameters of the selection it is `like`, with the values of [selection.NAME] in their place.
+
+        Raises
+        ------
+        ConfigError
+            As `selection` does.
+        """
+        selection = self._declared("selections", name, "selection", SingleTrackSelection)
+        return selection, self._parameters("selection", name, selection.parameters, like=selection.like)
+
+    def combinatorial(self, name: str) -> tuple[Combinatorial, BaseModel]:
+        """Return the background backgrounds/NAME.py with its parameters.
+
+        Raises
+        ------
+        ConfigError
+            When there is no such background, its module fails, or a parameter is unknown or has a wrong value.
+        """
+        background = self._declared("backgrounds", name, "background", Combinatorial)
+        return background, self._parameters("background", name, background.parameters)
+
+    def parameters(self) -> dict[str, BaseModel]:
+        """Return the parameters of every selection and background by `selection.NAME` and `background.NAME`."""
+        found: dict[str, BaseModel] = {}
+        for name in self.modules.names("selections"):
+            declared = getattr(self.modules.load("selections", name), "selection", None)
+            single = isinstance(declared, SingleTrackSelection)
+            found[f"selection.{name}"] = (self.single_track(name) if single else self.selection(name))[1]
+        for name in self.modules.names("backgrounds"):
+            found[f"background.{name}"] = self.combinatorial(name)[1]
+        return found
+
+    def _declared(self, folder: str, name: str, attribute: str, declared: type[Declared]) -> Declared:
+        found = getattr(self.modules.load(folder, name), attribute, None)
+        if not isinstance(found, declared):
             raise ConfigError(
-                f"{self.folder}/selections/{name}.py must define `selection = bdana.Selection(...)`"
+                f"{self.folder}/{folder}/{name}.py must define `{attribute} = bdana.{declared.__name__}(...)`"
             )
+        return found
+
+    def _parameters(self, table: str, name: str, model: type[Model], like: str = "") -> Model:
+        written: dict[str, dict[str, Any]] = getattr(self.config, table)
         try:
-            return selection, selection.parameters.model_validate(self.config.selection.get(name, {}))
+            return model.model_validate(written.get(like, {}) | written.get(name, {}))
         except ValidationError as err:
             raise ConfigError(
-                f"[selection.{name}] of {self.folder / 'analysis.toml'}: {_explain(err)}"
+                f"[{table}.{name}] of {self.folder / 'analysis.toml'}: {_explain(err)}"
             ) from None
 
     def select(
@@ -215,6 +264,43 @@ class Analysis:
         dataset.require(chosen.needs(par), selection)
         task = SelectionTask(self, selection, tuple(chosen.needs(par)), dataset)
         return run_selection(task, executor or SerialExecutor(), progress)
+
+    def background(
+        self,
+        files: Sequence[str | Path],
+        *,
+        kind: str = "data",
+        schema: str | None = None,
+        name: str = "combinatorial",
+        all_bursts: bool = False,
+        two_track: Candidates | None = None,
+        executor: Executor | None = None,
+    ) -> PairEstimate:
+        """Estimate the combinatorial background from files that hold the single-track sample.
+
+        Parameters
+        ----------
+        files, kind, schema, all_bursts, executor
+            As for `select`.
+        name : str
+            Name of a module of backgrounds/.
+        two_track : Candidates, optional
+            Candidates of the sample that is to be predicted: it must share no event with the single tracks.
+
+        Returns
+        -------
+        PairEstimate
+            Expected pairs by region with covariance, histograms and systematic sources.
+
+        Raises
+        ------
+        BdanaError
+            Whatever is wrong, by file and name.
+        """
+        dataset = Dataset.open(
+            [Path(file) for file in files], kind=kind, schema=schema, all_bursts=all_bursts
+        )
+        return estimate_combinatorial(self, name, dataset, two_track, executor)
 
     def __reduce__(self) -> tuple[object, ...]:
         # Workers get the place and the hash, not the code: they load it themselves, once.

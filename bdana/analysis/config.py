@@ -12,7 +12,7 @@ from bdana.reconstruction import Line
 from bdana.regions import Box, Regions
 from bdana.selection import CSV_COLUMNS, Variable
 
-__all__ = ["AnalysisConfig", "BeamLine", "General", "Region", "VariableConfig"]
+__all__ = ["AnalysisConfig", "BeamLine", "General", "Region", "SystematicConfig", "VariableConfig"]
 
 Point = tuple[float, float, float]
 
@@ -65,6 +65,14 @@ class VariableConfig(_Strict):
     max: float
 
 
+class SystematicConfig(_Strict):
+    """[systematics.NAME]: a relative uncertainty of the combinatorial background in all regions."""
+
+    effect: Annotated[float, Field(ge=0)] = Field(description="relative")
+    correlated: bool = Field(description="whether it moves all regions together")
+    source: str = Field(description="where the number comes from")
+
+
 class AnalysisConfig(_Strict):
     """The whole of analysis.toml."""
 
@@ -74,6 +82,12 @@ class AnalysisConfig(_Strict):
     variables: dict[str, VariableConfig] = Field(default={}, description="what is histogrammed")
     selection: dict[str, dict[str, Any]] = Field(
         default={}, description="values that differ from the defaults in selections/NAME.py"
+    )
+    background: dict[str, dict[str, Any]] = Field(
+        default={}, description="values that differ from the defaults in backgrounds/NAME.py"
+    )
+    systematics: dict[str, SystematicConfig] = Field(
+        default={}, description="uncertainties of the prediction that are not measured by it"
     )
 
     def partition(self) -> Regions:

@@ -45,13 +45,11 @@ def effective_settings(analysis: Analysis) -> list[Setting]:
     found = [
         (*leaf, "default of bdana")
         for leaf in _leaves(analysis.config, "")
-        if not leaf[0].startswith("selection.")
+        if leaf[0].partition(".")[0] not in ("selection", "background")
     ]
-    for name in analysis.modules.names("selections"):
-        parameters = analysis.selection(name)[1]
-        found += [
-            (*leaf, f"default of selections/{name}.py") for leaf in _leaves(parameters, f"selection.{name}.")
-        ]
+    for table, parameters in analysis.parameters().items():
+        folder, _, name = table.partition(".")
+        found += [(*leaf, f"default of {folder}s/{name}.py") for leaf in _leaves(parameters, f"{table}.")]
     return [
         Setting(key, value, _origin(key, replaced, written, default), meaning)
         for key, value, meaning, default in found

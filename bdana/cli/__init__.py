@@ -1,6 +1,13 @@
 """The command line: one thin module a command, each a caller of the Python interface."""
 
-from bdana.cli import config, demo, init, select, simulate  # noqa: F401 - importing a command registers it
+from bdana.cli import (  # noqa: F401 - importing a command registers it
+    background,
+    config,
+    demo,
+    init,
+    select,
+    simulate,
+)
 from bdana.cli.app import main
 
 __all__ = ["main"]

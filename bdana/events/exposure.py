@@ -122,6 +122,11 @@ class BurstTable:
         """Sum over all bursts of the table; exact sums, so the order of files does not matter."""
         return Exposure(math.fsum(self.pot), math.fsum(self.live_time_s), len(self.run))
 
+    def places(self, run: NDArray[np.int64], burst: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return where in the table each (run, burst) stands; any place for one that is not in it."""
+        at = np.searchsorted(_key(self.run, self.burst), _key(run, burst))
+        return np.minimum(at, max(len(self.run) - 1, 0))
+
     def used(self, events: ak.Array, source: Path, *, all_bursts: bool) -> NDArray[np.bool_]:
         """Tell which events lie in bursts that are used: the good ones, or all.
 
@@ -131,8 +136,7 @@ class BurstTable:
             When an event's burst is not in the table.
         """
         run, burst = np.asarray(events.run), np.asarray(events.burst)
-        at = np.searchsorted(_key(self.run, self.burst), _key(run, burst))
-        at = np.minimum(at, max(len(self.run) - 1, 0))
+        at = self.places(run, burst)
         known = (
             (self.run[at] == run) & (self.burst[at] == burst)
             if len(self.run)

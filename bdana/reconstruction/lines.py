@@ -6,7 +6,7 @@ All arithmetic is float64. What has no answer (parallel lines, a zero direction,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,6 +43,10 @@ class Line:
         """Build the lines of tracks at (x, y, z) in mm with slopes tx = dx/dz, ty = dy/dz (each shape (N,))."""
         tx = np.asarray(tx, dtype=np.float64)
         return cls(_stack(x, y, z), _stack(tx, ty, np.ones_like(tx)))
+
+    def take(self, where: Any) -> Line:
+        """Return the lines at the given places (indices or mask)."""
+        return Line(self.point[where], self.direction[where])
 
     def at(self, z: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return x and y in mm, each of shape (N,), where the lines cross the plane z (mm)."""

@@ -3,11 +3,13 @@
 from bdana.selection.candidates import CSV_COLUMNS, Candidates
 from bdana.selection.cutflow import Cutflow, CutflowRow
 from bdana.selection.cuts import Cut, Parameters, event_cut, pair_cut, track_cut
-from bdana.selection.selection import TRACK_AFTER, Selected, Selection, Setup
+from bdana.selection.selection import LEPTON_MASS, TRACK_AFTER, Selected, Selection, Setup
+from bdana.selection.single_track import SelectedSingles, SingleTrackSelection
 from bdana.selection.variables import Histogram, Variable, fill_histograms
 
 __all__ = [
     "CSV_COLUMNS",
+    "LEPTON_MASS",
     "TRACK_AFTER",
     "Candidates",
     "Cut",
@@ -16,8 +18,10 @@ __all__ = [
     "Histogram",
     "Parameters",
     "Selected",
+    "SelectedSingles",
     "Selection",
     "Setup",
+    "SingleTrackSelection",
     "Variable",
     "event_cut",
     "fill_histograms",

@@ -1,0 +1,68 @@
+"""Running a background estimate of an analysis on files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bdana.engine import SerialExecutor
+from bdana.errors import ConfigError
+from bdana.pairing import SinglesTask, require_orthogonal, select_singles
+from bdana.statistics import Systematic
+
+if TYPE_CHECKING:
+    from bdana.analysis.analysis import Analysis
+    from bdana.engine import Executor
+    from bdana.events import Dataset
+    from bdana.pairing import PairEstimate
+    from bdana.selection import Candidates
+
+__all__ = ["estimate_combinatorial"]
+
+
+def estimate_combinatorial(
+    analysis: Analysis,
+    name: str,
+    dataset: Dataset,
+    two_track: Candidates | None = None,
+    executor: Executor | None = None,
+) -> PairEstimate:
+    """Estimate the combinatorial background backgrounds/NAME.py from a dataset.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    name : str
+        Name of the background.
+    dataset : Dataset
+        Files that hold the single-track sample.
+    two_track : Candidates, optional
+        Candidates of the sample that is to be predicted: it must share no event with the single tracks.
+    executor : Executor, optional
+        Where chunks are selected; serially in this process by default.
+
+    Raises
+    ------
+    BdanaError
+        Whatever is wrong, by file and name.
+    """
+    background, par = analysis.combinatorial(name)
+    single, single_par = analysis.single_track(background.single_track)
+    selection, cuts = analysis.selection(background.selection)
+    if dataset.bursts is None:
+        raise ConfigError(
+            f"{dataset.files[0]}: the layout has no burst table, so live time and downscale of the single tracks "
+            "are unknown"
+        )
+    dataset.require(single.needs(single_par), background.single_track)
+    task = SinglesTask(analysis, background.single_track, tuple(single.needs(single_par)), dataset)
+    singles = select_singles(task, executor or SerialExecutor())
+    if two_track is not None:
+        require_orthogonal(singles, two_track)
+    table = dataset.bursts if dataset.all_bursts else dataset.bursts.take(dataset.bursts.good)
+    declared = [
+        Systematic(source, dict.fromkeys(analysis.regions.names, s.effect), s.correlated, s.source)
+        for source, s in analysis.config.systematics.items()
+    ]
+    return background.estimate(
+        singles, table, selection, cuts, par, analysis.setup, analysis.variables, declared
+    )

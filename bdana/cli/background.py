@@ -1,0 +1,71 @@
+"""`bdana background`: what accidental pairs of single tracks are expected to contribute."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bdana.cli.app import app
+from bdana.cli.console import load_analysis, print_json, print_tables, table
+from bdana.cli.options import AllBursts, Files, Jobs, Json, Kind, Overrides, Schema
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from bdana.pairing import PairEstimate
+
+__all__ = ["background", "estimate_tables"]
+
+
+@app.command()
+def background(
+    files: Files,
+    schema: Schema = None,
+    kind: Kind = "data",
+    name: Annotated[
+        str, typer.Option("--background", metavar="NAME", help="A module of backgrounds/.")
+    ] = "combinatorial",
+    all_bursts: AllBursts = False,
+    overrides: Overrides = None,
+    jobs: Jobs = 1,
+    as_json: Json = False,
+) -> None:
+    """Estimate the combinatorial background from files with single tracks: expected pairs by region."""
+    from bdana.engine import ProcessExecutor, SerialExecutor
+
+    analysis = load_analysis(overrides)
+    estimate = analysis.background(
+        files,
+        kind=kind,
+        schema=schema,
+        name=name,
+        all_bursts=all_bursts,
+        executor=ProcessExecutor(jobs) if jobs > 1 else SerialExecutor(),
+    )
+    if as_json:
+        print_json(estimate.to_dict() | {"analysis_hash": analysis.hash, "kind": kind})
+    else:
+        print_tables(*estimate_tables(estimate))
+
+
+def estimate_tables(estimate: PairEstimate) -> list[Table | str]:
+    """Lay out an estimate for people: regions, sources of uncertainty, and what it was made of."""
+    regions = table("region", "expected", "statistical", "systematic", "total", "pairs")
+    rows = estimate.to_dict()["regions"]
+    for row, systematic in zip(rows, estimate.systematic_covariance.diagonal() ** 0.5, strict=True):
+        if row["pairs"]:
+            errors = [f"{value:.2g}" for value in (row["statistical_error"], systematic, row["error"])]
+            regions.add_row(row["name"], f"{row['expected']:.4g}", *errors, f"{row['pairs']}")
+        else:
+            regions.add_row(row["name"], f"0, < {row['upper_limit_90']:.2g} at 90% CL", "", "", "", "0")
+    sources = table("systematic source", "relative", "correlated", "from", numbers=False)
+    for source in estimate.systematics:
+        largest = max(source.effect.values(), default=0.0)
+        sources.add_row(source.name, f"{largest:.2%}", "yes" if source.correlated else "no", source.source)
+    bursts = estimate.bursts
+    made_of = (
+        f"{bursts.plus.sum()} positive and {bursts.minus.sum()} negative single tracks in {len(bursts)} bursts, "
+        f"{estimate.built} pairs of opposite charge; accidental veto survival {bursts.accidental_survival:.4f}"
+    )
+    return [regions, sources, made_of]

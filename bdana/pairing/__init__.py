@@ -1,0 +1,20 @@
+"""Combinatorial background: single tracks paired within a burst, weights, corrections, U-statistic errors."""
+
+from bdana.pairing.bursts import SingleBursts
+from bdana.pairing.combinatorial import Combinatorial, Search
+from bdana.pairing.estimate import PairEstimate
+from bdana.pairing.search import close_pairs
+from bdana.pairing.singles import SinglesTask, require_orthogonal, select_singles
+from bdana.pairing.sums import PairSums
+
+__all__ = [
+    "Combinatorial",
+    "PairEstimate",
+    "PairSums",
+    "Search",
+    "SingleBursts",
+    "SinglesTask",
+    "close_pairs",
+    "require_orthogonal",
+    "select_singles",
+]

@@ -1,0 +1,140 @@
+"""What the combinatorial estimate knows of each burst: live time, downscale, tracks, rate, accidental vetoes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import hepunits
+import numpy as np
+
+from bdana.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bdana.events import BurstTable
+    from bdana.selection import SelectedSingles
+
+__all__ = ["SingleBursts"]
+
+
+@dataclass(frozen=True)
+class SingleBursts:
+    """Bursts of the single-track sample; every array has shape (N,), in the order of (run, burst).
+
+    Attributes
+    ----------
+    run, burst : ndarray of int
+    live_time : ndarray of float
+        Live time of the single-track trigger in ns.
+    downscale : ndarray of float
+        Its downscale D.
+    events : ndarray of int
+        Events with exactly one good track.
+    tried, survived : ndarray of float
+        Events whose track passes all track cuts, and how many of them pass the event cuts in displaced windows.
+    plus, minus : ndarray of int
+        Selected tracks by charge.
+    """
+
+    run: NDArray[np.int64]
+    burst: NDArray[np.int64]
+    live_time: NDArray[np.float64]
+    downscale: NDArray[np.float64]
+    events: NDArray[np.int64]
+    tried: NDArray[np.float64]
+    survived: NDArray[np.float64]
+    plus: NDArray[np.int64]
+    minus: NDArray[np.int64]
+
+    @classmethod
+    def of_singles(cls, singles: SelectedSingles, table: BurstTable, downscale: float | None) -> SingleBursts:
+        """Count the single tracks of each burst that is used.
+
+        Parameters
+        ----------
+        singles : SelectedSingles
+        table : BurstTable
+            The bursts used, those without tracks included.
+        downscale : float or None
+            Downscale of the bursts for which the table has none.
+
+        Raises
+        ------
+        InputError
+            When a burst with tracks has no live time, or no downscale is known.
+        """
+        n = len(table.run)
+        at = table.places(singles.events.run, singles.events.burst)
+        kept = singles.tracks.events
+        charge = singles.tracks.charge
+        own = table.places(np.asarray(kept.run), np.asarray(kept.burst))
+        known = (
+            table.downscale
+            if downscale is None
+            else np.where(np.isnan(table.downscale), downscale, table.downscale)
+        )
+        bursts = cls(
+            run=table.run,
+            burst=table.burst,
+            live_time=table.live_time_s * hepunits.s,
+            downscale=known,
+            events=np.bincount(at, minlength=n),
+            tried=np.bincount(at, singles.events.tried, minlength=n).astype(np.float64),
+            survived=np.bincount(
+                at, np.where(singles.events.tried, singles.events.survival, 0.0), minlength=n
+            ).astype(np.float64),
+            plus=np.bincount(own[charge > 0], minlength=n),
+            minus=np.bincount(own[charge < 0], minlength=n),
+        )
+        bursts._check()
+        return bursts
+
+    def _check(self) -> None:
+        remedies = {
+            "no live time: correct the burst table or mark the burst bad": ~(self.live_time > 0),
+            "no downscale of Q1: add it to the burst table, or --set background.combinatorial.downscale=D": ~(
+                self.downscale >= 1
+            ),
+        }
+        for remedy, bad in remedies.items():
+            hurt = np.flatnonzero(bad & (self.events > 0))
+            if len(hurt):
+                k = hurt[0]
+                raise InputError(
+                    f"run {self.run[k]} burst {self.burst[k]}: {self.events[k]} single tracks but {remedy}"
+                )
+
+    def __len__(self) -> int:
+        return len(self.run)
+
+    def take(self, where: Any) -> SingleBursts:
+        """Return the bursts at the given places (mask or indices)."""
+        return SingleBursts(**{name: getattr(self, name)[where] for name in self.__dataclass_fields__})
+
+    @property
+    def rate(self) -> NDArray[np.float64]:
+        """Rate of good tracks in 1/ns, shape (N,); 0 for a burst without any."""
+        return np.divide(
+            self.downscale * self.events, self.live_time, out=np.zeros(len(self)), where=self.events > 0
+        )
+
+    @property
+    def accidental_survival(self) -> float:
+        """Probability that accidental activity does not veto an event, averaged over pairs; 1 if never tried.
+
+        Averaged over bursts with the number of pairs D^2 n^2 / T, since activity and pairs both follow the
+        intensity.
+        """
+        per_track = np.divide(
+            self.downscale**2 * self.tried, self.live_time, out=np.zeros(len(self)), where=self.tried > 0
+        )
+        tried = float(np.sum(per_track * self.tried))
+        return float(np.sum(per_track * self.survived)) / tried if tried else 1.0
+
+    @property
+    def accidental_survival_error(self) -> float:
+        """Binomial error of `accidental_survival`; the windows of one event count once."""
+        a, n = self.accidental_survival, float(self.tried.sum())
+        return float(np.sqrt(a * (1.0 - a) / n)) if n else 0.0

@@ -1,0 +1,168 @@
+"""What backgrounds/combinatorial.py declares, and how the estimate is made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bdana.errors import ConfigError
+from bdana.pairing.bursts import SingleBursts
+from bdana.pairing.estimate import PairEstimate, PairTask, estimate_pairs
+from bdana.statistics import Systematic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+    from pydantic import BaseModel
+
+    from bdana.events import BurstTable
+    from bdana.selection import Parameters, SelectedSingles, Selection, Setup, Variable
+
+__all__ = ["Combinatorial", "Search"]
+
+POISSON_90 = 2.302585092994046
+"""90% CL upper limit on a Poisson mean when nothing is seen: -ln(0.1)."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """Pairs outside these bounds are not built; the selection's own cuts must be as tight or tighter.
+
+    Attributes
+    ----------
+    max_cda : float
+        Largest distance of closest approach of the two tracks in mm.
+    z_min, z_max : float
+        Range of the decay vertex's z in mm.
+    """
+
+    max_cda: float
+    z_min: float
+    z_max: float
+
+
+@dataclass(frozen=True)
+class Combinatorial:
+    """A combinatorial estimate: which tracks, which pairs, and what a pair weighs.
+
+    The functions get the bursts of the single tracks (`SingleBursts`), the parameters of the pair selection and
+    those of the background.
+
+    Attributes
+    ----------
+    single_track : str
+        Name of the single-track selection.
+    selection : str
+        Name of the selection whose cuts of level `pair` the built pairs must pass. Those of level `track` and
+        `event` acted on the single tracks.
+    replaced : tuple of str
+        Pair cuts that are not applied because the weight stands for them.
+    window : callable
+        f(cuts, par) -> full width in ns of the window of time differences.
+    search : callable
+        f(cuts) -> Search.
+    weight : callable
+        f(bursts, cuts, par) -> weight of a pair in each burst, shape (bursts,).
+    corrections : tuple of callable
+        Each f(bursts, cuts, par) -> factor on the weight, shape (bursts,) or a number.
+    systematics : callable
+        f(bursts, cuts, par) -> mapping of name to (relative effect on every region, source).
+    parameters : type
+        Model of the background's own numbers.
+    """
+
+    single_track: str
+    selection: str
+    replaced: tuple[str, ...]
+    window: Callable[..., float]
+    search: Callable[..., Search]
+    weight: Callable[..., NDArray[np.float64]]
+    corrections: tuple[Callable[..., Any], ...]
+    systematics: Callable[..., Mapping[str, tuple[float, str]]]
+    parameters: type[BaseModel]
+
+    def estimate(
+        self,
+        singles: SelectedSingles,
+        table: BurstTable,
+        selection: Selection,
+        cuts: Parameters,
+        par: Any,
+        setup: Setup,
+        variables: Mapping[str, Variable],
+        systematics: Sequence[Systematic] = (),
+    ) -> PairEstimate:
+        """Estimate the background from selected single tracks.
+
+        Parameters
+        ----------
+        singles : SelectedSingles
+        table : BurstTable
+            The bursts used, those without tracks included.
+        selection : Selection
+            The pair selection.
+        cuts : Parameters
+            Its parameters.
+        par : BaseModel
+            The background's parameters.
+        setup : Setup
+        variables : mapping of str to Variable
+            What is histogrammed.
+        systematics : sequence of Systematic
+            Added to those measured here.
+
+        Raises
+        ------
+        ConfigError
+            When `replaced` names a cut that the selection does not have.
+        InputError
+            When a burst with tracks lacks live time or downscale, or an event is in the sample twice.
+        """
+        known = [cut.name for cut in selection.cuts if cut.level == "pair"]
+        for name in self.replaced:
+            if name not in known:
+                raise ConfigError(
+                    f"the combinatorial background replaces '{name}', which is no pair cut of its selection: "
+                    f"there are {', '.join(known)}"
+                )
+        bursts = SingleBursts.of_singles(singles, table, par.downscale)
+        active = bursts.events > 0
+        weight = np.zeros(len(bursts))
+        used = bursts.take(active)
+        weight[active] = self.weight(used, cuts, par)
+        for correction in self.corrections:
+            weight[active] *= correction(used, cuts, par)
+        task = PairTask(
+            cuts=[c for c in selection.active(cuts) if c.level == "pair" and c.name not in self.replaced],
+            par=cuts,
+            search=self.search(cuts),
+            window=self.window(cuts, par),
+            setup=setup,
+            variables=variables,
+        )
+        kept = singles.tracks
+        places = table.places(np.asarray(kept.events.run), np.asarray(kept.events.burst))
+        sums, hists, built = estimate_pairs(kept, places, weight, task)
+        names = setup.regions.names
+        n = len(names)
+        measured = tuple(
+            Systematic(name, dict.fromkeys(names, float(effect)), correlated=True, source=source)
+            for name, (effect, source) in self.systematics(used, cuts, par).items()
+        )
+        return PairEstimate(
+            regions=names,
+            expected=sums.total[:n],
+            covariance=sums.covariance()[:n, :n],
+            pairs=sums.pairs[:n],
+            sum_w2=sums.sum_w2[:n],
+            upper_limit=np.where(sums.pairs[:n] == 0, POISSON_90 * weight.max(initial=0.0), np.nan),
+            hists=hists,
+            systematics=(*measured, *systematics),
+            bursts=bursts,
+            built=built,
+            undefined=float(sums.total[n]),
+            single_cutflow=singles.cutflow,
+        )

@@ -1,0 +1,287 @@
+"""The combinatorial estimate: single tracks of a burst paired, weighted, and put through the cuts of the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bdana._version import __version__
+from bdana.pairing.search import close_pairs
+from bdana.pairing.sums import PairSums
+from bdana.reconstruction import Pairs
+from bdana.regions import UNDEFINED
+from bdana.selection import LEPTON_MASS, Candidates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from bdana.pairing.bursts import SingleBursts
+    from bdana.pairing.combinatorial import Search
+    from bdana.reconstruction import Tracks
+    from bdana.selection import Cut, Cutflow, Histogram, Parameters, Setup, Variable
+    from bdana.statistics import Systematic
+
+__all__ = ["PairEstimate", "PairTask", "estimate_pairs"]
+
+Three = tuple["NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.int64]"]
+BATCH = 500_000
+"""Pairs that are reconstructed together: bounds the memory, changes no result."""
+
+
+@dataclass(frozen=True)
+class PairEstimate:
+    """Expected accidental pairs.
+
+    Attributes
+    ----------
+    regions : tuple of str
+        Names of the R regions, innermost first.
+    expected : ndarray, shape (R,)
+        Expected number in each region.
+    covariance : ndarray, shape (R, R)
+        Its statistical covariance, from the finite number of single tracks.
+    pairs : ndarray of int, shape (R,)
+        Built pairs in each region.
+    sum_w2 : ndarray, shape (R,)
+        Sum of squared weights: what the variance would be if the pairs were independent, which they are not.
+    upper_limit : ndarray, shape (R,)
+        90% CL upper limit on the expectation of a region without a pair: 2.303 pairs of the largest weight.
+        NaN where there are pairs.
+    hists : mapping of str to hist.Hist
+        The analysis' variables by region, with the variance of the U-statistic.
+    systematics : tuple of Systematic
+        Their relative effects by region.
+    bursts : SingleBursts
+        What the weights were made of.
+    built : int
+        Opposite-charge pairs of the sample.
+    undefined : float
+        Expected number of selected pairs without finite (z_TAX, CDA_TAX).
+    single_cutflow : Cutflow
+        Of the single tracks.
+    """
+
+    regions: tuple[str, ...]
+    expected: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    pairs: NDArray[np.int64]
+    sum_w2: NDArray[np.float64]
+    upper_limit: NDArray[np.float64]
+    hists: Mapping[str, Histogram]
+    systematics: tuple[Systematic, ...]
+    bursts: SingleBursts
+    built: int
+    undefined: float
+    single_cutflow: Cutflow
+
+    @property
+    def error(self) -> NDArray[np.float64]:
+        """Statistical error of each region, shape (R,)."""
+        return np.sqrt(np.maximum(np.diag(self.covariance), 0.0))
+
+    @property
+    def systematic_covariance(self) -> NDArray[np.float64]:
+        """Covariance of all systematic sources, shape (R, R)."""
+        total = np.zeros_like(self.covariance)
+        for source in self.systematics:
+            shift = self.expected * np.array([source.effect.get(name, 0.0) for name in self.regions])
+            total += np.outer(shift, shift) if source.correlated else np.diag(shift**2)
+        return total
+
+    @property
+    def total_error(self) -> NDArray[np.float64]:
+        """Statistical and systematic error of each region in quadrature, shape (R,)."""
+        return np.sqrt(self.error**2 + np.diag(self.systematic_covariance))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as plain values, for JSON."""
+        rows = zip(
+            self.regions,
+            self.expected,
+            self.error,
+            self.total_error,
+            self.pairs,
+            self.upper_limit,
+            strict=True,
+        )
+        return {
+            "regions": [
+                {
+                    "name": name,
+                    "expected": float(expected),
+                    "error": float(total),
+                    "statistical_error": float(error),
+                    "pairs": int(pairs),
+                }
+                | ({} if pairs else {"upper_limit_90": float(limit)})
+                for name, expected, error, total, pairs, limit in rows
+            ],
+            "statistical_covariance": self.covariance.tolist(),
+            "systematic_covariance": self.systematic_covariance.tolist(),
+            "systematics": [
+                {"name": s.name, "effect": dict(s.effect), "correlated": s.correlated, "source": s.source}
+                for s in self.systematics
+            ],
+            "single_tracks": {"plus": int(self.bursts.plus.sum()), "minus": int(self.bursts.minus.sum())},
+            "single_cutflow": self.single_cutflow.to_list(),
+            "pairs": self.built,
+            "undefined": self.undefined,
+            "bursts": len(self.bursts),
+            "accidental_survival": self.bursts.accidental_survival,
+            "bdana_version": __version__,
+        }
+
+
+@dataclass(frozen=True)
+class PairTask:
+    """How pairs are built and judged.
+
+    Attributes
+    ----------
+    cuts : sequence of Cut
+        Cuts on the built pairs, in the order of the data's selection.
+    par : Parameters
+        Their parameters.
+    search : Search
+        Which pairs need not be built.
+    window : float
+        Full width W of the window of time differences, in ns.
+    setup : Setup
+    variables : mapping of str to Variable
+    """
+
+    cuts: Sequence[Cut]
+    par: Parameters
+    search: Search
+    window: float
+    setup: Setup
+    variables: Mapping[str, Variable]
+
+    def candidates(
+        self, tracks: Tracks, first: NDArray[np.int64], second: NDArray[np.int64], weight: NDArray[np.float64]
+    ) -> tuple[Candidates, NDArray[np.bool_]]:
+        """Reconstruct pairs, apply the cuts, and return the candidates with the mask of the pairs they are."""
+        pairs = Pairs.by_charge(tracks, first, second, LEPTON_MASS[self.par.lepton], self.setup.beam_line)
+        left = np.ones(len(pairs), dtype=np.bool_)
+        for cut in self.cuts:
+            left[left] = cut(pairs.take(left), self.par)
+        candidates = Candidates.of_pairs(pairs.take(left), self.setup.regions)
+        # Two tracks of different events have no time difference: in the window every one is equally likely.
+        return replace(candidates, dt=np.full(len(candidates), np.nan), weight=weight[left]), left
+
+
+def estimate_pairs(
+    tracks: Tracks, places: NDArray[np.int64], weight: NDArray[np.float64], task: PairTask
+) -> tuple[PairSums, dict[str, Histogram], int]:
+    """Pair tracks of opposite charge within each burst and add up what passes the cuts.
+
+    Parameters
+    ----------
+    tracks : Tracks
+        N single tracks.
+    places : ndarray of int, shape (N,)
+        The burst of each.
+    weight : ndarray, shape (bursts,)
+        Weight of a pair in each burst.
+    task : PairTask
+
+    Returns
+    -------
+    sums : PairSums
+        By region, `undefined` last.
+    hists : dict of str to hist.Hist
+    built : int
+        Number of opposite-charge pairs, those that were not built because they cannot pass included.
+    """
+    names = (*task.setup.regions.names, UNDEFINED)
+    sums = PairSums(len(tracks), len(names))
+    filling = {
+        name: _HistogramSums(variable, names[:-1], len(tracks))
+        for name, variable in task.variables.items()
+        if name != "dt"
+    }
+    built, number = 0, {name: index for index, name in enumerate(names)}
+    for first, second, burst, pairs in _batches(tracks, places, weight, task.search):
+        built += pairs
+        candidates, left = task.candidates(tracks, first, second, weight[burst])
+        region = np.array([number[name] for name in candidates.region], dtype=np.int64)
+        sums.fill(first[left], second[left], region, candidates.weight)
+        for histogram in filling.values():
+            histogram.fill(first[left], second[left], region, candidates)
+    hists = {name: histogram.result() for name, histogram in filling.items()}
+    if "dt" in task.variables:
+        hists["dt"] = _flat_in_time(task.variables["dt"], names[:-1], sums, task.window)
+    return sums, hists, built
+
+
+def _batches(
+    tracks: Tracks, places: NDArray[np.int64], weight: NDArray[np.float64], search: Search
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int]]:
+    """Yield places of the first and second track and burst of pairs worth building, and how many were possible."""
+    order = np.argsort(places, kind="stable")
+    ends = np.searchsorted(places[order], np.arange(len(weight) + 1))
+    charge, line = tracks.charge, tracks.before
+    empty = np.empty(0, dtype=np.int64)
+    waiting: list[Three] = []
+    size = possible = 0
+    for burst in np.flatnonzero(np.diff(ends) > 1):
+        own = order[ends[burst] : ends[burst + 1]]
+        plus, minus = own[charge[own] > 0], own[charge[own] < 0]
+        possible += len(plus) * len(minus)
+        i, j = close_pairs(line.take(plus), line.take(minus), search.max_cda, search.z_min, search.z_max)
+        for start in range(0, len(i), BATCH):
+            part = slice(start, start + BATCH)
+            waiting.append((plus[i[part]], minus[j[part]], np.full(len(i[part]), burst)))
+            size += len(i[part])
+            if size >= BATCH:
+                yield *_join(waiting), possible
+                waiting, size, possible = [], 0, 0
+    yield *_join([(empty, empty, empty), *waiting]), possible
+
+
+def _join(parts: Sequence[Three]) -> Three:
+    first, second, burst = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return first, second, burst
+
+
+class _HistogramSums:
+    """The sums of one variable by region, flow bins included."""
+
+    def __init__(self, variable: Variable, regions: Sequence[str], tracks: int) -> None:
+        self.variable, self.made = variable, variable.histogram(regions)
+        self.sums = PairSums(tracks, len(regions) * (variable.bins + 2))
+
+    def fill(
+        self,
+        first: NDArray[np.int64],
+        second: NDArray[np.int64],
+        region: NDArray[np.int64],
+        candidates: Candidates,
+    ) -> None:
+        known = region < len(self.made.axes[0])
+        value = getattr(candidates, self.variable.name)[known] / self.variable.scale
+        inside = np.asarray(self.made.axes[1].index(value)) + 1  # the underflow comes first
+        bins = region[known] * (self.variable.bins + 2) + inside
+        self.sums.fill(first[known], second[known], bins, candidates.weight[known])
+
+    def result(self) -> Histogram:
+        view: Any = self.made.view(flow=True)
+        view["value"] = self.sums.total.reshape(view.shape)
+        view["variance"] = self.sums.variance().reshape(view.shape)
+        return self.made
+
+
+def _flat_in_time(variable: Variable, regions: Sequence[str], sums: PairSums, window: float) -> Histogram:
+    """Spread each region evenly over the time window; bins of one region then vary together."""
+    made = variable.histogram(regions)
+    edges = np.clip(made.axes[1].edges * variable.scale, -0.5 * window, 0.5 * window)
+    share = np.diff(edges) / window
+    n = len(regions)
+    view: Any = made.view()
+    view["value"] = np.outer(sums.total[:n], share)
+    view["variance"] = np.outer(sums.variance()[:n], share**2)
+    return made

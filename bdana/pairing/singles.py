@@ -1,0 +1,118 @@
+"""Reading the single-track sample, and its orthogonality to the two-track sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from bdana.errors import ConfigError, InputError
+from bdana.events import load_schema
+from bdana.selection import SelectedSingles
+
+if TYPE_CHECKING:
+    import awkward as ak
+    from numpy.typing import NDArray
+
+    from bdana.engine import Executor
+    from bdana.events import Dataset
+    from bdana.events.dataset import Chunk
+    from bdana.selection import Candidates, Parameters, Setup, SingleTrackSelection
+
+__all__ = ["SinglesTask", "require_orthogonal", "select_singles"]
+
+
+class HasSingleTracks(Protocol):
+    """What reading single tracks needs of an analysis."""
+
+    @property
+    def setup(self) -> Setup:
+        """Detector, beam line, regions."""
+        ...
+
+    def single_track(self, name: str) -> tuple[SingleTrackSelection, Parameters]:
+        """Return a single-track selection with its parameters."""
+        ...
+
+
+@dataclass(frozen=True)
+class SinglesTask:
+    """What is done with a chunk; sent to workers, so it holds names and the analysis, no arrays.
+
+    Attributes
+    ----------
+    analysis : HasSingleTracks
+    selection : str
+        Name of the single-track selection.
+    columns : tuple of str
+        Columns to read.
+    dataset : Dataset
+    """
+
+    analysis: HasSingleTracks
+    selection: str
+    columns: tuple[str, ...]
+    dataset: Dataset
+
+    def __call__(self, chunk: Chunk) -> SelectedSingles:
+        """Read one chunk and select the single tracks of its trigger."""
+        selection, par = self.analysis.single_track(self.selection)
+        events = self.dataset.read(chunk, self.columns)
+        schema = self.dataset.schemas[self.dataset.files.index(chunk.path)]
+        bits = load_schema(schema).triggers
+        for name in (selection.trigger, selection.not_trigger):
+            if name not in bits:
+                raise ConfigError(
+                    f"{chunk.path}: schema '{schema}' has no trigger {name}: add its bit to [triggers]"
+                )
+        taken = _fired(events, bits[selection.trigger]) & ~_fired(events, bits[selection.not_trigger])
+        return selection.apply(events[taken], par, self.analysis.setup)
+
+
+def select_singles(task: SinglesTask, executor: Executor) -> SelectedSingles:
+    """Select the single tracks of a dataset, in the order of the files whatever the executor.
+
+    Raises
+    ------
+    InputError
+        When an event is in the sample twice: its track would be paired with itself.
+    """
+    singles = SelectedSingles.concatenate(list(executor.map(task, task.dataset.chunks(task.columns))))
+    identity = _identity(singles)
+    order = np.lexsort(identity.T[::-1])
+    same = np.flatnonzero((identity[order][1:] == identity[order][:-1]).all(axis=1))
+    if len(same):
+        run, burst, event = identity[order[same[0]]]
+        raise InputError(f"run {run} burst {burst} event {event} is in the single-track sample twice")
+    return singles
+
+
+def require_orthogonal(singles: SelectedSingles, candidates: Candidates) -> None:
+    """Refuse single tracks of events that are in the two-track sample too.
+
+    Raises
+    ------
+    InputError
+        Naming the first such event.
+    """
+    two = {
+        (int(run), int(burst), int(event))
+        for run, burst, event in zip(candidates.run, candidates.burst, candidates.event, strict=True)
+    }
+    for identity in _identity(singles).tolist() if two else []:
+        if tuple(identity) in two:
+            run, burst, event = identity
+            raise InputError(
+                f"run {run} burst {burst} event {event} is in the single-track sample and in the two-track sample: "
+                "the prediction would be made of the data it is compared with; check the trigger bits of the schema"
+            )
+
+
+def _fired(events: ak.Array, bit: int) -> NDArray[np.bool_]:
+    return (np.asarray(events.trigger) >> bit & 1).astype(np.bool_)
+
+
+def _identity(singles: SelectedSingles) -> NDArray[np.int64]:
+    events = singles.tracks.events
+    return np.stack([np.asarray(events[name], dtype=np.int64) for name in ("run", "burst", "event")], axis=1)

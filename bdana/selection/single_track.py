@@ -1,0 +1,154 @@
+"""Single-track selection: the orthogonal sample whose tracks are paired for the combinatorial estimate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+import awkward as ak
+import numpy as np
+
+from bdana.reconstruction import Tracks
+from bdana.selection.cutflow import Cutflow
+from bdana.selection.selection import CANDIDATE_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from bdana.selection.cuts import Cut, Parameters
+    from bdana.selection.selection import Setup
+
+__all__ = ["SelectedSingles", "SingleEvents", "SingleTrackSelection"]
+
+
+@dataclass(frozen=True)
+class SingleEvents:
+    """Events with exactly one good track; every attribute has shape (N,).
+
+    Attributes
+    ----------
+    run, burst : ndarray of int
+        Where they were recorded.
+    tried : ndarray of bool
+        The track passes every track cut, so that the event cuts are the only ones left.
+    survival : ndarray of float
+        Share of the displaced windows in which the event passes all event cuts: activity that came by accident.
+    """
+
+    run: NDArray[np.int64]
+    burst: NDArray[np.int64]
+    tried: NDArray[np.bool_]
+    survival: NDArray[np.float64]
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[SingleEvents]) -> SingleEvents:
+        """Join events in the order given."""
+        return cls(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)})
+
+
+@dataclass(frozen=True)
+class SelectedSingles:
+    """What a single-track selection finds in some events.
+
+    Attributes
+    ----------
+    cutflow : Cutflow
+    tracks : Tracks
+        The selected tracks, one of each event.
+    events : SingleEvents
+        Every event with exactly one good track, selected or not.
+    """
+
+    cutflow: Cutflow
+    tracks: Tracks
+    events: SingleEvents
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[SelectedSingles]) -> SelectedSingles:
+        """Join the results of consecutive chunks."""
+        cutflow = parts[0].cutflow
+        for part in parts[1:]:
+            cutflow = cutflow + part.cutflow
+        record = ak.concatenate([part.tracks.record for part in parts])
+        events = ak.concatenate([part.tracks.events for part in parts])
+        tracks = Tracks(record, events, np.arange(len(record)), parts[0].tracks.detector)
+        return cls(cutflow, tracks, SingleEvents.concatenate([part.events for part in parts]))
+
+
+@dataclass(frozen=True)
+class SingleTrackSelection:
+    """Events with exactly one good track, recorded by one trigger and not by another.
+
+    Attributes
+    ----------
+    good_track : Cut
+        Track-level cut; gives the row `one_good_track`.
+    cuts : tuple of Cut
+        Cuts of level track and event, in order. An event cut looks at the time of the track.
+    parameters : type
+        The selection's `Parameters`.
+    like : str
+        The two-track selection whose parameters hold here too, unless [selection.NAME] of this selection
+        replaces them.
+    trigger, not_trigger : str
+        Names in the schema's [triggers]: events must have the one bit and must not have the other.
+    accidental_offsets_ns : tuple of float
+        Displacements from the track's time at which the event cuts are tried again, to measure how often
+        activity that has nothing to do with the track vetoes it.
+    """
+
+    good_track: Cut
+    cuts: tuple[Cut, ...]
+    parameters: type[Parameters]
+    like: str
+    trigger: str
+    not_trigger: str
+    accidental_offsets_ns: tuple[float, ...]
+
+    def active(self, par: Parameters) -> list[Cut]:
+        """Return the cuts that are switched on, in order."""
+        return [cut for cut in self.cuts if cut.active(par)]
+
+    def needs(self, par: Parameters) -> dict[str, str]:
+        """Return every column to be read, with what asks for it."""
+        columns = dict.fromkeys(CANDIDATE_COLUMNS, "every single track") | {"trigger": "the trigger"}
+        for cut in [self.good_track, *self.active(par)]:
+            columns |= {name: f"the cut {cut.name}" for name in cut.needs if name not in columns}
+        return columns
+
+    def apply(self, events: ak.Array, par: Parameters, setup: Setup) -> SelectedSingles:
+        """Select the single tracks of some events (canonical records with the columns of `needs`)."""
+        weights = np.asarray(events.weight)
+        cutflow = Cutflow(()).then("all", weights)
+        tracks = Tracks.of_events(events, setup.detector)
+        good = self.good_track(tracks, par)
+        one = np.bincount(tracks.index[good], minlength=len(events)) == 1
+        tracks = tracks.take(good & one[tracks.index])
+        cutflow = cutflow.then(f"one_{self.good_track.name}", weights[tracks.index])
+        masks = {cut.name: self._passes(cut, tracks, par) for cut in self.active(par)}
+        cutflow, left = cutflow.then_cuts(masks, weights[tracks.index])
+        levels = {cut.name: cut.level for cut in self.active(par)}
+        track_masks = [mask for name, mask in masks.items() if levels[name] == "track"]
+        singles = SingleEvents(
+            run=np.asarray(tracks.event.run),
+            burst=np.asarray(tracks.event.burst),
+            tried=np.logical_and.reduce([np.ones(len(tracks), dtype=np.bool_), *track_masks]),
+            survival=self._survival(tracks, par),
+        )
+        selected = tracks.take(left)
+        flat = [name for name in ak.fields(events) if events[name].ndim == 1 and not ak.fields(events[name])]
+        kept = Tracks(selected.record, selected.event[flat], np.arange(len(selected)), setup.detector)
+        return SelectedSingles(cutflow, kept, singles)
+
+    def _passes(self, cut: Cut, tracks: Tracks, par: Parameters) -> NDArray[np.bool_]:
+        return cut(tracks.event, tracks.time, par) if cut.level == "event" else cut(tracks, par)
+
+    def _survival(self, tracks: Tracks, par: Parameters) -> NDArray[np.float64]:
+        cuts = [cut for cut in self.active(par) if cut.level == "event"]
+        survival = np.zeros(len(tracks))
+        for offset in self.accidental_offsets_ns:
+            passed = [cut(tracks.event, tracks.time + offset, par) for cut in cuts]
+            survival += np.logical_and.reduce([np.ones(len(tracks), dtype=np.bool_), *passed])
+        return survival / len(self.accidental_offsets_ns)
