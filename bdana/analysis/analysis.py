@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -262,7 +262,15 @@ class Analysis:
             [Path(file) for file in files], kind=kind, schema=schema, all_bursts=all_bursts
         )
         dataset.require(chosen.needs(par), selection)
-        task = SelectionTask(self, selection, tuple(chosen.needs(par)), dataset)
+        others = dataset.detectors - {self.detector.name}
+        if others and not chosen.any_detector:
+            raise ConfigError(
+                f"{dataset.files[0]}: measured with the geometry {', '.join(sorted(others))}, but selection {selection} of "
+                f"{self.folder} is for {self.detector.name}; set analysis.detector and [beam_line] to yours"
+            )
+        setup = replace(self.setup, beam_line=None) if others else self.setup
+        columns = (*chosen.needs(par), *filter(dataset.has, chosen.optional))
+        task = SelectionTask(self, setup, selection, columns, dataset)
         return run_selection(task, executor or SerialExecutor(), progress)
 
     def background(
