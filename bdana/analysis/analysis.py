@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bdana.engine import Executor, Progress, SelectionRun
+    from bdana.events import EventFile
     from bdana.pairing import PairEstimate
     from bdana.regions import Regions
     from bdana.selection import Candidates, Variable
@@ -216,6 +217,16 @@ class Analysis:
             raise ConfigError(
                 f"[{table}.{name}] of {self.folder / 'analysis.toml'}: {_explain(err)}"
             ) from None
+
+    def missing_columns(self, file: EventFile) -> dict[str, tuple[str, ...]]:
+        """Return, for every two-track selection, the columns it needs that a file does not have."""
+        present = file.columns() | {"weight"}  # 1 where the file has none
+        missing = {}
+        for name in self.modules.names("selections"):
+            if isinstance(getattr(self.modules.load("selections", name), "selection", None), Selection):
+                chosen, par = self.selection(name)
+                missing[name] = tuple(column for column in chosen.needs(par) if column not in present)
+        return missing
 
     def select(
         self,

@@ -5,6 +5,7 @@ from bdana.cli import (  # noqa: F401 - importing a command registers it
     config,
     demo,
     init,
+    schema,
     select,
     simulate,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -61,15 +62,15 @@ class EventFile:
         MissingColumnError
             Naming every column that is missing, why it is, and what needs it.
         """
-        missing = [
-            f"'{name}' for {why} ({self.why_missing(name)})"
-            for name, why in columns.items()
-            if name not in self.columns()
-        ]
+        present, missing = self.columns(), defaultdict(list)
+        for name, why in columns.items():
+            if name not in present:
+                missing[self.why_missing(name)].append(f"{name} ({why})")
         if missing:
+            told = "; ".join(f"{reason}: {', '.join(names)}" for reason, names in missing.items())
             raise MissingColumnError(
-                f"{self.path}: selection {selection} needs columns that the file, read with schema "
-                f"'{self.schema.name}', does not have: {'; '.join(missing)}"
+                f"{self.path}: selection {selection} needs columns that are not there with schema "
+                f"'{self.schema.name}': {told}"
             )
 
     def why_missing(self, column: str) -> str:

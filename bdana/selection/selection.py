@@ -104,7 +104,7 @@ class Selection:
         """Return every column to be read, with what asks for it."""
         columns = {name: "every candidate" for name in CANDIDATE_COLUMNS if name not in self.optional}
         for cut in [self.good_track, *self.active(par)]:
-            columns |= {name: f"the cut {cut.name}" for name in cut.needs if name not in columns}
+            columns |= {name: f"cut {cut.name}" for name in cut.needs if name not in columns}
         return columns
 
     def apply(self, events: ak.Array, par: Parameters, setup: Setup) -> Selected:
