@@ -80,7 +80,8 @@ def test_estimate_from_single_tracks_is_the_expectation():
     events, bursts = simulate(config, seed=11)
     single = events[(events.trigger == Q1) & (ak.num(events.tracks) == 1)]
     charge = ak.to_numpy(single.tracks.charge[:, 0])
-    plus, minus = (np.bincount(single.burst[charge == q], minlength=401)[1:] for q in (1, -1))
+    burst = ak.to_numpy(single.burst)
+    plus, minus = (np.bincount(burst[charge == q], minlength=401)[1:] for q in (1, -1))
     window = 10e-9
     estimate = (beam.downscale**2 * window / bursts.live_time_s * plus * minus).sum()
     truth, oversample = 0.0, 40.0
