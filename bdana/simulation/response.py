@@ -50,8 +50,8 @@ def straw_tracks(
     """Reconstruct the muons that cross at least three chambers.
 
     Each side of the magnet is the line through two measured points. The upstream one has the multiple scattering
-    of the first chamber, 13.6 MeV/p sqrt(X/X0) (1 + 0.038 ln X/X0) (PDG, Passage of particles through matter),
-    on the way to the second.
+    of the first chamber on the way to the second, 13.6 MeV/p sqrt(X/X0) (1 + 0.038 ln X/X0), with the logarithm of
+    all chambers together, as for any stack of layers (PDG, Passage of particles through matter).
     """
     chambers = [detector[name] for name in CHAMBERS]
     crossed = np.sum([flight.hits(chamber) for chamber in chambers], axis=0)
@@ -59,7 +59,7 @@ def straw_tracks(
     n, p = len(seen), muons.p[seen]
     scale = np.where(rng.random(n) < response.tail_fraction, response.tail_scale, 1.0)
     x0 = response.chamber_x0
-    scattering = 13.6 * np.sqrt(x0) * (1.0 + 0.038 * np.log(x0)) / p
+    scattering = 13.6 * np.sqrt(x0) * (1.0 + 0.038 * np.log(len(chambers) * x0)) / p
     fields: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {
         "charge": muons.charge[seen],
         "p": p
