@@ -19,7 +19,7 @@ from bdana.analysis.modules import AnalysisModules
 from bdana.detector import Detector, load_detector
 from bdana.engine import SelectionTask, SerialExecutor, run_selection
 from bdana.errors import ConfigError
-from bdana.events import Dataset
+from bdana.events import Dataset, GoodRuns
 from bdana.pairing import Combinatorial
 from bdana.selection import Parameters, Selection, Setup, SingleTrackSelection
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bdana.engine import Executor, Progress, SelectionRun
-    from bdana.events import EventFile
+    from bdana.events import EventArrays, EventFile
     from bdana.pairing import PairEstimate
     from bdana.regions import Regions
     from bdana.selection import Candidates, Variable
@@ -230,12 +230,13 @@ class Analysis:
 
     def select(
         self,
-        files: Sequence[str | Path],
+        files: Sequence[str | Path | EventArrays],
         *,
         kind: str = "data",
         schema: str | None = None,
         selection: str = "dimuon",
         all_bursts: bool = False,
+        good_runs: str | Path | None = None,
         executor: Executor | None = None,
         progress: Progress | None = None,
     ) -> SelectionRun:
@@ -243,8 +244,8 @@ class Analysis:
 
         Parameters
         ----------
-        files : sequence of path
-            ROOT files of one layout.
+        files : sequence of path or EventArrays
+            ROOT files, globs, `@list.txt` files with a name a line, or events in memory.
         kind : {"data", "mc", "pseudo"}
             What the files hold.
         schema : str, optional
@@ -253,6 +254,8 @@ class Analysis:
             Name of a module of selections/.
         all_bursts : bool
             Use all bursts, not only the good ones.
+        good_runs : path, optional
+            A good-run list (docs/schemas.md).
         executor : Executor, optional
             Where chunks run; serially in this process by default. Every executor gives the same bits.
         progress : callable, optional
@@ -268,10 +271,54 @@ class Analysis:
         BdanaError
             Whatever is wrong, by file and name.
         """
-        chosen, par = self.selection(selection)
         dataset = Dataset.open(
-            [Path(file) for file in files], kind=kind, schema=schema, all_bursts=all_bursts
+            files, kind=kind, schema=schema, all_bursts=all_bursts, good_runs=_good_runs(good_runs)
         )
+        return self.select_from(dataset, selection, executor, progress)
+
+    def sample(self, *names: str, all_bursts: bool = False) -> list[Dataset]:
+        """Open samples of analysis.toml by name.
+
+        Raises
+        ------
+        ConfigError
+            When there is no such sample.
+        BdanaError
+            When a file of it is wrong.
+        """
+        opened = []
+        for name in names:
+            if name not in self.config.samples:
+                there = ", ".join(self.config.samples) or "none"
+                raise ConfigError(
+                    f"no sample '{name}' in {self.folder / 'analysis.toml'}; there are: {there}"
+                )
+            sample = self.config.samples[name]
+            layout = sample.layout
+            dataset = Dataset.open(
+                [
+                    f"@{self.folder / file[1:]}" if file.startswith("@") else self.folder / file
+                    for file in sample.files
+                ],
+                kind=sample.kind,
+                schema=str(self.folder / layout) if layout and layout.endswith(".toml") else layout,
+                all_bursts=all_bursts,
+                good_runs=_good_runs(self.folder / sample.good_runs if sample.good_runs else None),
+                trigger=sample.trigger,
+                weight=sample.weight,
+            )
+            opened.append(dataset)
+        return opened
+
+    def select_from(
+        self,
+        dataset: Dataset,
+        selection: str = "dimuon",
+        executor: Executor | None = None,
+        progress: Progress | None = None,
+    ) -> SelectionRun:
+        """Run one selection on an open dataset: what `select` does after opening the files."""
+        chosen, par = self.selection(selection)
         dataset.require(chosen.needs(par), selection)
         others = dataset.detectors - {self.detector.name}
         if others and not chosen.any_detector:
@@ -286,7 +333,7 @@ class Analysis:
 
     def background(
         self,
-        files: Sequence[str | Path],
+        files: Sequence[str | Path | EventArrays],
         *,
         kind: str = "data",
         schema: str | None = None,
@@ -316,9 +363,7 @@ class Analysis:
         BdanaError
             Whatever is wrong, by file and name.
         """
-        dataset = Dataset.open(
-            [Path(file) for file in files], kind=kind, schema=schema, all_bursts=all_bursts
-        )
+        dataset = Dataset.open(files, kind=kind, schema=schema, all_bursts=all_bursts)
         return estimate_combinatorial(self, name, dataset, two_track, executor)
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -332,6 +377,10 @@ def _load_again(folder: Path, overrides: tuple[str, ...], expected: str) -> Anal
     if analysis.hash != expected:
         raise ConfigError(f"the analysis in {folder} changed while it was running; start again")
     return analysis
+
+
+def _good_runs(path: str | Path | None) -> GoodRuns | None:
+    return GoodRuns.read(Path(path)) if path is not None else None
 
 
 def _override(values: dict[str, Any], override: str) -> None:

@@ -8,11 +8,20 @@ import hepunits
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from bdana.events.dataset import Kind, Trigger
 from bdana.reconstruction import Line
 from bdana.regions import Box, Regions
 from bdana.selection import CSV_COLUMNS, Variable
 
-__all__ = ["AnalysisConfig", "BeamLine", "General", "Region", "SystematicConfig", "VariableConfig"]
+__all__ = [
+    "AnalysisConfig",
+    "BeamLine",
+    "General",
+    "Region",
+    "SampleConfig",
+    "SystematicConfig",
+    "VariableConfig",
+]
 
 Point = tuple[float, float, float]
 
@@ -55,6 +64,25 @@ class Region(_Strict):
         return Box(name, self.z_tax_min_m * hepunits.m, self.z_tax_max_m * hepunits.m, self.cda_tax_max_mm)
 
 
+class SampleConfig(_Strict):
+    """[samples.NAME]: files that are read as one sample."""
+
+    kind: Kind = Field(description="data, mc or pseudo")
+    files: Annotated[list[str], Field(min_length=1)] = Field(
+        description="ROOT files, globs and @lists, relative to the analysis folder"
+    )
+    layout: str | None = Field(
+        default=None,
+        alias="schema",
+        description="shipped schema or .toml file; by default the one that matches",
+    )
+    trigger: Trigger = Field(default="any", description="H2, Q1 (and not H2) or any; others are not read")
+    good_runs: str | None = Field(default=None, description="good-run list, relative to the analysis folder")
+    weight: Annotated[float, Field(gt=0)] = Field(default=1.0, description="factor to every event weight")
+    year: int | None = Field(default=None, description="of data taking, for tables")
+    channel: str | None = Field(default=None, description="what the sample holds, for tables")
+
+
 class VariableConfig(_Strict):
     """[variables.NAME]: a candidate's quantity NAME as histograms and plots show it."""
 
@@ -79,6 +107,7 @@ class AnalysisConfig(_Strict):
     analysis: General
     beam_line: BeamLine = BeamLine()
     regions: dict[str, Region] = Field(description="nested, innermost first")
+    samples: dict[str, SampleConfig] = Field(default={}, description="what is read")
     variables: dict[str, VariableConfig] = Field(default={}, description="what is histogrammed")
     selection: dict[str, dict[str, Any]] = Field(
         default={}, description="values that differ from the defaults in selections/NAME.py"
