@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bdana.engine import ProcessExecutor, SerialExecutor
     from bdana.errors import BdanaError, BlindingError, ConfigError, InputError, MissingColumnError
     from bdana.pairing import Combinatorial, Search
-    from bdana.reconstruction import Line, Pairs, Tracks, any_near, closest_approach, nearest
+    from bdana.reconstruction import Line, Pairs, Tracks, any_near, closest_approach, nearest, none_near
     from bdana.regions import Box, Regions
     from bdana.selection import (
         TRACK_AFTER,
@@ -33,7 +33,15 @@ _HOMES = {
     "bdana.engine": ("ProcessExecutor", "SerialExecutor"),
     "bdana.errors": ("BdanaError", "BlindingError", "ConfigError", "InputError", "MissingColumnError"),
     "bdana.pairing": ("Combinatorial", "Search"),
-    "bdana.reconstruction": ("Line", "Pairs", "Tracks", "any_near", "closest_approach", "nearest"),
+    "bdana.reconstruction": (
+        "Line",
+        "Pairs",
+        "Tracks",
+        "any_near",
+        "closest_approach",
+        "nearest",
+        "none_near",
+    ),
     "bdana.regions": ("Box", "Regions"),
     "bdana.selection": (
         "TRACK_AFTER",
@@ -75,6 +83,7 @@ __all__ = [
     "event_cut",
     "load",
     "nearest",
+    "none_near",
     "pair_cut",
     "track_cut",
 ]

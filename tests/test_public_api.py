@@ -7,7 +7,7 @@ def test_public_names():
     assert set(bdana.__all__) == {
         "TRACK_AFTER", "Analysis", "BdanaError", "BlindingError", "Box", "Combinatorial", "ConfigError", "Cut", "InputError", "Line",
         "MissingColumnError", "Pairs", "Parameters", "ProcessExecutor", "Regions", "Search", "Selection", "SerialExecutor", "SingleTrackSelection",
-        "Tracks", "__version__", "any_near", "closest_approach", "event_cut", "load", "nearest", "pair_cut",
+        "Tracks", "__version__", "any_near", "closest_approach", "event_cut", "load", "nearest", "none_near", "pair_cut",
         "track_cut",
     }  # fmt: skip
     for name in bdana.__all__:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bdana.engine import Executor, Progress, SelectionRun
+    from bdana.events import EventFile
     from bdana.pairing import PairEstimate
     from bdana.regions import Regions
     from bdana.selection import Candidates, Variable
@@ -217,6 +218,16 @@ class Analysis:
                 f"[{table}.{name}] of {self.folder / 'analysis.toml'}: {_explain(err)}"
             ) from None
 
+    def missing_columns(self, file: EventFile) -> dict[str, tuple[str, ...]]:
+        """Return, for every two-track selection, the columns it needs that a file does not have."""
+        present = file.columns() | {"weight"}  # 1 where the file has none
+        missing = {}
+        for name in self.modules.names("selections"):
+            if isinstance(getattr(self.modules.load("selections", name), "selection", None), Selection):
+                chosen, par = self.selection(name)
+                missing[name] = tuple(column for column in chosen.needs(par) if column not in present)
+        return missing
+
     def select(
         self,
         files: Sequence[str | Path],
@@ -262,7 +273,15 @@ class Analysis:
             [Path(file) for file in files], kind=kind, schema=schema, all_bursts=all_bursts
         )
         dataset.require(chosen.needs(par), selection)
-        task = SelectionTask(self, selection, tuple(chosen.needs(par)), dataset)
+        others = dataset.detectors - {self.detector.name}
+        if others and not chosen.any_detector:
+            raise ConfigError(
+                f"{dataset.files[0]}: measured with the geometry {', '.join(sorted(others))}, but selection {selection} of "
+                f"{self.folder} is for {self.detector.name}; set analysis.detector and [beam_line] to yours"
+            )
+        setup = replace(self.setup, beam_line=None) if others else self.setup
+        columns = (*chosen.needs(par), *filter(dataset.has, chosen.optional))
+        task = SelectionTask(self, setup, selection, columns, dataset)
         return run_selection(task, executor or SerialExecutor(), progress)
 
     def background(

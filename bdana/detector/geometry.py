@@ -63,11 +63,11 @@ class Straw(Element):
     r_max_mm: float
 
     def contains(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Tell which points lie inside the outer radius and outside the gap of at least two views."""
+        """Tell which points lie inside the outer radius (around x = y = 0) and outside the gap of at least two views."""
         dx = x - self.centre_x_mm
         views = (dx, y, (dx + y) / np.sqrt(2), (dx - y) / np.sqrt(2))
         seen = sum((np.abs(view) > self.view_gap_mm).astype(int) for view in views)
-        return (seen >= 2) & (np.hypot(dx, y) < self.r_max_mm)
+        return (seen >= 2) & (np.hypot(x, y) < self.r_max_mm)
 
 
 class Octagon(Element):

@@ -42,11 +42,6 @@ class RunsSelections(Protocol):
         ...
 
     @property
-    def setup(self) -> Setup:
-        """Detector, beam line, regions."""
-        ...
-
-    @property
     def variables(self) -> dict[str, Variable]:
         """What is histogrammed."""
         ...
@@ -64,6 +59,8 @@ class SelectionTask:
     ----------
     analysis : RunsSelections
         The analysis; workers load it again from its folder and check its hash.
+    setup : Setup
+        Detector, beam line and regions for these files.
     selection : str
         Name of the selection.
     columns : tuple of str
@@ -73,6 +70,7 @@ class SelectionTask:
     """
 
     analysis: RunsSelections
+    setup: Setup
     selection: str
     columns: tuple[str, ...]
     dataset: Dataset
@@ -81,7 +79,7 @@ class SelectionTask:
         """Read and select one chunk."""
         selection, par = self.analysis.selection(self.selection)
         events = self.dataset.read(chunk, self.columns)
-        return selection.apply(events, par, self.analysis.setup)
+        return selection.apply(events, par, self.setup)
 
 
 @dataclass(frozen=True)
@@ -150,7 +148,7 @@ def run_selection(task: SelectionTask, executor: Executor, progress: Progress | 
         if progress:
             progress(done, task.dataset.entries)
     selected = _add_up(parts)
-    names = task.analysis.setup.regions.names
+    names = task.setup.regions.names
     return SelectionRun(
         cutflow=selected.cutflow,
         candidates=selected.candidates,

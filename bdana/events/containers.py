@@ -29,11 +29,14 @@ class Container(ABC):
         Number of entries.
     paths : frozenset of str
         Full paths of all branches.
+    leaves : frozenset of str
+        Paths of those that hold values themselves.
     """
 
     name: str
     entries: int
     paths: frozenset[str]
+    leaves: frozenset[str]
 
     @abstractmethod
     def arrays(self, paths: Collection[str], start: int, stop: int) -> dict[str, ak.Array]:
@@ -50,6 +53,7 @@ class _TTree(Container):
         self._tree = tree
         self._branches = dict(tree.iteritems(recursive=True, full_paths=True))
         self.paths = frozenset(self._branches)
+        self.leaves = frozenset(path for path, branch in self._branches.items() if not branch.branches)
 
     def arrays(self, paths: Collection[str], start: int, stop: int) -> dict[str, ak.Array]:
         # Full paths as expressions: leaf names repeat (fCandidates.fTime of six detectors).
@@ -68,7 +72,7 @@ class _RNTuple(Container):
     def __init__(self, ntuple: Any, name: str) -> None:
         self.name, self.entries = name, ntuple.num_entries
         self._ntuple = ntuple
-        self.paths = frozenset(ntuple.keys(recursive=False))
+        self.paths = self.leaves = frozenset(ntuple.keys(recursive=False))
 
     def arrays(self, paths: Collection[str], start: int, stop: int) -> dict[str, ak.Array]:
         read = self._ntuple.arrays(filter_name=sorted(paths), entry_start=start, entry_stop=stop)

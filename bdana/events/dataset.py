@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from bdana.errors import BlindingError, ConfigError, InputError
 from bdana.events.exposure import BurstTable, Exposure
 from bdana.events.files import guess_schema, open_events
+from bdana.events.schema import load_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -109,11 +110,20 @@ class Dataset:
         MissingColumnError
             Naming file, column, branch and what needs it.
         """
+        needed = {name: why for name, why in columns.items() if name != "weight"}  # 1 where the file has none
         for path, schema in zip(self.files, self.schemas, strict=True):
-            file = open_events(path, schema)
-            for column, why in columns.items():
-                if column != "weight":  # 1 where the file has none
-                    file.require([column], f"{why} of selection {selection}")
+            open_events(path, schema).require(needed, selection)
+
+    def has(self, column: str) -> bool:
+        """Tell whether every file has a column."""
+        return all(
+            column in open_events(*file).columns() for file in zip(self.files, self.schemas, strict=True)
+        )
+
+    @property
+    def detectors(self) -> set[str]:
+        """Names of the geometries that the schemas say their files were measured in."""
+        return {name for schema in self.schemas if (name := load_schema(schema).detector)}
 
     @property
     def exposure(self) -> Exposure | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from bdana.errors import ConfigError, InputError, MissingColumnError
 from bdana.events.containers import Container, RootFile, open_root
 from bdana.events.exposure import BurstTable
 from bdana.events.model import BURST_COLUMNS, EVENT_COLUMNS, Column
-from bdana.events.schema import BranchMap, Schema, load_schema, shipped_schemas, unit_factor
+from bdana.events.schema import BranchMap, Schema, Source, load_schema, shipped_schemas, unit_factor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,32 +51,36 @@ class EventFile:
         return {
             name
             for name, source in self.schema.columns.items()
-            if not source.branch or _find(self._events, source)
+            if not source.candidates or find(self._events, source)
         }
 
-    def require(self, columns: Iterable[str], why: str) -> None:
-        """Refuse the file unless it has all of the given columns.
+    def require(self, columns: Mapping[str, str], selection: str) -> None:
+        """Refuse the file unless it has all of the given columns; values say what needs each.
 
         Raises
         ------
         MissingColumnError
-            Naming the first column that is missing, its branch, and `why` it is needed.
+            Naming every column that is missing, why it is, and what needs it.
         """
-        for name in columns:
-            source = self.schema.columns.get(name)
-            if source is None:
-                reason = self.schema.why_absent(name)
-                raise MissingColumnError(
-                    f"{self.path}: {why} needs the column '{name}', which schema '{self.schema.name}' lacks: {reason}"
-                )
-            if source.branch and not _find(self._events, source):
-                raise MissingColumnError(
-                    f"{self.path}: {why} needs the column '{name}': {_why_no_branch(self._events, source)}"
-                )
+        present, missing = self.columns(), defaultdict(list)
+        for name, why in columns.items():
+            if name not in present:
+                missing[self.why_missing(name)].append(f"{name} ({why})")
+        if missing:
+            told = "; ".join(f"{reason}: {', '.join(names)}" for reason, names in missing.items())
+            raise MissingColumnError(
+                f"{self.path}: selection {selection} needs columns that are not there with schema "
+                f"'{self.schema.name}': {told}"
+            )
+
+    def why_missing(self, column: str) -> str:
+        """Say in words why the file does not have a column."""
+        source = self.schema.columns.get(column)
+        return _why_no_branch(self._events, source) if source else self.schema.why_absent(column)
 
     def clusters(self, columns: Iterable[str]) -> list[int]:
         """Return the entries at which a chunk may begin without reading a basket twice."""
-        return self._events.clusters(set(self._branches(columns).values()))
+        return self._events.clusters(self._branches(columns))
 
     def read(self, columns: Iterable[str], start: int, stop: int) -> ak.Array:
         """Read events.
@@ -119,24 +124,20 @@ class EventFile:
         if self.schema.bursts is None:
             return None
         container = self._root.container(self.schema.bursts.tree)
-        sources: dict[str, BranchMap] = {}
+        sources: dict[str, Source] = {}
         for name, source in self.schema.burst_columns.items():
-            if _find(container, source):
+            if not source.candidates or find(container, source):
                 sources[name] = source
-            elif source.required:
+            elif source.map.required:
                 raise MissingColumnError(
                     f"{self.path}: the burst table needs '{name}': {_why_no_branch(container, source)}"
                 )
         values = _read_columns(self.path, container, sources, BURST_COLUMNS, 0, container.entries)
         return BurstTable.of_file(self.path, {name: flat for name, (_, flat) in values.items()})
 
-    def _branches(self, columns: Iterable[str]) -> dict[str, str]:
-        found = {
-            name: _find(self._events, self.schema.columns[name])
-            for name in columns
-            if name in self.schema.columns
-        }
-        return {name: path for name, path in found.items() if path}
+    def _branches(self, columns: Iterable[str]) -> set[str]:
+        sources = [self.schema.columns[name] for name in columns if name in self.schema.columns]
+        return {branch for source in sources for branch in find(self._events, source) or ()}
 
     def _collection(
         self, name: str, members: Mapping[str, tuple[NDArray[Any] | None, NDArray[Any]]]
@@ -200,17 +201,18 @@ def _why_not(root: RootFile, schema: Schema) -> str | None:
             return f"no tree '{tree.tree}'"
         container = root.container(tree.tree)
         for name, source in columns.items():
-            if source.required and source.branch and not _find(container, source):
+            if source.map.required and source.candidates and not find(container, source):
                 return f"no branch for '{name}'"
     return None
 
 
-def _find(container: Container, source: BranchMap) -> str | None:
-    return next((branch for branch in source.branch if branch in container.paths), None)
+def find(container: Container, source: Source) -> tuple[str, ...] | None:
+    """Return the first group of branches of a source that the container has."""
+    return next((names for names in source.candidates if container.paths.issuperset(names)), None)
 
 
-def _why_no_branch(container: Container, source: BranchMap) -> str:
-    branch = source.branch[0]
+def _why_no_branch(container: Container, source: Source) -> str:
+    branch = next(name for name in source.candidates[0] if name not in container.paths)
     parent = branch.partition("/")[0]
     unsplit = (
         "/" in branch
@@ -228,26 +230,53 @@ def _why_no_branch(container: Container, source: BranchMap) -> str:
 def _read_columns(
     path: Path,
     container: Container,
-    sources: Mapping[str, BranchMap],
+    sources: Mapping[str, Source],
     model: Mapping[str, Column],
     start: int,
     stop: int,
 ) -> dict[str, tuple[NDArray[Any] | None, NDArray[Any]]]:
     """Read columns as (counts an event or None, flat values in canonical units)."""
-    branches = {name: found for name, source in sources.items() if (found := _find(container, source))}
-    raw = _read_branches(path, container, sorted(set(branches.values())), start, stop)
+    branches = {name: found for name, source in sources.items() if (found := find(container, source))}
+    raw = _read_branches(
+        path, container, sorted({b for names in branches.values() for b in names}), start, stop
+    )
     values: dict[str, tuple[NDArray[Any] | None, NDArray[Any]]] = {}
     for name, source in sources.items():
+        column, factor = model[name], unit_factor(model[name], source.map)
         if name not in branches:
-            values[name] = (None, np.asarray(source.value))
+            constant = np.asarray(source.map.value) * factor
+            values[name] = (None, constant.astype(np.float64 if column.kind == "float" else np.int64))
             continue
-        where = f"{path}: branch '{branches[name]}' of tree '{container.name}'"
-        array = raw[branches[name]]
-        if source.member is not None:
-            array = _member(array, source.member, where)
-        counts, flat = _flatten(array, jagged=model[name].collection not in (None, "truth"), where=where)
-        values[name] = (counts, _convert(flat, source, model[name], where))
+        parts = []
+        for branch in branches[name]:
+            where = f"{path}: branch '{branch}' of tree '{container.name}'"
+            array = (
+                raw[branch] if source.map.member is None else _member(raw[branch], source.map.member, where)
+            )
+            counts, flat = _flatten(array, jagged=column.collection not in (None, "truth"), where=where)
+            parts.append((counts, _checked(flat, source.map, column, where)))
+        values[name] = _combined(
+            parts, source.map, f"{path}: column '{name}' of tree '{container.name}'", factor
+        )
     return values
+
+
+def _combined(
+    parts: list[tuple[NDArray[Any] | None, NDArray[Any]]], source: BranchMap, where: str, factor: float
+) -> tuple[NDArray[Any] | None, NDArray[Any]]:
+    counts, values = parts[0]
+    for other, _ in parts[1:]:
+        if counts is not None and other is not None and not np.array_equal(counts, other):
+            raise InputError(
+                f"{where}: its branches have different numbers of entries in one event: the file is damaged"
+            )
+    if source.norm:
+        values = np.sqrt(sum(component**2 for _, component in parts))
+    if source.ratio:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            quotient = values / parts[1][1]
+        values = np.where(np.isfinite(quotient), quotient, np.nan)  # a track without direction
+    return counts, values if factor == 1.0 else values * factor
 
 
 def _read_branches(
@@ -286,8 +315,8 @@ def _flatten(array: ak.Array, where: str, *, jagged: bool) -> tuple[NDArray[Any]
     return ak.to_numpy(ak.num(array, axis=1)), ak.to_numpy(ak.flatten(array, axis=1))
 
 
-def _convert(flat: NDArray[Any], source: BranchMap, column: Column, where: str) -> NDArray[Any]:
-    """Check type and range in file units, then convert to the canonical type and unit."""
+def _checked(flat: NDArray[Any], source: BranchMap, column: Column, where: str) -> NDArray[Any]:
+    """Check type and range in file units, and convert to the canonical type."""
     if flat.dtype.kind not in _KINDS[column.kind]:
         raise InputError(f"{where} holds {flat.dtype} values, but '{column.name}' must be {column.kind}")
     if source.equals is not None:
@@ -307,5 +336,4 @@ def _convert(flat: NDArray[Any], source: BranchMap, column: Column, where: str) 
             f"{where}: {int(bad.sum())} of {len(values)} values are not {allowed}, as schema column '{column.name}' asks: "
             "the file is damaged, or the schema's unit or range is wrong"
         )
-    factor = unit_factor(column, source)
-    return values if factor == 1.0 else values * factor
+    return values

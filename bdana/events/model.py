@@ -81,7 +81,7 @@ EVENT_COLUMNS = _table(
     ("lav.time", "float", "ns", "time of the large-angle-veto hit"),
     ("irc.time", "float", "ns", "time of the inner-ring-calorimeter hit"),
     ("sac.time", "float", "ns", "time of the small-angle-calorimeter hit"),
-    ("truth.process", "int", "", "simulated process: 0 halo pair, 1 signal"),
+    ("truth.process", "int", "", "simulated process: 0 halo muons, 1 signal, 2 prompt pair"),
     ("truth.mass", "float", "MeV", "mass of the simulated A'"),
     ("truth.p", "float", "MeV", "momentum of the simulated A'"),
     ("truth.z_decay", "float", "mm", "z of the simulated decay"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -15,9 +16,18 @@ from bdana.errors import ConfigError
 from bdana.events.model import BURST_COLUMNS, COLLECTIONS, EVENT_COLUMNS, Column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-__all__ = ["BranchMap", "Collection", "Schema", "Tree", "load_schema", "shipped_schemas", "unit_factor"]
+__all__ = [
+    "BranchMap",
+    "Collection",
+    "Schema",
+    "Source",
+    "Tree",
+    "load_schema",
+    "shipped_schemas",
+    "unit_factor",
+]
 
 
 def _as_tuple(value: object) -> object:
@@ -33,6 +43,12 @@ class BranchMap(_Strict):
 
     branch: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
         default=(), description="full branch path after the prefix; the first of a list that exists is used"
+    )
+    norm: tuple[str, ...] = Field(
+        default=(), description="branches of a vector's components, in place of `branch`: its length"
+    )
+    ratio: tuple[str, str] | None = Field(
+        default=None, description="two branches, in place of `branch`: the first over the second"
     )
     member: str | None = Field(
         default=None, description="member of a class-valued branch, such as fX of a TVector3"
@@ -57,11 +73,33 @@ class BranchMap(_Strict):
 
     @model_validator(mode="after")
     def _one_source(self) -> BranchMap:
-        if bool(self.branch) == (self.value is not None):
-            raise ValueError("give either branch or value")
+        if sum(map(bool, (self.branch, self.norm, self.ratio, self.value is not None))) != 1:
+            raise ValueError("give one of branch, norm, ratio and value")
         if self.unit and not hasattr(hepunits, self.unit):
             raise ValueError(f"'{self.unit}' is not a unit of hepunits")
         return self
+
+    def candidates(self, prefixes: tuple[str, ...] = ("",)) -> tuple[tuple[str, ...], ...]:
+        """Return what can hold the column, in the order of preference: one branch, or several that are combined."""
+        together = self.norm or self.ratio
+        groups = (together,) if together else tuple((name,) for name in self.branch)
+        return tuple(tuple(prefix + name for name in names) for prefix in prefixes for names in groups)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a column comes from in the files of a schema.
+
+    Attributes
+    ----------
+    map : BranchMap
+        As the schema says it.
+    candidates : tuple of tuple of str
+        Full branch paths: the first group that a file has is used. Empty for a constant.
+    """
+
+    map: BranchMap
+    candidates: tuple[tuple[str, ...], ...]
 
 
 class Tree(_Strict):
@@ -74,7 +112,9 @@ class Tree(_Strict):
 class Collection(_Strict):
     """A list an event: its branches share a prefix."""
 
-    prefix: tuple[str, ...] = Field(default=("",), description="tried in order for every branch")
+    prefix: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
+        default=("",), description="put in front of every branch; of a list, the first that exists"
+    )
     columns: dict[str, BranchMap]
 
 
@@ -83,12 +123,15 @@ class Schema(_Strict):
 
     Attributes
     ----------
-    columns : mapping of str to BranchMap
-        Canonical event columns, their branches with the prefix put in front.
+    columns, burst_columns : mapping of str to Source
+        Canonical columns, their branches with the prefix put in front.
     """
 
     name: str
     title: str
+    detector: str | None = Field(
+        default=None, description="name of the geometry of such files; none: that of the analysis"
+    )
     absent: dict[str, str] = Field(default={}, description="why the layout lacks a column or a collection")
     triggers: dict[str, int] = Field(default={}, description="bit of each trigger in the column `trigger`")
     events: Tree
@@ -106,25 +149,23 @@ class Schema(_Strict):
             for name, source in columns.items():
                 if name not in known:
                     raise ValueError(f"unknown column '{name}': docs/events.md lists the event model")
-                unit_factor(known[name], source)
+                unit_factor(known[name], source.map)
         return self
 
     @property
-    def columns(self) -> Mapping[str, BranchMap]:
+    def columns(self) -> Mapping[str, Source]:
         """Canonical event columns by name."""
-        return dict(self._event_columns())
-
-    @property
-    def burst_columns(self) -> Mapping[str, BranchMap]:
-        """Canonical burst columns by name; empty when the layout has no burst table."""
-        return self.bursts.columns if self.bursts else {}
-
-    def _event_columns(self) -> Iterator[tuple[str, BranchMap]]:
-        yield from self.events.columns.items()
+        own = {name: Source(source, source.candidates()) for name, source in self.events.columns.items()}
         for name, collection in self.collections.items():
             for field, source in collection.columns.items():
-                branch = tuple(prefix + branch for prefix in collection.prefix for branch in source.branch)
-                yield f"{name}.{field}", source.model_copy(update={"branch": branch})
+                own[f"{name}.{field}"] = Source(source, source.candidates(collection.prefix))
+        return own
+
+    @property
+    def burst_columns(self) -> Mapping[str, Source]:
+        """Canonical burst columns by name; empty when the layout has no burst table."""
+        columns = self.bursts.columns if self.bursts else {}
+        return {name: Source(source, source.candidates()) for name, source in columns.items()}
 
     def why_absent(self, column: str) -> str:
         """Say in words why this layout has no such column."""

@@ -1,7 +1,7 @@
 """Lines, vertices, back-extrapolation to the TAX and invariant mass: pure functions of arrays (mm, ns, MeV)."""
 
 from bdana.reconstruction.lines import PARALLEL_SINE, ClosestApproach, Line, closest_approach
-from bdana.reconstruction.matching import any_near, nearest
+from bdana.reconstruction.matching import any_near, nearest, none_near
 from bdana.reconstruction.pairs import Pairs, Tracks
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "any_near",
     "closest_approach",
     "nearest",
+    "none_near",
 ]

@@ -13,7 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["any_near", "nearest"]
+__all__ = ["any_near", "nearest", "none_near"]
 
 
 def nearest(candidates: ak.Array, x: NDArray[np.float64], y: NDArray[np.float64], within: float) -> ak.Array:
@@ -82,6 +82,30 @@ def any_near(
     if time is not None:
         near = near & (abs(candidates.time - time) < time_window)
     return ak.to_numpy(ak.any(near, axis=1))
+
+
+def none_near(
+    candidates: ak.Array,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    within: float,
+    time: NDArray[np.float64],
+    time_window: float,
+) -> NDArray[np.bool_]:
+    """Tell whether no candidate lies near each track and in time with it: the veto to `any_near`.
+
+    Parameters
+    ----------
+    candidates, x, y, within, time, time_window
+        As for `any_near`.
+
+    Returns
+    -------
+    ndarray of bool, shape (N,)
+        False where it cannot be told: a track, or a candidate that may be near it, with NaN position or time.
+    """
+    away = (_distance(candidates, x, y) >= within) | (abs(candidates.time - time) >= time_window)
+    return ak.to_numpy(ak.all(away, axis=1)) & np.isfinite(x + y + time)
 
 
 def _distance(candidates: ak.Array, x: NDArray[np.float64], y: NDArray[np.float64]) -> Any:

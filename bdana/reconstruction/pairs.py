@@ -132,14 +132,14 @@ class Pairs:
         The tracks of each pair, the one of larger charge first; the input's order for equal charges.
     lepton_mass : float
         Mass hypothesis of both tracks in MeV/c2.
-    beam_line : Line
-        One line, against which the momentum of the pair is extrapolated back.
+    beam_line : Line or None
+        One line, against which the momentum of the pair is extrapolated back; None where the geometry is not known.
     """
 
     plus: Tracks
     minus: Tracks
     lepton_mass: float
-    beam_line: Line
+    beam_line: Line | None
 
     @classmethod
     def by_charge(
@@ -148,7 +148,7 @@ class Pairs:
         first: NDArray[np.int64],
         second: NDArray[np.int64],
         lepton_mass: float,
-        beam_line: Line,
+        beam_line: Line | None,
     ) -> Pairs:
         """Pair the tracks at the places `first` and `second` (each shape (N,)), the larger charge as `plus`."""
         swap = tracks.charge[second] > tracks.charge[first]
@@ -204,7 +204,10 @@ class Pairs:
 
     @cached_property
     def tax(self) -> ClosestApproach:
-        """Closest approach of the di-lepton line (first) and the beam line (second)."""
+        """Closest approach of the di-lepton line (first) and the beam line (second); NaN without beam line."""
+        if self.beam_line is None:
+            nowhere = np.full((len(self), 3), np.nan)
+            return ClosestApproach(nowhere, nowhere, nowhere[:, 0])
         p = self.momentum
         return closest_approach(
             Line(self.vertex.midpoint, np.stack([p.px, p.py, p.pz], axis=-1)),

@@ -6,6 +6,7 @@ import csv
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+import awkward as ak
 import hepunits
 import numpy as np
 
@@ -61,7 +62,8 @@ class Candidates:
 
     @classmethod
     def of_pairs(cls, pairs: Pairs, regions: Regions) -> Candidates:
-        """Compute the candidates' quantities from selected pairs."""
+        """Compute the candidates' quantities from selected pairs; `dt` is NaN for tracks without times."""
+        timed = "time" in ak.fields(pairs.plus.record)
         return cls(
             run=np.asarray(pairs.event.run),
             burst=np.asarray(pairs.event.burst),
@@ -71,7 +73,7 @@ class Candidates:
             z_tax=pairs.z_tax,
             cda_tax=pairs.cda_tax,
             mass=pairs.mass,
-            dt=pairs.dt,
+            dt=pairs.dt if timed else np.full(len(pairs), np.nan),
             p_plus=pairs.plus.p,
             p_minus=pairs.minus.p,
             region=regions.classify(pairs.z_tax, pairs.cda_tax),

@@ -46,14 +46,14 @@ class Setup:
     ----------
     detector : Detector
         The geometry.
-    beam_line : Line
-        The line (mm) that di-lepton momenta are extrapolated back to.
+    beam_line : Line or None
+        The line (mm) that di-lepton momenta are extrapolated back to; None for files of another geometry.
     regions : Regions
         The partition of the (z_TAX, CDA_TAX) plane.
     """
 
     detector: Detector
-    beam_line: Line
+    beam_line: Line | None
     regions: Regions
 
 
@@ -83,11 +83,18 @@ class Selection:
         The cuts, in order.
     parameters : type
         The selection's `Parameters`.
+    optional : tuple of str
+        Columns of a candidate that a file need not have: `tracks.time`. What is made of them is empty then.
+    any_detector : bool
+        Whether the selection makes sense for files of another geometry than the analysis'. Then z_tax and cda_tax
+        are empty.
     """
 
     good_track: Cut
     cuts: tuple[Cut, ...]
     parameters: type[Parameters]
+    optional: tuple[str, ...] = ()
+    any_detector: bool = False
 
     def active(self, par: Parameters) -> list[Cut]:
         """Return the cuts that are switched on, in order."""
@@ -95,9 +102,9 @@ class Selection:
 
     def needs(self, par: Parameters) -> dict[str, str]:
         """Return every column to be read, with what asks for it."""
-        columns = dict.fromkeys(CANDIDATE_COLUMNS, "every candidate")
+        columns = {name: "every candidate" for name in CANDIDATE_COLUMNS if name not in self.optional}
         for cut in [self.good_track, *self.active(par)]:
-            columns |= {name: f"the cut {cut.name}" for name in cut.needs if name not in columns}
+            columns |= {name: f"cut {cut.name}" for name in cut.needs if name not in columns}
         return columns
 
     def apply(self, events: ak.Array, par: Parameters, setup: Setup) -> Selected:

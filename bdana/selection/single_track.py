@@ -115,7 +115,7 @@ class SingleTrackSelection:
         """Return every column to be read, with what asks for it."""
         columns = dict.fromkeys(CANDIDATE_COLUMNS, "every single track") | {"trigger": "the trigger"}
         for cut in [self.good_track, *self.active(par)]:
-            columns |= {name: f"the cut {cut.name}" for name in cut.needs if name not in columns}
+            columns |= {name: f"cut {cut.name}" for name in cut.needs if name not in columns}
         return columns
 
     def apply(self, events: ak.Array, par: Parameters, setup: Setup) -> SelectedSingles:

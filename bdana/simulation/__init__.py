@@ -8,11 +8,18 @@
 >>> signal, bursts = simulate(SimulationConfig(signal=Signal(mass_mev=411.0, decays=1000)), seed=1)
 
 `write_events(path, [events], bursts)` writes them; `write_sample(path, config, seed, progress)` simulates any
-size of sample straight into a file, one block in memory at a time. Without truth (`truth=False`) it is pseudo-data.
+size of sample straight into a file, one block in memory at a time. `simulate_coincidences` draws the accidental
+pairs of a sample many times over, for the expectation behind its data. Without truth (`truth=False`) it is pseudo-data.
 """
 
-from bdana.simulation.config import Activity, Beam, Halo, Response, Signal, SimulationConfig
-from bdana.simulation.sample import simulate, simulate_blocks, simulate_bursts, write_sample
+from bdana.simulation.config import Activity, Beam, Halo, Response, Signal, SimulationConfig, override
+from bdana.simulation.sample import (
+    simulate,
+    simulate_blocks,
+    simulate_bursts,
+    simulate_coincidences,
+    write_sample,
+)
 
 __all__ = [
     "Activity",
@@ -21,8 +28,10 @@ __all__ = [
     "Response",
     "Signal",
     "SimulationConfig",
+    "override",
     "simulate",
     "simulate_blocks",
     "simulate_bursts",
+    "simulate_coincidences",
     "write_sample",
 ]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+import tomllib
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any, Literal
 
-__all__ = ["Activity", "Beam", "Halo", "Response", "Signal", "SimulationConfig"]
+from bdana.errors import ConfigError
+
+__all__ = ["Activity", "Beam", "Halo", "Response", "Signal", "SimulationConfig", "override"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Beam:
     spill_s: float = 4.8
     intensity_rms: float = 0.5
     ripple: float = 0.0
-    downscale: float = 160.0
+    downscale: float = 225.0
     coincidence_ns: float = 10.0
     readout_ns: float = 50.0
 
@@ -46,8 +49,9 @@ class Beam:
 class Halo:
     """The halo muons that reach the trigger hodoscopes; all values are assumed.
 
-    A muon has a place at z = 180 m and an apparent origin in the TAX plane, both Gaussian around the beam line,
-    the origin wider at low momentum: scattering in the dump and the sweeping magnets.
+    A muon has a place at z = 180 m, uniform in a disc, and an apparent origin in the TAX plane on a blurred ring
+    around the beam line, since sweeping magnets and scattering in the dump push muons off the axis. The sizes are
+    chosen so that the density of selected pairs in (z_TAX, CDA_TAX) is flat around the TAX within 15%.
 
     Attributes
     ----------
@@ -58,11 +62,13 @@ class Halo:
     p_median_mev, p_log_sigma, p_min_mev, p_max_mev : float
         Log-normal momentum spectrum and its ends.
     radius_mm : float
-        Gaussian width of the place at z = 180 m, in each coordinate.
+        Radius of the disc at z = 180 m.
     origin_mm : float
-        Gaussian width of the apparent origin in the TAX plane at the median momentum, in each coordinate.
+        Radius of the ring of apparent origins in the TAX plane at the median momentum.
+    origin_spread : float
+        Gaussian width of the ring, as a fraction of its radius.
     origin_power : float
-        The width goes like (p / median)^-power.
+        The radius goes like (p / median)^-power.
     prompt_fraction : float
         Pairs in time from one point upstream, as a fraction of the accidental coincidences.
     prompt_z_mm : tuple of float
@@ -71,15 +77,16 @@ class Halo:
         Gaussian angle between the two muons in each projection, in rad.
     """
 
-    rate_hz: float = 3250.0
+    rate_hz: float = 4460.0
     positive_fraction: float = 2.0 / 3.0
     p_median_mev: float = 30e3
     p_log_sigma: float = 0.7
     p_min_mev: float = 5e3
     p_max_mev: float = 200e3
-    radius_mm: float = 550.0
-    origin_mm: float = 1400.0
-    origin_power: float = 0.3
+    radius_mm: float = 1200.0
+    origin_mm: float = 1160.0
+    origin_spread: float = 0.2
+    origin_power: float = 0.1
     prompt_fraction: float = 0.0
     prompt_z_mm: tuple[float, float] = (80e3, 103e3)
     prompt_angle: float = 3e-3
@@ -173,12 +180,16 @@ class Signal:
     decays : int
         Number of decays to generate.
     epsilon : float or None
-        Kinetic mixing: weights add up to the expected number of decays in the volume. None: every weight is 1.
+        Kinetic mixing. With bremsstrahlung the weights then add up to the expected number of decays to two muons
+        in the volume from the sample's protons; with the flat spectrum each is the probability of such a decay.
+        None: decays are flat in z and unweighted, apart from the shape of the spectrum.
     spectrum : {"flat", "bremsstrahlung"}
-        Flat momentum between `p_min_mev` and `p_max_mev` with exponential pT^2 of mean `pt_mev`^2, or proton
-        bremsstrahlung.
+        Flat momentum between `p_min_mev` and `p_max_mev` with half-Gaussian pT of width `pt_mev` (assumed), or
+        proton bremsstrahlung.
     p_min_mev, p_max_mev, pt_mev : float
         Of the flat spectrum.
+    form_factor : bool
+        Whether bremsstrahlung has the proton's form factor.
     z_min_mm, z_max_mm : float
         Ends of the decay volume.
     spot_mm : float
@@ -194,6 +205,7 @@ class Signal:
     p_min_mev: float = 20e3
     p_max_mev: float = 250e3
     pt_mev: float = 250.0
+    form_factor: bool = True
     z_min_mm: float = 105e3
     z_max_mm: float = 180e3
     spot_mm: float = 5.0
@@ -230,3 +242,38 @@ class SimulationConfig:
     halo: Halo = field(default_factory=Halo)
     activity: Activity = field(default_factory=Activity)
     response: Response = field(default_factory=Response)
+
+
+def override(config: SimulationConfig, text: str) -> SimulationConfig:
+    """Replace one value by `KEY=VALUE`, with a dotted key such as `beam.ripple` and a TOML value.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such key, or the value has another type.
+    """
+    key, equals, written = text.partition("=")
+    try:
+        value = tomllib.loads(f"value = {written}")["value"]
+    except tomllib.TOMLDecodeError:
+        raise ConfigError(f"--set {text}: '{written}' is not a TOML value") from None
+    if not equals:
+        raise ConfigError(f"--set {text}: write KEY=VALUE, such as beam.ripple=0.9")
+    replaced: SimulationConfig = _replace(config, key.strip().split("."), value, text)
+    return replaced
+
+
+def _replace(part: Any, path: list[str], value: Any, text: str) -> Any:
+    names = [f.name for f in fields(part)] if is_dataclass(part) else []
+    if path[0] not in names:
+        raise ConfigError(f"--set {text}: no '{path[0]}' there; there are: {', '.join(names) or 'no keys'}")
+    old = getattr(part, path[0])
+    if len(path) > 1:
+        return replace(part, **{path[0]: _replace(old, path[1:], value, text)})
+    if isinstance(old, float) and type(value) is int:
+        value = float(value)
+    if isinstance(old, tuple) and isinstance(value, list) and len(value) == len(old):
+        value = tuple(float(item) for item in value)
+    if type(value) is not type(old):
+        raise ConfigError(f"--set {text}: must be like {old}")
+    return replace(part, **{path[0]: value})

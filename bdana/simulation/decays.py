@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from particle import literals
 
+from bdana.signal import branching_ratio, bremsstrahlung_density, bremsstrahlung_yield, total_width
+from bdana.signal.production import BEAM_MOMENTUM, PROTON_MASS, PT_MAX, Z_RANGE
+from bdana.signal.widths import HBAR_C, MUON_MASS
 from bdana.simulation.halo import TAX_MM
 from bdana.simulation.muons import Muons
 
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
     from bdana.simulation.config import Signal
 
 __all__ = ["Decays", "draw_decays"]
-
-MUON_MASS: float = literals.mu_minus.mass  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)
@@ -31,26 +31,29 @@ class Decays:
         Momentum of the A'.
     z : ndarray of float
         Decay point.
-    path : ndarray of float
-        Length of the flight from production to decay.
-    stretch : ndarray of float
-        Length of the flight inside the decay volume.
     weight : ndarray of float
-        Weight of the production spectrum.
+        Event weight.
     """
 
     p: NDArray[np.float64]
     z: NDArray[np.float64]
-    path: NDArray[np.float64]
-    stretch: NDArray[np.float64]
     weight: NDArray[np.float64]
 
 
-def draw_decays(signal: Signal, n: int, rng: np.random.Generator) -> tuple[Decays, Muons]:
-    """Draw n decays and their 2n muons, the positive one of each decay first."""
-    p = rng.uniform(signal.p_min_mev, signal.p_max_mev, n)
-    pt = signal.pt_mev * np.abs(rng.standard_normal(n))
-    weight = np.ones(n)
+def draw_decays(signal: Signal, n: int, pot: float, rng: np.random.Generator) -> tuple[Decays, Muons]:
+    """Draw n decays and their 2n muons, the positive one of each decay first.
+
+    Parameters
+    ----------
+    signal : Signal
+        The A' and its spectrum.
+    n : int
+        Number of decays.
+    pot : float
+        Protons on target that all `signal.decays` stand for.
+    rng : Generator
+    """
+    p, pt, weight = _spectrum(signal, n, rng)
     phi = rng.uniform(0.0, 2.0 * np.pi, n)
     sine = pt / p
     direction = np.stack([sine * np.cos(phi), sine * np.sin(phi), np.sqrt(1.0 - sine**2)])
@@ -61,19 +64,58 @@ def draw_decays(signal: Signal, n: int, rng: np.random.Generator) -> tuple[Decay
     momenta = _two_body(signal.mass_mev, p, direction, rng)
     place = np.stack([TAX_MM[0] + x0 + path * direction[0], TAX_MM[1] + y0 + path * direction[1], z])
     flat = momenta.transpose(2, 0, 1).reshape(2 * n, 3)
+    pz = np.where(flat[:, 2] > 0.0, flat[:, 2], np.nan)  # a muon that flies backwards is never seen
     x, y, z2 = np.repeat(place, 2, axis=1)
     muons = Muons(
         x=x,
         y=y,
         z=z2,
-        tx=flat[:, 0] / flat[:, 2],
-        ty=flat[:, 1] / flat[:, 2],
+        tx=flat[:, 0] / pz,
+        ty=flat[:, 1] / pz,
         p=np.sqrt(np.einsum("ij,ij->i", flat, flat)),
         charge=np.tile([1, -1], n),
         time=np.zeros(2 * n),
         event=np.repeat(np.arange(n), 2),
     )
-    return Decays(p, z, path, (signal.z_max_mm - signal.z_min_mm) / direction[2], weight), muons
+    if signal.epsilon is not None:
+        stretch = (signal.z_max_mm - signal.z_min_mm) / direction[2]
+        weight = weight * _decay_probability(signal, signal.epsilon, p, path, stretch)
+        if signal.spectrum == "bremsstrahlung":
+            made = bremsstrahlung_yield(signal.mass_mev, form_factor=signal.form_factor)
+            weight = weight * (pot * signal.epsilon**2 * made / signal.decays)
+    return Decays(p, z, weight), muons
+
+
+def _spectrum(
+    signal: Signal, n: int, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Draw momentum and pT (MeV) with weights of mean 1."""
+    if signal.spectrum == "flat":
+        p = rng.uniform(signal.p_min_mev, signal.p_max_mev, n)
+        return p, signal.pt_mev * np.abs(rng.standard_normal(n)), np.ones(n)
+    # Drawn from 1/z and 1/(pT^2 + h), which leaves weights of order 1.
+    low, high = Z_RANGE
+    z = low * (high / low) ** rng.random(n)
+    h = (1.0 - z) * signal.mass_mev**2 + z**2 * PROTON_MASS**2
+    span = np.log1p(PT_MAX**2 / h)
+    pt2 = h * np.expm1(span * rng.random(n))
+    density = bremsstrahlung_density(z, pt2, signal.mass_mev, form_factor=signal.form_factor)
+    drawn = 1.0 / (z * np.log(high / low) * span * (pt2 + h))
+    made = bremsstrahlung_yield(signal.mass_mev, form_factor=signal.form_factor)
+    return z * BEAM_MOMENTUM, np.sqrt(pt2), density / drawn / made
+
+
+def _decay_probability(
+    signal: Signal,
+    epsilon: float,
+    p: NDArray[np.float64],
+    path: NDArray[np.float64],
+    stretch: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the probability to decay to two muons at `path` (mm), times the length `stretch` it was drawn flat in."""
+    mass = signal.mass_mev
+    length = p / mass * HBAR_C / total_width(mass, epsilon)
+    return branching_ratio(mass, MUON_MASS) * np.exp(-path / length) * stretch / length
 
 
 def _two_body(

@@ -63,9 +63,10 @@ def draw_prompt_partners(halo: Halo, rng: np.random.Generator, first: Muons) -> 
 def _draw(halo: Halo, rng: np.random.Generator, event: NDArray[np.int64], time: NDArray[np.float64]) -> Muons:
     n = len(event)
     p = _momentum(halo, rng, n)
-    x, y = halo.radius_mm * rng.standard_normal((2, n))
-    width = halo.origin_mm * (p / halo.p_median_mev) ** -halo.origin_power
-    x0, y0 = width * rng.standard_normal((2, n))
+    x, y = _around(halo.radius_mm * np.sqrt(rng.random(n)), rng)
+    ring = halo.origin_mm * (p / halo.p_median_mev) ** -halo.origin_power
+    ring *= 1.0 + halo.origin_spread * rng.standard_normal(n)
+    x0, y0 = _around(ring, rng)
     length = Z_REFERENCE - TAX_MM[2]
     return Muons(
         x=x,
@@ -80,8 +81,15 @@ def _draw(halo: Halo, rng: np.random.Generator, event: NDArray[np.int64], time: 
     )
 
 
+def _around(
+    radius: NDArray[np.float64], rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    phi = rng.uniform(0.0, 2.0 * np.pi, len(radius))
+    return radius * np.cos(phi), radius * np.sin(phi)
+
+
 def _momentum(halo: Halo, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
-    """Draw from the truncated log-normal spectrum by folding what lies outside back into it at random."""
+    """Draw from the log-normal spectrum between its ends."""
     p = halo.p_median_mev * np.exp(halo.p_log_sigma * rng.standard_normal(n))
     outside = np.flatnonzero((p < halo.p_min_mev) | (p > halo.p_max_mev))
     while len(outside):

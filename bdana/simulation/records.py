@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import awkward as ak
 import numpy as np
 
-from bdana.simulation.muons import Flight
 from bdana.simulation.response import (
     Hits,
     accidental_hits,
@@ -24,9 +23,12 @@ if TYPE_CHECKING:
 
     from bdana.detector import Detector
     from bdana.simulation.config import SimulationConfig
-    from bdana.simulation.muons import Muons
+    from bdana.simulation.muons import Flight, Muons
 
-__all__ = ["Headers", "make_events"]
+__all__ = ["HALO", "PROMPT", "SIGNAL", "Headers", "make_events"]
+
+HALO, SIGNAL, PROMPT = 0, 1, 2
+"""Values of truth.process."""
 
 CLOCK_NS = 24.951059536
 """Period of the trigger clock: the trigger time is uniform in it."""
@@ -61,16 +63,18 @@ class Headers:
 def make_events(
     headers: Headers,
     muons: Muons,
+    flight: Flight,
     config: SimulationConfig,
     detector: Detector,
     rng: np.random.Generator,
+    lav_correlated: float = 0.0,
 ) -> ak.Array:
     """Simulate the response to the muons of a block of events.
 
-    The trigger time is that of the event's first track, and times are on its scale.
+    The trigger time is that of the event's first track, and times are on its scale. `lav_correlated` is the
+    probability that a muon makes a LAV hit in time with itself.
     """
     n = len(headers.event)
-    flight = Flight.of(muons, detector.magnet)
     response, activity, half = config.response, config.activity, config.beam.readout_ns
     per_mhz = headers.intensity * (2.0 * half * 1e-3)
     parts = {
@@ -84,7 +88,7 @@ def make_events(
             accidental_hits(activity.muv3_mhz * per_mhz, half, rng, 1320.0),
         ],
         "lav": [
-            correlated_lav(muons, activity, rng),
+            correlated_lav(muons, lav_correlated, activity.lav_time_ns, rng),
             accidental_hits(activity.lav_mhz * per_mhz, half, rng),
         ],
         "irc": [accidental_hits(activity.irc_mhz * per_mhz, half, rng)],

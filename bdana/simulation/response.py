@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bdana.detector import Detector
-    from bdana.simulation.config import Activity, Response
+    from bdana.simulation.config import Response
     from bdana.simulation.muons import Flight, Muons
 
 __all__ = ["Hits", "accidental_hits", "calorimeter", "collect", "correlated_lav", "muon_veto", "straw_tracks"]
@@ -50,8 +50,8 @@ def straw_tracks(
     """Reconstruct the muons that cross at least three chambers.
 
     Each side of the magnet is the line through two measured points. The upstream one has the multiple scattering
-    of the first chamber, 13.6 MeV/p sqrt(X/X0) (1 + 0.038 ln X/X0) (PDG, Passage of particles through matter),
-    on the way to the second.
+    of the first chamber on the way to the second, 13.6 MeV/p sqrt(X/X0) (1 + 0.038 ln X/X0), with the logarithm of
+    all chambers together, as for any stack of layers (PDG, Passage of particles through matter).
     """
     chambers = [detector[name] for name in CHAMBERS]
     crossed = np.sum([flight.hits(chamber) for chamber in chambers], axis=0)
@@ -59,7 +59,7 @@ def straw_tracks(
     n, p = len(seen), muons.p[seen]
     scale = np.where(rng.random(n) < response.tail_fraction, response.tail_scale, 1.0)
     x0 = response.chamber_x0
-    scattering = 13.6 * np.sqrt(x0) * (1.0 + 0.038 * np.log(x0)) / p
+    scattering = 13.6 * np.sqrt(x0) * (1.0 + 0.038 * np.log(len(chambers) * x0)) / p
     fields: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {
         "charge": muons.charge[seen],
         "p": p
@@ -128,10 +128,10 @@ def muon_veto(
     return Hits(muons.event[seen], {"x": x, "y": y, "time": time})
 
 
-def correlated_lav(muons: Muons, activity: Activity, rng: np.random.Generator) -> Hits:
+def correlated_lav(muons: Muons, probability: float, time_ns: float, rng: np.random.Generator) -> Hits:
     """Give some muons a LAV hit in time with them."""
-    seen = np.flatnonzero(rng.random(len(muons)) < activity.lav_correlated)
-    time = muons.time[seen] + activity.lav_time_ns * rng.standard_normal(len(seen))
+    seen = np.flatnonzero(rng.random(len(muons)) < probability)
+    time = muons.time[seen] + time_ns * rng.standard_normal(len(seen))
     return Hits(muons.event[seen], {"time": time})
 
 
@@ -139,7 +139,7 @@ def accidental_hits(
     mean: NDArray[np.float64],
     half_width_ns: float,
     rng: np.random.Generator,
-    half_sizes_mm: float | None = None,
+    half_side_mm: float | None = None,
     mean_energy_mev: float | None = None,
 ) -> Hits:
     """Draw hits flat in time around the trigger.
@@ -150,7 +150,7 @@ def accidental_hits(
         Expected hits of each event.
     half_width_ns : float
         Half width of the time window.
-    half_sizes_mm : float, optional
+    half_side_mm : float, optional
         Half side of the square in which x and y are drawn; without it the hits have no place.
     mean_energy_mev : float, optional
         Mean of the exponential energy; without it the hits have none.
@@ -160,8 +160,8 @@ def accidental_hits(
     fields: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {}
     if mean_energy_mev is not None:
         fields["energy"] = rng.exponential(mean_energy_mev, n)
-    if half_sizes_mm is not None:
-        fields["x"] = rng.uniform(-half_sizes_mm, half_sizes_mm, n)
-        fields["y"] = rng.uniform(-half_sizes_mm, half_sizes_mm, n)
+    if half_side_mm is not None:
+        fields["x"] = rng.uniform(-half_side_mm, half_side_mm, n)
+        fields["y"] = rng.uniform(-half_side_mm, half_side_mm, n)
     fields["time"] = rng.uniform(-half_width_ns, half_width_ns, n)
     return Hits(event, fields)

@@ -122,7 +122,7 @@ def test_a_module_that_fails_is_named(folder):
         analysis.selection("broken")
     with pytest.raises(ConfigError, match=r"empty\.py must define `selection"):
         analysis.selection("empty")
-    with pytest.raises(ConfigError, match="there are: broken, dimuon, empty"):
+    with pytest.raises(ConfigError, match="there are: broken, dielectron, dimuon"):
         analysis.selection("dielectron_")
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bdana.reconstruction import any_near, nearest
+from bdana.reconstruction import any_near, nearest, none_near
 
 near_zero = st.floats(-100, 100)
 candidate = st.fixed_dictionaries({"x": near_zero, "y": near_zero, "time": near_zero})
@@ -33,6 +33,28 @@ def test_any_near_asks_for_one_candidate_near_in_space_and_time(candidates, x, y
         jagged(candidates), np.array([x]), np.array([y]), 50.0, time=np.array([time]), time_window=5.0
     )
     assert found.tolist() == [expected]
+
+
+@given(st.lists(candidate, max_size=6), near_zero, near_zero, near_zero)
+def test_none_near_is_the_opposite_where_all_is_known(candidates, x, y, time):
+    place = np.array([x]), np.array([y]), 50.0
+    near = any_near(jagged(candidates), *place, time=np.array([time]), time_window=5.0)
+    assert (none_near(jagged(candidates), *place, time=np.array([time]), time_window=5.0) == ~near).all()
+
+
+def test_a_veto_that_cannot_be_decided_does_not_pass():
+    def veto(hit, x=0.0, time=0.0):
+        return none_near(
+            jagged([hit] if hit else []), np.array([x]), np.zeros(1), 50.0, np.array([time]), 5.0
+        )[0]
+
+    hit = {"x": 0.0, "y": 0.0, "time": 0.0}
+    assert not veto(hit | {"x": np.nan})
+    assert not veto(hit | {"time": np.nan})
+    assert veto(hit | {"x": np.nan, "time": 90.0})
+    assert not veto(None, x=np.nan)
+    assert not veto(None, time=np.nan)
+    assert veto(None)
 
 
 def test_space_and_time_must_agree_on_one_candidate():

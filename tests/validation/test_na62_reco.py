@@ -71,3 +71,22 @@ def test_exposure_counts_the_bursts_used(truth, results):
         assert exposure["live_time_s"] == pytest.approx(truth["bursts"][f"live_s_{suffix}"], rel=1e-12)
     assert results["all"][0]["exposure"]["bursts"] == truth["bursts"]["n"]
     assert results["good"][0]["exposure"]["bursts"] == truth["bursts"]["n_good"]
+
+
+def test_electrons(shared, truth, tmp_path):
+    path = tmp_path / "c.csv"
+    switches = [option.replace("dimuon", "dielectron") for option in REFERENCE]
+    done = bdana(
+        "select", shared / "data" / "open" / "na62_reco.root", "--schema", "na62-reco", "--kind", "mc", "--json",
+        "--all-bursts", "--selection", "dielectron", "--candidates", path, *switches,
+    )  # fmt: skip
+    assert [(row["cut"], row["events"]) for row in json.loads(done.stdout)["cutflow"]] == [
+        tuple(row) for row in truth["cut_flow_ee"]
+    ]
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    reference = truth["selected_ee"]
+    assert [int(row["event"]) for row in rows] == [row["event"] for row in reference]
+    assert [float(row["mass_mev"]) for row in rows] == pytest.approx(
+        [1e3 * r["m_ee_GeV"] for r in reference], rel=1e-6
+    )

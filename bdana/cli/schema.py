@@ -1,0 +1,122 @@
+"""`bdana schema`: which layouts are known, and what one finds in a file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bdana.cli.app import app
+from bdana.cli.console import load_analysis, print_json, print_tables, table
+from bdana.cli.options import Json, Overrides, Schema
+
+if TYPE_CHECKING:
+    from bdana.events.schema import Source
+
+__all__ = ["check", "list_", "show"]
+
+group = typer.Typer(
+    help="Layouts of ROOT files: list them, show one, check a file against one.", no_args_is_help=True
+)
+app.add_typer(group, name="schema")
+
+
+@group.command("list")
+def list_(as_json: Json = False) -> None:
+    """List the schemas that come with bdana."""
+    from bdana.events.schema import load_schema, shipped_schemas
+
+    titles = {name: load_schema(name).title for name in shipped_schemas()}
+    if as_json:
+        print_json({"schemas": titles})
+        return
+    shown = table("name", "layout", numbers=False)
+    for name, title in titles.items():
+        shown.add_row(name, title)
+    print_tables(
+        shown, "Your own: write a .toml file as docs/schemas.md explains, and give its path to --schema."
+    )
+
+
+@group.command()
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME|PATH", help="A shipped schema, or a .toml file.")],
+    as_json: Json = False,
+) -> None:
+    """Show which branch each column comes from, in which unit and range."""
+    from bdana.events.schema import load_schema
+
+    schema = load_schema(name)
+    columns = dict(schema.columns) | {f"bursts.{key}": source for key, source in schema.burst_columns.items()}
+    if as_json:
+        print_json(schema.model_dump(mode="json"))
+        return
+    shown = table("column", "from", "unit", "range", "", numbers=False)
+    for key, source in columns.items():
+        limits = source.map.range
+        shown.add_row(
+            key, _origin(source), source.map.unit, f"{limits[0]:g} to {limits[1]:g}" if limits else "",
+            "" if source.map.required else "optional",
+        )  # fmt: skip
+    trees = schema.events.tree + (f", {schema.bursts.tree}" if schema.bursts else "")
+    print_tables(f"{schema.name}: {schema.title}; trees: {trees}", shown)
+
+
+def _origin(source: Source) -> str:
+    if not source.candidates:
+        return f"always {source.map.value:g}"
+    how = "length of " if source.map.norm else "ratio of " if source.map.ratio else ""
+    member = f".{source.map.member}" if source.map.member else ""
+    return " or ".join(how + ", ".join(names) + member for names in source.candidates)
+
+
+@group.command()
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A ROOT file.", show_default=False)],
+    schema: Schema = None,
+    sums: Annotated[
+        bool, typer.Option("--sums", help="Count and add up the values of every branch.")
+    ] = False,
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Say what is mapped, what is missing, and which selections can run on a file."""
+    from bdana.events import guess_schema, open_events
+    from bdana.events.inspection import branch_sums, found_columns
+
+    opened = open_events(file, schema or guess_schema(file))
+    columns = found_columns(file, opened.schema)
+    missing = load_analysis(overrides).missing_columns(opened)
+    added = branch_sums(file, opened.schema.events.tree) if sums else {}
+    if as_json:
+        document = {
+            "file": str(file),
+            "schema": opened.schema.name,
+            "tree": opened.schema.events.tree,
+            "entries": opened.entries,
+            "columns": [asdict(column) for column in columns],
+            "missing": [column.column for column in columns if not column.present],
+            "selections": {
+                name: {"can_run": not names, "missing": list(names)} for name, names in missing.items()
+            },
+        }
+        print_json(
+            document | ({"sums": {name: asdict(total) for name, total in added.items()}} if sums else {})
+        )
+        return
+    mapped = table("column", "branch", "unit", "", numbers=False)
+    for column in columns:
+        state = "" if column.present else "MISSING" if column.required else "missing, optional"
+        mapped.add_row(column.column, ", ".join(column.branches), column.unit, state)
+    selections = table("selection", "can run", numbers=False)
+    for name, names in missing.items():
+        selections.add_row(name, "yes" if not names else f"no: lacks {', '.join(names)}")
+    shown = [mapped, selections]
+    if sums:
+        totals = table("branch", "values", "sum", "NaN")
+        for name, total in added.items():
+            totals.add_row(name, f"{total.values}", f"{total.sum!r}", f"{total.nan}")
+        shown.append(totals)
+    print_tables(f"{file}: {opened.entries} entries, schema {opened.schema.name}", *shown)

@@ -1,0 +1,121 @@
+"""A' -> mu+ mu-: exact kinematics, acceptance of the detector, weights."""
+
+import csv
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from bdana.detector import load_detector
+from bdana.signal.widths import MUON_MASS
+from bdana.simulation import Signal
+from bdana.simulation.decays import draw_decays
+from bdana.simulation.halo import TAX_MM
+from bdana.simulation.muons import Flight
+
+NA62 = load_detector("na62")
+STRAWS = ("STRAW1", "STRAW2", "STRAW3", "STRAW4")
+PENCIL = {"spot_mm": 0.0, "depth_mm": 1e-9}
+
+
+def draw(signal, pot=1.4e17, seed=1):
+    decays, muons = draw_decays(signal, signal.decays, pot, np.random.default_rng(seed))
+    unit = np.stack([muons.tx, muons.ty, np.ones(len(muons))]) / np.sqrt(1 + muons.tx**2 + muons.ty**2)
+    momenta = (muons.p * unit).reshape(3, signal.decays, 2)
+    return SimpleNamespace(decays=decays, muons=muons, momenta=momenta, total=momenta.sum(axis=2))
+
+
+@pytest.mark.parametrize("spectrum", ["flat", "bremsstrahlung"])
+@pytest.mark.parametrize("mass", [212.0, 411.0, 990.0])
+def test_two_body_decay_is_exact(mass, spectrum):
+    found = draw(Signal(mass_mev=mass, decays=2000, spectrum=spectrum))
+    energy = np.hypot(found.muons.p, MUON_MASS).reshape(-1, 2).sum(axis=1)
+    p2 = (found.total**2).sum(axis=0)
+    assert np.sqrt(p2) == pytest.approx(found.decays.p, rel=1e-10)
+    assert energy == pytest.approx(np.hypot(found.decays.p, mass), rel=1e-10)
+    assert (found.muons.charge.reshape(-1, 2) == [1, -1]).all()
+
+
+def test_decay_is_isotropic_in_the_rest_frame():
+    mass = 411.0
+    found = draw(Signal(mass_mev=mass, decays=40_000))
+    energy = np.hypot(found.muons.p.reshape(-1, 2)[:, 0], MUON_MASS)
+    p_star = np.sqrt(mass**2 / 4 - MUON_MASS**2)
+    gamma = np.hypot(found.decays.p, mass) / mass
+    cosine = (energy / gamma - mass / 2) / (p_star * np.sqrt(1 - gamma**-2))
+    assert np.abs(cosine).max() < 1 + 1e-6
+    assert cosine.mean() == pytest.approx(0.0, abs=0.01)
+    assert (cosine**2).mean() == pytest.approx(1 / 3, abs=0.01)
+
+
+def test_momentum_points_from_the_tax_to_the_decay():
+    found = draw(Signal(mass_mev=411.0, decays=1000, **PENCIL))
+    along = np.stack([found.muons.x, found.muons.y, found.muons.z])[:, ::2] - np.array(TAX_MM)[:, None]
+    cross = np.cross(along.T, found.total.T)
+    sine = np.linalg.norm(cross, axis=1) / (np.linalg.norm(along, axis=0) * found.decays.p)
+    assert sine.max() < 1e-8
+
+
+@pytest.mark.parametrize(
+    ("mass", "p_max", "expected"),
+    [
+        (220.0, 250e3, 0.49),
+        (300.0, 250e3, 0.47),
+        (411.0, 250e3, 0.44),
+        (550.0, 250e3, 0.40),
+        (700.0, 250e3, 0.37),
+        (411.0, 100e3, 0.25),
+    ],
+)
+def test_acceptance_of_the_idealised_detector(mass, p_max, expected):
+    """Reference values of an independent calculation, which states pT as "about 0.25 GeV"."""
+    found = draw(Signal(mass_mev=mass, decays=40_000, p_max_mev=p_max, **PENCIL))
+    flight = Flight.of(found.muons, NA62.magnet)
+    seen = flight.in_all(NA62, *STRAWS, "NewCHOD", "CHOD_V", "CHOD_H", "LKr", "MUV3")
+    seen &= ~flight.hits(NA62["LAV12"]) & (found.muons.p > 5e3)
+    both = seen.reshape(-1, 2).all(axis=1).mean()
+    assert both == pytest.approx(expected, abs=0.018)
+
+
+def test_counts_of_the_bremsstrahlung_reference(shared):
+    with (shared / "reference" / "na62_counts.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["production"] == "bremsstrahlung"]
+    assert len(rows) == 6
+    for row in rows:
+        signal = Signal(
+            mass_mev=float(row["mass_mev"]),
+            decays=60_000,
+            epsilon=float(row["epsilon"]),
+            spectrum="bremsstrahlung",
+            form_factor=False,
+            z_min_mm=102e3,
+            z_max_mm=182e3,
+            **PENCIL,
+        )
+        found = draw(signal)
+        sine = np.hypot(found.total[0], found.total[1]) / found.decays.p
+        weight = found.decays.weight * (sine < 11.5e-3)
+        assert weight.sum() == pytest.approx(float(row["n_decays_fv"]), rel=0.04), row
+        flight = Flight.of(found.muons, NA62.magnet)
+        seen = flight.in_all(NA62, *STRAWS, "LKr", "MUV3") & (np.hypot(found.muons.p, MUON_MASS) > 5e3)
+        both = seen.reshape(-1, 2).all(axis=1)
+        assert weight[both].sum() == pytest.approx(float(row["n_accepted"]), rel=0.05), row
+
+
+def test_one_muon_in_acceptance_is_not_two():
+    found = draw(Signal(mass_mev=250.0, decays=20_000, epsilon=1e-6, spectrum="bremsstrahlung"))
+    seen = Flight.of(found.muons, NA62.magnet).in_all(NA62, *STRAWS, "LKr", "MUV3").reshape(-1, 2)
+    weight = found.decays.weight
+    assert weight[seen.any(axis=1)].sum() > 1.3 * weight[seen.all(axis=1)].sum()
+
+
+def test_flat_spectrum_with_epsilon_gives_probabilities():
+    """A short-lived A' decays in the volume with exp(-d/lambda) - exp(-(d+L)/lambda) for each momentum."""
+    signal = Signal(
+        mass_mev=411.0, decays=50_000, epsilon=1e-6, p_min_mev=99.9e3, p_max_mev=100.1e3, **PENCIL
+    )
+    found = draw(signal)
+    length = 100e3 / 411.0 * 197.3269804e-12 / (2.19 * 1e-12)  # total width about 2.19 MeV epsilon^2
+    d = signal.z_min_mm - TAX_MM[2]
+    expected = 0.445 * (np.exp(-d / length) - np.exp(-(d + 75e3) / length))
+    assert found.decays.weight.mean() == pytest.approx(expected, rel=0.05)
