@@ -35,7 +35,12 @@ def test_same_as_reconstruction(analysis):
 
     first, second = tracks.take(np.arange(n)), tracks.take(n + np.arange(m))
     counted = count_pairs(
-        (first.before, second.before), (first.p, second.p), MUON, CUTS, analysis.setup.beam_line, analysis.regions
+        (first.before, second.before),
+        (first.p, second.p),
+        MUON,
+        CUTS,
+        analysis.setup.beam_line,
+        analysis.regions,
     )
     assert counted.counts.tolist() == sums.pairs.tolist()
     assert counted.counts.sum() > 500

@@ -59,8 +59,10 @@ def test_many_million_pairs():
 def test_identical_and_parallel_tracks():
     rng = np.random.default_rng(3)
     lines = halo_lines(200, rng)
-    shifted = Line(lines.point + (5.0, -3.0, 0.0), lines.direction)
-    nearly = Line(lines.point + (5.0, -3.0, 0.0), lines.direction + 1e-9 * rng.standard_normal((200, 3)))
+    shifted = Line(lines.point + np.array([5.0, -3.0, 0.0]), lines.direction)
+    nearly = Line(
+        lines.point + np.array([5.0, -3.0, 0.0]), lines.direction + 1e-9 * rng.standard_normal((200, 3))
+    )
     first = joined(lines, lines, shifted)
     assert_none_lost(first, joined(lines, shifted, nearly, nearly))
     # All tracks are one track: every leaf has the same box.
@@ -93,7 +95,7 @@ def test_steep_and_distant_tracks():
     steep = Line.from_slopes(
         *(3000.0 * rng.standard_normal((2, n))), np.full(n, Z), *(0.3 * rng.standard_normal((2, n)))
     )
-    far = Line(steep.point + (0.0, 8e4, 0.0), steep.direction)
+    far = Line(steep.point + np.array([0.0, 8e4, 0.0]), steep.direction)
     assert_none_lost(joined(steep, far), joined(steep, far), (200.0, 150_000.0, 200_000.0))
 
 
@@ -102,10 +104,13 @@ slope = st.floats(-0.02, 0.02, allow_nan=False)
 track = st.tuples(coordinate, coordinate, slope, slope)
 
 
-@given(st.lists(track, min_size=1, max_size=6), st.lists(track, min_size=1, max_size=6), st.floats(0.01, 5000.0))
+@given(
+    st.lists(track, min_size=1, max_size=6), st.lists(track, min_size=1, max_size=6), st.floats(0.01, 5000.0)
+)
 def test_any_tracks(first, second, max_cda):
     lines = [
-        Line.from_slopes(x, y, np.full(len(x), Z), tx, ty) for x, y, tx, ty in (np.array(s).T for s in (first, second))
+        Line.from_slopes(x, y, np.full(len(x), Z), tx, ty)
+        for x, y, tx, ty in (np.array(s).T for s in (first, second))
     ]
     assert_none_lost(*lines, (max_cda, 105_000.0, 180_000.0))
 
