@@ -143,20 +143,20 @@ def test_an_event_in_both_samples_is_an_error(analysis):
 
 
 def test_survival_is_averaged_over_pairs():
-    """A burst with twice the tracks has four times the pairs."""
+    """A burst with twice the tracks, downscaled twice as much, stands for sixteen times the pairs."""
     bursts = SingleBursts(
         run=np.ones(2),
         burst=np.arange(2),
         live_time=np.full(2, 1e9),
-        downscale=np.full(2, 10.0),
+        downscale=np.array([10.0, 20.0]),
         events=np.array([100, 200]),
         tried=np.array([100.0, 200.0]),
         survived=np.array([100.0, 100.0]),
         plus=np.array([50, 100]),
         minus=np.array([50, 100]),
     )
-    assert bursts.accidental_survival == pytest.approx((1.0 * 1.0 + 4.0 * 0.5) / 5.0)
-    assert bursts.rate == pytest.approx([1e-6, 2e-6])
+    assert bursts.accidental_survival == pytest.approx((1.0 * 1.0 + 16.0 * 0.5) / 17.0)
+    assert bursts.rate == pytest.approx([1e-6, 4e-6])
 
 
 def test_systematics_add_up(analysis):
