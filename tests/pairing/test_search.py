@@ -115,45 +115,36 @@ def test_any_tracks(first, second, max_cda):
     assert_none_lost(*lines, (max_cda, 105_000.0, 180_000.0))
 
 
-def border_pairs(lines, rng, angle, z, distance=20.0):
-    """Return for each line one that comes as close as `distance` to it, at z, seen under an angle."""
+def border_pairs(lines, angle, z, opening):
+    """Return for each line one that comes as close as 20.0013 mm to it, at z, seen under an angle."""
     n = len(lines.point)
     along = np.stack([np.cos(angle), np.sin(angle), np.zeros(n)], axis=1)
     across = np.stack([-np.sin(angle), np.cos(angle), np.zeros(n)], axis=1)
     at = lines.point + ((z - Z) / lines.direction[:, 2])[:, None] * lines.direction
-    return Line(at + distance * across, lines.direction + 3e-3 * along)
+    return Line(at + 20.0013 * across, lines.direction + opening * along)
 
 
-@pytest.mark.parametrize("shift", [0.0, 5e4])
-def test_borders_of_the_distance(shift):
-    """Pairs whose CDA is just below the cut: single precision alone would lose some, more of them far outside."""
-    rng = np.random.default_rng(7)
-    lines = halo_lines(1000, rng)
-    lines = Line(
-        lines.point + np.where(np.arange(1000) % 2, shift, -shift)[:, None] * [1.0, 1.0, 0.0], lines.direction
-    )
-    partner = border_pairs(lines, rng, rng.uniform(0.0, 2.0 * np.pi, 1000), rng.uniform(110e3, 175e3, 1000))
-    cut = np.nextafter(closest_approach(lines, partner).distance.max(), np.inf)
-    i, j = close_pairs(lines, partner, cut, *CUTS[1:])
-    assert np.isin(np.arange(1000), i[i == j]).all()
-
-
-def test_corners():
-    """One track against one, so that boxes are points: CDA and z just inside, displaced along x or y."""
+@pytest.mark.parametrize("opening", [3e-3, 0.3])
+@pytest.mark.parametrize("reach", [0.0, 5e4])
+@pytest.mark.parametrize("place", ["ends", "inside"])
+def test_borders(opening, reach, place):
+    """Pairs just inside the cuts, alone, so that their boxes are points; far tracks make single precision coarse."""
     rng = np.random.default_rng(10)
-    lines = halo_lines(400, rng)
-    angle = 0.5 * np.pi * rng.integers(0, 4, 400)
-    z = np.where(rng.random(400) < 0.5, 105e3, 180e3)
-    partner = border_pairs(lines, rng, angle, z)
+    n = 100
+    lines = halo_lines(n, rng)
+    lines = Line(lines.point + reach * np.array([1.0, 1.0, 0.0]), lines.direction)
+    far = Line(np.array([[-reach, -reach, Z]]), np.array([[0.0, 0.0, 1.0]]))
+    z = rng.choice([105e3, 180e3], n) if place == "ends" else rng.uniform(110e3, 175e3, n)
+    partner = border_pairs(lines, 0.5 * np.pi * rng.integers(0, 4, n), z, opening)
     near = closest_approach(lines, partner)
-    for k in range(400):
-        middle = near.midpoint[k, 2]
-        cut = np.nextafter(near.distance[k], np.inf)
-        z_min, z_max = (
-            (np.nextafter(middle, 0.0), 180e3) if z[k] < 150e3 else (105e3, np.nextafter(middle, np.inf))
-        )
-        i, _ = close_pairs(lines.take([k]), partner.take([k]), cut, z_min, z_max)
-        assert len(i) == 1
+    middle = near.midpoint[:, 2]
+    z_min = np.where(middle < 107e3, np.nextafter(middle, 0.0), 105e3)
+    z_max = np.where(middle > 178e3, np.nextafter(middle, np.inf), 180e3)
+    cut = np.nextafter(near.distance, np.inf)
+    for k in range(n):
+        one, other = joined(lines.take([k]), far), joined(partner.take([k]), far)
+        i, j = close_pairs(one, other, cut[k], z_min[k], z_max[k])
+        assert (0, 0) in zip(i.tolist(), j.tolist(), strict=True)
 
 
 def test_same_for_any_number_of_threads():
