@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 import bdana
 from bdana.cli.app import app
-from bdana.errors import InputError
+from bdana.errors import ConfigError, InputError
 from bdana.events import load_schema, write_events
 from bdana.simulation import Beam, SimulationConfig, simulate
 
@@ -82,6 +82,7 @@ def test_an_event_twice_is_an_error(analysis, sample, tmp_path):
 
 
 def test_command(file, monkeypatch):
+    monkeypatch.chdir(bdana.load().folder)
     result = CliRunner().invoke(app, ["background", str(file), "--kind", "mc", "--json"])
     assert result.exit_code == 0, result.stderr
     document = json.loads(result.stdout)
@@ -89,5 +90,9 @@ def test_command(file, monkeypatch):
     assert np.shape(document["statistical_covariance"]) == (6, 6)
     outside = document["regions"][-1]
     assert outside["error"] == pytest.approx(0.13 * outside["expected"], rel=0.2)
+    monkeypatch.chdir(file.parent)
+    alone = CliRunner().invoke(app, ["background", str(file), "--kind", "mc"])
+    assert isinstance(alone.exception, ConfigError)
+    monkeypatch.chdir(bdana.load().folder)
     text = CliRunner().invoke(app, ["background", str(file), "--kind", "mc"])
     assert "halo_normalisation" in text.stdout
