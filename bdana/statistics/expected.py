@@ -26,7 +26,7 @@ class ExpectedLimit:
 def expected_limit(
     background: Background, level: float = 0.9, efficiency_error: float = 0.0, method: str = "cls"
 ) -> ExpectedLimit:
-    """Expected upper limit and band; `collapsed` when all five quantiles are one count."""
+    """Return the expected upper limit and band; `collapsed` when all five quantiles are one count."""
     cumulative = np.cumsum(count_probabilities(background, upper_count(background)))
     quantiles = special.ndtr(np.arange(-2.0, 3.0))
     counts = tuple(int(n) for n in np.searchsorted(cumulative, quantiles))

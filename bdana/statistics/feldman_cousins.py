@@ -48,7 +48,7 @@ def _smear(background: Background, size: int) -> Floats:
 
 
 def _best(belt: _Belt, smear: Floats, background: Background) -> Floats:
-    """The largest P(m | s) over s >= 0 for every count m."""
+    """Find the largest P(m | s) over s >= 0 for every count m."""
     counts = np.arange(smear.shape[0])
     if background.error == 0 and belt.efficiency_error == 0:
         return np.exp(log_pmf(counts, np.maximum(counts, background.expected)))

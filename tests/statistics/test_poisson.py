@@ -15,7 +15,7 @@ from bdana.statistics.significance import one_sided, two_sided
 
 @pytest.mark.parametrize(
     ("n", "b", "error", "p_n", "p_l", "digits"),
-    # The NA62 dimuon counts, J. High Energy Phys. 09 (2023) 035, errors marginalised.
+    # The regions of the NA62 dimuon search as shown in its talk, recalculated with errors marginalised.
     [
         (28, 26.3, 3.4, 0.4065, 0.7440, 4),
         (2, 1.70, 0.22, 0.5037, 0.6909, 4),

@@ -12,7 +12,7 @@ EXACT = {"classical_one_sided": classical, "cls_poisson_exact_hybrid": cls, "bay
 
 
 def _rows(shared, wanted):
-    with (shared / "limits_90cl.csv").open(newline="") as stream:
+    with (shared / "reference" / "limits_90cl.csv").open(newline="") as stream:
         rows = [row for row in csv.DictReader(stream) if wanted(row)]
     assert rows
     for row in rows:
