@@ -3,8 +3,10 @@
 from bdana.cli import (  # noqa: F401 - importing a command registers it
     background,
     config,
+    count,
     demo,
     init,
+    limit,
     schema,
     select,
     simulate,
