@@ -16,6 +16,7 @@ import bdana
 from bdana.analysis.background import estimate_combinatorial
 from bdana.analysis.config import AnalysisConfig
 from bdana.analysis.modules import AnalysisModules
+from bdana.blinding import load_policy
 from bdana.detector import Detector, load_detector
 from bdana.engine import SelectionTask, SerialExecutor, run_selection
 from bdana.errors import ConfigError
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bdana.engine import Executor, Progress, SelectionRun
-    from bdana.events import EventFile
+    from bdana.events import EventFile, Gate
     from bdana.pairing import PairEstimate
     from bdana.regions import Regions
     from bdana.selection import Candidates, Variable
@@ -151,6 +152,18 @@ class Analysis:
         return Setup(self.detector, self.config.beam_line.line(), self.regions)
 
     @property
+    def gate(self) -> Gate | None:
+        """What blinding/policy.toml keeps closed in data; None when there is no policy.
+
+        Raises
+        ------
+        ConfigError
+            When the policy is wrong or does not cover the regions.
+        """
+        policy = load_policy(self.folder, self.regions)
+        return policy.gate(self.detector) if policy else None
+
+    @property
     def variables(self) -> dict[str, Variable]:
         """What is histogrammed of candidates, by name."""
         return self.config.histogrammed()
@@ -270,7 +283,7 @@ class Analysis:
         """
         chosen, par = self.selection(selection)
         dataset = Dataset.open(
-            [Path(file) for file in files], kind=kind, schema=schema, all_bursts=all_bursts
+            [Path(file) for file in files], kind=kind, schema=schema, all_bursts=all_bursts, gate=self.gate
         )
         dataset.require(chosen.needs(par), selection)
         others = dataset.detectors - {self.detector.name}
@@ -317,7 +330,7 @@ class Analysis:
             Whatever is wrong, by file and name.
         """
         dataset = Dataset.open(
-            [Path(file) for file in files], kind=kind, schema=schema, all_bursts=all_bursts
+            [Path(file) for file in files], kind=kind, schema=schema, all_bursts=all_bursts, gate=self.gate
         )
         return estimate_combinatorial(self, name, dataset, two_track, executor)
 

@@ -3,6 +3,7 @@
 from bdana.events.dataset import Dataset
 from bdana.events.exposure import BurstTable, Exposure
 from bdana.events.files import EventFile, guess_schema, open_events
+from bdana.events.gate import GATE_COLUMNS, Gate
 from bdana.events.model import BURST_COLUMNS, COLLECTIONS, EVENT_COLUMNS
 from bdana.events.schema import Schema, load_schema, shipped_schemas
 from bdana.events.writing import write_events
@@ -11,10 +12,12 @@ __all__ = [
     "BURST_COLUMNS",
     "COLLECTIONS",
     "EVENT_COLUMNS",
+    "GATE_COLUMNS",
     "BurstTable",
     "Dataset",
     "EventFile",
     "Exposure",
+    "Gate",
     "Schema",
     "guess_schema",
     "load_schema",

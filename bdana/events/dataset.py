@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from bdana.errors import BlindingError, ConfigError, InputError
 from bdana.events.exposure import BurstTable, Exposure
 from bdana.events.files import guess_schema, open_events
+from bdana.events.gate import GATE_COLUMNS, Gate
 from bdana.events.schema import load_schema
 
 if TYPE_CHECKING:
@@ -16,7 +18,11 @@ if TYPE_CHECKING:
 
     import awkward as ak
 
+    from bdana.events.files import EventFile
+
 __all__ = ["Chunk", "Dataset", "Kind"]
+
+_log = logging.getLogger(__name__)
 
 Kind = Literal["data", "mc", "pseudo"]
 CHUNK_ENTRIES = 100_000
@@ -49,6 +55,8 @@ class Dataset:
         Whether bursts that are not good are used too.
     entries : int
         Number of events in the files.
+    gate : Gate or None
+        What is kept closed; None for simulation.
     """
 
     files: tuple[Path, ...]
@@ -57,15 +65,18 @@ class Dataset:
     bursts: BurstTable | None
     all_bursts: bool
     entries: int
+    gate: Gate | None
 
     @classmethod
-    def open(cls, files: Sequence[Path], *, kind: str, schema: str | None, all_bursts: bool) -> Dataset:
-        """Open every file once and join the burst tables.
+    def open(
+        cls, files: Sequence[Path], *, kind: str, schema: str | None, all_bursts: bool, gate: Gate | None
+    ) -> Dataset:
+        """Open every file once and join the burst tables; data and pseudo-data are read through the gate.
 
         Raises
         ------
         BlindingError
-            For data and pseudo-data: there is no gate yet that could keep their closed regions closed.
+            For data and pseudo-data without gate, or that lack what the gate must know.
         ConfigError
             When the kind is unknown, no schema fits, or there is no file.
         InputError
@@ -73,10 +84,10 @@ class Dataset:
         """
         if kind not in get_args(Kind):
             raise ConfigError(f"kind '{kind}' is unknown: choose {', '.join(get_args(Kind))}")
-        if kind != "mc":
+        if kind != "mc" and gate is None:
             raise BlindingError(
-                f"refused: these files are read as '{kind}', and data cannot be opened until blinding gates them; "
-                "if they are simulation, say so with --kind mc"
+                f"refused: these files are read as '{kind}', and the analysis has no blinding/policy.toml that says what "
+                "stays closed; if they are simulation, say so with --kind mc"
             )
         if not files:
             raise ConfigError("no input file: name at least one ROOT file")
@@ -86,6 +97,9 @@ class Dataset:
                 raise InputError(f"{path}: given twice; its events would count double")
         schemas = tuple(schema or guess_schema(path) for path in files)
         opened = [open_events(path, name) for path, name in zip(files, schemas, strict=True)]
+        if gate is not None:
+            for file in opened:
+                _check_kind(file, kind, gate)
         tables = [(file.path, file.bursts()) for file in opened]
         known = [(path, table) for path, table in tables if table is not None]
         if known and len(known) < len(tables):
@@ -96,10 +110,11 @@ class Dataset:
         return cls(
             files=tuple(files),
             schemas=schemas,
-            kind="mc",
+            kind=cast("Kind", kind),
             bursts=BurstTable.union(known) if known else None,
             all_bursts=all_bursts,
             entries=sum(file.entries for file in opened),
+            gate=gate if kind != "mc" else None,
         )
 
     def require(self, columns: Mapping[str, str], selection: str) -> None:
@@ -144,10 +159,33 @@ class Dataset:
         return chunks
 
     def read(self, chunk: Chunk, columns: Iterable[str]) -> ak.Array:
-        """Read the events of a chunk that lie in bursts that are used."""
-        schema = self.schemas[self.files.index(chunk.path)]
-        events = open_events(chunk.path, schema).read(columns, chunk.start, chunk.stop)
+        """Read the events of a chunk that are not closed and lie in bursts that are used."""
+        file = open_events(chunk.path, self.schemas[self.files.index(chunk.path)])
+        if self.gate is None:
+            events = file.read(columns, chunk.start, chunk.stop)
+        else:
+            events = file.read({*columns, *GATE_COLUMNS}, chunk.start, chunk.stop)
+            events = events[self.gate.secrecy(events) == len(self.gate.names)]
         if self.bursts is None:
             return events
         used = self.bursts.used(events, chunk.path, all_bursts=self.all_bursts)
         return events if used.all() else events[used]
+
+
+def _check_kind(file: EventFile, kind: str, gate: Gate) -> None:
+    """Refuse data that the gate cannot judge; say when simulation is taken on trust."""
+    if kind == "mc":
+        if not any(column.startswith("truth.") for column in file.columns()):
+            _log.warning("%s: has no truth columns; it is read as mc because it was named so", file.path)
+        return
+    missing = [column for column in GATE_COLUMNS if column not in file.columns()]
+    if missing:
+        raise BlindingError(
+            f"refused: {file.path} is read as '{kind}' but lacks {', '.join(missing)}, without which nobody can tell "
+            "what is closed; if it is simulation, say so with --kind mc"
+        )
+    if file.schema.detector not in {None, gate.detector.name}:
+        raise BlindingError(
+            f"refused: {file.path} is read as '{kind}' and was measured with the geometry {file.schema.detector}, but "
+            f"blinding/policy.toml is for {gate.detector.name}; if it is simulation, say so with --kind mc"
+        )
