@@ -16,6 +16,7 @@ import bdana
 from bdana.analysis.background import estimate_combinatorial
 from bdana.analysis.config import AnalysisConfig
 from bdana.analysis.modules import AnalysisModules
+from bdana.blinding import load_policy
 from bdana.detector import Detector, load_detector
 from bdana.engine import SelectionTask, SerialExecutor, run_selection
 from bdana.errors import ConfigError
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bdana.engine import Executor, Progress, SelectionRun
-    from bdana.events import EventArrays, EventFile
+    from bdana.events import EventArrays, EventFile, Gate
     from bdana.pairing import PairEstimate
     from bdana.regions import Regions
     from bdana.selection import Candidates, Variable
@@ -151,6 +152,18 @@ class Analysis:
         return Setup(self.detector, self.config.beam_line.line(), self.regions)
 
     @property
+    def gate(self) -> Gate | None:
+        """What blinding/policy.toml keeps closed in data; None when there is no policy.
+
+        Raises
+        ------
+        ConfigError
+            When the policy is wrong or does not cover the regions.
+        """
+        policy = load_policy(self.folder, self.regions)
+        return policy.gate(self.detector) if policy else None
+
+    @property
     def variables(self) -> dict[str, Variable]:
         """What is histogrammed of candidates, by name."""
         return self.config.histogrammed()
@@ -272,7 +285,12 @@ class Analysis:
             Whatever is wrong, by file and name.
         """
         dataset = Dataset.open(
-            files, kind=kind, schema=schema, all_bursts=all_bursts, good_runs=_good_runs(good_runs)
+            files,
+            kind=kind,
+            schema=schema,
+            all_bursts=all_bursts,
+            good_runs=_good_runs(good_runs),
+            gate=self.gate,
         )
         return self.select_from(dataset, selection, executor, progress)
 
@@ -306,6 +324,7 @@ class Analysis:
                 good_runs=_good_runs(self.folder / sample.good_runs if sample.good_runs else None),
                 trigger=sample.trigger,
                 weight=sample.weight,
+                gate=self.gate,
             )
             opened.append(dataset)
         return opened
@@ -363,7 +382,7 @@ class Analysis:
         BdanaError
             Whatever is wrong, by file and name.
         """
-        dataset = Dataset.open(files, kind=kind, schema=schema, all_bursts=all_bursts)
+        dataset = Dataset.open(files, kind=kind, schema=schema, all_bursts=all_bursts, gate=self.gate)
         return estimate_combinatorial(self, name, dataset, two_track, executor)
 
     def __reduce__(self) -> tuple[object, ...]:
