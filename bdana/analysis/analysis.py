@@ -27,6 +27,7 @@ from bdana.selection import Parameters, Selection, Setup, SingleTrackSelection
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bdana.analysis.search import SampleRun
     from bdana.engine import Executor, Progress, SelectionRun
     from bdana.events import EventArrays, EventFile, Gate
     from bdana.pairing import PairEstimate
@@ -96,6 +97,7 @@ def load(folder: str | Path | None = None, overrides: Sequence[str] = ()) -> Ana
         config.partition()
         config.beam_line.line()
         config.histogrammed()
+        config.require_samples()
     except ValidationError as err:
         raise ConfigError(f"{path}: {_explain(err)}") from None
     except (ConfigError, ValueError) as err:
@@ -384,6 +386,32 @@ class Analysis:
         """
         dataset = Dataset.open(files, kind=kind, schema=schema, all_bursts=all_bursts, gate=self.gate)
         return estimate_combinatorial(self, name, dataset, two_track, executor)
+
+    def run(
+        self, sample: str, executor: Executor | None = None, progress: Progress | None = None
+    ) -> SampleRun:
+        """Run the search's selection on a sample of analysis.toml, and for its data the whole search.
+
+        Parameters
+        ----------
+        sample : str
+            Name of the sample.
+        executor, progress
+            As for `select`.
+
+        Returns
+        -------
+        SampleRun
+            cutflow, candidates, hists, exposure; estimate and table for the sample that [search] names as data.
+
+        Raises
+        ------
+        BdanaError
+            Whatever is wrong, by file and name.
+        """
+        from bdana.analysis.search import run_sample  # noqa: PLC0415 - it is built on this module
+
+        return run_sample(self, sample, executor, progress)
 
     def __reduce__(self) -> tuple[object, ...]:
         # Workers get the place and the hash, not the code: they load it themselves, once.

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bdana.cli.app import app
-from bdana.cli.console import load_analysis, print_json, print_tables, table
+from bdana.cli.console import print_json, print_tables, require_analysis, table
 from bdana.cli.options import AllBursts, Files, Jobs, Json, Kind, Overrides, Schema
-from bdana.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -33,14 +32,9 @@ def background(
     as_json: Json = False,
 ) -> None:
     """Estimate the combinatorial background from files with single tracks: expected pairs by region."""
-    from bdana.analysis import find_analysis
     from bdana.engine import ProcessExecutor, SerialExecutor
 
-    if find_analysis() is None:
-        raise ConfigError(
-            "no analysis.toml here or above: run this in an analysis folder (bdana init makes one)"
-        )
-    analysis = load_analysis(overrides)
+    analysis = require_analysis(overrides)
     estimate = analysis.background(
         files,
         kind=kind,
