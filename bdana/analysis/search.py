@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from bdana.analysis.background import estimate_combinatorial
 from bdana.counts import Observed, Predicted
 from bdana.errors import ConfigError
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
     from bdana.analysis.analysis import Analysis
     from bdana.engine import Executor, Progress, SelectionRun
-    from bdana.events import Exposure
+    from bdana.events import BurstTable, Exposure
     from bdana.pairing import PairEstimate
     from bdana.selection import Candidates, Cutflow, Histogram
 
@@ -120,12 +122,18 @@ def run_sample(
 def _estimate(analysis: Analysis, selected: SelectionRun, executor: Executor | None) -> PairEstimate:
     search = analysis.config.search
     (singles,) = analysis.sample(str(search.single_tracks))
-    if singles.exposure != selected.exposure:
+    if not _same_bursts(singles.used_bursts, selected.dataset.used_bursts):
         raise ConfigError(
-            f"the single tracks of [samples.{search.single_tracks}] are of {singles.exposure}, the data of "
-            f"[samples.{search.data}] of {selected.exposure}: both must be of the same bursts"
+            f"[samples.{search.single_tracks}] and [samples.{search.data}] must be of the same bursts, or the prediction is "
+            f"not for the data; their exposures are {singles.exposure} and {selected.exposure}"
         )
     return estimate_combinatorial(analysis, search.background, singles, selected.candidates, executor)
+
+
+def _same_bursts(one: BurstTable | None, other: BurstTable | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return all(np.array_equal(getattr(one, key), getattr(other, key)) for key in ("run", "burst", "pot"))
 
 
 def _table(

@@ -33,9 +33,8 @@ def test_what_lies_outside_the_frame_is_kept_in_the_flow():
 @pytest.mark.parametrize("count", [0, 1, 500])
 def test_a_picture_for_any_number_of_candidates(tmp_path, count):
     rng = np.random.default_rng(0)
-    save_plane(
-        candidates(rng.uniform(-90, 170, count), rng.uniform(1, 900, count)), REGIONS, tmp_path / "p.png"
-    )
+    found = candidates(rng.uniform(-90, 170, count), rng.uniform(1, 900, count))
+    save_plane(plane_histogram(found), REGIONS, tmp_path / "p.png")
     assert (tmp_path / "p.png").stat().st_size > 5000
 
 
