@@ -219,8 +219,8 @@ def production_spectrum(
 ) -> Unfolded:
     """Unfold the energies of muons that were carried back to production.
 
-    The response is that of muons made flat in ln E between the edges, carried forward and back; a muon that stops is
-    lost to the efficiency.
+    The response is that of muons drawn from the given energies themselves, which are nearly the spectrum to be found
+    also inside each bin, carried forward and back; a muon that stops is lost to the efficiency.
 
     Parameters
     ----------
@@ -232,8 +232,16 @@ def production_spectrum(
     rng : numpy.random.Generator
     generated : int
         Simulated muons.
+
+    Raises
+    ------
+    InputError
+        When no muon has an energy between the edges.
     """
-    true = np.exp(rng.uniform(np.log(edges[0]), np.log(edges[-1]), generated))
+    inside = (energy >= edges[0]) & (energy < edges[-1])
+    if not inside.any():
+        raise InputError(f"no muon has an energy between {edges[0]:g} and {edges[-1]:g} MeV at production")
+    true = rng.choice(energy[inside], generated, p=weights[inside] / weights[inside].sum())
     axis = np.zeros(generated)
     there = forward(MuonStates(axis, axis, axis, axis, true, blocks[0].z_min), blocks, rng)
     arrived = np.flatnonzero(there.energy > 0)
