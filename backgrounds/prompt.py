@@ -45,6 +45,7 @@ def partners(muons, par, rng):
 
 
 background = bdana.Prompt(
+    selection="dimuon",
     left_out=("track_time_difference", "trigger_time", "lav_veto"),
     blocks=blocks,
     partners=partners,

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pydantic import BaseModel
 
-    from bdana.selection import Parameters, Selection, Setup
+    from bdana.regions import Regions
+    from bdana.selection import Candidates, Parameters, Selection, Setup
 
 __all__ = ["Prompt", "PromptEstimate", "production_spectrum"]
 
@@ -58,6 +59,8 @@ class Prompt:
 
     Attributes
     ----------
+    selection : str
+        Name of the pair selection.
     left_out : tuple of str
         Cuts of the pair selection that the fit of the time differences leaves out.
     blocks : callable
@@ -69,39 +72,44 @@ class Prompt:
         spectrum_bins, and what the functions read.
     """
 
+    selection: str
     left_out: tuple[str, ...]
     blocks: Callable[..., Sequence[Block]]
     partners: Callable[..., MuonStates]
     parameters: type[BaseModel]
 
-    def share(
-        self,
-        events: ak.Array,
-        selection: Selection,
-        cuts: Parameters,
-        par: Any,
-        setup: Setup,
-        open_regions: Sequence[str],
-    ) -> PromptShare:
-        """Fit the share of in-time pairs in the regions that are open, before the vetoes named in `left_out`.
+    def wider(self, selection: Selection) -> Selection:
+        """Return the selection without the cuts that the fit leaves out.
 
         Raises
         ------
         ConfigError
-            When `left_out` or `open_regions` names what is not there.
+            When `left_out` names what is no cut.
         """
         known = {cut.name for cut in selection.cuts}
         for name in self.left_out:
             if name not in known:
                 raise ConfigError(
-                    f"the prompt background leaves out '{name}', which is no cut: {sorted(known)}"
+                    f"the prompt background leaves out '{name}', which is no cut of its selection: "
+                    f"there are {', '.join(sorted(known))}"
                 )
+        return replace(selection, cuts=tuple(c for c in selection.cuts if c.name not in self.left_out))
+
+    def share(
+        self, candidates: Candidates, par: Any, regions: Regions, open_regions: Sequence[str]
+    ) -> PromptShare:
+        """Fit the share of in-time pairs among candidates of `wider` in the regions that are open.
+
+        Raises
+        ------
+        ConfigError
+            When `open_regions` names what is no region.
+        """
         for name in open_regions:
-            if name not in setup.regions.names:
-                raise ConfigError(f"'{name}' is no region: there are {', '.join(setup.regions.names)}")
-        wider = replace(selection, cuts=tuple(c for c in selection.cuts if c.name not in self.left_out))
-        found = wider.apply(events, cuts, setup).candidates
-        return fit_prompt_share(found.dt[np.isin(found.region, open_regions)], par.window_ns, par.dt_width_ns)
+            if name not in regions.names:
+                raise ConfigError(f"'{name}' is no region: there are {', '.join(regions.names)}")
+        dt = candidates.dt[np.isin(candidates.region, open_regions)]
+        return fit_prompt_share(dt, par.window_ns, par.dt_width_ns)
 
     def expect(
         self,

@@ -7,8 +7,8 @@ L(s) = prod((1 - s) u + s g_i), so the fit of two yields is one in s, and a prio
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.optimize import brentq
@@ -47,6 +47,10 @@ class PromptShare:
     fraction_error: float
     upper_limit: float
     level: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as plain values for JSON: None where there is none."""
+        return {name: value if np.isfinite(value) else None for name, value in asdict(self).items()}
 
 
 def fit_prompt_share(

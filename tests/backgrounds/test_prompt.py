@@ -8,7 +8,7 @@ import pytest
 import bdana
 from bdana.errors import ConfigError, InputError
 from bdana.reconstruction import Tracks
-from bdana.simulation import Beam, Halo, SimulationConfig, simulate
+from bdana.simulation import Beam, Halo, SimulationConfig, simulate, write_sample
 from bdana.statistics.poisson import Background, p_values
 from bdana.statistics.significance import two_sided
 from bdana.upstream import fit_prompt_share
@@ -42,8 +42,9 @@ def loose(analysis):
 def test_an_injected_prompt_fraction_is_recovered(analysis, prompt, fraction):
     events = pairs_of(fraction, pot=0.7e17)
     selection, cuts = loose(analysis)
-    fit = prompt.share(events, selection, cuts, prompt.parameters(), analysis.setup, ("outside",))
-    wide = replace(selection, cuts=tuple(c for c in selection.cuts if c.name not in prompt.left_out))
+    wide = prompt.wider(selection)
+    found = wide.apply(events, cuts, analysis.setup).candidates
+    fit = prompt.share(found, prompt.parameters(), analysis.regions, ("outside",))
     truth = [
         wide.apply(events[events.truth.process == process], cuts, analysis.setup).candidates
         for process in (0, 2)
@@ -60,13 +61,24 @@ def test_only_open_regions_are_fitted(analysis, prompt):
     events = pairs_of(0.3, pot=0.3e17)
     selection, cuts = loose(analysis)
     par = prompt.parameters()
-    everywhere = prompt.share(events, selection, cuts, par, analysis.setup, analysis.regions.names)
-    outside = prompt.share(events, selection, cuts, par, analysis.setup, ("outside",))
+    found = prompt.wider(selection).apply(events, cuts, analysis.setup).candidates
+    everywhere = prompt.share(found, par, analysis.regions, analysis.regions.names)
+    outside = prompt.share(found, par, analysis.regions, ("outside",))
     assert 0 < outside.pairs < everywhere.pairs
     with pytest.raises(ConfigError, match="no region"):
-        prompt.share(events, selection, cuts, par, analysis.setup, ("CR9",))
+        prompt.share(found, par, analysis.regions, ("CR9",))
     with pytest.raises(ConfigError, match="no cut"):
-        replace(prompt, left_out=("veto",)).share(events, selection, cuts, par, analysis.setup, ("outside",))
+        replace(prompt, left_out=("veto",)).wider(selection)
+
+
+def test_the_share_from_files(analysis, tmp_path):
+    """The whole selection before the LAV veto on 1.4e17 protons: about 30 pairs, a limit of tens of percent."""
+    config = SimulationConfig(pot=1.4e17, bursts=20, beam=Beam(downscale=1e6))
+    write_sample(tmp_path / "halo.root", config, 6)
+    share = analysis.prompt_share([tmp_path / "halo.root"], kind="mc")
+    assert 15 < share.pairs < 80
+    assert 0.03 < share.upper_limit < 1.0
+    assert share.to_dict()["pairs"] == share.pairs
 
 
 @pytest.fixture(scope="module")
