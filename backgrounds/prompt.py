@@ -5,7 +5,7 @@ How many they make is assumed; what the data allow is the share of in-time pairs
 """
 
 import numpy as np
-from hepunits import m
+from hepunits import m, ns
 from pydantic import BaseModel, Field
 
 import bdana
@@ -30,6 +30,11 @@ class Parameters(BaseModel, extra="forbid", frozen=True):
     dt_width_ns: float = Field(0.57, description="width of the in-time peak: 0.4 ns a track, assumed")
 
 
+def window(cuts, par):
+    """Half width of the window that the pair selection leaves, which the limit refers to."""
+    return cuts.max_dt_ns * ns
+
+
 def blocks(par):
     """Matter between production and the spectrometer, in the order of z."""
     materials = (("copper", par.copper_m), ("iron", par.iron_m), ("iron", par.wall_m))
@@ -47,6 +52,7 @@ def partners(muons, par, rng):
 background = bdana.Prompt(
     selection="dimuon",
     left_out=("track_time_difference", "trigger_time", "lav_veto"),
+    window=window,
     blocks=blocks,
     partners=partners,
     parameters=Parameters,

@@ -101,4 +101,4 @@ def fit_prompt(
         wider.apply(dataset.read(chunk, columns), cuts, analysis.setup).candidates
         for chunk in dataset.chunks(columns)
     ]
-    return background.share(Candidates.concatenate(parts), par, analysis.regions, open_regions)
+    return background.share(Candidates.concatenate(parts), cuts, par, analysis.regions, open_regions)

@@ -63,6 +63,8 @@ class Prompt:
         Name of the pair selection.
     left_out : tuple of str
         Cuts of the pair selection that the fit of the time differences leaves out.
+    window : callable
+        f(cuts, par) -> half width in ns of the window of time differences that the pair selection leaves.
     blocks : callable
         f(par) -> the matter upstream, sorted in z.
     partners : callable
@@ -74,6 +76,7 @@ class Prompt:
 
     selection: str
     left_out: tuple[str, ...]
+    window: Callable[..., float]
     blocks: Callable[..., Sequence[Block]]
     partners: Callable[..., MuonStates]
     parameters: type[BaseModel]
@@ -96,7 +99,12 @@ class Prompt:
         return replace(selection, cuts=tuple(c for c in selection.cuts if c.name not in self.left_out))
 
     def share(
-        self, candidates: Candidates, par: Any, regions: Regions, open_regions: Sequence[str]
+        self,
+        candidates: Candidates,
+        cuts: Parameters,
+        par: Any,
+        regions: Regions,
+        open_regions: Sequence[str],
     ) -> PromptShare:
         """Fit the share of in-time pairs among candidates of `wider` in the regions that are open.
 
@@ -109,7 +117,7 @@ class Prompt:
             if name not in regions.names:
                 raise ConfigError(f"'{name}' is no region: there are {', '.join(regions.names)}")
         dt = candidates.dt[np.isin(candidates.region, open_regions)]
-        return fit_prompt_share(dt, par.window_ns, par.dt_width_ns)
+        return fit_prompt_share(dt, par.window_ns, par.dt_width_ns, self.window(cuts, par))
 
     def expect(
         self,
@@ -257,7 +265,12 @@ def production_spectrum(
     again[arrived] = backward(_take(there, arrived), blocks, rng).energy
     response = response_matrix(true[arrived], again[arrived], edges, edges)
     response *= np.histogram(true[arrived], edges)[0] / np.maximum(np.histogram(true, edges)[0], 1)
-    return unfold(np.histogram(energy, edges, weights=weights)[0], response, iterations)
+    return unfold(
+        np.histogram(energy, edges, weights=weights)[0],
+        response,
+        iterations,
+        variance=np.histogram(energy, edges, weights=weights**2)[0],
+    )
 
 
 def _states(tracks: Tracks) -> MuonStates:

@@ -33,7 +33,7 @@ class PromptShare:
     prompt, error : float
         Fitted number of prompt pairs and its error; NaN without pairs.
     fraction, fraction_error : float
-        Prompt over accidental pairs in the window; NaN without pairs.
+        Prompt over accidental pairs in the window of the selection, `within`; NaN without pairs.
     upper_limit : float
         Bayesian upper limit on that fraction at `level`, flat prior in both (non-negative) yields.
     level : float
@@ -54,7 +54,7 @@ class PromptShare:
 
 
 def fit_prompt_share(
-    dt: NDArray[np.float64], window: float, width: float, level: float = 0.90
+    dt: NDArray[np.float64], window: float, width: float, within: float, level: float = 0.90
 ) -> PromptShare:
     """Fit the prompt component.
 
@@ -66,6 +66,9 @@ def fit_prompt_share(
         Half width W of the window in ns.
     width : float
         Gaussian width of the prompt peak in ns: sqrt(2) times the resolution of one track.
+    within : float
+        Half width in ns of the window that fractions and limit refer to: that of the selection. Fewer accidental
+        pairs lie in a narrower one, but nearly as many prompt pairs.
     level : float
         Of the upper limit.
 
@@ -74,7 +77,7 @@ def fit_prompt_share(
     ConfigError
         When the peak is not narrower than the window: nothing could tell it from the accidentals.
     """
-    if not (0.0 < width < window and 0.0 < level < 1.0):
+    if not (0.0 < width < window and within > 0.0 and 0.0 < level < 1.0):
         raise ConfigError(
             f"prompt peak of {width} ns in a window of +-{window} ns at level {level}: "
             "the peak must be narrower than the window, the level between 0 and 1"
@@ -82,7 +85,8 @@ def fit_prompt_share(
     inside = dt[np.abs(dt) < window]
     # The ratio of the densities, minus one: L(s) = prod(1 + s x_i).
     x = _gauss(inside, width) / erf(window / width / np.sqrt(2.0)) * 2.0 * window - 1.0
-    limit = _upper_limit(x, level)
+    scale = window / within * erf(within / width / np.sqrt(2.0)) / erf(window / width / np.sqrt(2.0))
+    limit = scale * _upper_limit(x, level)
     n = len(x)
     if not n:
         return PromptShare(0, np.nan, np.nan, np.nan, np.nan, limit, level)
@@ -92,8 +96,8 @@ def fit_prompt_share(
         pairs=n,
         prompt=n * s,
         error=float(np.sqrt(n**2 * variance + n * s**2)),
-        fraction=s / (1.0 - s) if s < 1.0 else np.inf,
-        fraction_error=float(np.sqrt(variance)) / (1.0 - s) ** 2 if s < 1.0 else np.inf,
+        fraction=scale * s / (1.0 - s) if s < 1.0 else np.inf,
+        fraction_error=scale * float(np.sqrt(variance)) / (1.0 - s) ** 2 if s < 1.0 else np.inf,
         upper_limit=limit,
         level=level,
     )

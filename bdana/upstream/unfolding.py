@@ -24,7 +24,7 @@ class Unfolded:
     counts : ndarray, shape (C,)
         Number of causes in each bin, corrected for the efficiency; 0 where that is zero.
     covariance : ndarray, shape (C, C)
-        From the Poisson errors of the effects, propagated through every iteration (T. Adye, arXiv:1105.1160).
+        From the variances of the effects, propagated through every iteration (T. Adye, arXiv:1105.1160).
     chi2_change : float
         Sum of squared changes of the last iteration over the larger of counts and one.
     """
@@ -51,6 +51,7 @@ def unfold(
     response: NDArray[np.float64],
     iterations: int,
     prior: NDArray[np.float64] | None = None,
+    variance: NDArray[np.float64] | None = None,
 ) -> Unfolded:
     """Unfold a spectrum.
 
@@ -67,6 +68,8 @@ def unfold(
         Few regularise, many amplify fluctuations.
     prior : ndarray, shape (C,), optional
         First guess, flat by default.
+    variance : ndarray, shape (E,), optional
+        Of the counts of effects: sums of squared weights; by default the counts, as for a weight of one.
 
     Raises
     ------
@@ -94,4 +97,6 @@ def unfold(
         updated = matrix @ observed
         change = float(np.sum((updated - counts) ** 2 / np.maximum(counts, 1.0)))
         counts = updated
-    return Unfolded(counts, jacobian @ np.diag(observed) @ jacobian.T, change)
+    return Unfolded(
+        counts, jacobian @ np.diag(observed if variance is None else variance) @ jacobian.T, change
+    )

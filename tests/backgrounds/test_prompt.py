@@ -44,7 +44,7 @@ def test_an_injected_prompt_fraction_is_recovered(analysis, prompt, fraction):
     selection, cuts = loose(analysis)
     wide = prompt.wider(selection)
     found = wide.apply(events, cuts, analysis.setup).candidates
-    fit = prompt.share(found, prompt.parameters(), analysis.regions, ("outside",))
+    fit = prompt.share(found, cuts, prompt.parameters(), analysis.regions, ("outside",))
     truth = [
         wide.apply(events[events.truth.process == process], cuts, analysis.setup).candidates
         for process in (0, 2)
@@ -52,7 +52,8 @@ def test_an_injected_prompt_fraction_is_recovered(analysis, prompt, fraction):
     in_window = [np.sum((np.abs(t.dt) < 8.0) & (t.region == "outside")) for t in truth]
     assert fit.pairs == sum(in_window)
     assert fit.prompt == pytest.approx(in_window[1], abs=3.0 * fit.error)
-    assert fit.fraction == pytest.approx(in_window[1] / in_window[0], abs=3.0 * fit.fraction_error)
+    # The limit refers to |DT| < 5 ns, the cut of the selection.
+    assert fit.fraction == pytest.approx(1.6 * in_window[1] / in_window[0], abs=3.0 * fit.fraction_error)
     assert fit.upper_limit > fit.fraction
     assert fit.error < 0.3 * max(in_window[1], 150)
 
@@ -62,11 +63,11 @@ def test_only_open_regions_are_fitted(analysis, prompt):
     selection, cuts = loose(analysis)
     par = prompt.parameters()
     found = prompt.wider(selection).apply(events, cuts, analysis.setup).candidates
-    everywhere = prompt.share(found, par, analysis.regions, analysis.regions.names)
-    outside = prompt.share(found, par, analysis.regions, ("outside",))
+    everywhere = prompt.share(found, cuts, par, analysis.regions, analysis.regions.names)
+    outside = prompt.share(found, cuts, par, analysis.regions, ("outside",))
     assert 0 < outside.pairs < everywhere.pairs
     with pytest.raises(ConfigError, match="no region"):
-        prompt.share(found, par, analysis.regions, ("CR9",))
+        prompt.share(found, cuts, par, analysis.regions, ("CR9",))
     with pytest.raises(ConfigError, match="no cut"):
         replace(prompt, left_out=("veto",)).wider(selection)
 
@@ -124,7 +125,7 @@ def test_no_single_muons_are_an_error(analysis, prompt, singles):
 
 def test_the_limit_is_a_variation_of_every_region(analysis, prompt):
     rng = np.random.default_rng(5)
-    share = fit_prompt_share(rng.uniform(-8, 8, 26), 8.0, 0.57)
+    share = fit_prompt_share(rng.uniform(-8, 8, 26), 8.0, 0.57, 5.0)
     systematic = prompt.systematic(share, analysis.regions.names)
     assert systematic.name == "prompt"
     assert systematic.correlated

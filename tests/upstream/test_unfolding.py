@@ -13,6 +13,8 @@ def test_a_diagonal_response_only_corrects_the_efficiency():
     result = unfold(np.array([10.0, 40.0]), np.diag([0.5, 0.8]), 1)
     assert result.counts == pytest.approx([20.0, 50.0])
     assert result.covariance == pytest.approx(np.diag([40.0, 62.5]))
+    weighted = unfold(np.array([10.0, 40.0]), np.diag([0.5, 0.8]), 1, variance=np.array([20.0, 160.0]))
+    assert weighted.covariance == pytest.approx(np.diag([80.0, 250.0]))
 
 
 def test_the_covariance_is_that_of_small_changes():
