@@ -17,7 +17,7 @@ from bdana.errors import ConfigError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["OUTSIDE", "UNDEFINED", "Box", "Regions"]
+__all__ = ["OUTSIDE", "UNDEFINED", "Box", "Envelopes", "Regions"]
 
 OUTSIDE = "outside"
 """Name of the region of the points inside no box."""
@@ -37,6 +37,11 @@ class Box:
     def inside(self, other: Box) -> bool:
         """Tell whether this box lies within another one."""
         return other.z_min <= self.z_min and self.z_max <= other.z_max and self.cda_max <= other.cda_max
+
+    def encloses(self, z_tax: ArrayLike, cda_tax: ArrayLike) -> NDArray[np.bool_]:
+        """Tell which points (mm) are not outside: borders and whatever is not a number count as inside."""
+        z, cda = np.asarray(z_tax, dtype=np.float64), np.asarray(cda_tax, dtype=np.float64)
+        return ~((z < self.z_min) | (z > self.z_max) | (cda > self.cda_max))
 
     def contains(self, z_tax: ArrayLike, cda_tax: ArrayLike) -> NDArray[np.bool_]:
         """Tell which points (mm) lie strictly inside; NaN never does."""
@@ -96,3 +101,34 @@ class Regions:
         finite = np.isfinite(z) & np.isfinite(cda)
         index = np.select([~finite, *inside], [len(names) - 1, *range(len(inside))], default=len(names) - 2)
         return names[index]
+
+
+@dataclass(frozen=True)
+class Envelopes:
+    """The closed boxes around the regions, innermost (most secret) first; borders and the undecidable are inside.
+
+    Raises
+    ------
+    ConfigError
+        When two boxes have one name or are not nested.
+    """
+
+    boxes: tuple[Box, ...]
+
+    def __post_init__(self) -> None:
+        Regions(self.boxes)  # the same rules: named once, not empty, nested
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the boxes, most secret first."""
+        return tuple(box.name for box in self.boxes)
+
+    def secrecy(self, z_tax: ArrayLike, cda_tax: ArrayLike) -> NDArray[np.int64]:
+        """Return the place in `boxes` of the most secret box around each point (mm), shape (N,).
+
+        A point without finite position is in the most secret box; one outside of all gets len(boxes).
+        """
+        z, cda = np.asarray(z_tax, dtype=np.float64), np.asarray(cda_tax, dtype=np.float64)
+        undecided = ~(np.isfinite(z) & np.isfinite(cda))
+        inside = [box.encloses(z, cda) for box in self.boxes]
+        return np.select([undecided, *inside], [0, *range(len(inside))], default=len(inside)).astype(np.int64)

@@ -16,6 +16,7 @@ import bdana
 from bdana.analysis.background import estimate_combinatorial, fit_prompt
 from bdana.analysis.config import AnalysisConfig
 from bdana.analysis.modules import AnalysisModules
+from bdana.blinding import load_policy
 from bdana.detector import Detector, load_detector
 from bdana.engine import SelectionTask, SerialExecutor, run_selection
 from bdana.errors import ConfigError
@@ -27,8 +28,9 @@ from bdana.upstream import Prompt
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bdana.analysis.search import SampleRun
     from bdana.engine import Executor, Progress, SelectionRun
-    from bdana.events import EventArrays, EventFile
+    from bdana.events import EventArrays, EventFile, Gate
     from bdana.pairing import PairEstimate
     from bdana.regions import Regions
     from bdana.selection import Candidates, Variable
@@ -97,6 +99,7 @@ def load(folder: str | Path | None = None, overrides: Sequence[str] = ()) -> Ana
         config.partition()
         config.beam_line.line()
         config.histogrammed()
+        config.require_samples()
     except ValidationError as err:
         raise ConfigError(f"{path}: {_explain(err)}") from None
     except (ConfigError, ValueError) as err:
@@ -151,6 +154,18 @@ class Analysis:
     def setup(self) -> Setup:
         """What every selection is told."""
         return Setup(self.detector, self.config.beam_line.line(), self.regions)
+
+    @property
+    def gate(self) -> Gate | None:
+        """What blinding/policy.toml keeps closed in data; None when there is no policy.
+
+        Raises
+        ------
+        ConfigError
+            When the policy is wrong or does not cover the regions.
+        """
+        policy = load_policy(self.folder, self.regions)
+        return policy.gate(self.detector) if policy else None
 
     @property
     def variables(self) -> dict[str, Variable]:
@@ -285,7 +300,12 @@ class Analysis:
             Whatever is wrong, by file and name.
         """
         dataset = Dataset.open(
-            files, kind=kind, schema=schema, all_bursts=all_bursts, good_runs=_good_runs(good_runs)
+            files,
+            kind=kind,
+            schema=schema,
+            all_bursts=all_bursts,
+            good_runs=_good_runs(good_runs),
+            gate=self.gate,
         )
         return self.select_from(dataset, selection, executor, progress)
 
@@ -319,6 +339,7 @@ class Analysis:
                 good_runs=_good_runs(self.folder / sample.good_runs if sample.good_runs else None),
                 trigger=sample.trigger,
                 weight=sample.weight,
+                gate=self.gate,
             )
             opened.append(dataset)
         return opened
@@ -376,7 +397,7 @@ class Analysis:
         BdanaError
             Whatever is wrong, by file and name.
         """
-        dataset = Dataset.open(files, kind=kind, schema=schema, all_bursts=all_bursts)
+        dataset = Dataset.open(files, kind=kind, schema=schema, all_bursts=all_bursts, gate=self.gate)
         return estimate_combinatorial(self, name, dataset, two_track, executor)
 
     def prompt_share(
@@ -389,7 +410,34 @@ class Analysis:
         all_bursts: bool = False,
     ) -> PromptShare:
         """Fit the share of in-time pairs outside all boxes and bound it: parameters and errors as for `background`."""
-        return fit_prompt(self, name, Dataset.open(files, kind=kind, schema=schema, all_bursts=all_bursts))
+        dataset = Dataset.open(files, kind=kind, schema=schema, all_bursts=all_bursts, gate=self.gate)
+        return fit_prompt(self, name, dataset)
+
+    def run(
+        self, sample: str, executor: Executor | None = None, progress: Progress | None = None
+    ) -> SampleRun:
+        """Run the search's selection on a sample of analysis.toml, and for its data the whole search.
+
+        Parameters
+        ----------
+        sample : str
+            Name of the sample.
+        executor, progress
+            As for `select`.
+
+        Returns
+        -------
+        SampleRun
+            cutflow, candidates, hists, exposure; estimate and table for the sample that [search] names as data.
+
+        Raises
+        ------
+        BdanaError
+            Whatever is wrong, by file and name.
+        """
+        from bdana.analysis.search import run_sample  # noqa: PLC0415 - it is built on this module
+
+        return run_sample(self, sample, executor, progress)
 
     def __reduce__(self) -> tuple[object, ...]:
         # Workers get the place and the hash, not the code: they load it themselves, once.

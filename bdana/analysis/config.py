@@ -101,6 +101,19 @@ class SystematicConfig(_Strict):
     source: str = Field(description="where the number comes from")
 
 
+class SearchConfig(_Strict):
+    """[search]: which sample is compared with which prediction."""
+
+    data: str | None = Field(default=None, description="the sample whose candidates are counted")
+    single_tracks: str | None = Field(
+        default=None,
+        description="the sample of single tracks of the same bursts, for the combinatorial background",
+    )
+    selection: str = Field(default="dimuon", description="module of selections/")
+    background: str = Field(default="combinatorial", description="module of backgrounds/")
+    joint: list[str] = Field(default=[], description="regions that are judged together in the table")
+
+
 class AnalysisConfig(_Strict):
     """The whole of analysis.toml."""
 
@@ -108,6 +121,7 @@ class AnalysisConfig(_Strict):
     beam_line: BeamLine = BeamLine()
     regions: dict[str, Region] = Field(description="nested, innermost first")
     samples: dict[str, SampleConfig] = Field(default={}, description="what is read")
+    search: SearchConfig = SearchConfig()
     variables: dict[str, VariableConfig] = Field(default={}, description="what is histogrammed")
     selection: dict[str, dict[str, Any]] = Field(
         default={}, description="values that differ from the defaults in selections/NAME.py"
@@ -122,6 +136,26 @@ class AnalysisConfig(_Strict):
     def partition(self) -> Regions:
         """Return the regions in mm."""
         return Regions(tuple(region.box(name) for name, region in self.regions.items()))
+
+    def require_samples(self) -> None:
+        """Refuse a [search] that names samples or regions that are not there.
+
+        Raises
+        ------
+        ValueError
+            Naming them.
+        """
+        for key in ("data", "single_tracks"):
+            name = getattr(self.search, key)
+            if name is not None and name not in self.samples:
+                raise ValueError(
+                    f"search.{key}: no sample '{name}'; there are {', '.join(self.samples) or 'none'}"
+                )
+        if self.search.single_tracks and self.search.data == self.search.single_tracks:
+            raise ValueError("search.single_tracks: must be another sample than search.data")
+        for name in self.search.joint:
+            if name not in self.regions:
+                raise ValueError(f"search.joint: no region '{name}'; there are {', '.join(self.regions)}")
 
     def histogrammed(self) -> dict[str, Variable]:
         """Return the variables by name.

@@ -7,6 +7,7 @@ from bdana.cli import (  # noqa: F401 - importing a command registers it
     demo,
     init,
     limit,
+    run,
     schema,
     select,
     simulate,

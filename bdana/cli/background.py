@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bdana.cli.app import app
-from bdana.cli.console import load_analysis, print_json, print_tables, table
+from bdana.cli.console import print_json, print_tables, require_analysis, table
 from bdana.cli.options import AllBursts, Files, Jobs, Json, Kind, Overrides, Schema
-from bdana.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,14 +33,9 @@ def background(
     as_json: Json = False,
 ) -> None:
     """Estimate the combinatorial background from single tracks, or bound the prompt one (--background prompt)."""
-    from bdana.analysis import find_analysis
     from bdana.engine import ProcessExecutor, SerialExecutor
 
-    if find_analysis() is None:
-        raise ConfigError(
-            "no analysis.toml here or above: run this in an analysis folder (bdana init makes one)"
-        )
-    analysis = load_analysis(overrides)
+    analysis = require_analysis(overrides)
     if analysis.is_prompt(name):
         share = analysis.prompt_share(files, kind=kind, schema=schema, name=name, all_bursts=all_bursts)
         if as_json:

@@ -79,7 +79,7 @@ class SelectionTask:
         """Read and select one chunk."""
         selection, par = self.analysis.selection(self.selection)
         events = self.dataset.read(chunk, self.columns)
-        return selection.apply(events, par, self.setup)
+        return selection.apply(events, par, self.setup, self.dataset.gate)
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,9 @@ class SelectionRun:
     cutflow : Cutflow
     candidates : Candidates
     regions : tuple of RegionCount
-        Innermost first; a last row `undefined` when there are candidates without finite (z_TAX, CDA_TAX).
+        Innermost first, closed ones absent; a last row `undefined` when there are candidates without finite (z_TAX, CDA_TAX).
     hists : mapping of str to hist.Hist
-        The analysis' variables, each with the axes `region` and itself.
+        The analysis' variables, each with the axes `region` (closed ones absent) and itself.
     exposure : Exposure or None
         Of the bursts used; None when the layout has no burst table.
     dataset : Dataset
@@ -148,7 +148,8 @@ def run_selection(task: SelectionTask, executor: Executor, progress: Progress | 
         if progress:
             progress(done, task.dataset.entries)
     selected = _add_up(parts)
-    names = task.setup.regions.names
+    gate = task.dataset.gate
+    names = tuple(name for name in task.setup.regions.names if gate is None or name not in gate.names)
     return SelectionRun(
         cutflow=selected.cutflow,
         candidates=selected.candidates,

@@ -4,6 +4,7 @@ from bdana.events.arrays import EventArrays
 from bdana.events.dataset import Dataset
 from bdana.events.exposure import BurstTable, Exposure
 from bdana.events.files import EventFile, guess_schema, open_events
+from bdana.events.gate import GATE_COLUMNS, Gate
 from bdana.events.good_runs import GoodRuns
 from bdana.events.model import BURST_COLUMNS, COLLECTIONS, EVENT_COLUMNS
 from bdana.events.schema import Schema, load_schema, shipped_schemas
@@ -13,11 +14,13 @@ __all__ = [
     "BURST_COLUMNS",
     "COLLECTIONS",
     "EVENT_COLUMNS",
+    "GATE_COLUMNS",
     "BurstTable",
     "Dataset",
     "EventArrays",
     "EventFile",
     "Exposure",
+    "Gate",
     "GoodRuns",
     "Schema",
     "guess_schema",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from bdana.errors import BlindingError, ConfigError, InputError
 from bdana.events.arrays import EventArrays
 from bdana.events.exposure import BurstTable, Exposure
 from bdana.events.files import EventFile, guess_schema, open_events
+from bdana.events.gate import GATE_COLUMNS, Gate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from bdana.events.good_runs import GoodRuns
 
 __all__ = ["Chunk", "Dataset", "Kind", "Trigger", "expand"]
+
+_log = logging.getLogger(__name__)
 
 Kind = Literal["data", "mc", "pseudo"]
 Trigger = Literal["any", "H2", "Q1"]
@@ -58,6 +62,8 @@ class Dataset:
         Events of other triggers are left out at reading: they are no input.
     weight : float
         Factor to every event weight.
+    gate : Gate or None
+        What is kept closed; None for simulation.
     """
 
     sources: tuple[EventFile | EventArrays, ...]
@@ -67,6 +73,7 @@ class Dataset:
     listed_only: bool = False
     trigger: Trigger = "any"
     weight: float = 1.0
+    gate: Gate | None = None
 
     @classmethod
     def open(
@@ -79,13 +86,14 @@ class Dataset:
         good_runs: GoodRuns | None = None,
         trigger: Trigger = "any",
         weight: float = 1.0,
+        gate: Gate | None,
     ) -> Dataset:
-        """Open every source once and join the burst tables.
+        """Open every source once and join the burst tables; data and pseudo-data are read through the gate.
 
         Raises
         ------
         BlindingError
-            For data and pseudo-data: there is no gate yet that could keep their closed regions closed.
+            For data and pseudo-data without a gate, or that the gate cannot judge.
         ConfigError
             When the kind is unknown, no schema fits, or there is no file.
         InputError
@@ -93,13 +101,16 @@ class Dataset:
         """
         if kind not in get_args(Kind):
             raise ConfigError(f"kind '{kind}' is unknown: choose {', '.join(get_args(Kind))}")
-        if kind != "mc":
+        if kind != "mc" and gate is None:
             raise BlindingError(
-                f"refused: these files are read as '{kind}', and data cannot be opened until blinding gates them; "
-                "if they are simulation, say so with --kind mc"
+                f"refused: these files are read as '{kind}', and the analysis has no blinding/policy.toml that says what "
+                "stays closed; if they are simulation, say so with --kind mc"
             )
         sources = tuple(_open(file, schema) for file in expand(files))
         _refuse_twice(sources)
+        if gate is not None:
+            for source in sources:
+                _check_kind(source, kind, gate)
         bursts = _joined_bursts(sources)
         listed_only = bursts is None and good_runs is not None
         if good_runs is not None:
@@ -108,7 +119,16 @@ class Dataset:
             raise InputError(
                 f"{sources[0].path}: data without a burst table have no exposure; give a good-run list with --good-runs"
             )
-        return cls(sources, "mc", bursts, all_bursts, listed_only, trigger, weight)
+        return cls(
+            sources=sources,
+            kind=cast("Kind", kind),
+            bursts=bursts,
+            all_bursts=all_bursts,
+            listed_only=listed_only,
+            trigger=trigger,
+            weight=weight,
+            gate=gate if kind != "mc" else None,
+        )
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -172,10 +192,14 @@ class Dataset:
         return chunks
 
     def read(self, chunk: Chunk, columns: Iterable[str]) -> ak.Array:
-        """Read the events of a chunk that lie in bursts that are used and that the trigger took."""
+        """Read the events of a chunk that are not closed, lie in bursts that are used, and that the trigger took."""
         source = self.sources[chunk.source]
         wanted = {*columns, "trigger"} if self.trigger != "any" else set(columns)
-        events = source.read(wanted, chunk.start, chunk.stop)
+        if self.gate is not None:
+            events = source.read(wanted.union(GATE_COLUMNS), chunk.start, chunk.stop)
+            events = events[self.gate.secrecy(events) == len(self.gate.names)]
+        else:
+            events = source.read(wanted, chunk.start, chunk.stop)
         used = np.ones(len(events), dtype=np.bool_)
         if self.bursts is not None:
             listed_only = self.listed_only
@@ -246,6 +270,25 @@ def _listed(path: Path) -> list[Path]:
 
 def _open(file: Path | EventArrays, schema: str | None) -> EventFile | EventArrays:
     return file if isinstance(file, EventArrays) else open_events(file, schema or guess_schema(file))
+
+
+def _check_kind(source: EventFile | EventArrays, kind: str, gate: Gate) -> None:
+    """Refuse data that the gate cannot judge; say when simulation is taken on trust."""
+    if kind == "mc":
+        if not any(column.startswith("truth.") for column in source.columns()):
+            _log.warning("%s: has no truth columns; it is read as mc because it was named so", source.path)
+        return
+    missing = [column for column in GATE_COLUMNS if column not in source.columns()]
+    if missing:
+        raise BlindingError(
+            f"refused: {source.path} is read as '{kind}' but lacks {', '.join(missing)}, without which nobody can tell "
+            "what is closed; if it is simulation, say so with --kind mc"
+        )
+    if source.schema.detector not in {None, gate.detector.name}:
+        raise BlindingError(
+            f"refused: {source.path} is read as '{kind}' and was measured with the geometry {source.schema.detector}, but "
+            f"blinding/policy.toml is for {gate.detector.name}; if it is simulation, say so with --kind mc"
+        )
 
 
 def _refuse_twice(sources: Sequence[EventFile | EventArrays]) -> None:

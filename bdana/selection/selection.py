@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import awkward as ak
 
     from bdana.detector import Detector
+    from bdana.events import Gate
     from bdana.regions import Regions
     from bdana.selection.cuts import Cut, Parameters
 
@@ -107,8 +108,14 @@ class Selection:
             columns |= {name: f"cut {cut.name}" for name in cut.needs if name not in columns}
         return columns
 
-    def apply(self, events: ak.Array, par: Parameters, setup: Setup) -> Selected:
-        """Select the candidates of some events (canonical records with the columns of `needs`)."""
+    def apply(self, events: ak.Array, par: Parameters, setup: Setup, gate: Gate | None = None) -> Selected:
+        """Select the candidates of some events (canonical records with the columns of `needs`).
+
+        Raises
+        ------
+        BlindingError
+            When a gate is given and a candidate is closed.
+        """
         weights = np.asarray(events.weight)
         cutflow = Cutflow(()).then("all", weights)
         tracks = Tracks.of_events(events, setup.detector)
@@ -121,4 +128,7 @@ class Selection:
         cutflow = cutflow.then(f"two_{self.good_track.name}s", pair_weights)
         masks = {cut.name: cut.passes(pairs, par) for cut in self.active(par)}
         cutflow, left = cutflow.then_cuts(masks, pair_weights)
-        return Selected(cutflow, Candidates.of_pairs(pairs.take(left), setup.regions))
+        pairs = pairs.take(left)
+        if gate is not None:
+            gate.refuse_closed(pairs)
+        return Selected(cutflow, Candidates.of_pairs(pairs, setup.regions))

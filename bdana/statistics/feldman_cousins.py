@@ -58,7 +58,7 @@ def _best(belt: _Belt, smear: Floats, background: Background) -> Floats:
     curve = left - 2 * mid + right
     shift = np.where(curve < 0, (left - right) / (2 * np.where(curve < 0, curve, -1)), 0)
     peak = mid - (left - right) * shift / 4
-    return np.where(np.abs(shift) < 1, np.exp(np.minimum(peak, 0.0)), table.max(axis=0))
+    return np.maximum(table.max(axis=0), np.where(np.abs(shift) < 1, np.exp(np.minimum(peak, 0.0)), 0.0))
 
 
 def _accepted(belt: _Belt, table: Floats, best: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -98,7 +98,8 @@ def _belt(n: int, background: Background, level: float, error: float) -> _Belt:
         upper_count(Background(top * spread + ahead)), upper_count(replace(background, expected=ahead), n)
     )
     s = np.arange(0.0, top, max(0.005, top / 6000))
-    ladder = np.linspace(0.0, float(size), 4 * size) if background.error or error else np.zeros(2)
+    # Even in the root of s, in which the likelihood of every count has about the same width.
+    ladder = np.arange(0.0, np.sqrt(size), 0.02) ** 2 if background.error or error else np.zeros(2)
     tables = [_signal_table(x, size, error) for x in (s, ladder)]
     return _Belt(n, level, s, tables[0], ladder, tables[1], error)
 

@@ -1,0 +1,5 @@
+"""Blinding: what is closed, who opens it, and the record of it."""
+
+from bdana.blinding.policy import Policy, load_policy
+
+__all__ = ["Policy", "load_policy"]

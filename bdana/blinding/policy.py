@@ -1,0 +1,136 @@
+"""blinding/policy.toml as checked by pydantic: what is closed."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING, Annotated
+
+import hepunits
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from bdana.errors import ConfigError
+from bdana.events.gate import Gate
+from bdana.reconstruction import Line
+from bdana.regions import Box, Envelopes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bdana.detector import Detector
+    from bdana.regions import Regions
+
+__all__ = ["PairRule", "Policy", "Stage", "load_policy"]
+
+Point = tuple[float, float, float]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class PairRule(_Strict):
+    """[pair]: a closed pair, looser in everything than any selection may be; the values are assumed."""
+
+    max_dt_ns: Annotated[float, Field(gt=0)] = Field(description="abs(t(+) - t(-)) of a closed pair is below")
+    max_chi2: Annotated[float, Field(gt=0)] = Field(description="chi2 of both tracks is below")
+    min_p_gev: Annotated[float, Field(ge=0)] = Field(description="momentum of both tracks is above")
+    beam_line_point_mm: Point = Field(description="a point of the line that pairs are extrapolated back to")
+    beam_line_direction: Point = Field(description="its direction, of any length")
+
+    @field_validator("beam_line_direction")
+    @classmethod
+    def _not_zero(cls, value: Point) -> Point:
+        if not any(value):
+            raise ValueError("must not be zero")
+        return value
+
+
+class Stage(_Strict):
+    """[stages.NAME]: the closed envelope around the region NAME."""
+
+    z_tax_min_m: float
+    z_tax_max_m: float
+    cda_tax_max_mm: Annotated[float, Field(gt=0)]
+
+    def box(self, name: str) -> Box:
+        """Return it as a `Box` in mm."""
+        return Box(name, self.z_tax_min_m * hepunits.m, self.z_tax_max_m * hepunits.m, self.cda_tax_max_mm)
+
+
+class Policy(_Strict):
+    """The whole of policy.toml."""
+
+    pair: PairRule
+    stages: dict[str, Stage] = Field(min_length=1, description="in the order in which they are opened")
+
+    @property
+    def envelopes(self) -> Envelopes:
+        """The closed boxes in mm, most secret (opened last) first."""
+        return Envelopes(tuple(stage.box(name) for name, stage in reversed(self.stages.items())))
+
+    def gate(self, detector: Detector) -> Gate:
+        """Return the gate that readers of data are given."""
+        rule = self.pair
+        return Gate(
+            envelopes=self.envelopes,
+            max_dt=rule.max_dt_ns * hepunits.ns,
+            max_chi2=rule.max_chi2,
+            min_p=rule.min_p_gev * hepunits.GeV,
+            beam_line=Line(np.array(rule.beam_line_point_mm), np.array(rule.beam_line_direction)),
+            detector=detector,
+        )
+
+    def require_covers(self, regions: Regions) -> None:
+        """Refuse regions that the stages do not cover one by one.
+
+        Raises
+        ------
+        ConfigError
+            When a region has no stage or a stage no region, their orders differ, or a region leaves its envelope.
+        """
+        envelopes = {box.name: box for box in self.envelopes.boxes}
+        names = [box.name for box in regions.boxes]
+        for name in names:
+            if name not in envelopes:
+                raise ConfigError(
+                    f"region {name} has no stage: add [stages.{name}], or nothing would keep it closed"
+                )
+        for name in envelopes:
+            if name not in names:
+                raise ConfigError(f"[stages.{name}] has no region of that name in analysis.toml")
+        if names != list(envelopes):
+            raise ConfigError(
+                f"the stages open in the order {', '.join(self.stages)}, but the regions from the outermost inwards are "
+                f"{', '.join(reversed(names))}: list the stages in that order"
+            )
+        for box in regions.boxes:
+            if not box.inside(envelopes[box.name]):
+                raise ConfigError(
+                    f"region {box.name} leaves its closed envelope [stages.{box.name}]: keep it inside, or widen the "
+                    "envelope and seal the raw data again"
+                )
+
+
+def load_policy(folder: Path, regions: Regions) -> Policy | None:
+    """Read blinding/policy.toml of an analysis folder and check it against the regions; None when there is none.
+
+    Raises
+    ------
+    ConfigError
+        When the file is wrong or does not cover the regions.
+    """
+    path = folder / "blinding" / "policy.toml"
+    if not path.exists():
+        return None
+    try:
+        policy = Policy.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        policy.require_covers(regions)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as err:
+        raise ConfigError(f"{path}: cannot be read: {err}") from None
+    except ValidationError as err:
+        wrong = "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in err.errors())
+        raise ConfigError(f"{path}: {wrong}") from None
+    except ConfigError as err:
+        raise ConfigError(f"{path}: {err}") from None
+    return policy

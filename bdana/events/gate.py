@@ -1,0 +1,112 @@
+"""The gate in front of data: which events hold a closed pair and are therefore not to be seen.
+
+A closed pair is two tracks of opposite charge, in time and of loose quality, whose common line leads into a closed
+envelope of the (z_TAX, CDA_TAX) plane. Whatever cannot be decided about a pair puts it into the most secret envelope.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import awkward as ak
+import numpy as np
+from particle import literals
+
+from bdana.errors import BlindingError
+from bdana.reconstruction import Line, Pairs, Tracks
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bdana.detector import Detector
+    from bdana.regions import Envelopes
+
+__all__ = ["GATE_COLUMNS", "Gate"]
+
+GATE_COLUMNS = (
+    *(f"tracks.{name}" for name in ("charge", "p", "time", "chi2")),
+    *(f"tracks.{name}_before" for name in ("x", "y", "z", "tx", "ty")),
+)
+"""The columns without which nobody can tell whether an event is closed."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What is closed, and how to tell.
+
+    Attributes
+    ----------
+    envelopes : Envelopes
+        The closed boxes, most secret first.
+    max_dt : float
+        A closed pair has abs(t(+) - t(-)) below this, in ns.
+    max_chi2 : float
+        Both of its tracks have a chi2 below this.
+    min_p : float
+        Both of its tracks have more momentum than this, in MeV/c.
+    beam_line : Line
+        The line (mm) that pairs are extrapolated back to; the policy's own, so that no setting of the analysis moves it.
+    detector : Detector
+        The geometry that the policy is for.
+    """
+
+    envelopes: Envelopes
+    max_dt: float
+    max_chi2: float
+    min_p: float
+    beam_line: Line
+    detector: Detector
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the closed envelopes, which are those of their regions, most secret first."""
+        return self.envelopes.names
+
+    def secrecy(self, events: ak.Array) -> NDArray[np.int64]:
+        """Return for each event the place in `names` of its most secret closed pair; len(names) without any."""
+        tracks = Tracks.of_events(events, self.detector)
+        tracks = tracks.take(np.flatnonzero(self._loose(tracks)))
+        first, second = _all_pairs(np.bincount(tracks.index, minlength=len(events)))
+        # The mass plays no part in (z_TAX, CDA_TAX).
+        pairs = Pairs.by_charge(tracks, first, second, float(literals.mu_minus.mass or 0.0), self.beam_line)
+        most_secret = np.full(len(events), len(self.names), dtype=np.int64)
+        np.minimum.at(most_secret, pairs.plus.index, self.pair_secrecy(pairs))
+        return most_secret
+
+    def pair_secrecy(self, pairs: Pairs) -> NDArray[np.int64]:
+        """Return for each pair the place in `names` of the envelope that holds it; len(names) for an open pair."""
+        where = self.envelopes.secrecy(pairs.z_tax, pairs.cda_tax)
+        deciding = [pairs.dt, *(value for t in (pairs.plus, pairs.minus) for value in (t.chi2, t.p))]
+        undecided = np.logical_or.reduce([~np.isfinite(value) for value in deciding])
+        opposite = pairs.plus.charge * pairs.minus.charge <= 0
+        # NaN makes every comparison false, so it never opens a pair.
+        closed = (
+            opposite & ~(np.abs(pairs.dt) >= self.max_dt) & self._loose(pairs.plus) & self._loose(pairs.minus)
+        )
+        return np.where(closed, np.where(undecided, 0, where), len(self.names))
+
+    def refuse_closed(self, pairs: Pairs) -> None:
+        """Stop when a selected pair of open data is closed by what the selection computed: the second wall.
+
+        Raises
+        ------
+        BlindingError
+            Without any value of the pair.
+        """
+        if (self.pair_secrecy(pairs) < len(self.names)).any():
+            raise BlindingError(
+                "refused: with these settings the selection finds closed pairs in open data; use the beam line, calibration "
+                "and cuts that the data were sealed with, or seal them again with `bdana seal --previous`"
+            )
+
+    def _loose(self, tracks: Tracks) -> NDArray[np.bool_]:
+        return ~(tracks.chi2 >= self.max_chi2) & ~(tracks.p <= self.min_p)
+
+
+def _all_pairs(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the places of both tracks of every pair within an event; tracks of one event are neighbours."""
+    places = ak.unflatten(np.arange(counts.sum()), counts)
+    pairs = ak.combinations(places, 2, axis=1)
+    first, second = ak.unzip(ak.flatten(pairs, axis=1))
+    return ak.to_numpy(first), ak.to_numpy(second)
