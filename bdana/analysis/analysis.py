@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 import bdana
-from bdana.analysis.background import estimate_combinatorial
+from bdana.analysis.background import estimate_combinatorial, fit_prompt
 from bdana.analysis.config import AnalysisConfig
 from bdana.analysis.modules import AnalysisModules
 from bdana.blinding import load_policy
@@ -23,6 +23,7 @@ from bdana.errors import ConfigError
 from bdana.events import Dataset, GoodRuns
 from bdana.pairing import Combinatorial
 from bdana.selection import Parameters, Selection, Setup, SingleTrackSelection
+from bdana.upstream import Prompt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from bdana.pairing import PairEstimate
     from bdana.regions import Regions
     from bdana.selection import Candidates, Variable
+    from bdana.upstream import PromptShare
 
 __all__ = ["Analysis", "find_analysis", "load", "template_folder"]
 
@@ -205,6 +207,15 @@ class Analysis:
         background = self._declared("backgrounds", name, "background", Combinatorial)
         return background, self._parameters("background", name, background.parameters)
 
+    def prompt(self, name: str) -> tuple[Prompt, BaseModel]:
+        """Return the prompt background backgrounds/NAME.py with its parameters; raises as `combinatorial`."""
+        background = self._declared("backgrounds", name, "background", Prompt)
+        return background, self._parameters("background", name, background.parameters)
+
+    def is_prompt(self, name: str) -> bool:
+        """Tell whether backgrounds/NAME.py declares a prompt background."""
+        return isinstance(getattr(self.modules.load("backgrounds", name), "background", None), Prompt)
+
     def parameters(self) -> dict[str, BaseModel]:
         """Return the parameters of every selection and background by `selection.NAME` and `background.NAME`."""
         found: dict[str, BaseModel] = {}
@@ -213,7 +224,9 @@ class Analysis:
             single = isinstance(declared, SingleTrackSelection)
             found[f"selection.{name}"] = (self.single_track(name) if single else self.selection(name))[1]
         for name in self.modules.names("backgrounds"):
-            found[f"background.{name}"] = self.combinatorial(name)[1]
+            found[f"background.{name}"] = (self.prompt if self.is_prompt(name) else self.combinatorial)(name)[
+                1
+            ]
         return found
 
     def _declared(self, folder: str, name: str, attribute: str, declared: type[Declared]) -> Declared:
@@ -386,6 +399,19 @@ class Analysis:
         """
         dataset = Dataset.open(files, kind=kind, schema=schema, all_bursts=all_bursts, gate=self.gate)
         return estimate_combinatorial(self, name, dataset, two_track, executor)
+
+    def prompt_share(
+        self,
+        files: Sequence[str | Path | EventArrays],
+        *,
+        kind: str = "data",
+        schema: str | None = None,
+        name: str = "prompt",
+        all_bursts: bool = False,
+    ) -> PromptShare:
+        """Fit the share of in-time pairs outside all boxes and bound it: parameters and errors as for `background`."""
+        dataset = Dataset.open(files, kind=kind, schema=schema, all_bursts=all_bursts, gate=self.gate)
+        return fit_prompt(self, name, dataset)
 
     def run(
         self, sample: str, executor: Executor | None = None, progress: Progress | None = None
