@@ -82,7 +82,8 @@ def write_output(analysis: Analysis, runs: Sequence[SampleRun]) -> Path:
         folder = out / run.name
         folder.mkdir(exist_ok=True)
         _write(
-            folder / "cutflow.json", run.selected.to_dict() | {"sample": run.name, "closed": list(run.closed)}
+            folder / "cutflow.json",
+            run.selected.to_dict() | {"sample": run.name, "closed": list(run.selected.closed)},
         )
         run.candidates.write_csv(folder / "candidates.csv")
         _write(folder / "histograms.json", dict(run.hists) | {"plane": plane_histogram(run.candidates)})

@@ -34,8 +34,6 @@ class SampleRun:
         Its name in analysis.toml.
     selected : SelectionRun
         Cutflow, candidates, histograms, exposure.
-    closed : tuple of str
-        Regions that are closed: nothing of them is in here.
     estimate : PairEstimate or None
         The combinatorial background; for the sample that [search] names as data.
     table : CountingTable or None
@@ -44,7 +42,6 @@ class SampleRun:
 
     name: str
     selected: SelectionRun
-    closed: tuple[str, ...]
     estimate: PairEstimate | None
     table: CountingTable | None
 
@@ -112,11 +109,10 @@ def run_sample(
     search = analysis.config.search
     (dataset,) = analysis.sample(name)
     selected = analysis.select_from(dataset, search.selection, executor, progress)
-    closed = dataset.gate.names if dataset.gate else ()
     if name != search.data or search.single_tracks is None:
-        return SampleRun(name, selected, closed, None, None)
+        return SampleRun(name, selected, None, None)
     estimate = _estimate(analysis, selected, executor)
-    return SampleRun(name, selected, closed, estimate, _table(analysis, selected, closed, estimate))
+    return SampleRun(name, selected, estimate, _table(analysis, selected, estimate))
 
 
 def _estimate(analysis: Analysis, selected: SelectionRun, executor: Executor | None) -> PairEstimate:
@@ -136,14 +132,12 @@ def _same_bursts(one: BurstTable | None, other: BurstTable | None) -> bool:
     return all(np.array_equal(getattr(one, key), getattr(other, key)) for key in ("run", "burst", "pot"))
 
 
-def _table(
-    analysis: Analysis, selected: SelectionRun, closed: tuple[str, ...], estimate: PairEstimate
-) -> CountingTable:
+def _table(analysis: Analysis, selected: SelectionRun, estimate: PairEstimate) -> CountingTable:
     counted = {region.name: region.observed for region in selected.regions}
     outermost_first = range(len(estimate.regions) - 1, -1, -1)
     expected = {
         estimate.regions[i]: Predicted(float(estimate.expected[i]), float(estimate.total_error[i]))
         for i in outermost_first
     }
-    observed = {name: Observed(name, None if name in closed else counted[name]) for name in expected}
+    observed = {name: Observed(name, None if name in selected.closed else counted[name]) for name in expected}
     return counting_table(expected, observed, analysis.config.search.joint)

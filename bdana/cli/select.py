@@ -59,7 +59,7 @@ def select(
         from bdana.plotting import save_plane
         from bdana.selection import plane_histogram
 
-        save_plane(plane_histogram(run.candidates), analysis.regions, plot)
+        save_plane(plane_histogram(run.candidates), analysis.regions, plot, closed=run.closed)
         note(f"picture in {plot}")
     if as_json:
         print_json(run.to_dict())
@@ -76,6 +76,8 @@ def result_tables(run: SelectionRun) -> list[Table | str]:
     regions = table("region", "candidates")
     for region in run.regions:
         regions.add_row(region.name, f"{region.observed}")
+    for name in run.closed:
+        regions.add_row(name, "closed")
     used = "all bursts" if run.dataset.all_bursts else "good bursts"
     exposure = (
         f"exposure: {run.exposure.pot:.4g} protons on target, {run.exposure.live_time_s:.6g} s live, "

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Progress", "RegionCount", "SelectionRun", "SelectionTask", "run_selection"]
 
 Progress = Callable[[int, int], None]
-"""Called with (events done, events in all)."""
+"""Called with (done, in all): events, or chunks where data are gated."""
 
 
 class RunsSelections(Protocol):
@@ -118,6 +118,11 @@ class SelectionRun:
     selection: str
     analysis_hash: str
 
+    @property
+    def closed(self) -> tuple[str, ...]:
+        """Regions that are closed: nothing of them is in here."""
+        return self.dataset.closed
+
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain values, for JSON."""
         return {
@@ -140,16 +145,15 @@ def run_selection(task: SelectionTask, executor: Executor, progress: Progress | 
     The sum runs over chunks in the order of the files, so every executor gives the same bits.
     """
     chunks = task.dataset.chunks(task.columns)
+    # Behind a gate the number of events in a file is not to be seen: progress counts chunks.
+    steps = [chunk.stop - chunk.start if task.dataset.gate is None else 1 for chunk in chunks]
     parts: list[Selected] = []
-    done = 0
-    for chunk, part in zip(chunks, executor.map(task, chunks), strict=True):
+    for done, part in zip(np.cumsum(steps), executor.map(task, chunks), strict=True):
         parts.append(part)
-        done += chunk.stop - chunk.start
         if progress:
-            progress(done, task.dataset.entries)
+            progress(int(done), sum(steps))
     selected = _add_up(parts)
-    gate = task.dataset.gate
-    names = tuple(name for name in task.setup.regions.names if gate is None or name not in gate.names)
+    names = tuple(name for name in task.setup.regions.names if name not in task.dataset.closed)
     return SelectionRun(
         cutflow=selected.cutflow,
         candidates=selected.candidates,

@@ -141,9 +141,9 @@ class Dataset:
         return tuple(source.schema.name for source in self.sources)
 
     @property
-    def entries(self) -> int:
-        """Number of events in the sources."""
-        return sum(source.entries for source in self.sources)
+    def closed(self) -> tuple[str, ...]:
+        """Names of the regions that are closed in these sources, most secret first."""
+        return self.gate.names if self.gate else ()
 
     @property
     def detectors(self) -> set[str]:
