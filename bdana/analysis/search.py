@@ -118,7 +118,7 @@ def run_sample(
 def _estimate(analysis: Analysis, selected: SelectionRun, executor: Executor | None) -> PairEstimate:
     search = analysis.config.search
     (singles,) = analysis.sample(str(search.single_tracks))
-    if not _same_bursts(singles.used_bursts, selected.dataset.used_bursts):
+    if not _same_bursts(singles.used_bursts, selected.datasets[0].used_bursts):
         raise ConfigError(
             f"[samples.{search.single_tracks}] and [samples.{search.data}] must be of the same bursts, or the prediction is "
             f"not for the data; their exposures are {singles.exposure} and {selected.exposure}"

@@ -7,10 +7,14 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["AllBursts", "Files", "Jobs", "Json", "Kind", "Overrides", "Schema"]
+__all__ = ["AllBursts", "Files", "GoodRuns", "Jobs", "Json", "Kind", "Overrides", "Schema"]
 
 Files = Annotated[
     list[Path], typer.Argument(metavar="FILE...", help="ROOT files of one layout.", show_default=False)
+]
+GoodRuns = Annotated[
+    Path | None,
+    typer.Option(metavar="LIST.csv", help="Use the bursts of this good-run list only.", show_default=False),
 ]
 Schema = Annotated[
     str | None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,28 +11,53 @@ import typer
 
 from bdana.cli.app import app
 from bdana.cli.console import load_analysis, note, print_json, print_tables, progress_bar, table
-from bdana.cli.options import AllBursts, Files, Jobs, Json, Kind, Overrides, Schema
+from bdana.cli.options import AllBursts, GoodRuns, Jobs, Json, Kind, Overrides, Schema
+from bdana.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from bdana.engine import SelectionRun
+    from bdana.events.writing import ContainerKind
 
 __all__ = ["result_tables", "select"]
 
 
 @app.command()
 def select(
-    files: Files,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="FILE...", help="ROOT files of one layout, globs, @lists.", show_default=False
+        ),
+    ] = None,
+    sample: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A sample of analysis.toml in place of files; several add up.",
+            show_default=False,
+        ),
+    ] = None,
     schema: Schema = None,
     kind: Kind = "data",
     selection: Annotated[str, typer.Option(metavar="NAME", help="A module of selections/.")] = "dimuon",
     all_bursts: AllBursts = False,
+    good_runs: GoodRuns = None,
     overrides: Overrides = None,
     candidates: Annotated[
         Path | None,
-        typer.Option(metavar="OUT.csv", help="Write the candidates, one row each.", show_default=False),
+        typer.Option(
+            metavar="OUT.csv|OUT.root", help="Write the candidates, one row each.", show_default=False
+        ),
     ] = None,
+    skim: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT.root", help="Write the selected events, in bdana's own layout.", show_default=False
+        ),
+    ] = None,
+    rntuple: Annotated[bool, typer.Option("--rntuple", help="Write RNTuples in place of trees.")] = False,
     plot: Annotated[
         Path | None,
         typer.Option(metavar="OUT.png", help="Draw them in the (z_TAX, CDA_TAX) plane.", show_default=False),
@@ -42,19 +69,29 @@ def select(
     from bdana.engine import ProcessExecutor, SerialExecutor
 
     analysis = load_analysis(overrides)
-    with progress_bar("selecting") as progress:
-        run = analysis.select(
-            files,
-            kind=kind,
-            schema=schema,
-            selection=selection,
-            all_bursts=all_bursts,
-            executor=ProcessExecutor(jobs) if jobs > 1 else SerialExecutor(),
-            progress=progress,
-        )
+    if bool(files) == bool(sample):
+        raise ConfigError("give either files or --sample NAME")
+    if sample:
+        datasets = analysis.sample(*sample, all_bursts=all_bursts)
+    else:
+        datasets = [
+            analysis.dataset(
+                files or [], kind=kind, schema=schema, all_bursts=all_bursts, good_runs=good_runs
+            )
+        ]
+    executor = ProcessExecutor(jobs) if jobs > 1 else SerialExecutor()
+    runs = []
+    for dataset in datasets:
+        with progress_bar("selecting") as progress:
+            runs.append(analysis.select_from(dataset, selection, executor, progress))
+    run = reduce(operator.add, runs)
+    container: ContainerKind = "rntuple" if rntuple else "ttree"
     if candidates is not None:
-        run.candidates.write_csv(candidates)
-        note(f"{len(run.candidates)} candidates in {candidates}")
+        _write_candidates(run, candidates, container)
+    if skim is not None:
+        from bdana.analysis import write_skim
+
+        note(f"{write_skim(analysis, run, skim, container)} events in {skim}")
     if plot is not None:
         from bdana.plotting import save_plane
         from bdana.selection import plane_histogram
@@ -65,6 +102,18 @@ def select(
         print_json(run.to_dict())
     else:
         print_tables(*result_tables(run))
+
+
+def _write_candidates(run: SelectionRun, path: Path, container: ContainerKind) -> None:
+    from bdana.analysis import provenance
+
+    if path.suffix == ".root":
+        run.candidates.write_root(path, container=container, provenance=provenance(run))
+    elif path.suffix == ".csv":
+        run.candidates.write_csv(path)
+    else:
+        raise ConfigError(f"--candidates {path}: end the name in .csv or .root")
+    note(f"{len(run.candidates)} candidates in {path}")
 
 
 def result_tables(run: SelectionRun) -> list[Table | str]:
@@ -78,7 +127,7 @@ def result_tables(run: SelectionRun) -> list[Table | str]:
         regions.add_row(region.name, f"{region.observed}")
     for name in run.closed:
         regions.add_row(name, "closed")
-    used = "all bursts" if run.dataset.all_bursts else "good bursts"
+    used = "all bursts" if any(dataset.all_bursts for dataset in run.datasets) else "good bursts"
     exposure = (
         f"exposure: {run.exposure.pot:.4g} protons on target, {run.exposure.live_time_s:.6g} s live, "
         f"{run.exposure.bursts} {used}"

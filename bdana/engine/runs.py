@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from bdana._version import __version__
+from bdana.errors import ConfigError
 from bdana.regions import UNDEFINED
-from bdana.selection import fill_histograms
+from bdana.selection import fill_histograms, sum_regions
 
 if TYPE_CHECKING:
     from bdana.engine.executors import Executor
@@ -104,7 +105,8 @@ class SelectionRun:
         The analysis' variables, each with the axes `region` (closed ones absent) and itself.
     exposure : Exposure or None
         Of the bursts used; None when the layout has no burst table.
-    dataset : Dataset
+    datasets : tuple of Dataset
+        What was read: one, or those of the runs that were added.
     selection : str
     analysis_hash : str
     """
@@ -114,14 +116,52 @@ class SelectionRun:
     regions: tuple[RegionCount, ...]
     hists: Mapping[str, Histogram]
     exposure: Exposure | None
-    dataset: Dataset
+    datasets: tuple[Dataset, ...]
     selection: str
     analysis_hash: str
 
     @property
     def closed(self) -> tuple[str, ...]:
         """Regions that are closed: nothing of them is in here."""
-        return self.dataset.closed
+        return max((dataset.closed for dataset in self.datasets), key=len)
+
+    @property
+    def kind(self) -> str:
+        """What was read: data, mc or pseudo; joined by `+` for a sum of several."""
+        return "+".join(dict.fromkeys(dataset.kind for dataset in self.datasets))
+
+    def __add__(self, other: SelectionRun) -> SelectionRun:
+        """Add runs of one selection on different samples: a region that is closed in one is closed in the sum.
+
+        Raises
+        ------
+        ConfigError
+            When the selections or the configurations differ, or a file is in both.
+        """
+        if (self.selection, self.analysis_hash) != (other.selection, other.analysis_hash):
+            raise ConfigError("only runs of one selection and one configuration can be added")
+        both = {file for d in self.datasets for file in d.files} & {
+            file for d in other.datasets for file in d.files
+        }
+        if both:
+            raise ConfigError(f"{min(both)} is in both samples: its events would count double")
+        runs = (self, other)
+        closed = {name for run in runs for name in run.closed}
+        counts = [{region.name: region.observed for region in run.regions} for run in runs]
+        names = [name for name in dict.fromkeys([*counts[0], *counts[1]]) if name not in closed]
+        kept = [name for name in names if name != UNDEFINED]
+        candidates = [run.candidates.take(~np.isin(run.candidates.region, list(closed))) for run in runs]
+        exposure = self.exposure + other.exposure if self.exposure and other.exposure else None
+        return SelectionRun(
+            cutflow=self.cutflow + other.cutflow,
+            candidates=type(self.candidates).concatenate(candidates),
+            regions=tuple(RegionCount(name, sum(count.get(name, 0) for count in counts)) for name in names),
+            hists={key: sum_regions([run.hists[key] for run in runs], kept) for key in self.hists},
+            exposure=exposure,
+            datasets=(*self.datasets, *other.datasets),
+            selection=self.selection,
+            analysis_hash=self.analysis_hash,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain values, for JSON."""
@@ -130,10 +170,10 @@ class SelectionRun:
             "regions": [asdict(region) for region in self.regions],
             "exposure": asdict(self.exposure) if self.exposure else None,
             "selection": self.selection,
-            "kind": self.dataset.kind,
-            "all_bursts": self.dataset.all_bursts,
-            "files": [str(path) for path in self.dataset.files],
-            "schemas": list(self.dataset.schemas),
+            "kind": self.kind,
+            "all_bursts": any(dataset.all_bursts for dataset in self.datasets),
+            "files": [file for dataset in self.datasets for file in dataset.files],
+            "schemas": [name for dataset in self.datasets for name in dataset.schemas],
             "analysis_hash": self.analysis_hash,
             "bdana_version": __version__,
         }
@@ -160,7 +200,7 @@ def run_selection(task: SelectionTask, executor: Executor, progress: Progress | 
         regions=_count(selected.candidates, names),
         hists=fill_histograms(selected.candidates, task.analysis.variables, names),
         exposure=task.dataset.exposure,
-        dataset=task.dataset,
+        datasets=(task.dataset,),
         selection=task.selection,
         analysis_hash=task.analysis.hash,
     )

@@ -38,6 +38,11 @@ class Exposure:
     live_time_s: float
     bursts: int
 
+    def __add__(self, other: Exposure) -> Exposure:
+        return Exposure(
+            self.pot + other.pot, self.live_time_s + other.live_time_s, self.bursts + other.bursts
+        )
+
 
 @dataclass(frozen=True)
 class BurstTable:

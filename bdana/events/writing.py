@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from typing import TYPE_CHECKING, Any, Literal
 
 import awkward as ak
 import numpy as np
@@ -11,15 +12,25 @@ import uproot
 from bdana.files import temporary_beside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from bdana.events.exposure import BurstTable
 
-__all__ = ["write_events"]
+__all__ = ["ContainerKind", "make_container", "write_events"]
 
 
-def write_events(path: Path, chunks: Iterable[ak.Array], bursts: BurstTable) -> int:
+ContainerKind = Literal["ttree", "rntuple"]
+
+
+def write_events(
+    path: Path,
+    chunks: Iterable[ak.Array],
+    bursts: BurstTable,
+    *,
+    container: ContainerKind = "ttree",
+    provenance: Mapping[str, Any] | None = None,
+) -> int:
     """Write events and bursts to a ROOT file that appears only when it is complete.
 
     Parameters
@@ -30,6 +41,10 @@ def write_events(path: Path, chunks: Iterable[ak.Array], bursts: BurstTable) -> 
         Canonical event records in mm, ns, MeV; each chunk becomes one cluster.
     bursts : BurstTable
         The bursts of these events, those without events included.
+    container : {"ttree", "rntuple"}
+        How ROOT stores them.
+    provenance : mapping, optional
+        Plain values, kept as JSON in the object `provenance` of the file.
 
     Returns
     -------
@@ -45,29 +60,44 @@ def write_events(path: Path, chunks: Iterable[ak.Array], bursts: BurstTable) -> 
     with temporary_beside(path) as temporary, uproot.recreate(temporary, compression=uproot.ZSTD(5)) as file:
         tree = None
         for chunk in chunks:
-            columns = _columns(chunk)
+            columns = _columns(chunk, container)
             if tree is None:
-                # mktree, because assigning to file["events"] writes an RNTuple in newer uproot.
-                tree = file.mktree("events", {name: column.type for name, column in columns.items()})
+                tree = make_container(file, "events", columns, container)
             tree.extend(columns)
             written += len(chunk)
         table = {
             name: getattr(bursts, name)
             for name in ("run", "burst", "pot", "live_time_s", "good", "downscale")
         }
-        table = {name: column for name, column in table.items() if not np.isnan(column).all()}
-        file.mktree("bursts", {name: column.dtype for name, column in table.items()}).extend(table)
+        table = {
+            name: column for name, column in table.items() if not (len(column) and np.isnan(column).all())
+        }
+        make_container(file, "bursts", table, container).extend(table)
+        if provenance is not None:
+            file["provenance"] = json.dumps(dict(provenance), allow_nan=False)
     return written
 
 
-def _columns(events: ak.Array) -> dict[str, Any]:
-    """Flatten records into one column a branch; lists of one collection share their counter."""
+def make_container(file: Any, name: str, columns: Mapping[str, Any], container: ContainerKind) -> Any:
+    """Begin a tree or RNTuple with the types of the given columns; uproot's file["name"] = ... would choose by itself."""
+    types = {
+        key: column.type if container == "ttree" else ak.type(column).content
+        for key, column in _arrays(columns)
+    }
+    return file.mktree(name, types) if container == "ttree" else file.mkrntuple(name, types)
+
+
+def _arrays(columns: Mapping[str, Any]) -> Iterator[tuple[str, ak.Array]]:
+    for key, column in columns.items():
+        yield key, column if isinstance(column, ak.Array) else ak.Array(column)
+
+
+def _columns(events: ak.Array, container: ContainerKind) -> dict[str, Any]:
+    """Flatten records into one column a branch; in a TTree the lists of one collection share their counter."""
     columns: dict[str, Any] = {}
     for name in ak.fields(events):
         value = events[name]
-        if not ak.fields(value):
-            columns[name] = value
-        elif value.ndim == 1:
+        if ak.fields(value) and (value.ndim == 1 or container == "rntuple"):
             columns |= {f"{name}_{field}": value[field] for field in ak.fields(value)}
         else:
             columns[name] = value

@@ -6,7 +6,7 @@ from bdana.selection.cuts import Cut, Parameters, event_cut, pair_cut, track_cut
 from bdana.selection.plane import CDA_FRAME_MM, Z_FRAME_M, plane_histogram
 from bdana.selection.selection import LEPTON_MASS, TRACK_AFTER, Selected, Selection, Setup
 from bdana.selection.single_track import SelectedSingles, SingleTrackSelection
-from bdana.selection.variables import Histogram, Variable, fill_histograms
+from bdana.selection.variables import Histogram, Variable, fill_histograms, sum_regions
 
 __all__ = [
     "CDA_FRAME_MM",
@@ -30,5 +30,6 @@ __all__ = [
     "fill_histograms",
     "pair_cut",
     "plane_histogram",
+    "sum_regions",
     "track_cut",
 ]

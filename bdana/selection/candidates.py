@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
 import hepunits
 import numpy as np
+import uproot
 
-from bdana.files import write_atomically
+from bdana.events.writing import make_container
+from bdana.files import temporary_beside, write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from bdana.events.writing import ContainerKind
     from bdana.reconstruction import Pairs
     from bdana.regions import Regions
 
@@ -85,6 +89,10 @@ class Candidates:
         """Join candidates in the order given."""
         return cls(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)})
 
+    def take(self, where: NDArray[Any]) -> Candidates:
+        """Return the candidates at the given places (indices or mask)."""
+        return Candidates(**{f.name: getattr(self, f.name)[where] for f in fields(self)})
+
     def __len__(self) -> int:
         return len(self.run)
 
@@ -100,6 +108,35 @@ class Candidates:
             rows = csv.writer(file, lineterminator="\n")
             rows.writerow(CSV_COLUMNS)
             rows.writerows(zip(*columns, strict=True))
+
+    def write_root(
+        self, path: Path, *, container: ContainerKind = "ttree", provenance: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write the table `candidates` with the columns of the CSV and `weight`; NaN where there is no value.
+
+        Parameters
+        ----------
+        path : Path
+            The file; it appears when it is complete.
+        container : {"ttree", "rntuple"}
+            How ROOT stores it.
+        provenance : mapping, optional
+            Plain values, kept as JSON in the object `provenance` of the file.
+        """
+        columns = {
+            header: getattr(self, name) / unit if unit else getattr(self, name)
+            for header, (name, unit) in CSV_COLUMNS.items()
+        }
+        table = {name: ak.Array(column) for name, column in columns.items()} | {
+            "weight": ak.Array(self.weight)
+        }
+        with (
+            temporary_beside(path) as temporary,
+            uproot.recreate(temporary, compression=uproot.ZSTD(5)) as file,
+        ):
+            make_container(file, "candidates", table, container).extend(table)
+            if provenance is not None:
+                file["provenance"] = json.dumps(dict(provenance), allow_nan=False)
 
 
 CSV_COLUMNS: dict[str, tuple[str, Any]] = {

@@ -14,6 +14,7 @@ from bdana.selection.cutflow import Cutflow
 
 if TYPE_CHECKING:
     import awkward as ak
+    from numpy.typing import NDArray
 
     from bdana.detector import Detector
     from bdana.events import Gate
@@ -116,6 +117,18 @@ class Selection:
         BlindingError
             When a gate is given and a candidate is closed.
         """
+        cutflow, pairs = self._pairs(events, par, setup, gate)
+        return Selected(cutflow, Candidates.of_pairs(pairs, setup.regions))
+
+    def passing(
+        self, events: ak.Array, par: Parameters, setup: Setup, gate: Gate | None = None
+    ) -> NDArray[np.int64]:
+        """Return the places in `events` of those that hold a candidate: what a skim keeps; raises as `apply`."""
+        return self._pairs(events, par, setup, gate)[1].plus.index
+
+    def _pairs(
+        self, events: ak.Array, par: Parameters, setup: Setup, gate: Gate | None
+    ) -> tuple[Cutflow, Pairs]:
         weights = np.asarray(events.weight)
         cutflow = Cutflow(()).then("all", weights)
         tracks = Tracks.of_events(events, setup.detector)
@@ -131,4 +144,4 @@ class Selection:
         pairs = pairs.take(left)
         if gate is not None:
             gate.refuse_closed(pairs)
-        return Selected(cutflow, Candidates.of_pairs(pairs, setup.regions))
+        return cutflow, pairs

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from bdana.selection.candidates import Candidates
 
-__all__ = ["Histogram", "Variable", "fill_histograms"]
+__all__ = ["Histogram", "Variable", "fill_histograms", "sum_regions"]
 
 Histogram = hist.Hist[Any]
 """Axes `region` (category) and the variable; weighted storage."""
@@ -86,3 +86,19 @@ def fill_histograms(
             made.fill(candidates.region[counted], values, weight=candidates.weight[counted])
         filled[name] = made
     return filled
+
+
+def sum_regions(histograms: Sequence[Histogram], regions: Sequence[str]) -> Histogram:
+    """Add histograms of one variable, in the given regions."""
+    variable = histograms[0].axes[1]
+    total: Histogram = hist.Hist(
+        hist.axis.StrCategory(list(regions), name="region", overflow=False),
+        variable,
+        storage=hist.storage.Weight(),
+    )
+    view: Any = total.view(flow=True)
+    for histogram in histograms:
+        for place, name in enumerate(regions):
+            one: Any = histogram[name, :]
+            view[place] += one.view(flow=True)
+    return total

@@ -1,0 +1,73 @@
+"""Skims: the selected events, whole, in bdana's own layout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bdana.errors import InputError
+from bdana.events import EVENT_COLUMNS, write_events
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import awkward as ak
+
+    from bdana.analysis.analysis import Analysis
+    from bdana.engine import SelectionRun
+    from bdana.events.writing import ContainerKind
+
+__all__ = ["provenance", "write_skim"]
+
+
+def provenance(run: SelectionRun) -> dict[str, Any]:
+    """Return what an artefact of a selection records of its making, as plain values."""
+    kept = run.to_dict()
+    return {name: value for name, value in kept.items() if name not in ("cutflow", "regions")}
+
+
+def write_skim(analysis: Analysis, run: SelectionRun, path: Path, container: ContainerKind = "ttree") -> int:
+    """Write the events of a run's candidates, with all columns their files have.
+
+    The skim holds every burst that was used, those without events included, so its exposure is the run's.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        The analysis that made the run.
+    run : SelectionRun
+        What is skimmed; its files are read once more.
+    path : Path
+        The file; it appears when it is complete.
+    container : {"ttree", "rntuple"}
+        How ROOT stores it.
+
+    Returns
+    -------
+    int
+        Number of events written.
+
+    Raises
+    ------
+    InputError
+        When the files have no burst table, or cannot be written.
+    """
+    if len(run.datasets) > 1:
+        raise InputError(f"{path}: a skim is made of one sample at a time")
+    (dataset,) = run.datasets
+    if dataset.used_bursts is None:
+        raise InputError(
+            f"{path}: a skim needs a burst table, and {dataset.files[0]} has none; give a good-run list"
+        )
+    selection, par = analysis.selection(run.selection)
+    setup = analysis.setup_for(dataset, run.selection)
+    columns = {"weight", *filter(dataset.has, EVENT_COLUMNS)}
+
+    def selected() -> Iterator[ak.Array]:
+        for chunk in dataset.chunks(columns):
+            events = dataset.read(chunk, columns)
+            yield events[selection.passing(events, par, setup, dataset.gate)]
+
+    return write_events(
+        path, selected(), dataset.used_bursts, container=container, provenance=provenance(run)
+    )
