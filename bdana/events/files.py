@@ -188,14 +188,20 @@ def guess_schema(path: Path) -> str:
         When none or several match; the message lists what speaks against each.
     """
     root = open_root(path)
-    verdicts = {name: _why_not(root, load_schema(name)) for name in shipped_schemas()}
-    matching = [name for name, verdict in verdicts.items() if verdict is None]
+    schemas = {name: load_schema(name) for name in shipped_schemas()}
+    near = {
+        name: _why_not(root, schema) for name, schema in schemas.items() if schema.events.tree in root.trees
+    }
+    matching = [name for name, verdict in near.items() if verdict is None]
     if len(matching) == 1:
         return matching[0]
     if matching:
         raise ConfigError(f"{path}: the schemas {', '.join(matching)} all match; choose one with --schema")
-    reasons = "; ".join(f"{name}: {verdict}" for name, verdict in verdicts.items())
-    raise ConfigError(f"{path}: no shipped schema matches; choose one with --schema ({reasons})")
+    reasons = "; ".join(f"{name} because {verdict}" for name, verdict in near.items())
+    there = f"it is not {reasons}" if near else f"its trees are {', '.join(root.trees) or 'none'}"
+    raise ConfigError(
+        f"{path}: matches none of the schemas {', '.join(schemas)}: {there}; choose one with --schema"
+    )
 
 
 def _why_not(root: RootFile, schema: Schema) -> str | None:
@@ -203,11 +209,11 @@ def _why_not(root: RootFile, schema: Schema) -> str | None:
         if tree is None:
             continue
         if tree.tree not in root.trees:
-            return f"no tree '{tree.tree}'"
+            return f"there is no tree '{tree.tree}'"
         container = root.container(tree.tree)
-        for name, source in columns.items():
+        for source in columns.values():
             if source.map.required and source.candidates and not _find(container, source):
-                return f"no branch for '{name}'"
+                return _why_no_branch(container, source)
     return None
 
 
