@@ -16,7 +16,7 @@ import bdana
 from bdana.analysis.background import estimate_combinatorial
 from bdana.analysis.config import AnalysisConfig
 from bdana.analysis.modules import AnalysisModules
-from bdana.blinding import load_policy
+from bdana.blinding import check_open_file, load_policy
 from bdana.detector import Detector, load_detector
 from bdana.engine import SelectionTask, SerialExecutor, run_selection
 from bdana.errors import ConfigError
@@ -151,17 +151,23 @@ class Analysis:
         """What every selection is told."""
         return Setup(self.detector, self.config.beam_line.line(), self.regions)
 
-    @property
-    def gate(self) -> Gate | None:
-        """What blinding/policy.toml keeps closed in data; None when there is no policy.
+    def gate(self, files: Sequence[Path] = (), kind: str = "data") -> Gate | None:
+        """Return what blinding/policy.toml keeps closed in files of a kind; None when there is no policy.
 
         Raises
         ------
         ConfigError
             When the policy is wrong or does not cover the regions.
+        BlindingError
+            When the policy names people and one of the data files is not sealed.
         """
         policy = load_policy(self.folder, self.regions)
-        return policy.gate(self.detector) if policy else None
+        if policy is None:
+            return None
+        sealed = kind == "data" and bool(policy.people)
+        for path in files if sealed else ():
+            check_open_file(path, policy)
+        return policy.gate(self.detector, sealed=sealed)
 
     @property
     def variables(self) -> dict[str, Variable]:
@@ -282,8 +288,9 @@ class Analysis:
             Whatever is wrong, by file and name.
         """
         chosen, par = self.selection(selection)
+        paths = [Path(file) for file in files]
         dataset = Dataset.open(
-            [Path(file) for file in files], kind=kind, schema=schema, all_bursts=all_bursts, gate=self.gate
+            paths, kind=kind, schema=schema, all_bursts=all_bursts, gate=self.gate(paths, kind)
         )
         dataset.require(chosen.needs(par), selection)
         others = dataset.detectors - {self.detector.name}
@@ -329,8 +336,9 @@ class Analysis:
         BdanaError
             Whatever is wrong, by file and name.
         """
+        paths = [Path(file) for file in files]
         dataset = Dataset.open(
-            [Path(file) for file in files], kind=kind, schema=schema, all_bursts=all_bursts, gate=self.gate
+            paths, kind=kind, schema=schema, all_bursts=all_bursts, gate=self.gate(paths, kind)
         )
         return estimate_combinatorial(self, name, dataset, two_track, executor)
 

@@ -134,19 +134,13 @@ class Policy(_Strict):
         order = list(self.stages)
         return order[order.index(stage) - 1] if order.index(stage) else None
 
-    def data_run(self, run: int) -> bool:
-        """Tell whether a run is one of the data."""
-        return any(
-            first <= run <= last for period in self.periods.values() for first, last in period.data_runs
-        )
-
     @property
     def envelopes(self) -> Envelopes:
         """The closed boxes in mm, most secret (opened last) first."""
         return Envelopes(tuple(stage.box(name) for name, stage in reversed(self.stages.items())))
 
-    def gate(self, detector: Detector) -> Gate:
-        """Return the gate that readers of data are given."""
+    def gate(self, detector: Detector, *, sealed: bool = False) -> Gate:
+        """Return the gate that readers of data are given; `sealed` when closed events must be gone already."""
         rule = self.pair
         return Gate(
             envelopes=self.envelopes,
@@ -155,6 +149,8 @@ class Policy(_Strict):
             min_p=rule.min_p_gev * hepunits.GeV,
             beam_line=Line(np.array(rule.beam_line_point_mm), np.array(rule.beam_line_direction)),
             detector=detector,
+            data_runs=tuple(runs for period in self.periods.values() for runs in period.data_runs),
+            sealed=sealed,
         )
 
     def require_covers(self, regions: Regions) -> None:

@@ -77,7 +77,7 @@ def verify(message: bytes, signature: bytes, public: str) -> bool:
     """Tell whether sshsig and, where present, ssh-keygen both accept a signature of this key."""
     try:
         sshsig.verify(message, signature, [sshsig.PublicKey.from_openssh_str(public)], namespace=NAMESPACE)
-    except Exception:  # sshsig raises many kinds for damaged bytes, AssertionError among them
+    except Exception:  # noqa: BLE001 - sshsig raises many kinds for damaged bytes, AssertionError among them
         return False
     program = _program()
     if program is None:

@@ -6,6 +6,7 @@ from bdana.cli import (  # noqa: F401 - importing a command registers it
     demo,
     init,
     schema,
+    seal,
     select,
     simulate,
 )

@@ -6,6 +6,8 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
+import numpy as np
+
 from bdana.errors import BlindingError, ConfigError, InputError
 from bdana.events.exposure import BurstTable, Exposure
 from bdana.events.files import guess_schema, open_events
@@ -165,7 +167,7 @@ class Dataset:
             events = file.read(columns, chunk.start, chunk.stop)
         else:
             events = file.read({*columns, *GATE_COLUMNS}, chunk.start, chunk.stop)
-            events = events[self.gate.secrecy(events) == len(self.gate.names)]
+            events = self.gate.open_events(events)
         if self.bursts is None:
             return events
         used = self.bursts.used(events, chunk.path, all_bursts=self.all_bursts)
@@ -176,6 +178,12 @@ def _check_kind(file: EventFile, kind: str, gate: Gate) -> None:
     """Refuse data that the gate cannot judge; say when simulation is taken on trust."""
     if kind == "mc":
         if not any(column.startswith("truth.") for column in file.columns()):
+            runs = np.asarray(file.read(["run"], 0, file.entries).run)
+            if any(((first <= runs) & (runs <= last)).any() for first, last in gate.data_runs):
+                raise BlindingError(
+                    f"refused: {file.path} has runs of the data and no truth columns, so it is data and not mc; leave out "
+                    "--kind mc"
+                )
             _log.warning("%s: has no truth columns; it is read as mc because it was named so", file.path)
         return
     missing = [column for column in GATE_COLUMNS if column not in file.columns()]

@@ -13,13 +13,16 @@ from bdana.files import temporary_beside
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+    from uuid import UUID
 
     from bdana.events.exposure import BurstTable
 
 __all__ = ["write_events"]
 
 
-def write_events(path: Path, chunks: Iterable[ak.Array], bursts: BurstTable) -> int:
+def write_events(
+    path: Path, chunks: Iterable[ak.Array], bursts: BurstTable, identity: UUID | None = None
+) -> int:
     """Write events and bursts to a ROOT file that appears only when it is complete.
 
     Parameters
@@ -30,6 +33,8 @@ def write_events(path: Path, chunks: Iterable[ak.Array], bursts: BurstTable) -> 
         Canonical event records in mm, ns, MeV; each chunk becomes one cluster.
     bursts : BurstTable
         The bursts of these events, those without events included.
+    identity : UUID, optional
+        The identity in the file's header; a new one by default.
 
     Returns
     -------
@@ -42,7 +47,11 @@ def write_events(path: Path, chunks: Iterable[ak.Array], bursts: BurstTable) -> 
         When the folder does not exist or cannot be written.
     """
     written = 0
-    with temporary_beside(path) as temporary, uproot.recreate(temporary, compression=uproot.ZSTD(5)) as file:
+    options = {} if identity is None else {"uuid_function": lambda: identity}
+    with (
+        temporary_beside(path) as temporary,
+        uproot.recreate(temporary, compression=uproot.ZSTD(5), **options) as file,
+    ):
         tree = None
         for chunk in chunks:
             columns = _columns(chunk)
