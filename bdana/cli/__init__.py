@@ -2,6 +2,7 @@
 
 from bdana.cli import (  # noqa: F401 - importing a command registers it
     background,
+    blinding,
     config,
     demo,
     init,
