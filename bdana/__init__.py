@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         pair_cut,
         track_cut,
     )
+    from bdana.upstream import MATERIALS, Block, MuonStates, Prompt
 
 _HOMES = {
     "bdana.analysis": ("Analysis", "load"),
@@ -53,14 +54,17 @@ _HOMES = {
         "pair_cut",
         "track_cut",
     ),
+    "bdana.upstream": ("MATERIALS", "Block", "MuonStates", "Prompt"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "MATERIALS",
     "TRACK_AFTER",
     "Analysis",
     "BdanaError",
     "BlindingError",
+    "Block",
     "Box",
     "Combinatorial",
     "ConfigError",
@@ -68,9 +72,11 @@ __all__ = [
     "InputError",
     "Line",
     "MissingColumnError",
+    "MuonStates",
     "Pairs",
     "Parameters",
     "ProcessExecutor",
+    "Prompt",
     "Regions",
     "Search",
     "Selection",

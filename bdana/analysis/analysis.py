@@ -13,25 +13,28 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 import bdana
-from bdana.analysis.background import estimate_combinatorial
+from bdana.analysis.background import estimate_combinatorial, fit_prompt
 from bdana.analysis.config import AnalysisConfig
 from bdana.analysis.modules import AnalysisModules
-from bdana.blinding import check_open_file, load_policy
+from bdana.blinding import SealedOnly, load_policy
 from bdana.detector import Detector, load_detector
 from bdana.engine import SelectionTask, SerialExecutor, run_selection
 from bdana.errors import ConfigError
-from bdana.events import Dataset
+from bdana.events import Dataset, GoodRuns
 from bdana.pairing import Combinatorial
 from bdana.selection import Parameters, Selection, Setup, SingleTrackSelection
+from bdana.upstream import Prompt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bdana.analysis.search import SampleRun
     from bdana.engine import Executor, Progress, SelectionRun
-    from bdana.events import EventFile, Gate
+    from bdana.events import EventArrays, EventFile, Gate
     from bdana.pairing import PairEstimate
     from bdana.regions import Regions
     from bdana.selection import Candidates, Variable
+    from bdana.upstream import PromptShare
 
 __all__ = ["Analysis", "find_analysis", "load", "template_folder"]
 
@@ -96,6 +99,7 @@ def load(folder: str | Path | None = None, overrides: Sequence[str] = ()) -> Ana
         config.partition()
         config.beam_line.line()
         config.histogrammed()
+        config.require_samples()
     except ValidationError as err:
         raise ConfigError(f"{path}: {_explain(err)}") from None
     except (ConfigError, ValueError) as err:
@@ -151,23 +155,19 @@ class Analysis:
         """What every selection is told."""
         return Setup(self.detector, self.config.beam_line.line(), self.regions)
 
-    def gate(self, files: Sequence[Path] = (), kind: str = "data") -> Gate | None:
-        """Return what blinding/policy.toml keeps closed in files of a kind; None when there is no policy.
+    @property
+    def gate(self) -> Gate | None:
+        """What blinding/policy.toml keeps closed in data; None when there is no policy.
 
         Raises
         ------
         ConfigError
             When the policy is wrong or does not cover the regions.
-        BlindingError
-            When the policy names people and one of the data files is not sealed.
         """
         policy = load_policy(self.folder, self.regions)
         if policy is None:
             return None
-        sealed = kind == "data" and bool(policy.people)
-        for path in files if sealed else ():
-            check_open_file(path, policy)
-        return policy.gate(self.detector, sealed=sealed)
+        return policy.gate(self.detector, SealedOnly(policy) if policy.people else None)
 
     @property
     def variables(self) -> dict[str, Variable]:
@@ -209,6 +209,15 @@ class Analysis:
         background = self._declared("backgrounds", name, "background", Combinatorial)
         return background, self._parameters("background", name, background.parameters)
 
+    def prompt(self, name: str) -> tuple[Prompt, BaseModel]:
+        """Return the prompt background backgrounds/NAME.py with its parameters; raises as `combinatorial`."""
+        background = self._declared("backgrounds", name, "background", Prompt)
+        return background, self._parameters("background", name, background.parameters)
+
+    def is_prompt(self, name: str) -> bool:
+        """Tell whether backgrounds/NAME.py declares a prompt background."""
+        return isinstance(getattr(self.modules.load("backgrounds", name), "background", None), Prompt)
+
     def parameters(self) -> dict[str, BaseModel]:
         """Return the parameters of every selection and background by `selection.NAME` and `background.NAME`."""
         found: dict[str, BaseModel] = {}
@@ -217,7 +226,9 @@ class Analysis:
             single = isinstance(declared, SingleTrackSelection)
             found[f"selection.{name}"] = (self.single_track(name) if single else self.selection(name))[1]
         for name in self.modules.names("backgrounds"):
-            found[f"background.{name}"] = self.combinatorial(name)[1]
+            found[f"background.{name}"] = (self.prompt if self.is_prompt(name) else self.combinatorial)(name)[
+                1
+            ]
         return found
 
     def _declared(self, folder: str, name: str, attribute: str, declared: type[Declared]) -> Declared:
@@ -249,12 +260,13 @@ class Analysis:
 
     def select(
         self,
-        files: Sequence[str | Path],
+        files: Sequence[str | Path | EventArrays],
         *,
         kind: str = "data",
         schema: str | None = None,
         selection: str = "dimuon",
         all_bursts: bool = False,
+        good_runs: str | Path | None = None,
         executor: Executor | None = None,
         progress: Progress | None = None,
     ) -> SelectionRun:
@@ -262,8 +274,8 @@ class Analysis:
 
         Parameters
         ----------
-        files : sequence of path
-            ROOT files of one layout.
+        files : sequence of path or EventArrays
+            ROOT files, globs, `@list.txt` files with a name a line, or events in memory.
         kind : {"data", "mc", "pseudo"}
             What the files hold.
         schema : str, optional
@@ -272,6 +284,8 @@ class Analysis:
             Name of a module of selections/.
         all_bursts : bool
             Use all bursts, not only the good ones.
+        good_runs : path, optional
+            A good-run list (docs/schemas.md).
         executor : Executor, optional
             Where chunks run; serially in this process by default. Every executor gives the same bits.
         progress : callable, optional
@@ -287,11 +301,60 @@ class Analysis:
         BdanaError
             Whatever is wrong, by file and name.
         """
-        chosen, par = self.selection(selection)
-        paths = [Path(file) for file in files]
         dataset = Dataset.open(
-            paths, kind=kind, schema=schema, all_bursts=all_bursts, gate=self.gate(paths, kind)
+            files,
+            kind=kind,
+            schema=schema,
+            all_bursts=all_bursts,
+            good_runs=_good_runs(good_runs),
+            gate=self.gate,
         )
+        return self.select_from(dataset, selection, executor, progress)
+
+    def sample(self, *names: str, all_bursts: bool = False) -> list[Dataset]:
+        """Open samples of analysis.toml by name.
+
+        Raises
+        ------
+        ConfigError
+            When there is no such sample.
+        BdanaError
+            When a file of it is wrong.
+        """
+        opened = []
+        for name in names:
+            if name not in self.config.samples:
+                there = ", ".join(self.config.samples) or "none"
+                raise ConfigError(
+                    f"no sample '{name}' in {self.folder / 'analysis.toml'}; there are: {there}"
+                )
+            sample = self.config.samples[name]
+            layout = sample.layout
+            dataset = Dataset.open(
+                [
+                    f"@{self.folder / file[1:]}" if file.startswith("@") else self.folder / file
+                    for file in sample.files
+                ],
+                kind=sample.kind,
+                schema=str(self.folder / layout) if layout and layout.endswith(".toml") else layout,
+                all_bursts=all_bursts,
+                good_runs=_good_runs(self.folder / sample.good_runs if sample.good_runs else None),
+                trigger=sample.trigger,
+                weight=sample.weight,
+                gate=self.gate,
+            )
+            opened.append(dataset)
+        return opened
+
+    def select_from(
+        self,
+        dataset: Dataset,
+        selection: str = "dimuon",
+        executor: Executor | None = None,
+        progress: Progress | None = None,
+    ) -> SelectionRun:
+        """Run one selection on an open dataset: what `select` does after opening the files."""
+        chosen, par = self.selection(selection)
         dataset.require(chosen.needs(par), selection)
         others = dataset.detectors - {self.detector.name}
         if others and not chosen.any_detector:
@@ -306,7 +369,7 @@ class Analysis:
 
     def background(
         self,
-        files: Sequence[str | Path],
+        files: Sequence[str | Path | EventArrays],
         *,
         kind: str = "data",
         schema: str | None = None,
@@ -336,11 +399,47 @@ class Analysis:
         BdanaError
             Whatever is wrong, by file and name.
         """
-        paths = [Path(file) for file in files]
-        dataset = Dataset.open(
-            paths, kind=kind, schema=schema, all_bursts=all_bursts, gate=self.gate(paths, kind)
-        )
+        dataset = Dataset.open(files, kind=kind, schema=schema, all_bursts=all_bursts, gate=self.gate)
         return estimate_combinatorial(self, name, dataset, two_track, executor)
+
+    def prompt_share(
+        self,
+        files: Sequence[str | Path | EventArrays],
+        *,
+        kind: str = "data",
+        schema: str | None = None,
+        name: str = "prompt",
+        all_bursts: bool = False,
+    ) -> PromptShare:
+        """Fit the share of in-time pairs outside all boxes and bound it: parameters and errors as for `background`."""
+        dataset = Dataset.open(files, kind=kind, schema=schema, all_bursts=all_bursts, gate=self.gate)
+        return fit_prompt(self, name, dataset)
+
+    def run(
+        self, sample: str, executor: Executor | None = None, progress: Progress | None = None
+    ) -> SampleRun:
+        """Run the search's selection on a sample of analysis.toml, and for its data the whole search.
+
+        Parameters
+        ----------
+        sample : str
+            Name of the sample.
+        executor, progress
+            As for `select`.
+
+        Returns
+        -------
+        SampleRun
+            cutflow, candidates, hists, exposure; estimate and table for the sample that [search] names as data.
+
+        Raises
+        ------
+        BdanaError
+            Whatever is wrong, by file and name.
+        """
+        from bdana.analysis.search import run_sample  # noqa: PLC0415 - it is built on this module
+
+        return run_sample(self, sample, executor, progress)
 
     def __reduce__(self) -> tuple[object, ...]:
         # Workers get the place and the hash, not the code: they load it themselves, once.
@@ -353,6 +452,10 @@ def _load_again(folder: Path, overrides: tuple[str, ...], expected: str) -> Anal
     if analysis.hash != expected:
         raise ConfigError(f"the analysis in {folder} changed while it was running; start again")
     return analysis
+
+
+def _good_runs(path: str | Path | None) -> GoodRuns | None:
+    return GoodRuns.read(Path(path)) if path is not None else None
 
 
 def _override(values: dict[str, Any], override: str) -> None:

@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING
 from bdana.engine import SerialExecutor
 from bdana.errors import ConfigError
 from bdana.pairing import SinglesTask, require_orthogonal, select_singles
+from bdana.regions import OUTSIDE
+from bdana.selection import Candidates
 from bdana.statistics import Systematic
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bdana.analysis.analysis import Analysis
     from bdana.engine import Executor
     from bdana.events import Dataset
     from bdana.pairing import PairEstimate
-    from bdana.selection import Candidates
+    from bdana.upstream import PromptShare
 
-__all__ = ["estimate_combinatorial"]
+__all__ = ["estimate_combinatorial", "fit_prompt"]
 
 
 def estimate_combinatorial(
@@ -66,3 +70,35 @@ def estimate_combinatorial(
     return background.estimate(
         singles, table, selection, cuts, par, analysis.setup, analysis.variables, declared
     )
+
+
+def fit_prompt(
+    analysis: Analysis, name: str, dataset: Dataset, open_regions: Sequence[str] = (OUTSIDE,)
+) -> PromptShare:
+    """Fit the in-time component of the pairs of a dataset, before the vetoes that backgrounds/NAME.py leaves out.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    name : str
+        Name of the background.
+    dataset : Dataset
+        Files that hold two-track events.
+    open_regions : sequence of str
+        Regions that are fitted.
+
+    Raises
+    ------
+    BdanaError
+        Whatever is wrong, by file and name.
+    """
+    background, par = analysis.prompt(name)
+    selection, cuts = analysis.selection(background.selection)
+    wider = background.wider(selection)
+    dataset.require(wider.needs(cuts), background.selection)
+    columns = tuple(wider.needs(cuts))
+    parts = [
+        wider.apply(dataset.read(chunk, columns), cuts, analysis.setup).candidates
+        for chunk in dataset.chunks(columns)
+    ]
+    return background.share(Candidates.concatenate(parts), cuts, par, analysis.regions, open_regions)

@@ -8,11 +8,20 @@ import hepunits
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from bdana.events.dataset import Kind, Trigger
 from bdana.reconstruction import Line
 from bdana.regions import Box, Regions
 from bdana.selection import CSV_COLUMNS, Variable
 
-__all__ = ["AnalysisConfig", "BeamLine", "General", "Region", "SystematicConfig", "VariableConfig"]
+__all__ = [
+    "AnalysisConfig",
+    "BeamLine",
+    "General",
+    "Region",
+    "SampleConfig",
+    "SystematicConfig",
+    "VariableConfig",
+]
 
 Point = tuple[float, float, float]
 
@@ -55,6 +64,25 @@ class Region(_Strict):
         return Box(name, self.z_tax_min_m * hepunits.m, self.z_tax_max_m * hepunits.m, self.cda_tax_max_mm)
 
 
+class SampleConfig(_Strict):
+    """[samples.NAME]: files that are read as one sample."""
+
+    kind: Kind = Field(description="data, mc or pseudo")
+    files: Annotated[list[str], Field(min_length=1)] = Field(
+        description="ROOT files, globs and @lists, relative to the analysis folder"
+    )
+    layout: str | None = Field(
+        default=None,
+        alias="schema",
+        description="shipped schema or .toml file; by default the one that matches",
+    )
+    trigger: Trigger = Field(default="any", description="H2, Q1 (and not H2) or any; others are not read")
+    good_runs: str | None = Field(default=None, description="good-run list, relative to the analysis folder")
+    weight: Annotated[float, Field(gt=0)] = Field(default=1.0, description="factor to every event weight")
+    year: int | None = Field(default=None, description="of data taking, for tables")
+    channel: str | None = Field(default=None, description="what the sample holds, for tables")
+
+
 class VariableConfig(_Strict):
     """[variables.NAME]: a candidate's quantity NAME as histograms and plots show it."""
 
@@ -73,12 +101,27 @@ class SystematicConfig(_Strict):
     source: str = Field(description="where the number comes from")
 
 
+class SearchConfig(_Strict):
+    """[search]: which sample is compared with which prediction."""
+
+    data: str | None = Field(default=None, description="the sample whose candidates are counted")
+    single_tracks: str | None = Field(
+        default=None,
+        description="the sample of single tracks of the same bursts, for the combinatorial background",
+    )
+    selection: str = Field(default="dimuon", description="module of selections/")
+    background: str = Field(default="combinatorial", description="module of backgrounds/")
+    joint: list[str] = Field(default=[], description="regions that are judged together in the table")
+
+
 class AnalysisConfig(_Strict):
     """The whole of analysis.toml."""
 
     analysis: General
     beam_line: BeamLine = BeamLine()
     regions: dict[str, Region] = Field(description="nested, innermost first")
+    samples: dict[str, SampleConfig] = Field(default={}, description="what is read")
+    search: SearchConfig = SearchConfig()
     variables: dict[str, VariableConfig] = Field(default={}, description="what is histogrammed")
     selection: dict[str, dict[str, Any]] = Field(
         default={}, description="values that differ from the defaults in selections/NAME.py"
@@ -93,6 +136,26 @@ class AnalysisConfig(_Strict):
     def partition(self) -> Regions:
         """Return the regions in mm."""
         return Regions(tuple(region.box(name) for name, region in self.regions.items()))
+
+    def require_samples(self) -> None:
+        """Refuse a [search] that names samples or regions that are not there.
+
+        Raises
+        ------
+        ValueError
+            Naming them.
+        """
+        for key in ("data", "single_tracks"):
+            name = getattr(self.search, key)
+            if name is not None and name not in self.samples:
+                raise ValueError(
+                    f"search.{key}: no sample '{name}'; there are {', '.join(self.samples) or 'none'}"
+                )
+        if self.search.single_tracks and self.search.data == self.search.single_tracks:
+            raise ValueError("search.single_tracks: must be another sample than search.data")
+        for name in self.search.joint:
+            if name not in self.regions:
+                raise ValueError(f"search.joint: no region '{name}'; there are {', '.join(self.regions)}")
 
     def histogrammed(self) -> dict[str, Variable]:
         """Return the variables by name.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bdana.blinding.canonical import parse
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from bdana.blinding.policy import Policy
 
-__all__ = ["MANIFEST", "check_open_file", "file_sha256", "read_manifest"]
+__all__ = ["MANIFEST", "SealedOnly", "check_open_file", "file_sha256", "read_manifest"]
 
 MANIFEST = ".manifest.json"
 _OPEN = ".open.root"
@@ -53,6 +54,17 @@ def read_manifest(path: Path, policy: Policy) -> Mapping[str, Any]:
             f"refused: {path} was made with another blinding/policy.toml; seal the raw data again"
         )
     return document
+
+
+@dataclass(frozen=True)
+class SealedOnly:
+    """Refuses data files that are not sealed for a policy; travels to workers with the gate."""
+
+    policy: Policy
+
+    def __call__(self, path: Path) -> None:
+        """Check one file."""
+        check_open_file(path, self.policy)
 
 
 def check_open_file(path: Path, policy: Policy, *, whole: bool = False) -> None:

@@ -18,6 +18,7 @@ from bdana.reconstruction import Line
 from bdana.regions import Box, Envelopes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from bdana.detector import Detector
@@ -139,8 +140,8 @@ class Policy(_Strict):
         """The closed boxes in mm, most secret (opened last) first."""
         return Envelopes(tuple(stage.box(name) for name, stage in reversed(self.stages.items())))
 
-    def gate(self, detector: Detector, *, sealed: bool = False) -> Gate:
-        """Return the gate that readers of data are given; `sealed` when closed events must be gone already."""
+    def gate(self, detector: Detector, require_sealed: Callable[[Path], None] | None = None) -> Gate:
+        """Return the gate that readers of data are given."""
         rule = self.pair
         return Gate(
             envelopes=self.envelopes,
@@ -150,7 +151,7 @@ class Policy(_Strict):
             beam_line=Line(np.array(rule.beam_line_point_mm), np.array(rule.beam_line_direction)),
             detector=detector,
             data_runs=tuple(runs for period in self.periods.values() for runs in period.data_runs),
-            sealed=sealed,
+            require_sealed=require_sealed,
         )
 
     def require_covers(self, regions: Regions) -> None:

@@ -15,7 +15,7 @@ from bdana.blinding.manifest import MANIFEST, file_sha256
 from bdana.blinding.sealed import encrypt_events
 from bdana.blinding.signing import sign
 from bdana.errors import BlindingError, InputError
-from bdana.events import BurstTable, Dataset, open_events, write_events
+from bdana.events import BurstTable, Dataset, write_events
 from bdana.files import temporary_beside
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _write(
     opened: Path, raw: Dataset, closed: dict[str, list[ak.Array]], gate: Gate, identity: uuid.UUID
 ) -> None:
     """Write the open events, and collect the closed ones by stage."""
-    file = open_events(raw.files[0], raw.schemas[0])
+    file = raw.sources[0]
     columns = sorted(file.columns() - {"weight"})
 
     def open_chunks() -> Iterator[ak.Array]:

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bdana.cli.app import app
-from bdana.cli.console import load_analysis, print_json, print_tables, table
+from bdana.cli.console import print_json, print_tables, require_analysis, table
 from bdana.cli.options import AllBursts, Files, Jobs, Json, Kind, Overrides, Schema
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from bdana.pairing import PairEstimate
+    from bdana.upstream import PromptShare
 
-__all__ = ["background", "estimate_tables"]
+__all__ = ["background", "estimate_tables", "share_text"]
 
 
 @app.command()
@@ -31,10 +32,17 @@ def background(
     jobs: Jobs = 1,
     as_json: Json = False,
 ) -> None:
-    """Estimate the combinatorial background from files with single tracks: expected pairs by region."""
+    """Estimate the combinatorial background from single tracks, or bound the prompt one (--background prompt)."""
     from bdana.engine import ProcessExecutor, SerialExecutor
 
-    analysis = load_analysis(overrides)
+    analysis = require_analysis(overrides)
+    if analysis.is_prompt(name):
+        share = analysis.prompt_share(files, kind=kind, schema=schema, name=name, all_bursts=all_bursts)
+        if as_json:
+            print_json(share.to_dict() | {"analysis_hash": analysis.hash, "kind": kind})
+        else:
+            print_tables(share_text(share))
+        return
     estimate = analysis.background(
         files,
         kind=kind,
@@ -47,6 +55,17 @@ def background(
         print_json(estimate.to_dict() | {"analysis_hash": analysis.hash, "kind": kind})
     else:
         print_tables(*estimate_tables(estimate))
+
+
+def share_text(share: PromptShare) -> str:
+    """Say what the fit of the time differences found."""
+    limit = f"prompt pairs: below {share.upper_limit:.2%} of the combinatorial at {share.level:.0%} CL (Bayes, flat prior)"
+    if not share.pairs:
+        return f"{limit}; no pair outside the regions, before the LAV veto"
+    return (
+        f"{limit}; fitted {share.prompt:.1f} +- {share.error:.1f} of {share.pairs} pairs outside the regions, before the "
+        f"LAV veto, {share.fraction:.3f} +- {share.fraction_error:.3f} of the accidental ones"
+    )
 
 
 def estimate_tables(estimate: PairEstimate) -> list[Table | str]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from bdana.errors import ConfigError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from bdana.analysis import Analysis
     from bdana.engine import Progress
 
-__all__ = ["load_analysis", "note", "print_json", "print_tables", "progress_bar", "table"]
+__all__ = ["load_analysis", "note", "print_json", "print_tables", "progress_bar", "require_analysis", "table"]
 
 
 def note(text: str) -> None:
@@ -35,6 +37,23 @@ def load_analysis(overrides: list[str] | None) -> Analysis:
 
     if find_analysis() is None:
         note(f"no analysis.toml here or above: using the default analysis in {template_folder()}")
+    return load(overrides=overrides or ())
+
+
+def require_analysis(overrides: list[str] | None) -> Analysis:
+    """Load the analysis found upwards from here.
+
+    Raises
+    ------
+    ConfigError
+        When there is none.
+    """
+    from bdana.analysis import find_analysis, load
+
+    if find_analysis() is None:
+        raise ConfigError(
+            "no analysis.toml here or above: run this in an analysis folder (bdana init makes one)"
+        )
     return load(overrides=overrides or ())
 
 

@@ -1,4 +1,4 @@
-"""`bdana demo`: the whole way of an event, on simulated data."""
+"""`bdana demo`: a whole blinded search, on simulated data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import typer
 
 from bdana.cli.app import app
 from bdana.cli.console import note, print_tables, progress_bar
-from bdana.cli.select import result_tables
+from bdana.cli.options import Jobs
+from bdana.cli.run import run_and_report, search_table
 from bdana.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,49 +22,65 @@ __all__ = ["MARKER", "demo"]
 MARKER = ".bdana-demo"
 """The file that marks a folder as a demo's, which the next demo may replace."""
 
+SAMPLES = """
+# Simulated by `bdana demo`.
+[samples.pseudo-data]
+kind = "pseudo" # read through the gate, like data
+files = ["data/pseudo-data.root"]
+trigger = "H2"
+
+[samples.singles]
+kind = "pseudo"
+files = ["data/pseudo-data.root"]
+trigger = "Q1"
+
+[samples.signal]
+kind = "mc"
+files = ["data/signal.root"]
+channel = "A' of 411 MeV to mu+ mu-"
+
+"""
+
 
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder to work in.")] = Path("bdana-demo"),
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the simulation.")] = 1,
+    jobs: Jobs = 1,
 ) -> None:
-    """Simulate halo muons and a signal, read them back, select, and draw the candidates."""
+    """Make an analysis, simulate 1.4e17 protons on target for it, and run the blinded search."""
     from bdana.analysis import load, scaffold
-    from bdana.plotting import save_plane
-    from bdana.selection import Candidates
 
     _start_afresh(folder)
     scaffold(folder)
-    analysis = load(folder)
-    found = []
+    _declare_samples(folder / "analysis.toml")
     for name, config in _samples().items():
-        path = folder / "data" / f"{name}.root"
-        _simulate(path, config, seed)
-        with progress_bar(f"selecting {name}") as progress:
-            run = analysis.select([path], kind="mc", progress=progress)
-        run.candidates.write_csv(folder / "output" / f"{name}.csv")
-        print_tables(f"{name}:", *result_tables(run))
-        found.append(run.candidates)
-    picture = folder / "output" / "plane.png"
-    save_plane(
-        Candidates.concatenate(found), analysis.regions, picture, "simulation: halo muons and A' of 411 MeV"
-    )
+        _simulate(folder / "data" / f"{name}.root", config, seed)
+    results, report = run_and_report(load(folder), jobs)
+    for result in results:
+        print_tables(*(search_table(result.table) if result.table else ()))
     print_tables(
         "",
-        f"The picture is {picture}, the candidates are in {folder / 'output'}.",
-        f"Next: change a number in {folder / 'selections/dimuon.py'}, then run there:",
+        f"The report is {report}.",
+        "Every region but the part outside is closed: nobody has looked. Next:",
+        f"  cd {folder} && bdana run            # after changing a cut in selections/dimuon.py",
         f"  cd {folder} && bdana select data/signal.root --kind mc",
     )
 
 
+def _declare_samples(path: Path) -> None:
+    before, search, after = path.read_text(encoding="utf-8").partition("[search]\n")
+    names = 'data = "pseudo-data"\nsingle_tracks = "singles"\n'
+    path.write_text(before + SAMPLES.lstrip() + search + names + after, encoding="utf-8")
+
+
 def _samples() -> dict[str, SimulationConfig]:
-    from bdana.simulation import Beam, Signal, SimulationConfig
+    from bdana.simulation import Signal, SimulationConfig
 
     return {
-        # The full exposure; the single tracks, of which no pair is made here, are thinned out.
-        "halo": SimulationConfig(pot=1.4e17, bursts=200, beam=Beam(downscale=2000.0)),
+        "pseudo-data": SimulationConfig(pot=1.4e17, bursts=2000, truth=False),
         "signal": SimulationConfig(
-            pot=1.4e17, bursts=200, run=99002, signal=Signal(mass_mev=411.0, decays=2000)
+            pot=1.4e17, bursts=2000, run=99002, signal=Signal(mass_mev=411.0, decays=20_000)
         ),
     }
 

@@ -57,8 +57,9 @@ def select(
         note(f"{len(run.candidates)} candidates in {candidates}")
     if plot is not None:
         from bdana.plotting import save_plane
+        from bdana.selection import plane_histogram
 
-        save_plane(run.candidates, analysis.regions, plot)
+        save_plane(plane_histogram(run.candidates), analysis.regions, plot)
         note(f"picture in {plot}")
     if as_json:
         print_json(run.to_dict())

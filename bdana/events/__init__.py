@@ -1,9 +1,11 @@
 """The event model, schemas (ROOT branches to the event model), reading, writing, bursts and exposure."""
 
+from bdana.events.arrays import EventArrays
 from bdana.events.dataset import Dataset
 from bdana.events.exposure import BurstTable, Exposure
 from bdana.events.files import EventFile, guess_schema, open_events
 from bdana.events.gate import GATE_COLUMNS, Gate
+from bdana.events.good_runs import GoodRuns
 from bdana.events.model import BURST_COLUMNS, COLLECTIONS, EVENT_COLUMNS
 from bdana.events.schema import Schema, load_schema, shipped_schemas
 from bdana.events.writing import write_events
@@ -15,9 +17,11 @@ __all__ = [
     "GATE_COLUMNS",
     "BurstTable",
     "Dataset",
+    "EventArrays",
     "EventFile",
     "Exposure",
     "Gate",
+    "GoodRuns",
     "Schema",
     "guess_schema",
     "load_schema",

@@ -1,88 +1,103 @@
-"""A dataset: the files that are read as one sample, the bursts of them that are used, and the gate in front."""
+"""A dataset: the sources that are read as one sample, the bursts of them that are used, and the gate in front."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
 import numpy as np
 
 from bdana.errors import BlindingError, ConfigError, InputError
+from bdana.events.arrays import EventArrays
 from bdana.events.exposure import BurstTable, Exposure
-from bdana.events.files import guess_schema, open_events
+from bdana.events.files import EventFile, guess_schema, open_events
 from bdana.events.gate import GATE_COLUMNS, Gate
-from bdana.events.schema import load_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     import awkward as ak
+    from numpy.typing import NDArray
 
-    from bdana.events.files import EventFile
+    from bdana.events.good_runs import GoodRuns
 
-__all__ = ["Chunk", "Dataset", "Kind"]
+__all__ = ["Chunk", "Dataset", "Kind", "Trigger", "expand"]
 
 _log = logging.getLogger(__name__)
 
 Kind = Literal["data", "mc", "pseudo"]
+Trigger = Literal["any", "H2", "Q1"]
+"""H2: taken by the two-track trigger. Q1: taken by the downscaled one-track trigger and not by H2."""
 CHUNK_ENTRIES = 100_000
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Entries start to stop of one file."""
+    """Entries start to stop of one source, by its place in the dataset."""
 
-    path: Path
+    source: int
     start: int
     stop: int
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Files of one sample.
+    """Sources of one sample.
 
     Attributes
     ----------
-    files : tuple of Path
-        The ROOT files, in the order given.
-    schemas : tuple of str
-        The schema each is read with.
+    sources : tuple of EventFile or EventArrays
+        Files, in the order given, or events in memory.
     kind : {"data", "mc", "pseudo"}
         What they hold.
     bursts : BurstTable or None
-        The bursts of all files; None when the layout has no burst table.
+        The bursts of all sources; None when there is no burst table and no good-run list.
     all_bursts : bool
         Whether bursts that are not good are used too.
-    entries : int
-        Number of events in the files.
+    listed_only : bool
+        Whether the bursts are those of a good-run list, so that events of others are left out.
+    trigger : {"any", "H2", "Q1"}
+        Events of other triggers are left out at reading: they are no input.
+    weight : float
+        Factor to every event weight.
     gate : Gate or None
         What is kept closed; None for simulation.
     """
 
-    files: tuple[Path, ...]
-    schemas: tuple[str, ...]
+    sources: tuple[EventFile | EventArrays, ...]
     kind: Kind
     bursts: BurstTable | None
     all_bursts: bool
-    entries: int
-    gate: Gate | None
+    listed_only: bool = False
+    trigger: Trigger = "any"
+    weight: float = 1.0
+    gate: Gate | None = None
 
     @classmethod
     def open(
-        cls, files: Sequence[Path], *, kind: str, schema: str | None, all_bursts: bool, gate: Gate | None
+        cls,
+        files: Sequence[str | Path | EventArrays],
+        *,
+        kind: str,
+        schema: str | None = None,
+        all_bursts: bool = False,
+        good_runs: GoodRuns | None = None,
+        trigger: Trigger = "any",
+        weight: float = 1.0,
+        gate: Gate | None,
     ) -> Dataset:
-        """Open every file once and join the burst tables; data and pseudo-data are read through the gate.
+        """Open every source once and join the burst tables; data and pseudo-data are read through the gate.
 
         Raises
         ------
         BlindingError
-            For data and pseudo-data without gate, or that lack what the gate must know.
+            For data and pseudo-data without a gate, or that the gate cannot judge.
         ConfigError
             When the kind is unknown, no schema fits, or there is no file.
         InputError
-            When a file is absent, damaged or given twice, or burst tables disagree.
+            When a file is absent, damaged or given twice, burst tables disagree, or data have no exposure.
         """
         if kind not in get_args(Kind):
             raise ConfigError(f"kind '{kind}' is unknown: choose {', '.join(get_args(Kind))}")
@@ -91,109 +106,216 @@ class Dataset:
                 f"refused: these files are read as '{kind}', and the analysis has no blinding/policy.toml that says what "
                 "stays closed; if they are simulation, say so with --kind mc"
             )
-        if not files:
-            raise ConfigError("no input file: name at least one ROOT file")
-        resolved = [path.resolve() for path in files]
-        for path in files:
-            if resolved.count(path.resolve()) > 1:
-                raise InputError(f"{path}: given twice; its events would count double")
-        schemas = tuple(schema or guess_schema(path) for path in files)
-        opened = [open_events(path, name) for path, name in zip(files, schemas, strict=True)]
+        sources = tuple(_open(file, schema) for file in expand(files))
+        _refuse_twice(sources)
         if gate is not None:
-            for file in opened:
-                _check_kind(file, kind, gate)
-        tables = [(file.path, file.bursts()) for file in opened]
-        known = [(path, table) for path, table in tables if table is not None]
-        if known and len(known) < len(tables):
-            without = next(path for path, table in tables if table is None)
+            if kind == "pseudo":
+                gate = replace(
+                    gate, require_sealed=None
+                )  # pseudo-data are never sealed: closed events are dropped
+            for source in sources:
+                _check_kind(source, kind, gate)
+        bursts = _joined_bursts(sources)
+        listed_only = bursts is None and good_runs is not None
+        if good_runs is not None:
+            bursts = good_runs.table() if bursts is None else good_runs.among(bursts)
+        if bursts is None and kind != "mc":
             raise InputError(
-                f"{without}: has no burst table, other files have one: their exposure cannot be added"
+                f"{sources[0].path}: data without a burst table have no exposure; give a good-run list with --good-runs"
             )
         return cls(
-            files=tuple(files),
-            schemas=schemas,
+            sources=sources,
             kind=cast("Kind", kind),
-            bursts=BurstTable.union(known) if known else None,
+            bursts=bursts,
             all_bursts=all_bursts,
-            entries=sum(file.entries for file in opened),
+            listed_only=listed_only,
+            trigger=trigger,
+            weight=weight,
             gate=gate if kind != "mc" else None,
         )
 
-    def require(self, columns: Mapping[str, str], selection: str) -> None:
-        """Refuse the dataset unless every file has the columns; values say what needs each.
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of the sources."""
+        return tuple(str(source.path) for source in self.sources)
 
-        Raises
-        ------
-        MissingColumnError
-            Naming file, column, branch and what needs it.
-        """
-        needed = {name: why for name, why in columns.items() if name != "weight"}  # 1 where the file has none
-        for path, schema in zip(self.files, self.schemas, strict=True):
-            open_events(path, schema).require(needed, selection)
+    @property
+    def schemas(self) -> tuple[str, ...]:
+        """Names of the schemas the sources are read with."""
+        return tuple(source.schema.name for source in self.sources)
 
-    def has(self, column: str) -> bool:
-        """Tell whether every file has a column."""
-        return all(
-            column in open_events(*file).columns() for file in zip(self.files, self.schemas, strict=True)
-        )
+    @property
+    def entries(self) -> int:
+        """Number of events in the sources."""
+        return sum(source.entries for source in self.sources)
 
     @property
     def detectors(self) -> set[str]:
         """Names of the geometries that the schemas say their files were measured in."""
-        return {name for schema in self.schemas if (name := load_schema(schema).detector)}
+        return {source.schema.detector for source in self.sources if source.schema.detector}
+
+    def require(self, columns: Mapping[str, str], selection: str) -> None:
+        """Refuse the dataset unless every source has the columns; values say what needs each.
+
+        Raises
+        ------
+        MissingColumnError
+            Naming file, columns, branches and what needs them.
+        """
+        needed = {name: why for name, why in columns.items() if name != "weight"}  # 1 where the file has none
+        if self.trigger != "any":
+            needed |= {"trigger": f"trigger {self.trigger} of the sample"}
+        for source in self.sources:
+            source.require(needed, selection)
+
+    def has(self, column: str) -> bool:
+        """Tell whether every source has a column."""
+        return all(column in source.columns() for source in self.sources)
 
     @property
     def exposure(self) -> Exposure | None:
-        """Sum over the bursts that are used; None when the layout has no burst table."""
-        if self.bursts is None:
-            return None
-        return (self.bursts if self.all_bursts else self.bursts.take(self.bursts.good)).exposure
+        """Sum over the bursts that are used; None when there is no burst table."""
+        return self.used_bursts.exposure if self.used_bursts else None
+
+    @property
+    def used_bursts(self) -> BurstTable | None:
+        """The bursts that are used: the good ones, or all."""
+        if self.bursts is None or self.all_bursts:
+            return self.bursts
+        return self.bursts.take(self.bursts.good)
 
     def chunks(self, columns: Iterable[str]) -> list[Chunk]:
-        """Cut the files into chunks of whole clusters with at least 100 000 entries; one empty chunk for an empty file."""
+        """Cut the sources into chunks of whole clusters with at least 100 000 entries; one empty chunk for an empty one."""
         chunks = []
-        for path, schema in zip(self.files, self.schemas, strict=True):
-            start, *ends = open_events(path, schema).clusters(columns)
+        for index, source in enumerate(self.sources):
+            start, *ends = source.clusters(columns)
             for end in ends or [start]:
                 if end - start >= CHUNK_ENTRIES or end == (ends or [start])[-1]:
-                    chunks.append(Chunk(path, start, end))
+                    chunks.append(Chunk(index, start, end))
                     start = end
         return chunks
 
     def read(self, chunk: Chunk, columns: Iterable[str]) -> ak.Array:
-        """Read the events of a chunk that are not closed and lie in bursts that are used."""
-        file = open_events(chunk.path, self.schemas[self.files.index(chunk.path)])
-        if self.gate is None:
-            events = file.read(columns, chunk.start, chunk.stop)
-        else:
-            events = file.read({*columns, *GATE_COLUMNS}, chunk.start, chunk.stop)
+        """Read the events of a chunk that are not closed, lie in bursts that are used, and that the trigger took."""
+        source = self.sources[chunk.source]
+        wanted = {*columns, "trigger"} if self.trigger != "any" else set(columns)
+        if self.gate is not None:
+            events = source.read(wanted.union(GATE_COLUMNS), chunk.start, chunk.stop)
             events = self.gate.open_events(events)
-        if self.bursts is None:
-            return events
-        used = self.bursts.used(events, chunk.path, all_bursts=self.all_bursts)
+        else:
+            events = source.read(wanted, chunk.start, chunk.stop)
+        used = np.ones(len(events), dtype=np.bool_)
+        if self.bursts is not None:
+            listed_only = self.listed_only
+            used &= self.bursts.used(events, source.path, all_bursts=self.all_bursts, listed_only=listed_only)
+        if self.trigger != "any":
+            used &= self.fired(chunk, events, self.trigger)
+            if self.trigger == "Q1":
+                used &= ~self.fired(chunk, events, "H2")
+        if self.weight != 1.0 and "weight" in wanted:
+            events["weight"] = events.weight * self.weight
         return events if used.all() else events[used]
 
+    def fired(self, chunk: Chunk, events: ak.Array, trigger: str) -> NDArray[np.bool_]:
+        """Tell which events of a chunk a trigger took.
 
-def _check_kind(file: EventFile, kind: str, gate: Gate) -> None:
+        Raises
+        ------
+        ConfigError
+            When the schema does not say which bit it is.
+        """
+        schema = self.sources[chunk.source].schema
+        if trigger not in schema.triggers:
+            raise ConfigError(
+                f"{self.sources[chunk.source].path}: schema '{schema.name}' has no trigger {trigger}: add its bit to [triggers]"
+            )
+        return (np.asarray(events.trigger) >> schema.triggers[trigger] & 1).astype(np.bool_)
+
+
+def expand(files: Sequence[str | Path | EventArrays]) -> list[Path | EventArrays]:
+    """Resolve globs and `@list.txt` files (one name a line, relative to the list) into the files they stand for.
+
+    Raises
+    ------
+    InputError
+        When a list cannot be read, or a glob matches nothing.
+    ConfigError
+        When nothing is given.
+    """
+    found: list[Path | EventArrays] = []
+    for file in files:
+        if isinstance(file, EventArrays):
+            found.append(file)
+        elif str(file).startswith("@"):
+            found += expand(_listed(Path(str(file)[1:])))
+        elif any(sign in str(file) for sign in "*?[") and not Path(file).exists():
+            path = Path(file)
+            matches = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+            if not matches:
+                raise InputError(f"{file}: no file matches")
+            found += matches
+        else:
+            found.append(Path(file))
+    if not found:
+        raise ConfigError("no input file: name at least one ROOT file")
+    return found
+
+
+def _listed(path: Path) -> list[Path]:
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as err:
+        raise InputError(f"{path}: the list of files cannot be read ({err})") from None
+    names = [line for line in lines if line and not line.startswith("#")]
+    if not names:
+        raise InputError(f"{path}: the list names no file")
+    return [path.parent / name for name in names]
+
+
+def _open(file: Path | EventArrays, schema: str | None) -> EventFile | EventArrays:
+    return file if isinstance(file, EventArrays) else open_events(file, schema or guess_schema(file))
+
+
+def _check_kind(source: EventFile | EventArrays, kind: str, gate: Gate) -> None:
     """Refuse data that the gate cannot judge; say when simulation is taken on trust."""
     if kind == "mc":
-        if not any(column.startswith("truth.") for column in file.columns()):
-            runs = np.asarray(file.read(["run"], 0, file.entries).run)
+        if not any(column.startswith("truth.") for column in source.columns()):
+            runs = np.asarray(source.read(["run"], 0, source.entries).run) if gate.data_runs else np.zeros(0)
             if any(((first <= runs) & (runs <= last)).any() for first, last in gate.data_runs):
                 raise BlindingError(
-                    f"refused: {file.path} has runs of the data and no truth columns, so it is data and not mc; leave out "
-                    "--kind mc"
+                    f"refused: {source.path} has runs of the data and no truth columns, so it is data and not mc; leave "
+                    "out --kind mc"
                 )
-            _log.warning("%s: has no truth columns; it is read as mc because it was named so", file.path)
+            _log.warning("%s: has no truth columns; it is read as mc because it was named so", source.path)
         return
-    missing = [column for column in GATE_COLUMNS if column not in file.columns()]
+    if kind == "data" and gate.require_sealed:
+        gate.require_sealed(source.path if isinstance(source, EventFile) else Path("arrays in memory"))
+    missing = [column for column in GATE_COLUMNS if column not in source.columns()]
     if missing:
         raise BlindingError(
-            f"refused: {file.path} is read as '{kind}' but lacks {', '.join(missing)}, without which nobody can tell "
+            f"refused: {source.path} is read as '{kind}' but lacks {', '.join(missing)}, without which nobody can tell "
             "what is closed; if it is simulation, say so with --kind mc"
         )
-    if file.schema.detector not in {None, gate.detector.name}:
+    if source.schema.detector not in {None, gate.detector.name}:
         raise BlindingError(
-            f"refused: {file.path} is read as '{kind}' and was measured with the geometry {file.schema.detector}, but "
+            f"refused: {source.path} is read as '{kind}' and was measured with the geometry {source.schema.detector}, but "
             f"blinding/policy.toml is for {gate.detector.name}; if it is simulation, say so with --kind mc"
         )
+
+
+def _refuse_twice(sources: Sequence[EventFile | EventArrays]) -> None:
+    real = [source.path.resolve() for source in sources if isinstance(source, EventFile)]
+    for path in real:
+        if real.count(path) > 1:
+            raise InputError(f"{path}: given twice; its events would count double")
+
+
+def _joined_bursts(sources: Sequence[EventFile | EventArrays]) -> BurstTable | None:
+    tables = [(source.path, source.bursts()) for source in sources]
+    known = [(path, table) for path, table in tables if table is not None]
+    if known and len(known) < len(tables):
+        without = next(path for path, table in tables if table is None)
+        raise InputError(
+            f"{without}: has no burst table, other files have one: their exposure cannot be added"
+        )
+    return BurstTable.union(known) if known else None

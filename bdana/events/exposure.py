@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import awkward as ak
     from numpy.typing import NDArray
 
-__all__ = ["BurstTable", "Exposure"]
+__all__ = ["BurstTable", "Exposure", "burst_key"]
 
 
 @dataclass(frozen=True)
@@ -124,11 +124,13 @@ class BurstTable:
 
     def places(self, run: NDArray[np.int64], burst: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return where in the table each (run, burst) stands; any place for one that is not in it."""
-        at = np.searchsorted(_key(self.run, self.burst), _key(run, burst))
+        at = np.searchsorted(burst_key(self.run, self.burst), burst_key(run, burst))
         return np.minimum(at, max(len(self.run) - 1, 0))
 
-    def used(self, events: ak.Array, source: Path, *, all_bursts: bool) -> NDArray[np.bool_]:
-        """Tell which events lie in bursts that are used: the good ones, or all.
+    def used(
+        self, events: ak.Array, source: Path, *, all_bursts: bool, listed_only: bool = False
+    ) -> NDArray[np.bool_]:
+        """Tell which events lie in bursts that are used: the good ones, or all; `listed_only`: no others exist.
 
         Raises
         ------
@@ -142,14 +144,14 @@ class BurstTable:
             if len(self.run)
             else np.zeros(len(run), dtype=bool)
         )
-        if not known.all():
+        if not known.all() and not listed_only:
             lost = int(np.flatnonzero(~known)[0])
             raise InputError(
                 f"{source}: run {run[lost]} burst {burst[lost]} has events but is not in the burst table: its exposure is unknown"
             )
-        return known if all_bursts else self.good[at]
+        return known if all_bursts or not len(self.run) else known & self.good[at]
 
 
-def _key(run: NDArray[np.int64], burst: NDArray[np.int64]) -> NDArray[np.int64]:
-    # Unique and sorted like (run, burst) for all burst numbers below 2^32.
+def burst_key(run: NDArray[np.int64], burst: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return one number a burst, unique and sorted like (run, burst) for burst numbers below 2^32."""
     return run * np.int64(2**32) + burst

@@ -39,19 +39,24 @@ class EventFile:
         Number of events.
     """
 
-    def __init__(self, root: RootFile, schema: Schema) -> None:
+    def __init__(self, root: RootFile, schema: Schema, schema_key: str) -> None:
+        self._schema_key = schema_key
         self.path = root.path
         self.schema = schema
         self._root = root
         self._events = root.container(schema.events.tree)
         self.entries = self._events.entries
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Workers open the file themselves, once.
+        return open_events, (self.path, self._schema_key)
+
     def columns(self) -> set[str]:
         """Return the canonical columns that schema and file both have."""
         return {
             name
             for name, source in self.schema.columns.items()
-            if not source.candidates or find(self._events, source)
+            if not source.candidates or _find(self._events, source)
         }
 
     def require(self, columns: Mapping[str, str], selection: str) -> None:
@@ -126,7 +131,7 @@ class EventFile:
         container = self._root.container(self.schema.bursts.tree)
         sources: dict[str, Source] = {}
         for name, source in self.schema.burst_columns.items():
-            if not source.candidates or find(container, source):
+            if not source.candidates or _find(container, source):
                 sources[name] = source
             elif source.map.required:
                 raise MissingColumnError(
@@ -137,7 +142,7 @@ class EventFile:
 
     def _branches(self, columns: Iterable[str]) -> set[str]:
         sources = [self.schema.columns[name] for name in columns if name in self.schema.columns]
-        return {branch for source in sources for branch in find(self._events, source) or ()}
+        return {branch for source in sources for branch in _find(self._events, source) or ()}
 
     def _collection(
         self, name: str, members: Mapping[str, tuple[NDArray[Any] | None, NDArray[Any]]]
@@ -169,9 +174,9 @@ def open_events(path: Path, schema: str) -> EventFile:
     return _open_cached(path, schema)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=64)
 def _open_cached(path: Path, schema: str) -> EventFile:
-    return EventFile(open_root(path), load_schema(schema))
+    return EventFile(open_root(path), load_schema(schema), schema)
 
 
 def guess_schema(path: Path) -> str:
@@ -201,12 +206,12 @@ def _why_not(root: RootFile, schema: Schema) -> str | None:
             return f"no tree '{tree.tree}'"
         container = root.container(tree.tree)
         for name, source in columns.items():
-            if source.map.required and source.candidates and not find(container, source):
+            if source.map.required and source.candidates and not _find(container, source):
                 return f"no branch for '{name}'"
     return None
 
 
-def find(container: Container, source: Source) -> tuple[str, ...] | None:
+def _find(container: Container, source: Source) -> tuple[str, ...] | None:
     """Return the first group of branches of a source that the container has."""
     return next((names for names in source.candidates if container.paths.issuperset(names)), None)
 
@@ -236,7 +241,7 @@ def _read_columns(
     stop: int,
 ) -> dict[str, tuple[NDArray[Any] | None, NDArray[Any]]]:
     """Read columns as (counts an event or None, flat values in canonical units)."""
-    branches = {name: found for name, source in sources.items() if (found := find(container, source))}
+    branches = {name: found for name, source in sources.items() if (found := _find(container, source))}
     raw = _read_branches(
         path, container, sorted({b for names in branches.values() for b in names}), start, stop
     )

@@ -17,6 +17,9 @@ from bdana.errors import BlindingError
 from bdana.reconstruction import Line, Pairs, Tracks
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from bdana.detector import Detector
@@ -51,8 +54,9 @@ class Gate:
         The geometry that the policy is for.
     data_runs : tuple of (int, int)
         First and last run of each range of data: files with these runs and without truth are no simulation.
-    sealed : bool
-        Whether closed events were taken out before: one that is found then is a fault, and nothing is read.
+    require_sealed : callable of Path, optional
+        Refuses a file of data that is not sealed. A closed event in sealed data is a fault, and stops the reading; while
+        nothing is sealed (None), closed events are dropped.
     """
 
     envelopes: Envelopes
@@ -62,7 +66,7 @@ class Gate:
     beam_line: Line
     detector: Detector
     data_runs: tuple[tuple[int, int], ...] = ()
-    sealed: bool = False
+    require_sealed: Callable[[Path], None] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -101,7 +105,7 @@ class Gate:
             When there is a closed one in sealed data.
         """
         is_open = self.secrecy(events) == len(self.names)
-        if self.sealed and not is_open.all():
+        if self.require_sealed and not is_open.all():
             _refuse()
         return events[is_open]
 

@@ -2,19 +2,23 @@
 
 from bdana.pairing.bursts import SingleBursts
 from bdana.pairing.combinatorial import Combinatorial, Search
+from bdana.pairing.counting import PairCounts, count_pairs
 from bdana.pairing.estimate import PairEstimate
-from bdana.pairing.search import close_pairs
+from bdana.pairing.search import PairSearch, close_pairs
 from bdana.pairing.singles import SinglesTask, require_orthogonal, select_singles
 from bdana.pairing.sums import PairSums
 
 __all__ = [
     "Combinatorial",
+    "PairCounts",
     "PairEstimate",
+    "PairSearch",
     "PairSums",
     "Search",
     "SingleBursts",
     "SinglesTask",
     "close_pairs",
+    "count_pairs",
     "require_orthogonal",
     "select_singles",
 ]

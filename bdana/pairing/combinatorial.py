@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bdana.errors import ConfigError
+from bdana.errors import ConfigError, InputError
 from bdana.pairing.bursts import SingleBursts
 from bdana.pairing.estimate import PairEstimate, PairTask, estimate_pairs
 from bdana.statistics import Systematic
@@ -119,7 +119,7 @@ class Combinatorial:
         ConfigError
             When `replaced` names a cut that the selection does not have.
         InputError
-            When a burst with tracks lacks live time or downscale, or an event is in the sample twice.
+            When a burst with tracks lacks live time or downscale, or no burst has them.
         """
         known = [cut.name for cut in selection.cuts if cut.level == "pair"]
         for name in self.replaced:
@@ -129,12 +129,15 @@ class Combinatorial:
                     f"there are {', '.join(known)}"
                 )
         bursts = SingleBursts.of_singles(singles, table, par.downscale)
-        active = bursts.events > 0
+        # The others have no track, or this would have been an error.
+        usable = (bursts.live_time > 0) & (bursts.downscale >= 1)
+        used = bursts.take(usable)
+        if not len(used):
+            raise InputError("the single-track sample has no burst with live time and downscale")
         weight = np.zeros(len(bursts))
-        used = bursts.take(active)
-        weight[active] = self.weight(used, cuts, par)
+        weight[usable] = self.weight(used, cuts, par)
         for correction in self.corrections:
-            weight[active] *= correction(used, cuts, par)
+            weight[usable] *= correction(used, cuts, par)
         task = PairTask(
             cuts=[c for c in selection.active(cuts) if c.level == "pair" and c.name not in self.replaced],
             par=cuts,
@@ -158,7 +161,7 @@ class Combinatorial:
             covariance=sums.covariance()[:n, :n],
             pairs=sums.pairs[:n],
             sum_w2=sums.sum_w2[:n],
-            upper_limit=np.where(sums.pairs[:n] == 0, POISSON_90 * weight.max(initial=0.0), np.nan),
+            upper_limit=np.where(sums.pairs[:n] == 0, POISSON_90 * weight.max(), np.nan),
             hists=hists,
             systematics=(*measured, *systematics),
             bursts=bursts,

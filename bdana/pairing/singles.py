@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from bdana.errors import ConfigError, InputError
-from bdana.events import load_schema
+from bdana.errors import InputError
 from bdana.selection import SelectedSingles
 
 if TYPE_CHECKING:
-    import awkward as ak
     from numpy.typing import NDArray
 
     from bdana.engine import Executor
@@ -59,14 +57,9 @@ class SinglesTask:
         """Read one chunk and select the single tracks of its trigger."""
         selection, par = self.analysis.single_track(self.selection)
         events = self.dataset.read(chunk, self.columns)
-        schema = self.dataset.schemas[self.dataset.files.index(chunk.path)]
-        bits = load_schema(schema).triggers
-        for name in (selection.trigger, selection.not_trigger):
-            if name not in bits:
-                raise ConfigError(
-                    f"{chunk.path}: schema '{schema}' has no trigger {name}: add its bit to [triggers]"
-                )
-        taken = _fired(events, bits[selection.trigger]) & ~_fired(events, bits[selection.not_trigger])
+        taken = self.dataset.fired(chunk, events, selection.trigger) & ~self.dataset.fired(
+            chunk, events, selection.not_trigger
+        )
         return selection.apply(events[taken], par, self.analysis.setup)
 
 
@@ -107,10 +100,6 @@ def require_orthogonal(singles: SelectedSingles, candidates: Candidates) -> None
                 f"run {run} burst {burst} event {event} is in the single-track sample and in the two-track sample: "
                 "the prediction would be made of the data it is compared with; check the trigger bits of the schema"
             )
-
-
-def _fired(events: ak.Array, bit: int) -> NDArray[np.bool_]:
-    return (np.asarray(events.trigger) >> bit & 1).astype(np.bool_)
 
 
 def _identity(singles: SelectedSingles) -> NDArray[np.int64]:

@@ -1,5 +1,6 @@
 """Pictures: hist objects drawn by mplhep."""
 
-from bdana.plotting.plane import plane_histogram, save_plane
+from bdana.plotting.comparison import pulls, save_comparison
+from bdana.plotting.plane import save_plane
 
-__all__ = ["plane_histogram", "save_plane"]
+__all__ = ["pulls", "save_comparison", "save_plane"]

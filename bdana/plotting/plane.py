@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import hepunits
-import hist
 import mplhep
-import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
 
 from bdana.plotting.figures import figure
+from bdana.selection import CDA_FRAME_MM, Z_FRAME_M
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -20,48 +19,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from bdana.regions import Regions
-    from bdana.selection import Candidates
+    from bdana.selection import Histogram
 
-__all__ = ["plane_histogram", "save_plane"]
-
-# The frame depends on no event: three decades around the boxes, where halo, control regions and signal all show.
-Z_FRAME_M = (-100.0, 180.0)
-CDA_FRAME_MM = (0.3, 3000.0)
-
-
-def plane_histogram(candidates: Candidates) -> hist.Hist[Any]:
-    """Fill weighted candidates into z_TAX (m, 2 m wide bins) and CDA_TAX (mm, 10 bins a decade).
-
-    Returns
-    -------
-    hist.Hist
-        Two axes, `z_tax` and `cda_tax`; what lies outside the frame is in the flow bins.
-    """
-    plane = hist.Hist(
-        hist.axis.Regular(140, *Z_FRAME_M, name="z_tax", label=r"$z_{TAX}$ [m]"),
-        hist.axis.Regular(
-            40, *CDA_FRAME_MM, name="cda_tax", label=r"$CDA_{TAX}$ [mm]", transform=hist.axis.transform.log
-        ),
-        storage=hist.storage.Weight(),
-    )
-    finite = np.isfinite(candidates.z_tax) & np.isfinite(candidates.cda_tax)
-    plane.fill(
-        z_tax=candidates.z_tax[finite] / hepunits.m,
-        # Below the frame a logarithm has no flow bin for 0: the exact hit counts as the smallest distance.
-        cda_tax=np.maximum(candidates.cda_tax[finite], 1e-12) / hepunits.mm,
-        weight=candidates.weight[finite],
-    )
-    return plane
+__all__ = ["save_plane"]
 
 
 def save_plane(
-    candidates: Candidates, regions: Regions, path: Path, title: str = "", closed: Collection[str] = ()
+    plane: Histogram, regions: Regions, path: Path, title: str = "", closed: Collection[str] = ()
 ) -> None:
     """Draw candidates and region borders into a PNG, PDF or SVG.
 
     Parameters
     ----------
-    candidates : Candidates
+    plane : hist.Hist
+        What `bdana.selection.plane_histogram` made of the candidates.
     regions : Regions
     path : Path
         The picture; replaced if it exists.
@@ -70,7 +41,6 @@ def save_plane(
     closed : collection of str
         Regions that are closed: hatched. The candidates hold nothing of them.
     """
-    plane = plane_histogram(candidates)
     with figure(path) as fig:
         axes = fig.add_subplot()
         shown = plane.values()

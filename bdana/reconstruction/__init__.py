@@ -1,10 +1,11 @@
 """Lines, vertices, back-extrapolation to the TAX and invariant mass: pure functions of arrays (mm, ns, MeV)."""
 
-from bdana.reconstruction.lines import ClosestApproach, Line, closest_approach
+from bdana.reconstruction.lines import PARALLEL_SINE, ClosestApproach, Line, closest_approach
 from bdana.reconstruction.matching import any_near, nearest, none_near
 from bdana.reconstruction.pairs import Pairs, Tracks
 
 __all__ = [
+    "PARALLEL_SINE",
     "ClosestApproach",
     "Line",
     "Pairs",

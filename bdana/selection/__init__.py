@@ -3,14 +3,17 @@
 from bdana.selection.candidates import CSV_COLUMNS, Candidates
 from bdana.selection.cutflow import Cutflow, CutflowRow
 from bdana.selection.cuts import Cut, Parameters, event_cut, pair_cut, track_cut
+from bdana.selection.plane import CDA_FRAME_MM, Z_FRAME_M, plane_histogram
 from bdana.selection.selection import LEPTON_MASS, TRACK_AFTER, Selected, Selection, Setup
 from bdana.selection.single_track import SelectedSingles, SingleTrackSelection
 from bdana.selection.variables import Histogram, Variable, fill_histograms
 
 __all__ = [
+    "CDA_FRAME_MM",
     "CSV_COLUMNS",
     "LEPTON_MASS",
     "TRACK_AFTER",
+    "Z_FRAME_M",
     "Candidates",
     "Cut",
     "Cutflow",
@@ -26,5 +29,6 @@ __all__ = [
     "event_cut",
     "fill_histograms",
     "pair_cut",
+    "plane_histogram",
     "track_cut",
 ]

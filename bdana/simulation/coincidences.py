@@ -71,7 +71,6 @@ def halo_events(
     level = intensity(config, bursts)[at] * _inside_spill(config.beam.ripple, 1 + two, rng)
     detector = load_detector(config.detector)
     event, time, place = _tracks_in_time(config, level, two, rng)
-    time[prompt[event] & (place == 1)] = 0.0
     muons = draw_halo(config.halo, detector, rng, event, time)
     muons = _with_prompt(config, muons, prompt[event] & (place == 1), rng)
     bits = load_schema("bdana").triggers

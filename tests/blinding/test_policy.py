@@ -76,4 +76,4 @@ def test_a_region_moved_out_by_a_setting_is_refused(tmp_path):
     shutil.copy(template_folder() / "analysis.toml", folder)
     analysis = bdana.load(folder, ["regions.SR.z_tax_max_m=43.0"])
     with pytest.raises(ConfigError, match="region SR leaves its closed envelope"):
-        analysis.gate()
+        _ = analysis.gate

@@ -192,6 +192,6 @@ def test_data_are_not_read_as_simulation(analysis, tmp_path):
 def test_a_closed_event_in_sealed_data_stops_the_run(analysis, sealed, monkeypatch):
     folder = sealed([like_sign(1), closed(2)])
     raw_file(folder / "run.open.root", [like_sign(1), closed(2)])
-    monkeypatch.setattr("bdana.analysis.analysis.check_open_file", lambda path, policy: None)
+    monkeypatch.setattr("bdana.blinding.manifest.check_open_file", lambda path, policy: None)
     with pytest.raises(BlindingError, match="there are closed pairs in open data"):
         analysis.select([folder / "run.open.root"])

@@ -1,39 +1,77 @@
-"""`bdana demo` from an empty folder, again, and where it must not work."""
+"""`bdana demo` from an empty folder, the commands it points to, and where it must not work."""
+
+import json
 
 import pytest
 
+from bdana.cli.demo import MARKER, _start_afresh
 from tests.cli.test_select import bdana
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("empty")
-    return folder, bdana("demo", cwd=folder)
+    return folder / "bdana-demo", bdana("demo", cwd=folder)
 
 
-def test_it_simulates_selects_and_draws(made):
+def test_it_prints_the_table_and_where_the_report_is(made):
     folder, done = made
     assert done.returncode == 0, done.stderr
-    for word in ("halo:", "signal:", "acceptance", "protons on target", "bdana-demo/output/plane.png"):
+    assert done.stdout.count("closed") >= 5
+    for word in ("outside", "SR", "report.html", "bdana run"):
         assert word in done.stdout
-    assert (folder / "bdana-demo" / "output" / "plane.png").read_bytes().startswith(b"\x89PNG")
-    assert (folder / "bdana-demo" / "output" / "signal.csv").read_text().count(",SR\n") > 100
+    assert (folder / "output" / "report.html").stat().st_size > 100_000
 
 
-def test_its_last_line_works(made):
-    folder, done = made
-    command = done.stdout.strip().splitlines()[-1].partition("bdana select ")[2].split()
-    again = bdana("select", *command, cwd=folder / "bdana-demo")
-    assert again.returncode == 0, again.stderr
-    assert "SR" in again.stdout
+def test_expectation_is_the_published_one_within_its_errors(made):
+    table = json.loads((made[0] / "output" / "table.json").read_text())
+    published = {
+        "outside": (26.3, 3.4),
+        "CR3": (1.70, 0.22),
+        "CR2": (0.58, 0.07),
+        "CR1": (0.29, 0.04),
+        "CR": (0.17, 0.02),
+        "SR": (0.016, 0.002),
+    }
+    for row in table["regions"]:
+        expected, error = published[row["name"]]
+        assert abs(row["expected"] - expected) < 2 * (error**2 + row["error"] ** 2) ** 0.5, row
 
 
-def test_a_second_demo_replaces_the_first_and_gives_the_same(made):
-    folder, done = made
-    (folder / "bdana-demo" / "left-over").write_text("")
-    again = bdana("demo", cwd=folder)
-    assert again.stdout == done.stdout
-    assert not (folder / "bdana-demo" / "left-over").exists()
+def test_figures_and_report_are_made_again(made):
+    folder = made[0]
+    before = (folder / "output" / "report.html").read_bytes()
+    assert bdana("report", cwd=folder).returncode == 0
+    assert (folder / "output" / "report.html").read_bytes() == before
+    (folder / "output" / "figures" / "mass.png").unlink()
+    assert "mass.png" in bdana("plot", cwd=folder / "data").stdout
+    assert (folder / "output" / "figures" / "mass.png").is_file()
+
+
+def test_a_changed_cut_moves_the_cutflow_and_asks_for_a_new_run(made):
+    folder = made[0]
+    cut = ("select", "data/signal.root", "--kind", "mc", "--json")
+    before = json.loads(bdana(*cut, cwd=folder).stdout)
+    module = folder / "selections" / "dimuon.py"
+    text = module.read_text()
+    module.write_text(
+        text.replace('    20.0, description="closest approach', '    5.0, description="closest approach')
+    )
+    assert module.read_text() != text
+    after = json.loads(bdana(*cut, cwd=folder).stdout)
+    assert after["cutflow"][-1]["events"] < before["cutflow"][-1]["events"]
+    refused = bdana("report", cwd=folder)
+    assert refused.returncode == 2
+    assert "run `bdana run` again" in refused.stderr
+    module.write_text(text)
+
+
+def test_only_a_demo_is_replaced(tmp_path):
+    old = tmp_path / "demo"
+    _start_afresh(old)
+    (old / "left-over").write_text("")
+    _start_afresh(old)
+    assert [path.name for path in old.iterdir()] == [MARKER]
 
 
 def test_other_folders_are_left_alone(tmp_path):
@@ -43,3 +81,10 @@ def test_other_folders_are_left_alone(tmp_path):
     assert done.returncode == 2
     assert "was not made by a demo" in done.stderr
     assert (tmp_path / "thesis" / "chapter.tex").read_text() == "important"
+
+
+def test_commands_of_an_analysis_need_one(tmp_path):
+    for command in ("run", "plot", "report"):
+        done = bdana(command, cwd=tmp_path)
+        assert done.returncode == 2
+        assert "bdana init makes one" in done.stderr

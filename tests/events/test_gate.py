@@ -15,7 +15,7 @@ from bdana.regions import Box, Envelopes
 from tests.synthetic import dimuon_event, records
 
 ANALYSIS = bdana.load(template_folder())
-GATE = ANALYSIS.gate()
+GATE = ANALYSIS.gate
 SR, OPEN = 0, len(GATE.names)
 
 

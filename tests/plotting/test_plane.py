@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import bdana
-from bdana.plotting import plane_histogram, save_plane
-from bdana.selection import Candidates
+from bdana.plotting import save_plane
+from bdana.selection import Candidates, plane_histogram
 
 REGIONS = bdana.load(bdana.analysis.template_folder()).regions
 
@@ -33,14 +33,13 @@ def test_what_lies_outside_the_frame_is_kept_in_the_flow():
 @pytest.mark.parametrize("count", [0, 1, 500])
 def test_a_picture_for_any_number_of_candidates(tmp_path, count):
     rng = np.random.default_rng(0)
-    save_plane(
-        candidates(rng.uniform(-90, 170, count), rng.uniform(1, 900, count)), REGIONS, tmp_path / "p.png"
-    )
+    found = candidates(rng.uniform(-90, 170, count), rng.uniform(1, 900, count))
+    save_plane(plane_histogram(found), REGIONS, tmp_path / "p.png")
     assert (tmp_path / "p.png").stat().st_size > 5000
 
 
 def test_closed_regions_change_the_picture(tmp_path):
-    found = candidates([100.0], [5.0])
+    found = plane_histogram(candidates([100.0], [5.0]))
     save_plane(found, REGIONS, tmp_path / "open.png")
     save_plane(found, REGIONS, tmp_path / "closed.png", closed=["SR", "CR"])
     assert (tmp_path / "open.png").read_bytes() != (tmp_path / "closed.png").read_bytes()

@@ -1,0 +1,149 @@
+"""The search that analysis.toml declares: samples, background, table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bdana.analysis.background import estimate_combinatorial
+from bdana.counts import Observed, Predicted
+from bdana.errors import ConfigError
+from bdana.statistics.table import CountingTable, counting_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from bdana.analysis.analysis import Analysis
+    from bdana.engine import Executor, Progress, SelectionRun
+    from bdana.events import BurstTable, Exposure
+    from bdana.pairing import PairEstimate
+    from bdana.selection import Candidates, Cutflow, Histogram
+
+__all__ = ["SampleRun", "run_sample", "run_search"]
+
+
+@dataclass(frozen=True)
+class SampleRun:
+    """What became of one sample.
+
+    Attributes
+    ----------
+    name : str
+        Its name in analysis.toml.
+    selected : SelectionRun
+        Cutflow, candidates, histograms, exposure.
+    closed : tuple of str
+        Regions that are closed: nothing of them is in here.
+    estimate : PairEstimate or None
+        The combinatorial background; for the sample that [search] names as data.
+    table : CountingTable or None
+        Expected against observed; for the same sample.
+    """
+
+    name: str
+    selected: SelectionRun
+    closed: tuple[str, ...]
+    estimate: PairEstimate | None
+    table: CountingTable | None
+
+    @property
+    def cutflow(self) -> Cutflow:
+        """What each cut left."""
+        return self.selected.cutflow
+
+    @property
+    def candidates(self) -> Candidates:
+        """The selected pairs."""
+        return self.selected.candidates
+
+    @property
+    def hists(self) -> Mapping[str, Histogram]:
+        """The variables of analysis.toml, by region."""
+        return self.selected.hists
+
+    @property
+    def exposure(self) -> Exposure | None:
+        """Of the bursts used."""
+        return self.selected.exposure
+
+
+def run_search(
+    analysis: Analysis,
+    executor: Executor | None = None,
+    progress: Callable[[str], Progress | None] | None = None,
+) -> tuple[SampleRun, ...]:
+    """Run every two-track sample of analysis.toml.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    executor : Executor, optional
+        Where chunks run.
+    progress : callable, optional
+        Called with the name of each sample; returns what is called with (events done, events in all).
+
+    Raises
+    ------
+    ConfigError
+        When analysis.toml names no sample.
+    BdanaError
+        Whatever is wrong with one of them.
+    """
+    names = [name for name in analysis.config.samples if name != analysis.config.search.single_tracks]
+    if not names:
+        raise ConfigError(
+            f"{analysis.folder / 'analysis.toml'} names no sample to select: add [samples.<name>] with kind and files"
+        )
+    return tuple(run_sample(analysis, name, executor, progress(name) if progress else None) for name in names)
+
+
+def run_sample(
+    analysis: Analysis, name: str, executor: Executor | None = None, progress: Progress | None = None
+) -> SampleRun:
+    """Select one sample; for the data of the search also estimate the background and fill the table.
+
+    Raises
+    ------
+    BdanaError
+        Whatever is wrong, by file and name.
+    """
+    search = analysis.config.search
+    (dataset,) = analysis.sample(name)
+    selected = analysis.select_from(dataset, search.selection, executor, progress)
+    closed = dataset.gate.names if dataset.gate else ()
+    if name != search.data or search.single_tracks is None:
+        return SampleRun(name, selected, closed, None, None)
+    estimate = _estimate(analysis, selected, executor)
+    return SampleRun(name, selected, closed, estimate, _table(analysis, selected, closed, estimate))
+
+
+def _estimate(analysis: Analysis, selected: SelectionRun, executor: Executor | None) -> PairEstimate:
+    search = analysis.config.search
+    (singles,) = analysis.sample(str(search.single_tracks))
+    if not _same_bursts(singles.used_bursts, selected.dataset.used_bursts):
+        raise ConfigError(
+            f"[samples.{search.single_tracks}] and [samples.{search.data}] must be of the same bursts, or the prediction is "
+            f"not for the data; their exposures are {singles.exposure} and {selected.exposure}"
+        )
+    return estimate_combinatorial(analysis, search.background, singles, selected.candidates, executor)
+
+
+def _same_bursts(one: BurstTable | None, other: BurstTable | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return all(np.array_equal(getattr(one, key), getattr(other, key)) for key in ("run", "burst", "pot"))
+
+
+def _table(
+    analysis: Analysis, selected: SelectionRun, closed: tuple[str, ...], estimate: PairEstimate
+) -> CountingTable:
+    counted = {region.name: region.observed for region in selected.regions}
+    outermost_first = range(len(estimate.regions) - 1, -1, -1)
+    expected = {
+        estimate.regions[i]: Predicted(float(estimate.expected[i]), float(estimate.total_error[i]))
+        for i in outermost_first
+    }
+    observed = {name: Observed(name, None if name in closed else counted[name]) for name in expected}
+    return counting_table(expected, observed, analysis.config.search.joint)

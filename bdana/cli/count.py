@@ -1,0 +1,120 @@
+"""`bdana count`: the counting-experiment calculator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bdana.cli.app import app
+from bdana.cli.console import print_json, print_tables, table
+from bdana.cli.options import Json
+from bdana.errors import InputError
+
+if TYPE_CHECKING:
+    from bdana.statistics.poisson import Background
+
+__all__ = ["count"]
+
+Observed = Annotated[float | None, typer.Option(help="Observed number of events.")]
+Expected = Annotated[float | None, typer.Option("--background", help="Expected background events.")]
+BackgroundError = Annotated[float, typer.Option(help="Error of the background, events.")]
+EfficiencyError = Annotated[float, typer.Option(help="Relative error of the signal efficiency and POT.")]
+Level = Annotated[float, typer.Option("--cl", help="Confidence level, between 0 and 1.")]
+Method = Annotated[list[str] | None, typer.Option(help="A limit method; may be repeated. Default: all.")]
+
+
+@app.command()
+def count(
+    observed: Observed = None,
+    background: Expected = None,
+    background_error: BackgroundError = 0.0,
+    efficiency_error: EfficiencyError = 0.0,
+    cl: Level = 0.9,
+    method: Method = None,
+    regions: Annotated[
+        Path | None, typer.Option(help="CSV: name, expected, error, observed (empty where closed).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Give p-values, significances and limits of a count, or p-values of a table of regions."""
+    from bdana.statistics.poisson import Background, whole
+
+    if regions is not None:
+        if observed is not None or background is not None:
+            raise InputError("give either --regions or --observed with --background, not both")
+        document = _regions(regions)
+    elif observed is None or background is None:
+        raise InputError("give --observed N and --background B, or --regions FILE.csv")
+    else:
+        names = tuple(method or ())
+        given = Background(background, background_error)
+        document = _single(whole(observed), given, cl, efficiency_error, names)
+    if as_json:
+        print_json(document)
+    else:
+        _show(document)
+
+
+def _single(
+    n: int, background: Background, cl: float, error: float, names: tuple[str, ...]
+) -> dict[str, Any]:
+    from bdana.statistics.methods import limits
+    from bdana.statistics.poisson import p_values
+    from bdana.statistics.significance import one_sided, two_sided
+
+    intervals = limits(n, background, cl, error, names)
+    p = p_values(n, background)
+    single, double = one_sided(p.p_n), two_sided(p.p_n)
+    return {
+        "p_n": p.p_n,
+        "p_l": p.p_l,
+        "z_one_sided": single.z,
+        "z_two_sided": double.z,
+        "limits": {name: [x.low, x.high] for name, x in intervals.items()},
+        "conventions": {
+            "p": p.convention,
+            "z_one_sided": single.convention,
+            "z_two_sided": double.convention,
+            "confidence_level": f"{cl:g}",
+        }
+        | {name: x.convention for name, x in intervals.items()},
+    }
+
+
+def _regions(path: Path) -> dict[str, Any]:
+    from bdana.statistics.joint import joint_p_values
+    from bdana.statistics.poisson import p_values
+    from bdana.statistics.regions_csv import read_regions
+
+    rows, conventions, observed = [], {}, []
+    counts = read_regions(path)
+    for region in counts:
+        row = {"name": region.name, "expected": region.background.expected, "error": region.background.error}
+        if region.observed is None:
+            rows.append(row | {"state": "closed"})
+            continue
+        p = p_values(region.observed, region.background)
+        conventions["p"] = p.convention
+        observed.append(region.observed)
+        rows.append(row | {"state": "open", "observed": region.observed, "p_n": p.p_n, "p_l": p.p_l})
+    document: dict[str, Any] = {"regions": rows}
+    if len(observed) == len(counts):
+        joint = joint_p_values(observed, [region.background for region in counts])
+        document["joint"] = {"regions": [x.name for x in counts], "p_n": joint.p_n, "p_l": joint.p_l}
+        conventions["joint"] = joint.convention
+    return document | {"conventions": conventions}
+
+
+def _show(document: dict[str, Any]) -> None:
+    shown = table("quantity", "value")
+    for name in ("p_n", "p_l", "z_one_sided", "z_two_sided"):
+        if name in document:
+            shown.add_row(name, f"{document[name]:.4g}")
+    for name, (low, high) in document.get("limits", {}).items():
+        shown.add_row(name, f"{low:.4g} to {high:.4g}")
+    for row in [*document.get("regions", []), *([document["joint"]] if "joint" in document else [])]:
+        text = f"p_n {row['p_n']:.4g}, p_l {row['p_l']:.4g}" if "p_n" in row else "closed"
+        shown.add_row(row.get("name", "joint"), text)
+    print_tables(shown, *(f"{key}: {text}" for key, text in document["conventions"].items()))

@@ -1,0 +1,98 @@
+"""`bdana run`, `plot` and `report`: the whole search of an analysis folder."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from bdana.cli.app import app
+from bdana.cli.console import note, print_json, print_tables, progress_bar, require_analysis, table
+from bdana.cli.options import Jobs, Json, Overrides
+from bdana.cli.select import result_tables
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.table import Table
+
+    from bdana.analysis import Analysis
+    from bdana.analysis.search import SampleRun
+    from bdana.engine import Progress
+    from bdana.statistics.table import CountingTable
+
+__all__ = ["plot", "report", "run", "run_and_report", "search_table"]
+
+
+@app.command()
+def run(overrides: Overrides = None, jobs: Jobs = 1, as_json: Json = False) -> None:
+    """Run everything analysis.toml declares into output/: samples, background, table, figures, report."""
+    analysis = require_analysis(overrides)
+    results, path = run_and_report(analysis, jobs)
+    if as_json:
+        print_json(_document(results))
+        note(f"report in {path}")
+        return
+    for result in results:
+        print_tables(
+            f"{result.name}:",
+            *(search_table(result.table) if result.table else result_tables(result.selected)),
+        )
+    print_tables(f"report: {path}")
+
+
+@app.command()
+def plot(overrides: Overrides = None) -> None:
+    """Draw the figures of the last run again, into output/figures/."""
+    from bdana.report import save_figures
+
+    print_tables(
+        *(f"{figure.path}: {figure.caption}" for figure in save_figures(require_analysis(overrides)))
+    )
+
+
+@app.command()
+def report(overrides: Overrides = None) -> None:
+    """Write output/report.html of the last run again."""
+    from bdana.report import write_report
+
+    print_tables(f"report: {write_report(require_analysis(overrides))}")
+
+
+def run_and_report(analysis: Analysis, jobs: int) -> tuple[tuple[SampleRun, ...], Path]:
+    """Run the search, write output/ and the report, and return both."""
+    from bdana.analysis.output import write_output
+    from bdana.analysis.search import run_search
+    from bdana.engine import ProcessExecutor, SerialExecutor
+    from bdana.report import write_report
+
+    with ExitStack() as bars:
+
+        def bar(name: str) -> Progress:
+            bars.close()  # one bar at a time
+            return bars.enter_context(progress_bar(f"running {name}"))
+
+        results = run_search(analysis, ProcessExecutor(jobs) if jobs > 1 else SerialExecutor(), bar)
+    write_output(analysis, results)
+    return results, write_report(analysis)
+
+
+def search_table(counted: CountingTable) -> list[Table | str]:
+    """Lay out the table of a search for people."""
+    shown = table("region", "expected", "observed", "p(N >= n)", "p(L <= Lobs)")
+    for row in counted.rows:
+        expected = f"{row.expected.value:.3g} ± {row.expected.error:.2g}"
+        if row.counting is None:
+            shown.add_row(row.name, expected, "closed", "", "")
+        else:
+            p = row.counting
+            shown.add_row(row.name, expected, f"{row.observed.value}", f"{p.p_n:.4g}", f"{p.p_l:.4g}")
+    if counted.joint:
+        joint = counted.joint
+        shown.add_row("+".join(counted.joint_regions), "", "", f"{joint.p_n:.4g}", f"{joint.p_l:.4g}")
+    return [shown, *(f"{name}: {text}" for name, text in counted.conventions.items())]
+
+
+def _document(results: tuple[SampleRun, ...]) -> dict[str, Any]:
+    counted = next((result.table for result in results if result.table), None)
+    samples = {result.name: result.selected.to_dict() for result in results}
+    return (counted.to_dict() if counted else {}) | {"samples": samples}

@@ -1,0 +1,196 @@
+"""Figures and report of a search, made from what `bdana run` wrote into output/."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bdana._version import __version__
+from bdana.analysis.output import read_output
+from bdana.plotting import save_comparison, save_plane
+from bdana.report.document import Document, Figure, Section, Table, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from bdana.analysis import Analysis
+    from bdana.analysis.output import StoredRun, StoredSample
+    from bdana.selection import Histogram
+
+__all__ = ["save_figures", "write_report"]
+
+
+def save_figures(analysis: Analysis) -> list[Figure]:
+    """Draw the planes of all samples, and data against prediction in the open regions, into output/figures/.
+
+    Raises
+    ------
+    InputError
+        When there is no complete run of this analysis in output/.
+    """
+    run = read_output(analysis)
+    folder = analysis.folder / "output" / "figures"
+    folder.mkdir(exist_ok=True)
+    figures = [_plane(analysis, sample, folder) for sample in run.samples]
+    for sample in run.samples:
+        if run.table and sample.name == run.table["sample"]:
+            figures += _comparisons(run, sample, folder)
+    return figures
+
+
+def write_report(analysis: Analysis) -> Path:
+    """Draw the figures and write output/report.html, which needs no other file.
+
+    Returns
+    -------
+    Path
+        The report.
+
+    Raises
+    ------
+    InputError
+        When there is no complete run of this analysis in output/.
+    """
+    figures = save_figures(analysis)
+    run = read_output(analysis)
+    sections = [
+        *([Section("Expected and observed", _table_blocks(run))] if run.table else []),
+        Section("Figures", figures),
+        *(
+            [Section("Combinatorial background", _background_blocks(run.prediction))]
+            if run.prediction
+            else []
+        ),
+        *(Section(f"Sample {sample.name}", _sample_blocks(sample)) for sample in run.samples),
+        Section("Provenance", [_provenance(analysis)]),
+    ]
+    summary = "What is marked closed was not looked at: nothing of it is in this report."
+    path = analysis.folder / "output" / "report.html"
+    Document(analysis.config.analysis.name, summary, sections).write(path)
+    return path
+
+
+def _plane(analysis: Analysis, sample: StoredSample, folder: Path) -> Figure:
+    path = folder / f"plane_{sample.name}.png"
+    closed = sample.summary["closed"]
+    save_plane(
+        sample.hists["plane"], analysis.regions, path, f"{sample.name} ({sample.summary['kind']})", closed
+    )
+    hatched = "; hatched: closed, with the guard band around it" if closed else ""
+    return Figure(path, f"Candidates of {sample.name} in the plane of z_TAX and CDA_TAX{hatched}.")
+
+
+def _comparisons(run: StoredRun, sample: StoredSample, folder: Path) -> list[Figure]:
+    figures = []
+    for name, predicted in run.predicted.items():
+        regions = list(sample.hists[name].axes["region"])
+        path = folder / f"{name}.png"
+        shown = ", ".join(regions)
+        save_comparison(
+            _sum(sample.hists[name], regions), _sum(predicted, regions), path, f"{sample.name}: {shown}"
+        )
+        caption = (
+            f"{name} in the open regions ({shown}): data with Garwood errors, prediction with its statistical error; "
+            "pull: difference over the error of both."
+        )
+        figures.append(Figure(path, caption))
+    return figures
+
+
+def _sum(histogram: Histogram, regions: Sequence[str]) -> Histogram:
+    return histogram.integrate("region", list(regions))
+
+
+def _table_blocks(run: StoredRun) -> list[Text | Table]:
+    table: dict[str, Any] = run.table or {}
+    rows = [
+        [
+            row["name"],
+            f"{row['expected']:.3g} ± {row['error']:.2g}",
+            *(
+                [str(row["observed"]), f"{row['p_n']:.4g}", f"{row['p_l']:.4g}"]
+                if row["state"] == "open"
+                else ["closed", "", ""]
+            ),
+        ]
+        for row in table["regions"]
+    ]
+    if "joint" in table:
+        joint = table["joint"]
+        rows.append(["+".join(joint["regions"]), "", "", f"{joint['p_n']:.4g}", f"{joint['p_l']:.4g}"])
+    headers = ["region", "expected", "observed", "p(N ≥ n)", "p(L ≤ Lobs)"]
+    conventions = [Text(f"{name}: {text}.") for name, text in table["conventions"].items()]
+    return [Table(headers, rows, f"Sample {table['sample']}."), *conventions]
+
+
+def _background_blocks(prediction: dict[str, Any]) -> list[Text | Table]:
+    singles = prediction["single_tracks"]
+    made_of = Text(
+        f"{singles['plus']} positive and {singles['minus']} negative single tracks in {prediction['bursts']} bursts make "
+        f"{prediction['pairs']} pairs of opposite charge; the accidental veto survival is "
+        f"{prediction['accidental_survival']:.4f}."
+    )
+    regions = [
+        [
+            row["name"],
+            f"{row['expected']:.4g}",
+            f"{row['statistical_error']:.2g}",
+            f"{row['error']:.2g}",
+            str(row["pairs"]),
+        ]
+        for row in prediction["regions"]
+    ]
+    sources = [
+        [
+            s["name"],
+            f"{max(s['effect'].values(), default=0.0):.2%}",
+            "yes" if s["correlated"] else "no",
+            s["source"],
+        ]
+        for s in prediction["systematics"]
+    ]
+    return [
+        made_of,
+        Table(["region", "expected", "statistical", "total error", "pairs"], regions),
+        Table(["systematic source", "relative", "correlated", "from"], sources),
+    ]
+
+
+def _sample_blocks(sample: StoredSample) -> list[Text | Table]:
+    summary = sample.summary
+    exposure = summary["exposure"]
+    said = (
+        f"{exposure['pot']:.4g} protons on target, {exposure['live_time_s']:.6g} s live, {exposure['bursts']} bursts"
+        if exposure
+        else "exposure unknown: no burst table"
+    )
+    cutflow = [
+        [
+            row["cut"],
+            str(row["events"]),
+            f"{row['sum_w']:.6g}",
+            "" if row["n_minus_1"] is None else str(row["n_minus_1"]),
+        ]
+        for row in summary["cutflow"]
+    ]
+    total = sum(row["observed"] for row in summary["regions"])
+    regions = [
+        [row["name"], str(row["observed"]), f"{row['observed'] / total:.1%}" if total else ""]
+        for row in summary["regions"]
+    ] + [[name, "closed", ""] for name in summary["closed"]]
+    return [
+        Text(f"Kind {summary['kind']}, selection {summary['selection']}; {said}."),
+        Table(["cut", "events", "sum of weights", "all cuts but this"], cutflow),
+        Table(["region", "candidates", "share"], regions),
+        Text(f"Files: {', '.join(summary['files'])}."),
+    ]
+
+
+def _provenance(analysis: Analysis) -> Table:
+    rows = [
+        ["analysis", str(analysis.folder)],
+        ["hash of configuration and code", analysis.hash],
+        ["replaced on the command line", ", ".join(analysis.overrides) or "nothing"],
+        ["bdana", __version__],
+    ]
+    return Table(["", ""], rows)

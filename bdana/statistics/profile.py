@@ -1,0 +1,55 @@
+"""Bounded profile-likelihood interval, as a comparison: its coverage is asymptotic."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import optimize, special
+
+from bdana.statistics.limits import Interval, efficiency_nodes
+from bdana.statistics.poisson import Background, check_level, whole
+
+__all__ = ["profile_likelihood"]
+
+
+def _log_likelihood(s: float, n: int, background: Background, sigma: float) -> float:
+    b0, variance = background.expected, background.error**2
+
+    def at(z: float) -> float:
+        signal = s * np.exp(sigma * z)
+        half = (signal + b0 - variance) / 2  # d/db = 0 is a quadratic in signal + b
+        b = max(0.0, half + np.sqrt(half * half + n * variance) - signal) if variance else b0
+        pull = (b - b0) ** 2 / (2 * variance) if variance else 0.0
+        return float(special.xlogy(n, signal + b) - signal - b - pull - z * z / 2)
+
+    if sigma == 0 or s == 0:
+        return at(0.0)
+    best = optimize.minimize_scalar(
+        lambda z: -at(z), bounds=(-8, 8), method="bounded", options={"xatol": 1e-9}
+    )
+    return -float(best.fun)
+
+
+def profile_likelihood(
+    observed: int, background: Background, level: float = 0.9, efficiency_error: float = 0.0
+) -> Interval:
+    """Interval of -2 ln lambda(s) <= chi2_1(level) with s >= 0: Rolke, Lopez and Conrad, NIM A 551 (2005) 493."""
+    n = whole(observed)
+    half = float(special.ndtri((1 + check_level(level)) / 2)) ** 2 / 2
+    efficiency_nodes(efficiency_error)  # refuses a wrong error
+    sigma = float(np.log1p(efficiency_error))
+
+    def fall(s: float) -> float:
+        return _log_likelihood(s, n, background, sigma) - top + half
+
+    best = max(0.0, n - background.expected)
+    top = _log_likelihood(best, n, background, sigma)
+    low = float(optimize.brentq(fall, 0.0, best)) if best > 0 and fall(0.0) < 0 else 0.0
+    high = best + 1.0
+    while fall(high) > 0:
+        high = 2 * high
+    return Interval(
+        low,
+        float(optimize.brentq(fall, best, high)),
+        level,
+        "two-sided profile likelihood bounded at s >= 0, Gaussian background, log-normal efficiency; asymptotic",
+    )

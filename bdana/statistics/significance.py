@@ -1,0 +1,48 @@
+"""A p-value or a count as a number of standard deviations, each with its convention."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from bdana.errors import InputError
+from bdana.statistics.poisson import whole
+
+__all__ = ["Significance", "one_sided", "two_sided", "z_bi"]
+
+
+@dataclass(frozen=True, slots=True)
+class Significance:
+    """A number of standard deviations, and how it is defined."""
+
+    z: float
+    convention: str
+
+
+def one_sided(p: float) -> Significance:
+    """Z with P(x > Z) = p of a normal variable; zero, not negative infinity, at p = 1."""
+    return Significance(
+        -float(special.ndtri(p)) if p < 1 else 0.0, "one-sided: p = 1 - Phi(Z); p = 1 gives 0"
+    )
+
+
+def two_sided(p: float) -> Significance:
+    """Z with P(|x| > Z) = p of a normal variable."""
+    return Significance(abs(float(special.ndtri(p / 2))), "two-sided: p = 2 (1 - Phi(Z))")
+
+
+def z_bi(observed: int, background: float, error: float) -> Significance:
+    """Binomial significance of a count against an auxiliary Poisson measurement of its background.
+
+    Cousins, Linnemann and Tucker, NIM A 595 (2008) 480, equations 5 to 8: n_off = (b/db)^2, tau = b/db^2.
+    """
+    n = whole(observed)
+    if not (background > 0 and error > 0 and np.isfinite(background + error)):
+        raise InputError(
+            "Z_Bi needs a background and an error above zero: use p_values for a known background"
+        )
+    tau = background / error**2
+    p = float(special.betainc(n, tau * background + 1, 1 / (1 + tau))) if n else 1.0
+    return Significance(one_sided(p).z, "Z_Bi, one-sided; background error as an auxiliary Poisson count")

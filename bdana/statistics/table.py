@@ -1,0 +1,129 @@
+"""The table a search ends in: expected against observed, region by region, with what is closed left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bdana.statistics.joint import joint_p_values
+from bdana.statistics.poisson import Background, Counting, p_values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bdana.counts import Observed, Predicted
+
+__all__ = ["CountingTable", "TableRow", "counting_table"]
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One region.
+
+    Attributes
+    ----------
+    name : str
+    expected : Predicted
+    observed : Observed
+        Without a value while the region is closed.
+    counting : Counting or None
+        The p-values; None while the region is closed.
+    """
+
+    name: str
+    expected: Predicted
+    observed: Observed
+    counting: Counting | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the row as plain values; a closed region has no observed number and no p-values."""
+        row = {
+            "name": self.name,
+            "expected": self.expected.value,
+            "error": self.expected.error,
+            "state": self.observed.state,
+        }
+        if self.counting is None:
+            return row
+        return row | {"observed": self.observed.value, "p_n": self.counting.p_n, "p_l": self.counting.p_l}
+
+
+@dataclass(frozen=True)
+class CountingTable:
+    """Regions in the order in which they are opened, and some of them together.
+
+    Attributes
+    ----------
+    rows : tuple of TableRow
+    joint_regions : tuple of str
+        Regions whose joint p-values are asked for.
+    joint : Counting or None
+        None while one of them is closed.
+    """
+
+    rows: tuple[TableRow, ...]
+    joint_regions: tuple[str, ...]
+    joint: Counting | None
+
+    @property
+    def conventions(self) -> dict[str, str]:
+        """What the p-values mean."""
+        found: dict[str, str] = {}
+        for counting in filter(None, (row.counting for row in self.rows)):
+            found["p"] = counting.convention
+        if self.joint:
+            found["joint"] = self.joint.convention
+        if any(row.observed.state == "closed" for row in self.rows):
+            found["outside"] = "the open part: the guard band around the closed regions is closed too"
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the table as plain values, for JSON."""
+        document: dict[str, Any] = {"regions": [row.to_dict() for row in self.rows]}
+        if self.joint:
+            document["joint"] = {
+                "regions": list(self.joint_regions),
+                "p_n": self.joint.p_n,
+                "p_l": self.joint.p_l,
+            }
+        return document | {"conventions": self.conventions}
+
+
+def counting_table(
+    expected: Mapping[str, Predicted], observed: Mapping[str, Observed], joint: Sequence[str]
+) -> CountingTable:
+    """Compare expected with observed numbers.
+
+    Parameters
+    ----------
+    expected : mapping of str to Predicted
+        By region, in the order of the rows; the errors move together, as one common scale does.
+    observed : mapping of str to Observed
+        By region.
+    joint : sequence of str
+        Regions to be judged together.
+
+    Returns
+    -------
+    CountingTable
+        With p(N >= n) and p(L <= Lobs) as `bdana.statistics.poisson` and `.joint` define them.
+    """
+    rows = tuple(_row(name, predicted, observed[name]) for name, predicted in expected.items())
+    together = [row for row in rows if row.name in joint]
+    all_open = bool(together) and all(row.counting for row in together)
+    counts = [row.observed.value for row in together] if all_open else []
+    backgrounds = [_background(row.expected) for row in together]
+    return CountingTable(
+        rows,
+        tuple(row.name for row in together),
+        joint_p_values(counts, backgrounds) if all_open else None,
+    )
+
+
+def _row(name: str, expected: Predicted, observed: Observed) -> TableRow:
+    counting = None if observed.state == "closed" else p_values(observed.value, _background(expected))
+    return TableRow(name, expected, observed, counting)
+
+
+def _background(expected: Predicted) -> Background:
+    return Background(expected.value, expected.error)

@@ -1,0 +1,199 @@
+"""Muons through blocks of matter, forwards and backwards: loss, straggling and multiple scattering.
+
+Collisions that take more than `HARD` of the energy are drawn one by one; the rest of the mean loss is continuous.
+Backwards the same fractions are drawn and undone, E -> E / (1 - v): the entry energy of a muon seen at the exit
+before unfolding. docs/prompt.md says what that leaves out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from hepunits import GeV
+from particle import literals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from bdana.upstream.energy_loss import Material
+
+    Shape = Callable[[NDArray[np.float64], NDArray[np.int64]], NDArray[np.float64]]
+
+__all__ = ["BEAM_ENERGY", "Block", "MuonStates", "backward", "forward", "highland_angle"]
+
+BEAM_ENERGY = 400.0 * GeV
+"""No muon has more than the protons: histories that reach this going backwards are drawn again."""
+HARD = 0.005
+"""Smallest fraction of its energy that a muon loses in a single collision drawn as such."""
+STEP = 100.0
+"""Longest step in mm."""
+MUON_MASS: float = literals.mu_minus.mass  # type: ignore[assignment]
+ELECTRON_MASS: float = literals.e_minus.mass  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of one material between two z in mm, wider than the muons spread."""
+
+    material: Material
+    z_min: float
+    z_max: float
+
+
+@dataclass(frozen=True)
+class MuonStates:
+    """N muons at a plane of equal z; every array has shape (N,), in mm and MeV.
+
+    Attributes
+    ----------
+    x, y, tx, ty, energy : ndarray
+        Place, slopes and energy; energy 0 for a muon that stopped.
+    z : float
+        The plane.
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    tx: NDArray[np.float64]
+    ty: NDArray[np.float64]
+    energy: NDArray[np.float64]
+    z: float
+
+    def at(self, z: float) -> MuonStates:
+        """Return the muons at another plane, along straight lines."""
+        step = z - self.z
+        return MuonStates(self.x + step * self.tx, self.y + step * self.ty, self.tx, self.ty, self.energy, z)
+
+
+def highland_angle(p: NDArray[np.float64], thickness: float) -> NDArray[np.float64]:
+    """Return the Gaussian width in rad of the scattering angle in one projection, shape (N,).
+
+    theta_0 = 13.6 MeV / p sqrt(t) (1 + 0.038 ln t) for beta = 1 and t radiation lengths: Highland's formula as given in
+    the PDG review, "Passage of particles through matter", with the whole thickness in the logarithm.
+    """
+    return 13.6 / p * np.sqrt(thickness) * (1.0 + 0.038 * np.log(thickness))
+
+
+def forward(muons: MuonStates, blocks: Sequence[Block], rng: np.random.Generator) -> MuonStates:
+    """Carry muons downstream through blocks sorted in z, to the end of the last."""
+    for block in blocks:
+        muons = _cross(muons.at(block.z_min), block, rng, direction=1)
+    return muons
+
+
+def backward(muons: MuonStates, blocks: Sequence[Block], rng: np.random.Generator) -> MuonStates:
+    """Carry muons upstream through blocks sorted in z, to the begin of the first.
+
+    Scattering is drawn again, so that the spread of directions of many muons at production is that of forward and
+    backward scattering together: what unfolding removes.
+    """
+    for block in reversed(blocks):
+        muons = _cross(muons.at(block.z_max), block, rng, direction=-1)
+    return muons
+
+
+def _cross(muons: MuonStates, block: Block, rng: np.random.Generator, direction: int) -> MuonStates:
+    length = block.z_max - block.z_min
+    n = len(muons.x)
+    entered = muons.energy
+    energy = _energy(entered, block.material, length, rng, direction)
+    # The geometric mean stands for the integral of dx / p^2; stopped muons keep their direction.
+    p = np.sqrt(np.maximum(entered * energy, MUON_MASS**2))
+    width = np.where(energy > 0, highland_angle(p, length / block.material.radiation_length), 0.0)
+    kick, shift = rng.standard_normal((2, 2, n)) * width
+    # Angle and displacement of a uniform block: correlation sqrt(3)/2, displacement width L theta_0 / sqrt(3) (PDG).
+    offset = direction * length * (shift / np.sqrt(12.0) + kick / 2.0)
+    out = muons.at(block.z_max if direction > 0 else block.z_min)
+    return MuonStates(out.x + offset[0], out.y + offset[1], out.tx + kick[0], out.ty + kick[1], energy, out.z)
+
+
+def _energy(
+    energy: NDArray[np.float64], material: Material, length: float, rng: np.random.Generator, direction: int
+) -> NDArray[np.float64]:
+    if direction > 0:
+        return _slow_down(energy, material, length, rng, 1)
+    result = energy.copy()
+    left = np.arange(len(energy))
+    while len(left):
+        drawn = _slow_down(energy[left], material, length, rng, -1)
+        # A mean loss alone that passes the beam energy would never end: such a muon keeps it.
+        stuck = material.before(energy[left], length) >= BEAM_ENERGY
+        done = (drawn < BEAM_ENERGY) | stuck
+        result[left[done]] = np.minimum(drawn[done], BEAM_ENERGY)
+        left = left[~done]
+    return result
+
+
+def _slow_down(
+    energy: NDArray[np.float64], material: Material, length: float, rng: np.random.Generator, direction: int
+) -> NDArray[np.float64]:
+    steps = max(1, int(np.ceil(length / STEP)))
+    step = length / steps
+    e = energy.copy()
+    for _ in range(steps):
+        alive = np.maximum(e, MUON_MASS)
+        knock, radiated, hard_loss = _hard_rates(alive, material)
+        soft = np.maximum(material.mean_loss(alive) - hard_loss, 0.0) * step
+        fraction = np.zeros(len(e))
+        for rate, draw in ((knock, _knock_on), (radiated, _radiated)):
+            hit = np.flatnonzero(rng.random(len(e)) < -np.expm1(-rate * step))
+            lost = draw(alive[hit], rng)
+            fraction[hit] = 1.0 - (1.0 - fraction[hit]) * (1.0 - lost)
+        if direction > 0:
+            e = np.where(e > 0, np.maximum(e * (1.0 - fraction) - soft, 0.0), 0.0)
+        else:
+            e = (e + soft) / (1.0 - fraction)
+    return e
+
+
+def _largest_knock_on(energy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return T_max / E of a knock-on electron: E / (E + m_mu^2 / 2 m_e) for gamma >> 1 (PDG review)."""
+    return energy / (energy + MUON_MASS**2 / (2.0 * ELECTRON_MASS))
+
+
+def _hard_rates(
+    energy: NDArray[np.float64], material: Material
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return collisions per mm by knock-on and by radiation, and their mean loss in MeV/mm."""
+    top = np.maximum(_largest_knock_on(energy), HARD)
+    c, b = material.collision_constant, material.radiation_constant
+    knock = c / energy * (1.0 / HARD - 1.0 / top - np.log(top / HARD) / top)
+    knock_loss = c * (np.log(top / HARD) - 1.0 + HARD / top)
+    # dN/dv = b (4/3 (1 - v) + v^2) / v, whose mean loss is b E.
+    radiated = np.full(len(energy), b * (4.0 / 3.0 * (HARD - 1.0 - np.log(HARD)) + 0.5 * (1.0 - HARD**2)))
+    lost = b * energy * (4.0 / 3.0 * 0.5 * (1.0 - HARD) ** 2 + (1.0 - HARD**3) / 3.0)
+    return knock, radiated, knock_loss + lost
+
+
+def _knock_on(energy: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draw v from dv/v^2 (1 - v/v_max) above HARD."""
+    top = np.maximum(_largest_knock_on(energy), HARD)
+    return _draw(
+        len(energy),
+        rng,
+        lambda u, i: 1.0 / (1.0 / HARD - u * (1.0 / HARD - 1.0 / top[i])),
+        lambda v, i: 1.0 - v / top[i],
+    )
+
+
+def _radiated(energy: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draw v from dv/v (4/3 (1 - v) + v^2) above HARD."""
+    return _draw(len(energy), rng, lambda u, _: HARD ** (1.0 - u), lambda v, _: 1.0 - v + 0.75 * v**2)
+
+
+def _draw(n: int, rng: np.random.Generator, inverse: Shape, accept: Shape) -> NDArray[np.float64]:
+    """Draw by inversion and rejection."""
+    v = np.empty(n)
+    left = np.arange(n)
+    while len(left):
+        drawn = inverse(rng.random(len(left)), left)
+        kept = rng.random(len(left)) < accept(drawn, left)
+        # Where nothing above HARD is possible the rate is zero and any value does.
+        kept |= ~(drawn > HARD)
+        v[left[kept]] = drawn[kept]
+        left = left[~kept]
+    return v

@@ -1,0 +1,142 @@
+"""backgrounds/prompt.py on simulated data: an injected prompt fraction is recovered, the estimate scales as it must."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import bdana
+from bdana.errors import ConfigError, InputError
+from bdana.reconstruction import Tracks
+from bdana.simulation import Beam, Halo, SimulationConfig, simulate, write_sample
+from bdana.statistics.poisson import Background, p_values
+from bdana.statistics.significance import two_sided
+from bdana.upstream import fit_prompt_share
+
+
+@pytest.fixture(scope="module")
+def analysis():
+    return bdana.load()
+
+
+@pytest.fixture(scope="module")
+def prompt(analysis):
+    return analysis.modules.load("backgrounds", "prompt").background
+
+
+def pairs_of(fraction, pot=1.4e17, seed=1):
+    config = SimulationConfig(
+        pot=pot, bursts=20, beam=Beam(downscale=1e6), halo=Halo(prompt_fraction=fraction)
+    )
+    return simulate(config, seed)[0]
+
+
+def loose(analysis):
+    """The dimuon selection without vertex cuts: prompt pairs come from before the decay volume."""
+    selection, cuts = analysis.selection("dimuon")
+    left = tuple(c for c in selection.cuts if c.name not in ("cda", "vertex_z"))
+    return replace(selection, cuts=left), cuts
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.3, 1.0])
+def test_an_injected_prompt_fraction_is_recovered(analysis, prompt, fraction):
+    events = pairs_of(fraction, pot=0.7e17)
+    selection, cuts = loose(analysis)
+    wide = prompt.wider(selection)
+    found = wide.apply(events, cuts, analysis.setup).candidates
+    fit = prompt.share(found, cuts, prompt.parameters(), analysis.regions, ("outside",))
+    truth = [
+        wide.apply(events[events.truth.process == process], cuts, analysis.setup).candidates
+        for process in (0, 2)
+    ]
+    in_window = [np.sum((np.abs(t.dt) < 8.0) & (t.region == "outside")) for t in truth]
+    assert fit.pairs == sum(in_window)
+    assert fit.prompt == pytest.approx(in_window[1], abs=3.0 * fit.error)
+    # The limit refers to |DT| < 5 ns, the cut of the selection.
+    assert fit.fraction == pytest.approx(1.6 * in_window[1] / in_window[0], abs=3.0 * fit.fraction_error)
+    assert fit.upper_limit > fit.fraction
+    assert fit.error < 0.3 * max(in_window[1], 150)
+
+
+def test_only_open_regions_are_fitted(analysis, prompt):
+    events = pairs_of(0.3, pot=0.3e17)
+    selection, cuts = loose(analysis)
+    par = prompt.parameters()
+    found = prompt.wider(selection).apply(events, cuts, analysis.setup).candidates
+    everywhere = prompt.share(found, cuts, par, analysis.regions, analysis.regions.names)
+    outside = prompt.share(found, cuts, par, analysis.regions, ("outside",))
+    assert 0 < outside.pairs < everywhere.pairs
+    with pytest.raises(ConfigError, match="no region"):
+        prompt.share(found, cuts, par, analysis.regions, ("CR9",))
+    with pytest.raises(ConfigError, match="no cut"):
+        replace(prompt, left_out=("veto",)).wider(selection)
+
+
+def test_the_share_from_files(analysis, tmp_path):
+    """The whole selection before the LAV veto on 1.4e17 protons: about 30 pairs, a limit of tens of percent."""
+    config = SimulationConfig(pot=1.4e17, bursts=20, beam=Beam(downscale=1e6))
+    write_sample(tmp_path / "halo.root", config, 6)
+    share = analysis.prompt_share([tmp_path / "halo.root"], kind="mc")
+    assert 15 < share.pairs < 80
+    assert 0.03 < share.upper_limit < 1.0
+    assert share.to_dict()["pairs"] == share.pairs
+
+
+@pytest.fixture(scope="module")
+def singles(analysis):
+    events = simulate(SimulationConfig(pot=1.4e15, bursts=2, beam=Beam(downscale=230.0)), 3)[0]
+    tracks = Tracks.of_events(events, analysis.detector)
+    return tracks.take((tracks.p > 10e3) & np.isfinite(tracks.chi2))
+
+
+def expect(analysis, prompt, singles, **changed):
+    selection, cuts = analysis.selection("dimuon")
+    par = prompt.parameters(**changed)
+    weights = np.full(len(singles), 230.0)
+    return prompt.expect(singles, weights, selection, cuts, par, analysis.setup, np.random.default_rng(4))
+
+
+def test_expected_pairs_scale_with_the_assumed_yield(analysis, prompt, singles):
+    selection, _ = analysis.selection("dimuon")
+    assert {c.name for c in selection.cuts if c.level == "pair" and not c.needs} >= {"cda", "vertex_z"}
+    # A block inside the decay volume, so that the vertex cut keeps what it makes.
+    inside = {"wall_m": (110.0, 112.0)}
+    one = expect(analysis, prompt, singles, **inside)
+    two = expect(analysis, prompt, singles, pairs_per_muon=2e-6, **inside)
+    assert one.expected.sum() > 0
+    assert two.expected == pytest.approx(2.0 * one.expected)
+    assert one.error == pytest.approx(one.expected)  # 100%
+    assert one.regions == analysis.regions.names
+
+
+def test_the_spectrum_at_production_is_higher_than_the_one_seen(analysis, prompt, singles):
+    result = expect(analysis, prompt, singles)
+    centre = np.sqrt(result.edges[1:] * result.edges[:-1])
+    mean = np.average(centre, weights=result.spectrum.counts)
+    assert mean > singles.p.mean() + 4e3
+    # Every muon seen was made, and those that stopped in addition.
+    assert result.spectrum.counts.sum() > 0.9 * 230.0 * len(singles)
+
+
+def test_no_single_muons_are_an_error(analysis, prompt, singles):
+    with pytest.raises(InputError, match="single muons"):
+        expect(analysis, prompt, singles.take(np.zeros(0, dtype=int)))
+
+
+def test_the_limit_is_a_variation_of_every_region(analysis, prompt):
+    rng = np.random.default_rng(5)
+    share = fit_prompt_share(rng.uniform(-8, 8, 26), 8.0, 0.57, 5.0)
+    systematic = prompt.systematic(share, analysis.regions.names)
+    assert systematic.name == "prompt"
+    assert systematic.correlated
+    assert dict(systematic.effect) == dict.fromkeys(analysis.regions.names, share.upper_limit)
+    assert "90% CL" in systematic.source
+
+
+def test_published_variation():
+    """Talk: a prompt component of 30% makes b = 0.0208 of 0.016, p = 2.06%, 2.3 sigma two-sided."""
+    varied = Background(0.016 * 1.3, 0.002 * 1.3)
+    p = p_values(1, varied).p_n
+    assert varied.expected == pytest.approx(0.0208)
+    assert p == pytest.approx(0.0206, abs=5e-5)
+    assert two_sided(p).z == pytest.approx(2.3, abs=0.05)

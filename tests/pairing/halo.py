@@ -1,0 +1,72 @@
+"""Halo-like tracks made by hand: about 0.7 m wide at 183 m, pointing back to the TAX region."""
+
+import awkward as ak
+import numpy as np
+
+from bdana.detector import load_detector
+from bdana.events import BurstTable
+from bdana.reconstruction import Line, Tracks
+from bdana.selection import Cutflow, SelectedSingles
+from bdana.selection.single_track import SingleEvents
+
+Z = 183_000.0
+
+
+def halo_columns(n, rng, width=700.0, origin=300.0):
+    """Return x, y, tx, ty of n tracks at z = 183 m."""
+    x, y = width * rng.standard_normal((2, n))
+    x0, y0 = origin * rng.standard_normal((2, n))
+    return x, y, (x - x0) / (Z - 23_070.0), (y + 22.0 - y0) / (Z - 23_070.0)
+
+
+def halo_lines(n, rng, **shape):
+    """Return them as lines."""
+    x, y, tx, ty = halo_columns(n, rng, **shape)
+    return Line.from_slopes(x, y, np.full(n, Z), tx, ty)
+
+
+def halo_record(n, rng, charge):
+    """Return them as track records with momenta; `charge` is one value or n."""
+    x, y, tx, ty = halo_columns(n, rng)
+    return ak.zip(
+        {
+            "x_before": x,
+            "y_before": y,
+            "z_before": np.full(n, Z),
+            "tx_before": tx,
+            "ty_before": ty,
+            "p": np.clip(30e3 * np.exp(0.7 * rng.standard_normal(n)), 10e3, 200e3),
+            "time": rng.uniform(-1.0, 1.0, n),
+            "charge": np.broadcast_to(charge, n),
+        }
+    )
+
+
+def singles_of(record, burst):
+    """Make a single-track sample of track records in the given bursts of run 1, none of which was ever vetoed."""
+    n = len(record)
+    events = ak.zip(
+        {
+            "run": np.ones(n, dtype=np.int64),
+            "burst": np.asarray(burst),
+            "event": np.arange(n),
+            "weight": np.ones(n),
+        }
+    )
+    tracks = Tracks(record, events, np.arange(n), load_detector("na62"))
+    single_events = SingleEvents(
+        np.ones(n, dtype=np.int64), np.asarray(burst), np.ones(n, dtype=np.bool_), np.ones(n)
+    )
+    return SelectedSingles(Cutflow(()), tracks, single_events)
+
+
+def burst_table(n, *, live_time_s=1.0, downscale=10.0):
+    """Return n good bursts 0 ... n - 1 of run 1."""
+    return BurstTable(
+        run=np.ones(n, dtype=np.int64),
+        burst=np.arange(n),
+        pot=np.full(n, 1e12),
+        live_time_s=np.broadcast_to(np.asarray(live_time_s, dtype=np.float64), n).copy(),
+        good=np.ones(n, dtype=np.bool_),
+        downscale=np.broadcast_to(np.asarray(downscale, dtype=np.float64), n).copy(),
+    )

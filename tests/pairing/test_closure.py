@@ -1,0 +1,129 @@
+"""Closure: many experiments with log-normal burst intensity, their mean, their pulls, and what would be wrong.
+
+Tracks are drawn from a finite pool, so the expectation is exact: rates times window times the share of the pool's
+pairs that pass.
+"""
+
+from dataclasses import dataclass
+
+import awkward as ak
+import numpy as np
+import pytest
+
+import bdana
+from bdana.pairing.estimate import PairTask
+from bdana.reconstruction import Tracks
+
+from .halo import burst_table, halo_record, singles_of
+
+POOL = 1200
+BURSTS = 30
+DOWNSCALE = 10.0
+LIVE_TIME_NS = 1e9
+WINDOW_NS = 10.0
+MEAN_TRACKS = np.array([[140.0], [70.0]])
+"""Recorded positive and negative tracks of a burst of mean intensity: n+ = 2 n-."""
+
+
+@dataclass(frozen=True)
+class World:
+    """A pool of tracks, and the exact share of its opposite-charge pairs that are selected in each region."""
+
+    analysis: bdana.Analysis
+    pool: ak.Array
+    share: np.ndarray
+
+    def experiment(self, rng):
+        """Return the estimate of one experiment and its true expectation."""
+        intensity = np.exp(0.6 * rng.standard_normal(BURSTS) - 0.18)
+        n = rng.poisson(MEAN_TRACKS * intensity)
+        charge = np.repeat(np.tile([0, 1], (BURSTS, 1)).T.ravel(), n.ravel())
+        burst = np.repeat(np.tile(np.arange(BURSTS), 2), n.ravel())
+        record = self.pool[rng.integers(0, POOL, len(charge)) + POOL * charge]
+        rates = MEAN_TRACKS * intensity * DOWNSCALE / LIVE_TIME_NS
+        pairs = (rates[0] * rates[1]).sum() * WINDOW_NS * LIVE_TIME_NS
+        # The pool's tracks are all there are: none is lost to a third one.
+        table = burst_table(BURSTS, live_time_s=LIVE_TIME_NS * 1e-9, downscale=DOWNSCALE)
+        return self.estimate(singles_of(record, burst), table), pairs * self.share
+
+    def estimate(self, singles, table):
+        background, par = self.analysis.combinatorial("combinatorial")
+        selection, cuts = self.analysis.selection("dimuon")
+        return background.estimate(singles, table, selection, cuts, par, self.analysis.setup, {})
+
+
+@pytest.fixture(scope="module")
+def world():
+    rng = np.random.default_rng(11)
+    analysis = bdana.load(overrides=["background.combinatorial.readout_ns=0.0"])
+    pool = ak.concatenate([halo_record(POOL, rng, 1), halo_record(POOL, rng, -1)])
+    background, _ = analysis.combinatorial("combinatorial")
+    selection, cuts = analysis.selection("dimuon")
+    chosen = [c for c in selection.active(cuts) if c.level == "pair" and c.name not in background.replaced]
+    task = PairTask(chosen, cuts, background.search(cuts), WINDOW_NS, analysis.setup, {})
+    passed = np.zeros(len(analysis.regions.names))
+    others = POOL + np.arange(POOL)
+    bare = ak.zip({name: np.zeros(2 * POOL, dtype=np.int64) for name in ("run", "burst", "event", "weight")})
+    tracks = Tracks(pool, bare, np.arange(2 * POOL), analysis.detector)
+    for block in np.array_split(np.arange(POOL), 4):
+        i, j = (k.ravel() for k in np.meshgrid(block, others, indexing="ij"))
+        found, _ = task.candidates(tracks, i, j, np.ones(len(i)))
+        passed += [np.count_nonzero(found.region == name) for name in analysis.regions.names]
+    return World(analysis, pool, passed / POOL**2)
+
+
+def ensemble(world, n, seed):
+    rng = np.random.default_rng(seed)
+    results = [world.experiment(rng) for _ in range(n)]
+    expected = np.array([estimate.expected for estimate, _ in results])
+    error = np.array([estimate.error for estimate, _ in results])
+    naive = np.sqrt([estimate.sum_w2 for estimate, _ in results])
+    return expected, error, naive, np.array([truth for _, truth in results])
+
+
+def assert_closes(world, n, seed):
+    expected, error, naive, truth = ensemble(world, n, seed)
+    outside, near = -1, slice(0, -1)
+    for region in (outside, near):  # dense, and the tail: all boxes together
+        total = expected[:, region].reshape(n, -1).sum(axis=1) / truth[:, region].reshape(n, -1).sum(axis=1)
+        assert total.mean() == pytest.approx(1.0, abs=max(0.01, 3.0 * total.std() / np.sqrt(n)))
+    assert (expected[:, outside] / truth[:, outside]).mean() == pytest.approx(1.0, abs=0.01)
+    dense = (expected - truth)[:, outside] / error[:, outside]
+    assert dense.std() == pytest.approx(1.0, abs=max(0.1, 2.0 / np.sqrt(2 * n)))
+    # Pairs taken as independent: pulls far too wide.
+    assert ((expected - truth)[:, outside] / naive[:, outside]).std() > 1.3 * dense.std()
+    # The boxes hold few pairs: the pull's sum is compared, since an error may be zero.
+    spread = ((expected - truth)[:, near] ** 2).sum() / (error[:, near] ** 2).sum()
+    assert np.sqrt(spread) == pytest.approx(1.0, abs=max(0.1, 2.0 / np.sqrt(2 * n)))
+
+
+def test_closure(world):
+    assert_closes(world, 100, seed=1)
+
+
+@pytest.mark.exhaustive
+def test_closure_of_many_experiments(world):
+    assert_closes(world, 400, seed=2)
+
+
+def test_pairing_across_bursts_would_be_biased(world):
+    """As one burst the same tracks give <n>^2/<n^2> of the truth: 0.70 for a log-normal intensity of sigma 0.6."""
+    rng = np.random.default_rng(3)
+    ratio = []
+    for _ in range(12):
+        intensity = np.exp(0.6 * rng.standard_normal(BURSTS) - 0.18)
+        n = rng.poisson(MEAN_TRACKS * intensity)
+        record = ak.concatenate(
+            [self_drawn(world, rng, n[0].sum(), 0), self_drawn(world, rng, n[1].sum(), POOL)]
+        )
+        burst = np.concatenate([np.repeat(np.arange(BURSTS), part) for part in n])
+        apart = world.estimate(singles_of(record, burst), burst_table(BURSTS)).expected.sum()
+        table = burst_table(1, live_time_s=float(BURSTS))
+        mixed = world.estimate(singles_of(record, np.zeros_like(burst)), table).expected.sum()
+        ratio.append(mixed / apart)
+        assert mixed / apart == pytest.approx(intensity.mean() ** 2 / (intensity**2).mean(), rel=0.15)
+    assert np.mean(ratio) == pytest.approx(0.70, abs=0.1)
+
+
+def self_drawn(world, rng, n, first):
+    return world.pool[first + rng.integers(0, POOL, n)]

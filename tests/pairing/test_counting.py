@@ -1,0 +1,81 @@
+"""Counting in compiled code: the same pairs and regions as `Pairs`, for any number of threads."""
+
+import numba
+import numpy as np
+import pytest
+
+import bdana
+from bdana.detector import load_detector
+from bdana.pairing import PairSums, count_pairs
+from bdana.reconstruction import Pairs, Tracks
+
+from .halo import halo_lines, halo_record
+
+CUTS = (20.0, 105_000.0, 180_000.0)
+MUON = 105.6583755
+
+
+@pytest.fixture(scope="module")
+def analysis():
+    return bdana.load()
+
+
+def test_same_as_reconstruction(analysis):
+    rng = np.random.default_rng(1)
+    n, m = 400, 500
+    record = halo_record(n + m, rng, np.repeat([1, -1], [n, m]))
+    tracks = Tracks(record, record, np.arange(n + m), load_detector("na62"))
+    i, j = (k.ravel() for k in np.meshgrid(np.arange(n), n + np.arange(m), indexing="ij"))
+    pairs = Pairs.by_charge(tracks, i, j, MUON, analysis.setup.beam_line)
+    left = (pairs.cda < CUTS[0]) & (pairs.z_vertex > CUTS[1]) & (pairs.z_vertex < CUTS[2])
+    names = list(analysis.regions.names)
+    region = np.array([names.index(r) for r in analysis.regions.classify(pairs.z_tax, pairs.cda_tax)[left]])
+    sums = PairSums(n + m, len(names))
+    sums.fill(i[left], j[left], region, np.ones(left.sum()))
+
+    first, second = tracks.take(np.arange(n)), tracks.take(n + np.arange(m))
+    counted = count_pairs(
+        (first.before, second.before),
+        (first.p, second.p),
+        MUON,
+        CUTS,
+        analysis.setup.beam_line,
+        analysis.regions,
+    )
+    assert counted.counts.tolist() == sums.pairs.tolist()
+    assert counted.counts.sum() > 500
+    assert counted.by_first.sum(axis=1).tolist() == np.bincount(i[left], minlength=n).tolist()
+    assert counted.by_second.sum(axis=1).tolist() == np.bincount(j[left] - n, minlength=m).tolist()
+    assert counted.covariance == pytest.approx(sums.covariance())
+    mass = pairs.mass[left]
+    for r in range(len(names)):
+        expected, _ = np.histogram(mass[region == r], bins=60, range=(200.0, 1400.0))
+        assert counted.mass[r].tolist() == expected.tolist()
+
+
+def test_same_for_any_number_of_threads(analysis):
+    rng = np.random.default_rng(2)
+    lines, p = (halo_lines(700, rng), halo_lines(700, rng)), rng.uniform(1e4, 1e5, (2, 700))
+    before, found = numba.get_num_threads(), []
+    try:
+        for threads in range(1, numba.config.NUMBA_NUM_THREADS + 1):
+            numba.set_num_threads(threads)
+            found.append(
+                count_pairs(lines, (p[0], p[1]), MUON, CUTS, analysis.setup.beam_line, analysis.regions)
+            )
+    finally:
+        numba.set_num_threads(before)
+    for other in found[1:]:
+        assert np.array_equal(other.by_first, found[0].by_first)
+        assert np.array_equal(other.by_second, found[0].by_second)
+        assert np.array_equal(other.mass, found[0].mass)
+
+
+def test_no_tracks(analysis):
+    rng = np.random.default_rng(3)
+    none, some = halo_lines(0, rng), halo_lines(3, rng)
+    counted = count_pairs(
+        (none, some), (np.empty(0), np.ones(3)), MUON, CUTS, analysis.setup.beam_line, analysis.regions
+    )
+    assert counted.counts.sum() == 0
+    assert counted.by_second.shape == (3, 6)

@@ -1,0 +1,80 @@
+"""p-values: the published counting table recalculated, conventions, refusals."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from bdana.errors import InputError
+from bdana.statistics.joint import joint_p_values, look_elsewhere
+from bdana.statistics.limits import bayes, cls, known_background
+from bdana.statistics.poisson import PRIORS, Background, count_probabilities, p_values
+from bdana.statistics.significance import one_sided, two_sided
+
+
+@pytest.mark.parametrize(
+    ("n", "b", "error", "p_n", "p_l", "digits"),
+    # The regions of the NA62 dimuon search as shown in its talk, recalculated with errors marginalised.
+    [
+        (28, 26.3, 3.4, 0.4065, 0.7440, 4),
+        (2, 1.70, 0.22, 0.5037, 0.6909, 4),
+        (1, 0.58, 0.07, 0.4387, 0.4387, 4),
+        (1, 0.29, 0.04, 0.2511, 0.2511, 4),
+        (0, 0.17, 0.02, 1, 1, 4),
+        (1, 0.016, 0.002, 0.01587, 0.01587, 5),
+    ],
+)
+def test_counting_table(n, b, error, p_n, p_l, digits):
+    p = p_values(n, Background(b, error))
+    assert (round(p.p_n, digits), round(p.p_l, digits)) == (p_n, p_l)
+
+
+def test_joint_control_regions():
+    p = joint_p_values([1, 1, 2], [Background(0.29, 0.04), Background(0.58, 0.07), Background(1.70, 0.22)])
+    assert (round(p.p_n, 4), round(p.p_l, 4)) == (0.2595, 0.2396)
+
+
+def test_significance_of_the_single_event():
+    p = p_values(1, Background(0.016, 0.002)).p_n
+    assert round(one_sided(p).z, 2) == 2.15
+    assert round(two_sided(p).z, 2) == 2.41
+
+
+@pytest.mark.parametrize("prior", PRIORS)
+def test_probabilities_sum_to_one_with_the_right_mean(prior):
+    p = count_probabilities(Background(5.0, 0.5, prior), 80)
+    assert p.sum() == pytest.approx(1, abs=1e-9)
+    assert p @ np.arange(81) == pytest.approx(5.0, rel=0.01)
+
+
+def test_gamma_prior_is_the_negative_binomial():
+    p = count_probabilities(Background(2.0, 0.8, "gamma"), 20)
+    shape = (2.0 / 0.8) ** 2
+    expected = stats.nbinom.pmf(np.arange(21), shape, shape / (shape + 2.0))
+    assert p == pytest.approx(expected, rel=1e-6)
+
+
+@given(n=st.integers(0, 50), b=st.floats(0, 100), level=st.floats(0.01, 0.999))
+def test_known_background_has_the_closed_form(n, b, level):
+    expected = float(known_background(n, b, level))
+    assert cls(n, Background(b), level).high == pytest.approx(expected, rel=1e-6, abs=1e-9)
+    assert bayes(n, Background(b), level).high == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+def test_look_elsewhere():
+    assert look_elsewhere([0.016, 0.03]) == pytest.approx(1 - np.exp(-0.046))
+
+
+@pytest.mark.parametrize(
+    "wrong", [lambda: Background(-1), lambda: Background(float("nan")), lambda: p_values(1.5, Background(1))]
+)
+def test_refusals(wrong):
+    with pytest.raises(InputError, match="not negative"):
+        wrong()
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, -0.1, float("nan")])
+def test_refuses_a_level_outside_zero_and_one(level):
+    with pytest.raises(InputError, match="between 0 and 1"):
+        cls(0, Background(0.0), level)

@@ -1,0 +1,60 @@
+"""The table of a search: published numbers again, and nothing of what is closed."""
+
+import pytest
+
+from bdana.counts import Observed, Predicted
+from bdana.errors import BlindingError
+from bdana.statistics.table import counting_table
+
+# NA62, A' -> mu mu, workshop of 2 November 2022 (preliminary): expected, error, observed; p-values recalculated.
+PUBLISHED = {
+    "outside": (26.3, 3.4, 28, "0.4065", "0.7440"),
+    "CR3": (1.70, 0.22, 2, "0.5037", "0.6909"),
+    "CR2": (0.58, 0.07, 1, "0.4387", "0.4387"),
+    "CR1": (0.29, 0.04, 1, "0.2511", "0.2511"),
+    "CR": (0.17, 0.02, 0, "1.0000", "1.0000"),
+    "SR": (0.016, 0.002, 1, "0.0159", "0.0159"),
+}
+EXPECTED = {name: Predicted(b, db) for name, (b, db, *_) in PUBLISHED.items()}
+CONTROL = ("CR1", "CR2", "CR3")
+
+
+def table(*closed):
+    observed = {name: Observed(name, None if name in closed else row[2]) for name, row in PUBLISHED.items()}
+    return counting_table(EXPECTED, observed, CONTROL)
+
+
+def test_published_numbers_come_out():
+    document = table().to_dict()
+    for row in document["regions"]:
+        assert (f"{row['p_n']:.4f}", f"{row['p_l']:.4f}") == PUBLISHED[row["name"]][3:], row["name"]
+    # The sum is 2.57 +- 0.33, and four are seen.
+    assert f"{document['joint']['p_n']:.4f}" == "0.2595"
+    assert f"{document['joint']['p_l']:.4f}" == "0.2396"
+    assert set(document["joint"]["regions"]) == set(CONTROL)
+
+
+def test_closed_regions_have_no_observed_number_and_no_p_values():
+    document = table("SR", "CR").to_dict()
+    rows = {row["name"]: row for row in document["regions"]}
+    for name in ("SR", "CR"):
+        assert rows[name].keys() == {"name", "expected", "error", "state"}
+        assert rows[name]["state"] == "closed"
+    assert rows["CR1"]["observed"] == 1
+    assert "joint" in document
+
+
+@pytest.mark.parametrize("closed", CONTROL)
+def test_no_joint_number_while_one_of_its_regions_is_closed(closed):
+    assert "joint" not in table(closed).to_dict()
+
+
+def test_a_closed_number_cannot_be_taken_from_the_table():
+    row = next(row for row in table("SR").rows if row.name == "SR")
+    with pytest.raises(BlindingError, match="SR is closed"):
+        _ = row.observed.value
+
+
+def test_rows_stand_in_the_order_given():
+    assert [row.name for row in table().rows] == list(PUBLISHED)
+    assert "guard band" in table("SR").to_dict()["conventions"]["outside"]
