@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from bdana.analysis.reading import explain
-from bdana.blinding import load_policy
+from bdana.blinding import SealedOnly, load_policy
 from bdana.detector import Detector, load_detector
 from bdana.errors import ConfigError
 from bdana.pairing import Combinatorial
@@ -85,7 +85,9 @@ class DeclaredAnalysis:
             When the policy is wrong or does not cover the regions.
         """
         policy = load_policy(self.folder, self.regions)
-        return policy.gate(self.detector) if policy else None
+        if policy is None:
+            return None
+        return policy.gate(self.detector, SealedOnly(policy) if policy.people else None)
 
     @property
     def variables(self) -> dict[str, Variable]:

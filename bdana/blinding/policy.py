@@ -1,28 +1,33 @@
-"""blinding/policy.toml as checked by pydantic: what is closed."""
+"""blinding/policy.toml as checked by pydantic: what is closed, and who opens it."""
 
 from __future__ import annotations
 
+import re
 import tomllib
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import hepunits
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from bdana.blinding.canonical import canonical, sha256
+from bdana.blinding.signing import raw_key
 from bdana.errors import ConfigError
 from bdana.events.gate import Gate
 from bdana.reconstruction import Line
 from bdana.regions import Box, Envelopes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from bdana.detector import Detector
     from bdana.regions import Regions
 
-__all__ = ["PairRule", "Policy", "Stage", "load_policy"]
+__all__ = ["PairRule", "Period", "Person", "Policy", "Role", "Stage", "load_policy"]
 
 Point = tuple[float, float, float]
+Role = Literal["analyst", "reviewer", "convenor"]
 
 
 class _Strict(BaseModel):
@@ -46,12 +51,39 @@ class PairRule(_Strict):
         return value
 
 
+class Person(_Strict):
+    """[people.NAME]: somebody with a vote."""
+
+    role: Role
+    production: bool = Field(default=False, description="makes and signs the sealed files")
+    ssh_key: str = Field(description="the public key that signs: a line of id_ed25519.pub or id_rsa.pub")
+
+    @field_validator("ssh_key")
+    @classmethod
+    def _usable(cls, value: str) -> str:
+        raw_key(value)
+        return value.strip()
+
+
+class Period(_Strict):
+    """[periods.NAME]: a data-taking period."""
+
+    data_runs: list[tuple[int, int]] = Field(min_length=1, description="first and last run of each range")
+
+
 class Stage(_Strict):
-    """[stages.NAME]: the closed envelope around the region NAME."""
+    """[stages.NAME]: the closed envelope around the region NAME, and who opens it."""
 
     z_tax_min_m: float
     z_tax_max_m: float
     cda_tax_max_mm: Annotated[float, Field(gt=0)]
+    approval: dict[Role, Annotated[int, Field(ge=1)]] = Field(
+        default={"analyst": 1, "reviewer": 1}, min_length=1, description="how many of each role must agree"
+    )
+    capacity_kib: Annotated[int, Field(gt=0)] = Field(
+        default=4096,
+        description="size of a sealed file, whatever it holds; doubled when that is not enough, assumed",
+    )
 
     def box(self, name: str) -> Box:
         """Return it as a `Box` in mm."""
@@ -63,13 +95,52 @@ class Policy(_Strict):
 
     pair: PairRule
     stages: dict[str, Stage] = Field(min_length=1, description="in the order in which they are opened")
+    people: dict[str, Person] = Field(default={}, description="empty until data are sealed")
+    periods: dict[str, Period] = {}
+
+    @model_validator(mode="after")
+    def _people_differ(self) -> Policy:
+        names = [" ".join(name.split()).casefold() for name in self.people]
+        keys = [raw_key(person.ssh_key) for person in self.people.values()]
+        for i, name in enumerate(self.people):
+            if not re.fullmatch(r"[A-Za-z0-9_]+", name):
+                raise ValueError(f"the name '{name}' is part of file names: use letters, digits and _")
+            if names[i] in names[:i]:
+                raise ValueError(f"{name} stands in [people] twice")
+            if keys[i] in keys[:i]:
+                other = list(self.people)[keys.index(keys[i])]
+                raise ValueError(f"{name} and {other} have the same SSH key: every person needs an own one")
+        return self
+
+    @model_validator(mode="after")
+    def _clauses_can_be_filled(self) -> Policy:
+        for name, stage in self.stages.items() if self.people else ():
+            for role, number in stage.approval.items():
+                there = len(self.holders(role))
+                if there < number:
+                    raise ValueError(f"[stages.{name}] asks for {number} {role}, but [people] has {there}")
+        return self
+
+    @property
+    def sha256(self) -> str:
+        """Identity of the policy's content, which people sign."""
+        return sha256(canonical(self.model_dump(mode="json")))
+
+    def holders(self, role: str) -> list[str]:
+        """Return the names of the people with a role."""
+        return [name for name, person in self.people.items() if person.role == role]
+
+    def previous(self, stage: str) -> str | None:
+        """Return the stage that is opened before a stage; None for the first."""
+        order = list(self.stages)
+        return order[order.index(stage) - 1] if order.index(stage) else None
 
     @property
     def envelopes(self) -> Envelopes:
         """The closed boxes in mm, most secret (opened last) first."""
         return Envelopes(tuple(stage.box(name) for name, stage in reversed(self.stages.items())))
 
-    def gate(self, detector: Detector) -> Gate:
+    def gate(self, detector: Detector, require_sealed: Callable[[Path], None] | None = None) -> Gate:
         """Return the gate that readers of data are given."""
         rule = self.pair
         return Gate(
@@ -79,6 +150,8 @@ class Policy(_Strict):
             min_p=rule.min_p_gev * hepunits.GeV,
             beam_line=Line(np.array(rule.beam_line_point_mm), np.array(rule.beam_line_direction)),
             detector=detector,
+            data_runs=tuple(runs for period in self.periods.values() for runs in period.data_runs),
+            require_sealed=require_sealed,
         )
 
     def require_covers(self, regions: Regions) -> None:

@@ -2,6 +2,7 @@
 
 from bdana.cli import (  # noqa: F401 - importing a command registers it
     background,
+    blinding,
     config,
     count,
     demo,
@@ -9,6 +10,7 @@ from bdana.cli import (  # noqa: F401 - importing a command registers it
     limit,
     run,
     schema,
+    seal,
     select,
     simulate,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
@@ -109,6 +109,10 @@ class Dataset:
         sources = tuple(_open(file, schema) for file in expand(files))
         _refuse_twice(sources)
         if gate is not None:
+            if kind == "pseudo":
+                gate = replace(
+                    gate, require_sealed=None
+                )  # pseudo-data are never sealed: closed events are dropped
             for source in sources:
                 _check_kind(source, kind, gate)
         bursts = _joined_bursts(sources)
@@ -197,7 +201,7 @@ class Dataset:
         wanted = {*columns, "trigger"} if self.trigger != "any" else set(columns)
         if self.gate is not None:
             events = source.read(wanted.union(GATE_COLUMNS), chunk.start, chunk.stop)
-            events = events[self.gate.secrecy(events) == len(self.gate.names)]
+            events = self.gate.open_events(events)
         else:
             events = source.read(wanted, chunk.start, chunk.stop)
         used = np.ones(len(events), dtype=np.bool_)
@@ -276,8 +280,16 @@ def _check_kind(source: EventFile | EventArrays, kind: str, gate: Gate) -> None:
     """Refuse data that the gate cannot judge; say when simulation is taken on trust."""
     if kind == "mc":
         if not any(column.startswith("truth.") for column in source.columns()):
+            runs = np.asarray(source.read(["run"], 0, source.entries).run) if gate.data_runs else np.zeros(0)
+            if any(((first <= runs) & (runs <= last)).any() for first, last in gate.data_runs):
+                raise BlindingError(
+                    f"refused: {source.path} has runs of the data and no truth columns, so it is data and not mc; leave "
+                    "out --kind mc"
+                )
             _log.warning("%s: has no truth columns; it is read as mc because it was named so", source.path)
         return
+    if kind == "data" and gate.require_sealed:
+        gate.require_sealed(source.path if isinstance(source, EventFile) else Path("arrays in memory"))
     missing = [column for column in GATE_COLUMNS if column not in source.columns()]
     if missing:
         raise BlindingError(

@@ -7,7 +7,7 @@ envelope of the (z_TAX, CDA_TAX) plane. Whatever cannot be decided about a pair 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import awkward as ak
 import numpy as np
@@ -17,6 +17,9 @@ from bdana.errors import BlindingError
 from bdana.reconstruction import Line, Pairs, Tracks
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from bdana.detector import Detector
@@ -49,6 +52,11 @@ class Gate:
         The line (mm) that pairs are extrapolated back to; the policy's own, so that no setting of the analysis moves it.
     detector : Detector
         The geometry that the policy is for.
+    data_runs : tuple of (int, int)
+        First and last run of each range of data: files with these runs and without truth are no simulation.
+    require_sealed : callable of Path, optional
+        Refuses a file of data that is not sealed. A closed event in sealed data is a fault, and stops the reading; while
+        nothing is sealed (None), closed events are dropped.
     """
 
     envelopes: Envelopes
@@ -57,6 +65,8 @@ class Gate:
     min_p: float
     beam_line: Line
     detector: Detector
+    data_runs: tuple[tuple[int, int], ...] = ()
+    require_sealed: Callable[[Path], None] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -86,6 +96,19 @@ class Gate:
         )
         return np.where(closed, np.where(undecided, 0, where), len(self.names))
 
+    def open_events(self, events: ak.Array) -> ak.Array:
+        """Return the events without closed pair.
+
+        Raises
+        ------
+        BlindingError
+            When there is a closed one in sealed data.
+        """
+        is_open = self.secrecy(events) == len(self.names)
+        if self.require_sealed and not is_open.all():
+            _refuse()
+        return events[is_open]
+
     def refuse_closed(self, pairs: Pairs) -> None:
         """Stop when a selected pair of open data is closed by what the selection computed: the second wall.
 
@@ -95,13 +118,17 @@ class Gate:
             Without any value of the pair.
         """
         if (self.pair_secrecy(pairs) < len(self.names)).any():
-            raise BlindingError(
-                "refused: with these settings the selection finds closed pairs in open data; use the beam line, calibration "
-                "and cuts that the data were sealed with, or seal them again with `bdana seal --previous`"
-            )
+            _refuse()
 
     def _loose(self, tracks: Tracks) -> NDArray[np.bool_]:
         return ~(tracks.chi2 >= self.max_chi2) & ~(tracks.p <= self.min_p)
+
+
+def _refuse() -> NoReturn:
+    raise BlindingError(
+        "refused: with these settings there are closed pairs in open data; use the beam line, calibration and cuts that "
+        "the data were sealed with, or seal the raw data again"
+    )
 
 
 def _all_pairs(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -14,6 +14,7 @@ from bdana.files import temporary_beside
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
+    from uuid import UUID
 
     from bdana.events.exposure import BurstTable
 
@@ -30,6 +31,7 @@ def write_events(
     *,
     container: ContainerKind = "ttree",
     provenance: Mapping[str, Any] | None = None,
+    identity: UUID | None = None,
 ) -> int:
     """Write events and bursts to a ROOT file that appears only when it is complete.
 
@@ -45,6 +47,8 @@ def write_events(
         How ROOT stores them.
     provenance : mapping, optional
         Plain values, kept as JSON in the object `provenance` of the file.
+    identity : UUID, optional
+        The identity in the file's header; a new one by default.
 
     Returns
     -------
@@ -57,7 +61,11 @@ def write_events(
         When the folder does not exist or cannot be written.
     """
     written = 0
-    with temporary_beside(path) as temporary, uproot.recreate(temporary, compression=uproot.ZSTD(5)) as file:
+    options = {} if identity is None else {"uuid_function": lambda: identity}
+    with (
+        temporary_beside(path) as temporary,
+        uproot.recreate(temporary, compression=uproot.ZSTD(5), **options) as file,
+    ):
         tree = None
         for chunk in chunks:
             columns = _columns(chunk, container)

@@ -1,0 +1,57 @@
+"""A person's age identity, to which key parts are encrypted: locked with a passphrase, in the person's config folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pyrage
+
+from bdana.errors import BlindingError
+
+__all__ = ["identity_path", "make_identity", "unlock_identity"]
+
+
+def identity_path(person: str) -> Path:
+    """Return where a person's locked identity lies; stock `age` reads it too."""
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return config / "bdana" / f"{person}.age"
+
+
+def make_identity(person: str, passphrase: str) -> str:
+    """Make an identity unless there is one, and return its recipient.
+
+    Raises
+    ------
+    BlindingError
+        When there is one already that the passphrase does not open, or the passphrase is empty.
+    """
+    path = identity_path(person)
+    if path.exists():
+        return str(unlock_identity(person, passphrase).to_public())
+    if not passphrase:
+        raise BlindingError("refused: an age identity needs a passphrase")
+    identity = pyrage.x25519.Identity.generate()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(pyrage.passphrase.encrypt(str(identity).encode(), passphrase))
+    return str(identity.to_public())
+
+
+def unlock_identity(person: str, passphrase: str) -> pyrage.x25519.Identity:
+    """Open a person's identity.
+
+    Raises
+    ------
+    BlindingError
+        When there is none, or the passphrase is wrong.
+    """
+    path = identity_path(person)
+    try:
+        return pyrage.x25519.Identity.from_str(
+            pyrage.passphrase.decrypt(path.read_bytes(), passphrase).decode()
+        )
+    except OSError:
+        raise BlindingError(f"{path}: no age identity there; `bdana blinding join` makes it") from None
+    except (pyrage.DecryptError, pyrage.IdentityError, UnicodeDecodeError):
+        raise BlindingError(f"{path}: the passphrase does not open it") from None

@@ -1,0 +1,207 @@
+"""Stage keys: order and quorum are in the key, not in the code.
+
+The secret of a stage is the XOR of one part for every clause of its approval ("1 analyst", "1 reviewer", ...) and of
+a hash of the secret of the stage before it. A clause that asks for several people splits its part once more for
+every such group. Each share is encrypted to its holder, and its SHA-256 stands in the ledger.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from dataclasses import dataclass
+from functools import reduce
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import pyrage
+
+from bdana.blinding.canonical import sha256
+from bdana.errors import BlindingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from bdana.blinding.ledger import Ledger, Row
+    from bdana.blinding.policy import Policy
+
+__all__ = [
+    "Share",
+    "combine",
+    "join",
+    "joined",
+    "link",
+    "make_keys",
+    "make_period",
+    "shares",
+    "stage_recipients",
+]
+
+
+@dataclass(frozen=True)
+class Share:
+    """One person's share of a stage's secret.
+
+    Attributes
+    ----------
+    role : str
+        The clause it belongs to.
+    group : tuple of str
+        The people whose shares together are the part of the clause.
+    person : str
+        Who holds it.
+    sha256 : str
+        Hash of the share, which names the owner of a wrong one.
+    sealed : str
+        The share encrypted to its holder, in base64.
+    """
+
+    role: str
+    group: tuple[str, ...]
+    person: str
+    sha256: str
+    sealed: str
+
+
+def link(secret: bytes) -> bytes:
+    """Return what the secret of a stage contributes to that of the next: a hash of it, of the same length."""
+    return hashlib.shake_256(b"bdana next stage" + secret).digest(len(secret))
+
+
+def combine(parts: Iterable[bytes]) -> bytes:
+    """Return the XOR of byte strings of one length."""
+    return reduce(lambda a, b: bytes(x ^ y for x, y in zip(a, b, strict=True)), parts)
+
+
+def make_keys(policy: Policy, recipients: Mapping[str, str]) -> dict[str, Any]:
+    """Make one key pair a stage, and forget the secrets.
+
+    Parameters
+    ----------
+    policy : Policy
+    recipients : mapping of str to str
+        The age recipient of every person.
+
+    Returns
+    -------
+    dict
+        By stage: `public`, the age recipient that events are sealed to, and `shares`. What the ledger keeps.
+    """
+    made: dict[str, Any] = {}
+    before: bytes | None = None
+    for name, stage in policy.stages.items():
+        identity = pyrage.x25519.Identity.generate()
+        secret = str(identity).encode()
+        parts = [secrets.token_bytes(len(secret)) for _ in stage.approval]
+        parts[0] = combine([secret, *parts[1:], *([] if before is None else [link(before)])])
+        made[name] = {
+            "public": str(identity.to_public()),
+            "shares": [
+                share
+                for (role, number), part in zip(stage.approval.items(), parts, strict=True)
+                for group in combinations(policy.holders(role), number)
+                for share in _split(role, group, part, recipients)
+            ],
+        }
+        before = secret
+    return made
+
+
+def _split(
+    role: str, group: tuple[str, ...], part: bytes, recipients: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    pieces = [secrets.token_bytes(len(part)) for _ in group[1:]]
+    pieces.append(combine([part, *pieces]))
+    return [
+        {
+            "role": role,
+            "group": list(group),
+            "person": person,
+            "sha256": sha256(piece),
+            "sealed": base64.b64encode(
+                pyrage.encrypt(piece, [pyrage.x25519.Recipient.from_str(recipients[person])])
+            ).decode(),
+        }
+        for person, piece in zip(group, pieces, strict=True)
+    ]
+
+
+def shares(keys: Row, stage: str) -> list[Share]:
+    """Return all shares of a stage from the row of its keys."""
+    return [
+        Share(**(share | {"group": tuple(share["group"])})) for share in keys.body["stages"][stage]["shares"]
+    ]
+
+
+def join(policy: Policy, ledger: Ledger, person: str, key: Path, recipient: str) -> Row:
+    """Sign the policy and name the age recipient that key parts are encrypted to.
+
+    Raises
+    ------
+    BlindingError
+        When the policy does not name the person.
+    """
+    if person not in policy.people:
+        raise BlindingError(f"refused: [people] of blinding/policy.toml has no {person}")
+    try:
+        pyrage.x25519.Recipient.from_str(recipient)
+    except pyrage.RecipientError:
+        raise BlindingError(f"refused: '{recipient}' is no age recipient") from None
+    return ledger.append("join", person, key, {"policy": policy.sha256, "recipient": recipient})
+
+
+def joined(ledger: Ledger, policy: Policy) -> dict[str, str]:
+    """Return the age recipient of everybody who signed this policy."""
+    return {
+        row.person: row.body["recipient"]
+        for row in ledger.of_kind("join")
+        if row.body["policy"] == policy.sha256
+    }
+
+
+def make_period(policy: Policy, ledger: Ledger, period: str, person: str, key: Path) -> Row:
+    """Make the keys of a data period.
+
+    Raises
+    ------
+    BlindingError
+        When somebody has not joined, a row is not signed, or the period is unknown or has keys.
+    """
+    if period not in policy.periods:
+        raise BlindingError(f"refused: blinding/policy.toml has no [periods.{period}]")
+    unsigned = ledger.unsigned({name: somebody.ssh_key for name, somebody in policy.people.items()})
+    if unsigned:
+        raise BlindingError(
+            f"refused: {unsigned[0].name} is not signed by {unsigned[0].person}; see who wrote it"
+        )
+    recipients = joined(ledger, policy)
+    for name in policy.people:
+        if name not in recipients:
+            raise BlindingError(f"refused: {name} has not joined this policy; `bdana blinding join` does it")
+    stages = make_keys(policy, recipients)
+
+    def body(rows: list[Row]) -> dict[str, Any]:
+        if any(row.kind == "keys" and row.body["period"] == period for row in rows):
+            raise BlindingError(f"refused: period {period} has keys already")
+        return {"policy": policy.sha256, "period": period, "stages": stages}
+
+    return ledger.append("keys", person, key, body)
+
+
+def stage_recipients(ledger: Ledger, policy: Policy, period: str) -> dict[str, str]:
+    """Return the public key of each stage in a period.
+
+    Raises
+    ------
+    BlindingError
+        When the period has no keys for this policy, or their row is not signed.
+    """
+    unsigned = ledger.unsigned({name: person.ssh_key for name, person in policy.people.items()})
+    for row in ledger.of_kind("keys"):
+        if (row.body["period"], row.body["policy"]) == (period, policy.sha256) and row not in unsigned:
+            return {stage: str(made["public"]) for stage, made in row.body["stages"].items()}
+    raise BlindingError(
+        f"refused: period {period} has no keys for this policy; `bdana blinding keys {period}` makes them"
+    )

@@ -1,0 +1,229 @@
+"""The ledger: signed JSON rows in a folder, one file each, that nobody can change unseen.
+
+The rows of the main line form one chain: each names the row before it. Approvals and withdrawals hang on their
+request, so people who approve at the same time never touch the same file. A row appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from bdana.blinding.canonical import canonical, parse, sha256
+from bdana.blinding.signing import sign, verify
+from bdana.errors import BlindingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+__all__ = ["Kind", "Ledger", "Row"]
+
+Kind = Literal[
+    "join",
+    "keys",
+    "seal",
+    "freeze",
+    "rehearse",
+    "request",
+    "approve",
+    "withdraw",
+    "begin",
+    "end",
+    "verdict",
+    "seen",
+]
+BESIDE = ("approve", "withdraw")
+"""Kinds of rows that hang on a request instead of the main line."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row.
+
+    Attributes
+    ----------
+    number : int
+        Place in the main line, from 1; of an approval, that of its request.
+    kind : str
+    person : str
+        Who signed it.
+    follows : str
+        Hash of the row before it; empty for the first.
+    time : str
+        UTC, as its author says.
+    body : mapping
+        What it says.
+    hash : str
+        SHA-256 of the row's bytes.
+    """
+
+    number: int
+    kind: Kind
+    person: str
+    follows: str
+    time: str
+    body: Mapping[str, Any]
+    hash: str
+
+    @property
+    def name(self) -> str:
+        """Name of the row's file; its signature's ends in `.sig`."""
+        return f"{self.number:06d}-{self.kind}-{self.person}-{self.hash[:16]}.json"
+
+    @classmethod
+    def of_bytes(cls, text: bytes, where: str) -> Row:
+        """Read a row.
+
+        Raises
+        ------
+        BlindingError
+            When it is not a row.
+        """
+        try:
+            document = parse(text)
+            row = cls(**document, hash=sha256(text))
+        except (ValueError, TypeError) as err:
+            raise BlindingError(f"{where}: is no row of a ledger: {err}") from None
+        if row.kind not in get_args(Kind) or row.name != where.rpartition("/")[2]:
+            raise BlindingError(f"{where}: was changed or renamed: its content belongs to {row.name}")
+        return row
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The ledger of an analysis.
+
+    Attributes
+    ----------
+    folder : Path
+        Where the rows lie.
+    """
+
+    folder: Path
+
+    def rows(self) -> list[Row]:
+        """Read all rows: the main line in order, each request followed by what hangs on it.
+
+        Raises
+        ------
+        BlindingError
+            When a row is damaged, missing, or the main line forks.
+        """
+        if not self.folder.is_dir():
+            return []
+        self._complete_claims()
+        paths = sorted(self.folder.glob("*.json"))
+        found = [Row.of_bytes(path.read_bytes(), str(path)) for path in paths]
+        main = sorted((row for row in found if row.kind not in BESIDE), key=lambda row: row.number)
+        for i, row in enumerate(main):
+            if row.number != i + 1:
+                raise BlindingError(
+                    f"{self.folder}: {'the main line forks at' if row.number <= i else 'rows are missing before'} {row.name}"
+                )
+            if row.follows != (main[i - 1].hash if i else ""):
+                raise BlindingError(f"{self.folder}: {row.name} does not follow the row before it")
+        requests = {row.hash: row for row in main if row.kind == "request"}
+        ordered = list(main)
+        for row in (row for row in found if row.kind in BESIDE):
+            request = requests.get(row.follows)
+            if request is None or request.number != row.number:
+                raise BlindingError(f"{self.folder}: the request of {row.name} is missing")
+            ordered.insert(ordered.index(request) + 1, row)
+        return ordered
+
+    @property
+    def head(self) -> str:
+        """Hash of the newest row of the main line; empty for an empty ledger."""
+        return next((row.hash for row in reversed(self.rows()) if row.kind not in BESIDE), "")
+
+    def of_kind(self, *kinds: Kind) -> list[Row]:
+        """Return the rows of some kinds, oldest first."""
+        return [row for row in self.rows() if row.kind in kinds]
+
+    def append(
+        self,
+        kind: Kind,
+        person: str,
+        key: Path,
+        body: Mapping[str, Any] | Callable[[list[Row]], Mapping[str, Any]],
+        request: Row | None = None,
+    ) -> Row:
+        """Add a row, signed, durable before this returns.
+
+        Parameters
+        ----------
+        kind, person : str
+        key : Path
+            The SSH key that signs.
+        body : mapping, or callable of the rows so far
+            What the row says; a callable is asked again, and may refuse, when somebody else was faster.
+        request : Row, optional
+            What an approval or withdrawal hangs on.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        while True:
+            rows = self.rows()
+            main = [row for row in rows if row.kind not in BESIDE]
+            before = request or (main[-1] if main else None)
+            document: dict[str, Any] = {
+                "number": (request.number if request else len(main) + 1),
+                "kind": kind,
+                "person": person,
+                "follows": before.hash if before else "",
+                "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "body": dict(body(rows) if callable(body) else body),
+            }
+            text = canonical(document)
+            row = Row(**document, hash=sha256(text))
+            signature = sign(text, key)
+            self._publish(signature, self.folder / f"{row.name}.sig")
+            claim = self.folder / ".claims" / f"{row.number:06d}"
+            if request is None and not self._publish(text, claim):
+                (self.folder / f"{row.name}.sig").unlink(missing_ok=True)
+                continue
+            self._publish(text, self.folder / row.name)
+            return row
+
+    def unsigned(self, keys: Mapping[str, str]) -> list[Row]:
+        """Return the rows that their person has not signed, given everybody's public key."""
+        return [row for row in self.rows() if not self._signed(row, keys)]
+
+    def _signed(self, row: Row, keys: Mapping[str, str]) -> bool:
+        signature = self.folder / f"{row.name}.sig"
+        if row.person not in keys or not signature.is_file():
+            return False
+        return verify((self.folder / row.name).read_bytes(), signature.read_bytes(), keys[row.person])
+
+    def _publish(self, content: bytes, path: Path) -> bool:
+        """Make a file appear whole and on disk; False when the name is taken."""
+        path.parent.mkdir(exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".row.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        finally:
+            os.unlink(temporary)  # noqa: PTH108 - a name of mkstemp
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        return True
+
+    def _complete_claims(self) -> None:
+        """Finish the rows of writers that died between claiming a number and naming the row."""
+        for claim in sorted((self.folder / ".claims").glob("[0-9]*")):
+            if not any(self.folder.glob(f"{claim.name}-*.json")):
+                text = claim.read_bytes()
+                with contextlib.suppress(ValueError, TypeError):
+                    self._publish(text, self.folder / Row(**parse(text), hash=sha256(text)).name)

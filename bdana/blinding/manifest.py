@@ -1,0 +1,97 @@
+"""Manifests: what production signed about sealed files, and the check that data carry one."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bdana.blinding.canonical import parse
+from bdana.blinding.signing import verify
+from bdana.errors import BlindingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from bdana.blinding.policy import Policy
+
+__all__ = ["MANIFEST", "SealedOnly", "check_open_file", "file_sha256", "read_manifest"]
+
+MANIFEST = ".manifest.json"
+_OPEN = ".open.root"
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_manifest(path: Path, policy: Policy) -> Mapping[str, Any]:
+    """Read a manifest and check that production signed it for this policy.
+
+    Raises
+    ------
+    BlindingError
+        When it is absent, changed, not signed by production, or made with another policy.
+    """
+    try:
+        text = path.read_bytes()
+        signature = path.with_name(f"{path.name}.sig").read_bytes()
+        document: Mapping[str, Any] = parse(text)
+        person = policy.people.get(document["person"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BlindingError(
+            f"refused: {path} or its signature is absent or damaged; data are read with the manifest of `bdana seal`"
+        ) from None
+    if person is None or not person.production or not verify(text, signature, person.ssh_key):
+        raise BlindingError(
+            f"refused: {path} is not signed by anybody with the mark `production` in the policy"
+        )
+    if document["policy"] != policy.sha256:
+        raise BlindingError(
+            f"refused: {path} was made with another blinding/policy.toml; seal the raw data again"
+        )
+    return document
+
+
+@dataclass(frozen=True)
+class SealedOnly:
+    """Refuses data files that are not sealed for a policy; travels to workers with the gate."""
+
+    policy: Policy
+
+    def __call__(self, path: Path) -> None:
+        """Check one file."""
+        check_open_file(path, self.policy)
+
+
+def check_open_file(path: Path, policy: Policy, *, whole: bool = False) -> None:
+    """Refuse data that are not the open file of a manifest beside it.
+
+    Parameters
+    ----------
+    path : Path
+        The file that is to be read as data.
+    policy : Policy
+    whole : bool
+        Compare the SHA-256 of the file too, not only name and size.
+
+    Raises
+    ------
+    BlindingError
+        When there is no manifest, it is not valid, or the file is not the one that it names.
+    """
+    stem = path.name.removesuffix(_OPEN)
+    if stem == path.name:
+        raise BlindingError(
+            f"refused: {path} is not sealed: data are read from NAME{_OPEN} files that `bdana seal` makes; if it is "
+            "simulation, say so with --kind mc"
+        )
+    opened = read_manifest(path.with_name(f"{stem}{MANIFEST}"), policy)["open"]
+    there = path.is_file() and (path.name, path.stat().st_size) == (opened["name"], opened["size"])
+    if not there or (whole and file_sha256(path) != opened["sha256"]):
+        raise BlindingError(
+            f"refused: {path} is not the file that its manifest names; copy it again with its manifest"
+        )

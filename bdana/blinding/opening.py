@@ -1,0 +1,319 @@
+"""Opening a stage: request, approve, withdraw, open. Nobody opens alone, and every step is a row of the ledger."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyrage
+
+from bdana.blinding.canonical import canonical, sha256
+from bdana.blinding.keys import Share, combine, joined, link, shares
+from bdana.blinding.sealed import decrypt_events
+from bdana.errors import BlindingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    import awkward as ak
+
+    from bdana.blinding.ledger import Ledger, Row
+    from bdana.blinding.policy import Policy
+
+__all__ = ["Opening", "freeze"]
+
+
+def freeze(ledger: Ledger, person: str, key: Path, document: Mapping[str, Any]) -> Row:
+    """Freeze an analysis: write down everything that decides what an opening will show.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    person, key
+        The author, who will not be the opener.
+    document : mapping
+        Code state, cuts, regions, prediction with covariance, conventions, agreement tests, declared outputs, seeds (as
+        text), policy, hashes of open and sealed inputs. The row's hash is what people sign.
+    """
+    return ledger.append("freeze", person, key, {"frozen": dict(document)})
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The openings of one data period.
+
+    Attributes
+    ----------
+    ledger : Ledger
+    policy : Policy
+    period : str
+    """
+
+    ledger: Ledger
+    policy: Policy
+    period: str
+
+    def request(
+        self, person: str, key: Path, identity: pyrage.x25519.Identity, stage: str, channel: str, opener: str
+    ) -> Row:
+        """Ask for a stage to be opened; the request is the approval of its analyst.
+
+        Raises
+        ------
+        BlindingError
+            When the person is no analyst, the opener may not open, there is no freeze, or it is not the stage's turn.
+        """
+        frozen = self._newest_freeze()
+        if self._role(person) != "analyst":
+            raise BlindingError(
+                f"refused: an analyst requests an opening, and {person} is {self._role(person)}"
+            )
+        self._require_opener(opener, stage, frozen)
+        self._require_turn(stage)
+        body = {
+            "freeze": frozen.hash,
+            "stage": stage,
+            "channel": channel,
+            "opener": opener,
+            "period": self.period,
+            "head": self.ledger.head,
+            "shares": self._release(person, identity, stage, opener),
+        }
+        return self.ledger.append("request", person, key, body)
+
+    def approve(self, person: str, key: Path, identity: pyrage.x25519.Identity, request: Row) -> Row:
+        """Approve a request: sign its hash and hand the own shares to the opener alone.
+
+        Raises
+        ------
+        BlindingError
+            When the request is not valid any more, or the person is its opener or analyst.
+        """
+        self._require_valid(request)
+        if person in {request.person, request.body["opener"]}:
+            raise BlindingError(
+                f"refused: {person} requested this opening or is its opener, which is consent enough"
+            )
+        released = self._release(person, identity, request.body["stage"], request.body["opener"])
+        return self.ledger.append("approve", person, key, {"shares": released}, request)
+
+    def withdraw(self, person: str, key: Path, request: Row, reason: str) -> Row:
+        """Take an approval, or the own request, back; counts until the opening began."""
+        if any(row.body["request"] == request.hash for row in self.ledger.of_kind("begin")):
+            raise BlindingError("refused: the opening began already, which cannot be taken back")
+        return self.ledger.append("withdraw", person, key, {"reason": reason}, request)
+
+    def open(
+        self,
+        person: str,
+        key: Path,
+        identity: pyrage.x25519.Identity,
+        request: Row,
+        sealed: Sequence[Path],
+        show: Callable[[list[ak.Array]], Mapping[str, Any]],
+    ) -> Row:
+        """Open a stage.
+
+        Parameters
+        ----------
+        person, key, identity
+            The opener, with SSH key and age identity.
+        request : Row
+        sealed : sequence of Path
+            The stage's encrypted files, those that the freeze names.
+        show : callable
+            The frozen selection: gets the stage's events, returns the declared outputs with the verdict.
+
+        Returns
+        -------
+        Row
+            The row `end` with the outputs.
+
+        Raises
+        ------
+        BlindingError
+            When anything is missing, before any event is decrypted; the opening began only if it was whole.
+        """
+        self._require_valid(request)
+        stage = request.body["stage"]
+        if person != request.body["opener"]:
+            raise BlindingError(
+                f"refused: the opener of this request is {request.body['opener']}, not {person}"
+            )
+        frozen = self._newest_freeze().body["frozen"]["sealed"]
+        contents = {path.name: path.read_bytes() for path in sealed}
+        asked = {name: digest for name, digest in frozen.items() if f".{stage}." in name}
+        if {name: sha256(content) for name, content in contents.items()} != asked:
+            raise BlindingError(f"refused: the sealed files of {stage} are not those that were frozen")
+        secret = self._secret(person, identity, request)
+        begun = [row for row in self.ledger.of_kind("begin") if row.body["request"] == request.hash]
+        if not begun:
+            self.ledger.append("begin", person, key, {"request": request.hash, "stage": stage})
+        events = [decrypt_events(content, secret.decode(), name) for name, content in contents.items()]
+        outputs = dict(show([found for found in events if found is not None]))
+        done = [row for row in self._ends() if row.body["request"] == request.hash]
+        if done:
+            if canonical(done[-1].body["outputs"]) != canonical(outputs):
+                raise BlindingError(
+                    "refused: this opening was run before and gave other outputs; the ledger keeps those"
+                )
+            return done[-1]
+        recipients = joined(self.ledger, self.policy)
+        possible = [name for name in self.policy.people if self._role(name) != "analyst"]
+        onward = pyrage.encrypt(
+            link(secret), [pyrage.x25519.Recipient.from_str(recipients[name]) for name in possible]
+        )
+        body = {
+            "request": request.hash,
+            "stage": stage,
+            "outputs": outputs,
+            "link": base64.b64encode(onward).decode(),
+        }
+        return self.ledger.append("end", person, key, body)
+
+    def opened(self) -> list[str]:
+        """Return the stages that were opened in this period; one that began counts."""
+        requests = {row.hash: row for row in self.ledger.of_kind("request")}
+        rows = [requests[row.body["request"]] for row in self.ledger.of_kind("begin")]
+        return list(dict.fromkeys(row.body["stage"] for row in rows if row.body["period"] == self.period))
+
+    def _role(self, person: str) -> str:
+        if person not in self.policy.people:
+            raise BlindingError(f"refused: [people] of blinding/policy.toml has no {person}")
+        return self.policy.people[person].role
+
+    def _newest_freeze(self) -> Row:
+        unsigned = self.ledger.unsigned({name: p.ssh_key for name, p in self.policy.people.items()})
+        if unsigned:
+            raise BlindingError(
+                f"refused: {unsigned[0].name} is not signed by {unsigned[0].person}; see who wrote it"
+            )
+        freezes = self.ledger.of_kind("freeze")
+        if not freezes:
+            raise BlindingError("refused: nothing is frozen; `bdana blinding freeze` does it")
+        return freezes[-1]
+
+    def _require_opener(self, opener: str, stage: str, frozen: Row) -> None:
+        role = self._role(opener)
+        if role == "analyst" or role not in self.policy.stages[stage].approval:
+            raise BlindingError(
+                f"refused: {opener} is {role}; the opener is a reviewer or convenor with a part of {stage}"
+            )
+        if opener == frozen.person:
+            raise BlindingError(f"refused: {opener} is the author of the freeze and cannot open it")
+
+    def _require_turn(self, stage: str) -> None:
+        if stage not in self.policy.stages:
+            raise BlindingError(
+                f"refused: there is no stage {stage}; there are: {', '.join(self.policy.stages)}"
+            )
+        before = self.policy.previous(stage)
+        done = {row.body["stage"] for row in self._ends()}
+        if before is not None and before not in done:
+            raise BlindingError(f"refused: {stage} is opened after {before}, which is not open")
+
+    def _require_valid(self, request: Row) -> None:
+        frozen = self._newest_freeze()
+        if request.hash not in {row.hash for row in self.ledger.of_kind("request")}:
+            raise BlindingError("refused: the ledger has no such request")
+        if request.body["freeze"] != frozen.hash:
+            raise BlindingError(
+                "refused: the analysis was frozen again after this request; request the opening again"
+            )
+        if request.body["period"] != self.period:
+            raise BlindingError(
+                f"refused: the request is for period {request.body['period']}, not {self.period}"
+            )
+        self._require_opener(request.body["opener"], request.body["stage"], frozen)
+        self._require_turn(request.body["stage"])
+
+    def _ends(self) -> list[Row]:
+        requests = {row.hash: row for row in self.ledger.of_kind("request")}
+        return [
+            row
+            for row in self.ledger.of_kind("end")
+            if requests[row.body["request"]].body["period"] == self.period
+        ]
+
+    def _keys(self) -> Row:
+        for row in self.ledger.of_kind("keys"):
+            if (row.body["period"], row.body["policy"]) == (self.period, self.policy.sha256):
+                return row
+        raise BlindingError(
+            f"refused: period {self.period} has no keys for this policy; `bdana blinding keys` makes them"
+        )
+
+    def _own(self, person: str, identity: pyrage.x25519.Identity, stage: str) -> list[tuple[Share, bytes]]:
+        mine = [share for share in shares(self._keys(), stage) if share.person == person]
+        if not mine:
+            raise BlindingError(f"refused: {person} holds no part of the key of {stage}")
+        try:
+            pieces = [pyrage.decrypt(base64.b64decode(share.sealed), [identity]) for share in mine]
+        except pyrage.DecryptError:
+            raise BlindingError(
+                f"refused: this age identity is not the one that {person} joined with"
+            ) from None
+        return list(zip(mine, pieces, strict=True))
+
+    def _release(
+        self, person: str, identity: pyrage.x25519.Identity, stage: str, opener: str
+    ) -> list[dict[str, str]]:
+        recipient = pyrage.x25519.Recipient.from_str(joined(self.ledger, self.policy)[opener])
+        return [
+            {"sha256": share.sha256, "sealed": base64.b64encode(pyrage.encrypt(piece, [recipient])).decode()}
+            for share, piece in self._own(person, identity, stage)
+        ]
+
+    def _secret(self, opener: str, identity: pyrage.x25519.Identity, request: Row) -> bytes:
+        """Put the stage's secret together from the opener's own shares and those that were released."""
+        stage = request.body["stage"]
+        rows = [row for row in self.ledger.of_kind("approve", "withdraw") if row.follows == request.hash]
+        gone = {row.person for row in rows if row.kind == "withdraw"}
+        if request.person in gone:
+            raise BlindingError(f"refused: {request.person} withdrew the request")
+        pieces = dict(self._own(opener, identity, stage))
+        expected = shares(self._keys(), stage)
+        for row in [request, *(row for row in rows if row.kind == "approve" and row.person not in gone)]:
+            released = {item["sha256"]: item["sealed"] for item in row.body["shares"]}
+            for share in (
+                share for share in expected if share.person == row.person and share.sha256 in released
+            ):
+                piece = pyrage.decrypt(base64.b64decode(released[share.sha256]), [identity])
+                if sha256(piece) != share.sha256:
+                    raise BlindingError(f"refused: the part of {row.person} is wrong; ask for it again")
+                pieces[share] = piece
+        parts = []
+        for role, number in self.policy.stages[stage].approval.items():
+            groups = {share.group for share in pieces if share.role == role}
+            whole = [
+                g for g in groups if all(s in pieces for s in expected if (s.role, s.group) == (role, g))
+            ]
+            if not whole:
+                people = {share.person for share in pieces if share.role == role}
+                raise BlindingError(f"refused: {stage} needs {number} {role}, and {len(people)} agreed")
+            parts.append(
+                combine(
+                    piece for share, piece in pieces.items() if (share.role, share.group) == (role, whole[0])
+                )
+            )
+        secret = combine([*parts, *self._link(stage, identity)])
+        if not _makes(secret, self._keys().body["stages"][stage]["public"]):
+            raise BlindingError(
+                f"refused: the key of {stage} is not complete: parts or the stage before are missing"
+            )
+        return secret
+
+    def _link(self, stage: str, identity: pyrage.x25519.Identity) -> list[bytes]:
+        before = self.policy.previous(stage)
+        ends = [row for row in self._ends() if row.body["stage"] == before]
+        return [pyrage.decrypt(base64.b64decode(row.body["link"]), [identity]) for row in ends[-1:]]
+
+
+def _makes(secret: bytes, public: str) -> bool:
+    """Tell whether a secret is the one behind a public age key."""
+    try:
+        return str(pyrage.x25519.Identity.from_str(secret.decode("ascii")).to_public()) == public
+    except (UnicodeDecodeError, pyrage.IdentityError):
+        return False

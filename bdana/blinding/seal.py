@@ -1,0 +1,167 @@
+"""Sealing: a file of data becomes an open file without closed events, and one encrypted file a stage."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import awkward as ak
+
+from bdana._version import __version__
+from bdana.blinding.canonical import canonical
+from bdana.blinding.manifest import MANIFEST, file_sha256
+from bdana.blinding.sealed import encrypt_events
+from bdana.blinding.signing import sign
+from bdana.errors import BlindingError, InputError
+from bdana.events import BurstTable, Dataset, write_events
+from bdana.files import temporary_beside
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from bdana.blinding.policy import Policy
+    from bdana.events import Gate
+
+__all__ = ["BASKET_EVENTS", "Sealing", "seal"]
+
+BASKET_EVENTS = 10_000
+"""Open events in a basket: a fixed number, since baskets that followed the input's would tell how many are missing."""
+
+
+@dataclass(frozen=True)
+class Sealing:
+    """With what a file is sealed.
+
+    Attributes
+    ----------
+    policy : Policy
+    gate : Gate
+    recipients : mapping of str to str
+        The public age key of each stage.
+    period : str
+        The data period that the keys are for.
+    person : str
+        Who seals, with the mark `production` in the policy.
+    key : Path
+        The SSH key that signs the manifest.
+    """
+
+    policy: Policy
+    gate: Gate
+    recipients: Mapping[str, str]
+    period: str
+    person: str
+    key: Path
+
+
+def seal(path: Path, folder: Path, sealing: Sealing, schema: str | None = None) -> Path:
+    """Seal one file.
+
+    Parameters
+    ----------
+    path : Path
+        Data as the reconstruction wrote it.
+    folder : Path
+        Gets NAME.open.root, NAME.STAGE.age for every stage, NAME.manifest.json and its signature.
+    sealing : Sealing
+    schema : str, optional
+        Layout of the file; by default the one shipped schema that matches.
+
+    Returns
+    -------
+    Path
+        The manifest.
+
+    Raises
+    ------
+    BlindingError
+        When the person is not production, a stage has no key, or the file lacks what the gate must know.
+    InputError
+        When the file cannot be read or the folder not written.
+    """
+    person = sealing.policy.people.get(sealing.person)
+    if person is None or not person.production:
+        raise BlindingError(
+            f"refused: {sealing.person} has not the mark `production` in [people] of the policy"
+        )
+    for stage in sealing.policy.stages:
+        if stage not in sealing.recipients:
+            raise BlindingError(f"refused: stage {stage} has no key; make them with `bdana blinding keys`")
+    manifest = folder / f"{path.stem}{MANIFEST}"
+    if manifest.exists():
+        raise InputError(f"{manifest}: is there already; nothing was changed")
+    raw = Dataset.open(
+        [path], kind="data", schema=schema, all_bursts=True, gate=sealing.gate
+    )  # refuses what cannot be judged
+    if raw.bursts is None:
+        raise InputError(f"{path}: has no burst table, so its exposure would be lost")
+    closed: dict[str, list[ak.Array]] = {stage: [] for stage in sealing.gate.names}
+    opened = folder / f"{path.stem}.open.root"
+    identity = uuid.uuid5(uuid.NAMESPACE_URL, f"{sealing.policy.sha256}:{path.name}")
+    _write(opened, raw, closed, sealing.gate, identity)
+    document: dict[str, Any] = {
+        "format": 1,
+        "bdana": __version__,
+        "policy": sealing.policy.sha256,
+        "period": sealing.period,
+        "person": sealing.person,
+        "raw_sha256": file_sha256(path),
+        "open": {"name": opened.name, "sha256": file_sha256(opened), "size": opened.stat().st_size},
+        "sealed": {},
+    }
+    for stage in sealing.policy.stages:
+        capacity = sealing.policy.stages[stage].capacity_kib * 1024
+        content = encrypt_events(closed[stage], sealing.recipients[stage], capacity)
+        name = f"{path.stem}.{stage}.age"
+        _write_bytes(folder / name, content)
+        document["sealed"][stage] = {
+            "name": name,
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "size": len(content),
+        }
+    text = canonical(document)
+    _write_bytes(manifest.with_name(f"{manifest.name}.sig"), sign(text, sealing.key))
+    _write_bytes(manifest, text)
+    return manifest
+
+
+def _write(
+    opened: Path, raw: Dataset, closed: dict[str, list[ak.Array]], gate: Gate, identity: uuid.UUID
+) -> None:
+    """Write the open events, and collect the closed ones by stage."""
+    file = raw.sources[0]
+    columns = sorted(file.columns() - {"weight"})
+
+    def open_chunks() -> Iterator[ak.Array]:
+        for chunk in raw.chunks(columns):
+            events = file.read(columns, chunk.start, chunk.stop)
+            secrecy = gate.secrecy(events)
+            for i, stage in enumerate(gate.names):
+                if (secrecy == i).any():
+                    closed[stage].append(events[secrecy == i])
+            yield events[secrecy == len(gate.names)]
+
+    bursts = raw.bursts
+    if isinstance(bursts, BurstTable):
+        write_events(opened, _baskets(open_chunks()), bursts, identity=identity)
+
+
+def _baskets(chunks: Iterator[ak.Array]) -> Iterator[ak.Array]:
+    """Cut events anew into pieces of `BASKET_EVENTS`; at least one piece, so that the columns are known."""
+    kept: ak.Array | None = None
+    first = True
+    for chunk in chunks:
+        kept = chunk if kept is None else ak.concatenate([kept, chunk])
+        while len(kept) >= BASKET_EVENTS:
+            yield ak.to_packed(kept[:BASKET_EVENTS])
+            first, kept = False, kept[BASKET_EVENTS:]
+    if kept is not None and (len(kept) or first):
+        yield ak.to_packed(kept)
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    with temporary_beside(path) as temporary:
+        temporary.write_bytes(content)

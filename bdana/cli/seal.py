@@ -1,0 +1,44 @@
+"""`bdana seal`: closed events leave the data, encrypted, before anybody reads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bdana.cli.app import app
+from bdana.cli.console import load_analysis, note
+from bdana.cli.options import Files, Schema
+
+__all__ = ["seal"]
+
+
+@app.command()
+def seal(
+    files: Files,
+    period: Annotated[str, typer.Option(help="A period of the policy, with keys.", show_default=False)],
+    person: Annotated[str, typer.Option(help="Your name in the policy.", show_default=False)],
+    key: Annotated[Path, typer.Option(help="Your SSH key, to sign the manifest.", show_default=False)],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write to.")] = Path(),
+    schema: Schema = None,
+) -> None:
+    """Seal data: an open file, one encrypted file a stage, and a signed manifest for each input."""
+    from bdana.blinding import load_policy
+    from bdana.blinding.keys import stage_recipients
+    from bdana.blinding.ledger import Ledger
+    from bdana.blinding.seal import Sealing
+    from bdana.blinding.seal import seal as seal_file
+    from bdana.errors import BlindingError
+
+    analysis = load_analysis(None)
+    policy = load_policy(analysis.folder, analysis.regions)
+    if policy is None:
+        raise BlindingError(
+            f"refused: {analysis.folder} has no blinding/policy.toml that says what is sealed"
+        )
+    ledger = Ledger(analysis.folder / "blinding" / "ledger")
+    recipients = stage_recipients(ledger, policy, period)
+    sealing = Sealing(policy, policy.gate(analysis.detector), recipients, period, person, key)
+    for file in files:
+        note(f"{file}: sealed, see {seal_file(file, out, sealing, schema)}")

@@ -1,0 +1,137 @@
+"""Attacks on the ledger: every change of what is written is seen."""
+
+import json
+import threading
+
+import pytest
+
+from bdana.blinding.canonical import canonical, sha256
+from bdana.blinding.ledger import Ledger
+from bdana.errors import BlindingError
+
+
+@pytest.fixture
+def ledger(tmp_path, keys):
+    ledger = Ledger(tmp_path / "ledger")
+    ledger.append("join", "ann", keys["ann"], {"text": "first"})
+    request = ledger.append("request", "ann", keys["ann"], {"stages": ["CR3"]})
+    ledger.append("approve", "rob", keys["rob"], {}, request)
+    ledger.append("seen", "bob", keys["bob"], {"reason": "last"})
+    for claim in (ledger.folder / ".claims").iterdir():
+        claim.unlink()
+    (ledger.folder / ".claims").rmdir()
+    return ledger
+
+
+def row_files(ledger):
+    return sorted(ledger.folder.glob("*.json"))
+
+
+def refused(ledger, publics):
+    """Tell whether reading or the signatures reveal that something is wrong."""
+    try:
+        return bool(ledger.unsigned(publics))
+    except BlindingError:
+        return True
+
+
+def test_an_untouched_ledger_is_accepted(ledger, publics):
+    assert [row.kind for row in ledger.rows()] == ["join", "request", "approve", "seen"]
+    assert ledger.unsigned(publics) == []
+
+
+def test_every_flipped_bit_of_a_row_is_seen(ledger):
+    for path in row_files(ledger):
+        text = path.read_bytes()
+        for bit in range(8 * len(text)):
+            flipped = bytearray(text)
+            flipped[bit // 8] ^= 1 << bit % 8
+            path.write_bytes(flipped)
+            with pytest.raises(BlindingError, match=r"no row of a ledger|was changed or renamed"):
+                ledger.rows()
+        path.write_bytes(text)
+
+
+def test_flipped_bits_of_a_signature_are_seen(ledger, publics):
+    path = next(ledger.folder.glob("*seen*.sig"))
+    text = path.read_bytes()
+    lines = text.splitlines(keepends=True)
+    start = len(lines[0])
+    for bit in range(8 * start, 8 * (len(text) - len(lines[-1])), 97):
+        flipped = bytearray(text)
+        flipped[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(flipped)
+        if flipped.split() != text.split():
+            assert refused(ledger, publics), bit
+
+
+@pytest.mark.parametrize("i", range(4))
+def test_a_dropped_row_is_seen(ledger, publics, i):
+    path = row_files(ledger)[i]
+    kept = ledger.head
+    path.unlink()
+    # The newest main row, or an approval, shows only to somebody who kept a newer head or receipt.
+    assert "approve" in path.name or refused(ledger, publics) or ledger.head != kept
+
+
+def test_a_fork_of_the_main_line_is_seen(ledger, tmp_path, keys):
+    other = Ledger(tmp_path / "other")
+    other.folder.mkdir()
+    for path in ledger.folder.iterdir():
+        if "seen" not in path.name:
+            (other.folder / path.name).write_bytes(path.read_bytes())
+    fork = other.append("seen", "rea", keys["rea"], {"reason": "another"})
+    (ledger.folder / fork.name).write_bytes((other.folder / fork.name).read_bytes())
+    with pytest.raises(BlindingError, match="the main line forks at"):
+        ledger.rows()
+
+
+def test_a_row_made_again_with_the_right_hash_has_no_signature(ledger, publics):
+    path = next(ledger.folder.glob("*seen*.json"))
+    document = json.loads(path.read_text())
+    document["body"]["reason"] = "never"
+    text = canonical(document)
+    path.rename(path.with_name(f"000003-seen-bob-{sha256(text)[:16]}.json")).write_bytes(text)
+    assert [row.kind for row in ledger.unsigned(publics)] == ["seen"]
+
+
+def test_a_row_signed_by_another_is_seen(ledger, publics, keys):
+    ledger.append("seen", "ann", keys["rob"], {})
+    assert [row.person for row in ledger.unsigned(publics)] == ["ann"]
+
+
+def test_approvals_at_the_same_time_do_not_touch_the_main_line(ledger, publics, keys):
+    head = ledger.head
+    request = ledger.of_kind("request")[0]
+    for name in ("rea", "con"):
+        ledger.append("approve", name, keys[name], {}, request)
+    assert ledger.head == head
+    assert ledger.unsigned(publics) == []
+
+
+def test_a_writer_that_died_after_its_claim_is_completed(ledger, keys):
+    row = ledger.append("seen", "ann", keys["ann"], {})
+    (ledger.folder / row.name).unlink()
+    assert ledger.rows()[-1] == row
+
+
+def test_writers_at_the_same_time_make_one_chain(tmp_path, keys, publics):
+    ledger = Ledger(tmp_path / "ledger")
+
+    def write(name):
+        for i in range(5):
+            ledger.append("seen", name, keys[name], {"i": i})
+
+    writers = [threading.Thread(target=write, args=(name,)) for name in keys]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [row.number for row in ledger.rows()] == list(range(1, 26))
+    assert ledger.unsigned(publics) == []
+
+
+def test_numbers_that_json_does_not_hold_exactly_are_refused(ledger, keys):
+    for value in (2**53, float("nan"), float("inf")):
+        with pytest.raises(BlindingError, match="canonical JSON"):
+            ledger.append("seen", "ann", keys["ann"], {"seed": value})

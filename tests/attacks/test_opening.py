@@ -1,0 +1,220 @@
+"""Attacks on the protocol of an opening: each is refused with a message that names the rule."""
+
+import awkward as ak
+import pyrage
+import pytest
+
+import bdana
+from bdana.analysis import template_folder
+from bdana.blinding import load_policy
+from bdana.blinding.canonical import sha256
+from bdana.blinding.keys import join, make_period, stage_recipients
+from bdana.blinding.ledger import Ledger
+from bdana.blinding.opening import Opening, freeze
+from bdana.blinding.sealed import encrypt_events
+from bdana.errors import BlindingError
+from tests.blinding.people import ROLES, policy_text
+
+REGIONS = bdana.load(template_folder()).regions
+IDENTITIES = {name: pyrage.x25519.Identity.generate() for name in ROLES}
+STAGES = ("CR3", "CR2", "CR1", "CR", "SR")
+
+
+def show(chunks):
+    return {"observed": sum(len(chunk) for chunk in chunks)}
+
+
+class Search:
+    """A whole search with people, keys, sealed files and a freeze by ann."""
+
+    def __init__(self, folder, keys):
+        (folder / "blinding").mkdir()
+        (folder / "blinding" / "policy.toml").write_text(policy_text(keys))
+        self.policy = load_policy(folder, REGIONS)
+        self.ledger = Ledger(folder / "ledger")
+        self.keys = keys
+        for name in self.policy.people:
+            join(self.policy, self.ledger, name, keys[name], str(IDENTITIES[name].to_public()))
+        make_period(self.policy, self.ledger, "2021", "bob", keys["bob"])
+        self.files = {}
+        publics = stage_recipients(self.ledger, self.policy, "2021")
+        for i, stage in enumerate(STAGES):
+            public = publics[stage]
+            self.files[stage] = folder / f"run.{stage}.age"
+            self.files[stage].write_bytes(
+                encrypt_events([ak.Array([{"event": n} for n in range(i + 1)])], public, 8192)
+            )
+        self.opening = Opening(self.ledger, self.policy, "2021")
+
+    def freeze(self, person="ann"):
+        sealed = {path.name: sha256(path.read_bytes()) for path in self.files.values()}
+        return freeze(self.ledger, person, self.keys[person], {"sealed": sealed, "seed": "1"})
+
+    def request(self, stage, person="ann", opener="rob"):
+        return self.opening.request(person, self.keys[person], IDENTITIES[person], stage, "mumu", opener)
+
+    def approve(self, request, person="con"):
+        return self.opening.approve(person, self.keys[person], IDENTITIES[person], request)
+
+    def open(self, request, person="rob", shown=show):
+        files = [self.files[request.body["stage"]]]
+        return self.opening.open(person, self.keys[person], IDENTITIES[person], request, files, shown)
+
+    def open_up_to(self, last):
+        for stage in STAGES[: STAGES.index(last) + 1]:
+            self.open(self.request(stage))
+
+
+@pytest.fixture
+def search(tmp_path, keys):
+    made = Search(tmp_path, keys)
+    made.freeze()
+    return made
+
+
+def test_a_whole_search(search, publics):
+    for i, stage in enumerate(STAGES[:-1]):
+        assert search.open(search.request(stage)).body["outputs"] == {"observed": i + 1}
+    request = search.request("SR")
+    search.approve(request)
+    assert search.open(request).body["outputs"] == {"observed": 5}
+    assert search.opening.opened() == list(STAGES)
+    assert search.ledger.unsigned(publics) == []
+
+
+@pytest.mark.parametrize("stage", STAGES[1:])
+def test_no_stage_before_its_turn(search, stage):
+    with pytest.raises(BlindingError, match=f"{stage} is opened after"):
+        search.request(stage)
+
+
+def test_no_stage_before_its_turn_even_with_every_check_patched(search, monkeypatch):
+    for name in ("_require_turn", "_require_valid", "_require_opener"):
+        monkeypatch.setattr(Opening, name, lambda *args: None)
+    for stage in STAGES[1:-1]:
+        with pytest.raises(BlindingError, match=f"the key of {stage} is not complete"):
+            search.open(search.request(stage))
+    search.open(search.request("CR3"))
+
+
+def test_the_signal_region_needs_the_convenor(search):
+    search.open_up_to("CR")
+    request = search.request("SR")
+    with pytest.raises(BlindingError, match="SR needs 1 convenor, and 0 agreed"):
+        search.open(request)
+    search.approve(request, "bob")
+    with pytest.raises(BlindingError, match="SR needs 1 convenor, and 0 agreed"):
+        search.open(request)
+
+
+@pytest.mark.parametrize(
+    ("person", "opener", "message"),
+    [
+        ("rob", "rea", "an analyst requests an opening, and rob is reviewer"),
+        ("ann", "bob", "bob is analyst; the opener is a reviewer or convenor"),
+        ("ann", "ann", "ann is analyst; the opener is a reviewer or convenor"),
+        ("ann", "con", "con is convenor; the opener is a reviewer or convenor with a part of CR3"),
+        ("ann", "eve", "has no eve"),
+    ],
+)
+def test_who_requests_and_who_opens(search, person, opener, message):
+    with pytest.raises(BlindingError, match=message):
+        search.request("CR3", person, opener)
+
+
+def test_the_author_does_not_open(search):
+    search.freeze("rob")
+    with pytest.raises(BlindingError, match="rob is the author of the freeze and cannot open it"):
+        search.request("CR3")
+
+
+def test_only_the_named_opener_opens(search):
+    with pytest.raises(BlindingError, match="the opener of this request is rob, not rea"):
+        search.open(search.request("CR3"), "rea")
+
+
+def test_nobody_approves_twice_over(search):
+    request = search.request("CR3")
+    for person in ("ann", "rob"):
+        with pytest.raises(BlindingError, match=f"{person} requested this opening or is its opener"):
+            search.approve(request, person)
+
+
+def test_a_request_of_an_older_freeze_is_refused(search):
+    request = search.request("CR3")
+    search.freeze()
+    for use in (search.open, lambda r: search.approve(r, "rea")):
+        with pytest.raises(BlindingError, match="was frozen again after this request"):
+            use(request)
+
+
+def test_nothing_is_requested_without_a_freeze(tmp_path, keys):
+    with pytest.raises(BlindingError, match="nothing is frozen"):
+        Search(tmp_path, keys).request("CR3")
+
+
+def test_a_withdrawn_request_does_not_open(search):
+    request = search.request("CR3")
+    search.opening.withdraw("ann", search.keys["ann"], request, "a mistake")
+    with pytest.raises(BlindingError, match="ann withdrew the request"):
+        search.open(request)
+
+
+def test_a_withdrawn_approval_does_not_count(search):
+    search.open_up_to("CR")
+    request = search.request("SR")
+    search.approve(request)
+    search.opening.withdraw("con", search.keys["con"], request, "second thoughts")
+    with pytest.raises(BlindingError, match="SR needs 1 convenor"):
+        search.open(request)
+
+
+def test_an_opening_that_began_is_not_withdrawn(search):
+    request = search.request("CR3")
+    search.open(request)
+    with pytest.raises(BlindingError, match="began already"):
+        search.opening.withdraw("ann", search.keys["ann"], request, "too late")
+
+
+def test_a_sealed_file_made_with_the_public_key_is_refused(search):
+    request = search.request("CR3")
+    public = stage_recipients(search.ledger, search.policy, "2021")["CR3"]
+    search.files["CR3"].write_bytes(encrypt_events([], public, 8192))
+    with pytest.raises(BlindingError, match="the sealed files of CR3 are not those that were frozen"):
+        search.open(request)
+    assert search.opening.opened() == []
+
+
+def test_another_identity_is_refused(search):
+    stranger = pyrage.x25519.Identity.generate()
+    with pytest.raises(BlindingError, match="is not the one that ann joined with"):
+        search.opening.request("ann", search.keys["ann"], stranger, "CR3", "mumu", "rob")
+
+
+def test_a_row_signed_by_somebody_else_stops_everything(search):
+    search.ledger.append("seen", "con", search.keys["ann"], {"reason": "forged"})
+    with pytest.raises(BlindingError, match="is not signed by con"):
+        search.request("CR3")
+
+
+def test_an_opening_that_died_counts_and_runs_again(search):
+    request = search.request("CR3")
+
+    def die(chunks):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search.open(request, shown=die)
+    assert search.opening.opened() == ["CR3"]
+    first = search.open(request)
+    assert search.open(request) == first
+    with pytest.raises(BlindingError, match="gave other outputs"):
+        search.open(request, shown=lambda chunks: {"observed": 99})
+    assert len(search.ledger.of_kind("begin")) == len(search.ledger.of_kind("end")) == 1
+
+
+def test_a_fix_after_a_stage_keeps_the_next_ones_closed_to_it(search):
+    search.open_up_to("CR3")
+    search.freeze()
+    search.open(search.request("CR2"))
+    assert search.opening.opened() == ["CR3", "CR2"]

@@ -1,0 +1,81 @@
+"""`bdana blinding` and `bdana seal` as people type them; the referee's recipe agrees."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from bdana.analysis import template_folder
+from bdana.blinding import load_policy
+from bdana.blinding.keys import join, make_period
+from bdana.blinding.ledger import Ledger
+from tests.attacks.test_opening import IDENTITIES, REGIONS
+from tests.blinding.people import policy_text
+from tests.blinding.test_seal import closed, like_sign, raw_file
+
+
+def bdana(*arguments, cwd):
+    command = [sys.executable, "-c", "from bdana.cli import main; main()", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, keys):
+    folder = tmp_path_factory.mktemp("search") / "analysis"
+    for part in ("selections", "backgrounds", "blinding"):
+        shutil.copytree(template_folder() / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(template_folder() / "analysis.toml", folder)
+    (folder / "blinding" / "policy.toml").write_text(policy_text(keys))
+    policy, ledger = load_policy(folder, REGIONS), Ledger(folder / "blinding" / "ledger")
+    for name in policy.people:
+        join(policy, ledger, name, keys[name], str(IDENTITIES[name].to_public()))
+    make_period(policy, ledger, "2021", "bob", keys["bob"])
+    return folder
+
+
+def test_seal_and_read(folder, keys):
+    raw_file(folder / "run.root", [like_sign(1), closed(2)])
+    options = ["--period", "2021", "--person", "bob", "--key", keys["bob"]]
+    done = bdana("seal", "run.root", *options, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    read = bdana("select", "run.open.root", "--json", cwd=folder)
+    assert json.loads(read.stdout)["cutflow"][0]["events"] == 1
+    refused = bdana("select", "run.root", cwd=folder)
+    assert refused.returncode == 3
+    assert "run.root is not sealed" in refused.stderr
+
+
+def test_status_and_verify(folder, publics):
+    state = json.loads(bdana("blinding", "status", "--json", cwd=folder).stdout)
+    assert [row["kind"] for row in state["rows"]] == ["join"] * 5 + ["keys"]
+    verified = bdana("blinding", "verify", cwd=folder)
+    assert verified.returncode == 0, verified.stderr
+    assert f"6 rows, all signed; head: {state['head']}" in verified.stdout
+    assert verified.stdout.count("SHA256:") == 5
+
+
+def test_the_referee_recipe_agrees(folder, publics):
+    page = (template_folder() / "docs" / "blinding.md").read_text()
+    recipe = re.search(r"```sh\n(.*?)```", page, re.DOTALL)[1].replace("cd blinding/ledger\n", "")
+    ledger = folder / "blinding" / "ledger"
+    (ledger / "signers").write_text("".join(f'{n} namespaces="bdana" {k}\n' for n, k in publics.items()))
+    run = subprocess.run(["bash", "-c", recipe], cwd=ledger, capture_output=True, text=True, check=True)
+    assert run.stdout.count("Good") == 6
+    assert not re.search("changed|not signed|does not follow", run.stdout)
+    first = min(ledger.glob("*.json"))
+    text = first.read_text()
+    first.write_text(text.replace("join", "joim"))
+    run = subprocess.run(["bash", "-c", recipe], cwd=ledger, capture_output=True, text=True, check=True)
+    assert all(word in run.stdout for word in ("changed", "not signed", "does not follow"))
+    refused = bdana("blinding", "verify", cwd=folder)
+    assert refused.returncode == 3
+    first.write_text(text)
+
+
+def test_without_people_there_is_nothing_to_show(tmp_path):
+    done = bdana("blinding", "status", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "names no [people]" in done.stderr
