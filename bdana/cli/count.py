@@ -36,6 +36,10 @@ def count(
     regions: Annotated[
         Path | None, typer.Option(help="CSV: name, expected, error, observed (empty where closed).")
     ] = None,
+    covariance: Annotated[
+        Path | None,
+        typer.Option(help="CSV: covariance of the regions; by default their errors move together."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Give p-values, significances and limits of a count, or p-values of a table of regions."""
@@ -44,7 +48,9 @@ def count(
     if regions is not None:
         if observed is not None or background is not None:
             raise InputError("give either --regions or --observed with --background, not both")
-        document = _regions(regions)
+        document = _regions(regions, covariance)
+    elif covariance is not None:
+        raise InputError("--covariance belongs to --regions FILE.csv")
     elif observed is None or background is None:
         raise InputError("give --observed N and --background B, or --regions FILE.csv")
     else:
@@ -83,10 +89,10 @@ def _single(
     }
 
 
-def _regions(path: Path) -> dict[str, Any]:
+def _regions(path: Path, covariance: Path | None) -> dict[str, Any]:
     from bdana.statistics.joint import joint_p_values
     from bdana.statistics.poisson import p_values
-    from bdana.statistics.regions_csv import read_regions
+    from bdana.statistics.regions_csv import read_covariance, read_regions
 
     rows, conventions, observed = [], {}, []
     counts = read_regions(path)
@@ -101,8 +107,12 @@ def _regions(path: Path) -> dict[str, Any]:
         rows.append(row | {"state": "open", "observed": region.observed, "p_n": p.p_n, "p_l": p.p_l})
     document: dict[str, Any] = {"regions": rows}
     if len(observed) == len(counts):
-        joint = joint_p_values(observed, [region.background for region in counts])
-        document["joint"] = {"regions": [x.name for x in counts], "p_n": joint.p_n, "p_l": joint.p_l}
+        names = [region.name for region in counts]
+        matrix = None if covariance is None else read_covariance(covariance, names)
+        joint = joint_p_values(observed, [region.background for region in counts], matrix)
+        document["joint"] = {"regions": names, "p_n": joint.p_n, "p_l": joint.p_l} | {
+            "computed": joint.computed
+        }
         conventions["joint"] = joint.convention
     return document | {"conventions": conventions}
 

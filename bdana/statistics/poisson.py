@@ -66,11 +66,21 @@ class Background:
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """p-values of one observed count; `convention` says how they are defined."""
+    """p-values of observed counts.
+
+    Attributes
+    ----------
+    p_n, p_l : float
+    convention : str
+        How they are defined.
+    computed : str
+        `exact`, or `toys, n=..., error=...` with the Monte Carlo error of p_l.
+    """
 
     p_n: float
     p_l: float
     convention: str
+    computed: str = "exact"
 
 
 def legendre(low: float, high: float) -> tuple[Floats, Floats]:
@@ -128,7 +138,7 @@ def p_values(observed: int, background: Background) -> Counting:
         first, last = int(np.flatnonzero(likelier)[0]), int(np.flatnonzero(likelier)[-1])
         p_l = float(probabilities[:first].sum() + w @ special.gammainc(last + 1, x))
     convention = (
-        f"p_n = P(N >= n), p_l = sum of P(N) over P(N) <= P(n), ties included; "
+        f"p_n = P(N >= n), p_l = P(L <= Lobs) = sum of P(N) over P(N) <= P(n), ties included; "
         f"background error marginalised ({background.prior})"
     )
     return Counting(min(p_n, 1.0), min(p_l, 1.0), convention)

@@ -1,4 +1,4 @@
-"""A counts table from CSV: name, expected, error, observed (empty or `closed` where closed)."""
+"""A counts table from CSV: name, expected, error, observed (empty or `closed` where closed); and its covariance."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from bdana.errors import InputError
-from bdana.statistics.poisson import Background, whole
+from bdana.statistics.poisson import Background, Floats, whole
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["RegionCount", "read_regions"]
+__all__ = ["RegionCount", "read_covariance", "read_regions"]
 
 COLUMNS = ("name", "expected", "error", "observed")
 
@@ -39,6 +42,10 @@ def read_regions(path: Path) -> tuple[RegionCount, ...]:
         raise InputError(f"{path}: cannot be read: {err}") from err
     if not rows:
         raise InputError(f"{path}: no region: add a line below the header")
+    names = [row.name for row in rows]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{path}: region '{name}' twice: give every region its own name")
     return rows
 
 
@@ -50,3 +57,17 @@ def _row(path: Path, line: int, row: dict[str, str | None]) -> RegionCount:
     except (ValueError, InputError) as err:
         raise InputError(f"{path}, line {line}, region '{name}': {err}") from err
     return RegionCount(name, background, count)
+
+
+def read_covariance(path: Path, names: Sequence[str]) -> Floats:
+    """Read the covariance of the regions `names`, in their order: a header with `name` and the names, and a row for each."""
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            rows = {row.get("name") or "": row for row in csv.DictReader(stream, skipinitialspace=True)}
+        return np.array([[float(rows[i][j]) for j in names] for i in names])
+    except (OSError, UnicodeDecodeError) as err:
+        raise InputError(f"{path}: cannot be read: {err}") from err
+    except KeyError as err:
+        raise InputError(f"{path}: no row or column {err}: the regions are {', '.join(names)}") from err
+    except (TypeError, ValueError) as err:
+        raise InputError(f"{path}: {err}: give a number in every cell") from err

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from bdana.errors import InputError
-from bdana.statistics.joint import joint_p_values, look_elsewhere
 from bdana.statistics.limits import bayes, cls, known_background
 from bdana.statistics.poisson import PRIORS, Background, count_probabilities, p_values
 from bdana.statistics.significance import one_sided, two_sided
@@ -28,11 +27,6 @@ from bdana.statistics.significance import one_sided, two_sided
 def test_counting_table(n, b, error, p_n, p_l, digits):
     p = p_values(n, Background(b, error))
     assert (round(p.p_n, digits), round(p.p_l, digits)) == (p_n, p_l)
-
-
-def test_joint_control_regions():
-    p = joint_p_values([1, 1, 2], [Background(0.29, 0.04), Background(0.58, 0.07), Background(1.70, 0.22)])
-    assert (round(p.p_n, 4), round(p.p_l, 4)) == (0.2595, 0.2396)
 
 
 def test_significance_of_the_single_event():
@@ -60,10 +54,6 @@ def test_known_background_has_the_closed_form(n, b, level):
     expected = float(known_background(n, b, level))
     assert cls(n, Background(b), level).high == pytest.approx(expected, rel=1e-6, abs=1e-9)
     assert bayes(n, Background(b), level).high == pytest.approx(expected, rel=1e-6, abs=1e-9)
-
-
-def test_look_elsewhere():
-    assert look_elsewhere([0.016, 0.03]) == pytest.approx(1 - np.exp(-0.046))
 
 
 @pytest.mark.parametrize(
