@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["feldman_cousins"]
 
 _STEP = 0.02  # in the root of s, in which the likelihood of every count has a width of about 1/2
-_REACH = 3.0  # events: backgrounds beyond give no larger upper limit
+_STEP_B, _REACH = 0.05, 3.0  # events: backgrounds beyond give no larger upper limit
 _TINY = 1e-300
 
 
@@ -58,8 +58,8 @@ class _Ordering:
     table: Floats  # P(k|s), shape (rungs, counts)
     gap: Floats  # logarithm of the likelihood ratio of k over the one of n; positive: ahead
 
-    def edges(self) -> tuple[float, float]:
-        """Lowest and highest accepted signal."""
+    def edges(self) -> tuple[float, float, int]:
+        """Lowest and highest accepted signal, and the number of counts ahead next to the highest."""
         at, ahead = self._turns()
         end = np.append(at[1:], float(len(self.gap) - 4))
         begins = self._probability(at, ahead) < self.level
@@ -68,7 +68,7 @@ class _Ordering:
         first, last = found[0], found[-1]
         low = at[first] if begins[first] else self._root(at[first], end[first], ahead[first])
         high = end[last] if ends[last] else self._root(at[last], end[last], ahead[last])
-        return (low * _STEP) ** 2, (high * _STEP) ** 2
+        return (low * _STEP) ** 2, (high * _STEP) ** 2, int(ahead[last].sum())
 
     def _turns(self) -> tuple[Floats, NDArray[np.bool_]]:
         """Where the counts ahead change, after zero, in steps; and the counts ahead from there on."""
@@ -169,29 +169,31 @@ def feldman_cousins(
     the outer edge of the accepted signals, and the largest one of all backgrounds not below this one (section
     IV.B: it must not rise with the background).
     """
-    belt = _belt(whole(observed), background, check_level(level), efficiency_error)
+    n, b = whole(observed), background.expected
+    belt = _belt(n, background, check_level(level), efficiency_error)
 
-    def edges(b: float) -> tuple[float, float]:
-        return _ordering(belt, replace(background, expected=b)).edges()
+    def edges(at: float) -> tuple[float, float, int]:
+        return _ordering(belt, replace(background, expected=at)).edges()
 
-    low, high = edges(background.expected)
-    # The edge falls with the background but where it jumps up: the largest one is here or behind a jump.
-    step = 0.05
-    behind = high
-    for b in background.expected + np.arange(step, _REACH, step):
-        before, behind = behind, edges(float(b))[1]
-        if behind > before and behind + step > high:
-            high = max(high, _after_jump(lambda x: edges(x)[1], float(b) - step, float(b), behind))
+    low, high, ahead = edges(b)
+    # The edge falls with the background but where one more count is ahead next to it: there it jumps up. It
+    # does so only where the best signal of n is zero, at backgrounds from about n.
+    steps = np.arange(_STEP_B, _REACH, _STEP_B) if n <= b + background.error + _REACH else ()
+    for above in b + np.asarray(steps):
+        before, (_, edge, ahead) = ahead, edges(above)
+        if ahead > before and edge + _STEP_B > high:
+            high = max(high, _after_jump(edges, above - _STEP_B, above, ahead))
     convention = "Feldman-Cousins, outer edge, upper limit not rising with the background; nuisances averaged"
     return Interval(low, high, level, convention)
 
 
-def _after_jump(edge: Callable[[float], float], before: float, behind: float, value: float) -> float:
-    for _ in range(14):
+def _after_jump(
+    edges: Callable[[float], tuple[float, float, int]], before: float, behind: float, ahead: int
+) -> float:
+    while behind - before > 2e-6:
         middle = (before + behind) / 2
-        found = edge(middle)
-        if found >= value:
-            behind, value = middle, found
+        if edges(middle)[2] >= ahead:
+            behind = middle
         else:
             before = middle
-    return value
+    return edges(behind)[1]
