@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from bdana.cli.app import app
-from bdana.cli.console import print_json, print_tables, table
+from bdana.cli.console import note, print_json, print_tables, table
 from bdana.cli.options import Json
 from bdana.errors import InputError
 
@@ -21,8 +23,17 @@ Observed = Annotated[float | None, typer.Option(help="Observed number of events.
 Expected = Annotated[float | None, typer.Option("--background", help="Expected background events.")]
 BackgroundError = Annotated[float, typer.Option(help="Error of the background, events.")]
 EfficiencyError = Annotated[float, typer.Option(help="Relative error of the signal efficiency and POT.")]
+Prior = Annotated[
+    str, typer.Option("--background-prior", help="Background error: truncated_gaussian, gamma or lognormal.")
+]
 Level = Annotated[float, typer.Option("--cl", help="Confidence level, between 0 and 1.")]
-Method = Annotated[list[str] | None, typer.Option(help="A limit method; may be repeated. Default: all.")]
+Method = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A limit method; may be repeated. Default: all but asymptotic_cls, which is not exact.",
+        show_default=False,
+    ),
+]
 
 
 @app.command()
@@ -30,6 +41,7 @@ def count(
     observed: Observed = None,
     background: Expected = None,
     background_error: BackgroundError = 0.0,
+    background_prior: Prior = "truncated_gaussian",
     efficiency_error: EfficiencyError = 0.0,
     cl: Level = 0.9,
     method: Method = None,
@@ -55,7 +67,7 @@ def count(
         raise InputError("give --observed N and --background B, or --regions FILE.csv")
     else:
         names = tuple(method or ())
-        given = Background(background, background_error)
+        given = Background(background, background_error, cast("Any", background_prior))
         document = _single(whole(observed), given, cl, efficiency_error, names)
     if as_json:
         print_json(document)
@@ -68,24 +80,29 @@ def _single(
 ) -> dict[str, Any]:
     from bdana.statistics.methods import limits
     from bdana.statistics.poisson import p_values
-    from bdana.statistics.significance import one_sided, two_sided
+    from bdana.statistics.significance import one_sided, two_sided, z_bi, z_profile_likelihood
 
-    intervals = limits(n, background, cl, error, names)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", UserWarning)
+        intervals = limits(n, background, cl, error, names)
+    for warning in warned:
+        note(f"warning: {warning.message}")
     p = p_values(n, background)
-    single, double = one_sided(p.p_n), two_sided(p.p_n)
+    significances = {"z_one_sided": one_sided(p.p_n), "z_two_sided": two_sided(p.p_n)}
+    if background.error > 0 and background.expected > 0:
+        significances["z_bi"] = z_bi(n, background.expected, background.error)
+    significances["z_profile_likelihood"] = z_profile_likelihood(n, background)
     return {
         "p_n": p.p_n,
         "p_l": p.p_l,
-        "z_one_sided": single.z,
-        "z_two_sided": double.z,
+        **{name: x.z if math.isfinite(x.z) else None for name, x in significances.items()},
         "limits": {name: [x.low, x.high] for name, x in intervals.items()},
         "conventions": {
             "p": p.convention,
-            "z_one_sided": single.convention,
-            "z_two_sided": double.convention,
+            **{name: x.convention for name, x in significances.items()},
             "confidence_level": f"{cl:g}",
-        }
-        | {name: x.convention for name, x in intervals.items()},
+            **{name: x.convention for name, x in intervals.items()},
+        },
     }
 
 
@@ -119,9 +136,9 @@ def _regions(path: Path, covariance: Path | None) -> dict[str, Any]:
 
 def _show(document: dict[str, Any]) -> None:
     shown = table("quantity", "value")
-    for name in ("p_n", "p_l", "z_one_sided", "z_two_sided"):
+    for name in ("p_n", "p_l", "z_one_sided", "z_two_sided", "z_bi", "z_profile_likelihood"):
         if name in document:
-            shown.add_row(name, f"{document[name]:.4g}")
+            shown.add_row(name, "infinite" if document[name] is None else f"{document[name]:.4g}")
     for name, (low, high) in document.get("limits", {}).items():
         shown.add_row(name, f"{low:.4g} to {high:.4g}")
     for row in [*document.get("regions", []), *([document["joint"]] if "joint" in document else [])]:

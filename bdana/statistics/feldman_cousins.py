@@ -68,7 +68,7 @@ class _Ordering:
         first, last = found[0], found[-1]
         low = at[first] if begins[first] else self._root(at[first], end[first], ahead[first])
         high = end[last] if ends[last] else self._root(at[last], end[last], ahead[last])
-        return (low * _STEP) ** 2, (high * _STEP) ** 2, int(ahead[last].sum())
+        return float(low * _STEP) ** 2, float(high * _STEP) ** 2, int(ahead[last].sum())
 
     def _turns(self) -> tuple[Floats, NDArray[np.bool_]]:
         """Where the counts ahead change, after zero, in steps; and the counts ahead from there on."""

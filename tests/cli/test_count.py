@@ -67,6 +67,45 @@ def test_efficiency_error_is_log_normal_with_median_one(bdana):
     assert found["bayes"][1] == pytest.approx(4.130, abs=1e-3)
 
 
+def test_other_significances_name_themselves(bdana):
+    found = document(bdana, *SIGNAL_REGION, "--method", "cls")
+    assert found["z_bi"] == pytest.approx(
+        2.1415, abs=1e-4
+    )  # betainc(1, tau b + 1, 1/(1+tau)), tau = b/error^2
+    assert "Z_Bi" in found["conventions"]["z_bi"]
+    assert "asymptotic" in found["conventions"]["z_profile_likelihood"]
+    known = document(bdana, "--observed", 1, "--background", 0.016, "--method", "cls")
+    assert "z_bi" not in known
+    assert known["z_profile_likelihood"] == pytest.approx(math.sqrt(2 * (math.log(1 / 0.016) - 1 + 0.016)))
+    assert 0 < known["z_profile_likelihood"] - found["z_profile_likelihood"] < 0.01  # the background gives way
+
+
+@pytest.mark.parametrize("prior", ["gamma", "lognormal"])
+def test_the_form_of_the_background_error_is_named(bdana, prior):
+    wide = ("--observed", 3, "--background", 1, "--background-error", 0.5, "--method", "cls")
+    found = document(bdana, *wide, "--background-prior", prior)
+    assert prior in found["conventions"]["p"]
+    assert prior in found["conventions"]["cls"]
+    assert found["p_n"] != pytest.approx(document(bdana, *wide)["p_n"], rel=1e-3)
+    if prior == "gamma":
+        assert found["p_n"] == pytest.approx(stats.nbinom.sf(2, 4, 0.8), rel=1e-7)
+
+
+def test_an_infinite_significance_is_null(bdana):
+    found = document(bdana, "--observed", 2, "--background", 0)
+    assert found["p_n"] == 0
+    assert found["z_one_sided"] is found["z_two_sided"] is found["z_profile_likelihood"] is None
+    assert "infinite" in bdana("--observed", 2, "--background", 0, "--method", "cls")[1]
+
+
+def test_asymptotic_limits_only_on_request_and_with_a_warning(bdana):
+    code, out, err = bdana(*SIGNAL_REGION, "--method", "asymptotic_cls", "--json")
+    assert code == 0
+    assert json.loads(out)["limits"]["asymptotic_cls"][1] == pytest.approx(3.0364, abs=1e-3)
+    assert "-21.6% from the exact limit 3.874" in err
+    assert "-21.6%" in json.loads(out)["conventions"]["asymptotic_cls"]
+
+
 def test_methods_may_be_named_one_by_one(bdana):
     found = document(bdana, *SIGNAL_REGION, "--method", "bayes", "--method", "cls")
     assert list(found["limits"]) == ["bayes", "cls"]
@@ -158,6 +197,8 @@ def test_the_table_for_people_says_every_convention(bdana, tmp_path):
         ((*SIGNAL_REGION, "--cl", "90"), "between 0 and 1"),
         ((*SIGNAL_REGION, "--cl", "nan"), "between 0 and 1"),
         ((*SIGNAL_REGION, "--efficiency-error", "-0.2"), "efficiency error is -0.2"),
+        ((*SIGNAL_REGION, "--background-prior", "flat"), "unknown prior 'flat'"),
+        ((*SIGNAL_REGION, "--covariance", "x.csv"), "--covariance belongs to --regions"),
         ((*SIGNAL_REGION, "--method", "guess"), "unknown method 'guess'"),
         (("--observed", "1"), "--background"),
         (("--regions", "absent.csv"), "absent.csv: cannot be read"),
