@@ -108,6 +108,7 @@ def _single(
 
 def _regions(path: Path, covariance: Path | None) -> dict[str, Any]:
     from bdana.statistics.joint import joint_p_values
+    from bdana.statistics.look_elsewhere import over_regions
     from bdana.statistics.poisson import p_values
     from bdana.statistics.regions_csv import read_covariance, read_regions
 
@@ -126,11 +127,17 @@ def _regions(path: Path, covariance: Path | None) -> dict[str, Any]:
     if len(observed) == len(counts):
         names = [region.name for region in counts]
         matrix = None if covariance is None else read_covariance(covariance, names)
-        joint = joint_p_values(observed, [region.background for region in counts], matrix)
-        document["joint"] = {"regions": names, "p_n": joint.p_n, "p_l": joint.p_l} | {
-            "computed": joint.computed
+        backgrounds = [region.background for region in counts]
+        joint = joint_p_values(observed, backgrounds, matrix)
+        anywhere = over_regions(observed, backgrounds, matrix)
+        document["joint"] = {
+            "regions": names,
+            "p_n": joint.p_n,
+            "p_l": joint.p_l,
+            "computed": joint.computed,
+            "p_global": anywhere.p_global,
         }
-        conventions["joint"] = joint.convention
+        conventions |= {"joint": joint.convention, "p_global": anywhere.convention}
     return document | {"conventions": conventions}
 
 
@@ -144,4 +151,6 @@ def _show(document: dict[str, Any]) -> None:
     for row in [*document.get("regions", []), *([document["joint"]] if "joint" in document else [])]:
         text = f"p_n {row['p_n']:.4g}, p_l {row['p_l']:.4g}" if "p_n" in row else "closed"
         shown.add_row(row.get("name", "joint"), text)
+        if "p_global" in row:
+            shown.add_row("p_global", f"{row['p_global']:.4g}")
     print_tables(shown, *(f"{key}: {text}" for key, text in document["conventions"].items()))

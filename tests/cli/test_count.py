@@ -77,7 +77,9 @@ def test_other_significances_name_themselves(bdana):
     known = document(bdana, "--observed", 1, "--background", 0.016, "--method", "cls")
     assert "z_bi" not in known
     assert known["z_profile_likelihood"] == pytest.approx(math.sqrt(2 * (math.log(1 / 0.016) - 1 + 0.016)))
-    assert 0 < known["z_profile_likelihood"] - found["z_profile_likelihood"] < 0.01  # the background gives way
+    assert (
+        0 < known["z_profile_likelihood"] - found["z_profile_likelihood"] < 0.01
+    )  # the background gives way
 
 
 @pytest.mark.parametrize("prior", ["gamma", "lognormal"])
@@ -135,6 +137,8 @@ def test_tables_of_one_to_six_regions(bdana, tmp_path, number):
     assert joint["computed"] == "exact"
     if number == 1:
         assert (joint["p_n"], joint["p_l"]) == pytest.approx(ROWS["SR"][3:], abs=5e-6)
+    local = min(row["p_n"] for row in found["regions"])
+    assert local * (1 - 1e-9) <= joint["p_global"] <= number * local
 
 
 def test_joint_of_the_control_regions(bdana, tmp_path):
