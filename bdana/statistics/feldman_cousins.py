@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["feldman_cousins"]
 
 _STEP = 0.02  # in the root of s, in which the likelihood of every count has a width of about 1/2
-_STEP_B, _REACH = 0.05, 3.0  # events: backgrounds beyond give no larger upper limit
+_STEP_B, _REACH = 0.15, 3.0  # events: backgrounds beyond give no larger upper limit
 _TINY = 1e-300
 
 
@@ -182,7 +182,7 @@ def feldman_cousins(
     for above in b + np.asarray(steps):
         before, (_, edge, ahead) = ahead, edges(above)
         if ahead > before and edge + _STEP_B > high:
-            high = max(high, _after_jump(edges, above - _STEP_B, above, ahead))
+            high = max(high, _after_jump(edges, above - _STEP_B, above, before))
     convention = "Feldman-Cousins, outer edge, upper limit not rising with the background; nuisances averaged"
     return Interval(low, high, level, convention)
 
@@ -190,9 +190,10 @@ def feldman_cousins(
 def _after_jump(
     edges: Callable[[float], tuple[float, float, int]], before: float, behind: float, ahead: int
 ) -> float:
+    """Edge at the first background of a step where more than `ahead` counts are ahead."""
     while behind - before > 2e-6:
         middle = (before + behind) / 2
-        if edges(middle)[2] >= ahead:
+        if edges(middle)[2] > ahead:
             behind = middle
         else:
             before = middle
