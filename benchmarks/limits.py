@@ -1,6 +1,6 @@
 """Times of limits: single ones by method, and grids against one limit after the other.
 
-    python benchmarks/limits.py [--json]
+python benchmarks/limits.py [--json]
 """
 
 from __future__ import annotations
