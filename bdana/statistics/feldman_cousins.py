@@ -16,7 +16,8 @@ import numpy as np
 from scipy import optimize, special
 from scipy.linalg import toeplitz
 
-from bdana.statistics.limits import Interval, efficiency_nodes
+from bdana.errors import InputError
+from bdana.statistics.limits import Interval, classical, efficiency_nodes
 from bdana.statistics.poisson import (
     Background,
     Floats,
@@ -36,6 +37,7 @@ __all__ = ["feldman_cousins"]
 
 _STEP = 0.02  # in the root of s, in which the likelihood of every count has a width of about 1/2
 _STEP_B, _REACH = 0.15, 3.0  # events: backgrounds beyond give no larger upper limit
+MAX_COUNTS = 3000  # assumed: seconds
 _TINY = 1e-300
 
 
@@ -121,18 +123,22 @@ def _signal_table(s: Floats, size: int, error: float) -> Floats:
 
 
 def _belt(n: int, background: Background, level: float, error: float) -> _Belt:
-    width = float(special.ndtri((1 + level) / 2)) + 1.0
-    spread = (1 + error) ** width
-    top = (n + width**2 + width * np.sqrt(n + 1.0) + 4) * spread
     highest = replace(background, expected=background.expected + _REACH)
-    size = max(upper_count(Background(top * spread + highest.expected)), upper_count(highest, n))
-    # Counts that are possible at the largest signal and background.
-    p = np.convolve(_signal_table(np.array([top]), size, error)[0], count_probabilities(highest, size - 1))
-    size = max(n + 2, min(size, int((np.cumsum(p[::-1])[::-1] > 1e-12).sum())))
+    # A one-sided limit at a higher level, without a background, is beyond the edge.
+    top = classical(n, Background(0.0), 1 - (1 - level) / 4, error).high + 1
+    # Counts that are rarer than this are not ahead of n where n is accepted.
+    rare = 1e-4 * (1 - level)
+    signal = top * (1 + error) ** -special.ndtri(rare)
+    below = np.cumsum(count_probabilities(highest, upper_count(highest)))
+    size = 1 + max(n, int(special.pdtrik(1 - rare, signal)) + int((below < 1 - rare).sum()))
+    if size > MAX_COUNTS:
+        raise InputError(
+            f"Feldman-Cousins intervals of up to {size} counts take too long (more than {MAX_COUNTS}): "
+            f"ask for other methods, or for a smaller efficiency error or confidence level"
+        )
     root: Floats = _STEP * np.arange(-1.0, int(np.sqrt(size) / _STEP) + 4)
-    return _Belt(
-        n, level, _signal_table(np.square(root), size, error), int(np.sqrt(top) / _STEP) + 4, error == 0
-    )
+    rungs = min(int(np.sqrt(top) / _STEP) + 4, root.size)
+    return _Belt(n, level, _signal_table(np.square(root), size, error), rungs, error == 0)
 
 
 def _best(belt: _Belt, table: Floats, background: Background) -> Floats:
