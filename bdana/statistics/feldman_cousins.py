@@ -114,7 +114,7 @@ def _crossing(values: Floats) -> Floats:
 
 
 def _signal_table(s: Floats, size: int, error: float) -> Floats:
-    e, w = efficiency_nodes(error)
+    e, w = efficiency_nodes(error, size)
     counts = np.arange(size)
     table = np.zeros((s.size, size))
     for factor, weight in zip(e[w > 1e-14], w[w > 1e-14], strict=True):

@@ -42,6 +42,31 @@ def test_probabilities_sum_to_one_with_the_right_mean(prior):
     assert p @ np.arange(81) == pytest.approx(5.0, rel=0.01)
 
 
+@pytest.mark.parametrize(("b", "error"), [(0.016, 0.002), (2.0, 5.0), (26.0, 26.0), (100.0, 100.0)])
+def test_wide_priors_are_resolved(b, error):
+    n = int(b + 2 * error)
+    shape, sigma = (b / error) ** 2, np.log1p(error / b)
+    y = np.linspace(-10 * sigma, 10 * sigma, 40_001)
+    weights = stats.norm.pdf(y, 0, sigma)
+    x = np.linspace(max(0.0, b - 10 * error), b + 10 * error, 40_001)
+    gaussian = stats.norm.pdf(x, b, error)
+    gaussian[[0, -1]] /= 2
+    expected = {
+        "gamma": stats.nbinom.pmf(n, shape, shape / (shape + b)),
+        "lognormal": weights @ stats.poisson.pmf(n, b * np.exp(y)) / weights.sum(),
+        "truncated_gaussian": gaussian @ stats.poisson.pmf(n, x) / gaussian.sum(),
+    }
+    for prior, value in expected.items():
+        found = count_probabilities(Background(b, error, prior), n + 300)[n]
+        assert found == pytest.approx(value, rel=1e-7), prior
+
+
+def test_a_prior_wider_than_it_can_be_integrated_is_refused():
+    with pytest.raises(InputError, match="below 5 times the expectation"):
+        Background(0.016, 0.5, "gamma")
+    assert p_values(1, Background(0.016, 0.5)).p_n > 0.2
+
+
 def test_gamma_prior_is_the_negative_binomial():
     p = count_probabilities(Background(2.0, 0.8, "gamma"), 20)
     shape = (2.0 / 0.8) ** 2
