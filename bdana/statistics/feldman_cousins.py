@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["feldman_cousins"]
 
-_STEP = 0.02  # in the root of s, in which the likelihood of every count has a width of about 1/2
+_STEP = 0.02  # of the ladder
 _STEP_B, _REACH = 0.15, 3.0  # events: backgrounds beyond give no larger upper limit
 MAX_COUNTS = 3000  # assumed: seconds
 _TINY = 1e-300
@@ -43,20 +43,24 @@ _TINY = 1e-300
 
 @dataclass(frozen=True)
 class _Belt:
-    """P(k|s) without background, on a ladder of signals from one step below zero (they are even in the root)."""
+    """P(k|s) without background, on a ladder of signals.
+
+    The ladder is even in u with s = (sinh(sigma u) / sigma)^2, u = sqrt(s) without an efficiency error: in u the
+    likelihood of every count is about 1/2 wide. It begins one step below zero, since P is even in u.
+    """
 
     n: int
     level: float
     signal: Floats  # shape (rungs, counts)
     rungs: int  # those that can be accepted; the others only serve the best signal of each count
-    known_efficiency: bool
+    sigma: float  # of the logarithm of the efficiency
 
 
 @dataclass(frozen=True)
 class _Ordering:
     """The counts at one background: their probabilities, and when they are ahead of n."""
 
-    level: float
+    belt: _Belt
     table: Floats  # P(k|s), shape (rungs, counts)
     gap: Floats  # logarithm of the likelihood ratio of k over the one of n; positive: ahead
 
@@ -64,13 +68,14 @@ class _Ordering:
         """Lowest and highest accepted signal, and the number of counts ahead next to the highest."""
         at, ahead = self._turns()
         end = np.append(at[1:], float(len(self.gap) - 4))
-        begins = self._probability(at, ahead) < self.level
-        ends = self._probability(end, ahead) < self.level
+        begins = self._probability(at, ahead) < self.belt.level
+        ends = self._probability(end, ahead) < self.belt.level
         found = np.flatnonzero(begins | ends)
         first, last = found[0], found[-1]
         low = at[first] if begins[first] else self._root(at[first], end[first], ahead[first])
         high = end[last] if ends[last] else self._root(at[last], end[last], ahead[last])
-        return float(low * _STEP) ** 2, float(high * _STEP) ** 2, int(ahead[last].sum())
+        low, high = _signal(np.array([low, high]) * _STEP, self.belt.sigma).tolist()
+        return low, high, int(ahead[last].sum())
 
     def _turns(self) -> tuple[Floats, NDArray[np.bool_]]:
         """Where the counts ahead change, after zero, in steps; and the counts ahead from there on."""
@@ -92,9 +97,13 @@ class _Ordering:
 
     def _root(self, low: float, high: float, ahead: NDArray[np.bool_]) -> float:
         def excess(at: float) -> float:
-            return float(self._probability(np.array([at]), ahead)[0]) - self.level
+            return float(self._probability(np.array([at]), ahead)[0]) - self.belt.level
 
         return float(optimize.brentq(excess, low, high, xtol=1e-9))
+
+
+def _signal(u: Floats, sigma: float) -> Floats:
+    return np.asarray(np.square(np.sinh(sigma * u) / sigma if sigma else u))
 
 
 def _cubic(t: Floats) -> Floats:
@@ -127,7 +136,7 @@ def _belt(n: int, background: Background, level: float, error: float) -> _Belt:
     # A one-sided limit at a higher level, without a background, is beyond the edge.
     top = classical(n, Background(0.0), 1 - (1 - level) / 4, error).high + 1
     # Counts that are rarer than this are not ahead of n where n is accepted.
-    rare = 1e-4 * (1 - level)
+    rare = 1e-2 * (1 - level)
     signal = top * (1 + error) ** -special.ndtri(rare)
     below = np.cumsum(count_probabilities(highest, upper_count(highest)))
     size = 1 + max(n, int(special.pdtrik(1 - rare, signal)) + int((below < 1 - rare).sum()))
@@ -136,15 +145,18 @@ def _belt(n: int, background: Background, level: float, error: float) -> _Belt:
             f"Feldman-Cousins intervals of up to {size} counts take too long (more than {MAX_COUNTS}): "
             f"ask for other methods, or for a smaller efficiency error or confidence level"
         )
-    root: Floats = _STEP * np.arange(-1.0, int(np.sqrt(size) / _STEP) + 4)
-    rungs = min(int(np.sqrt(top) / _STEP) + 4, root.size)
-    return _Belt(n, level, _signal_table(np.square(root), size, error), rungs, error == 0)
+    sigma = float(np.log1p(error))
+    last, last_accepted = (
+        int((np.arcsinh(sigma * np.sqrt(x)) / sigma if sigma else np.sqrt(x)) / _STEP) for x in (size, top)
+    )
+    ladder = _signal(_STEP * np.arange(-1.0, last + 4), sigma)
+    return _Belt(n, level, _signal_table(ladder, size, error), min(last_accepted, last) + 4, sigma)
 
 
 def _best(belt: _Belt, table: Floats, background: Background) -> Floats:
     """Logarithm of the largest P(k|s) over s >= 0 for every count k."""
     counts = np.arange(table.shape[1])
-    if background.error == 0 and belt.known_efficiency:
+    if background.error == 0 and belt.sigma == 0:
         return log_pmf(counts, np.maximum(counts, background.expected))
     top = np.clip(table[1:].argmax(axis=0) + 1, 1, len(table) - 2)
     left, mid, right = (np.log(np.maximum(table[top + k, counts], _TINY)) for k in (-1, 0, 1))
@@ -163,7 +175,7 @@ def _ordering(belt: _Belt, background: Background) -> _Ordering:
     # Where n has next to no probability, it is not accepted.
     possible = table[: belt.rungs, belt.n]
     rungs = int(np.flatnonzero(possible >= 1e-9 * (1 - belt.level) * possible.max())[-1]) + 5
-    return _Ordering(belt.level, table[:rungs], ratio[:rungs] - ratio[:rungs, [belt.n]])
+    return _Ordering(belt, table[:rungs], ratio[:rungs] - ratio[:rungs, [belt.n]])
 
 
 def feldman_cousins(
