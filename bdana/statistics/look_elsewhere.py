@@ -148,5 +148,5 @@ def _smallest(
 
 def _quiet(needed: NDArray[np.int64], values: Floats, weights: Floats) -> float:
     """Probability that every count stays below the one needed."""
-    below = special.gammaincc(np.maximum(needed, 1), values) * (needed > 0)
+    below = special.gammaincc(np.maximum(needed, 1), values)
     return float(weights @ below.prod(axis=1))

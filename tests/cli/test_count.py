@@ -147,8 +147,8 @@ def test_joint_of_the_control_regions(bdana, tmp_path):
 
 
 def test_a_covariance_replaces_errors_that_move_together(bdana, tmp_path):
-    table, matrix = regions_file(tmp_path, ["CR1", "CR2"]), tmp_path / "covariance.csv"
-    matrix.write_text("name,CR2,CR1\nCR2,0.0049,0.0028\nCR1,0.0028,0.0016\n")
+    table, matrix = regions_file(tmp_path, ["CR2", "CR1"]), tmp_path / "covariance.csv"
+    matrix.write_text("name,CR1,CR2\nCR1,0.0016,0.0028\nCR2,0.0028,0.0049\n")
     joint = document(bdana, "--regions", table, "--covariance", matrix)
     together = document(bdana, "--regions", table)
     assert joint["joint"]["p_l"] == pytest.approx(together["joint"]["p_l"], rel=1e-9)

@@ -63,6 +63,16 @@ def test_with_errors_within_the_monte_carlo_error(method, efficiency_error):
     assert np.array_equal(found.values, again.values)
 
 
+def test_estimates_fluctuate_as_their_errors_say(monkeypatch):
+    monkeypatch.setattr(module, "limits", lambda *a: {"cls": Interval(0.0, 3.0, 0.9, "")})
+    # The limit contains s = 2 when the estimated efficiency is below 1.5, one standard deviation.
+    found = coverage([2.0], Background(0.6), efficiency_error=0.5, toys=20_000)
+    assert found.values[0] == pytest.approx(stats.norm.cdf(1 + 1 / 8), abs=0.01)  # of the next quarter
+    monkeypatch.setattr(module, "limits", lambda n, b, *a: {"cls": Interval(0.0, b.expected, 0.9, "")})
+    found = coverage([5.5], Background(5.0, 0.5), toys=20_000)
+    assert found.values[0] == pytest.approx(stats.norm.sf(1 - 1 / 8), abs=0.01)
+
+
 def test_toys_of_a_small_error_agree_with_the_sum():
     s = [0.7, 2.9, 6.1]
     toys, exact = coverage(s, Background(2.6, 1e-6), toys=2000), coverage(s, Background(2.6))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
+from bdana.errors import InputError
 from bdana.statistics.feldman_cousins import feldman_cousins
 from bdana.statistics.poisson import Background
 
@@ -109,8 +110,14 @@ def test_nuisances_are_averaged_before_the_ordering(n, b, error, efficiency_erro
     assert inside[-1] - 1e-3 < found.high < inside[-1] + 0.0101
 
 
-@pytest.mark.parametrize("prior", ["gamma", "lognormal"])
-def test_a_small_error_is_no_error(prior):
-    known = feldman_cousins(5, Background(2.57))
-    nearly = feldman_cousins(5, Background(2.57, 0.002, prior), efficiency_error=1e-4)
-    assert (nearly.low, nearly.high) == pytest.approx((known.low, known.high), rel=1e-3)
+@pytest.mark.parametrize("prior", ["gamma", "lognormal", "truncated_gaussian"])
+@pytest.mark.parametrize(("n", "b"), [(1, 2.57), (5, 2.57), (4, 0.3)])
+def test_a_small_error_is_no_error(prior, n, b):
+    known = feldman_cousins(n, Background(b))
+    nearly = feldman_cousins(n, Background(b, 1e-5, prior), efficiency_error=1e-6)
+    assert (nearly.low, nearly.high) == pytest.approx((known.low, known.high), rel=1e-5)
+
+
+def test_counts_beyond_what_is_feasible_are_refused():
+    with pytest.raises(InputError, match="take too long"):
+        feldman_cousins(5000, Background(1.0))

@@ -14,7 +14,7 @@ from bdana.statistics.poisson import Background
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_point_is_the_single_limit(method):
-    n, b = np.array([[0], [3]]), np.array([0.016, 2.57, 2.57])
+    n, b = np.array([[3], [0]]), np.array([2.57, 0.016, 2.57])
     error, efficiency = np.array([0.002, 0.0, 0.33]), np.array([[0.0], [0.2]])
     found = upper_limits(n, b, error, efficiency, 0.95, method)
     assert found.shape == (2, 3)
