@@ -74,10 +74,10 @@ def _solve(tail: Callable[[float], float], log_alpha: float, n: int, b: float) -
 
 
 def _label(name: str, background: Background, error: float) -> str:
-    return (
-        f"{name}; background error marginalised ({background.prior}); "
-        f"efficiency log-normal, median 1, sigma = ln(1 + {error:g})"
+    efficiency = (
+        f"efficiency log-normal, median 1, sigma = ln(1 + {error:g})" if error else "efficiency known"
     )
+    return f"{name}; {background.convention}; {efficiency}"
 
 
 def _one_sided(

@@ -41,6 +41,11 @@ class Background:
         if self.error > MAX_RATIO * self.expected and self.prior != "truncated_gaussian":
             raise InputError(f"a {self.prior} prior needs an error below {MAX_RATIO} times the expectation")
 
+    @property
+    def convention(self) -> str:
+        """What is done about the error."""
+        return f"background error marginalised ({self.prior})" if self.error else "background known"
+
     def nodes(self, n: int = 0) -> tuple[Floats, Floats]:
         """Values of the expectation and their weights (sum 1), wide enough for the likelihood of `n` counts.
 
@@ -146,7 +151,7 @@ def p_values(observed: int, background: Background) -> Counting:
         first, last = int(np.flatnonzero(likelier)[0]), int(np.flatnonzero(likelier)[-1])
         p_l = float(probabilities[:first].sum() + w @ special.gammainc(last + 1, x))
     convention = (
-        f"p_n = P(N >= n), p_l = P(L <= Lobs) = sum of P(N) over P(N) <= P(n), ties included; "
-        f"background error marginalised ({background.prior})"
+        "p_n = P(N >= n), p_l = P(L <= Lobs) = sum of P(N) over P(N) <= P(n), ties included; "
+        + background.convention
     )
     return Counting(min(p_n, 1.0), min(p_l, 1.0), convention)
