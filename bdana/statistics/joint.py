@@ -125,15 +125,17 @@ def _tail(n: int, sums: list[tuple[Floats, Floats]]) -> float:
 def _toys(counts: list[int], mean: Floats, cov: Floats, together: bool, seed: int) -> Counting:
     """p-values from toy counts, in shares whose spread is the error."""
     p_n, p_l = np.zeros(_SHARES), np.zeros(_SHARES)
+    found = quadrature(mean, cov)
+    exact = found if found is not None and len(found[1]) <= _DRAWS else None
     for share in range(_SHARES):
-        values, weights = draws(mean, cov, _DRAWS, seed + share)
+        values, weights = exact or draws(mean, cov, _DRAWS, seed + share)
         rng = np.random.default_rng([seed, share])
-        toys = rng.poisson(values[rng.choice(_DRAWS, _TOYS, p=weights)])
+        toys = rng.poisson(values[rng.choice(len(weights), _TOYS, p=weights)])
         p_n[share] = weights @ special.gammainc(sum(counts), values.sum(axis=1)) if sum(counts) else 1.0
         tuples, repeated = np.unique(toys, axis=0, return_counts=True)
-        found = _log_likelihood(np.vstack([counts, tuples]), values, weights)
-        p_l[share] = repeated[found[1:] <= found[0] + TIE].sum() / _TOYS
-    error = float(p_l.std(ddof=1) / np.sqrt(_SHARES))
+        logs = _log_likelihood(np.vstack([counts, tuples]), values, weights)
+        p_l[share] = repeated[logs[1:] <= logs[0] + TIE].sum() / _TOYS
+    error = max(p_l.std(ddof=1), p_n.std(ddof=1)) / np.sqrt(_SHARES)
     computed = f"toys, n={_SHARES * _TOYS}, error={max(error, 1 / (_SHARES * _TOYS)):.1g}"
     return _result(float(p_n.mean()), float(p_l.mean()), together, computed)
 

@@ -85,7 +85,7 @@ class Counting:
     convention : str
         How they are defined.
     computed : str
-        `exact`, or `toys, n=..., error=...` with the Monte Carlo error of p_l.
+        `exact`, or `toys, n=..., error=...` with the Monte Carlo error of the less precise one.
     """
 
     p_n: float

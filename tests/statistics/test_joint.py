@@ -82,7 +82,7 @@ def test_toys_agree_with_the_enumeration_within_their_error(monkeypatch):
     error = _error(toys.computed)
     assert 1e-4 < error < 3e-3
     assert abs(toys.p_l - exact.p_l) < 4 * error
-    assert toys.p_n == pytest.approx(exact.p_n, rel=2e-3)
+    assert toys.p_n == pytest.approx(exact.p_n, rel=1e-6)
     assert toys == joint_p_values(*CONTROL)  # seeded
     assert toys.p_l != joint_p_values(*CONTROL, seed=2).p_l
 
