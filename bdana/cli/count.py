@@ -16,6 +16,7 @@ from bdana.errors import InputError
 
 if TYPE_CHECKING:
     from bdana.statistics.poisson import Background
+    from bdana.statistics.regions_csv import RegionCount
 
 __all__ = ["count"]
 
@@ -34,6 +35,10 @@ Method = Annotated[
         show_default=False,
     ),
 ]
+Export = Annotated[
+    Path | None,
+    typer.Option(help="Write .csv, .tex, .json (pyhf workspace) or .tar.gz (HEPData).", show_default=False),
+]
 
 
 @app.command()
@@ -46,21 +51,27 @@ def count(
     cl: Level = 0.9,
     method: Method = None,
     regions: Annotated[
-        Path | None, typer.Option(help="CSV: name, expected, error, observed (empty where closed).")
+        Path | None,
+        typer.Option(
+            help="CSV: name, expected, error, observed (empty where closed); or a run's table.json."
+        ),
     ] = None,
     covariance: Annotated[
         Path | None,
         typer.Option(help="CSV: covariance of the regions; by default their errors move together."),
     ] = None,
+    export: Export = None,
     as_json: Json = False,
 ) -> None:
     """Give p-values, significances and limits of a count, or p-values of a table of regions."""
     from bdana.statistics.poisson import Background, whole
+    from bdana.statistics.regions_csv import RegionCount, read_regions
 
     if regions is not None:
         if observed is not None or background is not None:
             raise InputError("give either --regions or --observed with --background, not both")
-        document = _regions(regions, covariance)
+        counts = read_regions(regions)
+        document = _regions(counts, covariance)
     elif covariance is not None:
         raise InputError("--covariance belongs to --regions FILE.csv")
     elif observed is None or background is None:
@@ -68,7 +79,10 @@ def count(
     else:
         names = tuple(method or ())
         given = Background(background, background_error, cast("Any", background_prior))
+        counts = (RegionCount("SR", given, whole(observed)),)
         document = _single(whole(observed), given, cl, efficiency_error, names)
+    if export is not None:
+        _export(export, counts, document, efficiency_error)
     if as_json:
         print_json(document)
     else:
@@ -106,14 +120,26 @@ def _single(
     }
 
 
-def _regions(path: Path, covariance: Path | None) -> dict[str, Any]:
+def _export(
+    path: Path, counts: tuple[RegionCount, ...], document: dict[str, Any], efficiency_error: float
+) -> None:
+    from bdana.statistics.exports import counts_sheet, pyhf_workspace, write_sheet
+
+    rows = document if "regions" in document else {"regions": [document], **document}
+    workspace = pyhf_workspace(counts, efficiency_error) if path.suffix == ".json" else {}
+    write_sheet(path, counts_sheet(counts, rows), workspace)
+    closed = [count.name for count in counts if count.observed is None]
+    if closed:
+        note(f"{path}: {', '.join(closed)} closed, so without observed counts")
+
+
+def _regions(counts: tuple[RegionCount, ...], covariance: Path | None) -> dict[str, Any]:
     from bdana.statistics.joint import joint_p_values
     from bdana.statistics.look_elsewhere import over_regions
     from bdana.statistics.poisson import p_values
-    from bdana.statistics.regions_csv import read_covariance, read_regions
+    from bdana.statistics.regions_csv import read_covariance
 
     rows, conventions, observed = [], {}, []
-    counts = read_regions(path)
     for region in counts:
         row = {"name": region.name, "expected": region.background.expected, "error": region.background.error}
         if region.observed is None:

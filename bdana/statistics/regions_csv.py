@@ -1,10 +1,11 @@
-"""A counts table from CSV: name, expected, error, observed (empty or `closed` where closed); and its covariance."""
+"""A counts table from CSV (name, expected, error, observed: empty or `closed` where closed) or from a run's table.json."""
 
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
@@ -30,14 +31,10 @@ class RegionCount:
 
 
 def read_regions(path: Path) -> tuple[RegionCount, ...]:
-    """Read and check a counts table; every refusal names the file and the line."""
+    """Read and check a counts table; every refusal names the file and the region."""
     try:
         with path.open(newline="", encoding="utf-8") as stream:
-            reader = csv.DictReader(stream, skipinitialspace=True)
-            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-            if missing:
-                raise InputError(f"{path}: no column '{missing[0]}': the columns are {', '.join(COLUMNS)}")
-            rows = tuple(_row(path, reader.line_num, row) for row in reader)
+            rows = _of_table(path, stream) if path.suffix == ".json" else _of_csv(path, stream)
     except (OSError, UnicodeDecodeError) as err:
         raise InputError(f"{path}: cannot be read: {err}") from err
     if not rows:
@@ -49,13 +46,34 @@ def read_regions(path: Path) -> tuple[RegionCount, ...]:
     return rows
 
 
-def _row(path: Path, line: int, row: dict[str, str | None]) -> RegionCount:
+def _of_csv(path: Path, stream: TextIO) -> tuple[RegionCount, ...]:
+    reader = csv.DictReader(stream, skipinitialspace=True)
+    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+    if missing:
+        raise InputError(f"{path}: no column '{missing[0]}': the columns are {', '.join(COLUMNS)}")
+    return tuple(_row(f"{path}, line {reader.line_num}", row) for row in reader)
+
+
+def _of_table(path: Path, stream: TextIO) -> tuple[RegionCount, ...]:
+    try:
+        rows = json.load(stream)["regions"]
+        return tuple(
+            _row(f"{path}, region {i}", {name: str(row.get(name, "")) for name in COLUMNS})
+            for i, row in enumerate(rows, 1)
+        )
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError):
+        raise InputError(
+            f"{path}: is not a table of bdana run: a JSON object with a list of 'regions' is needed"
+        ) from None
+
+
+def _row(where: str, row: dict[str, str | None]) -> RegionCount:
     name, expected, error, observed = ((row[column] or "").strip() for column in COLUMNS)
     try:
         background = Background(float(expected), float(error))
         count = None if observed in {"", "closed"} else whole(float(observed))
     except (ValueError, InputError) as err:
-        raise InputError(f"{path}, line {line}, region '{name}': {err}") from err
+        raise InputError(f"{where}, region '{name}': {err}") from err
     return RegionCount(name, background, count)
 
 
