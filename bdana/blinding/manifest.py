@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from bdana.blinding.policy import Policy
 
-__all__ = ["MANIFEST", "SealedOnly", "check_open_file", "file_sha256", "read_manifest"]
+__all__ = ["MANIFEST", "OPEN", "SealedOnly", "check_open_file", "file_sha256", "read_manifest"]
 
 MANIFEST = ".manifest.json"
-_OPEN = ".open.root"
+OPEN = ".open.root"
 
 
 def file_sha256(path: Path) -> str:
@@ -95,10 +95,10 @@ def check_open_file(path: Path, policy: Policy, *, whole: bool = False) -> None:
     BlindingError
         When there is no manifest, it is not valid, or the file is not the one that it names.
     """
-    stem = path.name.removesuffix(_OPEN)
+    stem = path.name.removesuffix(OPEN)
     if stem == path.name:
         raise BlindingError(
-            f"refused: {path} is not sealed: data are read from NAME{_OPEN} files that `bdana seal` makes; if it is "
+            f"refused: {path} is not sealed: data are read from NAME{OPEN} files that `bdana seal` makes; if it is "
             "simulation, say so with --kind mc"
         )
     opened = read_manifest(path.with_name(f"{stem}{MANIFEST}"), policy)["open"]
