@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import uuid
@@ -10,79 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyrage
 import pytest
 import uproot
 
 import bdana
-from bdana.analysis import template_folder
-from bdana.blinding import load_policy
 from bdana.blinding import seal as seal_module
-from bdana.blinding.seal import Sealing, seal
+from bdana.blinding.seal import seal
 from bdana.blinding.sealed import decrypt_events, encrypt_events
 from bdana.errors import BdanaError, BlindingError, InputError
-from bdana.events import BurstTable, write_events
+from bdana.events import write_events
 from tests.attacks.interference import closed_events
-from tests.blinding.people import policy_text
-from tests.synthetic import dimuon_event, records
-
-CANARY = 31_234.567_891
-EVENT = 777_123_457
-STAGES = ("CR3", "CR2", "CR1", "CR", "SR")
-
-
-def like_sign(number):
-    event = dimuon_event(number, run=11001)
-    event["tracks"][0]["charge"] = -1
-    return event
-
-
-def canary(number):
-    event = dimuon_event(EVENT + number, run=11001)
-    event["lkr"][0]["energy"] = CANARY
-    return event
-
-
-def raw_file(path, events, extra=False):
-    bursts = BurstTable(
-        run=np.array([11001]), burst=np.array([1]), pot=np.array([1e12]), live_time_s=np.array([3.0]),
-        good=np.array([True]), downscale=np.array([np.nan]),
-    )  # fmt: skip
-    write_events(path, [records(events)], bursts)
-    if extra:
-        numbers = np.array([len(events)])
-        with uproot.update(path) as file:
-            file["friend"] = {"index": np.arange(len(events)), "energy": np.full(len(events), CANARY)}
-            file["scalers"] = {"fNEvents": numbers, "raw_size": np.array([path.stat().st_size])}
-            file["log"] = f"{len(events)} events, of which {EVENT}"
-    return path
-
-
-@pytest.fixture(scope="session")
-def secrets():
-    return {stage: pyrage.x25519.Identity.generate() for stage in STAGES}
-
-
-@pytest.fixture(scope="session")
-def analysis(tmp_path_factory, keys):
-    folder = tmp_path_factory.mktemp("leaks") / "analysis"
-    for part in ("selections", "backgrounds", "blinding"):
-        shutil.copytree(template_folder() / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-    text = (template_folder() / "analysis.toml").read_text()
-    before, _, after = text.partition("[variables.dt]")
-    text = before + after[after.index("# One table a selection") :]
-    (folder / "analysis.toml").write_text(
-        text + '[samples.data]\nkind = "data"\nfiles = ["data/run.open.root"]\n'
-    )
-    (folder / "blinding" / "policy.toml").write_text(policy_text(keys))
-    return bdana.load(folder)
-
-
-@pytest.fixture(scope="session")
-def sealing(analysis, keys, secrets):
-    policy = load_policy(analysis.folder, analysis.regions)
-    recipients = {stage: str(secret.to_public()) for stage, secret in secrets.items()}
-    return Sealing(policy, policy.gate(analysis.detector), recipients, "2021", "bob", keys["bob"])
+from tests.attacks.raw import CANARY, EVENT, STAGES, canary, like_sign, raw_file
+from tests.synthetic import records
 
 
 @pytest.fixture(scope="session")
