@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BASKET_EVENTS", "Sealing", "seal"]
 
-BASKET_EVENTS = 10_000
+BASKET_EVENTS = 100_000
 """Open events in a basket: a fixed number, since baskets that followed the input's would tell how many are missing."""
 
 
@@ -177,8 +177,9 @@ def _write(
             secrecy = earlier.secrecy(events)
             for i, stage in enumerate(names):
                 if (secrecy == i).any():
-                    closed[stage].append(events[secrecy == i])
-            yield events[secrecy == len(names)]
+                    # Packed, or each would hold on to its whole chunk.
+                    closed[stage].append(ak.to_packed(events[secrecy == i]))
+            yield ak.to_packed(events[secrecy == len(names)])
 
     bursts = raw.bursts
     if isinstance(bursts, BurstTable):
@@ -190,7 +191,7 @@ def _baskets(chunks: Iterator[ak.Array]) -> Iterator[ak.Array]:
     kept: ak.Array | None = None
     first = True
     for chunk in chunks:
-        kept = chunk if kept is None else ak.concatenate([kept, chunk])
+        kept = ak.concatenate([kept, chunk]) if kept is not None and len(kept) else chunk
         while len(kept) >= BASKET_EVENTS:
             yield ak.to_packed(kept[:BASKET_EVENTS])
             first, kept = False, kept[BASKET_EVENTS:]

@@ -54,10 +54,8 @@ def encrypt_events(chunks: Sequence[ak.Array], recipient: str, capacity: int) ->
     size = capacity
     while size < len(content) + _LENGTH:
         size *= 2
-    padded = len(content).to_bytes(_LENGTH, "big") + content
-    sealed: bytes = pyrage.encrypt(
-        padded + bytes(size - len(padded)), [pyrage.x25519.Recipient.from_str(recipient)]
-    )
+    padded = b"".join((len(content).to_bytes(_LENGTH, "big"), content, bytes(size - _LENGTH - len(content))))
+    sealed: bytes = pyrage.encrypt(padded, [pyrage.x25519.Recipient.from_str(recipient)])
     total = size + 16 * (size // 65536 + 1) + _HEADER
     return sealed + bytes(total - len(sealed) - _LENGTH) + len(sealed).to_bytes(_LENGTH, "big")
 

@@ -39,6 +39,9 @@ def test_closed_events_behind_the_gate_change_nothing_that_is_visible(gated, see
 
 def interfere(world, seed, monkeypatch):
     stop_clocks(monkeypatch)
+    drawn = seed not in {2, 3}  # drawing takes the time: by default once a world
+    if not drawn:
+        monkeypatch.setattr("bdana.report.search.save_figures", lambda analysis: [])
     rng = np.random.default_rng(seed)
     events, bursts = open_data(world.gate, seed)
     views = []
@@ -49,7 +52,7 @@ def interfere(world, seed, monkeypatch):
         view[0] for name, view in views[0].items() if isinstance(view, tuple) and isinstance(view[0], int)
     ]
     assert codes.count(0) >= 3
-    assert len(views[0]["output/report.html"]) > 20_000
+    assert ("output/figures/mass.png" in views[0]) == drawn
     assert views[0]["output/data/candidates.csv"].count(b"\n") > 5
     for number, view in zip(CLOSED, views, strict=True):
         assert differences(views[0], view) == [], number
