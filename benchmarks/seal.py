@@ -71,7 +71,7 @@ def write_raw(path: Path, events: int, closed: float) -> None:
 
 def copy(path: Path, out: Path) -> None:
     """Copy the tree of events through uproot."""
-    with uproot.open(path) as file, uproot.recreate(out, compression=uproot.ZSTD(5)) as copied:
+    with uproot.open(path) as file, uproot.recreate(out, compression=uproot.ZSTD(1)) as copied:
         tree, made = file["events"], None
         groups = [name for name in ("tracks", "lkr", "muv3", "lav", "irc", "sac") if f"{name}_time" in tree]
         for start in range(0, tree.num_entries, BLOCK):

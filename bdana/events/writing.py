@@ -65,7 +65,7 @@ def write_events(
     options = {} if identity is None else {"uuid_function": lambda: identity}
     with (
         temporary_beside(path) as temporary,
-        uproot.recreate(temporary, compression=uproot.ZSTD(5), **options) as file,
+        uproot.recreate(temporary, compression=uproot.ZSTD(1), **options) as file,
     ):
         tree, written = None, ColumnChecksums()
         for chunk in chunks:

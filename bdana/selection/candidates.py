@@ -132,7 +132,7 @@ class Candidates:
         }
         with (
             temporary_beside(path) as temporary,
-            uproot.recreate(temporary, compression=uproot.ZSTD(5)) as file,
+            uproot.recreate(temporary, compression=uproot.ZSTD(1)) as file,
         ):
             make_container(file, "candidates", table, container).extend(table)
             if provenance is not None:

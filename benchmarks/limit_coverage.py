@@ -1,6 +1,6 @@
 """Coverage of the limits at a known background: prints the table and draws the figure of docs/statistics.md.
 
-python benchmarks/coverage.py [docs/coverage.png]
+python benchmarks/limit_coverage.py [docs/coverage.png]
 """
 
 from __future__ import annotations
