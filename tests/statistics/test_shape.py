@@ -14,7 +14,7 @@ from bdana.errors import InputError
 from bdana.statistics.densities import Exponential, Peak, Product, Template, Uniform
 from bdana.statistics.limits import cls
 from bdana.statistics.poisson import Background, p_values
-from bdana.statistics.shape import ShapeModel, shape_limit, shape_p_value, shape_scan
+from bdana.statistics.shape import ShapeModel, _best, _Toys, shape_limit, shape_p_value, shape_scan
 
 FLAT = Uniform(200.0, 1400.0)
 
@@ -108,6 +108,17 @@ def test_two_variables_are_used_together():
     both = ShapeModel(Product(peak().signal, 1, signal), Product(FLAT, 1, flat), Background(1.0))
     x = np.array([[500.0, 5.0, 5.0]])
     assert both.weights(x) == pytest.approx(peak(background=1.0).weights([500.0]) * model.weights(x[:, 1:]))
+
+
+def test_the_best_signal_is_where_a_scan_of_the_likelihood_has_it():
+    rng = np.random.default_rng(3)
+    weights, owner = rng.exponential(0.6, 40), np.sort(rng.integers(0, 8, 40))
+    s, log_q = _best(_Toys(np.empty((40, 1)), owner, 8), weights)
+    grid = np.linspace(0, 20, 20_001)
+    for i in range(8):
+        scan = np.log1p(grid[:, None] * weights[owner == i]).sum(axis=1) - grid
+        assert s[i] == pytest.approx(grid[scan.argmax()], abs=2e-3)
+        assert log_q[i] == pytest.approx(scan.max(), abs=1e-5)
 
 
 def test_a_template_is_taken_from_a_histogram():
