@@ -53,7 +53,7 @@ def freeze_document(analysis: Analysis, policy: Policy) -> dict[str, Any]:
     return {
         "format": 1,
         "code": dict(analysis.modules.texts),
-        "config": analysis.config.model_dump(mode="json"),
+        "config": analysis.config.model_dump(mode="json", by_alias=True),
         "cuts": {name: model.model_dump(mode="json") for name, model in analysis.parameters().items()},
         "analysis_hash": analysis.hash,
         "policy": policy.sha256,

@@ -88,13 +88,16 @@ def seen(
 
 @blinding.command()
 def status(as_json: Json = False) -> None:
-    """Show the rows of the ledger and its head."""
-    _, ledger = _state()
+    """Show the rows of the ledger, its head, the stages, and what differs from the newest freeze, leaf by leaf."""
+    policy, ledger = _state()
     rows = ledger.rows()
+    stages, differs = _stages(policy, ledger), _differs(policy, ledger)
     if as_json:
         print_json(
             {
                 "head": ledger.head,
+                "stages": stages,
+                "differs": differs,
                 "rows": [
                     {"number": r.number, "kind": r.kind, "person": r.person, "time": r.time, "hash": r.hash}
                     for r in rows
@@ -105,7 +108,42 @@ def status(as_json: Json = False) -> None:
     shown = table("number", "kind", "person", "time", "hash", numbers=False)
     for row in rows:
         shown.add_row(f"{row.number}", row.kind, row.person, row.time, row.hash[:16])
-    print_tables(shown, f"head: {ledger.head or 'none, the ledger is empty'}")
+    states = table("stage", "state", numbers=False)
+    for name, state in stages.items():
+        states.add_row(name, state)
+    print_tables(
+        shown,
+        states,
+        f"head: {ledger.head or 'none, the ledger is empty'}",
+        *(f"since the freeze: {line}" for line in differs),
+    )
+
+
+def _stages(policy: Policy, ledger: Ledger) -> dict[str, str]:
+    """Return how far each stage is: closed, requested, begun, open."""
+    words = {"request": "requested", "begin": "begun", "end": "open"}
+    found = dict.fromkeys(policy.stages, "closed")
+    for row in ledger.of_kind("request", "begin", "end"):
+        if found[row.body["stage"]] != "open":
+            found[row.body["stage"]] = words[row.kind]
+    return found
+
+
+def _differs(policy: Policy, ledger: Ledger) -> list[str]:
+    """Return what differs between the newest freeze and the folder, of what can be told without reading events."""
+    from bdana.blinding.canonical import differences
+
+    frozen = ledger.of_kind("freeze")
+    if not frozen:
+        return []
+    analysis = load_analysis(None)
+    now = {
+        "code": dict(analysis.modules.texts),
+        "config": analysis.config.model_dump(mode="json", by_alias=True),
+        "policy": policy.sha256,
+    }
+    then = {key: frozen[-1].body["frozen"].get(key) for key in now}
+    return differences(then, now)
 
 
 @blinding.command()
