@@ -80,8 +80,10 @@ def rehearse(analysis: Analysis, policy: Policy, period: str, frozen: Row) -> tu
         theatre = _Theatre.make(folder, policy, period)
         injected = _inject(thaw(analysis.folder, document), policy, folder)
         document["sealed"] = theatre.seal(injected)
-        theatre.freeze(frozen.person, document)
         for stage in policy.stages:
+            theatre.freeze(
+                frozen.person, document
+            )  # an injection may fail an agreement test, which a new freeze follows
             theatre.open(stage, str(analysis.folder), frozen.person)
         ends = {row.body["stage"]: row.body["outputs"] for row in theatre.ledger.of_kind("end")}
     done = []
