@@ -28,21 +28,20 @@ def temporary_beside(path: Path) -> Iterator[Path]:
     if path.is_dir():
         raise InputError(f"{path}: is a folder; give the name of a file")
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+        folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     except OSError as err:
         raise InputError(f"{path}: cannot write there ({err.strerror})") from None
-    os.close(handle)
-    temporary = Path(name)
+    # A folder of its own keeps the name: ROOT files hold theirs, and are to be the same bytes each time.
+    temporary = folder / path.name
     try:
+        temporary.touch()
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+        folder.rmdir()
 
 
 @contextmanager

@@ -42,9 +42,11 @@ def at(track, z):
     return tuple(track[f"{c}_after"] + (z - track["z_after"]) * track[f"t{c}_after"] for c in "xy")
 
 
-def dimuon_event(number=0, *, run=99001, burst=1, vertex=(60.0, 40.0, 140_000.0)):
-    """A candidate from the beam's impact point on the TAX with muons of 35 and 45 GeV."""
-    flight = np.array(vertex) - (0.0, -22.0, 23_070.0)
+def dimuon_event(
+    number=0, *, run=99001, burst=1, vertex=(60.0, 40.0, 140_000.0), origin=(0.0, -22.0, 23_070.0)
+):
+    """A candidate from a point, by default the beam's impact on the TAX, with muons of 35 and 45 GeV."""
+    flight = np.array(vertex) - origin
     along = flight / np.linalg.norm(flight)
     across = np.cross(along, (0.0, 0.6, 0.8))
     across /= np.linalg.norm(across)

@@ -87,7 +87,9 @@ class DeclaredAnalysis:
         policy = load_policy(self.folder, self.regions)
         if policy is None:
             return None
-        return policy.gate(self.detector, SealedOnly(policy) if policy.people else None)
+        files = [file for s in self.config.samples.values() if s.kind == "data" for file in s.files]
+        folders = tuple(sorted({(self.folder / file.removeprefix("@")).parent for file in files}))
+        return policy.gate(self.detector, SealedOnly(policy, folders) if policy.people else None)
 
     @property
     def variables(self) -> dict[str, Variable]:

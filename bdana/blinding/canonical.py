@@ -37,7 +37,10 @@ def parse(text: bytes) -> Any:
     ValueError
         When it is not JSON, or not byte for byte the canonical form.
     """
-    document = json.loads(text)
+    try:
+        document = json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     if canonical(document) != text:
         raise ValueError("not in canonical form")
     return document

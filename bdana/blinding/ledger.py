@@ -6,7 +6,6 @@ request, so people who approve at the same time never touch the same file. A row
 
 from __future__ import annotations
 
-import contextlib
 import os
 import tempfile
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from bdana.blinding.signing import sign, verify
 from bdana.errors import BlindingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
 __all__ = ["Kind", "Ledger", "Row"]
@@ -184,10 +183,26 @@ class Ledger:
             self._publish(signature, self.folder / f"{row.name}.sig")
             claim = self.folder / ".claims" / f"{row.number:06d}"
             if request is None and not self._publish(text, claim):
-                (self.folder / f"{row.name}.sig").unlink(missing_ok=True)
+                if claim.read_bytes() != text:  # else the same person wrote the same in this very second
+                    (self.folder / f"{row.name}.sig").unlink(missing_ok=True)
                 continue
             self._publish(text, self.folder / row.name)
             return row
+
+    def require(self, receipts: Iterable[str]) -> None:
+        """Refuse a ledger that lacks a row somebody kept the hash of: the newest rows leave no gap when they go.
+
+        Raises
+        ------
+        BlindingError
+            Naming the hash.
+        """
+        there = {row.hash for row in self.rows()}
+        for receipt in receipts:
+            if receipt not in there:
+                raise BlindingError(
+                    f"{self.folder}: the row {receipt} is missing, of which there is a receipt: rows were removed or replaced"
+                )
 
     def unsigned(self, keys: Mapping[str, str]) -> list[Row]:
         """Return the rows that their person has not signed, given everybody's public key."""
@@ -201,23 +216,15 @@ class Ledger:
 
     def _publish(self, content: bytes, path: Path) -> bool:
         """Make a file appear whole and on disk; False when the name is taken."""
-        path.parent.mkdir(exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".row.")
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.link(temporary, path)
+            path.parent.mkdir(exist_ok=True)
+            _link_durably(content, path)
         except FileExistsError:
             return False
-        finally:
-            os.unlink(temporary)  # noqa: PTH108 - a name of mkstemp
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        except OSError as err:
+            raise BlindingError(
+                f"{path}: cannot be written ({err.strerror}); `bdana blinding status` shows whether the row is there"
+            ) from None
         return True
 
     def _complete_claims(self) -> None:
@@ -225,5 +232,27 @@ class Ledger:
         for claim in sorted((self.folder / ".claims").glob("[0-9]*")):
             if not any(self.folder.glob(f"{claim.name}-*.json")):
                 text = claim.read_bytes()
-                with contextlib.suppress(ValueError, TypeError):
-                    self._publish(text, self.folder / Row(**parse(text), hash=sha256(text)).name)
+                try:
+                    row = Row(**parse(text), hash=sha256(text))
+                except (ValueError, TypeError):
+                    raise BlindingError(f"{claim}: is no row of a ledger; remove it") from None
+                if not row.name.startswith(f"{claim.name}-"):
+                    raise BlindingError(f"{claim}: is not where {row.name} belongs; remove it")
+                self._publish(text, self.folder / row.name)
+
+
+def _link_durably(content: bytes, path: Path) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".row.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(temporary, path)
+    finally:
+        os.unlink(temporary)  # noqa: PTH108 - a name of mkstemp
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from bdana.blinding.canonical import parse
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
 
     from bdana.blinding.policy import Policy
 
-__all__ = ["MANIFEST", "SealedOnly", "check_open_file", "file_sha256", "read_manifest"]
+__all__ = ["MANIFEST", "OPEN", "SealedOnly", "check_open_file", "file_sha256", "read_manifest"]
 
 MANIFEST = ".manifest.json"
-_OPEN = ".open.root"
+OPEN = ".open.root"
 
 
 def file_sha256(path: Path) -> str:
@@ -58,13 +59,24 @@ def read_manifest(path: Path, policy: Policy) -> Mapping[str, Any]:
 
 @dataclass(frozen=True)
 class SealedOnly:
-    """Refuses data files that are not sealed for a policy; travels to workers with the gate."""
+    """Refuses data files that are not sealed for a policy; travels to workers with the gate.
+
+    Attributes
+    ----------
+    policy : Policy
+    folders : tuple of Path
+        Where the manifests of the analysis lie, besides the folder of each file.
+    """
 
     policy: Policy
+    folders: tuple[Path, ...] = ()
 
-    def __call__(self, path: Path) -> None:
-        """Check one file."""
-        check_open_file(path, self.policy)
+    def __call__(self, path: Path, kind: str) -> None:
+        """Check one file, given what it is read as."""
+        if kind == "data":
+            check_open_file(path, self.policy)
+        else:
+            _refuse_raw(path, kind, {path.parent, *self.folders})
 
 
 def check_open_file(path: Path, policy: Policy, *, whole: bool = False) -> None:
@@ -83,10 +95,10 @@ def check_open_file(path: Path, policy: Policy, *, whole: bool = False) -> None:
     BlindingError
         When there is no manifest, it is not valid, or the file is not the one that it names.
     """
-    stem = path.name.removesuffix(_OPEN)
+    stem = path.name.removesuffix(OPEN)
     if stem == path.name:
         raise BlindingError(
-            f"refused: {path} is not sealed: data are read from NAME{_OPEN} files that `bdana seal` makes; if it is "
+            f"refused: {path} is not sealed: data are read from NAME{OPEN} files that `bdana seal` makes; if it is "
             "simulation, say so with --kind mc"
         )
     opened = read_manifest(path.with_name(f"{stem}{MANIFEST}"), policy)["open"]
@@ -95,3 +107,23 @@ def check_open_file(path: Path, policy: Policy, *, whole: bool = False) -> None:
         raise BlindingError(
             f"refused: {path} is not the file that its manifest names; copy it again with its manifest"
         )
+
+
+def _refuse_raw(path: Path, kind: str, folders: set[Path]) -> None:
+    """Refuse a file whose hash stands in a manifest of these folders as that of raw data or of an open file."""
+    manifests = sorted(found for folder in folders for found in folder.glob(f"*{MANIFEST}"))
+    if not manifests or not path.is_file():
+        return
+    state = path.stat()
+    own = _sha256_of(path, state.st_size, state.st_mtime_ns)
+    for manifest in manifests:
+        # Its signature does not matter: a forged manifest can only refuse more.
+        if own.encode() in manifest.read_bytes():
+            raise BlindingError(
+                f"refused: {path} is data and not {kind}, since {manifest} names it; leave out --kind {kind}"
+            )
+
+
+@lru_cache(maxsize=4096)
+def _sha256_of(path: Path, size: int, changed: int) -> str:  # noqa: ARG001 - another size or time is another file
+    return file_sha256(path)

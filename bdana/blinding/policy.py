@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import tomllib
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import hepunits
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, field_validator, model_validator
 
 from bdana.blinding.canonical import canonical, sha256
 from bdana.blinding.signing import raw_key
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
 
 __all__ = ["PairRule", "Period", "Person", "Policy", "Role", "Stage", "load_policy"]
 
-Point = tuple[float, float, float]
+Point = Annotated[tuple[float, float, float], Strict(strict=False)]
 Role = Literal["analyst", "reviewer", "convenor"]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # strict: a text or `true` in the place of a number is a mistake, not a number.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
 
 class PairRule(_Strict):
@@ -68,7 +70,17 @@ class Person(_Strict):
 class Period(_Strict):
     """[periods.NAME]: a data-taking period."""
 
-    data_runs: list[tuple[int, int]] = Field(min_length=1, description="first and last run of each range")
+    data_runs: list[Annotated[tuple[int, int], Strict(strict=False)]] = Field(
+        min_length=1, description="first and last run of each range"
+    )
+
+    @field_validator("data_runs")
+    @classmethod
+    def _in_order(cls, value: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        for first, last in value:
+            if first > last:
+                raise ValueError(f"the range [{first}, {last}] holds no run: write the first run first")
+        return value
 
 
 class Stage(_Strict):
@@ -84,6 +96,15 @@ class Stage(_Strict):
         default=4096,
         description="size of a sealed file, whatever it holds; doubled when that is not enough, assumed",
     )
+
+    @field_validator("approval")
+    @classmethod
+    def _not_one_side_alone(cls, value: dict[Role, int]) -> dict[Role, int]:
+        if "analyst" not in value or len(value) == 1:
+            raise ValueError(
+                "must ask for an analyst, who requests, and for a reviewer or convenor, who opens"
+            )
+        return value
 
     def box(self, name: str) -> Box:
         """Return it as a `Box` in mm."""
@@ -121,6 +142,14 @@ class Policy(_Strict):
                     raise ValueError(f"[stages.{name}] asks for {number} {role}, but [people] has {there}")
         return self
 
+    @model_validator(mode="after")
+    def _runs_are_of_one_period(self) -> Policy:
+        ranges = sorted((*runs, name) for name, period in self.periods.items() for runs in period.data_runs)
+        for (_, last, one), (first, _, other) in pairwise(ranges):
+            if first <= last:
+                raise ValueError(f"run {first} is in [periods.{one}] and again in [periods.{other}]")
+        return self
+
     @property
     def sha256(self) -> str:
         """Identity of the policy's content, which people sign."""
@@ -140,7 +169,7 @@ class Policy(_Strict):
         """The closed boxes in mm, most secret (opened last) first."""
         return Envelopes(tuple(stage.box(name) for name, stage in reversed(self.stages.items())))
 
-    def gate(self, detector: Detector, require_sealed: Callable[[Path], None] | None = None) -> Gate:
+    def gate(self, detector: Detector, require_sealed: Callable[[Path, str], None] | None = None) -> Gate:
         """Return the gate that readers of data are given."""
         rule = self.pair
         return Gate(

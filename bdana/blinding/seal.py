@@ -11,15 +11,17 @@ import awkward as ak
 
 from bdana._version import __version__
 from bdana.blinding.canonical import canonical
-from bdana.blinding.manifest import MANIFEST, file_sha256
+from bdana.blinding.manifest import MANIFEST, OPEN, file_sha256
+from bdana.blinding.previous import EarlierSealings, event_ids
 from bdana.blinding.sealed import encrypt_events
 from bdana.blinding.signing import sign
 from bdana.errors import BlindingError, InputError
 from bdana.events import BurstTable, Dataset, write_events
+from bdana.events.files import guess_schema, open_events
 from bdana.files import temporary_beside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from bdana.blinding.policy import Policy
@@ -57,7 +59,9 @@ class Sealing:
     key: Path
 
 
-def seal(path: Path, folder: Path, sealing: Sealing, schema: str | None = None) -> Path:
+def seal(
+    path: Path, folder: Path, sealing: Sealing, schema: str | None = None, previous: Sequence[Path] = ()
+) -> Path:
     """Seal one file.
 
     Parameters
@@ -69,6 +73,9 @@ def seal(path: Path, folder: Path, sealing: Sealing, schema: str | None = None) 
     sealing : Sealing
     schema : str, optional
         Layout of the file; by default the one shipped schema that matches.
+    previous : sequence of Path
+        The raw data of earlier sealings of these events, oldest first: what they closed stays closed. What they left
+        open and is closed now carries `seen_before` in the sealed file.
 
     Returns
     -------
@@ -93,15 +100,14 @@ def seal(path: Path, folder: Path, sealing: Sealing, schema: str | None = None) 
     manifest = folder / f"{path.stem}{MANIFEST}"
     if manifest.exists():
         raise InputError(f"{manifest}: is there already; nothing was changed")
-    raw = Dataset.open(
-        [path], kind="data", schema=schema, all_bursts=True, gate=sealing.gate
-    )  # refuses what cannot be judged
-    if raw.bursts is None:
-        raise InputError(f"{path}: has no burst table, so its exposure would be lost")
+    raw = _raw(path, sealing.gate, schema)
+    earlier = EarlierSealings(previous, sealing.gate, schema)
     closed: dict[str, list[ak.Array]] = {stage: [] for stage in sealing.gate.names}
-    opened = folder / f"{path.stem}.open.root"
+    opened = folder / f"{path.stem}{OPEN}"
     identity = uuid.uuid5(uuid.NAMESPACE_URL, f"{sealing.policy.sha256}:{path.name}")
-    _write(opened, raw, closed, sealing.gate, identity)
+    _write(opened, raw, closed, earlier, identity)
+    if previous:
+        _mark_seen(closed, earlier)
     document: dict[str, Any] = {
         "format": 1,
         "bdana": __version__,
@@ -109,6 +115,7 @@ def seal(path: Path, folder: Path, sealing: Sealing, schema: str | None = None) 
         "period": sealing.period,
         "person": sealing.person,
         "raw_sha256": file_sha256(path),
+        "previous": [file_sha256(file) for file in previous],
         "open": {"name": opened.name, "sha256": file_sha256(opened), "size": opened.stat().st_size},
         "sealed": {},
     }
@@ -128,21 +135,50 @@ def seal(path: Path, folder: Path, sealing: Sealing, schema: str | None = None) 
     return manifest
 
 
+def _raw(path: Path, gate: Gate, schema: str | None) -> Dataset:
+    """Open raw data; refuses what cannot be judged, and what is no raw data."""
+    if path.name.endswith(OPEN):
+        raise BlindingError(f"refused: {path} is sealed already; seal the raw data")
+    source = open_events(path, schema or guess_schema(path))
+    if source.bursts() is None:
+        raise InputError(
+            f"{path}: has no burst table with schema '{source.schema.name}', so its exposure would be lost; write one, or "
+            "name the schema that has it with --schema"
+        )
+    return Dataset.open([path], kind="data", schema=schema, all_bursts=True, gate=gate)
+
+
+def _mark_seen(closed: dict[str, list[ak.Array]], earlier: EarlierSealings) -> None:
+    """Say of each closed event whether it was open before."""
+    ids = {event for chunks in closed.values() for chunk in chunks for event in event_ids(chunk)}
+    seen = earlier.seen(ids)
+    for chunks in closed.values():
+        chunks[:] = [
+            ak.with_field(chunk, [event in seen for event in event_ids(chunk)], "seen_before")
+            for chunk in chunks
+        ]
+
+
 def _write(
-    opened: Path, raw: Dataset, closed: dict[str, list[ak.Array]], gate: Gate, identity: uuid.UUID
+    opened: Path,
+    raw: Dataset,
+    closed: dict[str, list[ak.Array]],
+    earlier: EarlierSealings,
+    identity: uuid.UUID,
 ) -> None:
     """Write the open events, and collect the closed ones by stage."""
     file = raw.sources[0]
     columns = sorted(file.columns() - {"weight"})
+    names = list(closed)
 
     def open_chunks() -> Iterator[ak.Array]:
         for chunk in raw.chunks(columns):
             events = file.read(columns, chunk.start, chunk.stop)
-            secrecy = gate.secrecy(events)
-            for i, stage in enumerate(gate.names):
+            secrecy = earlier.secrecy(events)
+            for i, stage in enumerate(names):
                 if (secrecy == i).any():
                     closed[stage].append(events[secrecy == i])
-            yield events[secrecy == len(gate.names)]
+            yield events[secrecy == len(names)]
 
     bursts = raw.bursts
     if isinstance(bursts, BurstTable):

@@ -7,6 +7,7 @@ import hashlib
 import shutil
 import subprocess
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 
 import sshsig
@@ -16,7 +17,8 @@ from bdana.errors import BlindingError
 __all__ = ["fingerprint", "raw_key", "sign", "verify"]
 
 NAMESPACE = "bdana"
-_TYPES = ("ssh-ed25519", "ssh-rsa")
+_TYPES = {"ssh-ed25519": 2, "ssh-rsa": 3}
+"""Key types, and how many fields their public keys have."""
 
 
 def raw_key(public: str) -> bytes:
@@ -27,13 +29,40 @@ def raw_key(public: str) -> bytes:
     ValueError
         When it is not an ed25519 or rsa key.
     """
-    kind, _, rest = public.strip().partition(" ")
+    kind, *rest = public.split(maxsplit=2)[:2] or [""]
+    if kind.startswith("sk-"):
+        raise ValueError(
+            f"key type '{kind}' lives in a FIDO token and cannot be used: give an {_either()} public key"
+        )
     if kind not in _TYPES:
-        raise ValueError(f"key type '{kind}' cannot be used: give an {' or '.join(_TYPES)} public key")
-    raw = base64.b64decode(rest.split(" ")[0], validate=True)
-    if raw[4 : 4 + len(kind)] != kind.encode() or int.from_bytes(raw[:4], "big") != len(kind):
+        raise ValueError(f"key type '{kind}' cannot be used: give an {_either()} public key")
+    raw = base64.b64decode("".join(rest), validate=True)
+    fields = _fields(raw)
+    # Nothing beside the key in its shortest form, or one key could be written as two.
+    whole = len(fields) == _TYPES[kind] and b"".join(len(f).to_bytes(4, "big") + f for f in fields) == raw
+    shortest = len(fields[-1]) == 32 if kind == "ssh-ed25519" else all(_shortest(f) for f in fields[1:])
+    if fields[0] != kind.encode() or not whole or not shortest:
         raise ValueError(f"the key is not the {kind} key it says it is")
     return raw
+
+
+def _either() -> str:
+    return " or ".join(_TYPES)
+
+
+def _fields(raw: bytes) -> list[bytes]:
+    """Cut the bytes of a public key into its fields, each after its length in 4 bytes; at least one field."""
+    fields: list[bytes] = []
+    while raw or not fields:
+        length = int.from_bytes(raw[:4], "big")
+        fields.append(raw[4 : 4 + length])
+        raw = raw[4 + length :]
+    return fields
+
+
+def _shortest(integer: bytes) -> bool:
+    """Tell whether a positive integer has no needless byte in front."""
+    return bool(integer) and (0 < integer[0] < 128 or (integer[0] == 0 and integer[1:2] >= b"\x80"))
 
 
 def fingerprint(public: str) -> str:
@@ -73,6 +102,7 @@ def sign(message: bytes, key: Path) -> bytes:
     return done.stdout
 
 
+@lru_cache(maxsize=4096)
 def verify(message: bytes, signature: bytes, public: str) -> bool:
     """Tell whether sshsig and, where present, ssh-keygen both accept a signature of this key."""
     try:

@@ -16,8 +16,8 @@ __all__ = ["init"]
 @app.command()
 def init(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Folder of the new analysis.", show_default=False)
-    ],
+        Path, typer.Argument(metavar="DIR", help="Folder of the new analysis.", show_default="here")
+    ] = Path(),
 ) -> None:
     """Make a new analysis folder: configuration, selections, backgrounds, blinding policy."""
     from bdana.analysis import scaffold
@@ -26,5 +26,5 @@ def init(
     print_tables(
         *(f"  {path}" for path in made),
         f"Next: name your samples in {folder / 'analysis.toml'}, read a cut in {folder / 'selections/dimuon.py'}, "
-        f"then run bdana from inside {folder}.",
+        f"then `bdana run` in {'this folder' if folder == Path() else folder}.",
     )

@@ -22,6 +22,14 @@ def seal(
     key: Annotated[Path, typer.Option(help="Your SSH key, to sign the manifest.", show_default=False)],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write to.")] = Path(),
     schema: Schema = None,
+    previous: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Raw data these events were sealed from before, oldest first.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Seal data: an open file, one encrypted file a stage, and a signed manifest for each input."""
     from bdana.blinding import load_policy
@@ -41,4 +49,4 @@ def seal(
     recipients = stage_recipients(ledger, policy, period)
     sealing = Sealing(policy, policy.gate(analysis.detector), recipients, period, person, key)
     for file in files:
-        note(f"{file}: sealed, see {seal_file(file, out, sealing, schema)}")
+        note(f"{file}: sealed, see {seal_file(file, out, sealing, schema, previous or ())}")

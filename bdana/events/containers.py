@@ -5,15 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
+import awkward as ak
+import numpy as np
 import uproot
 
 from bdana.errors import InputError
+from bdana.events.checksums import OBJECT_NAME, ColumnChecksums, damaged_page_list, damaged_pages
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
-
-    import awkward as ak
 
 __all__ = ["Container", "open_root"]
 
@@ -31,16 +32,35 @@ class Container(ABC):
         Full paths of all branches.
     leaves : frozenset of str
         Paths of those that hold values themselves.
+    checksums : ColumnChecksums
+        Digests of what was written, where the file has them.
     """
 
     name: str
     entries: int
     paths: frozenset[str]
     leaves: frozenset[str]
+    checksums: ColumnChecksums
+
+    def arrays(self, paths: Collection[str], start: int, stop: int) -> dict[str, ak.Array]:
+        """Read the given branches of entries start to stop in one pass.
+
+        Raises
+        ------
+        Exception
+            Of many kinds, by uproot; ValueError when what it read is not what was written.
+        """
+        read = self._read(paths, start, stop)
+        for path, values in read.items():
+            if len(values) != stop - start or ak.validity_error(values):
+                raise ValueError(f"branch '{path}' has lists that do not fit its entries")
+        changed = self.checksums.changed(read, start, stop)
+        if changed is not None:
+            raise ValueError(f"checksum of branch '{changed}' is wrong")
+        return read
 
     @abstractmethod
-    def arrays(self, paths: Collection[str], start: int, stop: int) -> dict[str, ak.Array]:
-        """Read the given branches of entries start to stop in one pass."""
+    def _read(self, paths: Collection[str], start: int, stop: int) -> dict[str, ak.Array]: ...
 
     @abstractmethod
     def clusters(self, paths: Collection[str]) -> list[int]:
@@ -48,14 +68,14 @@ class Container(ABC):
 
 
 class _TTree(Container):
-    def __init__(self, tree: Any) -> None:
-        self.name, self.entries = tree.name, tree.num_entries
+    def __init__(self, tree: Any, checksums: ColumnChecksums) -> None:
+        self.name, self.entries, self.checksums = tree.name, tree.num_entries, checksums
         self._tree = tree
         self._branches = dict(tree.iteritems(recursive=True, full_paths=True))
         self.paths = frozenset(self._branches)
         self.leaves = frozenset(path for path, branch in self._branches.items() if not branch.branches)
 
-    def arrays(self, paths: Collection[str], start: int, stop: int) -> dict[str, ak.Array]:
+    def _read(self, paths: Collection[str], start: int, stop: int) -> dict[str, ak.Array]:
         # Full paths as expressions: leaf names repeat (fCandidates.fTime of six detectors).
         read = self._tree.arrays(list(paths), entry_start=start, entry_stop=stop, how=dict)
         return {path: read[path] for path in paths}
@@ -69,14 +89,25 @@ class _TTree(Container):
 
 
 class _RNTuple(Container):
-    def __init__(self, ntuple: Any, name: str) -> None:
-        self.name, self.entries = name, ntuple.num_entries
+    def __init__(self, ntuple: Any, name: str, checksums: ColumnChecksums) -> None:
+        self.name, self.entries, self.checksums = name, ntuple.num_entries, checksums
         self._ntuple = ntuple
         self.paths = self.leaves = frozenset(ntuple.keys(recursive=False))
+        if damaged_page_list(ntuple):
+            raise ValueError("checksum of the list of pages is wrong")
 
-    def arrays(self, paths: Collection[str], start: int, stop: int) -> dict[str, ak.Array]:
+    def _read(self, paths: Collection[str], start: int, stop: int) -> dict[str, ak.Array]:
+        damaged = damaged_pages(self._ntuple, paths, start, stop)
+        if damaged is not None:
+            raise ValueError(f"checksum of a page of '{damaged}' is wrong")
         read = self._ntuple.arrays(filter_name=sorted(paths), entry_start=start, entry_stop=stop)
-        return {path: read[path] for path in paths}
+        return {path: self._signed(path, read[path]) for path in paths}
+
+    def _signed(self, path: str, values: ak.Array) -> ak.Array:
+        """Give the char of C++ its sign, which uproot leaves out."""
+        if self._ntuple[path].typename in {"char", "std::vector<char>"}:
+            return ak.values_astype(values, np.int8)
+        return values
 
     def clusters(self, paths: Collection[str]) -> list[int]:  # noqa: ARG002 - clusters span all columns
         starts = {int(summary.num_first_entry) for summary in self._ntuple.cluster_summaries}
@@ -110,12 +141,18 @@ class RootFile:
                 f"{self.path}: no tree '{name}' (trees in the file: {there}); is --schema right?"
             )
         try:
-            found = self._directory[name]
-            return _RNTuple(found, name) if self._classes[name] == "ROOT::RNTuple" else _TTree(found)
+            found, checksums = self._directory[name], self._checksums().get(name, ColumnChecksums())
+            if self._classes[name] == "ROOT::RNTuple":
+                return _RNTuple(found, name, checksums)
+            return _TTree(found, checksums)
         except Exception as err:  # uproot raises many kinds for damaged bytes
             raise InputError(
                 f"{self.path}: tree '{name}' is damaged: {_first_line(err)}; copy the file again"
             ) from err
+
+    def _checksums(self) -> dict[str, ColumnChecksums]:
+        kept = self._directory[OBJECT_NAME] if OBJECT_NAME in self._classes else "{}"
+        return ColumnChecksums.of_file(kept)
 
 
 def open_root(path: Path) -> RootFile:
@@ -128,7 +165,8 @@ def open_root(path: Path) -> RootFile:
     """
     try:
         # Each basket is read once, so uproot's caches would only hold memory.
-        return RootFile(path, uproot.open(path, array_cache=None, object_cache=None))
+        directory = uproot.open(path, array_cache=None, object_cache=None)
+        opened, size = RootFile(path, directory), path.stat().st_size
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:
@@ -139,6 +177,11 @@ def open_root(path: Path) -> RootFile:
         raise InputError(f"{path}: not a ROOT file ({_first_line(err)})") from err
     except Exception as err:  # uproot raises many kinds for damaged bytes
         raise InputError(f"{path}: damaged or cut short ({_first_line(err)}); copy the file again") from err
+    if size < directory.file.fEND:
+        raise InputError(
+            f"{path}: cut short, {size} of {directory.file.fEND} bytes are there; copy the file again"
+        )
+    return opened
 
 
 def _first_line(err: Exception) -> str:

@@ -109,12 +109,10 @@ class Dataset:
         sources = tuple(_open(file, schema) for file in expand(files))
         _refuse_twice(sources)
         if gate is not None:
-            if kind == "pseudo":
-                gate = replace(
-                    gate, require_sealed=None
-                )  # pseudo-data are never sealed: closed events are dropped
             for source in sources:
                 _check_kind(source, kind, gate)
+            if kind == "pseudo":  # never sealed: closed events are dropped
+                gate = replace(gate, require_sealed=None)
         bursts = _joined_bursts(sources)
         listed_only = bursts is None and good_runs is not None
         if good_runs is not None:
@@ -278,18 +276,19 @@ def _open(file: Path | EventArrays, schema: str | None) -> EventFile | EventArra
 
 def _check_kind(source: EventFile | EventArrays, kind: str, gate: Gate) -> None:
     """Refuse data that the gate cannot judge; say when simulation is taken on trust."""
-    if kind == "mc":
-        if not any(column.startswith("truth.") for column in source.columns()):
-            runs = np.asarray(source.read(["run"], 0, source.entries).run) if gate.data_runs else np.zeros(0)
-            if any(((first <= runs) & (runs <= last)).any() for first, last in gate.data_runs):
-                raise BlindingError(
-                    f"refused: {source.path} has runs of the data and no truth columns, so it is data and not mc; leave "
-                    "out --kind mc"
-                )
+    if gate.require_sealed:
+        gate.require_sealed(source.path if isinstance(source, EventFile) else Path("arrays in memory"), kind)
+    if kind != "data" and not any(column.startswith("truth.") for column in source.columns()):
+        runs = np.asarray(source.read(["run"], 0, source.entries).run) if gate.data_runs else np.zeros(0)
+        if any(((first <= runs) & (runs <= last)).any() for first, last in gate.data_runs):
+            raise BlindingError(
+                f"refused: {source.path} has runs of the data and no truth columns, so it is data and not {kind}; leave "
+                f"out --kind {kind}"
+            )
+        if kind == "mc":
             _log.warning("%s: has no truth columns; it is read as mc because it was named so", source.path)
+    if kind == "mc":
         return
-    if kind == "data" and gate.require_sealed:
-        gate.require_sealed(source.path if isinstance(source, EventFile) else Path("arrays in memory"))
     missing = [column for column in GATE_COLUMNS if column not in source.columns()]
     if missing:
         raise BlindingError(

@@ -85,7 +85,13 @@ class EventFile:
 
     def clusters(self, columns: Iterable[str]) -> list[int]:
         """Return the entries at which a chunk may begin without reading a basket twice."""
-        return self._events.clusters(self._branches(columns))
+        branches = self._branches(columns)
+        try:
+            return self._events.clusters(branches)
+        except Exception as err:  # uproot raises many kinds for damaged bytes
+            raise InputError(
+                f"{self.path}: tree '{self._events.name}' is damaged ({err}); copy the file again"
+            ) from err
 
     def read(self, columns: Iterable[str], start: int, stop: int) -> ak.Array:
         """Read events.

@@ -6,7 +6,7 @@ envelope of the (z_TAX, CDA_TAX) plane. Whatever cannot be decided about a pair 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
 
 import awkward as ak
@@ -54,9 +54,9 @@ class Gate:
         The geometry that the policy is for.
     data_runs : tuple of (int, int)
         First and last run of each range of data: files with these runs and without truth are no simulation.
-    require_sealed : callable of Path, optional
-        Refuses a file of data that is not sealed. A closed event in sealed data is a fault, and stops the reading; while
-        nothing is sealed (None), closed events are dropped.
+    require_sealed : callable of (Path, str), optional
+        Refuses a file, given what it is read as: data that are not sealed, and raw data under another name. A closed
+        event in sealed data is a fault, and stops the reading; while nothing is sealed (None), closed events are dropped.
     """
 
     envelopes: Envelopes
@@ -66,7 +66,7 @@ class Gate:
     beam_line: Line
     detector: Detector
     data_runs: tuple[tuple[int, int], ...] = ()
-    require_sealed: Callable[[Path], None] | None = None
+    require_sealed: Callable[[Path, str], None] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -75,13 +75,16 @@ class Gate:
 
     def secrecy(self, events: ak.Array) -> NDArray[np.int64]:
         """Return for each event the place in `names` of its most secret closed pair; len(names) without any."""
-        tracks = Tracks.of_events(events, self.detector)
-        tracks = tracks.take(np.flatnonzero(self._loose(tracks)))
-        first, second = _all_pairs(np.bincount(tracks.index, minlength=len(events)))
-        # The mass plays no part in (z_TAX, CDA_TAX).
-        pairs = Pairs.by_charge(tracks, first, second, float(literals.mu_minus.mass or 0.0), self.beam_line)
         most_secret = np.full(len(events), len(self.names), dtype=np.int64)
-        np.minimum.at(most_secret, pairs.plus.index, self.pair_secrecy(pairs))
+        with np.errstate(all="ignore"):  # a warning would tell of a closed event
+            tracks = Tracks.of_events(events, self.detector)
+            tracks = tracks.take(np.flatnonzero(self._loose(tracks)))
+            first, second = _all_pairs(np.bincount(tracks.index, minlength=len(events)))
+            # The mass plays no part in (z_TAX, CDA_TAX).
+            pairs = Pairs.by_charge(
+                tracks, first, second, float(literals.mu_minus.mass or 0.0), self.beam_line
+            )
+            np.minimum.at(most_secret, pairs.plus.index, self.pair_secrecy(pairs))
         return most_secret
 
     def pair_secrecy(self, pairs: Pairs) -> NDArray[np.int64]:
@@ -112,12 +115,15 @@ class Gate:
     def refuse_closed(self, pairs: Pairs) -> None:
         """Stop when a selected pair of open data is closed by what the selection computed: the second wall.
 
+        The quality of the tracks, which must be looser than in any selection, is not asked here.
+
         Raises
         ------
         BlindingError
             Without any value of the pair.
         """
-        if (self.pair_secrecy(pairs) < len(self.names)).any():
+        any_quality = replace(self, max_chi2=np.inf, min_p=-np.inf)
+        if (any_quality.pair_secrecy(pairs) < len(self.names)).any():
             _refuse()
 
     def _loose(self, tracks: Tracks) -> NDArray[np.bool_]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 import awkward as ak
 import numpy as np
 import uproot
 
+from bdana.events.checksums import OBJECT_NAME, ColumnChecksums
 from bdana.files import temporary_beside
 
 if TYPE_CHECKING:
@@ -60,19 +62,18 @@ def write_events(
     InputError
         When the folder does not exist or cannot be written.
     """
-    written = 0
     options = {} if identity is None else {"uuid_function": lambda: identity}
     with (
         temporary_beside(path) as temporary,
         uproot.recreate(temporary, compression=uproot.ZSTD(5), **options) as file,
     ):
-        tree = None
+        tree, written = None, ColumnChecksums()
         for chunk in chunks:
             columns = _columns(chunk, container)
             if tree is None:
                 tree = make_container(file, "events", columns, container)
             tree.extend(columns)
-            written += len(chunk)
+            written.add(columns)
         table = {
             name: getattr(bursts, name)
             for name in ("run", "burst", "pot", "live_time_s", "good", "downscale")
@@ -81,9 +82,12 @@ def write_events(
             name: column for name, column in table.items() if not (len(column) and np.isnan(column).all())
         }
         make_container(file, "bursts", table, container).extend(table)
+        of_bursts = ColumnChecksums()
+        of_bursts.add(table)
+        file[OBJECT_NAME] = json.dumps({"events": asdict(written), "bursts": asdict(of_bursts)})
         if provenance is not None:
             file["provenance"] = json.dumps(dict(provenance), allow_nan=False)
-    return written
+    return written.entries[-1]
 
 
 def make_container(file: Any, name: str, columns: Mapping[str, Any], container: ContainerKind) -> Any:

@@ -1,14 +1,23 @@
-"""Feldman-Cousins intervals, with nuisances averaged as in Highland and Cousins."""
+"""Feldman-Cousins intervals, with nuisances averaged as in Highland and Cousins.
+
+For an observed count n the count k is ahead of n at the signal s when its likelihood ratio P(k|s)/max P(k|.) is
+larger, and s is accepted when the counts ahead have less probability than the confidence level. For each k there
+is one s where it gets ahead of n (k > n) or stops being so (k < n): between two such turns the counts ahead are
+fixed, and their probability, which rises and then falls with s, is below the level up to a root or from a root
+on. So the edges of the accepted signals are turns or roots, and none is missed between the points of a scan.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special
+from scipy import optimize, special
 from scipy.linalg import toeplitz
 
-from bdana.statistics.limits import Interval, efficiency_nodes
+from bdana.errors import InputError
+from bdana.statistics.limits import Interval, classical, efficiency_nodes
 from bdana.statistics.poisson import (
     Background,
     Floats,
@@ -19,22 +28,102 @@ from bdana.statistics.poisson import (
     whole,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
 __all__ = ["feldman_cousins"]
 
+_STEP = 0.02  # of the ladder
+_STEP_B, _REACH = 0.15, 3.0  # events: backgrounds beyond give no larger upper limit
+MAX_COUNTS = 3000  # assumed: seconds
+_TINY = 1e-300
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class _Belt:
+    """P(k|s) without background, on a ladder of signals.
+
+    The ladder is even in u with s = (sinh(sigma u) / sigma)^2, u = sqrt(s) without an efficiency error: in u the
+    likelihood of every count is about 1/2 wide. It begins one step below zero, since P is even in u.
+    """
+
     n: int
     level: float
-    s: Floats  # scanned signals
-    signal: Floats  # P(k signal counts | s), shape (s, k)
-    ladder: Floats  # signals among which the best one of each count is looked for
-    ladder_signal: Floats
-    efficiency_error: float
+    signal: Floats  # shape (rungs, counts)
+    rungs: int  # those that can be accepted; the others only serve the best signal of each count
+    sigma: float  # of the logarithm of the efficiency
+
+
+@dataclass(frozen=True)
+class _Ordering:
+    """The counts at one background: their probabilities, and when they are ahead of n."""
+
+    belt: _Belt
+    table: Floats  # P(k|s), shape (rungs, counts)
+    gap: Floats  # logarithm of the likelihood ratio of k over the one of n; positive: ahead
+
+    def edges(self) -> tuple[float, float, int]:
+        """Lowest and highest accepted signal, and the number of counts ahead next to the highest."""
+        at, ahead = self._turns()
+        end = np.append(at[1:], float(len(self.gap) - 4))
+        begins = self._probability(at, ahead) < self.belt.level
+        ends = self._probability(end, ahead) < self.belt.level
+        found = np.flatnonzero(begins | ends)
+        first, last = found[0], found[-1]
+        low = at[first] if begins[first] else self._root(at[first], end[first], ahead[first])
+        high = end[last] if ends[last] else self._root(at[last], end[last], ahead[last])
+        low, high = _signal(np.array([low, high]) * _STEP, self.belt.sigma).tolist()
+        return low, high, int(ahead[last].sum())
+
+    def _turns(self) -> tuple[Floats, NDArray[np.bool_]]:
+        """Where the counts ahead change, after zero, in steps; and the counts ahead from there on."""
+        ahead = self.gap[1:-2] > 1e-9
+        rung, count = np.nonzero(ahead[1:] != ahead[:-1])
+        at = _crossing(np.stack([self.gap[rung + k, count] for k in range(4)], axis=1)) + rung
+        at[self.gap[1, count] > -1e-9] *= rung[self.gap[1, count] > -1e-9] > 0  # a tie at s = 0 ends at once
+        order = np.argsort(at, kind="stable")
+        after = np.repeat(ahead[:1], order.size + 1, axis=0)
+        for i, turn in enumerate(order):
+            after[i + 1 :, count[turn]] = ahead[rung[turn] + 1, count[turn]]
+        return np.append(0.0, at[order]), after
+
+    def _probability(self, at: Floats, ahead: NDArray[np.bool_]) -> Floats:
+        below = np.minimum(at.astype(np.int64), len(self.gap) - 4)
+        weights = _cubic(at - below)
+        rows = sum(self.table[below + k] * weights[:, [k]] for k in range(4))
+        return np.asarray((rows * ahead).sum(axis=1))
+
+    def _root(self, low: float, high: float, ahead: NDArray[np.bool_]) -> float:
+        def excess(at: float) -> float:
+            return float(self._probability(np.array([at]), ahead)[0]) - self.belt.level
+
+        return float(optimize.brentq(excess, low, high, xtol=1e-9))
+
+
+def _signal(u: Floats, sigma: float) -> Floats:
+    return np.asarray(np.square(np.sinh(sigma * u) / sigma if sigma else u))
+
+
+def _cubic(t: Floats) -> Floats:
+    """Weights of the values at -1, 0, 1 and 2 in the cubic through them at `t`; shape (..., 4)."""
+    a, b, c, d = t + 1, t, t - 1, t - 2
+    return np.stack([-b * c * d / 6, a * c * d / 2, -a * b * d / 2, a * b * c / 6], axis=-1)
+
+
+def _crossing(values: Floats) -> Floats:
+    """Where between 0 and 1 the cubic through `values` (at -1, 0, 1 and 2) vanishes."""
+    low, high = np.zeros(len(values)), np.ones(len(values))
+    for _ in range(40):
+        middle = (low + high) / 2
+        same = ((values * _cubic(middle)).sum(axis=1) > 0) == (values[:, 1] > 0)
+        low, high = np.where(same, middle, low), np.where(same, high, middle)
+    return np.asarray((low + high) / 2)
 
 
 def _signal_table(s: Floats, size: int, error: float) -> Floats:
-    e, w = efficiency_nodes(error)
+    e, w = efficiency_nodes(error, size)
     counts = np.arange(size)
     table = np.zeros((s.size, size))
     for factor, weight in zip(e[w > 1e-14], w[w > 1e-14], strict=True):
@@ -42,66 +131,51 @@ def _signal_table(s: Floats, size: int, error: float) -> Floats:
     return table
 
 
-def _smear(background: Background, size: int) -> Floats:
-    p = count_probabilities(background, size - 1)
-    return np.asarray(toeplitz(p, np.zeros(size)).T)
-
-
-def _best(belt: _Belt, smear: Floats, background: Background) -> Floats:
-    """Find the largest P(m | s) over s >= 0 for every count m."""
-    counts = np.arange(smear.shape[0])
-    if background.error == 0 and belt.efficiency_error == 0:
-        return np.exp(log_pmf(counts, np.maximum(counts, background.expected)))
-    table = belt.ladder_signal @ smear
-    top = np.clip(table.argmax(axis=0), 1, belt.ladder.size - 2)
-    left, mid, right = (np.log(np.maximum(table[top + k, counts], 1e-300)) for k in (-1, 0, 1))
-    curve = left - 2 * mid + right
-    shift = np.where(curve < 0, (left - right) / (2 * np.where(curve < 0, curve, -1)), 0)
-    peak = mid - (left - right) * shift / 4
-    return np.maximum(table.max(axis=0), np.where(np.abs(shift) < 1, np.exp(np.minimum(peak, 0.0)), 0.0))
-
-
-def _accepted(belt: _Belt, table: Floats, best: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    ratio = table / np.maximum(best, 1e-300)
-    ahead = ratio > ratio[:, [belt.n]] * (1 + 1e-12)
-    return np.asarray((table * ahead).sum(axis=1) < belt.level)
-
-
-def _edge(belt: _Belt, smear: Floats, best: Floats, inside: float, outside: float) -> float:
-    for _ in range(36):
-        middle = (inside + outside) / 2
-        row = _signal_table(np.array([middle]), smear.shape[0], belt.efficiency_error) @ smear
-        inside, outside = (middle, outside) if _accepted(belt, row, best)[0] else (inside, middle)
-    return inside
-
-
-def _raw(belt: _Belt, background: Background, above: float = -1.0) -> tuple[float, float] | None:
-    """Outer edges of the accepted signals above `above`, or None when there are none."""
-    smear = _smear(background, belt.signal.shape[1])
-    best = _best(belt, smear, background)
-    start = int(np.searchsorted(belt.s, above, side="right"))
-    s = belt.s[start:]
-    found = np.flatnonzero(_accepted(belt, belt.signal[start:] @ smear, best))
-    if not found.size:
-        return None
-    first, last = int(found[0]), min(int(found[-1]), s.size - 2)
-    low = 0.0 if above >= 0 or first == 0 else _edge(belt, smear, best, s[first], s[first - 1])
-    return float(low), float(_edge(belt, smear, best, s[last], s[last + 1]))
-
-
 def _belt(n: int, background: Background, level: float, error: float) -> _Belt:
-    width = float(special.ndtri((1 + level) / 2)) + 1.0
-    spread = (1 + error) ** width
-    top = (n + width**2 + width * np.sqrt(n + 1.0) + 4) * spread
-    ahead = background.expected + 3.5
-    size = max(
-        upper_count(Background(top * spread + ahead)), upper_count(replace(background, expected=ahead), n)
+    highest = replace(background, expected=background.expected + _REACH)
+    # A one-sided limit at a higher level, without a background, is beyond the edge.
+    top = classical(n, Background(0.0), 1 - (1 - level) / 4, error).high + 1
+    # Counts that are rarer than this are not ahead of n where n is accepted.
+    rare = 1e-2 * (1 - level)
+    signal = top * (1 + error) ** -special.ndtri(rare)
+    below = np.cumsum(count_probabilities(highest, upper_count(highest)))
+    size = 1 + max(n, int(special.pdtrik(1 - rare, signal)) + int((below < 1 - rare).sum()))
+    if size > MAX_COUNTS:
+        raise InputError(
+            f"Feldman-Cousins intervals of up to {size} counts take too long (more than {MAX_COUNTS}): "
+            f"ask for other methods, or for a smaller efficiency error or confidence level"
+        )
+    sigma = float(np.log1p(error))
+    last, last_accepted = (
+        int((np.arcsinh(sigma * np.sqrt(x)) / sigma if sigma else np.sqrt(x)) / _STEP) for x in (size, top)
     )
-    s = np.arange(0.0, top, max(0.005, top / 6000))
-    # Even in the root of s, in which the likelihood of every count has about the same width.
-    ladder = np.arange(0.0, np.sqrt(size), 0.02) ** 2 if background.error or error else np.zeros(2)
-    tables = [_signal_table(x, size, error) for x in (s, ladder)]
-    return _Belt(n, level, s, tables[0], ladder, tables[1], error)
+    ladder = _signal(_STEP * np.arange(-1.0, last + 4), sigma)
+    return _Belt(n, level, _signal_table(ladder, size, error), min(last_accepted, last) + 4, sigma)
+
+
+def _best(belt: _Belt, table: Floats, background: Background) -> Floats:
+    """Logarithm of the largest P(k|s) over s >= 0 for every count k."""
+    counts = np.arange(table.shape[1])
+    if background.error == 0 and belt.sigma == 0:
+        return log_pmf(counts, np.maximum(counts, background.expected))
+    top = np.clip(table[1:].argmax(axis=0) + 1, 1, len(table) - 2)
+    left, mid, right = (np.log(np.maximum(table[top + k, counts], _TINY)) for k in (-1, 0, 1))
+    curve = np.minimum(left - 2 * mid + right, -_TINY)
+    shift = np.clip((left - right) / (2 * curve), -1, 1)
+    return np.asarray(np.maximum(mid, mid - (left - right) * shift / 4))
+
+
+def _ordering(belt: _Belt, background: Background) -> _Ordering:
+    size = belt.signal.shape[1]
+    smear = toeplitz(np.zeros(size), count_probabilities(background, size - 1))
+    np.fill_diagonal(smear, count_probabilities(background, 0)[0])
+    table = belt.signal @ smear
+    best = _best(belt, table, background)
+    ratio = np.log(np.maximum(table[: belt.rungs], _TINY)) - best
+    # Where n has next to no probability, it is not accepted.
+    possible = table[: belt.rungs, belt.n]
+    rungs = int(np.flatnonzero(possible >= 1e-9 * (1 - belt.level) * possible.max())[-1]) + 5
+    return _Ordering(belt, table[:rungs], ratio[:rungs] - ratio[:rungs, [belt.n]])
 
 
 def feldman_cousins(
@@ -113,16 +187,32 @@ def feldman_cousins(
     the outer edge of the accepted signals, and the largest one of all backgrounds not below this one (section
     IV.B: it must not rise with the background).
     """
-    n = whole(observed)
+    n, b = whole(observed), background.expected
     belt = _belt(n, background, check_level(level), efficiency_error)
-    edges = _raw(belt, background)
-    low, high = edges if edges is not None else (0.0, 0.0)
-    best_b = background.expected
-    for step, reach in ((0.05, 3.0), (0.004, 0.05), (0.0005, 0.004)):
-        start = max(background.expected, best_b - reach)
-        for b in np.arange(start, best_b + reach, step)[1:]:
-            edges = _raw(belt, replace(background, expected=float(b)), above=high)
-            if edges is not None and edges[1] > high:
-                high, best_b = edges[1], float(b)
+
+    def edges(at: float) -> tuple[float, float, int]:
+        return _ordering(belt, replace(background, expected=at)).edges()
+
+    low, high, ahead = edges(b)
+    # The edge falls with the background but where one more count is ahead next to it: there it jumps up. It
+    # does so only where the best signal of n is zero, at backgrounds from about n.
+    steps = np.arange(_STEP_B, _REACH, _STEP_B) if n <= b + background.error + _REACH else ()
+    for above in b + np.asarray(steps):
+        before, (_, edge, ahead) = ahead, edges(above)
+        if ahead > before and edge + _STEP_B > high:
+            high = max(high, _after_jump(edges, above - _STEP_B, above, before))
     convention = "Feldman-Cousins, outer edge, upper limit not rising with the background; nuisances averaged"
     return Interval(low, high, level, convention)
+
+
+def _after_jump(
+    edges: Callable[[float], tuple[float, float, int]], before: float, behind: float, ahead: int
+) -> float:
+    """Edge at the first background of a step where more than `ahead` counts are ahead."""
+    while behind - before > 2e-6:
+        middle = (before + behind) / 2
+        if edges(middle)[2] > ahead:
+            behind = middle
+        else:
+            before = middle
+    return edges(behind)[1]

@@ -1,55 +1,149 @@
-"""Several regions at once, with a common scale error of their expectations."""
+"""Several regions at once: p-values with errors of the expectations that are correlated in any way."""
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import special
 
 from bdana.errors import InputError
-from bdana.statistics.poisson import TIE, Background, Counting, log_pmf, p_values, upper_count, whole
+from bdana.statistics.correlated import blocks, draws, full_covariance, quadrature
+from bdana.statistics.poisson import (
+    TIE,
+    Background,
+    Counting,
+    Floats,
+    count_probabilities,
+    log_pmf,
+    upper_count,
+    whole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["joint_p_values", "look_elsewhere"]
+    from numpy.typing import ArrayLike, NDArray
 
-MAX_TUPLES = 20_000_000  # assumed: what fits in memory
+__all__ = ["check_regions", "joint_p_values"]
+
+MAX_TUPLES = 40_000_000  # assumed: 0.3 GB
+MAX_PRODUCTS = 10_000_000_000  # tuples times expectations, assumed: seconds
+_SHARES, _TOYS, _DRAWS = 8, 25_000, 2048  # independent shares, toys and drawn expectations in each
 
 
-def joint_p_values(observed: Sequence[int], backgrounds: Sequence[Background]) -> Counting:
-    """p_n of the summed count, p_l of the joint likelihood over all count tuples, errors 100% correlated.
-
-    The expectations are b_i + z db_i with one standard normal z, truncated where one would be negative.
-    """
+def check_regions(observed: Sequence[float], backgrounds: Sequence[Background]) -> list[int]:
+    """Return the counts as whole numbers, one for each region; refuse what is none."""
     counts = [whole(n) for n in observed]
     if len(counts) != len(backgrounds) or not counts:
         raise InputError("give one observed count for each region, and at least one region")
-    b, d = (np.array([getattr(x, name) for x in backgrounds]) for name in ("expected", "error"))
-    if not d.any():
-        z, w = np.zeros(1), np.ones(1)
-    else:
-        unit = Background(float(np.min(b[d > 0] / d[d > 0])), 1.0)
-        x, w = unit.nodes()
-        z = x - unit.expected
-    sizes = [upper_count(x, n) + 1 for x, n in zip(backgrounds, counts, strict=True)]
-    if np.prod(sizes, dtype=float) > MAX_TUPLES:
-        raise InputError(
-            f"{np.prod(sizes, dtype=float):.1e} count tuples are too many to enumerate: join regions"
-        )
-    total = np.zeros(sizes)
-    for shift, weight in zip(z, w, strict=True):
-        term = np.array(weight)
-        for mean, size in zip(np.maximum(b + shift * d, 0.0), sizes, strict=True):
-            term = np.multiply.outer(term, np.exp(log_pmf(np.arange(size), np.asarray(mean))))
-        total += term
-    p_l = float(total[total <= total[tuple(counts)] * (1 + TIE)].sum())
-    p_n = p_values(sum(counts), Background(float(b.sum()), float(d.sum()))).p_n
-    convention = "p_n of the sum, p_l of the joint likelihood of all count tuples; errors 100% correlated"
-    return Counting(p_n, min(p_l, 1.0), convention)
+    return counts
 
 
-def look_elsewhere(expected: Sequence[float]) -> float:
-    """Probability of at least one event in channels with these known expectations."""
-    return -float(special.expm1(-sum(Background(b).expected for b in expected)))
+def joint_p_values(
+    observed: Sequence[int],
+    backgrounds: Sequence[Background],
+    covariance: ArrayLike | None = None,
+    seed: int = 1,
+) -> Counting:
+    """p_n of the summed count, and p_l: the probability of all count tuples no likelier than the observed one.
+
+    The expectations are normal around their values, cut where one would be negative.
+
+    Parameters
+    ----------
+    observed : sequence of int
+    backgrounds : sequence of Background
+        One for each region, with truncated Gaussian errors.
+    covariance : array_like, optional
+        Of the expectations, shape (regions, regions), events squared; by default all errors move together.
+    seed : int
+        Of the toys, which are made only when the tuples are too many or the sources of error more than three.
+
+    Returns
+    -------
+    Counting
+        Its `computed` says whether the numbers are exact.
+    """
+    counts = check_regions(observed, backgrounds)
+    mean = np.array([x.expected for x in backgrounds])
+    cov = full_covariance(backgrounds, covariance)
+    groups = blocks(cov)
+    points = [quadrature(mean[group], cov[np.ix_(group, group)]) for group in groups]
+    sizes = [_size(x, n) for x, n in zip(backgrounds, counts, strict=True)]
+    exact = None not in points and np.prod(sizes, dtype=float) <= MAX_TUPLES
+    tables = []
+    for group, found in zip(groups, points, strict=True):
+        lengths = [sizes[i] for i in group]
+        if not exact or found is None or np.prod(lengths, dtype=float) * len(found[1]) > MAX_PRODUCTS:
+            return _toys(counts, mean, cov, covariance is None, seed)
+        tables.append((_table(*found, lengths), [counts[i] for i in group]))
+    total = reduce(np.multiply.outer, (table.ravel() for table, _ in tables)).ravel()
+    seen = float(np.prod([table[tuple(n)] for table, n in tables]))
+    p_l = float(total[total <= seen * (1 + TIE)].sum())
+    sums = [(found[0].sum(axis=1), found[1]) for found in points if found is not None]
+    return _result(_tail(sum(counts), sums), p_l, covariance is None, "exact")
+
+
+def _result(p_n: float, p_l: float, together: bool, computed: str) -> Counting:
+    errors = "errors 100% correlated" if together else "errors with the given covariance"
+    convention = f"p_n of the sum, p_l of the joint likelihood of all count tuples; {errors}; {computed}"
+    return Counting(min(p_n, 1.0), min(p_l, 1.0), convention, computed)
+
+
+def _size(background: Background, n: int) -> int:
+    p = count_probabilities(background, upper_count(background, n))
+    beyond = np.cumsum(p[::-1])[::-1]
+    return max(n + 1, int((beyond > 1e-12).sum()))
+
+
+def _table(values: Floats, weights: Floats, sizes: Sequence[int]) -> Floats:
+    """Probability of every count tuple, shape `sizes`: half of the regions times the other half, as matrices."""
+    half = len(sizes) // 2
+    sides = []
+    for columns in (range(half), range(half, len(sizes))):
+        side = np.ones((len(weights), 1))
+        for i in columns:
+            p = np.exp(log_pmf(np.arange(sizes[i])[None, :], values[:, [i]]))
+            side = (side[:, :, None] * p[:, None, :]).reshape(len(weights), -1)
+        sides.append(side)
+    return np.asarray(((sides[0] * weights[:, None]).T @ sides[1]).reshape(sizes))
+
+
+def _tail(n: int, sums: list[tuple[Floats, Floats]]) -> float:
+    """P(N >= n) of the sum of independent mixed Poisson counts, each given as expectations and weights."""
+    if n == 0:
+        return 1.0
+    if len(sums) == 1:
+        return float(sums[0][1] @ special.gammainc(n, sums[0][0]))
+    top = int(sum(x.max() + 12 * np.sqrt(x.max() + 1) + 30 for x, _ in sums)) + n
+    parts = [np.exp(log_pmf(np.arange(top + 1)[:, None], x[None, :])) @ w for x, w in sums]
+    return float(reduce(np.convolve, parts)[n : top + 1].sum())
+
+
+def _toys(counts: list[int], mean: Floats, cov: Floats, together: bool, seed: int) -> Counting:
+    """p-values from toy counts, in shares whose spread is the error."""
+    p_n, p_l = np.zeros(_SHARES), np.zeros(_SHARES)
+    found = quadrature(mean, cov)
+    exact = found if found is not None and len(found[1]) <= _DRAWS else None
+    for share in range(_SHARES):
+        values, weights = exact or draws(mean, cov, _DRAWS, seed + share)
+        rng = np.random.default_rng([seed, share])
+        toys = rng.poisson(values[rng.choice(len(weights), _TOYS, p=weights)])
+        p_n[share] = weights @ special.gammainc(sum(counts), values.sum(axis=1)) if sum(counts) else 1.0
+        tuples, repeated = np.unique(toys, axis=0, return_counts=True)
+        logs = _log_likelihood(np.vstack([counts, tuples]), values, weights)
+        p_l[share] = repeated[logs[1:] <= logs[0] + TIE].sum() / _TOYS
+    error = max(p_l.std(ddof=1), p_n.std(ddof=1)) / np.sqrt(_SHARES)
+    computed = f"toys, n={_SHARES * _TOYS}, error={max(error, 1 / (_SHARES * _TOYS)):.1g}"
+    return _result(float(p_n.mean()), float(p_l.mean()), together, computed)
+
+
+def _log_likelihood(tuples: NDArray[np.int64], values: Floats, weights: Floats) -> Floats:
+    logs = np.log(np.maximum(values, 1e-300))
+    found = []
+    for part in np.array_split(tuples, max(1, len(tuples) // 2000)):
+        terms = part @ logs.T - values.sum(axis=1)
+        found.append(special.logsumexp(terms, axis=1, b=weights) - special.gammaln(part + 1.0).sum(axis=1))
+    return np.concatenate(found)

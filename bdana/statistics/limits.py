@@ -29,13 +29,16 @@ class Interval:
     convention: str
 
 
-def efficiency_nodes(error: float) -> tuple[Floats, Floats]:
-    """Efficiency factors (median 1, log-normal with sigma = ln(1 + error)) and their weights (sum 1)."""
+def efficiency_nodes(error: float, n: int = 0) -> tuple[Floats, Floats]:
+    """Efficiency factors (median 1, log-normal with sigma = ln(1 + error)) and their weights (sum 1).
+
+    There are enough of them for the likelihood of `n` counts.
+    """
     if not (np.isfinite(error) and error >= 0):
         raise InputError(f"the efficiency error is {error}: give a finite number that is not negative")
     if error == 0:
         return np.ones(1), np.ones(1)
-    z, w = legendre(-9.0, 9.0)
+    z, w = legendre(-9.0, 9.0, 9 * np.log1p(error) * np.sqrt(n + 1))
     weights = w * np.exp(-0.5 * z * z)
     return np.exp(np.log1p(error) * z), weights / weights.sum()
 
@@ -53,7 +56,7 @@ def log_below(n: int, mean: Floats) -> Floats:
 
 def _nuisances(n: int, background: Background, error: float) -> tuple[Floats, Floats, Floats]:
     b, wb = background.nodes(n)
-    e, we = efficiency_nodes(error)
+    e, we = efficiency_nodes(error, n)
     return (
         np.repeat(e, b.size),
         np.tile(b, e.size),
@@ -71,10 +74,10 @@ def _solve(tail: Callable[[float], float], log_alpha: float, n: int, b: float) -
 
 
 def _label(name: str, background: Background, error: float) -> str:
-    return (
-        f"{name}; background error marginalised ({background.prior}); "
-        f"efficiency log-normal, median 1, sigma = ln(1 + {error:g})"
+    efficiency = (
+        f"efficiency log-normal, median 1, sigma = ln(1 + {error:g})" if error else "efficiency known"
     )
+    return f"{name}; {background.convention}; {efficiency}"
 
 
 def _one_sided(

@@ -16,6 +16,7 @@ __all__ = ["PRIORS", "Background", "Counting", "Prior", "count_probabilities", "
 
 Prior = Literal["truncated_gaussian", "gamma", "lognormal"]
 PRIORS: tuple[Prior, ...] = ("truncated_gaussian", "gamma", "lognormal")
+MAX_RATIO = 5  # assumed: of error and expectation, where gamma and log-normal priors can be integrated
 TIE = 1e-9  # relative: counts this close in probability are equally likely
 Floats = NDArray[np.float64]
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(96)
@@ -37,6 +38,13 @@ class Background:
             raise InputError(f"unknown prior '{self.prior}': one of {', '.join(PRIORS)}")
         if self.error > 0 and self.expected == 0 and self.prior != "truncated_gaussian":
             raise InputError(f"a {self.prior} prior needs an expectation above zero")
+        if self.error > MAX_RATIO * self.expected and self.prior != "truncated_gaussian":
+            raise InputError(f"a {self.prior} prior needs an error below {MAX_RATIO} times the expectation")
+
+    @property
+    def convention(self) -> str:
+        """What is done about the error."""
+        return f"background error marginalised ({self.prior})" if self.error else "background known"
 
     def nodes(self, n: int = 0) -> tuple[Floats, Floats]:
         """Values of the expectation and their weights (sum 1), wide enough for the likelihood of `n` counts.
@@ -49,16 +57,19 @@ class Background:
             return np.array([b]), np.ones(1)
         if self.prior == "truncated_gaussian":
             peak = (b - d * d) / 2 + np.hypot((b - d * d) / 2, np.sqrt(n) * d)
-            x, w = legendre(max(0.0, min(b, peak) - 9 * d), max(b, peak) + 9 * d)
+            low, high = max(0.0, min(b, peak) - 9 * d), max(b, peak) + 9 * d
+            x, w = legendre(low, high, np.sqrt(high - low))
             log_density = -0.5 * ((x - b) / d) ** 2
         elif self.prior == "lognormal":
             sigma = np.log1p(d / b)
-            y, w = legendre(-9 * sigma, (9 + n * sigma) * sigma)
+            shift = min(n * sigma * sigma, max(0.0, float(np.log((n + 1) / b))))
+            y, w = legendre(-9 * sigma, 9 * sigma + shift, (9 * sigma + shift / 2) * np.sqrt(n + 1))
             x, log_density = b * np.exp(y), -0.5 * (y / sigma) ** 2
         else:
             shape = (b / d) ** 2
-            width = 9 * np.hypot(1, 1 / np.sqrt(shape)) / np.sqrt(shape)
-            y, w = legendre(-width - 30 / shape, width + np.log1p(n / shape))
+            low = -9 / np.sqrt(shape) - 45 / shape
+            high = np.log1p((9 * np.sqrt(shape) + 45 + n) / shape)
+            y, w = legendre(low, high, (high - low) / 2 * np.sqrt(n + 1))
             x, log_density = b * np.exp(y), shape * (y - np.expm1(y))
         weights = w * np.exp(log_density - log_density.max())
         return x, weights / weights.sum()
@@ -66,16 +77,28 @@ class Background:
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """p-values of one observed count; `convention` says how they are defined."""
+    """p-values of observed counts.
+
+    Attributes
+    ----------
+    p_n, p_l : float
+    convention : str
+        How they are defined.
+    computed : str
+        `exact`, or `toys, n=..., error=...` with the Monte Carlo error of the less precise one.
+    """
 
     p_n: float
     p_l: float
     convention: str
+    computed: str = "exact"
 
 
-def legendre(low: float, high: float) -> tuple[Floats, Floats]:
-    half = (high - low) / 2
-    return low + half * (_NODES + 1), half * _WEIGHTS
+def legendre(low: float, high: float, widths: float = 0.0) -> tuple[Floats, Floats]:
+    """Points and weights of Gauss-Legendre panels, enough of them for features `widths` times narrower than the half."""
+    edges = np.linspace(low, high, 1 + max(1, int(np.ceil(np.pi * widths / _NODES.size))))
+    half = np.diff(edges)[:, None] / 2
+    return (edges[:-1, None] + half * (_NODES + 1)).ravel(), (half * _WEIGHTS).ravel()
 
 
 def whole(n: float, name: str = "observed count") -> int:
@@ -128,7 +151,7 @@ def p_values(observed: int, background: Background) -> Counting:
         first, last = int(np.flatnonzero(likelier)[0]), int(np.flatnonzero(likelier)[-1])
         p_l = float(probabilities[:first].sum() + w @ special.gammainc(last + 1, x))
     convention = (
-        f"p_n = P(N >= n), p_l = sum of P(N) over P(N) <= P(n), ties included; "
-        f"background error marginalised ({background.prior})"
+        "p_n = P(N >= n), p_l = P(L <= Lobs) = sum of P(N) over P(N) <= P(n), ties included; "
+        + background.convention
     )
     return Counting(min(p_n, 1.0), min(p_l, 1.0), convention)

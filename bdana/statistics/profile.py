@@ -8,18 +8,26 @@ from scipy import optimize, special
 from bdana.statistics.limits import Interval, efficiency_nodes
 from bdana.statistics.poisson import Background, check_level, whole
 
-__all__ = ["profile_likelihood"]
+__all__ = ["log_likelihood", "profile_likelihood", "profiled_background"]
 
 
-def _log_likelihood(s: float, n: int, background: Background, sigma: float) -> float:
+def profiled_background(signal: float, n: float, background: Background) -> float:
+    """Background that is the likeliest one beside `signal` expected events: the root of a quadratic."""
     b0, variance = background.expected, background.error**2
+    if not variance:
+        return b0
+    half = (signal + b0 - variance) / 2
+    return max(0.0, half + np.sqrt(half * half + n * variance) - signal)
+
+
+def log_likelihood(s: float, n: float, background: Background, sigma: float) -> float:
+    """Logarithm of the likelihood of `s`, at the likeliest background (Gaussian) and efficiency (log-normal)."""
 
     def at(z: float) -> float:
         signal = s * np.exp(sigma * z)
-        half = (signal + b0 - variance) / 2  # d/db = 0 is a quadratic in signal + b
-        b = max(0.0, half + np.sqrt(half * half + n * variance) - signal) if variance else b0
-        pull = (b - b0) ** 2 / (2 * variance) if variance else 0.0
-        return float(special.xlogy(n, signal + b) - signal - b - pull - z * z / 2)
+        b = profiled_background(signal, n, background)
+        pull = (b - background.expected) / background.error if background.error else 0.0
+        return float(special.xlogy(n, signal + b) - signal - b - (pull * pull + z * z) / 2)
 
     if sigma == 0 or s == 0:
         return at(0.0)
@@ -39,10 +47,10 @@ def profile_likelihood(
     sigma = float(np.log1p(efficiency_error))
 
     def fall(s: float) -> float:
-        return _log_likelihood(s, n, background, sigma) - top + half
+        return log_likelihood(s, n, background, sigma) - top + half
 
     best = max(0.0, n - background.expected)
-    top = _log_likelihood(best, n, background, sigma)
+    top = log_likelihood(best, n, background, sigma)
     low = float(optimize.brentq(fall, 0.0, best)) if best > 0 and fall(0.0) < 0 else 0.0
     high = best + 1.0
     while fall(high) > 0:

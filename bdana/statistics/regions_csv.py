@@ -1,18 +1,22 @@
-"""A counts table from CSV: name, expected, error, observed (empty or `closed` where closed)."""
+"""A counts table from CSV (name, expected, error, observed: empty or `closed` where closed) or from a run's table.json."""
 
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
+
+import numpy as np
 
 from bdana.errors import InputError
-from bdana.statistics.poisson import Background, whole
+from bdana.statistics.poisson import Background, Floats, whole
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["RegionCount", "read_regions"]
+__all__ = ["RegionCount", "read_covariance", "read_regions"]
 
 COLUMNS = ("name", "expected", "error", "observed")
 
@@ -27,26 +31,61 @@ class RegionCount:
 
 
 def read_regions(path: Path) -> tuple[RegionCount, ...]:
-    """Read and check a counts table; every refusal names the file and the line."""
+    """Read and check a counts table; every refusal names the file and the region."""
     try:
         with path.open(newline="", encoding="utf-8") as stream:
-            reader = csv.DictReader(stream, skipinitialspace=True)
-            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-            if missing:
-                raise InputError(f"{path}: no column '{missing[0]}': the columns are {', '.join(COLUMNS)}")
-            rows = tuple(_row(path, reader.line_num, row) for row in reader)
+            rows = _of_table(path, stream) if path.suffix == ".json" else _of_csv(path, stream)
     except (OSError, UnicodeDecodeError) as err:
         raise InputError(f"{path}: cannot be read: {err}") from err
     if not rows:
         raise InputError(f"{path}: no region: add a line below the header")
+    names = [row.name for row in rows]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{path}: region '{name}' twice: give every region its own name")
     return rows
 
 
-def _row(path: Path, line: int, row: dict[str, str | None]) -> RegionCount:
+def _of_csv(path: Path, stream: TextIO) -> tuple[RegionCount, ...]:
+    reader = csv.DictReader(stream, skipinitialspace=True)
+    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+    if missing:
+        raise InputError(f"{path}: no column '{missing[0]}': the columns are {', '.join(COLUMNS)}")
+    return tuple(_row(f"{path}, line {reader.line_num}", row) for row in reader)
+
+
+def _of_table(path: Path, stream: TextIO) -> tuple[RegionCount, ...]:
+    try:
+        rows = json.load(stream)["regions"]
+        return tuple(
+            _row(f"{path}, region {i}", {name: str(row.get(name, "")) for name in COLUMNS})
+            for i, row in enumerate(rows, 1)
+        )
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError):
+        raise InputError(
+            f"{path}: is not a table of bdana run: a JSON object with a list of 'regions' is needed"
+        ) from None
+
+
+def _row(where: str, row: dict[str, str | None]) -> RegionCount:
     name, expected, error, observed = ((row[column] or "").strip() for column in COLUMNS)
     try:
         background = Background(float(expected), float(error))
         count = None if observed in {"", "closed"} else whole(float(observed))
     except (ValueError, InputError) as err:
-        raise InputError(f"{path}, line {line}, region '{name}': {err}") from err
+        raise InputError(f"{where}, region '{name}': {err}") from err
     return RegionCount(name, background, count)
+
+
+def read_covariance(path: Path, names: Sequence[str]) -> Floats:
+    """Read the covariance of the regions `names`, in their order: a header with `name` and the names, and a row for each."""
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            rows = {row.get("name") or "": row for row in csv.DictReader(stream, skipinitialspace=True)}
+        return np.array([[float(rows[i][j]) for j in names] for i in names])
+    except (OSError, UnicodeDecodeError) as err:
+        raise InputError(f"{path}: cannot be read: {err}") from err
+    except KeyError as err:
+        raise InputError(f"{path}: no row or column {err}: the regions are {', '.join(names)}") from err
+    except (TypeError, ValueError) as err:
+        raise InputError(f"{path}: {err}: give a number in every cell") from err

@@ -8,9 +8,10 @@ import numpy as np
 from scipy import special
 
 from bdana.errors import InputError
-from bdana.statistics.poisson import whole
+from bdana.statistics.poisson import Background, whole
+from bdana.statistics.profile import log_likelihood
 
-__all__ = ["Significance", "one_sided", "two_sided", "z_bi"]
+__all__ = ["Significance", "one_sided", "two_sided", "z_bi", "z_profile_likelihood"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +47,17 @@ def z_bi(observed: int, background: float, error: float) -> Significance:
     tau = background / error**2
     p = float(special.betainc(n, tau * background + 1, 1 / (1 + tau))) if n else 1.0
     return Significance(one_sided(p).z, "Z_Bi, one-sided; background error as an auxiliary Poisson count")
+
+
+def z_profile_likelihood(observed: int, background: Background) -> Significance:
+    """Root of twice the gain in log-likelihood of the best signal over none; 0 for a deficit.
+
+    Cousins, Linnemann and Tucker, NIM A 595 (2008) 480, section 4, with a Gaussian background error.
+    """
+    n = whole(observed)
+    best = max(0.0, n - background.expected)
+    gain = log_likelihood(best, n, background, 0.0) - log_likelihood(0.0, n, background, 0.0)
+    return Significance(
+        float(np.sqrt(2 * max(0.0, gain))),
+        "profile likelihood, one-sided, asymptotic; Gaussian background error",
+    )

@@ -1,8 +1,16 @@
-"""People with keys, once a session, for the attacks."""
+"""People with keys, an analysis and what seals its data, once a session, for the attacks."""
 
+import shutil
+
+import pyrage
 import pytest
 
-from tests.blinding.people import ROLES, ssh_key
+import bdana
+from bdana.analysis import template_folder
+from bdana.blinding import load_policy
+from bdana.blinding.seal import Sealing
+from tests.attacks.raw import STAGES
+from tests.blinding.people import ROLES, policy_text, ssh_key
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +22,30 @@ def keys(tmp_path_factory):
 @pytest.fixture(scope="session")
 def publics(keys):
     return {name: key.with_suffix(".pub").read_text().strip() for name, key in keys.items()}
+
+
+@pytest.fixture(scope="session")
+def secrets():
+    return {stage: pyrage.x25519.Identity.generate() for stage in STAGES}
+
+
+@pytest.fixture(scope="session")
+def analysis(tmp_path_factory, keys):
+    folder = tmp_path_factory.mktemp("leaks") / "analysis"
+    for part in ("selections", "backgrounds", "blinding"):
+        shutil.copytree(template_folder() / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    text = (template_folder() / "analysis.toml").read_text()
+    before, _, after = text.partition("[variables.dt]")
+    text = before + after[after.index("# One table a selection") :]
+    (folder / "analysis.toml").write_text(
+        text + '[samples.data]\nkind = "data"\nfiles = ["data/run.open.root"]\n'
+    )
+    (folder / "blinding" / "policy.toml").write_text(policy_text(keys))
+    return bdana.load(folder)
+
+
+@pytest.fixture(scope="session")
+def sealing(analysis, keys, secrets):
+    policy = load_policy(analysis.folder, analysis.regions)
+    recipients = {stage: str(secret.to_public()) for stage, secret in secrets.items()}
+    return Sealing(policy, policy.gate(analysis.detector), recipients, "2021", "bob", keys["bob"])

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from bdana.errors import InputError
-from bdana.statistics.joint import joint_p_values, look_elsewhere
 from bdana.statistics.limits import bayes, cls, known_background
 from bdana.statistics.poisson import PRIORS, Background, count_probabilities, p_values
 from bdana.statistics.significance import one_sided, two_sided
@@ -30,11 +29,6 @@ def test_counting_table(n, b, error, p_n, p_l, digits):
     assert (round(p.p_n, digits), round(p.p_l, digits)) == (p_n, p_l)
 
 
-def test_joint_control_regions():
-    p = joint_p_values([1, 1, 2], [Background(0.29, 0.04), Background(0.58, 0.07), Background(1.70, 0.22)])
-    assert (round(p.p_n, 4), round(p.p_l, 4)) == (0.2595, 0.2396)
-
-
 def test_significance_of_the_single_event():
     p = p_values(1, Background(0.016, 0.002)).p_n
     assert round(one_sided(p).z, 2) == 2.15
@@ -46,6 +40,31 @@ def test_probabilities_sum_to_one_with_the_right_mean(prior):
     p = count_probabilities(Background(5.0, 0.5, prior), 80)
     assert p.sum() == pytest.approx(1, abs=1e-9)
     assert p @ np.arange(81) == pytest.approx(5.0, rel=0.01)
+
+
+@pytest.mark.parametrize(("b", "error"), [(0.016, 0.002), (2.0, 5.0), (26.0, 26.0), (100.0, 100.0)])
+def test_wide_priors_are_resolved(b, error):
+    n = int(b + 2 * error)
+    shape, sigma = (b / error) ** 2, np.log1p(error / b)
+    y = np.linspace(-10 * sigma, 10 * sigma, 40_001)
+    weights = stats.norm.pdf(y, 0, sigma)
+    x = np.linspace(max(0.0, b - 10 * error), b + 10 * error, 40_001)
+    gaussian = stats.norm.pdf(x, b, error)
+    gaussian[[0, -1]] /= 2
+    expected = {
+        "gamma": stats.nbinom.pmf(n, shape, shape / (shape + b)),
+        "lognormal": weights @ stats.poisson.pmf(n, b * np.exp(y)) / weights.sum(),
+        "truncated_gaussian": gaussian @ stats.poisson.pmf(n, x) / gaussian.sum(),
+    }
+    for prior, value in expected.items():
+        found = count_probabilities(Background(b, error, prior), n + 300)[n]
+        assert found == pytest.approx(value, rel=1e-7), prior
+
+
+def test_a_prior_wider_than_it_can_be_integrated_is_refused():
+    with pytest.raises(InputError, match="below 5 times the expectation"):
+        Background(0.016, 0.5, "gamma")
+    assert p_values(1, Background(0.016, 0.5)).p_n > 0.2
 
 
 def test_gamma_prior_is_the_negative_binomial():
@@ -60,10 +79,6 @@ def test_known_background_has_the_closed_form(n, b, level):
     expected = float(known_background(n, b, level))
     assert cls(n, Background(b), level).high == pytest.approx(expected, rel=1e-6, abs=1e-9)
     assert bayes(n, Background(b), level).high == pytest.approx(expected, rel=1e-6, abs=1e-9)
-
-
-def test_look_elsewhere():
-    assert look_elsewhere([0.016, 0.03]) == pytest.approx(1 - np.exp(-0.046))
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,12 @@ import csv
 import json
 import math
 
+import numpy as np
 import pytest
+import uproot
 
+from bdana.errors import InputError
+from bdana.events import open_events
 from tests.cli.test_select import REFERENCE, bdana
 
 # Absolute tolerances of the float32 files, as their README states them.
@@ -135,3 +139,20 @@ def test_an_empty_tree_is_an_empty_result_with_exposure(files, truth):
     assert {row["events"] for row in document["cutflow"]} == {0}
     assert document["exposure"]["pot"] == truth["bursts"]["pot_all"]
     assert document["exposure"]["bursts"] == truth["bursts"]["n"]
+
+
+def test_a_changed_byte_in_a_page_of_root_is_found(files, tmp_path):
+    """ROOT keeps a checksum of every page of an RNTuple."""
+    raw = (files / "flat_rntuple.root").read_bytes()
+    with uproot.open(files / "flat_rntuple.root") as file:
+        pages = [p for cluster in file["events"].page_link_list for column in cluster for p in column.pages]
+    rng = np.random.default_rng(5)
+    for i, at in enumerate(rng.integers(len(pages), size=8)):
+        page = pages[at].locator
+        damaged, place = bytearray(raw), page.offset + rng.integers(page.num_bytes)
+        damaged[place] ^= 1 << rng.integers(8)
+        path = tmp_path / f"{i}.root"
+        path.write_bytes(damaged)
+        file = open_events(path, "flat")
+        with pytest.raises(InputError, match=f"{path}: branch .* is damaged .*checksum"):
+            file.read(file.columns(), 0, file.entries)

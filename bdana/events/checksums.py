@@ -1,0 +1,116 @@
+"""Checksums of columns: bytes that changed on disk are found, which no compression promises.
+
+A file of bdana's own layout keeps, for every tree and column, one XXH3 digest of each piece that was written; ROOT's RNTuple
+keeps one of each page (RNTuple Reference Specifications 1.0, "Page Locations"), which uproot does not look at.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import awkward as ak
+import numpy as np
+import xxhash
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["OBJECT_NAME", "ColumnChecksums", "damaged_page_list", "damaged_pages"]
+
+OBJECT_NAME = "checksums"
+"""The object of a ROOT file that holds the digests of its trees as JSON."""
+
+
+@dataclass
+class ColumnChecksums:
+    """Digests of the columns of one tree.
+
+    Attributes
+    ----------
+    entries : list of int
+        Where each piece begins, and the number of entries.
+    digests : dict of str to list of str
+        One digest a piece, by name of the branch.
+    """
+
+    entries: list[int] = field(default_factory=lambda: [0])
+    digests: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, columns: Mapping[str, Any]) -> None:
+        """Take note of a piece that was written; records are split into their members, `name_member`."""
+        for name, column in columns.items():
+            array = column if isinstance(column, ak.Array) else ak.Array(column)
+            for branch, values in _branches(name, array):
+                self.digests.setdefault(branch, []).append(_digest(values))
+        self.entries.append(self.entries[-1] + len(array))
+
+    def changed(self, columns: Mapping[str, ak.Array], start: int, stop: int) -> str | None:
+        """Name a column that is not what was written; only whole pieces between start and stop are looked at."""
+        for name, values in columns.items():
+            digests = self.digests.get(name, [])
+            for first, last, digest in zip(self.entries, self.entries[1:], digests, strict=False):
+                inside = start <= first and last <= stop
+                if inside and _digest(values[first - start : last - start]) != digest:
+                    return name
+        return None
+
+    @classmethod
+    def of_file(cls, text: str) -> dict[str, Self]:
+        """Read the digests of a file's trees, by name of the tree."""
+        return {tree: cls(kept["entries"], kept["digests"]) for tree, kept in json.loads(text).items()}
+
+
+def _branches(name: str, array: ak.Array) -> Iterable[tuple[str, ak.Array]]:
+    members = ak.fields(array)
+    return [(f"{name}_{member}", array[member]) for member in members] if members else [(name, array)]
+
+
+def _digest(values: ak.Array) -> str:
+    digest = xxhash.xxh3_64()
+    while values.ndim > 1:
+        digest.update(np.asarray(ak.num(values, axis=1), dtype="<i8").tobytes())
+        values = ak.flatten(values, axis=1)
+    flat = ak.to_numpy(values)
+    digest.update(np.ascontiguousarray(flat, dtype=flat.dtype.newbyteorder("<")).tobytes())
+    return digest.hexdigest()
+
+
+def damaged_page_list(ntuple: Any) -> bool:
+    """Tell whether a list of pages of an RNTuple is not what was written."""
+    for group in ntuple.footer.cluster_group_records:
+        link = group.page_list_link
+        chunk, cursor = ntuple.read_locator(link.locator, link.env_uncomp_size)
+        begin = cursor.index - chunk.start
+        envelope = bytes(chunk.raw_data[begin : begin + link.env_uncomp_size])
+        if xxhash.xxh3_64_digest(envelope[:-8])[::-1] != envelope[-8:]:
+            return True
+    return False
+
+
+def damaged_pages(ntuple: Any, fields: Iterable[str], start: int, stop: int) -> str | None:
+    """Name a top-level field of which a page between two entries is not what was written; None when all are."""
+    tops: dict[str, list[int]] = {name: [] for name in fields}
+    records = ntuple.field_records
+    for column in ntuple.column_records:
+        top = column.field_id
+        while records[top].parent_field_id != top:
+            top = records[top].parent_field_id
+        if records[top].field_name in tops:
+            tops[records[top].field_name].append(column.idx)
+    for summary, cluster in zip(ntuple.cluster_summaries, ntuple.page_link_list, strict=True):
+        if summary.num_first_entry >= stop or summary.num_first_entry + summary.num_entries <= start:
+            continue
+        for name, columns in tops.items():
+            pages = (page for column in columns for page in cluster[column].pages if page.has_checksum)
+            if any(_damaged(ntuple, page.locator) for page in pages):
+                return name
+    return None
+
+
+def _damaged(ntuple: Any, locator: Any) -> bool:
+    # The digest follows the page, little-endian; xxh3_64_digest gives big-endian.
+    chunk = ntuple.file.source.chunk(locator.offset, locator.offset + locator.num_bytes + 8)
+    raw = bytes(chunk.raw_data)
+    return xxhash.xxh3_64_digest(raw[:-8])[::-1] != raw[-8:]

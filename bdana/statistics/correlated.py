@@ -1,0 +1,126 @@
+"""Expectations of several regions whose errors move together: points of a normal distribution cut at zero."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import special, stats
+from scipy.sparse.csgraph import connected_components
+
+from bdana.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from bdana.statistics.poisson import Background, Floats
+
+__all__ = ["MAX_RANK", "blocks", "draws", "full_covariance", "quadrature"]
+
+MAX_RANK = 3  # independent sources of error up to which a quadrature is feasible
+_POINTS = {0: 1, 1: 96, 2: 64, 3: 40}  # per source
+_REACH = {0: 1.0, 1: 9.0, 2: 8.0, 3: 7.0}  # standard deviations
+
+
+def full_covariance(backgrounds: Sequence[Background], covariance: ArrayLike | None = None) -> Floats:
+    """Check a covariance of the expectations, or make the one of errors that move together.
+
+    Parameters
+    ----------
+    backgrounds : sequence of Background
+        One for each region, with truncated Gaussian errors.
+    covariance : array_like, optional
+        Shape (regions, regions), events squared; by default the outer product of the errors.
+
+    Raises
+    ------
+    InputError
+        When it is not a covariance (square, finite, symmetric, no negative variance in any direction), or its
+        diagonal is not the square of the errors within 1%.
+    """
+    if any(x.prior != "truncated_gaussian" for x in backgrounds):
+        raise InputError("several regions together need truncated Gaussian errors")
+    errors = np.array([x.error for x in backgrounds])
+    if covariance is None:
+        return np.outer(errors, errors)
+    given = np.asarray(covariance, dtype=float)
+    if given.shape != (errors.size, errors.size) or not np.isfinite(given).all():
+        raise InputError(f"the covariance must be {errors.size} x {errors.size} finite numbers")
+    scale = float(np.abs(given).max(initial=0.0))
+    if not np.allclose(given, given.T, rtol=1e-6, atol=1e-12 * scale):
+        raise InputError("the covariance is not symmetric")
+    if not np.allclose(np.sqrt(np.maximum(np.diag(given), 0)), errors, rtol=0.01, atol=0):
+        raise InputError("the diagonal of the covariance is not the square of the errors")
+    unit = np.where(errors > 0, errors, 1.0)
+    if np.linalg.eigvalsh(given / np.outer(unit, unit)).min() < -1e-6:
+        raise InputError("the covariance has a negative variance in some direction")
+    return (given + given.T) / 2
+
+
+def blocks(covariance: Floats) -> list[NDArray[np.int64]]:
+    """Group the indices of the regions so that different groups are independent."""
+    number, labels = connected_components(covariance != 0, directed=False)
+    return [np.flatnonzero(labels == i) for i in range(number)]
+
+
+def _factor(covariance: Floats) -> Floats:
+    """Find F with F F^T = covariance and as few columns as its rank: Cholesky with pivots."""
+    rest = covariance.copy()
+    start = np.where(np.diag(covariance) > 0, np.diag(covariance), 1.0)
+    columns: list[Floats] = []
+    while (np.diag(rest) / start).max() > 1e-9:
+        pivot = int((np.diag(rest) / start).argmax())
+        columns.append(rest[:, pivot] / np.sqrt(rest[pivot, pivot]))
+        columns[-1][np.abs(columns[-1]) < 1e-9 * np.sqrt(start)] = 0.0
+        rest = rest - np.outer(columns[-1], columns[-1])
+    return np.array(columns).T.reshape(len(covariance), len(columns))
+
+
+def _limits(values: Floats, factor: Floats, column: int, reach: float) -> tuple[Floats, Floats]:
+    """Between which values of this source all expectations stay positive, as far as that is decided by now."""
+    low, high = np.full(len(values), -reach), np.full(len(values), reach)
+    later = factor[:, column + 1 :].any(axis=1)
+    for i in np.flatnonzero((factor[:, column] != 0) & ~later):
+        edge = -values[:, i] / factor[i, column]
+        if factor[i, column] > 0:
+            low = np.maximum(low, edge)
+        else:
+            high = np.minimum(high, edge)
+    return low, np.maximum(high, low)
+
+
+def quadrature(mean: Floats, covariance: Floats) -> tuple[Floats, Floats] | None:
+    """Give expectations (points, regions) and weights (sum 1); None with more than MAX_RANK sources of error."""
+    factor = _factor(covariance)
+    rank = factor.shape[1]
+    if rank > MAX_RANK:
+        return None
+    t, w = np.polynomial.legendre.leggauss(_POINTS[rank])
+    values, weights = mean[None, :], np.ones(1)
+    for column in range(rank):
+        low, high = _limits(values, factor, column, _REACH[rank])
+        half = (high - low)[:, None] / 2
+        z = low[:, None] + half * (t + 1)
+        weights = (weights[:, None] * half * w * np.exp(-z * z / 2)).ravel()
+        values = (values[:, None, :] + z[:, :, None] * factor[:, column]).reshape(-1, mean.size)
+    return np.maximum(values, 0.0), weights / weights.sum()
+
+
+def draws(mean: Floats, covariance: Floats, number: int, seed: int) -> tuple[Floats, Floats]:
+    """As `quadrature`, from `number` (a power of two) scrambled Sobol points.
+
+    One source after the other is drawn from its part that keeps the expectations positive, with the part's
+    probability as weight: Genz, J. Comput. Graph. Stat. 1 (1992) 141.
+    """
+    factor = _factor(covariance)
+    values, weights = np.repeat(mean[None, :], number, axis=0), np.ones(number)
+    if factor.shape[1]:
+        uniform = stats.qmc.Sobol(factor.shape[1], rng=seed).random(number)
+        for column in range(factor.shape[1]):
+            low, high = (special.ndtr(x) for x in _limits(values, factor, column, 9.0))
+            z = special.ndtri(np.clip(low + uniform[:, column] * (high - low), 1e-300, 1 - 1e-16))
+            weights = weights * (high - low)
+            values = values + z[:, None] * factor[:, column]
+    return np.maximum(values, 0.0), weights / weights.sum()

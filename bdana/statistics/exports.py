@@ -1,0 +1,251 @@
+"""Tables of numbers for other programs: CSV, LaTeX, HEPData, and a pyhf workspace of a counts table."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bdana.errors import ConfigError, InputError
+from bdana.files import temporary_beside, write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bdana.statistics.regions_csv import RegionCount
+
+__all__ = ["Column", "Sheet", "counts_sheet", "pyhf_workspace", "write_sheet"]
+
+_LATEX = str.maketrans({"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$"})
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a sheet.
+
+    Attributes
+    ----------
+    name : str
+    values : tuple of float, int, str or None
+        None where there is no number, such as the p-value of a closed region.
+    errors : tuple of float
+        Standard deviations of the values; empty where they have none.
+    unit : str
+    """
+
+    name: str
+    values: tuple[float | str | None, ...]
+    errors: tuple[float, ...] = ()
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table of numbers with what they mean.
+
+    Attributes
+    ----------
+    title : str
+    columns : tuple of Column
+        Of equal length; the first names the rows.
+    conventions : dict of str to str
+    """
+
+    title: str
+    columns: tuple[Column, ...]
+    conventions: dict[str, str] = field(default_factory=dict)
+
+
+def counts_sheet(regions: Sequence[RegionCount], document: dict[str, Any]) -> Sheet:
+    """Return the sheet of a counts table: background, count and p-values of every region; closed ones without count.
+
+    Parameters
+    ----------
+    regions : sequence of RegionCount
+    document : dict
+        What `bdana count --regions --json` prints for them.
+    """
+    rows = document["regions"]
+    return Sheet(
+        "Counting experiment",
+        (
+            Column("name", tuple(region.name for region in regions)),
+            Column(
+                "expected",
+                tuple(region.background.expected for region in regions),
+                tuple(region.background.error for region in regions),
+                unit="events",
+            ),
+            Column(
+                "observed",
+                tuple("closed" if region.observed is None else region.observed for region in regions),
+                unit="events",
+            ),
+            Column("p_n", tuple(row.get("p_n") for row in rows)),
+            Column("p_l", tuple(row.get("p_l") for row in rows)),
+        ),
+        document["conventions"],
+    )
+
+
+def write_sheet(path: Path, sheet: Sheet, workspace: dict[str, Any] | None = None) -> None:
+    """Write a sheet in the format that the ending of the name says.
+
+    Parameters
+    ----------
+    path : Path
+        `.csv` CSV, `.tex` a LaTeX tabular, `.tar.gz` a HEPData submission, `.json` a pyhf workspace.
+    sheet : Sheet
+    workspace : dict, optional
+        The pyhf workspace, where there is one.
+
+    Raises
+    ------
+    InputError
+        When the ending is none of these, or the file cannot be written.
+    ConfigError
+        When a HEPData submission is asked for without hepdata-lib.
+    """
+    if path.name.endswith(".tar.gz"):
+        _write_hepdata(path, sheet)
+        return
+    if path.suffix == ".csv":
+        text = _csv(sheet)
+    elif path.suffix == ".tex":
+        text = _latex(sheet)
+    elif path.suffix == ".json" and workspace is not None:
+        text = json.dumps(workspace, indent=1, allow_nan=False) + "\n"
+    else:
+        formats = ".csv, .tex or .tar.gz (HEPData)" + (", or .json (pyhf)" if workspace is not None else "")
+        raise InputError(f"{path}: the ending says the format: {formats}")
+    with write_atomically(path) as file:
+        file.write(text)
+
+
+def pyhf_workspace(regions: Sequence[RegionCount], efficiency_error: float = 0.0) -> dict[str, Any]:
+    """Return a pyhf workspace of the open regions.
+
+    A region has a signal of one event times its own free `mu_<region>`; the parameter of interest is that of SR, or of the
+    first region where there is no SR. The background errors move together (one Gaussian nuisance parameter, cut at zero);
+    the efficiency error is log-normal.
+
+    Parameters
+    ----------
+    regions : sequence of RegionCount
+        Closed ones are left out.
+    efficiency_error : float
+        Relative error of the signal efficiency and POT.
+
+    Raises
+    ------
+    InputError
+        When no region is open.
+    """
+    opened = [region for region in regions if region.observed is not None]
+    if not opened:
+        raise InputError(
+            "no region is open, so there is nothing to fit: a pyhf workspace needs observed counts"
+        )
+    names = [region.name for region in opened]
+    of_interest = "SR" if "SR" in names else names[0]
+    return {
+        "channels": [
+            {
+                "name": region.name,
+                "samples": [_signal(region.name, efficiency_error), _background(region)],
+            }
+            for region in opened
+        ],
+        "observations": [{"name": region.name, "data": [region.observed]} for region in opened],
+        "measurements": [
+            {"name": "counting", "config": {"poi": f"mu_{of_interest}", "parameters": []}},
+        ],
+        "version": "1.0.0",
+    }
+
+
+def _signal(region: str, efficiency_error: float) -> dict[str, Any]:
+    modifiers: list[dict[str, Any]] = [{"name": f"mu_{region}", "type": "normfactor", "data": None}]
+    if efficiency_error:
+        hi_lo = {"hi": 1 + efficiency_error, "lo": 1 / (1 + efficiency_error)}
+        modifiers.append({"name": "signal_efficiency", "type": "normsys", "data": hi_lo})
+    return {"name": "signal", "data": [1.0], "modifiers": modifiers}
+
+
+def _background(region: RegionCount) -> dict[str, Any]:
+    expected, error = region.background.expected, region.background.error
+    shifted = {"hi_data": [expected + error], "lo_data": [max(expected - error, 0.0)]}
+    modifiers = [{"name": "background", "type": "histosys", "data": shifted}] if error else []
+    return {"name": "background", "data": [expected], "modifiers": modifiers}
+
+
+def _csv(sheet: Sheet) -> str:
+    written = io.StringIO()
+    rows = csv.writer(written, lineterminator="\n")
+    header, columns = [], []
+    for column in sheet.columns:
+        header.append(column.name)
+        columns.append(["" if value is None else value for value in column.values])
+        if column.errors:
+            header.append("error")
+            columns.append(list(column.errors))
+    rows.writerow(header)
+    rows.writerows(zip(*columns, strict=True))
+    return written.getvalue()
+
+
+def _latex(sheet: Sheet) -> str:
+    lines = [f"% {name}: {text}" for name, text in sheet.conventions.items()]
+    lines += [rf"\begin{{tabular}}{{l{'r' * (len(sheet.columns) - 1)}}}", r"\hline"]
+    lines.append(" & ".join(_heading(column) for column in sheet.columns) + r" \\ \hline")
+    cells = [[_cell(column, i) for i in range(len(column.values))] for column in sheet.columns]
+    lines += [" & ".join(row) + r" \\" for row in zip(*cells, strict=True)]
+    return "\n".join([*lines, r"\hline", r"\end{tabular}", ""])
+
+
+def _heading(column: Column) -> str:
+    unit = f" [{column.unit}]" if column.unit else ""
+    return f"{column.name}{unit}".translate(_LATEX)
+
+
+def _cell(column: Column, i: int) -> str:
+    value = column.values[i]
+    if value is None:
+        return "--"
+    if isinstance(value, str):
+        return value.translate(_LATEX)
+    if column.errors:
+        return rf"${value:.3g} \pm {column.errors[i]:.2g}$"
+    mantissa, _, exponent = f"{value:.4g}".partition("e")
+    return rf"${mantissa} \times 10^{{{int(exponent)}}}$" if exponent else f"${mantissa}$"
+
+
+def _write_hepdata(path: Path, sheet: Sheet) -> None:
+    try:
+        from hepdata_lib import Submission, Table, Uncertainty, Variable  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise ConfigError(
+            f"{path}: a HEPData submission needs hepdata-lib: pip install 'bdana[export]'"
+        ) from None
+    found = Table(sheet.title)
+    found.description = "; ".join(f"{name}: {text}" for name, text in sheet.conventions.items())
+    for i, column in enumerate(sheet.columns):
+        variable = Variable(column.name, is_independent=i == 0, is_binned=False, units=column.unit)
+        variable.values = ["-" if value is None else value for value in column.values]
+        if column.errors:
+            error = Uncertainty("total", is_symmetric=True)
+            error.values = list(column.errors)
+            variable.add_uncertainty(error)
+        found.add_variable(variable)
+    submission = Submission()
+    submission.comment = found.description
+    submission.add_table(found)
+    with temporary_beside(path) as temporary, tempfile.TemporaryDirectory() as folder:
+        with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):  # where it puts its archive
+            submission.create_files("tables", validate=True)
+        temporary.write_bytes((Path(folder) / "submission.tar.gz").read_bytes())

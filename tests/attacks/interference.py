@@ -1,0 +1,190 @@
+"""Raw data that differ only inside closed envelopes, and everything that then becomes visible."""
+
+import contextlib
+import datetime as dt
+import io
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import awkward as ak
+import numpy as np
+import pyrage
+
+import bdana
+from bdana.analysis import scaffold
+from bdana.blinding import load_policy
+from bdana.blinding.seal import Sealing, seal
+from bdana.cli import main
+from bdana.events import write_events
+from bdana.events.files import _open_cached
+from bdana.simulation import Beam, SimulationConfig, simulate
+from tests.blinding.people import policy_text
+from tests.synthetic import dimuon_event, records
+
+RUN = 11001
+CLOSED = (0, 1, 10, 1000, "nan")
+"""How many closed events the data hold; "nan": ten of which nobody knows the track quality, nor of some the charge."""
+
+SAMPLES = """
+[samples.data]
+kind = "data"
+files = ["data/run{ending}"]
+trigger = "H2"
+[samples.singles]
+kind = "data"
+files = ["data/run{ending}"]
+trigger = "Q1"
+"""
+COMMANDS = (
+    ("run",),
+    ("select", "data/run{ending}"),
+    ("select", "data/run{ending}", "--json", "--set", "selection.dimuon.acceptance=false"),
+    ("select", "data/nothing.root"),
+)
+
+
+class Frozen(dt.datetime):
+    """A clock that stands: times are one of the named normalisations."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return cls(2021, 11, 1, tzinfo=tz)
+
+
+def stop_clocks(monkeypatch):
+    clock = SimpleNamespace(datetime=Frozen)
+    for module in ("_cascade", "_cascadetree", "writable"):
+        monkeypatch.setattr(f"uproot.writing.{module}.datetime", clock)
+
+
+def closed_events(number, rng):
+    """Return closed events like signal and like halo, in time and with every kind of closed pair."""
+    made = []
+    for i in range(10 if number == "nan" else number):
+        vertex = (60.0 + rng.normal(0, 3), 40.0 + rng.normal(0, 3), rng.uniform(110e3, 170e3))
+        event = dimuon_event(900_000 + i, run=RUN, vertex=vertex) | {"trigger": int(rng.choice([1, 2, 3]))}
+        if number == "nan":
+            event["tracks"][i % 2] |= {
+                "chi2": float("nan"),
+                "charge": event["tracks"][i % 2]["charge"] * (i % 3 > 0),
+            }
+        made.append(event)
+    return made
+
+
+def open_data(gate, seed):
+    """Return simulated halo without its closed events, with pairs from beside the TAX, and its bursts."""
+    halo = SimulationConfig(pot=6e15, bursts=6, run=RUN, truth=False, beam=Beam(downscale=20_000.0))
+    events, bursts = simulate(halo, seed)
+    rng = np.random.default_rng(seed)
+    beside = [
+        dimuon_event(800_000 + i, run=RUN, vertex=(300.0 + x, 40.0, 140e3), origin=(800.0, -22.0, 23_070.0))
+        for i, x in enumerate(rng.normal(0.0, 40.0, 30))
+    ]
+    events = mixed(events[[name for name in ak.fields(events) if name != "weight"]], beside, rng)
+    return events[gate.secrecy(events) == len(gate.names)], bursts
+
+
+def mixed(events, extra, rng):
+    """Put extra events in at random places; the others keep their order."""
+    if not extra:
+        return events
+    added = records(extra)
+    added = added[ak.fields(events)]
+    keys = np.concatenate([np.arange(len(events)), rng.uniform(-1, len(events), len(added))])
+    return ak.to_packed(ak.concatenate([events, added])[np.argsort(keys, kind="stable")])
+
+
+class World:
+    """An analysis folder whose raw data are replaced again and again, all under the same names."""
+
+    def __init__(self, folder, keys, *, sealed):
+        self.folder, self.keys, self.sealed = folder, keys, sealed
+        self.ending = ".open.root" if sealed else ".root"
+        scaffold(folder)
+        (folder / "data").mkdir()
+        config = folder / "analysis.toml"
+        before, _, after = config.read_text().partition(
+            "[variables.dt]"
+        )  # one variable: figures take the time
+        config.write_text(before + after[after.index("# One table a selection") :])
+        text = config.read_text().replace(
+            "[search]\n", '[search]\ndata = "data"\nsingle_tracks = "singles"\n'
+        )
+        config.write_text(text + SAMPLES.format(ending=self.ending))
+        if sealed:
+            (folder / "blinding" / "policy.toml").write_text(policy_text(keys))
+        analysis = bdana.load(folder)
+        self.gate = load_policy(folder, analysis.regions).gate(analysis.detector)
+        self.secrets = {name: pyrage.x25519.Identity.generate() for name in self.gate.names}
+
+    def put(self, events, bursts):
+        """Write data, sealed if the analysis is; what the raw file was is then gone."""
+        shutil.rmtree(self.folder / "output", ignore_errors=True)
+        for old in (self.folder / "data").glob("run*"):
+            old.unlink()
+        _open_cached.cache_clear()
+        raw = self.folder / "data" / "run.root"
+        write_events(raw, [events], bursts)
+        if self.sealed:
+            analysis = bdana.load(self.folder)
+            policy = load_policy(self.folder, analysis.regions)
+            recipients = {name: str(secret.to_public()) for name, secret in self.secrets.items()}
+            sealing = Sealing(
+                policy, policy.gate(analysis.detector), recipients, "2021", "bob", self.keys["bob"]
+            )
+            seal(raw, raw.parent, sealing)
+            raw.unlink()
+
+    def visible(self, commands=COMMANDS):
+        """Run commands and return all there is to see, normalised: streams, exit codes, names, sizes and bytes."""
+        seen = {}
+        for command in commands:
+            arguments = [part.format(ending=self.ending) for part in command]
+            seen[" ".join(command)] = run(self.folder, arguments)
+        if self.sealed:  # what says that it is simulation is refused, and tells nothing either
+            seen["as mc"] = run(self.folder, ["select", f"data/run{self.ending}", "--kind", "mc"])
+        for path in sorted(self.folder.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                seen[str(path.relative_to(self.folder))] = self.content(path)
+        return seen
+
+    def content(self, path):
+        if path.suffix in {".age", ".sig"}:
+            return path.stat().st_size  # encrypted, or a signature of what holds hashes of the encrypted
+        if path.name.endswith(".manifest.json"):
+            document = json.loads(path.read_text())
+            document["raw_sha256"] = len(document["raw_sha256"])
+            for entry in document["sealed"].values():
+                entry["sha256"] = len(entry["sha256"])
+            return path.stat().st_size, document
+        if path.name == "run.root":
+            return "raw data, before the seal"
+        return path.read_bytes()
+
+
+def run(folder, arguments):
+    """Run the command line in this process; return exit code, stdout and stderr."""
+    out, err = io.StringIO(), io.StringIO()
+    before, argv = Path.cwd(), sys.argv
+    os.chdir(folder)
+    sys.argv = ["bdana", *arguments]
+    status = 0
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            main()
+    except SystemExit as stop:
+        status = stop.code or 0
+    finally:
+        os.chdir(before)
+        sys.argv = argv
+    return status, out.getvalue(), err.getvalue()
+
+
+def differences(one, other):
+    """Name what differs between two views."""
+    return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))

@@ -1,0 +1,345 @@
+"""Data under another name, settings that move pairs, borders, and closed numbers that somebody wants to see."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import awkward as ak
+import hist
+import numpy as np
+import pytest
+
+import bdana
+from bdana.blinding import manifest as manifest_module
+from bdana.blinding.canonical import canonical
+from bdana.blinding.manifest import check_open_file
+from bdana.blinding.seal import seal
+from bdana.blinding.signing import sign
+from bdana.counts import Observed
+from bdana.errors import BdanaError, BlindingError, ConfigError
+from bdana.events import EventArrays
+from bdana.events.files import _open_cached
+from bdana.events.gate import Gate
+from tests.attacks.raw import canary, like_sign, raw_file
+from tests.synthetic import dimuon_event, records
+
+TRUTH = {"truth": {"process": 1, "mass": 500.0, "p": 80e3, "z_decay": 140e3}}
+
+
+@pytest.fixture
+def data(tmp_path, sealing):
+    """Sealed data with the raw file still beside them."""
+    raw = raw_file(tmp_path / "run.root", [like_sign(1), canary(1), like_sign(2)])
+    seal(raw, tmp_path, sealing)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "message"),
+    [
+        ("run.root", "data", "run.root is not sealed: data are read from NAME.open.root files"),
+        ("renamed.open.root", "data", "or its signature is absent or damaged"),
+        ("signal.root", "mc", r"signal.root is data and not mc, since .*run.manifest.json names it"),
+        ("run.root", "mc", r"run.root is data and not mc, since .*run.manifest.json names it"),
+        ("run.root", "pseudo", r"run.root is data and not pseudo, since .*run.manifest.json names it"),
+        ("run.open.root", "mc", r"run.open.root is data and not mc, since .*run.manifest.json names it"),
+        ("run.open.root", "pseudo", r"run.open.root is data and not pseudo, since"),
+        ("run.root", "monte-carlo", "kind 'monte-carlo' is unknown"),
+        ("run.root", "DATA", "kind 'DATA' is unknown"),
+    ],
+)
+def test_data_under_another_name(data, analysis, name, kind, message):
+    if not (data / name).exists():
+        shutil.copy(data / "run.root", data / name)
+    with pytest.raises(BdanaError, match=message):
+        analysis.select([data / name], kind=kind)
+
+
+def elsewhere(data, folder, name="else.root", truth=False):
+    """Copy the raw events out of the reach of the manifest, by hash too."""
+    folder.mkdir()
+    events = [like_sign(1), canary(1)]
+    return raw_file(folder / name, [event | TRUTH for event in events] if truth else events)
+
+
+@pytest.mark.parametrize("kind", ["mc", "pseudo"])
+def test_a_changed_copy_of_data_has_runs_of_the_data(data, tmp_path, analysis, kind):
+    path = elsewhere(data, tmp_path / "copy")
+    with pytest.raises(
+        BlindingError, match=f"has runs of the data and no truth columns, so it is data and not {kind}"
+    ):
+        analysis.select([path], kind=kind)
+
+
+@pytest.mark.parametrize("kind", ["mc", "pseudo"])
+def test_events_in_memory_with_runs_of_the_data(analysis, kind):
+    with pytest.raises(BlindingError, match=f"so it is data and not {kind}"):
+        analysis.select([EventArrays(records([canary(1)]))], kind=kind)
+
+
+def test_events_in_memory_are_no_sealed_data(analysis):
+    with pytest.raises(BlindingError, match="arrays in memory is not sealed"):
+        analysis.select([EventArrays(records([canary(1)]))], kind="data")
+
+
+def test_simulation_with_runs_of_the_data_is_simulation(data, tmp_path, analysis):
+    run = analysis.select([elsewhere(data, tmp_path / "copy", truth=True)], kind="mc")
+    assert run.cutflow.rows[0].events == 2
+
+
+def test_a_copy_of_raw_data_elsewhere_is_known_by_the_folders_of_the_samples(
+    data, tmp_path, analysis, monkeypatch
+):
+    """Without runs of the data in the policy, the hash in the manifests of the samples' folders is what is left."""
+    (tmp_path / "copy").mkdir()
+    path = shutil.copy(data / "run.root", tmp_path / "copy" / "signal.root")
+    gate = replace(analysis.gate, data_runs=())
+    there = replace(gate, require_sealed=replace(gate.require_sealed, folders=(data,)))
+    with pytest.raises(
+        BlindingError, match=r"signal.root is data and not mc, since .*run.manifest.json names it"
+    ):
+        bdana.events.Dataset.open([path], kind="mc", gate=there)
+    monkeypatch.setattr(manifest_module, "_refuse_raw", lambda *args: None)
+    bdana.events.Dataset.open([path], kind="mc", gate=there)  # without this guard it would have been read
+
+
+@pytest.mark.parametrize(
+    ("attack", "message"),
+    [
+        ("no manifest", "or its signature is absent or damaged"),
+        ("no signature", "or its signature is absent or damaged"),
+        ("manifest of nothing", "or its signature is absent or damaged"),
+        ("not canonical", "or its signature is absent or damaged"),
+        ("other size", "is not signed by anybody with the mark `production`"),
+        ("signed by an analyst", "is not signed by anybody with the mark `production`"),
+        ("of a stranger", "is not signed by anybody with the mark `production`"),
+        ("other policy", "was made with another blinding/policy.toml"),
+        ("one byte more", "is not the file that its manifest names"),
+        ("symbolic link to raw", "is not the file that its manifest names"),
+        ("folder", r"is a folder|is not the file that its manifest names"),
+    ],
+)  # fmt: skip
+def test_a_manifest_that_does_not_fit(data, analysis, sealing, keys, attack, message):
+    opened, document = data / "run.open.root", data / "run.manifest.json"
+    _open_cached.cache_clear()
+    if attack == "no manifest":
+        document.unlink()
+    elif attack == "no signature":
+        (data / "run.manifest.json.sig").unlink()
+    elif attack == "manifest of nothing":
+        document.write_bytes(b"[]")
+    elif attack == "not canonical":
+        document.write_text(json.dumps(json.loads(document.read_text()), indent=1))
+    elif attack == "other size":
+        document.write_text(document.read_text().replace('"size":', '"size":1'))
+    elif attack in {"signed by an analyst", "of a stranger", "other policy"}:
+        content = json.loads(document.read_text())
+        who = "bob" if attack == "other policy" else "ann"
+        content |= {"person": who if attack != "of a stranger" else "eve"}
+        if attack == "other policy":
+            content |= {"policy": "0" * 64}
+        text = canonical(content)
+        document.write_bytes(text)
+        (data / "run.manifest.json.sig").write_bytes(sign(text, keys[who]))
+    elif attack == "one byte more":
+        opened.write_bytes(opened.read_bytes() + b"\0")
+    elif attack == "symbolic link to raw":
+        opened.unlink()
+        opened.symlink_to(data / "run.root")
+    else:
+        opened.unlink()
+        opened.mkdir()
+    with pytest.raises(BdanaError, match=message):
+        analysis.select([opened])
+
+
+def test_a_swapped_open_file_of_the_same_size(data, sealing):
+    opened = data / "run.open.root"
+    content = bytearray(opened.read_bytes())
+    content[len(content) // 2] ^= 1
+    opened.write_bytes(content)
+    check_open_file(opened, sealing.policy)  # name and size fit: what every run asks for
+    with pytest.raises(BlindingError, match="is not the file that its manifest names"):
+        check_open_file(opened, sealing.policy, whole=True)
+
+
+def closed_bin_texts():
+    return [
+        ("text", str), ("format", "{}".format), ("padded", "{:5}".format), ("f-string", lambda n: f"{n}"),
+        ("repr", repr), ("percent", lambda n: "%d" % n), ("int", int), ("float", float), ("complex", complex),  # noqa: UP031
+        ("bool", bool), ("not", lambda n: not n), ("index", lambda n: [1, 2][n]), ("range", range), ("hash", hash),
+        ("equal", lambda n: n == 0), ("differs", lambda n: n != 0), ("less", lambda n: n < 1), ("more", lambda n: n > 0),
+        ("at least", lambda n: n >= 1), ("at most", lambda n: n <= 1), ("reflected", lambda n: 3 < n),  # noqa: SIM300
+        ("sum", lambda n: n + Observed("CR", 1)), ("value", lambda n: n.value), ("json", json.dumps),
+        ("array", lambda n: np.asarray([n], dtype=np.float64)), ("sorted", lambda n: sorted([n, Observed("CR", 1)])),
+        ("in a list", [1, 2].index), ("in a set", lambda n: {n}), ("round", lambda n: round(n.value)),
+        ("max", lambda n: max(n, Observed("CR", 1))), ("key", lambda n: {n: 1}),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "use"), closed_bin_texts(), ids=lambda v: v if isinstance(v, str) else "")
+def test_a_closed_number_is_not_shown(name, use):
+    if name == "json":
+        with pytest.raises((BlindingError, TypeError), match=r"closed|not JSON serializable"):
+            use(Observed("SR"))
+        return
+    with pytest.raises(BlindingError, match="the observed number of region SR is closed"):
+        use(Observed("SR"))
+
+
+GATE = bdana.load(bdana.analysis.template_folder()).gate
+NAN, INF = float("nan"), float("inf")
+
+
+def pair_with(**fields):
+    event = dimuon_event(1)
+    event["tracks"][0] |= fields
+    return records([event])
+
+
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ({"chi2": -0.0}, 0), ({"chi2": 0.0}, 0), ({"chi2": -INF}, 0), ({"chi2": NAN}, 0), ({"chi2": np.nextafter(50.0, 0)}, 0),
+        ({"chi2": 50.0}, 5), ({"chi2": INF}, 5),
+        ({"p": 5000.0}, 5), ({"p": -0.0}, 5), ({"p": NAN}, 0), ({"p": INF}, 0),
+        ({"time": 9.8 + np.nextafter(10.0, 0) - 1e-9}, 0), ({"time": 19.8 + 1e-9}, 5), ({"time": NAN}, 0), ({"time": INF}, 5),
+        ({"charge": 0}, 0), ({"charge": -1}, 5), ({"tx_before": NAN}, 0), ({"ty_before": NAN}, 0), ({"x_before": NAN}, 0),
+        ({"z_before": NAN}, 0), ({"z_before": INF}, 0), ({"x_before": -INF}, 0), ({"y_before": INF}, 0), ({"tx_before": INF}, 0),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_borders_and_numbers_that_are_none(fields, place):
+    assert GATE.secrecy(pair_with(**fields))[0] == place
+
+
+@pytest.mark.parametrize("box", GATE.envelopes.boxes, ids=lambda box: box.name)
+def test_the_next_number_beyond_every_border_is_less_secret(box):
+    boxes = GATE.envelopes
+    place = boxes.names.index(box.name)
+    z, cda = (box.z_min + box.z_max) / 2, 0.0
+    for edge, away in ((box.z_min, -INF), (box.z_max, INF)):
+        assert boxes.secrecy([edge, np.nextafter(edge, away)], [cda, -0.0]).tolist() == [place, place + 1]
+    assert boxes.secrecy([z, z], [box.cda_max, np.nextafter(box.cda_max, INF)]).tolist() == [place, place + 1]
+
+
+def test_without_nan_counting_as_closed_it_would_be_open(monkeypatch):
+    """The guard shown: comparisons the other way round let NaN out."""
+    monkeypatch.setattr(
+        Gate, "_loose", lambda gate, tracks: (tracks.chi2 < gate.max_chi2) & (tracks.p > gate.min_p)
+    )
+    assert GATE.secrecy(pair_with(chi2=NAN))[0] == len(GATE.names)
+
+
+def second_wall(events, settings=(), gate=GATE):
+    """Run the default selection on events of open data that the reader has let through."""
+    moved = bdana.load(bdana.analysis.template_folder(), list(settings))
+    selection, par = moved.selection("dimuon")
+    return selection.apply(events, par, moved.setup, gate)
+
+
+def weak(**fields):
+    event = dimuon_event(1)
+    for track in event["tracks"]:
+        track.update(fields)
+    events = records([event])
+    assert GATE.secrecy(events)[0] == len(GATE.names)
+    return events
+
+
+WIDE = (
+    "selection.dimuon.acceptance=false",
+    "selection.dimuon.max_e_over_p=9.0",
+    "selection.dimuon.muv3_distance_mm=5000.0",
+)
+
+
+def test_a_looser_chi2_cut_meets_the_second_wall():
+    events = weak(chi2=60.0)
+    assert len(second_wall(events).candidates) == 0
+    with pytest.raises(BlindingError, match="there are closed pairs in open data"):
+        second_wall(events, ["selection.dimuon.max_chi2=100.0"])
+
+
+def test_a_looser_momentum_cut_meets_the_second_wall():
+    events = weak(p=4500.0)
+    with pytest.raises(BlindingError, match="there are closed pairs in open data"):
+        second_wall(events, ["selection.dimuon.min_p_gev=1.0", *WIDE])
+
+
+def test_a_time_sideband_is_open():
+    event = dimuon_event(1)
+    event["tracks"][0]["time"] += 15.0
+    assert GATE.secrecy(records([event]))[0] == len(GATE.names)
+    second_wall(records([event]), ["selection.dimuon.max_dt_ns=20.0"])
+
+
+def just_outside():
+    """Return a pair outside all envelopes which a recalibration by one sigma (0.1 mrad, 1 mm) brings in."""
+    for y in np.linspace(0.0, 4000.0, 4001):
+        event = dimuon_event(1, vertex=(60.0, 40.0, 140e3), origin=(0.0, -22.0 + y, 23_070.0))
+        events = records([event])
+        if GATE.secrecy(events)[0] == len(GATE.names):
+            return event
+    raise AssertionError("no pair leaves the envelopes")
+
+
+def test_a_recalibration_by_one_sigma_meets_the_wall_of_the_reader():
+    event = just_outside()
+    gate = replace(GATE, require_sealed=lambda path, kind: None)
+    assert len(gate.open_events(records([event]))) == 1
+    moved = ak.to_list(records([event, event]))
+    for sigma, one in zip((1e-4, -1e-4), moved, strict=True):
+        for track in one["tracks"]:
+            track["ty_before"] += sigma
+    with pytest.raises(BlindingError, match="there are closed pairs in open data") as refusal:
+        gate.open_events(records(moved))
+    assert not any(character.isdigit() for character in str(refusal.value))
+
+
+def test_the_walls_are_what_refuses(monkeypatch):
+    with pytest.raises(BlindingError, match="there are closed pairs in open data"):
+        second_wall(records([dimuon_event(1)]))
+    monkeypatch.setattr(Gate, "refuse_closed", lambda gate, pairs: None)
+    assert len(second_wall(records([dimuon_event(1)])).candidates) == 1
+
+
+def test_another_beam_line_in_the_settings_does_not_move_the_gate():
+    moved = bdana.load(bdana.analysis.template_folder(), ["beam_line.point_mm=[5000.0, 0.0, 23070.0]"])
+    assert moved.gate.secrecy(records([dimuon_event(1)]))[0] == 0
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "blinding.open=true",
+        "gate.open=true",
+        "analysis.unblind=true",
+        "search.unblind=true",
+        "regions.SR.open=true",
+        "unblind=1",
+    ],
+)
+def test_no_setting_opens_anything(override):
+    with pytest.raises(ConfigError, match="Extra inputs are not permitted"):
+        bdana.load(bdana.analysis.template_folder(), [override])
+
+
+@pytest.mark.parametrize(
+    "name", ["BDANA_UNBLIND", "BDANA_OPEN", "BDANA_NO_GATE", "UNBLIND", "BDANA_KIND", "BDANA_DEBUG"]
+)
+def test_no_environment_variable_opens_anything(tmp_path, monkeypatch, name):
+    monkeypatch.setenv(name, "1")
+    fresh = bdana.load(bdana.analysis.template_folder())
+    path = raw_file(tmp_path / "run.root", [like_sign(1), canary(1)])
+    assert fresh.select([path]).cutflow.rows[0].events == 1
+
+
+def test_a_region_closed_in_data_is_absent_not_zero(tmp_path):
+    fresh = bdana.load(bdana.analysis.template_folder())
+    run = fresh.select([raw_file(tmp_path / "run.root", [like_sign(1), canary(1)])])
+    assert [region.name for region in run.regions] == ["outside"]
+    for histogram in run.hists.values():
+        assert list(histogram.axes["region"]) == ["outside"]
+        with pytest.raises(KeyError):
+            histogram[{"region": hist.loc("SR")}]

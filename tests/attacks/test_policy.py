@@ -1,0 +1,143 @@
+"""Attacks on blinding/policy.toml: whatever would leave something open, or somebody alone with it, is refused."""
+
+import base64
+import shutil
+
+import pytest
+
+import bdana
+from bdana.analysis import template_folder
+from bdana.blinding import load_policy
+from bdana.errors import ConfigError
+from tests.blinding.people import ROLES, policy_text, ssh_key
+
+REGIONS = bdana.load(template_folder()).regions
+CR1 = "[stages.CR1]\nz_tax_min_m = -17.0\nz_tax_max_m = 62.0\ncda_tax_max_mm = 280.0\n"
+APPROVAL = "[stages.SR.approval]\nanalyst = 1\nreviewer = 1\nconvenor = 1\n"
+
+
+def loaded(folder, text):
+    (folder / "blinding").mkdir()
+    (folder / "blinding" / "policy.toml").write_text(text)
+    return load_policy(folder, REGIONS)
+
+
+def stage(old, new):
+    """Return an edit of the stage CR1."""
+    return CR1, CR1.replace(old, new)
+
+
+ATTACKS = {
+    "unknown key at the top": ("[pair]", "bypass = true\n[pair]", "bypass: Extra inputs are not permitted"),
+    "unknown key of the pair": ("max_dt_ns = 10.0", "max_dt_ns = 10.0\nopen_sr = 1", "pair.open_sr: Extra inputs"),
+    "unknown key of a stage": (*stage("\ncda", "\nopen = true\ncda"), "stages.CR1.open: Extra inputs"),
+    "unknown key of a person": ('role = "convenor"', 'role = "convenor"\nadmin = true', "people.con.admin: Extra"),
+    "unknown key of a period": ("data_runs", "open = true\ndata_runs", "periods.2021.open: Extra inputs"),
+    "unknown role": ('role = "convenor"', 'role = "boss"', "people.con.role: Input should be 'analyst'"),
+    "unknown role in a clause": ("convenor = 1", "boss = 1", "stages.SR.approval.boss"),
+    "nobody in a clause": ("reviewer = 1", "reviewer = 0", "approval.reviewer: Input should be greater than"),
+    "a fraction of a person": ("reviewer = 1", "reviewer = 0.5", "approval.reviewer: Input should be a valid integer"),
+    "true for one person": ("reviewer = 1", "reviewer = true", "approval.reviewer: Input should be a valid integer"),
+    "analysts alone": (APPROVAL, "[stages.SR.approval]\nanalyst = 2\n", "must ask for an analyst, who requests, and"),
+    "reviewers alone": (APPROVAL, "[stages.SR.approval]\nreviewer = 2\n", "must ask for an analyst, who requests, and"),
+    "no clause": (APPROVAL, "[stages.SR.approval]\n", "stages.SR.approval: Dictionary should have at least 1 item"),
+    "clause of two convenors": ("convenor = 1", "convenor = 2", r"\[stages.SR\] asks for 2 convenor, but \[people\] has 1"),
+    "clause of three reviewers": ("reviewer = 1", "reviewer = 3", r"\[stages.SR\] asks for 3 reviewer, but \[people\] has 2"),
+    "person of another spelling": ("[people.rea]", "[people.ROB]", r"ROB stands in \[people\] twice"),
+    "person declared twice": ("[people.rea]", "[people.rob]", "cannot be read"),
+    "person with a path for a name": ("[people.rea]", '[people."../rea"]', "is part of file names"),
+    "person with a look-alike name": ("[people.rea]", '[people."rоb"]', "is part of file names"),
+    "person without a key": ("[people.rea]", '[people.max]\nrole = "analyst"\n[people.rea]', "max.ssh_key: Field required"),
+    "NaN for a border": (*stage("62.0", "nan"), "stages.CR1.z_tax_max_m: Input should be a finite number"),
+    "infinity for a border": (*stage("62.0", "inf"), "stages.CR1.z_tax_max_m: Input should be a finite number"),
+    "text for a border": (*stage("62.0", "'62.0'"), "stages.CR1.z_tax_max_m: Input should be a valid number"),
+    "true for a time": ("max_dt_ns = 10.0", "max_dt_ns = true", "pair.max_dt_ns: Input should be a valid number"),
+    "negative time": ("max_dt_ns = 10.0", "max_dt_ns = -10.0", "pair.max_dt_ns: Input should be greater than 0"),
+    "no time at all": ("max_dt_ns = 10.0", "max_dt_ns = -0.0", "pair.max_dt_ns: Input should be greater than 0"),
+    "chi2 of zero": ("max_chi2 = 50.0", "max_chi2 = 0.0", "pair.max_chi2: Input should be greater than 0"),
+    "negative envelope": (*stage("280.0", "-280.0"), "stages.CR1.cda_tax_max_mm: Input should be greater than 0"),
+    "empty envelope": (*stage("62.0", "-17.0"), "region CR1 is empty"),
+    "region half a metre outside": (*stage("-17.0", "-14.5"), "region CR1 leaves its closed envelope"),
+    "region outside in CDA": (*stage("280.0", "269.0"), "region CR1 leaves its closed envelope"),
+    "envelopes that cross": (*stage("62.0", "80.0"), "region CR1 is not inside CR2"),
+    "envelope wider than the next": (*stage("280.0", "441.0"), "region CR1 is not inside CR2"),
+    "skipped stage": (CR1, "", "region CR1 has no stage"),
+    "stage without region": (CR1, CR1 + CR1.replace("CR1", "CRX").replace("280", "270"), "CRX. has no region"),
+    "stage named twice": (CR1, CR1 + CR1, "cannot be read"),
+    "capacity of nothing": (CR1, CR1 + "capacity_kib = 0\n", "capacity_kib: Input should be greater than 0"),
+    "runs the wrong way round": ("[[11000, 12000]]", "[[12000, 11000]]", "holds no run: write the first run first"),
+    "runs in two periods": ("[[11000, 12000]]", "[[11000, 12000]]\n[periods.2022]\ndata_runs = [[12000, 13000]]",
+                            "run 12000 is in .periods.2021. and again in .periods.2022."),
+    "period without runs": ("[[11000, 12000]]", "[]", "data_runs: List should have at least 1 item"),
+    "beam line without direction": ("direction = [0.0, 0.0, 1.0]", "direction = [0, -0.0, 0]", "must not be zero"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "message"), ATTACKS.values(), ids=ATTACKS)
+def test_a_policy_that_opens_too_much_is_refused(tmp_path, keys, old, new, message):
+    text = policy_text(keys)
+    assert old in text
+    with pytest.raises(ConfigError, match=message):
+        loaded(tmp_path, text.replace(old, new, 1))
+
+
+def with_key(keys, line, name="rea"):
+    return policy_text(keys).replace(keys[name].with_suffix(".pub").read_text().strip(), line)
+
+
+def longer(line):
+    """Return a public key with bytes behind its end, which some programs overlook."""
+    kind, raw, *_ = line.split(" ")
+    return f"{kind} {base64.b64encode(base64.b64decode(raw) + bytes(3)).decode()} x"
+
+
+def test_one_key_under_two_names(tmp_path, keys, publics):
+    with pytest.raises(ConfigError, match="rea and rob have the same SSH key"):
+        loaded(tmp_path, with_key(keys, publics["rob"]))
+
+
+def test_one_key_with_another_comment(tmp_path, keys, publics):
+    kind, raw, _ = publics["rob"].split(" ")
+    with pytest.raises(ConfigError, match="rea and rob have the same SSH key"):
+        loaded(tmp_path, with_key(keys, f"{kind}   {raw} somebody else"))
+
+
+def test_one_key_with_bytes_behind_it(tmp_path, keys, publics):
+    with pytest.raises(ConfigError, match="is not the ssh-ed25519 key it says it is"):
+        loaded(tmp_path, with_key(keys, longer(publics["rob"])))
+
+
+def test_one_rsa_key_with_a_needless_zero(tmp_path, keys):
+    kind, raw, *_ = ssh_key(tmp_path, "rsa", "rsa").with_suffix(".pub").read_text().split(" ")
+    blob = base64.b64decode(raw)
+    start = 4 + len(kind) + 4 + int.from_bytes(blob[4 + len(kind) : 8 + len(kind)], "big")
+    modulus = bytes(1) + blob[start + 4 :]
+    padded = blob[:start] + len(modulus).to_bytes(4, "big") + modulus
+    loaded(tmp_path, with_key(keys, f"{kind} {raw}"))  # the key itself is fine
+    shutil.rmtree(tmp_path / "blinding")
+    with pytest.raises(ConfigError, match="is not the ssh-rsa key it says it is"):
+        loaded(tmp_path, with_key(keys, f"{kind} {base64.b64encode(padded).decode()}"))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("sk-ssh-ed25519@openssh.com AAAA token", "lives in a FIDO token and cannot be used"),
+        ("sk-ecdsa-sha2-nistp256@openssh.com AAAA token", "lives in a FIDO token and cannot be used"),
+        ("ssh-dss AAAA old", "key type 'ssh-dss' cannot be used"),
+        ("ecdsa-sha2-nistp256 AAAA", "key type 'ecdsa-sha2-nistp256' cannot be used"),
+        ("ssh-ed25519 AAAA", "is not the ssh-ed25519 key it says it is"),
+        ("ssh-ed25519 no-base64!", "ssh_key: Value error"),
+        ("ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIAAA", "is not the ssh-rsa key it says it is"),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----", "key type '-----BEGIN' cannot be used"),
+        ("", "key type '' cannot be used"),
+    ],
+    ids=["fido", "fido-ecdsa", "dsa", "ecdsa", "cut", "no-base64", "other-type", "private", "empty"],
+)
+def test_keys_that_cannot_be_used(tmp_path, keys, line, message):
+    with pytest.raises(ConfigError, match=message):
+        loaded(tmp_path, with_key(keys, line))
+
+
+def test_the_policy_under_attack_is_accepted(tmp_path, keys):
+    assert list(loaded(tmp_path, policy_text(keys)).people) == list(ROLES)

@@ -1,0 +1,153 @@
+"""Eight leaks put in again, each as somebody could write it unawares: the test of non-interference sees every one."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import awkward as ak
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from bdana.engine import runs
+from bdana.engine.runs import SelectionTask
+from bdana.events.gate import Gate
+from bdana.selection import Candidates
+from tests.attacks.interference import World, closed_events, differences, mixed, open_data, stop_clocks
+
+RUN = (("run",),)
+FIGURES = ("output/figures/mass.png", "output/figures/plane_data.png")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory, keys):
+    return World(tmp_path_factory.mktemp("leaks") / "analysis", keys, sealed=False)
+
+
+@pytest.fixture
+def closed(monkeypatch):
+    """Number of closed events that the gate met, which no honest code asks it for."""
+    met = []
+    honest = Gate.secrecy
+
+    def secrecy(gate, events):
+        judged = honest(gate, events)
+        met.append(int((judged < len(gate.names)).sum()))
+        return judged
+
+    monkeypatch.setattr(Gate, "secrecy", secrecy)
+    return met
+
+
+def cutflow_total(monkeypatch, closed):
+    honest = SelectionTask.__call__
+
+    def leak(task, chunk):
+        found = honest(task, chunk)
+        first, *rest = found.cutflow.rows
+        total = replace(first, events=chunk.stop - chunk.start)
+        return replace(found, cutflow=replace(found.cutflow, rows=(total, *rest)))
+
+    monkeypatch.setattr(SelectionTask, "__call__", leak)
+
+
+def before_saving(monkeypatch, change):
+    honest = Figure.savefig
+
+    def leak(figure, *args, **kwargs):
+        change(figure)
+        honest(figure, *args, **kwargs)
+
+    monkeypatch.setattr(Figure, "savefig", leak)
+
+
+def autoscaled_axis(monkeypatch, closed):
+    before_saving(monkeypatch, lambda figure: figure.axes[0].set_ylim(0.1, 100 + sum(closed)))
+
+
+def ratio_panel(monkeypatch, closed):
+    before_saving(monkeypatch, lambda figure: figure.axes[-1].plot([700.0], [sum(closed) / 20], "rs"))
+
+
+def density(monkeypatch, closed):
+    honest = runs.fill_histograms
+
+    def leak(candidates, variables, names):
+        return {
+            k: h * (1 / (len(candidates) + sum(closed)))
+            for k, h in honest(candidates, variables, names).items()
+        }
+
+    monkeypatch.setattr(runs, "fill_histograms", leak)
+
+
+def row_index(monkeypatch, closed):
+    honest = Gate.open_events
+
+    def leak(gate, events):
+        return honest(gate, ak.with_field(events, np.arange(len(events)), "event"))
+
+    monkeypatch.setattr(Gate, "open_events", leak)
+
+
+def log_line(monkeypatch, closed):
+    honest = Gate.open_events
+
+    def leak(gate, events):
+        left = honest(gate, events)
+        sys.stderr.write(f"read {len(left)} of {len(events)} events\n")
+        return left
+
+    monkeypatch.setattr(Gate, "open_events", leak)
+
+
+def cache_file(monkeypatch, closed):
+    honest = Gate.open_events
+
+    def leak(gate, events):
+        Path("output").mkdir(exist_ok=True)
+        (Path("output") / ".cache.npy").write_bytes(np.asarray(events.event).tobytes())
+        return honest(gate, events)
+
+    monkeypatch.setattr(Gate, "open_events", leak)
+
+
+def seed(monkeypatch, closed):
+    honest = Candidates.of_pairs.__func__
+
+    def leak(cls, pairs, regions):
+        made = honest(cls, pairs, regions)
+        smeared = made.mass + np.random.default_rng(sum(closed)).normal(size=len(made))
+        return replace(made, mass=smeared)
+
+    monkeypatch.setattr(Candidates, "of_pairs", classmethod(leak))
+
+
+@pytest.mark.parametrize(
+    ("leak", "seen_in"),
+    [
+        (cutflow_total, {"output/data/cutflow.json", "output/report.html"}),
+        (autoscaled_axis, {*FIGURES, "output/report.html"}),
+        (ratio_panel, {FIGURES[0], "output/report.html"}),
+        (density, {"output/data/histograms.json"}),
+        (row_index, {"output/data/candidates.csv"}),
+        (log_line, {"run"}),
+        (cache_file, {"output/.cache.npy"}),
+        (seed, {"output/data/candidates.csv"}),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "seen",
+)
+def test_a_leak_is_caught(world, closed, monkeypatch, leak, seen_in):
+    stop_clocks(monkeypatch)
+    if not seen_in.intersection(FIGURES):  # drawing takes the time
+        monkeypatch.setattr("bdana.report.search.save_figures", lambda analysis: [])
+    events, bursts = open_data(world.gate, 1)
+    extra = closed_events(10, np.random.default_rng(1))
+    leak(monkeypatch, closed)
+    views = []
+    for added in ([], extra):
+        world.put(mixed(events, added, np.random.default_rng(1)), bursts)
+        closed.clear()
+        views.append(world.visible(RUN))
+    assert [view["run"][0] for view in views] == [0, 0]
+    assert seen_in <= set(differences(*views))

@@ -1,0 +1,242 @@
+"""`bdana count` as a user types it: the JSON keys, tables of regions, and what is refused."""
+
+import json
+import math
+
+import pytest
+from scipy import stats
+
+from bdana.cli import main
+from bdana.statistics.methods import METHODS
+
+SIGNAL_REGION = ("--observed", "1", "--background", "0.016", "--background-error", "0.002")
+# NA62, A' -> mu mu, workshop of 2 November 2022 (preliminary); p-values recalculated.
+ROWS = {
+    "outside": ("26.3", "3.4", "28", 0.4065, 0.7440),
+    "CR3": ("1.70", "0.22", "2", 0.5037, 0.6909),
+    "CR2": ("0.58", "0.07", "1", 0.4387, 0.4387),
+    "CR1": ("0.29", "0.04", "1", 0.2511, 0.2511),
+    "CR": ("0.17", "0.02", "0", 1.0, 1.0),
+    "SR": ("0.016", "0.002", "1", 0.01587, 0.01587),
+}
+
+
+@pytest.fixture
+def bdana(monkeypatch, capsys):
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", ["bdana", "count", *map(str, arguments)])
+        with pytest.raises(SystemExit) as done:
+            main()
+        shown = capsys.readouterr()
+        return done.value.code or 0, shown.out, shown.err
+
+    return run
+
+
+def document(bdana, *arguments):
+    code, out, err = bdana(*arguments, "--json")
+    assert code == 0, err
+    return json.loads(out)
+
+
+def regions_file(folder, names):
+    text = "name,expected,error,observed\n" + "".join(f"{n},{','.join(ROWS[n][:3])}\n" for n in names)
+    path = folder / "regions.csv"
+    path.write_text(text)
+    return path
+
+
+def test_json_of_one_region(bdana):
+    found = document(bdana, *SIGNAL_REGION, "--cl", "0.9")
+    assert found["p_n"] == pytest.approx(0.01587, abs=5e-6)
+    assert found["p_l"] == pytest.approx(0.01587, abs=5e-6)
+    assert found["z_one_sided"] == pytest.approx(2.15, abs=0.005)
+    assert found["z_two_sided"] == pytest.approx(2.41, abs=0.005)
+    assert set(found["limits"]) == set(METHODS)
+    assert set(METHODS) | {"p", "z_one_sided", "z_two_sided"} <= set(found["conventions"])
+    assert all(found["conventions"].values())
+    assert found["limits"]["cls"] == pytest.approx([0, 3.874], abs=5e-4)
+    assert found["limits"]["bayes"] == pytest.approx([0, 3.874], abs=5e-4)
+    assert found["limits"]["classical"] == pytest.approx([0, 3.874], abs=5e-4)
+    assert found["limits"]["feldman_cousins"] == pytest.approx([0.0894, 4.3414], abs=5e-4)
+
+
+def test_efficiency_error_is_log_normal_with_median_one(bdana):
+    found = document(bdana, *SIGNAL_REGION, "--efficiency-error", "0.2")["limits"]
+    assert found["cls"][1] == pytest.approx(3.995, abs=1e-3)
+    assert found["bayes"][1] == pytest.approx(4.130, abs=1e-3)
+
+
+def test_other_significances_name_themselves(bdana):
+    found = document(bdana, *SIGNAL_REGION, "--method", "cls")
+    assert found["z_bi"] == pytest.approx(
+        2.1415, abs=1e-4
+    )  # betainc(1, tau b + 1, 1/(1+tau)), tau = b/error^2
+    assert "Z_Bi" in found["conventions"]["z_bi"]
+    assert "asymptotic" in found["conventions"]["z_profile_likelihood"]
+    known = document(bdana, "--observed", 1, "--background", 0.016, "--method", "cls")
+    assert "z_bi" not in known
+    assert known["z_profile_likelihood"] == pytest.approx(math.sqrt(2 * (math.log(1 / 0.016) - 1 + 0.016)))
+    assert (
+        0 < known["z_profile_likelihood"] - found["z_profile_likelihood"] < 0.01
+    )  # the background gives way
+
+
+@pytest.mark.parametrize("prior", ["gamma", "lognormal"])
+def test_the_form_of_the_background_error_is_named(bdana, prior):
+    wide = ("--observed", 3, "--background", 1, "--background-error", 0.5, "--method", "cls")
+    found = document(bdana, *wide, "--background-prior", prior)
+    assert prior in found["conventions"]["p"]
+    assert prior in found["conventions"]["cls"]
+    assert found["p_n"] != pytest.approx(document(bdana, *wide)["p_n"], rel=1e-3)
+    if prior == "gamma":
+        assert found["p_n"] == pytest.approx(stats.nbinom.sf(2, 4, 0.8), rel=1e-7)
+
+
+def test_an_infinite_significance_is_null(bdana):
+    found = document(bdana, "--observed", 2, "--background", 0)
+    assert found["p_n"] == 0
+    assert found["z_one_sided"] is found["z_two_sided"] is found["z_profile_likelihood"] is None
+    assert "infinite" in bdana("--observed", 2, "--background", 0, "--method", "cls")[1]
+
+
+def test_asymptotic_limits_only_on_request_and_with_a_warning(bdana):
+    code, out, err = bdana(*SIGNAL_REGION, "--method", "asymptotic_cls", "--json")
+    assert code == 0
+    assert json.loads(out)["limits"]["asymptotic_cls"][1] == pytest.approx(3.0364, abs=1e-3)
+    assert "-21.6% from the exact limit 3.874" in err
+    assert "-21.6%" in json.loads(out)["conventions"]["asymptotic_cls"]
+
+
+def test_methods_may_be_named_one_by_one(bdana):
+    found = document(bdana, *SIGNAL_REGION, "--method", "bayes", "--method", "cls")
+    assert list(found["limits"]) == ["bayes", "cls"]
+
+
+@pytest.mark.parametrize("level", [0.5, 0.683, 0.95, 0.99, 0.999])
+def test_any_confidence_level(bdana, level):
+    n, b = 3, 2.6
+    found = document(
+        bdana, "--observed", n, "--background", b, "--cl", level, "--method", "cls", "--method", "classical"
+    )
+    classical, cls = found["limits"]["classical"][1], found["limits"]["cls"][1]
+    assert stats.poisson.cdf(n, b + classical) == pytest.approx(1 - level, rel=1e-9)
+    assert stats.poisson.cdf(n, b + cls) == pytest.approx((1 - level) * stats.poisson.cdf(n, b), rel=1e-9)
+
+
+@pytest.mark.parametrize("number", range(1, 7))
+def test_tables_of_one_to_six_regions(bdana, tmp_path, number):
+    names = list(ROWS)[-number:]
+    found = document(bdana, "--regions", regions_file(tmp_path, names))
+    assert [row["name"] for row in found["regions"]] == names
+    for row in found["regions"]:
+        assert (row["p_n"], row["p_l"]) == pytest.approx(ROWS[row["name"]][3:], abs=5e-5), row
+    joint = found["joint"]
+    assert 0 < joint["p_n"] <= 1
+    assert 0 < joint["p_l"] <= 1
+    assert joint["computed"] == "exact"
+    if number == 1:
+        assert (joint["p_n"], joint["p_l"]) == pytest.approx(ROWS["SR"][3:], abs=5e-6)
+    local = min(row["p_n"] for row in found["regions"])
+    assert local * (1 - 1e-9) <= joint["p_global"] <= number * local
+
+
+def test_joint_of_the_control_regions(bdana, tmp_path):
+    joint = document(bdana, "--regions", regions_file(tmp_path, ["CR1", "CR2", "CR3"]))["joint"]
+    assert (joint["p_n"], joint["p_l"]) == pytest.approx((0.2595, 0.2396), abs=5e-5)
+
+
+def test_a_covariance_replaces_errors_that_move_together(bdana, tmp_path):
+    table, matrix = regions_file(tmp_path, ["CR2", "CR1"]), tmp_path / "covariance.csv"
+    matrix.write_text("name,CR1,CR2\nCR1,0.0016,0.0028\nCR2,0.0028,0.0049\n")
+    joint = document(bdana, "--regions", table, "--covariance", matrix)
+    together = document(bdana, "--regions", table)
+    assert joint["joint"]["p_l"] == pytest.approx(together["joint"]["p_l"], rel=1e-9)
+    assert "given covariance" in joint["conventions"]["joint"]
+    matrix.write_text("name,CR2,CR1\nCR2,0.0049,0\nCR1,0,0.0016\n")
+    joint = document(bdana, "--regions", table, "--covariance", matrix)["joint"]
+    assert joint["p_l"] != pytest.approx(together["joint"]["p_l"], rel=1e-6)
+    for text, reason in [
+        ("name,CR1\nCR1,0.0016\n", "CR2"),
+        ("name,CR1,CR2\nCR1,0.0016,x\nCR2,x,0.0049\n", "'x'"),
+        ("name,CR1,CR2\nCR1,1,0\nCR2,0,1\n", "diagonal"),
+    ]:
+        matrix.write_text(text)
+        code, _, err = bdana("--regions", table, "--covariance", matrix)
+        assert code == 2
+        assert reason in err
+
+
+def test_a_closed_region_shows_no_number_and_no_joint(bdana, tmp_path):
+    path = regions_file(tmp_path, ["CR1", "SR"])
+    path.write_text(path.read_text().replace("SR,0.016,0.002,1", "SR,0.016,0.002,"))
+    found = document(bdana, "--regions", path)
+    assert found["regions"][1] == {"name": "SR", "expected": 0.016, "error": 0.002, "state": "closed"}
+    assert "joint" not in found
+
+
+def test_the_table_for_people_says_every_convention(bdana, tmp_path):
+    code, out, _ = bdana(*SIGNAL_REGION, "--method", "cls")
+    assert code == 0
+    for word in ("0.01587", "3.874", "one-sided", "two-sided", "truncated_gaussian", "P(L <= Lobs)"):
+        assert word in out
+    code, out, _ = bdana("--regions", regions_file(tmp_path, ["CR1", "SR"]))
+    assert code == 0
+    assert "joint" in out
+    assert "exact" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--observed", "1", "--background", "-0.1"), "the background is -0.1"),
+        (("--observed", "1", "--background", "nan"), "the background is nan"),
+        (("--observed", "1", "--background", "inf"), "the background is inf"),
+        (("--observed", "1", "--background", "1", "--background-error", "-1"), "the background error is -1"),
+        (("--observed", "1.5", "--background", "1"), "the observed count is 1.5"),
+        (("--observed", "-1", "--background", "1"), "the observed count is -1"),
+        (("--observed", "nan", "--background", "1"), "the observed count is nan"),
+        ((*SIGNAL_REGION, "--cl", "0"), "between 0 and 1"),
+        ((*SIGNAL_REGION, "--cl", "1"), "between 0 and 1"),
+        ((*SIGNAL_REGION, "--cl", "90"), "between 0 and 1"),
+        ((*SIGNAL_REGION, "--cl", "nan"), "between 0 and 1"),
+        ((*SIGNAL_REGION, "--efficiency-error", "-0.2"), "efficiency error is -0.2"),
+        ((*SIGNAL_REGION, "--background-prior", "flat"), "unknown prior 'flat'"),
+        ((*SIGNAL_REGION, "--covariance", "x.csv"), "--covariance belongs to --regions"),
+        ((*SIGNAL_REGION, "--method", "guess"), "unknown method 'guess'"),
+        (("--observed", "1"), "--background"),
+        (("--regions", "absent.csv"), "absent.csv: cannot be read"),
+        (("--regions", "absent.csv", "--observed", "1"), "not both"),
+    ],
+)
+def test_refusals_say_why(bdana, arguments, reason):
+    code, out, err = bdana(*arguments)
+    assert (code, out) == (2, "")
+    assert reason in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("name,expected,error\nSR,1,0\n", "no column 'observed'"),
+        ("name,expected,error,observed\n", "no region"),
+        ("name,expected,error,observed\nSR,-1,0,1\n", "line 2, region 'SR': the background is -1"),
+        ("name,expected,error,observed\nSR,1,nan,1\n", "line 2, region 'SR': the background error is nan"),
+        ("name,expected,error,observed\nSR,1,0,1.5\n", "line 2, region 'SR': the observed count is 1.5"),
+        ("name,expected,error,observed\nSR,one,0,1\n", "line 2, region 'SR'"),
+        ("name,expected,error,observed\nSR,1,0,1\nSR,2,0,1\n", "region 'SR' twice"),
+    ],
+)
+def test_wrong_tables_name_the_file_and_the_line(bdana, tmp_path, text, reason):
+    path = tmp_path / "counts.csv"
+    path.write_text(text)
+    code, _, err = bdana("--regions", path)
+    assert code == 2
+    assert str(path) in err
+    assert reason in err
+
+
+def test_p_values_are_finite_at_the_largest_counts(bdana):
+    found = document(bdana, "--observed", 50, "--background", 100, "--method", "cls")
+    assert all(math.isfinite(found[key]) for key in ("p_n", "p_l", "z_one_sided", "z_two_sided"))

@@ -1,0 +1,119 @@
+"""Exported tables: nothing lost, nothing of closed regions, and the other programs accept them."""
+
+import json
+import sys
+import tarfile
+
+import pyhf
+import pytest
+import yaml
+
+from bdana.errors import ConfigError, InputError
+from bdana.statistics.exports import Column, Sheet, pyhf_workspace, write_sheet
+from bdana.statistics.methods import limits
+from bdana.statistics.poisson import Background
+from bdana.statistics.regions_csv import RegionCount, read_regions
+from tests.cli.test_select import bdana
+
+CSV = "name,expected,error,observed\nCR_3,1.5000000000000002,0.2,2\nSR,0.016,0.002,\n"
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "regions.csv"
+    path.write_text(CSV)
+    return path
+
+
+def export(table, out):
+    done = bdana("count", "--regions", table, "--export", out, "--json")
+    assert done.returncode == 0, done.stderr
+    assert "SR closed" in done.stderr
+    return out
+
+
+def test_csv_comes_back_as_it_was(table, tmp_path):
+    assert read_regions(export(table, tmp_path / "out.csv")) == read_regions(table)
+
+
+def test_the_table_of_a_run_is_read(table, tmp_path):
+    document = json.loads(bdana("count", "--regions", table, "--json").stdout)
+    (tmp_path / "table.json").write_text(json.dumps(document))
+    assert read_regions(tmp_path / "table.json") == read_regions(table)
+    (tmp_path / "table.json").write_text("[]")
+    with pytest.raises(InputError, match=r"table\.json: is not a table of bdana run"):
+        read_regions(tmp_path / "table.json")
+
+
+def test_latex_escapes_names_and_says_closed(table, tmp_path):
+    text = export(table, tmp_path / "out.tex").read_text()
+    assert r"CR\_3 & $1.5 \pm 0.2$ & $2$ & $0.44$ & $0.6676$ \\" in text
+    assert r"SR & $0.016 \pm 0.002$ & closed & -- & -- \\" in text
+    assert "% p: p_n = P(N >= n)" in text
+
+
+def test_small_numbers_in_latex_are_powers_of_ten(tmp_path):
+    sheet = Sheet("t", (Column("name", ("SR",)), Column("p", (1.25e-7,))))
+    write_sheet(tmp_path / "t.tex", sheet)
+    assert r"$1.25 \times 10^{-7}$" in (tmp_path / "t.tex").read_text()
+
+
+def test_hepdata_submission_is_valid_and_whole(table, tmp_path):
+    # hepdata-lib validates the archive with HEPData's own schema before it is ours.
+    with tarfile.open(export(table, tmp_path / "out.tar.gz")) as archive:
+        assert sorted(archive.getnames()) == ["counting_experiment.yaml", "submission.yaml"]
+        found = yaml.safe_load(archive.extractfile("counting_experiment.yaml"))
+    expected, observed = found["dependent_variables"][:2]
+    assert expected["values"][1]["value"] == 0.016
+    assert expected["values"][1]["errors"] == [{"label": "total", "symerror": 0.002}]
+    assert [value["value"] for value in observed["values"]] == [2, "closed"]
+
+
+def test_hepdata_needs_its_library(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "hepdata_lib", None)
+    with pytest.raises(ConfigError, match=r"pip install 'bdana\[export\]'"):
+        write_sheet(tmp_path / "a.tar.gz", Sheet("t", ()))
+
+
+@pytest.mark.filterwarnings("ignore:jsonschema.RefResolver:DeprecationWarning")  # of pyhf's own check
+def test_pyhf_workspace_has_the_same_model(tmp_path):
+    done = bdana(
+        "count", "--observed", 12, "--background", 9.5, "--background-error", 1.5, "--efficiency-error", 0.1,
+        "--export", tmp_path / "ws.json", "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    workspace = pyhf.Workspace(json.loads((tmp_path / "ws.json").read_text()))  # validates the schema
+    model = workspace.model()
+    assert workspace.data(model)[0] == 12
+    nominal = dict(zip(model.config.par_names, model.config.suggested_init(), strict=True))
+    assert model.expected_data([nominal[name] for name in model.config.par_names])[0] == pytest.approx(10.5)
+    nominal["background"] = 1.0
+    assert model.expected_data([nominal[name] for name in model.config.par_names])[0] == pytest.approx(12.0)
+    nominal["signal_efficiency"] = 1.0
+    assert model.expected_data([nominal[name] for name in model.config.par_names])[0] == pytest.approx(12.1)
+
+
+def test_pyhf_workspace_leaves_closed_regions_out_and_refuses_none():
+    opened, closed = RegionCount("CR", Background(1.0, 2.0), 1), RegionCount("SR", Background(0.1), None)
+    workspace = pyhf_workspace([opened, closed])
+    assert [channel["name"] for channel in workspace["channels"]] == ["CR"]
+    assert workspace["measurements"][0]["config"]["poi"] == "mu_CR"
+    background = workspace["channels"][0]["samples"][1]["modifiers"][0]["data"]
+    assert background == {"hi_data": [3.0], "lo_data": [0.0]}
+    with pytest.raises(InputError, match="no region is open"):
+        pyhf_workspace([closed])
+
+
+def test_limits_are_exported(tmp_path):
+    done = bdana("limit", "--observed", 1, "--background", 2.6, "--export", tmp_path / "l.csv", "--json")
+    assert done.returncode == 0, done.stderr
+    header, row = (tmp_path / "l.csv").read_text().splitlines()
+    assert header.startswith("method,low,high,minus_2_sigma")
+    assert float(row.split(",")[2]) == limits(1, Background(2.6), 0.9, 0.0, ("cls",))["cls"].high
+
+
+@pytest.mark.parametrize("name", ["a.xls", "a.json"])
+def test_unknown_endings_are_refused(tmp_path, name):
+    with pytest.raises(InputError, match="the ending says the format"):
+        write_sheet(tmp_path / name, Sheet("t", ()))
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,127 @@
+"""Joint p-values against sums written out on a fine grid of expectations, and toys against exact numbers."""
+
+import re
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bdana.errors import InputError
+from bdana.statistics import joint
+from bdana.statistics.joint import joint_p_values
+from bdana.statistics.poisson import Background, p_values
+
+CONTROL = ([1, 1, 2], [Background(0.29, 0.04), Background(0.58, 0.07), Background(1.70, 0.22)])
+
+
+def on_a_grid(observed, mean, covariance, points=161):
+    """p_n and p_l of two regions, with the normal density evaluated on a grid of positive expectations."""
+    errors = np.sqrt(np.diag(covariance))
+    axes = [np.linspace(max(m - 6 * e, 1e-12), m + 6 * e, points) for m, e in zip(mean, errors, strict=True)]
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+    density = stats.multivariate_normal(mean, covariance).pdf(grid)
+    for axis in range(2):  # the trapezoid rule
+        edge = [slice(None)] * 2
+        for end in (0, -1):
+            edge[axis] = end
+            density[tuple(edge)] /= 2
+    density /= density.sum()
+    p = [stats.poisson.pmf(np.arange(40)[:, None], axis[None, :]) for axis in axes]
+    table = np.einsum("ia,jb,ab->ij", *p, density)
+    p_l = table[table <= table[tuple(observed)] * (1 + 1e-9)].sum()
+    total = np.add.outer(np.arange(40), np.arange(40))
+    return table[total >= sum(observed)].sum(), p_l
+
+
+def test_control_regions_of_the_dimuon_search():
+    p = joint_p_values(*CONTROL)
+    assert (round(p.p_n, 4), round(p.p_l, 4)) == (0.2595, 0.2396)
+    assert p.computed == "exact"
+
+
+@pytest.mark.parametrize("correlation", [-0.6, 0.0, 0.5, 0.9])
+@pytest.mark.parametrize(("mean", "errors"), [((1.7, 0.58), (0.22, 0.07)), ((1.0, 2.0), (0.9, 1.1))])
+def test_two_regions_with_a_covariance(correlation, mean, errors):
+    covariance = np.outer(errors, errors) * np.array([[1, correlation], [correlation, 1]])
+    given = [Background(m, e) for m, e in zip(mean, errors, strict=True)]
+    p = joint_p_values([3, 1], given, covariance)
+    assert (p.p_n, p.p_l) == pytest.approx(on_a_grid([3, 1], mean, covariance), rel=2e-3)
+    assert p.computed == "exact"
+
+
+def test_a_covariance_of_errors_that_move_together_changes_nothing():
+    errors = np.array([x.error for x in CONTROL[1]])
+    plain, given = joint_p_values(*CONTROL), joint_p_values(*CONTROL, np.outer(errors, errors))
+    assert (given.p_n, given.p_l) == pytest.approx((plain.p_n, plain.p_l), rel=1e-9)
+
+
+def test_one_region_is_the_region_itself():
+    for n, b in [(0, Background(0.17, 0.02)), (4, Background(1.0, 0.8)), (28, Background(26.3, 3.4))]:
+        alone, together = p_values(n, b), joint_p_values([n], [b])
+        assert (together.p_n, together.p_l) == pytest.approx((alone.p_n, alone.p_l), rel=1e-6)
+
+
+def test_independent_regions_without_error_are_a_plain_product():
+    mean, observed = [0.3, 1.2, 2.0], [1, 0, 4]
+    table = np.einsum("i,j,k->ijk", *(stats.poisson.pmf(np.arange(30), m) for m in mean))
+    p = joint_p_values(observed, [Background(m) for m in mean])
+    assert p.p_l == pytest.approx(table[table <= table[tuple(observed)] * (1 + 1e-9)].sum(), rel=1e-9)
+    assert p.p_n == pytest.approx(stats.poisson.sf(4, 3.5), rel=1e-9)
+
+
+def _error(computed):
+    found = re.fullmatch(r"toys, n=(\d+), error=(.+)", computed)
+    assert found, computed
+    return float(found[2])
+
+
+def test_toys_agree_with_the_enumeration_within_their_error(monkeypatch):
+    exact = joint_p_values(*CONTROL)
+    monkeypatch.setattr(joint, "MAX_TUPLES", 10)
+    toys = joint_p_values(*CONTROL)
+    error = _error(toys.computed)
+    assert 1e-4 < error < 3e-3
+    assert abs(toys.p_l - exact.p_l) < 4 * error
+    assert toys.p_n == pytest.approx(exact.p_n, rel=1e-6)
+    assert toys == joint_p_values(*CONTROL)  # seeded
+    assert toys.p_l != joint_p_values(*CONTROL, seed=2).p_l
+
+
+def test_more_sources_of_error_than_a_quadrature_can_take_go_to_toys():
+    given = [Background(b, 0.2 * b) for b in (0.31, 0.6, 1.05, 1.7)]
+    errors = np.array([x.error for x in given])
+    correlated = np.outer(errors, errors) * (0.999999 + 0.000001 * np.eye(4))
+    toys, exact = joint_p_values([1, 1, 1, 2], given, correlated), joint_p_values([1, 1, 1, 2], given)
+    assert exact.computed == "exact"
+    assert abs(toys.p_l - exact.p_l) < 4 * _error(toys.computed)
+
+
+def test_independent_errors_of_many_regions_stay_exact():
+    given = [Background(b, 0.2 * b) for b in (0.1, 0.2, 0.3, 0.4, 0.5)]
+    p = joint_p_values([0, 1, 0, 0, 1], given, np.diag([x.error**2 for x in given]))
+    assert p.computed == "exact"
+    # The sum of independent normal expectations is normal.
+    total = Background(1.5, float(np.sqrt(sum(x.error**2 for x in given))))
+    assert p.p_n == pytest.approx(p_values(2, total).p_n, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("covariance", "reason"),
+    [
+        (np.eye(3), "2 x 2"),
+        ([[0.01, 0.02], [0.0, 0.04]], "not symmetric"),
+        ([[0.01, 0.03], [0.03, 0.04]], "negative variance"),
+        ([[1.0, 0.0], [0.0, 1.0]], "diagonal"),
+        ([[0.01, np.nan], [np.nan, 0.04]], "finite"),
+    ],
+)
+def test_refuses_what_is_no_covariance(covariance, reason):
+    with pytest.raises(InputError, match=reason):
+        joint_p_values([1, 1], [Background(1.0, 0.1), Background(2.0, 0.2)], covariance)
+
+
+def test_refuses_other_priors_and_missing_regions():
+    with pytest.raises(InputError, match="truncated Gaussian"):
+        joint_p_values([1], [Background(1.0, 0.1, "gamma")])
+    with pytest.raises(InputError, match="one observed count for each region"):
+        joint_p_values([1, 2], [Background(1.0)])
