@@ -112,6 +112,10 @@ class SearchConfig(_Strict):
     selection: str = Field(default="dimuon", description="module of selections/")
     background: str = Field(default="combinatorial", description="module of backgrounds/")
     joint: list[str] = Field(default=[], description="regions that are judged together in the table")
+    agreement_p_min: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.01,
+        description="a control region whose p(L <= Lobs) is below fails its agreement test, assumed",
+    )
 
 
 class AnalysisConfig(_Strict):

@@ -10,6 +10,7 @@ import hist
 import uhi.io.json
 
 from bdana._version import __version__
+from bdana.analysis.opened import seen_rows
 from bdana.errors import InputError
 from bdana.files import write_atomically
 from bdana.selection import plane_histogram
@@ -89,7 +90,11 @@ def write_output(analysis: Analysis, runs: Sequence[SampleRun]) -> Path:
         _write(folder / "histograms.json", dict(run.hists) | {"plane": plane_histogram(run.candidates)})
         if run.table and run.estimate:
             stamp = {"sample": run.name, "analysis_hash": analysis.hash, "bdana_version": __version__}
-            _write(out / "table.json", run.table.to_dict() | stamp)
+            record = {region.name: region.provenance for region in run.opened}
+            _write(
+                out / "table.json",
+                run.table.to_dict() | {"opened": record, "seen": seen_rows(analysis)} | stamp,
+            )
             _write(out / "prediction.json", run.estimate.to_dict() | stamp)
             _write(out / "prediction_histograms.json", dict(run.estimate.hists))
     _write(out / "run.json", {"samples": [run.name for run in runs], "analysis_hash": analysis.hash})

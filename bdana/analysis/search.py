@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bdana.analysis.background import estimate_combinatorial
+from bdana.analysis.opened import OpenedRegion, opened_regions
 from bdana.counts import Observed, Predicted
 from bdana.errors import ConfigError
 from bdana.statistics.table import CountingTable, counting_table
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from bdana.pairing import PairEstimate
     from bdana.selection import Candidates, Cutflow, Histogram
 
-__all__ = ["SampleRun", "run_sample", "run_search"]
+__all__ = ["SampleRun", "run_closed", "run_sample", "run_search"]
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,15 @@ class SampleRun:
         The combinatorial background; for the sample that [search] names as data.
     table : CountingTable or None
         Expected against observed; for the same sample.
+    opened : tuple of OpenedRegion
+        The regions of the table that were opened, with what was frozen before.
     """
 
     name: str
     selected: SelectionRun
     estimate: PairEstimate | None
     table: CountingTable | None
+    opened: tuple[OpenedRegion, ...] = ()
 
     @property
     def cutflow(self) -> Cutflow:
@@ -99,7 +103,29 @@ def run_search(
 def run_sample(
     analysis: Analysis, name: str, executor: Executor | None = None, progress: Progress | None = None
 ) -> SampleRun:
-    """Select one sample; for the data of the search also estimate the background and fill the table.
+    """Select one sample; for the data of the search also estimate the background and fill the table, opened regions too.
+
+    Raises
+    ------
+    BdanaError
+        Whatever is wrong, by file and name.
+    """
+    run = run_closed(analysis, name, executor, progress)
+    if run.table is None:
+        return run
+    regions = opened_regions(analysis)
+    counted = {row.name: row.observed for row in run.table.rows}
+    for region in regions:
+        counted[region.name] = Observed(region.name, region.observed)
+    expected = {row.name: row.expected for row in run.table.rows}
+    table = counting_table(expected, counted, analysis.config.search.joint)
+    return replace(run, table=table, opened=regions)
+
+
+def run_closed(
+    analysis: Analysis, name: str, executor: Executor | None = None, progress: Progress | None = None
+) -> SampleRun:
+    """Do what `run_sample` does with what was never closed alone: the part of a search that anybody can repeat.
 
     Raises
     ------

@@ -63,15 +63,18 @@ class Opening:
         Raises
         ------
         BlindingError
-            When the person is no analyst, the opener may not open, there is no freeze, or it is not the stage's turn.
+            When the person is no analyst, the opener may not open, there is no rehearsed freeze, or it is not the stage's
+            turn: the stage before must be open, or for a control region be asked for.
         """
-        frozen = self._newest_freeze()
+        frozen = self.newest_freeze()
         if self._role(person) != "analyst":
             raise BlindingError(
                 f"refused: an analyst requests an opening, and {person} is {self._role(person)}"
             )
+        if not any(row.body["freeze"] == frozen.hash for row in self.ledger.of_kind("rehearse")):
+            raise BlindingError("refused: this freeze was not rehearsed; `bdana blinding rehearse` does it")
         self._require_opener(opener, stage, frozen)
-        self._require_turn(stage)
+        self._require_turn(stage, frozen, asking=True)
         body = {
             "freeze": frozen.hash,
             "stage": stage,
@@ -91,7 +94,7 @@ class Opening:
         BlindingError
             When the request is not valid any more, or the person is its opener or analyst.
         """
-        self._require_valid(request)
+        self._require_valid(request, asking=True)
         if person in {request.person, request.body["opener"]}:
             raise BlindingError(
                 f"refused: {person} requested this opening or is its opener, which is consent enough"
@@ -142,7 +145,7 @@ class Opening:
             raise BlindingError(
                 f"refused: the opener of this request is {request.body['opener']}, not {person}"
             )
-        frozen = self._newest_freeze().body["frozen"]["sealed"]
+        frozen = self.newest_freeze().body["frozen"]["sealed"]
         contents = {path.name: path.read_bytes() for path in sealed}
         asked = {name: digest for name, digest in frozen.items() if f".{stage}." in name}
         if {name: sha256(content) for name, content in contents.items()} != asked:
@@ -153,9 +156,19 @@ class Opening:
             self.ledger.append("begin", person, key, {"request": request.hash, "stage": stage})
         events = [decrypt_events(content, secret.decode(), name) for name, content in contents.items()]
         outputs = dict(show([found for found in events if found is not None]))
+        end = self._end(person, key, request, secret, outputs)
+        if "verdict" in outputs and not any(
+            row.body["end"] == end.hash for row in self.ledger.of_kind("verdict")
+        ):
+            self.ledger.append(
+                "verdict", person, key, {"end": end.hash, "stage": stage} | dict(outputs["verdict"])
+            )
+        return end
+
+    def _end(self, person: str, key: Path, request: Row, secret: bytes, outputs: Mapping[str, Any]) -> Row:
         done = [row for row in self._ends() if row.body["request"] == request.hash]
         if done:
-            if canonical(done[-1].body["outputs"]) != canonical(outputs):
+            if canonical(done[-1].body["outputs"]) != canonical(dict(outputs)):
                 raise BlindingError(
                     "refused: this opening was run before and gave other outputs; the ledger keeps those"
                 )
@@ -167,11 +180,16 @@ class Opening:
         )
         body = {
             "request": request.hash,
-            "stage": stage,
-            "outputs": outputs,
+            "stage": request.body["stage"],
+            "outputs": dict(outputs),
             "link": base64.b64encode(onward).decode(),
         }
         return self.ledger.append("end", person, key, body)
+
+    def requests(self, stage: str | None = None) -> list[Row]:
+        """Return the requests of the newest freeze that nobody withdrew, oldest first; of one stage, or of all."""
+        pending = self._pending(self.newest_freeze())
+        return [row for row in pending if stage in {None, row.body["stage"]}]
 
     def opened(self) -> list[str]:
         """Return the stages that were opened in this period; one that began counts."""
@@ -184,7 +202,14 @@ class Opening:
             raise BlindingError(f"refused: [people] of blinding/policy.toml has no {person}")
         return self.policy.people[person].role
 
-    def _newest_freeze(self) -> Row:
+    def newest_freeze(self) -> Row:
+        """Return the newest freeze of a ledger that is signed throughout.
+
+        Raises
+        ------
+        BlindingError
+            When a row is not signed, or nothing is frozen.
+        """
         unsigned = self.ledger.unsigned({name: p.ssh_key for name, p in self.policy.people.items()})
         if unsigned:
             raise BlindingError(
@@ -204,18 +229,39 @@ class Opening:
         if opener == frozen.person:
             raise BlindingError(f"refused: {opener} is the author of the freeze and cannot open it")
 
-    def _require_turn(self, stage: str) -> None:
+    def _require_turn(self, stage: str, frozen: Row, *, asking: bool = False) -> None:
         if stage not in self.policy.stages:
             raise BlindingError(
                 f"refused: there is no stage {stage}; there are: {', '.join(self.policy.stages)}"
             )
         before = self.policy.previous(stage)
         done = {row.body["stage"] for row in self._ends()}
+        if asking and stage != list(self.policy.stages)[-1]:
+            done |= {row.body["stage"] for row in self._pending(frozen)}
         if before is not None and before not in done:
             raise BlindingError(f"refused: {stage} is opened after {before}, which is not open")
+        for row in self._ends():
+            failed = self._verdict(row).get("agrees") is False
+            asked = next(r for r in self.ledger.of_kind("request") if r.hash == row.body["request"])
+            if failed and row.body["stage"] != stage and asked.body["freeze"] == frozen.hash:
+                raise BlindingError(
+                    f"refused: {row.body['stage']} did not agree with its prediction; find out why, freeze and ask again"
+                )
 
-    def _require_valid(self, request: Row) -> None:
-        frozen = self._newest_freeze()
+    def _verdict(self, end: Row) -> Mapping[str, Any]:
+        return next((row.body for row in self.ledger.of_kind("verdict") if row.body["end"] == end.hash), {})
+
+    def _pending(self, frozen: Row) -> list[Row]:
+        """Return the requests of a freeze that nobody withdrew."""
+        gone = {row.follows for row in self.ledger.of_kind("withdraw")}
+        return [
+            row
+            for row in self.ledger.of_kind("request")
+            if (row.body["freeze"], row.body["period"]) == (frozen.hash, self.period) and row.hash not in gone
+        ]
+
+    def _require_valid(self, request: Row, *, asking: bool = False) -> None:
+        frozen = self.newest_freeze()
         if request.hash not in {row.hash for row in self.ledger.of_kind("request")}:
             raise BlindingError("refused: the ledger has no such request")
         if request.body["freeze"] != frozen.hash:
@@ -227,7 +273,7 @@ class Opening:
                 f"refused: the request is for period {request.body['period']}, not {self.period}"
             )
         self._require_opener(request.body["opener"], request.body["stage"], frozen)
-        self._require_turn(request.body["stage"])
+        self._require_turn(request.body["stage"], frozen, asking=asking)
 
     def _ends(self) -> list[Row]:
         requests = {row.hash: row for row in self.ledger.of_kind("request")}

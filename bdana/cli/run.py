@@ -26,6 +26,8 @@ __all__ = ["plot", "report", "run", "run_and_report", "search_table"]
 @app.command()
 def run(overrides: Overrides = None, jobs: Jobs = 1, as_json: Json = False) -> None:
     """Run everything analysis.toml declares into output/: samples, background, table, figures, report."""
+    from bdana.analysis.opened import seen_rows
+
     analysis = require_analysis(overrides)
     results, path = run_and_report(analysis, jobs)
     if as_json:
@@ -36,6 +38,8 @@ def run(overrides: Overrides = None, jobs: Jobs = 1, as_json: Json = False) -> N
         print_tables(
             f"{result.name}:",
             *(search_table(result.table) if result.table else result_tables(result.selected)),
+            *(f"{region.name}: {region.provenance}" for region in result.opened),
+            *(seen_rows(analysis) if result.table else ()),
         )
     print_tables(f"report: {path}")
 

@@ -120,7 +120,9 @@ def _table_blocks(run: StoredRun) -> list[Text | Table]:
         rows.append(["+".join(joint["regions"]), "", "", f"{joint['p_n']:.4g}", f"{joint['p_l']:.4g}"])
     headers = ["region", "expected", "observed", "p(N ≥ n)", "p(L ≤ Lobs)"]
     conventions = [Text(f"{name}: {text}.") for name, text in table["conventions"].items()]
-    return [Table(headers, rows, f"Sample {table['sample']}."), *conventions]
+    record = [Text(f"{name}: {text}.") for name, text in table["opened"].items()]
+    seen = [Text(line) for line in table["seen"]]
+    return [Table(headers, rows, f"Sample {table['sample']}."), *conventions, *record, *seen]
 
 
 def _background_blocks(prediction: dict[str, Any]) -> list[Text | Table]:

@@ -1,0 +1,130 @@
+"""The child process of an opening: the key of a stage and its events exist here, in memory, and nowhere else."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyrage
+
+from bdana.analysis.analysis import load
+from bdana.analysis.frozen import outputs_of, reproduce, thaw
+from bdana.blinding import load_policy
+from bdana.blinding.identity import unlock_identity
+from bdana.blinding.ledger import Ledger
+from bdana.blinding.opening import Opening
+from bdana.errors import BdanaError, BlindingError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Job", "open_in_child"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is opened, and by whom; sent to the child on its standard input.
+
+    Attributes
+    ----------
+    folder : str
+        The analysis folder.
+    records : str
+        The folder with blinding/policy.toml and blinding/ledger: the analysis folder, or that of a rehearsal.
+    person, key : str
+        The opener and the path of the SSH key.
+    period : str
+    requests : tuple of str
+        Hashes of the requests, in the order of their stages.
+    sealed : mapping of str to list of str
+        The encrypted files of each stage.
+    secret : str
+        The passphrase of the opener's age identity; in a rehearsal the throw-away identity itself.
+    """
+
+    folder: str
+    records: str
+    person: str
+    key: str
+    period: str
+    requests: tuple[str, ...]
+    sealed: dict[str, list[str]]
+    secret: str
+
+
+def open_in_child(job: Job) -> None:
+    """Open stages in a process of their own, which ends with them.
+
+    Raises
+    ------
+    BlindingError
+        With the child's message, which carries no closed value.
+    """
+    command = [sys.executable, "-m", "bdana.analysis.child"]
+    done = subprocess.run(  # noqa: S603 - no shell
+        command,
+        input=json.dumps(asdict(job)),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    if done.returncode:
+        raise BlindingError(
+            done.stdout.strip() or "refused: the opening stopped; the same request may be opened again"
+        )
+
+
+def _open(job: Job) -> None:
+    folder, records = Path(job.folder), Path(job.records)
+    policy = load_policy(records, load(folder).regions)
+    if policy is None:
+        raise BlindingError(f"refused: {records} has no blinding/policy.toml")
+    ledger = Ledger(records / "blinding" / "ledger")
+    opening = Opening(ledger, policy, job.period)
+    identity = (
+        pyrage.x25519.Identity.from_str(job.secret)
+        if job.secret.startswith("AGE-SECRET-KEY-")
+        else unlock_identity(job.person, job.secret)
+    )
+    frozen = opening.newest_freeze().body["frozen"]
+    analysis = thaw(folder, frozen)
+    reproduce(analysis, frozen)
+    for digest in job.requests:
+        request = next((row for row in ledger.of_kind("request") if row.hash == digest), None)
+        if request is None:
+            raise BlindingError("refused: the ledger has no such request")
+        stage = request.body["stage"]
+        opening.open(
+            job.person,
+            Path(job.key),
+            identity,
+            request,
+            [Path(path) for path in job.sealed[stage]],
+            lambda chunks, stage=stage: outputs_of(analysis, frozen, stage, chunks),  # type: ignore[misc]
+        )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do the job on standard input; a message that carries no value goes to standard output."""
+    del arguments
+    try:
+        _open(Job(**json.load(sys.stdin)))
+    except BdanaError as err:
+        sys.stdout.write(str(err))
+        return 3
+    except Exception as err:  # noqa: BLE001 - a traceback could show a closed value
+        sys.stdout.write(
+            f"the opening failed with {type(err).__name__}; the same request may be opened again"
+        )
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

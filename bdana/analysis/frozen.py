@@ -1,0 +1,247 @@
+"""What a freeze writes down of an analysis, and the analysis that comes out of a freeze again."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import awkward as ak
+import numpy as np
+
+from bdana._version import __version__
+from bdana.analysis.analysis import Analysis
+from bdana.analysis.config import AnalysisConfig
+from bdana.analysis.modules import AnalysisModules
+from bdana.analysis.search import run_closed
+from bdana.blinding.canonical import canonical
+from bdana.blinding.manifest import MANIFEST, check_open_file, file_sha256, read_manifest
+from bdana.engine import SelectionTask, SerialExecutor, run_selection
+from bdana.errors import BlindingError
+from bdana.events import EventArrays
+from bdana.regions import OUTSIDE
+from bdana.selection.candidates import CSV_COLUMNS
+from bdana.statistics.poisson import Background, p_values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bdana.blinding import Policy
+    from bdana.events import Dataset
+    from bdana.selection import Candidates
+
+__all__ = ["freeze_document", "outputs_of", "reproduce", "sealed_files", "thaw"]
+
+PACKAGES = ("awkward", "hist", "numba", "numpy", "scipy", "uproot", "vector")
+
+
+def freeze_document(analysis: Analysis, policy: Policy) -> dict[str, Any]:
+    """Run the search on what is open, and return everything that decides what an opening will show.
+
+    Raises
+    ------
+    BlindingError
+        When the search is not declared, or a file of data is not the one that its manifest names.
+    """
+    counted = _counted(analysis)
+    (dataset,) = analysis.sample(str(analysis.config.search.data))
+    for source in dataset.sources if dataset.kind == "data" else ():
+        check_open_file(source.path, policy, whole=True)
+    files = {path for d in analysis.sample(*_samples(analysis)) for path in map(Path, d.files)}
+    return {
+        "format": 1,
+        "code": dict(analysis.modules.texts),
+        "config": analysis.config.model_dump(mode="json", by_alias=True),
+        "cuts": {name: model.model_dump(mode="json") for name, model in analysis.parameters().items()},
+        "analysis_hash": analysis.hash,
+        "policy": policy.sha256,
+        "beside": {str(path): file_sha256(analysis.folder / path) for path in _beside(analysis)},
+        "inputs": {path.name: file_sha256(path) for path in sorted(files)},
+        "sealed": {path.name: file_sha256(path) for path in sealed_files(analysis, policy)},
+        "outputs": ["observed by region", "candidates of the search's selection"],
+        "seeds": {},
+        "bdana": __version__,
+        "packages": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
+        **counted,
+    }
+
+
+def thaw(folder: Path, frozen: Mapping[str, Any]) -> Analysis:
+    """Return the analysis as it was frozen: from the texts of the freeze, not from what lies in the folder now.
+
+    Raises
+    ------
+    BlindingError
+        When a file that the texts refer to has changed.
+    """
+    # Canonical JSON sorts names, and regions are listed from the innermost outwards.
+    inwards = [name for name in frozen["prediction"]["regions"] if name != OUTSIDE]
+    regions = {name: frozen["config"]["regions"][name] for name in inwards}
+    config = AnalysisConfig.model_validate(frozen["config"] | {"regions": regions})
+    analysis = Analysis(folder, config, AnalysisModules(folder, frozen["code"]), ())
+    if analysis.hash != frozen["analysis_hash"]:
+        raise BlindingError("refused: the freeze does not give the analysis that it names")
+    for name, digest in frozen["beside"].items():
+        if file_sha256(folder / name) != digest:
+            raise BlindingError(f"refused: {name} changed since the freeze; put the frozen one back")
+    return analysis
+
+
+def reproduce(analysis: Analysis, frozen: Mapping[str, Any]) -> None:
+    """Make the frozen open-region table again.
+
+    Raises
+    ------
+    BlindingError
+        Unless it comes out bit for bit, from the same input files.
+    """
+    for dataset in analysis.sample(*_samples(analysis)):
+        for path in map(Path, dataset.files):
+            if frozen["inputs"].get(path.name) != file_sha256(path):
+                raise BlindingError(f"refused: {path} is not the file that was frozen")
+    found = _counted(analysis)
+    for key, value in found.items():
+        if canonical(value) != canonical(frozen[key]):
+            raise BlindingError(
+                f"refused: the frozen {key} does not come out again here; install the package versions of the freeze "
+                f"({', '.join(f'{name} {number}' for name, number in frozen['packages'].items())})"
+            )
+
+
+def outputs_of(
+    analysis: Analysis, frozen: Mapping[str, Any], stage: str, chunks: Sequence[ak.Array]
+) -> dict[str, Any]:
+    """Select the events of an opened stage and return the declared outputs, with the verdict.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        The frozen one.
+    frozen : mapping
+        The freeze.
+    stage : str
+    chunks : sequence of ak.Array
+        Its events.
+
+    Raises
+    ------
+    BlindingError
+        When something fails, by its kind alone: a message could carry a closed value.
+    """
+    names = list(analysis.regions.names)
+    shown = names[names.index(stage) :]
+    try:
+        found = _select(analysis, chunks) if chunks else None
+    except Exception as err:  # noqa: BLE001 - whatever it is, its message may hold a closed value
+        raise BlindingError(
+            f"refused: the frozen selection fails on the events: {type(err).__name__}"
+        ) from None
+    counts = {name: int(np.count_nonzero(found.region == name)) if found else 0 for name in shown}
+    if found is not None and not np.isin(found.region, shown).all():
+        raise BlindingError(f"refused: a candidate of {stage} lies in a region that is not open")
+    return {
+        "observed": counts,
+        "candidates": _rows(found) if found is not None else [],
+        "verdict": _verdict(frozen, stage, counts[stage]),
+    }
+
+
+def sealed_files(analysis: Analysis, policy: Policy, stage: str | None = None) -> list[Path]:
+    """Return the encrypted files of the search's data, of one stage or of all; none for data that are not sealed."""
+    (dataset,) = analysis.sample(str(analysis.config.search.data))
+    if dataset.kind != "data":
+        return []
+    found = []
+    for path in map(Path, dataset.files):
+        manifest = read_manifest(path.with_name(path.name.removesuffix(".open.root") + MANIFEST), policy)
+        found += [
+            path.with_name(s["name"]) for name, s in manifest["sealed"].items() if stage in {None, name}
+        ]
+    names = [path.name for path in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise BlindingError(
+                f"refused: two sealed files are called {name}; give the inputs different names"
+            )
+    return found
+
+
+def _counted(analysis: Analysis) -> dict[str, Any]:
+    """Return prediction and open-region table, which must come out the same at every opening."""
+    search = analysis.config.search
+    if search.data is None or search.single_tracks is None:
+        raise BlindingError(
+            f"refused: [search] of {analysis.folder / 'analysis.toml'} names no data and single_tracks to freeze"
+        )
+    run = run_closed(analysis, search.data)
+    if run.table is None or run.estimate is None:
+        raise BlindingError("refused: the search makes no table")
+    estimate = run.estimate
+    table = run.table.to_dict()
+    return {
+        "prediction": {
+            "regions": list(estimate.regions),
+            "expected": estimate.expected.tolist(),
+            "error": estimate.total_error.tolist(),
+            "statistical_covariance": estimate.covariance.tolist(),
+            "systematic_covariance": estimate.systematic_covariance.tolist(),
+        },
+        "table": table,
+        "conventions": {
+            "agreement": f"p(L <= Lobs) of a control region is at least {search.agreement_p_min:g}"
+        },
+        "exposure": {"pot": run.exposure.pot, "bursts": run.exposure.bursts} if run.exposure else None,
+    }
+
+
+def _samples(analysis: Analysis) -> list[str]:
+    search = analysis.config.search
+    return [str(search.data), str(search.single_tracks)]
+
+
+def _beside(analysis: Analysis) -> list[Path]:
+    """Return the files of the folder that the configuration refers to: geometry, layouts, good-run lists."""
+    names = [analysis.config.analysis.detector]
+    for sample in analysis.config.samples.values():
+        names += [name for name in (sample.layout, sample.good_runs) if name]
+    return [Path(name) for name in dict.fromkeys(names) if (analysis.folder / name).is_file()]
+
+
+def _select(analysis: Analysis, chunks: Sequence[ak.Array]) -> Candidates:
+    search = analysis.config.search
+    (dataset,) = analysis.sample(str(search.data))
+    opened: Dataset = replace(
+        dataset, sources=(EventArrays(ak.concatenate(list(chunks)), name="opened events"),), gate=None
+    )
+    chosen, par = analysis.selection(search.selection)
+    setup = analysis.setup_for(dataset, search.selection)
+    columns = (*chosen.needs(par), *filter(opened.has, chosen.optional))
+    task = SelectionTask(analysis, setup, search.selection, columns, opened)
+    return run_selection(task, SerialExecutor()).candidates
+
+
+def _rows(candidates: Candidates) -> list[dict[str, Any]]:
+    columns = {
+        header: (getattr(candidates, name) / unit if unit else getattr(candidates, name)).tolist()
+        for header, (name, unit) in CSV_COLUMNS.items()
+    }
+    return [
+        {
+            header: None if isinstance(value, float) and not np.isfinite(value) else value
+            for header, value in zip(columns, row, strict=True)
+        }
+        for row in zip(*columns.values(), strict=True)
+    ]
+
+
+def _verdict(frozen: Mapping[str, Any], stage: str, observed: int) -> dict[str, Any]:
+    prediction = frozen["prediction"]
+    place = prediction["regions"].index(stage)
+    expected, error = prediction["expected"][place], prediction["error"][place]
+    p = p_values(observed, Background(expected, error))
+    verdict = {"expected": expected, "error": error, "observed": observed, "p_n": p.p_n, "p_l": p.p_l}
+    if place == 0:
+        return verdict  # the signal region is a result, not a test
+    return verdict | {"agrees": bool(p.p_l >= frozen["config"]["search"]["agreement_p_min"])}

@@ -1,0 +1,94 @@
+"""A whole search by commands: seal, freeze, rehearse, request, approve, open, and the table that it ends in."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from bdana.analysis import load, scaffold
+from bdana.blinding import load_policy
+from bdana.blinding.identity import make_identity
+from bdana.blinding.keys import join, make_period, stage_recipients
+from bdana.blinding.ledger import Ledger
+from bdana.blinding.seal import Sealing, seal
+from bdana.simulation import SimulationConfig, write_sample
+from tests.blinding.people import policy_text
+
+SAMPLES = """
+[samples.data]
+kind = "data"
+files = ["run.open.root"]
+trigger = "H2"
+[samples.singles]
+kind = "data"
+files = ["run.open.root"]
+trigger = "Q1"
+
+[search]
+data = "data"
+single_tracks = "singles"
+"""
+
+
+def bdana(folder, *arguments):
+    code = "import typer; typer.prompt = lambda *a, **k: 'secret'\nfrom bdana.cli import main\nmain()"
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=os.environ)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, keys):
+    base = tmp_path_factory.mktemp("whole")
+    before, os.environ["XDG_CONFIG_HOME"] = os.environ.get("XDG_CONFIG_HOME"), str(base / "config")
+    folder = base / "analysis"
+    scaffold(folder)
+    text = (folder / "analysis.toml").read_text()
+    (folder / "analysis.toml").write_text(text.replace("\n[search]\n", SAMPLES))
+    (folder / "blinding" / "policy.toml").write_text(policy_text(keys))
+    analysis = load(folder)
+    policy, ledger = load_policy(folder, analysis.regions), Ledger(folder / "blinding" / "ledger")
+    for name in policy.people:
+        join(policy, ledger, name, keys[name], make_identity(name, "secret"))
+    make_period(policy, ledger, "2021", "bob", keys["bob"])
+    raw = base / "run.root"
+    write_sample(raw, SimulationConfig(pot=1e15, bursts=20, run=11001, truth=False), 1)
+    publics = stage_recipients(ledger, policy, "2021")
+    seal(raw, folder, Sealing(policy, policy.gate(analysis.detector), publics, "2021", "bob", keys["bob"]))
+    yield folder
+    os.environ.pop("XDG_CONFIG_HOME")
+    if before is not None:
+        os.environ["XDG_CONFIG_HOME"] = before
+
+
+def test_nine_commands(folder, keys):
+    def step(command, *arguments, person, status=0):
+        done = bdana(folder, "blinding", command, *arguments, "--person", person, "--key", keys[person])
+        assert done.returncode == status, done.stderr
+        return done
+
+    step("freeze", person="ann")
+    early = step("request", "CR3", "--opener", "rob", person="ann", status=3)
+    assert "was not rehearsed" in early.stderr
+    step("rehearse", person="ann")
+    step("request", "CR3", "CR2", "CR1", "--opener", "rob", person="ann")
+    step("open", "CR3", "CR2", "CR1", person="rob")
+    alone = step("request", "CR", "SR", "--opener", "rob", person="ann", status=3)
+    assert "always asked for alone" in alone.stderr
+    step("request", "CR", "--opener", "rob", person="ann")
+    step("open", "CR", person="rob")
+    step("request", "SR", "--opener", "rob", person="ann")
+    refused = step("open", "SR", person="rob", status=3)
+    assert "SR needs 1 convenor" in refused.stderr
+    (folder / "selections" / "hostile.py").write_text("raise SystemExit('imported')\n")
+    said = step("approve", "SR", person="con").stdout
+    assert "ann asks that rob opens SR" in said
+    assert "SHA256:" in said
+    (folder / "selections" / "hostile.py").unlink()
+    step("open", "SR", person="rob")
+    done = bdana(folder, "run", "--json")
+    assert done.returncode == 0, done.stderr
+    regions = json.loads(done.stdout)["regions"]
+    assert {row["state"] for row in regions} == {"open"}
+    assert bdana(folder, "blinding", "verify").returncode == 0
