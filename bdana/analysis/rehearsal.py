@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,13 @@ import numpy as np
 import pyrage
 
 from bdana.analysis.child import Job, open_in_child
-from bdana.analysis.frozen import outputs_of, thaw
+from bdana.analysis.frozen import outputs_of, reproduce, thaw
 from bdana.blinding.canonical import sha256
 from bdana.blinding.keys import join, make_period, stage_recipients
 from bdana.blinding.ledger import Ledger
 from bdana.blinding.opening import Opening, freeze
 from bdana.blinding.sealed import encrypt_events
+from bdana.blinding.signing import make_key
 from bdana.errors import BlindingError
 from bdana.events import GATE_COLUMNS
 from bdana.simulation import Signal, SimulationConfig, write_sample
@@ -75,6 +75,7 @@ def rehearse(analysis: Analysis, policy: Policy, period: str, frozen: Row) -> tu
         When an opening is refused, or finds other candidates than the selection finds in the clear.
     """
     document = dict(frozen.body["frozen"])
+    reproduce(thaw(analysis.folder, document), document)
     with tempfile.TemporaryDirectory(prefix="bdana-rehearsal-") as name:
         folder = Path(name)
         theatre = _Theatre.make(folder, policy, period)
@@ -112,10 +113,7 @@ class _Theatre:
     def make(cls, folder: Path, policy: Policy, period: str) -> _Theatre:
         people = {}
         for name, person in policy.people.items():
-            command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(folder / name)]
-            subprocess.run(command, check=True)  # noqa: S603 - no shell
-            public = (folder / f"{name}.pub").read_text(encoding="utf-8").strip()
-            people[name] = person.model_copy(update={"ssh_key": public})
+            people[name] = person.model_copy(update={"ssh_key": make_key(folder / name, name)})
         mine = policy.model_copy(update={"people": people})
         (folder / "blinding").mkdir()
         (folder / "blinding" / "policy.toml").write_text(_toml(mine), encoding="utf-8")

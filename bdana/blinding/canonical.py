@@ -38,12 +38,18 @@ def parse(text: bytes) -> Any:
         When it is not JSON, or not byte for byte the canonical form.
     """
     try:
-        document = json.loads(text)
+        document = json.loads(text, parse_int=_number)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if canonical(document) != text:
         raise ValueError("not in canonical form")
     return document
+
+
+def _number(digits: str) -> float:
+    """Read a number without fraction or exponent: beyond 2^53 only a float is written so."""
+    number = int(digits)
+    return number if abs(number) < 2**53 else float(number)
 
 
 def sha256(content: bytes) -> str:
@@ -70,5 +76,4 @@ def differences(old: Any, new: Any, path: str = "") -> list[str]:
             for i, (a, b) in enumerate(zip(old, new, strict=True))
             for line in differences(a, b, f"{path}.{i}".lstrip("."))
         ]
-    same = type(old) is type(new) and old == new
-    return [] if same else [f"{path} changed"]
+    return [] if canonical(old) == canonical(new) else [f"{path} changed"]

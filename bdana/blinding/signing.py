@@ -14,7 +14,7 @@ import sshsig
 
 from bdana.errors import BlindingError
 
-__all__ = ["fingerprint", "raw_key", "sign", "verify"]
+__all__ = ["fingerprint", "make_key", "raw_key", "sign", "verify"]
 
 NAMESPACE = "bdana"
 _TYPES = {"ssh-ed25519": 2, "ssh-rsa": 3}
@@ -71,6 +71,23 @@ def fingerprint(public: str) -> str:
     return f"SHA256:{digest.rstrip('=')}"
 
 
+def make_key(path: Path, name: str) -> str:
+    """Make an ed25519 key pair without passphrase, for a rehearsal or demo, and return its public line.
+
+    Raises
+    ------
+    BlindingError
+        When there is no ssh-keygen or it makes no key.
+    """
+    command = [_required_program(), "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(path)]
+    done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - no shell
+    if done.returncode:
+        raise BlindingError(
+            f"{path}: ssh-keygen makes no key: {done.stderr.decode(errors='replace').strip()}"
+        )
+    return path.with_name(f"{path.name}.pub").read_text(encoding="utf-8").strip()
+
+
 def sign(message: bytes, key: Path) -> bytes:
     """Sign with `ssh-keygen -Y sign`, which asks for a passphrase or the agent itself.
 
@@ -90,10 +107,7 @@ def sign(message: bytes, key: Path) -> bytes:
     BlindingError
         When there is no ssh-keygen or it does not sign.
     """
-    program = _program()
-    if program is None:
-        raise BlindingError("signing needs the program ssh-keygen (OpenSSH 8.2 or newer)")
-    command = [program, "-Y", "sign", "-q", "-f", str(key), "-n", NAMESPACE]
+    command = [_required_program(), "-Y", "sign", "-q", "-f", str(key), "-n", NAMESPACE]
     done = subprocess.run(command, input=message, capture_output=True, check=False)  # noqa: S603 - no shell
     if done.returncode:
         raise BlindingError(
@@ -123,3 +137,10 @@ def verify(message: bytes, signature: bytes, public: str) -> bool:
 
 def _program() -> str | None:
     return shutil.which("ssh-keygen")
+
+
+def _required_program() -> str:
+    program = _program()
+    if program is None:
+        raise BlindingError("signing needs the program ssh-keygen (OpenSSH 8.2 or newer)")
+    return program

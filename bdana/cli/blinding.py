@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,10 +51,7 @@ def join(person: Name, key: Key) -> None:
     from bdana.blinding.signing import fingerprint
 
     policy, ledger = _state()
-    passphrase = typer.prompt(
-        "passphrase for your age identity", hide_input=True, confirmation_prompt=True, err=True
-    )
-    recipient = make_identity(person, passphrase)
+    recipient = make_identity(person, _passphrase(confirm=True))
     join_ledger(policy, ledger, person, key, recipient)
     note(
         f"{person} joined with the SSH key {fingerprint(policy.people[person].ssh_key)}; read it aloud at a meeting"
@@ -330,8 +328,15 @@ def _asked(opening: Opening, stage: str) -> Row:
     return found[-1]
 
 
-def _passphrase() -> str:
-    return str(typer.prompt("passphrase of your age identity", hide_input=True, err=True))
+def _passphrase(*, confirm: bool = False) -> str:
+    """Ask for a passphrase on the terminal; without one it is the first line of standard input."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    return str(
+        typer.prompt(
+            "passphrase of your age identity", hide_input=True, confirmation_prompt=confirm, err=True
+        )
+    )
 
 
 def _identity(person: str) -> Identity:

@@ -12,6 +12,7 @@ from bdana.cli.app import app
 from bdana.cli.console import note, print_tables, progress_bar
 from bdana.cli.options import Jobs
 from bdana.cli.run import run_and_report, search_table
+from bdana.cli.unblind import Play
 from bdana.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,13 +26,13 @@ MARKER = ".bdana-demo"
 SAMPLES = """
 # Simulated by `bdana demo`.
 [samples.pseudo-data]
-kind = "pseudo" # read through the gate, like data
-files = ["data/pseudo-data.root"]
+kind = "{kind}"
+files = ["{file}"]
 trigger = "H2"
 
 [samples.singles]
-kind = "pseudo"
-files = ["data/pseudo-data.root"]
+kind = "{kind}"
+files = ["{file}"]
 trigger = "Q1"
 
 [samples.signal]
@@ -46,32 +47,59 @@ channel = "A' of 411 MeV to mu+ mu-"
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder to work in.")] = Path("bdana-demo"),
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the simulation.")] = 1,
+    unblind: Annotated[
+        bool, typer.Option("--unblind", help="Seal the data, and have made-up people open every region.")
+    ] = False,
     jobs: Jobs = 1,
 ) -> None:
     """Make an analysis, simulate 1.4e17 protons on target for it, and run the blinded search."""
-    from bdana.analysis import load, scaffold
+    from bdana.analysis import scaffold
 
     _start_afresh(folder)
     scaffold(folder)
-    _declare_samples(folder / "analysis.toml")
-    for name, config in _samples().items():
+    _declare_samples(folder / "analysis.toml", sealed=unblind)
+    samples = _samples()
+    for name, config in samples.items():
         _simulate(folder / "data" / f"{name}.root", config, seed)
-    results, report = run_and_report(load(folder), jobs)
-    for result in results:
-        print_tables(*(search_table(result.table) if result.table else ()))
+    if unblind:
+        play = Play(folder, (samples["pseudo-data"].run, samples["pseudo-data"].run))
+        play.set_up(folder / "data" / "pseudo-data.root")
+    report = _search(folder, jobs)
+    said = "Every region but the part outside is closed: nobody has looked."
+    if unblind:
+        print_tables(said, "Now they open them.")
+        play.open_all()
+        report = _search(folder, jobs)
+        said = "Every region is open, and the record of it is in blinding/ledger."
     print_tables(
         "",
         f"The report is {report}.",
-        "Every region but the part outside is closed: nobody has looked. Next:",
+        f"{said} Next:",
         f"  cd {folder} && bdana run            # after changing a cut in selections/dimuon.py",
         f"  cd {folder} && bdana select data/signal.root --kind mc",
     )
 
 
-def _declare_samples(path: Path) -> None:
+def _search(folder: Path, jobs: int) -> Path:
+    """Run the search, print its table, and return the path of the report."""
+    from bdana.analysis import load
+
+    results, report = run_and_report(load(folder), jobs)
+    for result in results:
+        print_tables(
+            *(search_table(result.table) if result.table else ()),
+            *(f"{region.name}: {region.provenance}" for region in result.opened),
+        )
+    return report
+
+
+def _declare_samples(path: Path, *, sealed: bool) -> None:
     before, search, after = path.read_text(encoding="utf-8").partition("[search]\n")
+    # Pseudo-data are read through the gate, like data; the gate of data is the seal.
+    kind, file = ("data", "data/pseudo-data.open.root") if sealed else ("pseudo", "data/pseudo-data.root")
     names = 'data = "pseudo-data"\nsingle_tracks = "singles"\n'
-    path.write_text(before + SAMPLES.lstrip() + search + names + after, encoding="utf-8")
+    samples = SAMPLES.lstrip().format(kind=kind, file=file)
+    path.write_text(before + samples + search + names + after, encoding="utf-8")
 
 
 def _samples() -> dict[str, SimulationConfig]:

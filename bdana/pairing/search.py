@@ -21,6 +21,8 @@ FIRST_LEAF = 64
 SECOND_LEAF = 64
 BRANCH = 64
 """Tracks of a leaf: small leaves have tight boxes, the second fills the lanes of the processor."""
+ALONE = 30_000_000
+"""Pairs below which a search uses one thread."""
 EPSILON = float(np.finfo(np.float32).eps)
 
 
@@ -45,10 +47,12 @@ def close_pairs(
         but the input.
     """
     search = PairSearch.prepare(first, second, max_cda, z_min, z_max)
-    counts = search.count()
+    # To wait for threads that have no processor costs far more than a small search.
+    alone = len(first.point) * len(second.point) < ALONE
+    counts = (_count_alone if alone else _count)(*search.arrays)
     i = np.empty(int(counts.sum()), dtype=np.int64)
     j = np.empty_like(i)
-    _fill(*search.arrays, np.cumsum(counts) - counts, i, j)
+    (_fill_alone if alone else _fill)(*search.arrays, np.cumsum(counts) - counts, i, j)
     return search.first_places[i], search.second_places[j]
 
 
@@ -312,6 +316,22 @@ def _count(trees, tracks, radii, width):  # type: ignore[no-untyped-def]
 def _fill(trees, tracks, radii, width, place, out_i, out_j):  # type: ignore[no-untyped-def]
     for leaf in numba.prange(len(place)):
         work = workspace(tracks[2].shape[1], width)
+        _search_leaf(leaf, trees, tracks, radii, width, work, out_i, out_j, place[leaf], True)
+
+
+@numba.njit(cache=True)
+def _count_alone(trees, tracks, radii, width):  # type: ignore[no-untyped-def]
+    counts, nowhere = np.zeros(len(trees[0]) - 1, dtype=np.int64), np.empty(0, dtype=np.int64)
+    work = workspace(tracks[2].shape[1], width)
+    for leaf in range(len(counts)):
+        counts[leaf] = _search_leaf(leaf, trees, tracks, radii, width, work, nowhere, nowhere, 0, False)
+    return counts
+
+
+@numba.njit(cache=True)
+def _fill_alone(trees, tracks, radii, width, place, out_i, out_j):  # type: ignore[no-untyped-def]
+    work = workspace(tracks[2].shape[1], width)
+    for leaf in range(len(place)):
         _search_leaf(leaf, trees, tracks, radii, width, work, out_i, out_j, place[leaf], True)
 
 

@@ -73,10 +73,9 @@ def select_singles(task: SinglesTask, executor: Executor) -> SelectedSingles:
     """
     singles = SelectedSingles.concatenate(list(executor.map(task, task.dataset.chunks(task.columns))))
     identity = _identity(singles)
-    order = np.lexsort(identity.T[::-1])
-    same = np.flatnonzero((identity[order][1:] == identity[order][:-1]).all(axis=1))
-    if len(same):
-        run, burst, event = identity[order[same[0]]]
+    same = _first_repeated(identity)
+    if same is not None:
+        run, burst, event = same
         raise InputError(f"run {run} burst {burst} event {event} is in the single-track sample twice")
     return singles
 
@@ -89,17 +88,27 @@ def require_orthogonal(singles: SelectedSingles, candidates: Candidates) -> None
     InputError
         Naming the first such event.
     """
-    two = {
-        (int(run), int(burst), int(event))
-        for run, burst, event in zip(candidates.run, candidates.burst, candidates.event, strict=True)
-    }
-    for identity in _identity(singles).tolist() if two else []:
-        if tuple(identity) in two:
-            run, burst, event = identity
+    identity = _identity(singles)
+    two = np.stack([candidates.run, candidates.burst, candidates.event], axis=1).astype(np.int64)
+    # Few singles share each number with some candidate; only those are compared as a whole.
+    maybe = np.all([np.isin(identity[:, i], two[:, i]) for i in range(3)], axis=0)
+    taken = set(map(tuple, two.tolist()))
+    for run, burst, event in identity[maybe].tolist():
+        if (run, burst, event) in taken:
             raise InputError(
                 f"run {run} burst {burst} event {event} is in the single-track sample and in the two-track sample: "
                 "the prediction would be made of the data it is compared with; check the trigger bits of the schema"
             )
+
+
+def _first_repeated(identity: NDArray[np.int64]) -> list[int] | None:
+    """Return the first row, in their order, that is there more than once."""
+    run, burst, event = np.diff(identity, axis=0).T
+    if ((run > 0) | (run == 0) & ((burst > 0) | (burst == 0) & (event > 0))).all():
+        return None  # in order already, as files mostly are
+    ordered = identity[np.lexsort(identity.T[::-1])]
+    same = np.flatnonzero((ordered[1:] == ordered[:-1]).all(axis=1))
+    return ordered[same[0]].tolist() if len(same) else None
 
 
 def _identity(singles: SelectedSingles) -> NDArray[np.int64]:

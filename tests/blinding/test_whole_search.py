@@ -33,9 +33,8 @@ single_tracks = "singles"
 
 
 def bdana(folder, *arguments):
-    code = "import typer; typer.prompt = lambda *a, **k: 'secret'\nfrom bdana.cli import main\nmain()"
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=os.environ)
+    command = [sys.executable, "-m", "bdana", *map(str, arguments)]
+    return subprocess.run(command, cwd=folder, input="secret\n", capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
