@@ -19,6 +19,12 @@ class Parameters(BaseModel, extra="forbid", frozen=True):
         description="full width of the readout window, in which a third good track spoils an event, assumed",
     )
     downscale: float | None = Field(None, description="of Q1, for bursts whose table does not have it")
+    slice_ms: float | None = Field(
+        None, gt=0, description="length of time slices inside the burst; none: the whole"
+    )
+    spill_s: float | None = Field(
+        None, gt=0, description="length of a burst for the slices; none: its live time"
+    )
 
 
 def window(cuts, par):

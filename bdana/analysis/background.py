@@ -57,8 +57,11 @@ def estimate_combinatorial(
             f"{dataset.files[0]}: the layout has no burst table, so live time and downscale of the single tracks "
             "are unknown"
         )
-    dataset.require(single.needs(single_par), background.single_track)
-    task = SinglesTask(analysis, background.single_track, tuple(single.needs(single_par)), dataset)
+    needs = single.needs(single_par)
+    if par.slice_ms is not None:
+        needs["timestamp"] = f"[background.{name}] slice_ms"
+    dataset.require(needs, background.single_track)
+    task = SinglesTask(analysis, background.single_track, tuple(needs), dataset)
     singles = select_singles(task, executor or SerialExecutor())
     if two_track is not None:
         require_orthogonal(singles, two_track)

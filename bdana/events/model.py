@@ -53,6 +53,7 @@ EVENT_COLUMNS = _table(
     ("burst", "int", "", "burst (spill) number within the run"),
     ("event", "int", "", "event number within the burst"),
     ("trigger_time", "float", "ns", "trigger time on the scale of the candidate times"),
+    ("timestamp", "float", "ns", "time since the start of the burst"),
     ("trigger", "int", "", "trigger bits as the schema's [triggers] names them"),
     ("quality", "int", "", "event quality mask, 0 = good"),
     ("weight", "float", "", "event weight, 1 for data"),

@@ -10,6 +10,7 @@ import numpy as np
 from bdana.errors import ConfigError, InputError
 from bdana.pairing.bursts import SingleBursts
 from bdana.pairing.estimate import PairEstimate, PairTask, estimate_pairs
+from bdana.pairing.slices import duty_factor, slice_weights, time_slices
 from bdana.statistics import Systematic
 
 if TYPE_CHECKING:
@@ -148,7 +149,14 @@ class Combinatorial:
         )
         kept = singles.tracks
         places = table.places(np.asarray(kept.events.run), np.asarray(kept.events.burst))
-        sums, hists, built = estimate_pairs(kept, places, weight, task)
+        duty, pair_weight, largest = None, weight, weight.max()
+        if par.slice_ms is not None:
+            timestamp = np.asarray(kept.events.timestamp, dtype=np.float64)
+            slices, number = time_slices(timestamp, places, bursts, par.spill_s, par.slice_ms)
+            duty = duty_factor(slices, number, places, weight)
+            largest = (weight * number).max()
+            places, pair_weight = slice_weights(slices, number, places, weight)
+        sums, hists, built = estimate_pairs(kept, places, pair_weight, task)
         names = setup.regions.names
         n = len(names)
         measured = tuple(
@@ -161,11 +169,12 @@ class Combinatorial:
             covariance=sums.covariance()[:n, :n],
             pairs=sums.pairs[:n],
             sum_w2=sums.sum_w2[:n],
-            upper_limit=np.where(sums.pairs[:n] == 0, POISSON_90 * weight.max(), np.nan),
+            upper_limit=np.where(sums.pairs[:n] == 0, POISSON_90 * largest, np.nan),
             hists=hists,
             systematics=(*measured, *systematics),
             bursts=bursts,
             built=built,
+            duty_factor=duty,
             undefined=float(sums.total[n]),
             single_cutflow=singles.cutflow,
         )

@@ -59,6 +59,8 @@ class PairEstimate:
         What the weights were made of.
     built : int
         Opposite-charge pairs of the sample.
+    duty_factor : float or None
+        <R>^2/<R^2> inside the bursts, NaN where no slice has two tracks; None without time slices.
     undefined : float
         Expected number of selected pairs without finite (z_TAX, CDA_TAX).
     single_cutflow : Cutflow
@@ -75,6 +77,7 @@ class PairEstimate:
     systematics: tuple[Systematic, ...]
     bursts: SingleBursts
     built: int
+    duty_factor: float | None
     undefined: float
     single_cutflow: Cutflow
 
@@ -96,6 +99,11 @@ class PairEstimate:
     def total_error(self) -> NDArray[np.float64]:
         """Statistical and systematic error of each region in quadrature, shape (R,)."""
         return np.sqrt(self.error**2 + np.diag(self.systematic_covariance))
+
+    @property
+    def _known_duty_factor(self) -> float | None:
+        known = self.duty_factor is not None and np.isfinite(self.duty_factor)
+        return self.duty_factor if known else None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain values, for JSON."""
@@ -131,6 +139,7 @@ class PairEstimate:
             "pairs": self.built,
             "undefined": self.undefined,
             "bursts": len(self.bursts),
+            "duty_factor": self._known_duty_factor,
             "accidental_survival": self.bursts.accidental_survival,
             "bdana_version": __version__,
         }

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from bdana.simulation.config import SimulationConfig
 
-__all__ = ["draw_bursts", "intensity", "mean_coincidences", "mean_singles"]
+__all__ = ["draw_bursts", "intensity", "mean_coincidences", "mean_singles", "timestamps"]
 
 NS = 1e-9
 """One ns in s."""
@@ -62,3 +62,15 @@ def mean_singles(config: SimulationConfig, bursts: BurstTable) -> NDArray[np.flo
     rate = config.halo.rate_hz * intensity(config, bursts)
     alone = np.exp(-2.0 * rate * config.beam.coincidence_ns * NS)
     return rate * alone * bursts.live_time_s / config.beam.downscale
+
+
+def timestamps(
+    config: SimulationConfig,
+    live_time_s: NDArray[np.float64],
+    phase: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Return times in ns since the start of the burst for phases of the ripple, all of shape (N,)."""
+    periods = np.maximum(np.rint(live_time_s / config.beam.ripple_period_s), 1.0)
+    past = np.floor(periods * rng.random(len(phase)))
+    return (past + phase / (2.0 * np.pi)) / periods * live_time_s / NS

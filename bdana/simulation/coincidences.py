@@ -9,7 +9,7 @@ import numpy as np
 
 from bdana.detector import load_detector
 from bdana.events import load_schema
-from bdana.simulation.bursts import NS, intensity, mean_coincidences, mean_singles
+from bdana.simulation.bursts import NS, intensity, mean_coincidences, mean_singles, timestamps
 from bdana.simulation.halo import draw_halo, draw_prompt_partners
 from bdana.simulation.muons import Flight, Muons
 from bdana.simulation.records import HALO, PROMPT, Headers, make_events
@@ -68,7 +68,9 @@ def halo_events(
     order = np.lexsort((rng.random(len(at)), at))
     at, sort = at[order], sort[order]
     two, prompt = sort > 0, sort == 2
-    level = intensity(config, bursts)[at] * _inside_spill(config.beam.ripple, 1 + two, rng)
+    clock = rng.spawn(1)[0]  # a stream of its own: the events do not depend on when in the spill they are
+    ripple, phase = _inside_spill(config.beam.ripple, 1 + two, rng, clock)
+    level = intensity(config, bursts)[at] * ripple
     detector = load_detector(config.detector)
     event, time, place = _tracks_in_time(config, level, two, rng)
     muons = draw_halo(config.halo, detector, rng, event, time)
@@ -77,6 +79,7 @@ def halo_events(
     headers = Headers(
         burst=bursts.burst[at],
         event=np.arange(len(at)) - np.searchsorted(at, at),
+        timestamp=timestamps(config, bursts.live_time_s[at], phase, clock),
         trigger=np.where(two, 1 << bits["H2"], 1 << bits["Q1"]),
         intensity=level,
         weight=np.ones(len(at)),
@@ -121,13 +124,16 @@ def _with_prompt(
     return Muons(**columns)
 
 
-def _inside_spill(ripple: float, power: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Draw the intensity 1 + a sin(phase) at the time of events whose rate follows its given power (1 or 2)."""
-    level = np.ones(len(power))
+def _inside_spill(
+    ripple: float, power: NDArray[np.int64], rng: np.random.Generator, clock: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Draw intensity 1 + a sin(phase) and phase of events whose rate follows its given power (1 or 2)."""
+    level, phase = np.ones(len(power)), clock.uniform(0.0, 2.0 * np.pi, len(power))
     left = np.arange(len(power)) if ripple else np.empty(0, dtype=np.int64)
     while len(left):
-        drawn = 1.0 + ripple * np.sin(rng.uniform(0.0, 2.0 * np.pi, len(left)))
+        tried = rng.uniform(0.0, 2.0 * np.pi, len(left))
+        drawn = 1.0 + ripple * np.sin(tried)
         taken = rng.random(len(left)) < (drawn / (1.0 + ripple)) ** power[left]
-        level[left[taken]] = drawn[taken]
+        level[left[taken]], phase[left[taken]] = drawn[taken], tried[taken]
         left = left[~taken]
-    return level
+    return level, phase

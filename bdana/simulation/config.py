@@ -28,6 +28,8 @@ class Beam:
         rms/mean of the burst intensity, which is log-normal (assumed).
     ripple : float
         Amplitude a of an intensity 1 + a sin(phase) inside the spill, 0 <= a <= 1.
+    ripple_period_s : float
+        Period of this intensity (assumed: of mains at 50 Hz); rounded so that a burst holds whole periods.
     downscale : float
         Downscale D of the single-track trigger Q1; assumed, chosen to record 2e6 single tracks of 1.4e17 protons.
     coincidence_ns : float
@@ -40,6 +42,7 @@ class Beam:
     spill_s: float = 4.8
     intensity_rms: float = 0.5
     ripple: float = 0.0
+    ripple_period_s: float = 0.02
     downscale: float = 225.0
     coincidence_ns: float = 10.0
     readout_ns: float = 50.0

@@ -42,6 +42,8 @@ class Headers:
     ----------
     burst, event : ndarray of int
         Burst number and number of the event in the burst.
+    timestamp : ndarray of float
+        Time since the start of the burst in ns.
     trigger : ndarray of int
         Trigger bits.
     intensity : ndarray of float
@@ -54,6 +56,7 @@ class Headers:
 
     burst: NDArray[np.int64]
     event: NDArray[np.int64]
+    timestamp: NDArray[np.float64]
     trigger: NDArray[np.int64]
     intensity: NDArray[np.float64]
     weight: NDArray[np.float64]
@@ -102,6 +105,7 @@ def make_events(
         "burst": headers.burst.astype(np.int32),
         "event": headers.event.astype(np.int32),
         "trigger_time": _trigger_time(parts["tracks"][0], phase).astype(np.float32),
+        "timestamp": headers.timestamp,
         "trigger": headers.trigger.astype(np.int32),
         "quality": np.zeros(n, dtype=np.int32),
         "weight": headers.weight,

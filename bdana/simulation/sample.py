@@ -165,6 +165,8 @@ def _check(config: SimulationConfig) -> None:
         raise ConfigError("a sample needs at least one burst and a positive number of protons on target")
     if not 0.0 <= config.beam.ripple <= 1.0:
         raise ConfigError(f"ripple = {config.beam.ripple:g}: an amplitude is between 0 and 1")
+    if not config.beam.ripple_period_s > 0.0:
+        raise ConfigError(f"ripple_period_s = {config.beam.ripple_period_s:g}: a period is positive")
     if config.signal:
         _check_signal(config.signal)
 

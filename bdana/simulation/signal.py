@@ -8,7 +8,7 @@ import numpy as np
 
 from bdana.detector import load_detector
 from bdana.events import load_schema
-from bdana.simulation.bursts import intensity
+from bdana.simulation.bursts import intensity, timestamps
 from bdana.simulation.decays import draw_decays
 from bdana.simulation.halo import TRIGGER_PLANES
 from bdana.simulation.muons import Flight
@@ -44,9 +44,12 @@ def signal_events(
         "p": decays.p,
         "z_decay": decays.z,
     }
+    clock = rng.spawn(1)[0]
+    phase = clock.uniform(0.0, 2.0 * np.pi, n)
     headers = Headers(
         burst=bursts.burst[at],
         event=np.asarray(numbers),
+        timestamp=timestamps(config, bursts.live_time_s[at], phase, clock),
         trigger=np.array([0, 1 << bits["Q1"], 1 << bits["H2"]])[fired],
         intensity=intensity(config, bursts)[at],
         weight=decays.weight,

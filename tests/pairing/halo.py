@@ -42,14 +42,18 @@ def halo_record(n, rng, charge):
     )
 
 
-def singles_of(record, burst):
-    """Make a single-track sample of track records in the given bursts of run 1, none of which was ever vetoed."""
+def singles_of(record, burst, timestamp=0.0):
+    """Make a single-track sample of track records in the given bursts of run 1, none of which was ever vetoed.
+
+    `timestamp` is one value or one for each track, in ns.
+    """
     n = len(record)
     events = ak.zip(
         {
             "run": np.ones(n, dtype=np.int64),
             "burst": np.asarray(burst),
             "event": np.arange(n),
+            "timestamp": np.broadcast_to(np.asarray(timestamp, dtype=np.float64), n),
             "weight": np.ones(n),
         }
     )

@@ -4,7 +4,7 @@ Tracks are drawn from a finite pool, so the expectation is exact: rates times wi
 pairs that pass.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import awkward as ak
 import numpy as np
@@ -32,6 +32,7 @@ class World:
     analysis: bdana.Analysis
     pool: ak.Array
     share: np.ndarray
+    ripple: float = 0.0
 
     def experiment(self, rng):
         """Return the estimate of one experiment and its true expectation."""
@@ -41,10 +42,21 @@ class World:
         burst = np.repeat(np.tile(np.arange(BURSTS), 2), n.ravel())
         record = self.pool[rng.integers(0, POOL, len(charge)) + POOL * charge]
         rates = MEAN_TRACKS * intensity * DOWNSCALE / LIVE_TIME_NS
-        pairs = (rates[0] * rates[1]).sum() * WINDOW_NS * LIVE_TIME_NS
+        pairs = (rates[0] * rates[1]).sum() * WINDOW_NS * LIVE_TIME_NS * (1.0 + 0.5 * self.ripple**2)
         # The pool's tracks are all there are: none is lost to a third one.
         table = burst_table(BURSTS, live_time_s=LIVE_TIME_NS * 1e-9, downscale=DOWNSCALE)
-        return self.estimate(singles_of(record, burst), table), pairs * self.share
+        time = self.timestamps(rng, len(record))
+        return self.estimate(singles_of(record, burst, time), table), pairs * self.share
+
+    def timestamps(self, rng, n):
+        """Draw times in a burst of 50 periods of the ripple, by the inverse of its distribution on a fine grid."""
+        phase = np.linspace(0.0, 2.0 * np.pi, 4097)
+        below = (phase + self.ripple * (1.0 - np.cos(phase))) / (2.0 * np.pi)
+        return (
+            (rng.integers(0, 50, n) + np.interp(rng.random(n), below, phase) / (2.0 * np.pi))
+            * LIVE_TIME_NS
+            / 50
+        )
 
     def estimate(self, singles, table):
         background, par = self.analysis.combinatorial("combinatorial")
@@ -70,6 +82,13 @@ def world():
         found, _ = task.candidates(tracks, i, j, np.ones(len(i)))
         passed += [np.count_nonzero(found.region == name) for name in analysis.regions.names]
     return World(analysis, pool, passed / POOL**2)
+
+
+@pytest.fixture(scope="module")
+def rippled(world):
+    """The same with 90% ripple of 20 ms period in the spill and slices of 1 ms."""
+    overrides = ["background.combinatorial.readout_ns=0.0", "background.combinatorial.slice_ms=1.0"]
+    return replace(world, analysis=bdana.load(overrides=overrides), ripple=0.9)
 
 
 def ensemble(world, n, seed):
@@ -104,6 +123,27 @@ def test_closure(world):
 @pytest.mark.exhaustive
 def test_closure_of_many_experiments(world):
     assert_closes(world, 400, seed=2)
+
+
+def test_slices_restore_what_ripple_inside_the_spill_hides(world, rippled):
+    rng = np.random.default_rng(5)
+    found = [rippled.experiment(rng) for _ in range(40)]
+    ratio = np.array([estimate.expected.sum() / truth.sum() for estimate, truth in found])
+    assert ratio.mean() == pytest.approx(1.0, abs=3.0 * ratio.std() / np.sqrt(len(ratio)))
+    duty = np.mean([estimate.duty_factor for estimate, _ in found])
+    assert duty == pytest.approx(1.0 / (1.0 + 0.5 * 0.9**2), abs=0.03)
+    whole = replace(rippled, analysis=world.analysis)
+    ratio = [
+        estimate.expected.sum() / truth.sum()
+        for estimate, truth in (whole.experiment(rng) for _ in range(10))
+    ]
+    assert np.mean(ratio) == pytest.approx(0.71, abs=0.06)
+    assert whole.experiment(rng)[0].duty_factor is None
+
+
+@pytest.mark.exhaustive
+def test_closure_with_ripple_of_many_experiments(rippled):
+    assert_closes(rippled, 400, seed=6)
 
 
 def test_pairing_across_bursts_would_be_biased(world):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bdana.simulation import Beam, SimulationConfig, simulate_bursts
-from bdana.simulation.bursts import intensity, mean_coincidences, mean_singles
+from bdana.simulation.bursts import intensity, mean_coincidences, mean_singles, timestamps
 
 CONFIG = SimulationConfig(bursts=5000)
 
@@ -57,3 +57,12 @@ def test_a_ripple_makes_more_pairs_of_the_same_tracks():
     ratio = mean_coincidences(CONFIG, bursts) / mean_coincidences(rippled, bursts)
     assert ratio == pytest.approx(0.71, abs=0.005)
     assert mean_singles(CONFIG, bursts) == pytest.approx(mean_singles(rippled, bursts))
+
+
+def test_timestamps_follow_the_ripple_and_fill_the_burst():
+    config = replace(CONFIG, beam=Beam(ripple=0.9, ripple_period_s=0.5))
+    rng = np.random.default_rng(1)
+    phase = rng.uniform(0.0, 2.0 * np.pi, 1000)
+    time = timestamps(config, np.full(1000, 4.0), phase, rng) * 1e-9
+    assert 2.0 * np.pi * (time / 0.5 % 1.0) == pytest.approx(phase)
+    assert np.all(np.bincount((time / 0.5).astype(int), minlength=8) > 80)

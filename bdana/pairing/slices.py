@@ -1,0 +1,121 @@
+"""Time slices inside the spill: where the intensity varies within a burst, pairs are made within a slice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import hepunits
+import numpy as np
+
+from bdana.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bdana.pairing.bursts import SingleBursts
+
+__all__ = ["duty_factor", "slice_weights", "time_slices"]
+
+
+def time_slices(
+    timestamp: NDArray[np.float64],
+    places: NDArray[np.int64],
+    bursts: SingleBursts,
+    spill_s: float | None,
+    width_ms: float,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Sort tracks into slices of equal length.
+
+    Parameters
+    ----------
+    timestamp : ndarray, shape (N,)
+        Time of each track since the start of its burst in ns.
+    places : ndarray of int, shape (N,)
+        Burst of each track.
+    bursts : SingleBursts
+    spill_s : float or None
+        Length of a burst in s, dead time included; None: its live time.
+    width_ms : float
+        Length of a slice in ms, shortened so that whole slices fill the burst.
+
+    Returns
+    -------
+    slices : ndarray of int, shape (N,)
+        Slice of each track within its burst.
+    number : ndarray of int, shape (bursts,)
+        Slices of each burst.
+
+    Raises
+    ------
+    InputError
+        When a track has no timestamp inside its burst.
+    """
+    length = bursts.live_time if spill_s is None else np.full(len(bursts), spill_s * hepunits.s)
+    inside = (timestamp >= 0) & (timestamp <= length[places])
+    if not inside.all():
+        k = np.flatnonzero(~inside)[0]
+        at = places[k]
+        raise InputError(
+            f"run {bursts.run[at]} burst {bursts.burst[at]}: timestamp {timestamp[k] / hepunits.s:g} s is not within "
+            f"the burst of {length[at] / hepunits.s:g} s; set background.combinatorial.spill_s to the length of a spill"
+        )
+    number = np.maximum(np.ceil(length / (width_ms * hepunits.ms)), 1.0).astype(np.int64)
+    slices = np.minimum((timestamp / length[places] * number[places]).astype(np.int64), number[places] - 1)
+    return slices, number
+
+
+def slice_weights(
+    slices: NDArray[np.int64],
+    number: NDArray[np.int64],
+    places: NDArray[np.int64],
+    weight: NDArray[np.float64],
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Number the slices that hold tracks, and weigh pairs in them.
+
+    The live time of a slice is that of the burst over the number of slices, so D^2 W / T grows by this number.
+
+    Parameters
+    ----------
+    slices : ndarray of int, shape (N,)
+    number : ndarray of int, shape (bursts,)
+        Both from `time_slices`.
+    places : ndarray of int, shape (N,)
+        Burst of each track.
+    weight : ndarray, shape (bursts,)
+        Weight of a pair in each burst, without slices.
+
+    Returns
+    -------
+    places : ndarray of int, shape (N,)
+        Slice of each track among all slices with tracks.
+    weight : ndarray, shape (slices,)
+        Weight of a pair in each.
+    """
+    first = np.cumsum(number) - number
+    _, where, own = np.unique(first[places] + slices, return_index=True, return_inverse=True)
+    burst = places[where]
+    return own, weight[burst] * number[burst]
+
+
+def duty_factor(
+    slices: NDArray[np.int64],
+    number: NDArray[np.int64],
+    places: NDArray[np.int64],
+    weight: NDArray[np.float64],
+) -> float:
+    """Return <R>^2/<R^2> inside the bursts, averaged over pairs; NaN without two tracks in a slice.
+
+    Of n tracks in a burst n (n - 1) ordered pairs estimate <R>^2 without bias, those within slices times the number
+    of slices estimate <R^2>. What an estimate without slices is multiplied by, for structures longer than a slice.
+
+    Parameters
+    ----------
+    slices, number, places
+        As for `slice_weights`.
+    weight : ndarray, shape (bursts,)
+        Weight of a pair in each burst, without slices.
+    """
+    own, sliced = slice_weights(slices, number, places, weight)
+    whole, part = np.bincount(places, minlength=len(weight)), np.bincount(own, minlength=len(sliced))
+    pairs = float(np.sum(sliced * part * (part - 1)))
+    return float(np.sum(weight * whole * (whole - 1))) / pairs if pairs else float("nan")
