@@ -57,9 +57,7 @@ def estimate_combinatorial(
             f"{dataset.files[0]}: the layout has no burst table, so live time and downscale of the single tracks "
             "are unknown"
         )
-    needs = single.needs(single_par)
-    if par.slice_ms is not None:
-        needs["timestamp"] = f"[background.{name}] slice_ms"
+    needs = single.needs(single_par) | background.needs(par)
     dataset.require(needs, background.single_track)
     task = SinglesTask(analysis, background.single_track, tuple(needs), dataset)
     singles = select_singles(task, executor or SerialExecutor())

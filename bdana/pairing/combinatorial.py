@@ -85,6 +85,10 @@ class Combinatorial:
     systematics: Callable[..., Mapping[str, tuple[float, str]]]
     parameters: type[BaseModel]
 
+    def needs(self, par: Any) -> dict[str, str]:
+        """Return the columns that the estimate needs beside those of the single-track selection, and what for."""
+        return {} if par.slice_ms is None else {"timestamp": "background slice_ms"}
+
     def estimate(
         self,
         singles: SelectedSingles,

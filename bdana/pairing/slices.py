@@ -70,7 +70,7 @@ def slice_weights(
     places: NDArray[np.int64],
     weight: NDArray[np.float64],
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Number the slices that hold tracks, and weigh pairs in them.
+    """Give the slices that hold tracks numbers, and a weight to pairs in them.
 
     The live time of a slice is that of the burst over the number of slices, so D^2 W / T grows by this number.
 
