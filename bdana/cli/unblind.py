@@ -80,9 +80,12 @@ class Play:
         data.unlink()
 
     def open_all(self) -> None:
-        """Open all stages, then check the ledger."""
+        """Open all stages."""
         for name, command in COMMANDS:
             self._type(name, "blinding", *command.split())
+
+    def verify(self) -> None:
+        """Check the ledger, which needs nobody's key."""
         self._type(None, "blinding", "verify")
 
     def _type(self, name: str | None, *words: str) -> None:

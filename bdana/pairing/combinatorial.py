@@ -61,6 +61,10 @@ class Combinatorial:
         `event` acted on the single tracks.
     replaced : tuple of str
         Pair cuts that are not applied because the weight stands for them.
+    charge : str
+        The pair cut that wants opposite charges, which like-sign pairs do without.
+    timing : tuple of str
+        Cuts that pairs out of time do without.
     window : callable
         f(cuts, par) -> full width in ns of the window of time differences.
     search : callable
@@ -78,6 +82,8 @@ class Combinatorial:
     single_track: str
     selection: str
     replaced: tuple[str, ...]
+    charge: str
+    timing: tuple[str, ...]
     window: Callable[..., float]
     search: Callable[..., Search]
     weight: Callable[..., NDArray[np.float64]]
@@ -99,6 +105,8 @@ class Combinatorial:
         setup: Setup,
         variables: Mapping[str, Variable],
         systematics: Sequence[Systematic] = (),
+        *,
+        like_sign: bool = False,
     ) -> PairEstimate:
         """Estimate the background from selected single tracks.
 
@@ -118,21 +126,17 @@ class Combinatorial:
             What is histogrammed.
         systematics : sequence of Systematic
             Added to those measured here.
+        like_sign : bool
+            Estimate pairs of equal charge instead, which no signal makes.
 
         Raises
         ------
         ConfigError
-            When `replaced` names a cut that the selection does not have.
+            When `replaced`, `charge` or `timing` names a cut that the selection does not have.
         InputError
             When a burst with tracks lacks live time or downscale, or no burst has them.
         """
-        known = [cut.name for cut in selection.cuts if cut.level == "pair"]
-        for name in self.replaced:
-            if name not in known:
-                raise ConfigError(
-                    f"the combinatorial background replaces '{name}', which is no pair cut of its selection: "
-                    f"there are {', '.join(known)}"
-                )
+        self._check(selection)
         bursts = SingleBursts.of_singles(singles, table, par.downscale)
         # The others have no track, or this would have been an error.
         usable = (bursts.live_time > 0) & (bursts.downscale >= 1)
@@ -143,24 +147,30 @@ class Combinatorial:
         weight[usable] = self.weight(used, cuts, par)
         for correction in self.corrections:
             weight[usable] *= correction(used, cuts, par)
+        left_out = (*self.replaced, *([self.charge] if like_sign else []))
         task = PairTask(
-            cuts=[c for c in selection.active(cuts) if c.level == "pair" and c.name not in self.replaced],
+            cuts=[c for c in selection.active(cuts) if c.level == "pair" and c.name not in left_out],
             par=cuts,
             search=self.search(cuts),
             window=self.window(cuts, par),
             setup=setup,
             variables=variables,
+            like_sign=like_sign,
         )
         kept = singles.tracks
         places = table.places(np.asarray(kept.events.run), np.asarray(kept.events.burst))
-        duty, pair_weight, largest = None, weight, weight.max()
+        duty, pair_weight, burst = None, weight, np.arange(len(bursts))
+        largest = weight.max()
         if par.slice_ms is not None:
             timestamp = np.asarray(kept.events.timestamp, dtype=np.float64)
             slices, number = time_slices(timestamp, places, bursts, par.spill_s, par.slice_ms)
             duty = duty_factor(slices, number, places, weight)
             largest = (weight * number).max()
-            places, pair_weight = slice_weights(slices, number, places, weight)
-        sums, hists, built = estimate_pairs(kept, places, pair_weight, task)
+            places, pair_weight, burst = slice_weights(slices, number, places, weight)
+        sample = estimate_pairs(kept, places, pair_weight, task)
+        sums = sample.sums
+        by_burst = np.zeros((len(bursts), len(setup.regions.names)))
+        np.add.at(by_burst, burst, sample.by_place)
         names = setup.regions.names
         n = len(names)
         measured = tuple(
@@ -174,11 +184,21 @@ class Combinatorial:
             pairs=sums.pairs[:n],
             sum_w2=sums.sum_w2[:n],
             upper_limit=np.where(sums.pairs[:n] == 0, POISSON_90 * largest, np.nan),
-            hists=hists,
+            hists=sample.hists,
             systematics=(*measured, *systematics),
             bursts=bursts,
-            built=built,
+            by_burst=by_burst,
+            built=sample.built,
             duty_factor=duty,
             undefined=float(sums.total[n]),
             single_cutflow=singles.cutflow,
         )
+
+    def _check(self, selection: Selection) -> None:
+        levels = {cut.name: cut.level for cut in selection.cuts}
+        for name in (*self.replaced, self.charge, *self.timing):
+            if name not in levels or (name not in self.timing and levels[name] != "pair"):
+                raise ConfigError(
+                    f"the combinatorial background replaces '{name}', which is no pair cut of its selection: "
+                    f"there are {', '.join(name for name, level in levels.items() if level == 'pair')}"
+                )

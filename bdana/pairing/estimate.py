@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -15,7 +18,8 @@ from bdana.regions import UNDEFINED
 from bdana.selection import LEPTON_MASS, Candidates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
 
     from numpy.typing import NDArray
 
@@ -25,11 +29,15 @@ if TYPE_CHECKING:
     from bdana.selection import Cut, Cutflow, Histogram, Parameters, Setup, Variable
     from bdana.statistics import Systematic
 
-__all__ = ["PairEstimate", "PairTask", "estimate_pairs"]
+__all__ = ["PairEstimate", "PairSample", "PairTask", "estimate_pairs"]
 
 Three = tuple["NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.int64]"]
 BATCH = 500_000
 """Pairs that are reconstructed together: bounds the memory, changes no result."""
+THREADS = 4
+"""Batches that are worked on at a time, at most: bounds the memory too."""
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -57,8 +65,10 @@ class PairEstimate:
         Their relative effects by region.
     bursts : SingleBursts
         What the weights were made of.
+    by_burst : ndarray, shape (bursts, R)
+        Expected number in each region from each burst.
     built : int
-        Opposite-charge pairs of the sample.
+        Pairs of the sample: of opposite charge, or like-sign ones.
     duty_factor : float or None
         <R>^2/<R^2> inside the bursts, NaN where no slice has two tracks; None without time slices.
     undefined : float
@@ -76,6 +86,7 @@ class PairEstimate:
     hists: Mapping[str, Histogram]
     systematics: tuple[Systematic, ...]
     bursts: SingleBursts
+    by_burst: NDArray[np.float64]
     built: int
     duty_factor: float | None
     undefined: float
@@ -161,6 +172,8 @@ class PairTask:
         Full width W of the window of time differences, in ns.
     setup : Setup
     variables : mapping of str to Variable
+    like_sign : bool
+        Whether tracks of equal charge are paired, each two once, instead of those of opposite charge.
     """
 
     cuts: Sequence[Cut]
@@ -169,6 +182,7 @@ class PairTask:
     window: float
     setup: Setup
     variables: Mapping[str, Variable]
+    like_sign: bool = False
 
     def candidates(
         self, tracks: Tracks, first: NDArray[np.int64], second: NDArray[np.int64], weight: NDArray[np.float64]
@@ -183,10 +197,32 @@ class PairTask:
         return replace(candidates, dt=np.full(len(candidates), np.nan), weight=weight[left]), left
 
 
+@dataclass(frozen=True)
+class PairSample:
+    """What all pairs of a sample add up to.
+
+    Attributes
+    ----------
+    sums : PairSums
+        By region, `undefined` last.
+    hists : mapping of str to hist.Hist
+        The variables by region, with the variance of the U-statistic.
+    by_place : ndarray, shape (places, R)
+        Sum of weights from each burst in each region, without `undefined`.
+    built : int
+        Number of pairs, those that were not built because they cannot pass included.
+    """
+
+    sums: PairSums
+    hists: Mapping[str, Histogram]
+    by_place: NDArray[np.float64]
+    built: int
+
+
 def estimate_pairs(
     tracks: Tracks, places: NDArray[np.int64], weight: NDArray[np.float64], task: PairTask
-) -> tuple[PairSums, dict[str, Histogram], int]:
-    """Pair tracks of opposite charge within each burst and add up what passes the cuts.
+) -> PairSample:
+    """Pair tracks within each burst and add up what passes the cuts.
 
     Parameters
     ----------
@@ -194,62 +230,86 @@ def estimate_pairs(
         N single tracks.
     places : ndarray of int, shape (N,)
         The burst of each.
-    weight : ndarray, shape (bursts,)
+    weight : ndarray, shape (places,)
         Weight of a pair in each burst.
     task : PairTask
-
-    Returns
-    -------
-    sums : PairSums
-        By region, `undefined` last.
-    hists : dict of str to hist.Hist
-    built : int
-        Number of opposite-charge pairs, those that were not built because they cannot pass included.
     """
     names = (*task.setup.regions.names, UNDEFINED)
-    sums = PairSums(len(tracks), len(names))
+    n = len(names)
+    sums = PairSums(len(tracks), n)
     filling = {
         name: _HistogramSums(variable, names[:-1], len(tracks))
         for name, variable in task.variables.items()
         if name != "dt"
     }
     built, number = 0, {name: index for index, name in enumerate(names)}
-    for first, second, burst, pairs in _batches(tracks, places, weight, task.search):
-        built += pairs
-        candidates, left = task.candidates(tracks, first, second, weight[burst])
+    by_place = np.zeros((len(weight), n))
+
+    def select(batch: Batch) -> tuple[Batch, Candidates, NDArray[np.bool_]]:
+        return batch, *task.candidates(tracks, batch.first, batch.second, weight[batch.place])
+
+    # Sums run in the order of the batches, so they have the same bits for any number of threads.
+    for batch, candidates, left in _in_order(select, _batches(tracks, places, len(weight), task)):
+        built += batch.possible
+        first, second = batch.first[left], batch.second[left]
         region = np.array([number[name] for name in candidates.region], dtype=np.int64)
-        sums.fill(first[left], second[left], region, candidates.weight)
+        sums.fill(first, second, region, candidates.weight)
+        cell = batch.place[left] * n + region
+        by_place += np.bincount(cell, candidates.weight, minlength=by_place.size).reshape(by_place.shape)
         for histogram in filling.values():
-            histogram.fill(first[left], second[left], region, candidates)
+            histogram.fill(first, second, region, candidates)
     hists = {name: histogram.result() for name, histogram in filling.items()}
     if "dt" in task.variables:
         hists["dt"] = _flat_in_time(task.variables["dt"], names[:-1], sums, task.window)
-    return sums, hists, built
+    return PairSample(sums, hists, by_place[:, :-1], built)
 
 
-def _batches(
-    tracks: Tracks, places: NDArray[np.int64], weight: NDArray[np.float64], search: Search
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int]]:
-    """Yield places of the first and second track and burst of pairs worth building, and how many were possible."""
+@dataclass(frozen=True)
+class Batch:
+    """Pairs worth building: places of the first and second track and burst, shape (K,); how many were possible."""
+
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    place: NDArray[np.int64]
+    possible: int
+
+
+def _batches(tracks: Tracks, places: NDArray[np.int64], bursts: int, task: PairTask) -> Iterator[Batch]:
     order = np.argsort(places, kind="stable")
-    ends = np.searchsorted(places[order], np.arange(len(weight) + 1))
-    charge, line = tracks.charge, tracks.before
+    ends = np.searchsorted(places[order], np.arange(bursts + 1))
+    charge, line, search = tracks.charge, tracks.before, task.search
     empty = np.empty(0, dtype=np.int64)
     waiting: list[Three] = []
     size = possible = 0
     for burst in np.flatnonzero(np.diff(ends) > 1):
         own = order[ends[burst] : ends[burst + 1]]
         plus, minus = own[charge[own] > 0], own[charge[own] < 0]
-        possible += len(plus) * len(minus)
-        i, j = close_pairs(line.take(plus), line.take(minus), search.max_cda, search.z_min, search.z_max)
-        for start in range(0, len(i), BATCH):
-            part = slice(start, start + BATCH)
-            waiting.append((plus[i[part]], minus[j[part]], np.full(len(i[part]), burst)))
-            size += len(i[part])
-            if size >= BATCH:
-                yield *_join(waiting), possible
-                waiting, size, possible = [], 0, 0
-    yield *_join([(empty, empty, empty), *waiting]), possible
+        for one, other in ((plus, plus), (minus, minus)) if task.like_sign else ((plus, minus),):
+            i, j = close_pairs(line.take(one), line.take(other), search.max_cda, search.z_min, search.z_max)
+            if task.like_sign:
+                i, j = i[i < j], j[i < j]
+            possible += len(one) * (len(one) - 1) // 2 if task.like_sign else len(one) * len(other)
+            for start in range(0, len(i), BATCH):
+                part = slice(start, start + BATCH)
+                waiting.append((one[i[part]], other[j[part]], np.full(len(i[part]), burst)))
+                size += len(i[part])
+                if size >= BATCH:
+                    yield Batch(*_join(waiting), possible)
+                    waiting, size, possible = [], 0, 0
+    yield Batch(*_join([(empty, empty, empty), *waiting]), possible)
+
+
+def _in_order(function: Callable[[Item], Result], items: Iterator[Item]) -> Iterator[Result]:
+    """Yield function(item) for each item, in order, computed in threads: NumPy lets them run side by side."""
+    workers = min(os.cpu_count() or 1, THREADS)
+    pending: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) > workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
 
 
 def _join(parts: Sequence[Three]) -> Three:

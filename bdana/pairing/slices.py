@@ -69,7 +69,7 @@ def slice_weights(
     number: NDArray[np.int64],
     places: NDArray[np.int64],
     weight: NDArray[np.float64],
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
     """Give the slices that hold tracks numbers, and a weight to pairs in them.
 
     The live time of a slice is that of the burst over the number of slices, so D^2 W / T grows by this number.
@@ -90,11 +90,13 @@ def slice_weights(
         Slice of each track among all slices with tracks.
     weight : ndarray, shape (slices,)
         Weight of a pair in each.
+    burst : ndarray of int, shape (slices,)
+        The burst of each.
     """
     first = np.cumsum(number) - number
     _, where, own = np.unique(first[places] + slices, return_index=True, return_inverse=True)
     burst = places[where]
-    return own, weight[burst] * number[burst]
+    return own, weight[burst] * number[burst], burst
 
 
 def duty_factor(
@@ -115,7 +117,7 @@ def duty_factor(
     weight : ndarray, shape (bursts,)
         Weight of a pair in each burst, without slices.
     """
-    own, sliced = slice_weights(slices, number, places, weight)
+    own, sliced, _ = slice_weights(slices, number, places, weight)
     whole, part = np.bincount(places, minlength=len(weight)), np.bincount(own, minlength=len(sliced))
     pairs = float(np.sum(sliced * part * (part - 1)))
     return float(np.sum(weight * whole * (whole - 1))) / pairs if pairs else float("nan")
