@@ -193,13 +193,17 @@ class Analysis(DeclaredAnalysis):
         selection: str = "dimuon",
         executor: Executor | None = None,
         progress: Progress | None = None,
+        left_out: tuple[str, ...] = (),
     ) -> SelectionRun:
-        """Run one selection on an open dataset: what `select` does after opening the files."""
+        """Run one selection on an open dataset: what `select` does after opening the files.
+
+        `left_out` names cuts that the run's loose candidates need not pass.
+        """
         chosen, par = self.selection(selection)
         dataset.require(chosen.needs(par), selection)
         setup = self.setup_for(dataset, selection)
         columns = (*chosen.needs(par), *filter(dataset.has, chosen.optional))
-        task = SelectionTask(self, setup, selection, columns, dataset)
+        task = SelectionTask(self, setup, selection, columns, dataset, left_out)
         return run_selection(task, executor or SerialExecutor(), progress)
 
     def setup_for(self, dataset: Dataset, selection: str) -> Setup:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Candidates,
         Cutflow,
         Histogram,
+        Loose,
         Parameters,
         Selected,
         Selection,
@@ -68,6 +69,8 @@ class SelectionTask:
         Columns to read.
     dataset : Dataset
         What they are read from.
+    left_out : tuple of str
+        Cuts that the loose candidates need not pass.
     """
 
     analysis: RunsSelections
@@ -75,12 +78,13 @@ class SelectionTask:
     selection: str
     columns: tuple[str, ...]
     dataset: Dataset
+    left_out: tuple[str, ...] = ()
 
     def __call__(self, chunk: Chunk) -> Selected:
         """Read and select one chunk."""
         selection, par = self.analysis.selection(self.selection)
         events = self.dataset.read(chunk, self.columns)
-        return selection.apply(events, par, self.setup, self.dataset.gate)
+        return selection.apply(events, par, self.setup, self.dataset.gate, self.left_out)
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,8 @@ class SelectionRun:
     ----------
     cutflow : Cutflow
     candidates : Candidates
+    loose : Loose
+        Candidates without the cuts that the task leaves out.
     regions : tuple of RegionCount
         Innermost first, closed ones absent; a last row `undefined` when there are candidates without finite (z_TAX, CDA_TAX).
     hists : mapping of str to hist.Hist
@@ -113,6 +119,7 @@ class SelectionRun:
 
     cutflow: Cutflow
     candidates: Candidates
+    loose: Loose
     regions: tuple[RegionCount, ...]
     hists: Mapping[str, Histogram]
     exposure: Exposure | None
@@ -151,10 +158,12 @@ class SelectionRun:
         names = [name for name in dict.fromkeys([*counts[0], *counts[1]]) if name not in closed]
         kept = [name for name in names if name != UNDEFINED]
         candidates = [run.candidates.take(~np.isin(run.candidates.region, list(closed))) for run in runs]
+        loose = [run.loose.take(~np.isin(run.loose.candidates.region, list(closed))) for run in runs]
         exposure = self.exposure + other.exposure if self.exposure and other.exposure else None
         return SelectionRun(
             cutflow=self.cutflow + other.cutflow,
             candidates=type(self.candidates).concatenate(candidates),
+            loose=loose[0] + loose[1],
             regions=tuple(RegionCount(name, sum(count.get(name, 0) for count in counts)) for name in names),
             hists={key: sum_regions([run.hists[key] for run in runs], kept) for key in self.hists},
             exposure=exposure,
@@ -197,6 +206,7 @@ def run_selection(task: SelectionTask, executor: Executor, progress: Progress | 
     return SelectionRun(
         cutflow=selected.cutflow,
         candidates=selected.candidates,
+        loose=selected.loose,
         regions=_count(selected.candidates, names),
         hists=fill_histograms(selected.candidates, task.analysis.variables, names),
         exposure=task.dataset.exposure,

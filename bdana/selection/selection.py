@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from particle import literals
@@ -13,6 +13,8 @@ from bdana.selection.candidates import Candidates
 from bdana.selection.cutflow import Cutflow
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import awkward as ak
     from numpy.typing import NDArray
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from bdana.regions import Regions
     from bdana.selection.cuts import Cut, Parameters
 
-__all__ = ["LEPTON_MASS", "TRACK_AFTER", "Selected", "Selection", "Setup"]
+__all__ = ["LEPTON_MASS", "TRACK_AFTER", "Loose", "Selected", "Selection", "Setup"]
 
 LEPTON_MASS: dict[str, float] = {"muon": literals.mu_minus.mass, "electron": literals.e_minus.mass}  # type: ignore[dict-item]
 """Masses in MeV/c2 (PDG, from `particle`)."""
@@ -60,15 +62,55 @@ class Setup:
 
 
 @dataclass(frozen=True)
+class Loose:
+    """Candidates of a selection without some of its cuts, for the checks of what those cuts keep.
+
+    Attributes
+    ----------
+    candidates : Candidates
+        N candidates.
+    passes : mapping of str to ndarray of bool, shape (N,)
+        For each cut that was left out, which of them pass it.
+    like_sign : ndarray of bool, shape (N,)
+        Whether both tracks have one charge.
+    """
+
+    candidates: Candidates
+    passes: Mapping[str, NDArray[np.bool_]]
+    like_sign: NDArray[np.bool_]
+
+    def passing(self, *names: str) -> NDArray[np.bool_]:
+        """Tell which candidates pass some of the cuts that were left out, shape (N,)."""
+        return np.logical_and.reduce(
+            [np.ones(len(self.candidates), dtype=np.bool_), *(self.passes[name] for name in names)]
+        )
+
+    def take(self, where: NDArray[Any]) -> Loose:
+        """Return the candidates at the given places (indices or mask)."""
+        passes = {name: mask[where] for name, mask in self.passes.items()}
+        return Loose(self.candidates.take(where), passes, self.like_sign[where])
+
+    def __add__(self, other: Loose) -> Loose:
+        return Loose(
+            Candidates.concatenate([self.candidates, other.candidates]),
+            {name: np.concatenate([mask, other.passes[name]]) for name, mask in self.passes.items()},
+            np.concatenate([self.like_sign, other.like_sign]),
+        )
+
+
+@dataclass(frozen=True)
 class Selected:
     """What a selection finds in some events; results of consecutive chunks add up."""
 
     cutflow: Cutflow
     candidates: Candidates
+    loose: Loose
 
     def __add__(self, other: Selected) -> Selected:
         return Selected(
-            self.cutflow + other.cutflow, Candidates.concatenate([self.candidates, other.candidates])
+            self.cutflow + other.cutflow,
+            Candidates.concatenate([self.candidates, other.candidates]),
+            self.loose + other.loose,
         )
 
 
@@ -109,26 +151,59 @@ class Selection:
             columns |= {name: f"cut {cut.name}" for name in cut.needs if name not in columns}
         return columns
 
-    def apply(self, events: ak.Array, par: Parameters, setup: Setup, gate: Gate | None = None) -> Selected:
+    def apply(
+        self,
+        events: ak.Array,
+        par: Parameters,
+        setup: Setup,
+        gate: Gate | None = None,
+        left_out: Sequence[str] = (),
+    ) -> Selected:
         """Select the candidates of some events (canonical records with the columns of `needs`).
+
+        Parameters
+        ----------
+        events : ak.Array
+        par : Parameters
+        setup : Setup
+        gate : Gate, optional
+            What is kept closed.
+        left_out : sequence of str
+            Cuts that the loose candidates need not pass.
 
         Raises
         ------
         BlindingError
-            When a gate is given and a candidate is closed.
+            When a gate is given and a candidate is closed, or a loose one.
         """
-        cutflow, pairs = self._pairs(events, par, setup, gate)
-        return Selected(cutflow, Candidates.of_pairs(pairs, setup.regions))
+        cutflow, pairs, masks = self._pairs(events, par, setup)
+        names = [name for name in masks if name in left_out]
+        loose = np.logical_and.reduce(
+            [np.ones(len(pairs), bool), *(masks[n] for n in masks if n not in names)]
+        )
+        kept = pairs.take(loose)
+        if gate is not None:
+            gate.refuse_closed(kept)
+        found = Loose(
+            Candidates.of_pairs(kept, setup.regions),
+            {name: masks[name][loose] for name in names},
+            kept.plus.charge == kept.minus.charge,
+        )
+        return Selected(cutflow, found.candidates.take(found.passing(*names)), found)
 
     def passing(
         self, events: ak.Array, par: Parameters, setup: Setup, gate: Gate | None = None
     ) -> NDArray[np.int64]:
         """Return the places in `events` of those that hold a candidate: what a skim keeps; raises as `apply`."""
-        return self._pairs(events, par, setup, gate)[1].plus.index
+        _, pairs, masks = self._pairs(events, par, setup)
+        pairs = pairs.take(np.logical_and.reduce([np.ones(len(pairs), bool), *masks.values()]))
+        if gate is not None:
+            gate.refuse_closed(pairs)
+        return pairs.plus.index
 
     def _pairs(
-        self, events: ak.Array, par: Parameters, setup: Setup, gate: Gate | None
-    ) -> tuple[Cutflow, Pairs]:
+        self, events: ak.Array, par: Parameters, setup: Setup
+    ) -> tuple[Cutflow, Pairs, dict[str, NDArray[np.bool_]]]:
         weights = np.asarray(events.weight)
         cutflow = Cutflow(()).then("all", weights)
         tracks = Tracks.of_events(events, setup.detector)
@@ -140,8 +215,4 @@ class Selection:
         pair_weights = weights[pairs.plus.index]
         cutflow = cutflow.then(f"two_{self.good_track.name}s", pair_weights)
         masks = {cut.name: cut.passes(pairs, par) for cut in self.active(par)}
-        cutflow, left = cutflow.then_cuts(masks, pair_weights)
-        pairs = pairs.take(left)
-        if gate is not None:
-            gate.refuse_closed(pairs)
-        return cutflow, pairs
+        return cutflow.then_cuts(masks, pair_weights)[0], pairs, masks

@@ -15,9 +15,7 @@ ANALYSIS = bdana.load(overrides=["background.combinatorial.readout_ns=0.0"])
 def estimate(singles, table, like_sign):
     background, par = ANALYSIS.combinatorial("combinatorial")
     selection, cuts = ANALYSIS.selection("dimuon")
-    return background.estimate(
-        singles, table, selection, cuts, par, ANALYSIS.setup, {}, like_sign=like_sign
-    )
+    return background.estimate(singles, table, selection, cuts, par, ANALYSIS.setup, {}, like_sign=like_sign)
 
 
 @pytest.fixture(scope="module")
