@@ -25,6 +25,10 @@ class Parameters(BaseModel, extra="forbid", frozen=True):
     spill_s: float | None = Field(
         None, gt=0, description="length of a burst for the slices; none: its live time"
     )
+    sideband_ns: tuple[float, float] = Field(
+        (10.0, 18.0),
+        description="|DT| of pairs out of time: beyond closed pairs, inside H2's window, assumed",
+    )
 
 
 def window(cuts, par):

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from bdana.engine import Executor
     from bdana.events import Dataset
     from bdana.pairing import PairEstimate
+    from bdana.selection import SelectedSingles
     from bdana.upstream import PromptShare
 
-__all__ = ["estimate_combinatorial", "fit_prompt"]
+__all__ = ["estimate_combinatorial", "estimate_singles", "fit_prompt", "single_tracks"]
 
 
 def estimate_combinatorial(
@@ -49,9 +50,20 @@ def estimate_combinatorial(
     BdanaError
         Whatever is wrong, by file and name.
     """
+    singles = single_tracks(analysis, name, dataset, two_track, executor)
+    return estimate_singles(analysis, name, dataset, singles)
+
+
+def single_tracks(
+    analysis: Analysis,
+    name: str,
+    dataset: Dataset,
+    two_track: Candidates | None = None,
+    executor: Executor | None = None,
+) -> SelectedSingles:
+    """Select the single tracks of backgrounds/NAME.py: parameters and errors as for `estimate_combinatorial`."""
     background, par = analysis.combinatorial(name)
     single, single_par = analysis.single_track(background.single_track)
-    selection, cuts = analysis.selection(background.selection)
     if dataset.bursts is None:
         raise ConfigError(
             f"{dataset.files[0]}: the layout has no burst table, so live time and downscale of the single tracks "
@@ -63,13 +75,31 @@ def estimate_combinatorial(
     singles = select_singles(task, executor or SerialExecutor())
     if two_track is not None:
         require_orthogonal(singles, two_track)
-    table = dataset.bursts if dataset.all_bursts else dataset.bursts.take(dataset.bursts.good)
+    return singles
+
+
+def estimate_singles(
+    analysis: Analysis,
+    name: str,
+    dataset: Dataset,
+    singles: SelectedSingles,
+    *,
+    like_sign: bool = False,
+    hists: bool = True,
+) -> PairEstimate:
+    """Estimate the background from single tracks that were selected from a dataset; `like_sign` as in `Combinatorial`."""
+    background, par = analysis.combinatorial(name)
+    selection, cuts = analysis.selection(background.selection)
+    table = dataset.used_bursts
+    if table is None:
+        raise ConfigError(f"{dataset.files[0]}: the layout has no burst table")
     declared = [
         Systematic(source, dict.fromkeys(analysis.regions.names, s.effect), s.correlated, s.source)
         for source, s in analysis.config.systematics.items()
     ]
+    variables = analysis.variables if hists else {}
     return background.estimate(
-        singles, table, selection, cuts, par, analysis.setup, analysis.variables, declared
+        singles, table, selection, cuts, par, analysis.setup, variables, declared, like_sign=like_sign
     )
 
 

@@ -111,6 +111,10 @@ class SearchConfig(_Strict):
     )
     selection: str = Field(default="dimuon", description="module of selections/")
     background: str = Field(default="combinatorial", description="module of backgrounds/")
+    prompt: str | None = Field(
+        default=None,
+        description="module of backgrounds/ whose in-time component is bounded in the open regions",
+    )
     joint: list[str] = Field(default=[], description="regions that are judged together in the table")
     agreement_p_min: Annotated[float, Field(gt=0, lt=1)] = Field(
         default=0.01,

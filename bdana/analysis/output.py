@@ -58,12 +58,15 @@ class StoredRun:
         prediction.json.
     predicted : mapping of str to hist.Hist
         Its histograms; empty when there is no prediction.
+    checks : dict or None
+        checks.json.
     """
 
     samples: tuple[StoredSample, ...]
     table: dict[str, Any] | None
     prediction: dict[str, Any] | None
     predicted: Mapping[str, Histogram]
+    checks: dict[str, Any] | None
 
 
 def write_output(analysis: Analysis, runs: Sequence[SampleRun]) -> Path:
@@ -77,7 +80,7 @@ def write_output(analysis: Analysis, runs: Sequence[SampleRun]) -> Path:
     out = analysis.folder / "output"
     out.mkdir(exist_ok=True)
     # First goes what would not belong to the new run, last comes the index that makes it readable.
-    for name in ("run.json", "table.json", "prediction.json", "prediction_histograms.json"):
+    for name in ("run.json", "table.json", "prediction.json", "prediction_histograms.json", "checks.json"):
         (out / name).unlink(missing_ok=True)
     for run in runs:
         folder = out / run.name
@@ -97,6 +100,8 @@ def write_output(analysis: Analysis, runs: Sequence[SampleRun]) -> Path:
             )
             _write(out / "prediction.json", run.estimate.to_dict() | stamp)
             _write(out / "prediction_histograms.json", dict(run.estimate.hists))
+        if run.checks:
+            _write(out / "checks.json", run.checks.to_dict() | {"sample": run.name})
     _write(out / "run.json", {"samples": [run.name for run in runs], "analysis_hash": analysis.hash})
     return out
 
@@ -124,9 +129,10 @@ def read_output(analysis: Analysis) -> StoredRun:
         for name in index["samples"]
     )
     if not (out / "table.json").is_file():
-        return StoredRun(samples, None, None, {})
+        return StoredRun(samples, None, None, {}, None)
     predicted = _read_histograms(out / "prediction_histograms.json")
-    return StoredRun(samples, _read(out / "table.json"), _read(out / "prediction.json"), predicted)
+    table, prediction, checks = (_read(out / f"{name}.json") for name in ("table", "prediction", "checks"))
+    return StoredRun(samples, table, prediction, predicted, checks)
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bdana.analysis.background import estimate_combinatorial
+from bdana.analysis.background import estimate_singles, single_tracks
+from bdana.analysis.checks import Checks, SingleSample, left_out_cuts, run_checks
 from bdana.analysis.opened import OpenedRegion, opened_regions
 from bdana.counts import Observed, Predicted
 from bdana.errors import ConfigError
@@ -41,6 +42,8 @@ class SampleRun:
         Expected against observed; for the same sample.
     opened : tuple of OpenedRegion
         The regions of the table that were opened, with what was frozen before.
+    checks : Checks or None
+        What is open of the data against the estimate; for the same sample.
     """
 
     name: str
@@ -48,6 +51,7 @@ class SampleRun:
     estimate: PairEstimate | None
     table: CountingTable | None
     opened: tuple[OpenedRegion, ...] = ()
+    checks: Checks | None = None
 
     @property
     def cutflow(self) -> Cutflow:
@@ -110,8 +114,8 @@ def run_sample(
     BdanaError
         Whatever is wrong, by file and name.
     """
-    run = run_closed(analysis, name, executor, progress)
-    if run.table is None:
+    run, sample = _run(analysis, name, executor, progress)
+    if run.table is None or run.estimate is None or sample is None:
         return run
     regions = opened_regions(analysis)
     counted = {row.name: row.observed for row in run.table.rows}
@@ -119,7 +123,9 @@ def run_sample(
         counted[region.name] = Observed(region.name, region.observed)
     expected = {row.name: row.expected for row in run.table.rows}
     table = counting_table(expected, counted, analysis.config.search.joint)
-    return replace(run, table=table, opened=regions)
+    known = {name: number.value for name, number in counted.items() if number.state == "open"}
+    checks = run_checks(analysis, run.selected, known, sample, run.estimate, executor)
+    return replace(run, table=table, opened=regions, checks=checks)
 
 
 def run_closed(
@@ -132,24 +138,30 @@ def run_closed(
     BdanaError
         Whatever is wrong, by file and name.
     """
+    return _run(analysis, name, executor, progress)[0]
+
+
+def _run(
+    analysis: Analysis, name: str, executor: Executor | None, progress: Progress | None
+) -> tuple[SampleRun, SingleSample | None]:
     search = analysis.config.search
     (dataset,) = analysis.sample(name)
-    selected = analysis.select_from(dataset, search.selection, executor, progress)
     if name != search.data or search.single_tracks is None:
-        return SampleRun(name, selected, None, None)
-    estimate = _estimate(analysis, selected, executor)
-    return SampleRun(name, selected, estimate, _table(analysis, selected, estimate))
-
-
-def _estimate(analysis: Analysis, selected: SelectionRun, executor: Executor | None) -> PairEstimate:
-    search = analysis.config.search
-    (singles,) = analysis.sample(str(search.single_tracks))
-    if not _same_bursts(singles.used_bursts, selected.datasets[0].used_bursts):
+        return SampleRun(
+            name, analysis.select_from(dataset, search.selection, executor, progress), None, None
+        ), None
+    left_out = left_out_cuts(analysis)
+    selected = analysis.select_from(dataset, search.selection, executor, progress, left_out)
+    (source,) = analysis.sample(search.single_tracks)
+    if not _same_bursts(source.used_bursts, selected.datasets[0].used_bursts):
         raise ConfigError(
             f"[samples.{search.single_tracks}] and [samples.{search.data}] must be of the same bursts, or the prediction is "
-            f"not for the data; their exposures are {singles.exposure} and {selected.exposure}"
+            f"not for the data; their exposures are {source.exposure} and {selected.exposure}"
         )
-    return estimate_combinatorial(analysis, search.background, singles, selected.candidates, executor)
+    singles = single_tracks(analysis, search.background, source, selected.candidates, executor)
+    estimate = estimate_singles(analysis, search.background, source, singles)
+    run = SampleRun(name, selected, estimate, _table(analysis, selected, estimate))
+    return run, SingleSample(singles, source)
 
 
 def _same_bursts(one: BurstTable | None, other: BurstTable | None) -> bool:

@@ -80,10 +80,9 @@ class Loose:
     like_sign: NDArray[np.bool_]
 
     def passing(self, *names: str) -> NDArray[np.bool_]:
-        """Tell which candidates pass some of the cuts that were left out, shape (N,)."""
-        return np.logical_and.reduce(
-            [np.ones(len(self.candidates), dtype=np.bool_), *(self.passes[name] for name in names)]
-        )
+        """Tell which candidates pass some of the cuts that were left out, shape (N,); cuts that are off are passed."""
+        masks = [self.passes[name] for name in names if name in self.passes]
+        return np.logical_and.reduce([np.ones(len(self.candidates), dtype=np.bool_), *masks])
 
     def take(self, where: NDArray[Any]) -> Loose:
         """Return the candidates at the given places (indices or mask)."""

@@ -44,7 +44,7 @@ class Beam:
     ripple: float = 0.0
     ripple_period_s: float = 0.02
     downscale: float = 225.0
-    coincidence_ns: float = 10.0
+    coincidence_ns: float = 20.0
     readout_ns: float = 50.0
 
 

@@ -1,0 +1,343 @@
+"""What is open of the data against the combinatorial estimate: the checks that a report shows (docs/combinatorial.md)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import stats
+
+from bdana.analysis.background import estimate_combinatorial, estimate_singles
+from bdana.statistics.multinomial import multinomial_p
+from bdana.statistics.poisson import Background, p_values
+from bdana.statistics.pulls import Pull, nuisance_pulls
+from bdana.statistics.significance import two_sided
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from bdana.analysis.analysis import Analysis
+    from bdana.engine import Executor, SelectionRun
+    from bdana.events import BurstTable, Dataset
+    from bdana.pairing import PairEstimate
+    from bdana.selection import Candidates, SelectedSingles
+    from bdana.upstream import PromptShare
+
+__all__ = ["Checks", "Compared", "Flatness", "PromptCheck", "Stability", "left_out_cuts", "run_checks"]
+
+GROUPS = 4
+"""Groups of bursts with equal expectation, and of slices of the time window."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Pairs of one region that are open whatever the region: expected and observed number, and p-values."""
+
+    region: str
+    expected: float
+    error: float
+    observed: int
+    p_n: float
+    p_l: float
+
+
+@dataclass(frozen=True)
+class Flatness:
+    """Time differences of pairs in open regions, which are flat for accidental ones.
+
+    Attributes
+    ----------
+    window_ns : float
+        Half width of the window that is looked at.
+    pairs : int
+    p : float or None
+        Of the Kolmogorov-Smirnov test; None without a pair.
+    """
+
+    window_ns: float
+    pairs: int
+    p: float | None
+
+
+@dataclass(frozen=True)
+class Stability:
+    """Pairs of open regions in groups.
+
+    Attributes
+    ----------
+    what : str
+        What the groups differ in.
+    groups : tuple of str
+    expected : tuple of float
+        Without the open regions' common factor: what counts is the share of each group.
+    observed : tuple of int
+    p : float or None
+        p(L <= Lobs) of the division among the groups, whatever its total; None without a pair.
+    """
+
+    what: str
+    groups: tuple[str, ...]
+    expected: tuple[float, ...]
+    observed: tuple[int, ...]
+    p: float | None
+
+
+@dataclass(frozen=True)
+class PromptCheck:
+    """In-time component of pairs in open regions, and what its upper limit would add.
+
+    Attributes
+    ----------
+    share : PromptShare
+    varied : tuple of (str, float, float, float or None)
+        For each region: name, expected and error with the upper limit added, and p(N >= n) of what is observed;
+        None while the region is closed.
+    z_two_sided : float or None
+        Of the innermost region's varied p-value; None while it is closed.
+    """
+
+    share: PromptShare
+    varied: tuple[tuple[str, float, float, float | None], ...]
+    z_two_sided: float | None
+
+
+@dataclass(frozen=True)
+class Checks:
+    """All checks of one search.
+
+    Attributes
+    ----------
+    like_sign : tuple of Compared
+        In time, in all regions.
+    out_of_time : tuple of Compared
+        Of opposite charge, in all regions, with |DT| in `sideband_ns`.
+    sideband_ns : tuple of float
+    flatness : Flatness
+    stability : tuple of Stability
+    pulls : tuple of Pull
+        Sources of uncertainty in a fit of the open regions.
+    prompt : PromptCheck or None
+        None when [search] names no prompt background.
+    """
+
+    like_sign: tuple[Compared, ...]
+    out_of_time: tuple[Compared, ...]
+    sideband_ns: tuple[float, float]
+    flatness: Flatness
+    stability: tuple[Stability, ...]
+    pulls: tuple[Pull, ...]
+    prompt: PromptCheck | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the checks as plain values, for JSON."""
+        document = asdict(self)
+        if self.prompt:
+            keys = ("region", "expected", "error", "p_n")
+            document["prompt"] = {
+                "share": self.prompt.share.to_dict(),
+                "varied": [dict(zip(keys, row, strict=True)) for row in self.prompt.varied],
+                "z_two_sided": self.prompt.z_two_sided,
+            }
+        return document
+
+
+@dataclass(frozen=True)
+class SingleSample:
+    """Selected single tracks, and what they were read from."""
+
+    singles: SelectedSingles
+    source: Dataset
+
+
+def left_out_cuts(analysis: Analysis) -> tuple[str, ...]:
+    """Return the cuts that the checks do without: of charge and time, and those of the prompt fit."""
+    search = analysis.config.search
+    background, _ = analysis.combinatorial(search.background)
+    prompt = analysis.prompt(search.prompt)[0].left_out if search.prompt else ()
+    return tuple(dict.fromkeys((background.charge, *background.timing, *prompt)))
+
+
+def run_checks(
+    analysis: Analysis,
+    data: SelectionRun,
+    observed: Mapping[str, int],
+    sample: SingleSample,
+    estimate: PairEstimate,
+    executor: Executor | None = None,
+) -> Checks:
+    """Compare what is open of the data with the estimate.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    data : SelectionRun
+        The data, with loose candidates that need not pass `left_out_cuts`.
+    observed : mapping of str to int
+        Candidates of the regions that are known: open ones, and those that were opened.
+    sample : SingleSample
+    estimate : PairEstimate
+    executor : Executor, optional
+        Where chunks are selected.
+    """
+    search = analysis.config.search
+    background, par = analysis.combinatorial(search.background)
+    like = estimate_singles(
+        analysis, search.background, sample.source, sample.singles, like_sign=True, hists=False
+    )
+    low, high = par.sideband_ns  # type: ignore[attr-defined] # of the module's own model
+    loose, names = data.loose, analysis.regions.names
+    others = [name for name in loose.passes if name not in {background.charge, *background.timing}]
+    same = loose.like_sign & loose.passing(*background.timing, *others)
+    opposite = loose.passing(background.charge, *others)
+    dt = np.abs(loose.candidates.dt)
+    sideband = loose.candidates.take(opposite & (dt >= low) & (dt < high))
+    window = background.window(analysis.selection(search.selection)[1], par)
+    scale = 2.0 * (high - low) / window
+    is_open = [name for name in names if name not in data.closed]
+    flat = loose.candidates.take(opposite & (dt < low) & np.isin(loose.candidates.region, is_open))
+    return Checks(
+        like_sign=_compare(like.expected, like.total_error, loose.candidates.take(same), names),
+        out_of_time=_compare(scale * estimate.expected, scale * estimate.total_error, sideband, names),
+        sideband_ns=(low, high),
+        flatness=Flatness(low, len(flat), _flat(flat.dt, low)),
+        stability=(
+            _windows(flat, low),
+            *_burst_groups(data, sample.source, estimate, is_open),
+            *_bad_bursts(analysis, data, sample.source, estimate, is_open, executor),
+        ),
+        pulls=_pulls(observed, estimate),
+        prompt=_prompt(analysis, data, observed, estimate) if search.prompt else None,
+    )
+
+
+def _compare(
+    expected: NDArray[np.float64], error: NDArray[np.float64], pairs: Candidates, names: Sequence[str]
+) -> tuple[Compared, ...]:
+    rows = []
+    for name, b, e in zip(names, expected, error, strict=True):
+        n = int(np.count_nonzero(pairs.region == name))
+        p = p_values(n, Background(float(b), float(e)))
+        rows.append(Compared(name, float(b), float(e), n, p.p_n, p.p_l))
+    return tuple(rows)
+
+
+def _flat(dt: NDArray[np.float64], window: float) -> float | None:
+    return float(stats.kstest(dt, stats.uniform(-window, 2.0 * window).cdf).pvalue) if len(dt) else None
+
+
+def _windows(flat: Candidates, window: float) -> Stability:
+    edges = np.linspace(0.0, window, GROUPS + 1)
+    observed = np.histogram(np.abs(flat.dt), edges)[0]
+    groups = [f"{a:g} - {b:g} ns" for a, b in pairwise(edges)]
+    return _stability("|t(+) - t(-)|", groups, np.full(GROUPS, len(flat) / GROUPS), observed)
+
+
+def _burst_groups(
+    data: SelectionRun, source: Dataset, estimate: PairEstimate, is_open: Sequence[str]
+) -> list[Stability]:
+    """Group bursts by intensity and by time, with equal expectations."""
+    table, bursts = source.used_bursts, estimate.bursts
+    if table is None or not len(bursts):
+        return []
+    expected = _of_regions(estimate.by_burst, estimate.regions, is_open)
+    found = data.candidates.take(np.isin(data.candidates.region, is_open))
+    observed = np.bincount(table.places(found.run, found.burst), minlength=len(bursts))
+    made = []
+    orders = {
+        "intensity of the burst": np.argsort(bursts.rate, kind="stable"),
+        "time": np.arange(len(bursts)),
+    }
+    for what, order in orders.items():
+        share = np.cumsum(expected[order]) / max(expected.sum(), np.finfo(float).tiny)
+        group = np.minimum((share * GROUPS).astype(np.int64), GROUPS - 1)
+        made.append(
+            _stability(
+                what,
+                [f"quarter {i + 1}" for i in range(GROUPS)],
+                np.bincount(group, expected[order], minlength=GROUPS),
+                np.bincount(group, observed[order], minlength=GROUPS).astype(np.int64),
+            )
+        )
+    return made
+
+
+def _bad_bursts(
+    analysis: Analysis,
+    data: SelectionRun,
+    source: Dataset,
+    estimate: PairEstimate,
+    is_open: Sequence[str],
+    executor: Executor | None,
+) -> list[Stability]:
+    """Do the search of the good bursts again on the bad ones, where there are any with a live time."""
+    (dataset,) = data.datasets
+    bad = [_only_bad(d) for d in (dataset, source)]
+    if bad[0] is None or bad[1] is None:
+        return []
+    search = analysis.config.search
+    found = analysis.select_from(bad[0], search.selection, executor)
+    there = estimate_combinatorial(analysis, search.background, bad[1], found.candidates, executor)
+    observed = [np.isin(run.candidates.region, is_open).sum() for run in (data, found)]
+    expected = [float(_of_regions(e.expected, e.regions, is_open)) for e in (estimate, there)]
+    return [_stability("quality of the burst", ["good", "bad"], np.array(expected), np.array(observed))]
+
+
+def _only_bad(dataset: Dataset) -> Dataset | None:
+    """Return a dataset of the bursts that are not used because they are marked bad; None when there are none."""
+    table: BurstTable | None = dataset.bursts
+    if table is None or dataset.all_bursts:
+        return None
+    bad = ~table.good & (table.live_time_s > 0) & ~(table.downscale < 1)
+    return replace(dataset, bursts=replace(table, good=bad)) if bad.any() else None
+
+
+def _of_regions(values: NDArray[np.float64], regions: Sequence[str], chosen: Sequence[str]) -> Any:
+    """Sum over some of the regions, the last axis."""
+    return values[..., np.isin(regions, chosen)].sum(axis=-1)
+
+
+def _stability(
+    what: str, groups: Sequence[str], expected: NDArray[np.float64], observed: NDArray[Any]
+) -> Stability:
+    known = observed.sum() and not observed[expected <= 0].any() and expected.sum() > 0
+    p = multinomial_p(observed.tolist(), expected.tolist()) if known else None
+    return Stability(what, tuple(groups), tuple(expected.tolist()), tuple(map(int, observed)), p)
+
+
+def _pulls(observed: Mapping[str, int], estimate: PairEstimate) -> tuple[Pull, ...]:
+    at = [i for i, name in enumerate(estimate.regions) if name in observed and estimate.expected[i] > 0]
+    if not at:
+        return ()
+    expected = estimate.expected[at]
+    regions = [estimate.regions[i] for i in at]
+    effects = {
+        s.name: expected * np.array([s.effect.get(name, 0.0) for name in regions])
+        for s in estimate.systematics
+    }
+    effects |= {
+        f"single tracks, {name}": np.where(np.arange(len(at)) == i, estimate.error[at], 0.0)
+        for i, name in enumerate(regions)
+    }
+    return nuisance_pulls([observed[name] for name in regions], expected.tolist(), effects)
+
+
+def _prompt(
+    analysis: Analysis, data: SelectionRun, observed: Mapping[str, int], estimate: PairEstimate
+) -> PromptCheck:
+    search, loose = analysis.config.search, data.loose
+    prompt, par = analysis.prompt(str(search.prompt))
+    wanted = [name for name in loose.passes if name not in prompt.left_out]
+    pairs = loose.candidates.take(loose.passing(*wanted))
+    is_open = [name for name in analysis.regions.names if name not in data.closed]
+    share = prompt.share(pairs, analysis.selection(search.selection)[1], par, analysis.regions, is_open)
+    varied = []
+    for name, b, e in zip(estimate.regions, estimate.expected, estimate.total_error, strict=True):
+        more, error = float(b) * (1.0 + share.upper_limit), float(e) * (1.0 + share.upper_limit)
+        p = p_values(observed[name], Background(more, error)).p_n if name in observed else None
+        varied.append((name, more, error, p))
+    first = varied[0][3]
+    return PromptCheck(share, tuple(varied), two_sided(first).z if first is not None else None)

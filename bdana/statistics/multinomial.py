@@ -1,0 +1,78 @@
+"""How likely counts in groups are when only their expected shares are known, not their total."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import comb
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import gammaln
+
+from bdana.errors import InputError
+from bdana.statistics.poisson import TIE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["multinomial_p"]
+
+MAX_TUPLES = 200_000
+TOYS = 100_000
+
+
+def multinomial_p(counts: Sequence[int], shares: Sequence[float], seed: int = 1) -> float:
+    """Return the probability of all divisions of the total among the groups that are no likelier than the observed one.
+
+    Exact by enumeration up to 200 000 divisions; else from 100 000 seeded toys, with an error of at most 0.0016.
+
+    Parameters
+    ----------
+    counts : sequence of int
+        Of G groups.
+    shares : sequence of float
+        Expected share of each group; scaled to sum 1.
+    seed : int
+        Of the toys.
+
+    Raises
+    ------
+    InputError
+        When a count or share is negative, lengths differ, or something was counted where nothing is expected.
+    """
+    n, share = np.asarray(counts, dtype=np.int64), np.asarray(shares, dtype=np.float64)
+    if n.shape != share.shape or not len(n) or (n < 0).any() or not (share >= 0).all() or not share.sum() > 0:
+        raise InputError(
+            "give one count and one share for each group, none negative, and not all shares zero"
+        )
+    if n[share == 0].any():
+        raise InputError("there are counts in a group whose expected share is zero")
+    n, share = n[share > 0], share[share > 0] / share.sum()
+    total = int(n.sum())
+    if comb(total + len(n) - 1, len(n) - 1) <= MAX_TUPLES:
+        others = _divisions(total, len(n))
+        logarithms = _log_pmf(others, share)
+        p = float(np.exp(logarithms[logarithms <= _log_pmf(n, share) + TIE]).sum())
+        return min(p, 1.0)
+    toys = np.random.default_rng(seed).multinomial(total, share, TOYS)
+    return float(np.mean(_log_pmf(toys, share) <= _log_pmf(n, share) + TIE))
+
+
+def _divisions(total: int, groups: int) -> NDArray[np.int64]:
+    """Return every division of `total` into groups: where the bars stand among stars and bars."""
+    places = total + groups - 1
+    bars = np.array(list(combinations(range(places), groups - 1)), dtype=np.int64).reshape(
+        comb(places, groups - 1), groups - 1
+    )
+    edges = np.column_stack([np.full(len(bars), -1), bars, np.full(len(bars), places)])
+    return np.diff(edges, axis=1) - 1
+
+
+def _log_pmf(counts: NDArray[np.int64], share: NDArray[np.float64]) -> NDArray[np.float64]:
+    total = counts.sum(axis=-1)
+    logarithm: NDArray[np.float64] = gammaln(total + 1) + (counts * np.log(share) - gammaln(counts + 1)).sum(
+        axis=-1
+    )
+    return logarithm
