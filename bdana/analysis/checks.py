@@ -258,7 +258,7 @@ def _burst_groups(
             _stability(
                 what,
                 [f"quarter {i + 1}" for i in range(GROUPS)],
-                np.bincount(group, expected[order], minlength=GROUPS),
+                np.bincount(group, expected[order], minlength=GROUPS).astype(np.float64),
                 np.bincount(group, observed[order], minlength=GROUPS).astype(np.int64),
             )
         )

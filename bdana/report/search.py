@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bdana._version import __version__
 from bdana.analysis.output import read_output
 from bdana.plotting import save_comparison, save_plane
+from bdana.report.checks import check_blocks, check_figures
 from bdana.report.document import Document, Figure, Section, Table, Text
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def save_figures(analysis: Analysis) -> list[Figure]:
     for sample in run.samples:
         if run.table and sample.name == run.table["sample"]:
             figures += _comparisons(run, sample, folder)
-    return figures
+    return figures + (check_figures(run.checks, folder) if run.checks else [])
 
 
 def write_report(analysis: Analysis) -> Path:
@@ -61,6 +62,7 @@ def write_report(analysis: Analysis) -> Path:
             if run.prediction
             else []
         ),
+        *([Section("Validation", check_blocks(run.checks))] if run.checks else []),
         *(Section(f"Sample {sample.name}", _sample_blocks(sample)) for sample in run.samples),
         Section("Provenance", [_provenance(analysis)]),
     ]
