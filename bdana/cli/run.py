@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from bdana.analysis import Analysis
+    from bdana.analysis.checks import Checks
     from bdana.analysis.search import SampleRun
     from bdana.engine import Progress
     from bdana.statistics.table import CountingTable
@@ -40,6 +41,7 @@ def run(overrides: Overrides = None, jobs: Jobs = 1, as_json: Json = False) -> N
             *(search_table(result.table) if result.table else result_tables(result.selected)),
             *(f"{region.name}: {region.provenance}" for region in result.opened),
             *(seen_rows(analysis) if result.table else ()),
+            *(_prompt_text(result.checks) if result.checks else ()),
         )
     print_tables(f"report: {path}")
 
@@ -94,6 +96,16 @@ def search_table(counted: CountingTable) -> list[Table | str]:
         joint = counted.joint
         shown.add_row("+".join(counted.joint_regions), "", "", f"{joint.p_n:.4g}", f"{joint.p_l:.4g}")
     return [shown, *(f"{name}: {text}" for name, text in counted.conventions.items())]
+
+
+def _prompt_text(checks: Checks) -> list[str]:
+    if checks.prompt is None:
+        return []
+    share = checks.prompt.share
+    return [
+        f"in-time (prompt) pairs: below {share.upper_limit:.0%} of the combinatorial at {share.level:.0%} CL, from "
+        f"{share.pairs} pairs in open regions; more checks in the report"
+    ]
 
 
 def _document(results: tuple[SampleRun, ...]) -> dict[str, Any]:

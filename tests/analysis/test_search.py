@@ -100,7 +100,7 @@ def test_report_is_made_of_what_lies_in_output(runs, folder):
     analysis = bdana.load(folder)
     page = write_report(analysis).read_text()
     assert analysis.hash in page
-    assert page.count("data:image/png;base64,") == 2 + len(analysis.variables)
+    assert page.count("data:image/png;base64,") == 3 + len(analysis.variables)
     assert len(re.findall(r"<td>closed</td>", page)) >= 5
     assert not re.search(r"""(src|href)=["'](?!data:|#)""", page)
 

@@ -37,7 +37,7 @@ def test_singles_follow_the_intensity_and_pairs_its_square():
 
 def test_coincidences_of_a_poisson_process():
     """R^2 T tau pairs are closer than tau: 5 kHz for 100 s and 10 ns make 25."""
-    config = SimulationConfig(pot=6.6e12 * 100 / 4.8, bursts=1)
+    config = SimulationConfig(pot=6.6e12 * 100 / 4.8, bursts=1, beam=Beam(coincidence_ns=10.0))
     config = replace(config, halo=replace(config.halo, rate_hz=5000.0))
     assert mean_coincidences(config, simulate_bursts(config, 1)) == pytest.approx([25.0], rel=1e-12)
 

@@ -1,0 +1,120 @@
+"""Checks on simulated data with many accidental pairs: they agree where the data are what is assumed, and show where not."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import bdana
+from bdana.analysis import scaffold
+from bdana.analysis.background import estimate_singles, single_tracks
+from bdana.analysis.checks import SingleSample, left_out_cuts, run_checks
+from bdana.simulation import Beam, Halo, SimulationConfig, write_sample
+
+SAMPLES = """
+[samples.pseudo]
+kind = "pseudo"
+files = ["halo.root"]
+trigger = "H2"
+[samples.singles]
+kind = "pseudo"
+files = ["halo.root"]
+trigger = "Q1"
+"""
+
+
+@pytest.fixture(scope="module")
+def analysis(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("checks") / "a"
+    scaffold(folder)
+    # 20 times the rate makes 400 times the pairs.
+    halo = Halo(rate_hz=20 * 4460.0)
+    config = SimulationConfig(pot=3e15, bursts=40, truth=False, beam=Beam(downscale=4000.0), halo=halo)
+    write_sample(folder / "halo.root", config, 5)
+    path = folder / "analysis.toml"
+    text = path.read_text().replace("[search]\n", '[search]\ndata = "pseudo"\nsingle_tracks = "singles"\n')
+    path.write_text(text + SAMPLES)
+    return bdana.load(folder)
+
+
+def checks(analysis, good=None, times=None):
+    """Make the checks, with some bursts marked bad, or with other time differences of the data."""
+    data, source = analysis.sample("pseudo", "singles")
+    if good is not None:
+        data, source = (replace(d, bursts=replace(d.bursts, good=good)) for d in (data, source))
+    selected = analysis.select_from(data, "dimuon", left_out=left_out_cuts(analysis))
+    if times:
+        moved = replace(selected.loose.candidates, dt=times(selected.loose.candidates.dt))
+        selected = replace(selected, loose=replace(selected.loose, candidates=moved))
+    singles = single_tracks(analysis, "combinatorial", source)
+    estimate = estimate_singles(analysis, "combinatorial", source, singles)
+    known = {region.name: region.observed for region in selected.regions}
+    return run_checks(analysis, selected, known, SingleSample(singles, source), estimate)
+
+
+@pytest.fixture(scope="module")
+def made(analysis):
+    good = np.ones(40, dtype=bool)
+    good[::8] = False
+    return checks(analysis, good)
+
+
+def test_like_sign_and_out_of_time_pairs_are_as_predicted_in_every_region(made):
+    for rows in (made.like_sign, made.out_of_time):
+        assert [row.region for row in rows] == ["SR", "CR", "CR1", "CR2", "CR3", "outside"]
+        assert all(row.p_l > 0.003 for row in rows), rows
+        total, expected = sum(row.observed for row in rows), sum(row.expected for row in rows)
+        assert total > 100
+        # Not with the normalisation error of 13%: counts and the few single tracks only.
+        assert total == pytest.approx(expected, abs=4 * np.sqrt(expected + (0.05 * expected) ** 2))
+
+
+def test_accidental_pairs_are_flat_and_stable(made):
+    assert made.flatness.pairs > 100
+    assert made.flatness.p > 0.003
+    assert [s.what for s in made.stability] == [
+        "|t(+) - t(-)|", "intensity of the burst", "time", "quality of the burst",
+    ]  # fmt: skip
+    for stability in made.stability:
+        assert stability.p > 0.003, stability
+        assert sum(stability.observed) > 80
+    quality = made.stability[-1]
+    assert quality.observed[1] > 5
+    assert quality.expected[1] / quality.expected[0] == pytest.approx(5 / 35, rel=0.7)
+
+
+def test_no_prompt_pair_is_found(made):
+    share = made.prompt.share
+    assert abs(share.prompt) < 4 * share.error
+    assert share.upper_limit < 0.4
+    (innermost, *_, outside) = made.prompt.varied
+    assert innermost[3] is None
+    assert made.prompt.z_two_sided is None
+    assert outside[1] == pytest.approx((1 + share.upper_limit) * sum_expected(made, "outside"), rel=1e-6)
+    assert outside[3] is not None
+
+
+def sum_expected(made, region):
+    """The estimate of a region, back from the out-of-time window."""
+    low, high = made.sideband_ns
+    return next(row.expected for row in made.out_of_time if row.region == region) * 10.0 / (2 * (high - low))
+
+
+def test_pulls_name_every_source(made):
+    assert {"accidental_survival", "third_track", "halo_normalisation", "single tracks, outside"} <= {
+        pull.source for pull in made.pulls
+    }
+    assert all(abs(pull.value) < 3 and pull.error <= 1 + 1e-9 for pull in made.pulls)
+
+
+def test_pairs_that_are_not_flat_in_time_are_seen(analysis):
+    peaked = checks(analysis, times=lambda dt: dt * abs(dt) / 20.0)
+    assert peaked.flatness.p < 1e-4
+    assert peaked.stability[0].p < 1e-4
+    assert "quality of the burst" not in [s.what for s in peaked.stability]
+
+
+def test_plain_values(made):
+    document = made.to_dict()
+    assert document["like_sign"][0]["region"] == "SR"
+    assert document["prompt"]["varied"][0]["p_n"] is None
