@@ -22,8 +22,19 @@ class Parameters(BaseModel, extra="forbid", frozen=True):
     slice_ms: float | None = Field(
         None, gt=0, description="length of time slices inside the burst; none: the whole"
     )
+    duty_slice_ms: float = Field(
+        1.0, gt=0, description="slices in which the duty factor is measured when slice_ms is none"
+    )
     spill_s: float | None = Field(
-        None, gt=0, description="length of a burst for the slices; none: its live time"
+        None, gt=0, description="length of a burst for the slices; none: its live time, or to its last track"
+    )
+    mix_bursts: int = Field(
+        1, gt=0, description="bursts whose tracks are mixed: biased, for studies of small samples only"
+    )
+    window_error_ns: float = Field(
+        0.1,
+        ge=0,
+        description="of the width of the time window, efficiency of H2 against DT included, assumed",
     )
     sideband_ns: tuple[float, float] = Field(
         (10.0, 18.0),
@@ -56,17 +67,28 @@ def accidental_veto(bursts, cuts, par):
     return 1.0 / bursts.accidental_survival
 
 
-def systematics(bursts, cuts, par):
+def systematics(bursts, cuts, par, duty_factor):
     """Sources that move all regions together: name -> (relative effect, where it comes from)."""
     survival = bursts.accidental_survival
     rate = np.average(bursts.rate, weights=bursts.events) if bursts.events.any() else 0.0
-    return {
+    sources = {
         "accidental_survival": (
             bursts.accidental_survival_error / survival,
             f"binomial error of the measured survival {survival:.4f}",
         ),
         "third_track": (np.expm1(rate * par.readout_ns * ns), "the whole correction"),
+        "window": (
+            par.window_error_ns / window(cuts, par),
+            f"width known to {par.window_error_ns:g} ns, assumed",
+        ),
     }
+    if par.slice_ms is None and duty_factor is not None and np.isfinite(duty_factor):
+        missed = max(1.0 / duty_factor - 1.0, 0.0)
+        sources["duty_factor"] = (
+            missed,
+            f"<R^2>/<R>^2 - 1 inside bursts, in slices of {par.duty_slice_ms:g} ms",
+        )
+    return sources
 
 
 background = bdana.Combinatorial(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import awkward as ak
 import numpy as np
 
 from bdana.errors import ConfigError, InputError
 from bdana.pairing.bursts import SingleBursts
 from bdana.pairing.estimate import PairEstimate, PairTask, estimate_pairs
-from bdana.pairing.slices import duty_factor, slice_weights, time_slices
+from bdana.pairing.slices import duty_factor, mix_bursts, slice_weights, time_slices
 from bdana.statistics import Systematic
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from bdana.events import BurstTable
+    from bdana.pairing.estimate import PairSink
+    from bdana.reconstruction import Tracks
     from bdana.selection import Parameters, SelectedSingles, Selection, Setup, Variable
 
 __all__ = ["Combinatorial", "Search"]
@@ -74,7 +77,8 @@ class Combinatorial:
     corrections : tuple of callable
         Each f(bursts, cuts, par) -> factor on the weight, shape (bursts,) or a number.
     systematics : callable
-        f(bursts, cuts, par) -> mapping of name to (relative effect on every region, source).
+        f(bursts, cuts, par, duty_factor) -> mapping of name to (relative effect on every region, source); the duty
+        factor is None where it is not known.
     parameters : type
         Model of the background's own numbers.
     """
@@ -93,7 +97,10 @@ class Combinatorial:
 
     def needs(self, par: Any) -> dict[str, str]:
         """Return the columns that the estimate needs beside those of the single-track selection, and what for."""
-        return {} if par.slice_ms is None else {"timestamp": "background slice_ms"}
+        return {"timestamp": "background slice_ms"} if par.slice_ms is not None else {}
+
+    optional = ("timestamp",)
+    """Columns that are read where a file has them: for the duty factor."""
 
     def estimate(
         self,
@@ -107,6 +114,8 @@ class Combinatorial:
         systematics: Sequence[Systematic] = (),
         *,
         like_sign: bool = False,
+        bootstrap: int = 0,
+        sink: PairSink | None = None,
     ) -> PairEstimate:
         """Estimate the background from selected single tracks.
 
@@ -128,11 +137,16 @@ class Combinatorial:
             Added to those measured here.
         like_sign : bool
             Estimate pairs of equal charge instead, which no signal makes.
+        bootstrap : int
+            Replicas of the sample, drawn with a fixed seed, that cross-check the errors.
+        sink : callable, optional
+            Gets every batch of selected pairs: candidates, tracks, and the places of both tracks of each pair.
 
         Raises
         ------
         ConfigError
-            When `replaced`, `charge` or `timing` names a cut that the selection does not have.
+            When `replaced`, `charge` or `timing` names a cut that the selection does not have, or bursts are both
+            mixed and sliced.
         InputError
             When a burst with tracks lacks live time or downscale, or no burst has them.
         """
@@ -156,26 +170,21 @@ class Combinatorial:
             setup=setup,
             variables=variables,
             like_sign=like_sign,
+            bootstrap=bootstrap,
+            sink=sink,
         )
         kept = singles.tracks
         places = table.places(np.asarray(kept.events.run), np.asarray(kept.events.burst))
-        duty, pair_weight, burst = None, weight, np.arange(len(bursts))
-        largest = weight.max()
-        if par.slice_ms is not None:
-            timestamp = np.asarray(kept.events.timestamp, dtype=np.float64)
-            slices, number = time_slices(timestamp, places, bursts, par.spill_s, par.slice_ms)
-            duty = duty_factor(slices, number, places, weight)
-            largest = (weight * number).max()
-            places, pair_weight, burst = slice_weights(slices, number, places, weight)
-        sample = estimate_pairs(kept, places, pair_weight, task)
+        grouped = _group(kept, places, bursts, weight, par)
+        sample = estimate_pairs(kept, grouped.places, grouped.weight, task)
         sums = sample.sums
         by_burst = np.zeros((len(bursts), len(setup.regions.names)))
-        np.add.at(by_burst, burst, sample.by_place)
+        np.add.at(by_burst, grouped.burst, sample.by_place)
         names = setup.regions.names
         n = len(names)
         measured = tuple(
             Systematic(name, dict.fromkeys(names, float(effect)), correlated=True, source=source)
-            for name, (effect, source) in self.systematics(used, cuts, par).items()
+            for name, (effect, source) in self.systematics(used, cuts, par, grouped.duty_factor).items()
         )
         return PairEstimate(
             regions=names,
@@ -183,13 +192,15 @@ class Combinatorial:
             covariance=sums.covariance()[:n, :n],
             pairs=sums.pairs[:n],
             sum_w2=sums.sum_w2[:n],
-            upper_limit=np.where(sums.pairs[:n] == 0, POISSON_90 * largest, np.nan),
+            upper_limit=np.where(sums.pairs[:n] == 0, POISSON_90 * grouped.largest, np.nan),
             hists=sample.hists,
             systematics=(*measured, *systematics),
             bursts=bursts,
             by_burst=by_burst,
             built=sample.built,
-            duty_factor=duty,
+            duty_factor=grouped.duty_factor,
+            warnings=grouped.warnings,
+            bootstrap_error=sample.bootstrap_error(n) if bootstrap else None,
             undefined=float(sums.total[n]),
             single_cutflow=singles.cutflow,
         )
@@ -202,3 +213,57 @@ class Combinatorial:
                     f"the combinatorial background replaces '{name}', which is no pair cut of its selection: "
                     f"there are {', '.join(name for name, level in levels.items() if level == 'pair')}"
                 )
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """What tracks are paired within.
+
+    Attributes
+    ----------
+    places : ndarray of int, shape (N,)
+        Group of each track.
+    weight : ndarray, shape (groups,)
+        Weight of a pair in each.
+    burst : ndarray of int, shape (groups,)
+        The burst of each, the first one where several are mixed.
+    largest : float
+        Largest weight that a pair could have.
+    duty_factor : float or None
+    warnings : tuple of str
+    """
+
+    places: NDArray[np.int64]
+    weight: NDArray[np.float64]
+    burst: NDArray[np.int64]
+    largest: float
+    duty_factor: float | None
+    warnings: tuple[str, ...] = ()
+
+
+def _group(
+    tracks: Tracks, places: NDArray[np.int64], bursts: SingleBursts, weight: NDArray[np.float64], par: Any
+) -> Grouped:
+    """Group tracks by burst, by time slice, or by several bursts, as the parameters say."""
+    if par.mix_bursts > 1 and par.slice_ms is not None:
+        raise ConfigError(
+            "the combinatorial background cannot both mix bursts (mix_bursts) and slice them (slice_ms)"
+        )
+    duty = None
+    if "timestamp" in ak.fields(tracks.events):
+        timestamp = np.asarray(tracks.event.timestamp, dtype=np.float64)
+        width = par.slice_ms or par.duty_slice_ms
+        slices, number = time_slices(timestamp, places, bursts, par.spill_s, width)
+        duty = duty_factor(slices, number, places, weight)
+        if par.slice_ms is not None:
+            own, sliced, burst = slice_weights(slices, number, places, weight)
+            return Grouped(own, sliced, burst, float((weight * number).max()), duty)
+    if par.mix_bursts > 1:
+        own, mixed, bias = mix_bursts(par.mix_bursts, places, weight, bursts)
+        first = np.arange(len(mixed)) * par.mix_bursts
+        said = (
+            f"tracks of {par.mix_bursts} bursts are mixed: the estimate is biased by {bias:+.1%} from the intensities of "
+            "the bursts; for studies only"
+        )
+        return Grouped(own, mixed, first, float(mixed.max()), duty, (said,))
+    return Grouped(places, weight, np.arange(len(weight)), float(weight.max()), duty)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,7 +19,7 @@ from bdana.regions import UNDEFINED
 from bdana.selection import LEPTON_MASS, Candidates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
     from numpy.typing import NDArray
@@ -29,13 +30,15 @@ if TYPE_CHECKING:
     from bdana.selection import Cut, Cutflow, Histogram, Parameters, Setup, Variable
     from bdana.statistics import Systematic
 
-__all__ = ["PairEstimate", "PairSample", "PairTask", "estimate_pairs"]
+__all__ = ["PairEstimate", "PairSample", "PairSink", "PairTask", "estimate_pairs"]
 
+PairSink = Callable[["Candidates", "Tracks", "NDArray[np.int64]", "NDArray[np.int64]"], None]
 Three = tuple["NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.int64]"]
 BATCH = 500_000
 """Pairs that are reconstructed together: bounds the memory, changes no result."""
 THREADS = 4
 """Batches that are worked on at a time, at most: bounds the memory too."""
+BOOTSTRAP_SEED = 1
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -70,7 +73,11 @@ class PairEstimate:
     built : int
         Pairs of the sample: of opposite charge, or like-sign ones.
     duty_factor : float or None
-        <R>^2/<R^2> inside the bursts, NaN where no slice has two tracks; None without time slices.
+        <R>^2/<R^2> inside the bursts, NaN where no slice has two tracks; None where tracks have no timestamp.
+    warnings : tuple of str
+        What must be said wherever the numbers are shown.
+    bootstrap_error : ndarray or None, shape (R,)
+        The statistical errors by the bootstrap, if that was asked for.
     undefined : float
         Expected number of selected pairs without finite (z_TAX, CDA_TAX).
     single_cutflow : Cutflow
@@ -89,6 +96,8 @@ class PairEstimate:
     by_burst: NDArray[np.float64]
     built: int
     duty_factor: float | None
+    warnings: tuple[str, ...]
+    bootstrap_error: NDArray[np.float64] | None
     undefined: float
     single_cutflow: Cutflow
 
@@ -127,7 +136,8 @@ class PairEstimate:
             self.upper_limit,
             strict=True,
         )
-        return {
+        checked = {} if self.bootstrap_error is None else {"bootstrap_error": self.bootstrap_error.tolist()}
+        return checked | {
             "regions": [
                 {
                     "name": name,
@@ -151,6 +161,7 @@ class PairEstimate:
             "undefined": self.undefined,
             "bursts": len(self.bursts),
             "duty_factor": self._known_duty_factor,
+            "warnings": list(self.warnings),
             "accidental_survival": self.bursts.accidental_survival,
             "bdana_version": __version__,
         }
@@ -174,6 +185,10 @@ class PairTask:
     variables : mapping of str to Variable
     like_sign : bool
         Whether tracks of equal charge are paired, each two once, instead of those of opposite charge.
+    bootstrap : int
+        Number of replicas of the sample.
+    sink : callable, optional
+        Gets every batch of selected pairs.
     """
 
     cuts: Sequence[Cut]
@@ -183,6 +198,8 @@ class PairTask:
     setup: Setup
     variables: Mapping[str, Variable]
     like_sign: bool = False
+    bootstrap: int = 0
+    sink: PairSink | None = None
 
     def candidates(
         self, tracks: Tracks, first: NDArray[np.int64], second: NDArray[np.int64], weight: NDArray[np.float64]
@@ -211,12 +228,25 @@ class PairSample:
         Sum of weights from each burst in each region, without `undefined`.
     built : int
         Number of pairs, those that were not built because they cannot pass included.
+    replicas : ndarray, shape (replicas, regions)
+        Sum of weights of each bootstrap replica, by region and `undefined`.
     """
 
     sums: PairSums
     hists: Mapping[str, Histogram]
     by_place: NDArray[np.float64]
     built: int
+    replicas: NDArray[np.float64]
+
+    def bootstrap_error(self, regions: int) -> NDArray[np.float64]:
+        """Return the error of the first regions from the spread of the replicas.
+
+        Each track counts Poisson(1) times in a replica, so the spread of sum h_ij m_i m_j is
+        sum r^2 + sum c^2 + sum h^2: more than the variance by twice the last term, which is taken off again.
+        """
+        spread = self.replicas.var(axis=0, ddof=1) - 2.0 * self.sums.sum_w2
+        error: NDArray[np.float64] = np.sqrt(np.maximum(spread, 0.0))[:regions]
+        return error
 
 
 def estimate_pairs(
@@ -244,6 +274,8 @@ def estimate_pairs(
     }
     built, number = 0, {name: index for index, name in enumerate(names)}
     by_place = np.zeros((len(weight), n))
+    times = np.random.default_rng(BOOTSTRAP_SEED).poisson(1.0, (task.bootstrap, len(tracks))).astype(np.uint8)
+    replicas = np.zeros((task.bootstrap, n))
 
     def select(batch: Batch) -> tuple[Batch, Candidates, NDArray[np.bool_]]:
         return batch, *task.candidates(tracks, batch.first, batch.second, weight[batch.place])
@@ -258,10 +290,15 @@ def estimate_pairs(
         by_place += np.bincount(cell, candidates.weight, minlength=by_place.size).reshape(by_place.shape)
         for histogram in filling.values():
             histogram.fill(first, second, region, candidates)
+        for replica, time in enumerate(times):
+            counted = candidates.weight * time[first] * time[second]
+            replicas[replica] += np.bincount(region, counted, minlength=n)
+        if task.sink:
+            task.sink(candidates, tracks, first, second)
     hists = {name: histogram.result() for name, histogram in filling.items()}
     if "dt" in task.variables:
         hists["dt"] = _flat_in_time(task.variables["dt"], names[:-1], sums, task.window)
-    return PairSample(sums, hists, by_place[:, :-1], built)
+    return PairSample(sums, hists, by_place[:, :-1], built, replicas)
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,8 @@ def test_slices_restore_what_ripple_inside_the_spill_hides(world, rippled):
         for estimate, truth in (whole.experiment(rng) for _ in range(10))
     ]
     assert np.mean(ratio) == pytest.approx(0.71, abs=0.06)
-    assert whole.experiment(rng)[0].duty_factor is None
+    missed = {s.name: s.effect["SR"] for s in whole.experiment(rng)[0].systematics}["duty_factor"]
+    assert missed == pytest.approx(0.5 * 0.9**2, abs=0.12)
 
 
 @pytest.mark.exhaustive

@@ -12,7 +12,9 @@ from .halo import burst_table, halo_record, singles_of
 def estimate(timestamp, charge, live_time_s=1.0, **par):
     settings = {"slice_ms": 250.0} | par
     analysis = bdana.load(
-        overrides=[f"background.combinatorial.{key}={value}" for key, value in settings.items()]
+        overrides=[
+            f"background.combinatorial.{key}={value}" for key, value in settings.items() if value is not None
+        ]
     )
     background, parameters = analysis.combinatorial("combinatorial")
     selection, cuts = analysis.selection("dimuon")
@@ -35,7 +37,21 @@ def test_the_end_of_the_burst_is_in_its_last_slice():
 @pytest.mark.parametrize("timestamp", [np.nan, -1.0, 1.5e9])
 def test_a_track_outside_its_burst_is_refused(timestamp):
     with pytest.raises(InputError, match=r"run 1 burst 0: timestamp .*spill_s"):
-        estimate([0.1e9, timestamp], [1, -1])
+        estimate([0.1e9, timestamp], [1, -1], spill_s=1.0)
+
+
+def test_a_burst_lasts_to_its_last_track():
+    found = estimate([1.5e9, 1.45e9], [1, -1])
+    assert found.built == 1
+    whole = estimate([0.5e9, 0.45e9], [1, -1])
+    assert found.upper_limit == pytest.approx(6 / 4 * whole.upper_limit)
+
+
+def test_the_duty_factor_is_measured_without_slices_too():
+    found = estimate([0.1e9, 0.1e9 + 1e5, 0.9e9], [1, -1, -1], slice_ms=None)
+    assert found.built == 2
+    assert found.duty_factor == pytest.approx(3 * 2 / (1000 * 2))
+    assert estimate(None, [1, -1, -1], slice_ms=None).duty_factor is None
 
 
 def test_dead_time_makes_a_burst_longer_than_its_live_time():
