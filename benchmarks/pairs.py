@@ -104,8 +104,8 @@ def run_bdana(plus: np.ndarray, minus: np.ndarray, analysis: bdana.Analysis):
     momenta = [t[4] * np.sqrt(1.0 + t[2] ** 2 + t[3] ** 2) for t in (plus, minus)]
     begin = time.perf_counter()
     found = count_pairs(
-        (lines(plus), lines(minus)),
-        tuple(momenta),
+        (lines(plus), momenta[0]),
+        (lines(minus), momenta[1]),
         MUON_MASS,
         CUTS,
         analysis.setup.beam_line,
