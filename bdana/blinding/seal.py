@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import awkward as ak
 
 from bdana._version import __version__
+from bdana.blinding.ahead import ahead
+from bdana.blinding.baskets import FlatEvents, baskets
 from bdana.blinding.canonical import canonical
 from bdana.blinding.manifest import MANIFEST, OPEN, file_sha256
 from bdana.blinding.previous import EarlierSealings, event_ids
@@ -17,7 +19,7 @@ from bdana.blinding.sealed import encrypt_events
 from bdana.blinding.signing import sign
 from bdana.errors import BlindingError, InputError
 from bdana.events import BurstTable, Dataset, write_events
-from bdana.events.files import guess_schema, open_events
+from bdana.events.files import EventFile, guess_schema, open_events
 from bdana.files import temporary_beside
 
 if TYPE_CHECKING:
@@ -168,35 +170,26 @@ def _write(
 ) -> None:
     """Write the open events, and collect the closed ones by stage."""
     file = raw.sources[0]
+    bursts = raw.bursts
+    if not isinstance(bursts, BurstTable) or not isinstance(file, EventFile):
+        return
     columns = sorted(file.columns() - {"weight"})
-    names = list(closed)
+    names, types = list(closed), file.stored_types()
 
-    def open_chunks() -> Iterator[ak.Array]:
+    def open_chunks() -> Iterator[FlatEvents]:
         for chunk in raw.chunks(columns):
             events = file.read(columns, chunk.start, chunk.stop)
             secrecy = earlier.secrecy(events)
+            flat, is_open = FlatEvents.of_records(events, types), secrecy == len(names)
+            hidden, level = flat.take(~is_open).records(), secrecy[~is_open]
             for i, stage in enumerate(names):
-                if (secrecy == i).any():
-                    # Packed, or each would hold on to its whole chunk.
-                    closed[stage].append(ak.to_packed(events[secrecy == i]))
-            yield ak.to_packed(events[secrecy == len(names)])
+                if (level == i).any():
+                    closed[stage].append(ak.to_packed(hidden[level == i]))
+            yield flat.take(is_open)
 
-    bursts = raw.bursts
-    if isinstance(bursts, BurstTable):
-        write_events(opened, _baskets(open_chunks()), bursts, identity=identity)
-
-
-def _baskets(chunks: Iterator[ak.Array]) -> Iterator[ak.Array]:
-    """Cut events anew into pieces of `BASKET_EVENTS`; at least one piece, so that the columns are known."""
-    kept: ak.Array | None = None
-    first = True
-    for chunk in chunks:
-        kept = ak.concatenate([kept, chunk]) if kept is not None and len(kept) else chunk
-        while len(kept) >= BASKET_EVENTS:
-            yield ak.to_packed(kept[:BASKET_EVENTS])
-            first, kept = False, kept[BASKET_EVENTS:]
-    if kept is not None and (len(kept) or first):
-        yield ak.to_packed(kept)
+    # Read and judged while the basket before is compressed and written.
+    with ahead(baskets(open_chunks(), BASKET_EVENTS)) as pieces:
+        write_events(opened, pieces, bursts, identity=identity)
 
 
 def _write_bytes(path: Path, content: bytes) -> None:

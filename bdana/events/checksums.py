@@ -70,10 +70,10 @@ def _branches(name: str, array: ak.Array) -> Iterable[tuple[str, ak.Array]]:
 def _digest(values: ak.Array) -> str:
     digest = xxhash.xxh3_64()
     while values.ndim > 1:
-        digest.update(np.asarray(ak.num(values, axis=1), dtype="<i8").tobytes())
+        digest.update(np.ascontiguousarray(ak.num(values, axis=1), dtype="<i8").view(np.uint8).data)
         values = ak.flatten(values, axis=1)
     flat = ak.to_numpy(values)
-    digest.update(np.ascontiguousarray(flat, dtype=flat.dtype.newbyteorder("<")).tobytes())
+    digest.update(np.ascontiguousarray(flat, dtype=flat.dtype.newbyteorder("<")).view(np.uint8).data)
     return digest.hexdigest()
 
 

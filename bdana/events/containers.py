@@ -62,6 +62,11 @@ class Container(ABC):
     @abstractmethod
     def _read(self, paths: Collection[str], start: int, stop: int) -> dict[str, ak.Array]: ...
 
+    def stored_type(self, path: str) -> np.dtype[Any] | None:
+        """Return the type of a branch's numbers; None where it is not known."""
+        del path
+        return None
+
     @abstractmethod
     def clusters(self, paths: Collection[str]) -> list[int]:
         """Return the entry numbers at which all given branches begin a new basket, first 0, last `entries`."""
@@ -79,6 +84,11 @@ class _TTree(Container):
         # Full paths as expressions: leaf names repeat (fCandidates.fTime of six detectors).
         read = self._tree.arrays(list(paths), entry_start=start, entry_stop=stop, how=dict)
         return {path: read[path] for path in paths}
+
+    def stored_type(self, path: str) -> np.dtype[Any] | None:
+        interpretation = self._branches[path].interpretation
+        found = getattr(getattr(interpretation, "content", interpretation), "to_dtype", None)
+        return found if isinstance(found, np.dtype) and found.shape == () else None
 
     def clusters(self, paths: Collection[str]) -> list[int]:
         common = {0, self.entries}

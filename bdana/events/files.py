@@ -59,6 +59,18 @@ class EventFile:
             if not source.candidates or _find(self._events, source)
         }
 
+    def stored_types(self) -> dict[str, np.dtype[Any]]:
+        """Return the types that hold the values of columns exactly, where the file has them in the canonical unit."""
+        types = {}
+        for name, source in self.schema.columns.items():
+            found = _find(self._events, source) if source.candidates else None
+            plain = source.map.member is None and source.map.equals is None and found and len(found) == 1
+            if plain and found and unit_factor(EVENT_COLUMNS[name], source.map) == 1.0:
+                stored = self._events.stored_type(found[0])
+                if stored is not None and stored.kind in "iuf":
+                    types[name] = stored
+        return types
+
     def require(self, columns: Mapping[str, str], selection: str) -> None:
         """Refuse the file unless it has all of the given columns; values say what needs each.
 
@@ -341,12 +353,13 @@ def _checked(flat: NDArray[Any], source: BranchMap, column: Column, where: str) 
     if column.kind == "bool":
         return flat.astype(np.bool_)
     values = flat.astype(np.float64 if column.kind == "float" else np.int64)
+    low, high = source.range or (-np.inf, np.inf)
+    if len(flat) and low <= flat.min() and flat.max() <= high and np.isfinite(flat.min() + flat.max()):
+        return values  # NaN would make this false
     bad = ~np.isfinite(values)
     if source.nan:
         bad &= ~np.isnan(values)
-    if source.range is not None:
-        low, high = source.range
-        bad |= (values < low) | (values > high)
+    bad |= (values < low) | (values > high)
     if bad.any():
         allowed = f"numbers between {source.range[0]:g} and {source.range[1]:g}" if source.range else "finite"
         raise InputError(
