@@ -48,8 +48,19 @@ def time_slices(
     Raises
     ------
     InputError
-        When a track has no timestamp inside its burst.
+        When a track has no timestamp inside its burst, or all tracks have the same.
     """
+    if np.isnan(timestamp).any():
+        at = places[np.flatnonzero(np.isnan(timestamp))[0]]
+        raise InputError(
+            f"run {bursts.run[at]} burst {bursts.burst[at]}: a single track has no timestamp, without which it is in no "
+            "time slice; remove background.combinatorial.slice_ms"
+        )
+    if len(timestamp) > 1 and (timestamp == timestamp[0]).all():
+        raise InputError(
+            f"all {len(timestamp)} single tracks have the timestamp {timestamp[0] / hepunits.s:g} s, so the file has no "
+            "times inside the burst; remove background.combinatorial.slice_ms"
+        )
     length = bursts.live_time if spill_s is None else np.full(len(bursts), spill_s * hepunits.s)
     inside = (timestamp >= 0) & (timestamp <= length[places])
     if not inside.all():

@@ -33,15 +33,17 @@ class World:
     pool: ak.Array
     share: np.ndarray
     ripple: float = 0.0
+    periods: int = 2
+    scale: float = 1.0
 
     def experiment(self, rng):
         """Return the estimate of one experiment and its true expectation."""
         intensity = np.exp(0.6 * rng.standard_normal(BURSTS) - 0.18)
-        n = rng.poisson(MEAN_TRACKS * intensity)
+        n = rng.poisson(self.scale * MEAN_TRACKS * intensity)
         charge = np.repeat(np.tile([0, 1], (BURSTS, 1)).T.ravel(), n.ravel())
         burst = np.repeat(np.tile(np.arange(BURSTS), 2), n.ravel())
         record = self.pool[rng.integers(0, POOL, len(charge)) + POOL * charge]
-        rates = MEAN_TRACKS * intensity * DOWNSCALE / LIVE_TIME_NS
+        rates = self.scale * MEAN_TRACKS * intensity * DOWNSCALE / LIVE_TIME_NS
         pairs = (rates[0] * rates[1]).sum() * WINDOW_NS * LIVE_TIME_NS * (1.0 + 0.5 * self.ripple**2)
         # The pool's tracks are all there are: none is lost to a third one.
         table = burst_table(BURSTS, live_time_s=LIVE_TIME_NS * 1e-9, downscale=DOWNSCALE)
@@ -49,14 +51,11 @@ class World:
         return self.estimate(singles_of(record, burst, time), table), pairs * self.share
 
     def timestamps(self, rng, n):
-        """Draw times in a burst of 50 periods of the ripple, by the inverse of its distribution on a fine grid."""
+        """Draw times in a burst of some periods of the ripple, by the inverse of its distribution on a fine grid."""
         phase = np.linspace(0.0, 2.0 * np.pi, 4097)
         below = (phase + self.ripple * (1.0 - np.cos(phase))) / (2.0 * np.pi)
-        return (
-            (rng.integers(0, 50, n) + np.interp(rng.random(n), below, phase) / (2.0 * np.pi))
-            * LIVE_TIME_NS
-            / 50
-        )
+        within = np.interp(rng.random(n), below, phase) / (2.0 * np.pi)
+        return (rng.integers(0, self.periods, n) + within) * LIVE_TIME_NS / self.periods
 
     def estimate(self, singles, table):
         background, par = self.analysis.combinatorial("combinatorial")
@@ -86,9 +85,9 @@ def world():
 
 @pytest.fixture(scope="module")
 def rippled(world):
-    """The same with 90% ripple of 20 ms period in the spill and slices of 1 ms."""
-    overrides = ["background.combinatorial.readout_ns=0.0", "background.combinatorial.slice_ms=1.0"]
-    return replace(world, analysis=bdana.load(overrides=overrides), ripple=0.9)
+    """The same with 90% ripple in the spill, slices of 1/20 of its period, and more tracks, so that slices have pairs."""
+    overrides = ["background.combinatorial.readout_ns=0.0", "background.combinatorial.slice_ms=25.0"]
+    return replace(world, analysis=bdana.load(overrides=overrides), ripple=0.9, scale=4.0)
 
 
 def ensemble(world, n, seed):
@@ -106,7 +105,6 @@ def assert_closes(world, n, seed):
     for region in (outside, near):  # dense, and the tail: all boxes together
         total = expected[:, region].reshape(n, -1).sum(axis=1) / truth[:, region].reshape(n, -1).sum(axis=1)
         assert total.mean() == pytest.approx(1.0, abs=max(0.01, 3.0 * total.std() / np.sqrt(n)))
-    assert (expected[:, outside] / truth[:, outside]).mean() == pytest.approx(1.0, abs=0.01)
     dense = (expected - truth)[:, outside] / error[:, outside]
     assert dense.std() == pytest.approx(1.0, abs=max(0.1, 2.0 / np.sqrt(2 * n)))
     # Pairs taken as independent: pulls far too wide.
@@ -117,7 +115,7 @@ def assert_closes(world, n, seed):
 
 
 def test_closure(world):
-    assert_closes(world, 100, seed=1)
+    assert_closes(world, 40, seed=1)
 
 
 @pytest.mark.exhaustive
@@ -126,10 +124,9 @@ def test_closure_of_many_experiments(world):
 
 
 def test_slices_restore_what_ripple_inside_the_spill_hides(world, rippled):
-    rng = np.random.default_rng(5)
-    found = [rippled.experiment(rng) for _ in range(40)]
-    ratio = np.array([estimate.expected.sum() / truth.sum() for estimate, truth in found])
-    assert ratio.mean() == pytest.approx(1.0, abs=3.0 * ratio.std() / np.sqrt(len(ratio)))
+    assert_closes(rippled, 40, seed=5)
+    rng = np.random.default_rng(6)
+    found = [rippled.experiment(rng) for _ in range(5)]
     duty = np.mean([estimate.duty_factor for estimate, _ in found])
     assert duty == pytest.approx(1.0 / (1.0 + 0.5 * 0.9**2), abs=0.03)
     whole = replace(rippled, analysis=world.analysis)

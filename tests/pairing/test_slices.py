@@ -32,10 +32,16 @@ def test_the_end_of_the_burst_is_in_its_last_slice():
     assert estimate([1e9, 0.76e9], [1, -1]).built == 1
 
 
-@pytest.mark.parametrize("timestamp", [np.nan, -1.0, 1.5e9])
+@pytest.mark.parametrize("timestamp", [-1.0, 1.5e9])
 def test_a_track_outside_its_burst_is_refused(timestamp):
     with pytest.raises(InputError, match=r"run 1 burst 0: timestamp .*spill_s"):
         estimate([0.1e9, timestamp], [1, -1])
+
+
+@pytest.mark.parametrize(("timestamp", "said"), [(np.nan, "no timestamp"), (0.0, "all 2 single tracks have")])
+def test_a_file_without_times_cannot_be_sliced(timestamp, said):
+    with pytest.raises(InputError, match=rf"{said}.*remove .*slice_ms"):
+        estimate([timestamp, timestamp], [1, -1])
 
 
 def test_dead_time_makes_a_burst_longer_than_its_live_time():
