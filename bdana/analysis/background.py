@@ -71,6 +71,7 @@ def single_tracks(
         )
     needs = single.needs(single_par) | background.needs(par)
     dataset.require(needs, background.single_track)
+    needs |= {name: "where there" for name in background.welcome if dataset.has(name)}
     task = SinglesTask(analysis, background.single_track, tuple(needs), dataset)
     singles = select_singles(task, executor or SerialExecutor())
     if two_track is not None:

@@ -114,6 +114,11 @@ class SingleBursts:
         return SingleBursts(**{name: getattr(self, name)[where] for name in self.__dataclass_fields__})
 
     @property
+    def usable(self) -> NDArray[np.bool_]:
+        """Whether live time and downscale are known."""
+        return (self.live_time > 0) & (self.downscale >= 1)
+
+    @property
     def rate(self) -> NDArray[np.float64]:
         """Rate of good tracks in 1/ns, shape (N,); 0 for a burst without any."""
         return np.divide(
@@ -132,6 +137,39 @@ class SingleBursts:
         )
         tried = float(np.sum(per_track * self.tried))
         return float(np.sum(per_track * self.survived)) / tried if tried else 1.0
+
+    @property
+    def veto_survival(self) -> float:
+        """Share of tracks that pass all track cuts whose events pass the event cuts, averaged over pairs; 1 without any.
+
+        Accidental activity and that of the muon itself both count; averaged as in `accidental_survival`.
+        """
+        per_track = np.divide(
+            self.downscale**2 * self.tried, self.live_time, out=np.zeros(len(self)), where=self.tried > 0
+        )
+        tried = float(np.sum(per_track * self.tried))
+        return float(np.sum(per_track * (self.plus + self.minus))) / tried if tried else 1.0
+
+    @property
+    def mixing_bias(self) -> float:
+        """<n>^2/<n^2> of the bursts, which pairs across bursts are of the truth; NaN without two tracks in a burst.
+
+        Rates of selected tracks weighted with live time; n (n - 1) stands for n^2, without the spread of the counts.
+        """
+        n = (self.plus + self.minus).astype(np.float64)
+        known = n > 0
+        live, scale = self.live_time[known], self.downscale[known]
+        squares = float(np.sum(scale**2 * n[known] * (n[known] - 1.0) / live))
+        if not squares:
+            return float("nan")
+        return float(np.sum(scale * n[known])) ** 2 / float(self.live_time.sum()) / squares
+
+    def merged(self) -> SingleBursts:
+        """Return all of them as one burst, whose downscale is that of the average track."""
+        n = int(self.events.sum())
+        total = {name: getattr(self, name).sum(keepdims=True) for name in self.__dataclass_fields__}
+        scale = np.average(self.downscale, weights=self.events if n else None, keepdims=True)
+        return SingleBursts(**total | {"run": self.run[:1], "burst": self.burst[:1], "downscale": scale})
 
     @property
     def accidental_survival_error(self) -> float:

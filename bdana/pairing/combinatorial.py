@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bdana.errors import ConfigError, InputError
+from bdana.pairing.bootstrap import Bootstrap
 from bdana.pairing.bursts import SingleBursts
 from bdana.pairing.estimate import PairEstimate, PairTask, estimate_pairs
-from bdana.pairing.slices import duty_factor, slice_weights, time_slices
+from bdana.pairing.measured import Measured, SampleChoice
+from bdana.pairing.placing import measured_duty, place_tracks
 from bdana.statistics import Systematic
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from bdana.events import BurstTable
+    from bdana.pairing.estimate import PairSink
+    from bdana.reconstruction import Tracks
     from bdana.selection import Parameters, SelectedSingles, Selection, Setup, Variable
 
 __all__ = ["Combinatorial", "Search"]
@@ -74,7 +78,8 @@ class Combinatorial:
     corrections : tuple of callable
         Each f(bursts, cuts, par) -> factor on the weight, shape (bursts,) or a number.
     systematics : callable
-        f(bursts, cuts, par) -> mapping of name to (relative effect on every region, source).
+        f(bursts, cuts, par, measured) -> mapping of name to (relative effect on every region, source), with the
+        `Measured` of the estimate.
     parameters : type
         Model of the background's own numbers.
     """
@@ -95,6 +100,11 @@ class Combinatorial:
         """Return the columns that the estimate needs beside those of the single-track selection, and what for."""
         return {} if par.slice_ms is None else {"timestamp": "background slice_ms"}
 
+    @property
+    def welcome(self) -> tuple[str, ...]:
+        """Columns that the estimate uses where files have them."""
+        return ("timestamp",)
+
     def estimate(
         self,
         singles: SelectedSingles,
@@ -107,6 +117,8 @@ class Combinatorial:
         systematics: Sequence[Systematic] = (),
         *,
         like_sign: bool = False,
+        bootstrap: int = 0,
+        pairs: Callable[[Tracks], PairSink] | None = None,
     ) -> PairEstimate:
         """Estimate the background from selected single tracks.
 
@@ -128,6 +140,10 @@ class Combinatorial:
             Added to those measured here.
         like_sign : bool
             Estimate pairs of equal charge instead, which no signal makes.
+        bootstrap : int
+            Replicas of a bootstrap over tracks that is made beside; 0: none.
+        pairs : callable, optional
+            Gets the tracks and returns what is to be filled with the selected pairs, batch by batch.
 
         Raises
         ------
@@ -139,14 +155,9 @@ class Combinatorial:
         self._check(selection)
         bursts = SingleBursts.of_singles(singles, table, par.downscale)
         # The others have no track, or this would have been an error.
-        usable = (bursts.live_time > 0) & (bursts.downscale >= 1)
-        used = bursts.take(usable)
+        used = bursts.take(bursts.usable)
         if not len(used):
             raise InputError("the single-track sample has no burst with live time and downscale")
-        weight = np.zeros(len(bursts))
-        weight[usable] = self.weight(used, cuts, par)
-        for correction in self.corrections:
-            weight[usable] *= correction(used, cuts, par)
         left_out = (*self.replaced, *([self.charge] if like_sign else []))
         task = PairTask(
             cuts=[c for c in selection.active(cuts) if c.level == "pair" and c.name not in left_out],
@@ -157,25 +168,18 @@ class Combinatorial:
             variables=variables,
             like_sign=like_sign,
         )
-        kept = singles.tracks
-        places = table.places(np.asarray(kept.events.run), np.asarray(kept.events.burst))
-        duty, pair_weight, burst = None, weight, np.arange(len(bursts))
-        largest = weight.max()
-        if par.slice_ms is not None:
-            timestamp = np.asarray(kept.events.timestamp, dtype=np.float64)
-            slices, number = time_slices(timestamp, places, bursts, par.spill_s, par.slice_ms)
-            duty = duty_factor(slices, number, places, weight)
-            largest = (weight * number).max()
-            places, pair_weight, burst = slice_weights(slices, number, places, weight)
-        sample = estimate_pairs(kept, places, pair_weight, task)
-        sums = sample.sums
-        by_burst = np.zeros((len(bursts), len(setup.regions.names)))
-        np.add.at(by_burst, burst, sample.by_place)
+        weight = self._weights(bursts, cuts, par)
+        placing = place_tracks(singles.tracks, table, bursts, weight, par)
         names = setup.regions.names
         n = len(names)
-        measured = tuple(
+        resampled = Bootstrap(len(singles.tracks), n, bootstrap) if bootstrap else None
+        sinks = [sink for sink in (resampled, pairs(singles.tracks) if pairs else None) if sink]
+        sample = estimate_pairs(singles.tracks, placing.places, placing.weight, task, sinks)
+        sums = sample.sums
+        measured = self._measured(singles, table, bursts, par, weight, task, float(sums.total[:n].sum()))
+        sources = tuple(
             Systematic(name, dict.fromkeys(names, float(effect)), correlated=True, source=source)
-            for name, (effect, source) in self.systematics(used, cuts, par).items()
+            for name, (effect, source) in self.systematics(used, cuts, par, measured).items()
         )
         return PairEstimate(
             regions=names,
@@ -183,15 +187,64 @@ class Combinatorial:
             covariance=sums.covariance()[:n, :n],
             pairs=sums.pairs[:n],
             sum_w2=sums.sum_w2[:n],
-            upper_limit=np.where(sums.pairs[:n] == 0, POISSON_90 * largest, np.nan),
+            upper_limit=np.where(sums.pairs[:n] == 0, POISSON_90 * placing.largest, np.nan),
             hists=sample.hists,
-            systematics=(*measured, *systematics),
+            systematics=(*sources, *systematics),
             bursts=bursts,
-            by_burst=by_burst,
+            by_burst=placing.by_burst(sample.by_place, len(bursts)),
             built=sample.built,
-            duty_factor=duty,
+            duty_factor=measured.duty,
             undefined=float(sums.total[n]),
             single_cutflow=singles.cutflow,
+            notes=measured.notes,
+            bootstrap=resampled.result() if resampled else None,
+        )
+
+    def _weights(self, bursts: SingleBursts, cuts: Parameters, par: Any) -> NDArray[np.float64]:
+        """Return the weight of a pair in each burst, or in all of them together."""
+        used = bursts.take(bursts.usable)
+        if par.mix_bursts:
+            used = used.merged()
+        value = self.weight(used, cuts, par)
+        for correction in self.corrections:
+            value = value * correction(used, cuts, par)
+        if par.mix_bursts:
+            return value
+        weight = np.zeros(len(bursts))
+        weight[bursts.usable] = value
+        return weight
+
+    def _measured(
+        self,
+        singles: SelectedSingles,
+        table: BurstTable,
+        bursts: SingleBursts,
+        par: Any,
+        weight: NDArray[np.float64],
+        task: PairTask,
+        expected: float,
+    ) -> Measured:
+        """Measure what the systematic uncertainties need."""
+        by_burst = np.broadcast_to(weight, len(bursts))
+        widths = (par.duty_slice_ms, None) if par.slice_ms is None else (par.slice_ms, 0.5 * par.slice_ms)
+        duty, finer = (
+            None
+            if width is None
+            else measured_duty(singles.tracks, table, bursts, by_burst, par.spill_s, width)
+            for width in widths
+        )
+        choice = None
+        if len(singles.vetoed):
+            every = singles.unvetoed
+            placing = place_tracks(every, table, bursts, weight, par)
+            bare = replace(task, variables={})
+            choice = SampleChoice.of(
+                estimate_pairs(every, placing.places, placing.weight, bare).sums,
+                expected,
+                bursts.veto_survival,
+            )
+        return Measured.of(
+            duty, finer, choice, bursts.take(bursts.usable).mixing_bias if par.mix_bursts else None
         )
 
     def _check(self, selection: Selection) -> None:

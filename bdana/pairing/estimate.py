@@ -6,7 +6,7 @@ import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from bdana.pairing.bootstrap import BootstrapErrors
     from bdana.pairing.bursts import SingleBursts
     from bdana.pairing.combinatorial import Search
+    from bdana.pairing.slices import DutyFactor
     from bdana.reconstruction import Tracks
     from bdana.selection import Cut, Cutflow, Histogram, Parameters, Setup, Variable
     from bdana.statistics import Systematic
 
-__all__ = ["PairEstimate", "PairSample", "PairTask", "estimate_pairs"]
+__all__ = ["PairEstimate", "PairSample", "PairSink", "PairTask", "estimate_pairs"]
 
 Three = tuple["NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.int64]"]
 BATCH = 500_000
@@ -69,12 +71,16 @@ class PairEstimate:
         Expected number in each region from each burst.
     built : int
         Pairs of the sample: of opposite charge, or like-sign ones.
-    duty_factor : float or None
-        <R>^2/<R^2> inside the bursts, NaN where no slice has two tracks; None without time slices.
+    duty_factor : DutyFactor or None
+        Inside the bursts; None where it cannot be measured.
     undefined : float
         Expected number of selected pairs without finite (z_TAX, CDA_TAX).
     single_cutflow : Cutflow
         Of the single tracks.
+    notes : tuple of str
+        What a reader must be told beside the numbers.
+    bootstrap : BootstrapErrors or None
+        A check of the statistical error, when one was asked for.
     """
 
     regions: tuple[str, ...]
@@ -88,9 +94,11 @@ class PairEstimate:
     bursts: SingleBursts
     by_burst: NDArray[np.float64]
     built: int
-    duty_factor: float | None
+    duty_factor: DutyFactor | None
     undefined: float
     single_cutflow: Cutflow
+    notes: tuple[str, ...] = ()
+    bootstrap: BootstrapErrors | None = None
 
     @property
     def error(self) -> NDArray[np.float64]:
@@ -111,14 +119,11 @@ class PairEstimate:
         """Statistical and systematic error of each region in quadrature, shape (R,)."""
         return np.sqrt(self.error**2 + np.diag(self.systematic_covariance))
 
-    @property
-    def _known_duty_factor(self) -> float | None:
-        known = self.duty_factor is not None and np.isfinite(self.duty_factor)
-        return self.duty_factor if known else None
-
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain values, for JSON."""
+        checked = self.bootstrap
         rows = zip(
+            range(len(self.regions)),
             self.regions,
             self.expected,
             self.error,
@@ -137,7 +142,8 @@ class PairEstimate:
                     "pairs": int(pairs),
                 }
                 | ({} if pairs else {"upper_limit_90": float(limit)})
-                for name, expected, error, total, pairs, limit in rows
+                | ({"bootstrap_error": float(checked.error[i])} if checked else {})
+                for i, name, expected, error, total, pairs, limit in rows
             ],
             "statistical_covariance": self.covariance.tolist(),
             "systematic_covariance": self.systematic_covariance.tolist(),
@@ -150,10 +156,11 @@ class PairEstimate:
             "pairs": self.built,
             "undefined": self.undefined,
             "bursts": len(self.bursts),
-            "duty_factor": self._known_duty_factor,
+            "duty_factor": self.duty_factor.value if self.duty_factor else None,
+            "notes": list(self.notes),
             "accidental_survival": self.bursts.accidental_survival,
             "bdana_version": __version__,
-        }
+        } | ({"bootstrap_replicas": checked.replicas} if checked else {})
 
 
 @dataclass(frozen=True)
@@ -219,8 +226,26 @@ class PairSample:
     built: int
 
 
+class PairSink(Protocol):
+    """What takes selected pairs, batch by batch, in the same order for any number of threads."""
+
+    def fill(
+        self,
+        first: NDArray[np.int64],
+        second: NDArray[np.int64],
+        region: NDArray[np.int64],
+        candidates: Candidates,
+    ) -> None:
+        """Take pairs: places of both tracks, number of the region (`undefined` last), quantities; shape (K,)."""
+        ...
+
+
 def estimate_pairs(
-    tracks: Tracks, places: NDArray[np.int64], weight: NDArray[np.float64], task: PairTask
+    tracks: Tracks,
+    places: NDArray[np.int64],
+    weight: NDArray[np.float64],
+    task: PairTask,
+    sinks: Sequence[PairSink] = (),
 ) -> PairSample:
     """Pair tracks within each burst and add up what passes the cuts.
 
@@ -233,6 +258,8 @@ def estimate_pairs(
     weight : ndarray, shape (places,)
         Weight of a pair in each burst.
     task : PairTask
+    sinks : sequence of PairSink
+        What gets the selected pairs too.
     """
     names = (*task.setup.regions.names, UNDEFINED)
     n = len(names)
@@ -256,8 +283,8 @@ def estimate_pairs(
         sums.fill(first, second, region, candidates.weight)
         cell = batch.place[left] * n + region
         by_place += np.bincount(cell, candidates.weight, minlength=by_place.size).reshape(by_place.shape)
-        for histogram in filling.values():
-            histogram.fill(first, second, region, candidates)
+        for sink in (*filling.values(), *sinks):
+            sink.fill(first, second, region, candidates)
     hists = {name: histogram.result() for name, histogram in filling.items()}
     if "dt" in task.variables:
         hists["dt"] = _flat_in_time(task.variables["dt"], names[:-1], sums, task.window)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import hepunits
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from bdana.pairing.bursts import SingleBursts
 
-__all__ = ["duty_factor", "slice_weights", "time_slices"]
+__all__ = ["DutyFactor", "duty_factor", "slice_weights", "time_slices"]
 
 
 def time_slices(
@@ -110,16 +111,36 @@ def slice_weights(
     return own, weight[burst] * number[burst], burst
 
 
+@dataclass(frozen=True)
+class DutyFactor:
+    """<R>^2/<R^2> inside the bursts: what pairs without time slices are of the truth.
+
+    Attributes
+    ----------
+    value : float
+        Averaged over pairs; structures shorter than a slice are not seen.
+    error : float
+        Its relative statistical error.
+    slice_ms : float
+        Length of the slices.
+    """
+
+    value: float
+    error: float
+    slice_ms: float
+
+
 def duty_factor(
     slices: NDArray[np.int64],
     number: NDArray[np.int64],
     places: NDArray[np.int64],
     weight: NDArray[np.float64],
-) -> float:
-    """Return <R>^2/<R^2> inside the bursts, averaged over pairs; NaN without two tracks in a slice.
+    width_ms: float,
+) -> DutyFactor | None:
+    """Measure the duty factor; None without two tracks in a slice.
 
     Of n tracks in a burst n (n - 1) ordered pairs estimate <R>^2 without bias, those within slices times the number
-    of slices estimate <R^2>. What an estimate without slices is multiplied by, for structures longer than a slice.
+    of slices estimate <R^2>. Pairs within slices share few tracks, so their number fluctuates as independent ones do.
 
     Parameters
     ----------
@@ -127,8 +148,14 @@ def duty_factor(
         As for `slice_weights`.
     weight : ndarray, shape (bursts,)
         Weight of a pair in each burst, without slices.
+    width_ms : float
+        As for `time_slices`.
     """
     own, sliced, _ = slice_weights(slices, number, places, weight)
     whole, part = np.bincount(places, minlength=len(weight)), np.bincount(own, minlength=len(sliced))
     pairs = float(np.sum(sliced * part * (part - 1)))
-    return float(np.sum(weight * whole * (whole - 1))) / pairs if pairs else float("nan")
+    if not pairs:
+        return None
+    squares = float(np.sum(sliced**2 * part * (part - 1)))
+    value = float(np.sum(weight * whole * (whole - 1))) / pairs
+    return DutyFactor(value, float(np.sqrt(2.0 * squares)) / pairs, width_ms)
