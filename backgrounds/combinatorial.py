@@ -22,14 +22,14 @@ class Parameters(BaseModel, extra="forbid", frozen=True):
     slice_ms: float | None = Field(
         None, gt=0, description="length of time slices inside the burst; none: the whole"
     )
-    spill_s: float | None = Field(
-        None, gt=0, description="length of a burst for the slices; none: its live time"
-    )
     duty_slice_ms: float = Field(
-        1.0, gt=0, description="slices in which the duty factor is measured without slice_ms, assumed"
+        1.0, gt=0, description="slices in which the duty factor is measured when slice_ms is none"
     )
-    mix_bursts: bool = Field(
-        False, description="pair tracks of different bursts too: wrong by <n>^2/<n^2>, which is not corrected"
+    spill_s: float | None = Field(
+        None, gt=0, description="length of a burst for the slices; none: its live time, or to its last track"
+    )
+    mix_bursts: int = Field(
+        1, gt=0, description="bursts whose tracks are mixed: biased, for studies of small samples only"
     )
     h2_efficiency: float = Field(
         1.0, gt=0, le=1, description="of H2 for pairs in the window, averaged over DT, assumed"
@@ -117,12 +117,6 @@ def systematics(bursts, cuts, par, measured):
                 f"{duty.value:.4f} in slices of {duty.slice_ms:g} ms, which is corrected, against {finer.value:.4f} in "
                 f"{finer.slice_ms:g} ms"
             ),
-        )
-    if measured.mixing_bias is not None:
-        bias = measured.mixing_bias
-        sources["mixed_bursts"] = (
-            abs(1.0 / bias - 1.0) if np.isfinite(bias) else 1.0,
-            f"WARNING: tracks of different bursts are paired, <n>^2/<n^2> = {bias:.3f}, not corrected",
         )
     return sources
 

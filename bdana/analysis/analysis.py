@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bdana.engine import Executor, Progress, SelectionRun
     from bdana.events import EventArrays
     from bdana.pairing import PairEstimate
+    from bdana.pairing.estimate import PairSink
     from bdana.selection import Candidates, Setup
     from bdana.upstream import PromptShare
 
@@ -232,6 +233,8 @@ class Analysis(DeclaredAnalysis):
         all_bursts: bool = False,
         two_track: Candidates | None = None,
         executor: Executor | None = None,
+        bootstrap: int = 0,
+        sink: PairSink | None = None,
     ) -> PairEstimate:
         """Estimate the combinatorial background from files that hold the single-track sample.
 
@@ -243,6 +246,10 @@ class Analysis(DeclaredAnalysis):
             Name of a module of backgrounds/.
         two_track : Candidates, optional
             Candidates of the sample that is to be predicted: it must share no event with the single tracks.
+        bootstrap : int
+            Replicas of the sample that cross-check the errors.
+        sink : callable, optional
+            Gets every batch of selected pairs; `bdana.pairing.pair_file` writes them.
 
         Returns
         -------
@@ -255,7 +262,9 @@ class Analysis(DeclaredAnalysis):
             Whatever is wrong, by file and name.
         """
         dataset = self.dataset(files, kind=kind, schema=schema, all_bursts=all_bursts)
-        return estimate_combinatorial(self, name, dataset, two_track, executor)
+        return estimate_combinatorial(
+            self, name, dataset, two_track, executor, bootstrap=bootstrap, sink=sink
+        )
 
     def prompt_share(
         self,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bdana.engine import Executor
     from bdana.events import Dataset
     from bdana.pairing import PairEstimate
+    from bdana.pairing.estimate import PairSink
     from bdana.selection import SelectedSingles
     from bdana.upstream import PromptShare
 
@@ -30,6 +31,9 @@ def estimate_combinatorial(
     dataset: Dataset,
     two_track: Candidates | None = None,
     executor: Executor | None = None,
+    *,
+    bootstrap: int = 0,
+    sink: PairSink | None = None,
 ) -> PairEstimate:
     """Estimate the combinatorial background backgrounds/NAME.py from a dataset.
 
@@ -44,6 +48,8 @@ def estimate_combinatorial(
         Candidates of the sample that is to be predicted: it must share no event with the single tracks.
     executor : Executor, optional
         Where chunks are selected; serially in this process by default.
+    bootstrap, sink
+        As for `Combinatorial.estimate`.
 
     Raises
     ------
@@ -51,7 +57,7 @@ def estimate_combinatorial(
         Whatever is wrong, by file and name.
     """
     singles = single_tracks(analysis, name, dataset, two_track, executor)
-    return estimate_singles(analysis, name, dataset, singles)
+    return estimate_singles(analysis, name, dataset, singles, bootstrap=bootstrap, sink=sink)
 
 
 def single_tracks(
@@ -71,8 +77,8 @@ def single_tracks(
         )
     needs = single.needs(single_par) | background.needs(par)
     dataset.require(needs, background.single_track)
-    needs |= {name: "where there" for name in background.welcome if dataset.has(name)}
-    task = SinglesTask(analysis, background.single_track, tuple(needs), dataset)
+    columns = (*needs, *filter(dataset.has, background.optional))
+    task = SinglesTask(analysis, background.single_track, columns, dataset)
     singles = select_singles(task, executor or SerialExecutor())
     if two_track is not None:
         require_orthogonal(singles, two_track)
@@ -87,8 +93,10 @@ def estimate_singles(
     *,
     like_sign: bool = False,
     hists: bool = True,
+    bootstrap: int = 0,
+    sink: PairSink | None = None,
 ) -> PairEstimate:
-    """Estimate the background from single tracks that were selected from a dataset; `like_sign` as in `Combinatorial`."""
+    """Estimate the background from selected single tracks of a dataset; other arguments as of `Combinatorial.estimate`."""
     background, par = analysis.combinatorial(name)
     selection, cuts = analysis.selection(background.selection)
     table = dataset.used_bursts
@@ -100,7 +108,17 @@ def estimate_singles(
     ]
     variables = analysis.variables if hists else {}
     return background.estimate(
-        singles, table, selection, cuts, par, analysis.setup, variables, declared, like_sign=like_sign
+        singles,
+        table,
+        selection,
+        cuts,
+        par,
+        analysis.setup,
+        variables,
+        declared,
+        like_sign=like_sign,
+        bootstrap=bootstrap,
+        sink=sink,
     )
 
 

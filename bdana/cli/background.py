@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bdana.cli.app import app
-from bdana.cli.console import print_json, print_tables, require_analysis, table
+from bdana.cli.console import note, print_json, print_tables, require_analysis, table
 from bdana.cli.options import AllBursts, Files, Jobs, Json, Kind, Overrides, Schema
 
 if TYPE_CHECKING:
@@ -28,12 +29,22 @@ def background(
         str, typer.Option("--background", metavar="NAME", help="A module of backgrounds/.")
     ] = "combinatorial",
     all_bursts: AllBursts = False,
+    bootstrap: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Cross-check the errors with N replicas of the sample.")
+    ] = 0,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT.root", help="Write every selected pair, too.", show_default=False),
+    ] = None,
     overrides: Overrides = None,
     jobs: Jobs = 1,
     as_json: Json = False,
 ) -> None:
     """Estimate the combinatorial background from single tracks, or bound the prompt one (--background prompt)."""
+    from contextlib import nullcontext
+
     from bdana.engine import ProcessExecutor, SerialExecutor
+    from bdana.pairing import pair_file
 
     analysis = require_analysis(overrides)
     if analysis.is_prompt(name):
@@ -43,14 +54,19 @@ def background(
         else:
             print_tables(share_text(share))
         return
-    estimate = analysis.background(
-        files,
-        kind=kind,
-        schema=schema,
-        name=name,
-        all_bursts=all_bursts,
-        executor=ProcessExecutor(jobs) if jobs > 1 else SerialExecutor(),
-    )
+    with pair_file(pairs) if pairs else nullcontext() as sink:
+        estimate = analysis.background(
+            files,
+            kind=kind,
+            schema=schema,
+            name=name,
+            all_bursts=all_bursts,
+            executor=ProcessExecutor(jobs) if jobs > 1 else SerialExecutor(),
+            bootstrap=bootstrap,
+            sink=sink,
+        )
+    for warning in estimate.warnings:
+        note(warning)
     if as_json:
         print_json(estimate.to_dict() | {"analysis_hash": analysis.hash, "kind": kind})
     else:
@@ -83,8 +99,14 @@ def estimate_tables(estimate: PairEstimate) -> list[Table | str]:
         largest = max(source.effect.values(), default=0.0)
         sources.add_row(source.name, f"{largest:.2%}", "yes" if source.correlated else "no", source.source)
     bursts = estimate.bursts
+    said = [*estimate.warnings, *estimate.notes]
+    if estimate.bootstrap_error is not None:
+        replicas = zip(estimate.regions, estimate.bootstrap_error, strict=True)
+        said.append("statistical errors by the bootstrap: " + ", ".join(f"{n} {e:.2g}" for n, e in replicas))
+    if estimate.duty_factor is not None:
+        said.append(f"duty factor <R>^2/<R^2> inside bursts: {estimate.duty_factor:.3f}")
     made_of = (
         f"{bursts.plus.sum()} positive and {bursts.minus.sum()} negative single tracks in {len(bursts)} bursts, "
         f"{estimate.built} pairs of opposite charge; accidental veto survival {bursts.accidental_survival:.4f}"
     )
-    return [regions, sources, made_of]
+    return [regions, sources, made_of, *said]

@@ -42,6 +42,7 @@ def run(overrides: Overrides = None, jobs: Jobs = 1, as_json: Json = False) -> N
             *(f"{region.name}: {region.provenance}" for region in result.opened),
             *(seen_rows(analysis) if result.table else ()),
             *(_prompt_text(result.checks) if result.checks else ()),
+            *(result.estimate.warnings if result.estimate else ()),
         )
     print_tables(f"report: {path}")
 
@@ -102,9 +103,9 @@ def _prompt_text(checks: Checks) -> list[str]:
     if checks.prompt is None:
         return []
     share = checks.prompt.share
+    limit = f"below {share.upper_limit:.0%} of the combinatorial at {share.level:.0%} CL"
     return [
-        f"in-time (prompt) pairs: below {share.upper_limit:.0%} of the combinatorial at {share.level:.0%} CL, from "
-        f"{share.pairs} pairs in open regions; more checks in the report"
+        f"in-time (prompt) pairs: {limit}, from {share.pairs} pairs in open regions; more checks in the report"
     ]
 
 

@@ -4,6 +4,7 @@ from bdana.pairing.bursts import SingleBursts
 from bdana.pairing.combinatorial import Combinatorial, Search
 from bdana.pairing.counting import PairCounts, count_pairs
 from bdana.pairing.estimate import PairEstimate
+from bdana.pairing.pair_file import pair_file
 from bdana.pairing.search import PairSearch, close_pairs
 from bdana.pairing.singles import SinglesTask, require_orthogonal, select_singles
 from bdana.pairing.sums import PairSums
@@ -19,6 +20,7 @@ __all__ = [
     "SinglesTask",
     "close_pairs",
     "count_pairs",
+    "pair_file",
     "require_orthogonal",
     "select_singles",
 ]

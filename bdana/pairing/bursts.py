@@ -151,27 +151,6 @@ class SingleBursts:
         return float(np.sum(per_track * (self.plus + self.minus))) / tried if tried else 1.0
 
     @property
-    def mixing_bias(self) -> float:
-        """<n>^2/<n^2> of the bursts, which pairs across bursts are of the truth; NaN without two tracks in a burst.
-
-        Rates of selected tracks weighted with live time; n (n - 1) stands for n^2, without the spread of the counts.
-        """
-        n = (self.plus + self.minus).astype(np.float64)
-        known = n > 0
-        live, scale = self.live_time[known], self.downscale[known]
-        squares = float(np.sum(scale**2 * n[known] * (n[known] - 1.0) / live))
-        if not squares:
-            return float("nan")
-        return float(np.sum(scale * n[known])) ** 2 / float(self.live_time.sum()) / squares
-
-    def merged(self) -> SingleBursts:
-        """Return all of them as one burst, whose downscale is that of the average track."""
-        n = int(self.events.sum())
-        total = {name: getattr(self, name).sum(keepdims=True) for name in self.__dataclass_fields__}
-        scale = np.average(self.downscale, weights=self.events if n else None, keepdims=True)
-        return SingleBursts(**total | {"run": self.run[:1], "burst": self.burst[:1], "downscale": scale})
-
-    @property
     def accidental_survival_error(self) -> float:
         """Binomial error of `accidental_survival`; the windows of one event count once."""
         a, n = self.accidental_survival, float(self.tried.sum())

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bdana.errors import ConfigError, InputError
-from bdana.pairing.bootstrap import Bootstrap
 from bdana.pairing.bursts import SingleBursts
 from bdana.pairing.estimate import PairEstimate, PairTask, estimate_pairs
-from bdana.pairing.measured import Measured, SampleChoice
-from bdana.pairing.placing import measured_duty, place_tracks
+from bdana.pairing.measured import Measured, SampleChoice, measured_duty
+from bdana.pairing.slices import mix_bursts, slice_weights, time_slices
 from bdana.statistics import Systematic
 
 if TYPE_CHECKING:
@@ -78,8 +77,8 @@ class Combinatorial:
     corrections : tuple of callable
         Each f(bursts, cuts, par) -> factor on the weight, shape (bursts,) or a number.
     systematics : callable
-        f(bursts, cuts, par, measured) -> mapping of name to (relative effect on every region, source), with the
-        `Measured` of the estimate.
+        f(bursts, cuts, par, duty_factor) -> mapping of name to (relative effect on every region, source); the duty
+        factor is None where it is not known.
     parameters : type
         Model of the background's own numbers.
     """
@@ -98,12 +97,10 @@ class Combinatorial:
 
     def needs(self, par: Any) -> dict[str, str]:
         """Return the columns that the estimate needs beside those of the single-track selection, and what for."""
-        return {} if par.slice_ms is None else {"timestamp": "background slice_ms"}
+        return {"timestamp": "background slice_ms"} if par.slice_ms is not None else {}
 
-    @property
-    def welcome(self) -> tuple[str, ...]:
-        """Columns that the estimate uses where files have them."""
-        return ("timestamp",)
+    optional = ("timestamp",)
+    """Columns that are read where a file has them: for the duty factor."""
 
     def estimate(
         self,
@@ -118,7 +115,7 @@ class Combinatorial:
         *,
         like_sign: bool = False,
         bootstrap: int = 0,
-        pairs: Callable[[Tracks], PairSink] | None = None,
+        sink: PairSink | None = None,
     ) -> PairEstimate:
         """Estimate the background from selected single tracks.
 
@@ -141,23 +138,29 @@ class Combinatorial:
         like_sign : bool
             Estimate pairs of equal charge instead, which no signal makes.
         bootstrap : int
-            Replicas of a bootstrap over tracks that is made beside; 0: none.
-        pairs : callable, optional
-            Gets the tracks and returns what is to be filled with the selected pairs, batch by batch.
+            Replicas of the sample, drawn with a fixed seed, that cross-check the errors.
+        sink : callable, optional
+            Gets every batch of selected pairs: candidates, tracks, and the places of both tracks of each pair.
 
         Raises
         ------
         ConfigError
-            When `replaced`, `charge` or `timing` names a cut that the selection does not have.
+            When `replaced`, `charge` or `timing` names a cut that the selection does not have, or bursts are both
+            mixed and sliced.
         InputError
             When a burst with tracks lacks live time or downscale, or no burst has them.
         """
         self._check(selection)
         bursts = SingleBursts.of_singles(singles, table, par.downscale)
         # The others have no track, or this would have been an error.
-        used = bursts.take(bursts.usable)
+        usable = bursts.usable
+        used = bursts.take(usable)
         if not len(used):
             raise InputError("the single-track sample has no burst with live time and downscale")
+        weight = np.zeros(len(bursts))
+        weight[usable] = self.weight(used, cuts, par)
+        for correction in self.corrections:
+            weight[usable] *= correction(used, cuts, par)
         left_out = (*self.replaced, *([self.charge] if like_sign else []))
         task = PairTask(
             cuts=[c for c in selection.active(cuts) if c.level == "pair" and c.name not in left_out],
@@ -167,16 +170,19 @@ class Combinatorial:
             setup=setup,
             variables=variables,
             like_sign=like_sign,
+            bootstrap=bootstrap,
+            sink=sink,
         )
-        weight = self._weights(bursts, cuts, par)
-        placing = place_tracks(singles.tracks, table, bursts, weight, par)
+        kept = singles.tracks
+        places = _places(kept, table)
+        grouped = _group(kept, places, bursts, weight, par)
+        sample = estimate_pairs(kept, grouped.places, grouped.weight, task)
+        sums = sample.sums
+        by_burst = np.zeros((len(bursts), len(setup.regions.names)))
+        np.add.at(by_burst, grouped.burst, sample.by_place)
         names = setup.regions.names
         n = len(names)
-        resampled = Bootstrap(len(singles.tracks), n, bootstrap) if bootstrap else None
-        sinks = [sink for sink in (resampled, pairs(singles.tracks) if pairs else None) if sink]
-        sample = estimate_pairs(singles.tracks, placing.places, placing.weight, task, sinks)
-        sums = sample.sums
-        measured = self._measured(singles, table, bursts, par, weight, task, float(sums.total[:n].sum()))
+        measured = self._measured(singles, table, bursts, weight, par, task, float(sums.total[:n].sum()))
         sources = tuple(
             Systematic(name, dict.fromkeys(names, float(effect)), correlated=True, source=source)
             for name, (effect, source) in self.systematics(used, cuts, par, measured).items()
@@ -187,65 +193,42 @@ class Combinatorial:
             covariance=sums.covariance()[:n, :n],
             pairs=sums.pairs[:n],
             sum_w2=sums.sum_w2[:n],
-            upper_limit=np.where(sums.pairs[:n] == 0, POISSON_90 * placing.largest, np.nan),
+            upper_limit=np.where(sums.pairs[:n] == 0, POISSON_90 * grouped.largest, np.nan),
             hists=sample.hists,
             systematics=(*sources, *systematics),
             bursts=bursts,
-            by_burst=placing.by_burst(sample.by_place, len(bursts)),
+            by_burst=by_burst,
             built=sample.built,
-            duty_factor=measured.duty,
+            duty_factor=measured.duty.value if measured.duty else None,
+            notes=measured.notes,
+            warnings=grouped.warnings,
+            bootstrap_error=sample.bootstrap_error(n) if bootstrap else None,
             undefined=float(sums.total[n]),
             single_cutflow=singles.cutflow,
-            notes=measured.notes,
-            bootstrap=resampled.result() if resampled else None,
         )
-
-    def _weights(self, bursts: SingleBursts, cuts: Parameters, par: Any) -> NDArray[np.float64]:
-        """Return the weight of a pair in each burst, or in all of them together."""
-        used = bursts.take(bursts.usable)
-        if par.mix_bursts:
-            used = used.merged()
-        value = self.weight(used, cuts, par)
-        for correction in self.corrections:
-            value = value * correction(used, cuts, par)
-        if par.mix_bursts:
-            return value
-        weight = np.zeros(len(bursts))
-        weight[bursts.usable] = value
-        return weight
 
     def _measured(
         self,
         singles: SelectedSingles,
         table: BurstTable,
         bursts: SingleBursts,
-        par: Any,
         weight: NDArray[np.float64],
+        par: Any,
         task: PairTask,
         expected: float,
     ) -> Measured:
-        """Measure what the systematic uncertainties need."""
-        by_burst = np.broadcast_to(weight, len(bursts))
-        widths = (par.duty_slice_ms, None) if par.slice_ms is None else (par.slice_ms, 0.5 * par.slice_ms)
-        duty, finer = (
-            None
-            if width is None
-            else measured_duty(singles.tracks, table, bursts, by_burst, par.spill_s, width)
-            for width in widths
-        )
+        """Measure what the systematic uncertainties need; `expected` is the sum over all regions."""
+        widths = (par.slice_ms, 0.5 * par.slice_ms) if par.slice_ms else (par.duty_slice_ms,)
+        places = _places(singles.tracks, table)
+        duty = [measured_duty(singles.tracks, places, bursts, weight, par.spill_s, width) for width in widths]
         choice = None
-        if len(singles.vetoed):
+        if expected and len(singles.vetoed):
             every = singles.unvetoed
-            placing = place_tracks(every, table, bursts, weight, par)
-            bare = replace(task, variables={})
-            choice = SampleChoice.of(
-                estimate_pairs(every, placing.places, placing.weight, bare).sums,
-                expected,
-                bursts.veto_survival,
-            )
-        return Measured.of(
-            duty, finer, choice, bursts.take(bursts.usable).mixing_bias if par.mix_bursts else None
-        )
+            grouped = _group(every, _places(every, table), bursts, weight, par)
+            bare = replace(task, variables={}, bootstrap=0, sink=None)
+            sums = estimate_pairs(every, grouped.places, grouped.weight, bare).sums
+            choice = SampleChoice.of(sums, expected, bursts.take(bursts.usable).veto_survival)
+        return Measured.of(duty[0], duty[1] if len(duty) > 1 else None, choice)
 
     def _check(self, selection: Selection) -> None:
         levels = {cut.name: cut.level for cut in selection.cuts}
@@ -255,3 +238,55 @@ class Combinatorial:
                     f"the combinatorial background replaces '{name}', which is no pair cut of its selection: "
                     f"there are {', '.join(name for name, level in levels.items() if level == 'pair')}"
                 )
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """What tracks are paired within.
+
+    Attributes
+    ----------
+    places : ndarray of int, shape (N,)
+        Group of each track.
+    weight : ndarray, shape (groups,)
+        Weight of a pair in each.
+    burst : ndarray of int, shape (groups,)
+        The burst of each, the first one where several are mixed.
+    largest : float
+        Largest weight that a pair could have.
+    warnings : tuple of str
+    """
+
+    places: NDArray[np.int64]
+    weight: NDArray[np.float64]
+    burst: NDArray[np.int64]
+    largest: float
+    warnings: tuple[str, ...] = ()
+
+
+def _places(tracks: Tracks, table: BurstTable) -> NDArray[np.int64]:
+    return table.places(np.asarray(tracks.events.run), np.asarray(tracks.events.burst))
+
+
+def _group(
+    tracks: Tracks, places: NDArray[np.int64], bursts: SingleBursts, weight: NDArray[np.float64], par: Any
+) -> Grouped:
+    """Group tracks by burst, by time slice, or by several bursts, as the parameters say."""
+    if par.mix_bursts > 1 and par.slice_ms is not None:
+        raise ConfigError(
+            "the combinatorial background cannot both mix bursts (mix_bursts) and slice them (slice_ms)"
+        )
+    if par.slice_ms is not None:
+        timestamp = np.asarray(tracks.event.timestamp, dtype=np.float64)
+        slices, number = time_slices(timestamp, places, bursts, par.spill_s, par.slice_ms)
+        own, sliced, burst = slice_weights(slices, number, places, weight)
+        return Grouped(own, sliced, burst, float((weight * number).max()))
+    if par.mix_bursts > 1:
+        own, mixed, bias = mix_bursts(par.mix_bursts, places, weight, bursts)
+        first = np.arange(len(mixed)) * par.mix_bursts
+        said = (
+            f"tracks of {par.mix_bursts} bursts are mixed: the estimate is biased by {bias:+.1%} from the intensities of "
+            "the bursts; for studies only"
+        )
+        return Grouped(own, mixed, first, float(mixed.max()), (said,))
+    return Grouped(places, weight, np.arange(len(weight)), float(weight.max()))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -18,26 +19,26 @@ from bdana.regions import UNDEFINED
 from bdana.selection import LEPTON_MASS, Candidates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
     from numpy.typing import NDArray
 
-    from bdana.pairing.bootstrap import BootstrapErrors
     from bdana.pairing.bursts import SingleBursts
     from bdana.pairing.combinatorial import Search
-    from bdana.pairing.slices import DutyFactor
     from bdana.reconstruction import Tracks
     from bdana.selection import Cut, Cutflow, Histogram, Parameters, Setup, Variable
     from bdana.statistics import Systematic
 
 __all__ = ["PairEstimate", "PairSample", "PairSink", "PairTask", "estimate_pairs"]
 
+PairSink = Callable[["Candidates", "Tracks", "NDArray[np.int64]", "NDArray[np.int64]"], None]
 Three = tuple["NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.int64]"]
 BATCH = 500_000
 """Pairs that are reconstructed together: bounds the memory, changes no result."""
 THREADS = 4
 """Batches that are worked on at a time, at most: bounds the memory too."""
+BOOTSTRAP_SEED = 1
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -71,16 +72,18 @@ class PairEstimate:
         Expected number in each region from each burst.
     built : int
         Pairs of the sample: of opposite charge, or like-sign ones.
-    duty_factor : DutyFactor or None
-        Inside the bursts; None where it cannot be measured.
+    duty_factor : float or None
+        <R>^2/<R^2> inside the bursts; None where it cannot be measured.
+    warnings : tuple of str
+        What must be said wherever the numbers are shown.
+    notes : tuple of str
+        Sources of uncertainty that could not be measured, and why.
+    bootstrap_error : ndarray or None, shape (R,)
+        The statistical errors by the bootstrap, if that was asked for.
     undefined : float
         Expected number of selected pairs without finite (z_TAX, CDA_TAX).
     single_cutflow : Cutflow
         Of the single tracks.
-    notes : tuple of str
-        What a reader must be told beside the numbers.
-    bootstrap : BootstrapErrors or None
-        A check of the statistical error, when one was asked for.
     """
 
     regions: tuple[str, ...]
@@ -94,11 +97,12 @@ class PairEstimate:
     bursts: SingleBursts
     by_burst: NDArray[np.float64]
     built: int
-    duty_factor: DutyFactor | None
+    duty_factor: float | None
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+    bootstrap_error: NDArray[np.float64] | None
     undefined: float
     single_cutflow: Cutflow
-    notes: tuple[str, ...] = ()
-    bootstrap: BootstrapErrors | None = None
 
     @property
     def error(self) -> NDArray[np.float64]:
@@ -121,9 +125,7 @@ class PairEstimate:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain values, for JSON."""
-        checked = self.bootstrap
         rows = zip(
-            range(len(self.regions)),
             self.regions,
             self.expected,
             self.error,
@@ -132,7 +134,8 @@ class PairEstimate:
             self.upper_limit,
             strict=True,
         )
-        return {
+        checked = {} if self.bootstrap_error is None else {"bootstrap_error": self.bootstrap_error.tolist()}
+        return checked | {
             "regions": [
                 {
                     "name": name,
@@ -142,8 +145,7 @@ class PairEstimate:
                     "pairs": int(pairs),
                 }
                 | ({} if pairs else {"upper_limit_90": float(limit)})
-                | ({"bootstrap_error": float(checked.error[i])} if checked else {})
-                for i, name, expected, error, total, pairs, limit in rows
+                for name, expected, error, total, pairs, limit in rows
             ],
             "statistical_covariance": self.covariance.tolist(),
             "systematic_covariance": self.systematic_covariance.tolist(),
@@ -156,11 +158,12 @@ class PairEstimate:
             "pairs": self.built,
             "undefined": self.undefined,
             "bursts": len(self.bursts),
-            "duty_factor": self.duty_factor.value if self.duty_factor else None,
+            "duty_factor": self.duty_factor,
+            "warnings": list(self.warnings),
             "notes": list(self.notes),
             "accidental_survival": self.bursts.accidental_survival,
             "bdana_version": __version__,
-        } | ({"bootstrap_replicas": checked.replicas} if checked else {})
+        }
 
 
 @dataclass(frozen=True)
@@ -181,6 +184,10 @@ class PairTask:
     variables : mapping of str to Variable
     like_sign : bool
         Whether tracks of equal charge are paired, each two once, instead of those of opposite charge.
+    bootstrap : int
+        Number of replicas of the sample.
+    sink : callable, optional
+        Gets every batch of selected pairs.
     """
 
     cuts: Sequence[Cut]
@@ -190,6 +197,8 @@ class PairTask:
     setup: Setup
     variables: Mapping[str, Variable]
     like_sign: bool = False
+    bootstrap: int = 0
+    sink: PairSink | None = None
 
     def candidates(
         self, tracks: Tracks, first: NDArray[np.int64], second: NDArray[np.int64], weight: NDArray[np.float64]
@@ -218,34 +227,29 @@ class PairSample:
         Sum of weights from each burst in each region, without `undefined`.
     built : int
         Number of pairs, those that were not built because they cannot pass included.
+    replicas : ndarray, shape (replicas, regions)
+        Sum of weights of each bootstrap replica, by region and `undefined`.
     """
 
     sums: PairSums
     hists: Mapping[str, Histogram]
     by_place: NDArray[np.float64]
     built: int
+    replicas: NDArray[np.float64]
 
+    def bootstrap_error(self, regions: int) -> NDArray[np.float64]:
+        """Return the error of the first regions from the spread of the replicas.
 
-class PairSink(Protocol):
-    """What takes selected pairs, batch by batch, in the same order for any number of threads."""
-
-    def fill(
-        self,
-        first: NDArray[np.int64],
-        second: NDArray[np.int64],
-        region: NDArray[np.int64],
-        candidates: Candidates,
-    ) -> None:
-        """Take pairs: places of both tracks, number of the region (`undefined` last), quantities; shape (K,)."""
-        ...
+        Each track counts Poisson(1) times in a replica, so the spread of sum h_ij m_i m_j is
+        sum r^2 + sum c^2 + sum h^2: more than the variance by twice the last term, which is taken off again.
+        """
+        spread = self.replicas.var(axis=0, ddof=1) - 2.0 * self.sums.sum_w2
+        error: NDArray[np.float64] = np.sqrt(np.maximum(spread, 0.0))[:regions]
+        return error
 
 
 def estimate_pairs(
-    tracks: Tracks,
-    places: NDArray[np.int64],
-    weight: NDArray[np.float64],
-    task: PairTask,
-    sinks: Sequence[PairSink] = (),
+    tracks: Tracks, places: NDArray[np.int64], weight: NDArray[np.float64], task: PairTask
 ) -> PairSample:
     """Pair tracks within each burst and add up what passes the cuts.
 
@@ -258,8 +262,6 @@ def estimate_pairs(
     weight : ndarray, shape (places,)
         Weight of a pair in each burst.
     task : PairTask
-    sinks : sequence of PairSink
-        What gets the selected pairs too.
     """
     names = (*task.setup.regions.names, UNDEFINED)
     n = len(names)
@@ -271,6 +273,8 @@ def estimate_pairs(
     }
     built, number = 0, {name: index for index, name in enumerate(names)}
     by_place = np.zeros((len(weight), n))
+    times = np.random.default_rng(BOOTSTRAP_SEED).poisson(1.0, (task.bootstrap, len(tracks))).astype(np.uint8)
+    replicas = np.zeros((task.bootstrap, n))
 
     def select(batch: Batch) -> tuple[Batch, Candidates, NDArray[np.bool_]]:
         return batch, *task.candidates(tracks, batch.first, batch.second, weight[batch.place])
@@ -283,12 +287,17 @@ def estimate_pairs(
         sums.fill(first, second, region, candidates.weight)
         cell = batch.place[left] * n + region
         by_place += np.bincount(cell, candidates.weight, minlength=by_place.size).reshape(by_place.shape)
-        for sink in (*filling.values(), *sinks):
-            sink.fill(first, second, region, candidates)
+        for histogram in filling.values():
+            histogram.fill(first, second, region, candidates)
+        for replica, time in enumerate(times):
+            counted = candidates.weight * time[first] * time[second]
+            replicas[replica] += np.bincount(region, counted, minlength=n)
+        if task.sink:
+            task.sink(candidates, tracks, first, second)
     hists = {name: histogram.result() for name, histogram in filling.items()}
     if "dt" in task.variables:
         hists["dt"] = _flat_in_time(task.variables["dt"], names[:-1], sums, task.window)
-    return PairSample(sums, hists, by_place[:, :-1], built)
+    return PairSample(sums, hists, by_place[:, :-1], built, replicas)
 
 
 @dataclass(frozen=True)

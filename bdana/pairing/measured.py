@@ -5,16 +5,42 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import awkward as ak
 import numpy as np
 
-if TYPE_CHECKING:
-    from bdana.pairing.slices import DutyFactor
-    from bdana.pairing.sums import PairSums
+from bdana.errors import InputError
+from bdana.pairing.slices import DutyFactor, duty_factor, time_slices
 
-__all__ = ["Measured", "SampleChoice"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bdana.pairing.bursts import SingleBursts
+    from bdana.pairing.sums import PairSums
+    from bdana.reconstruction import Tracks
+
+__all__ = ["Measured", "SampleChoice", "measured_duty"]
 
 KNOWN = 0.05
 """Largest relative statistical error of a ratio that counts as measured: a coarser one tells of its own fluctuation."""
+
+
+def measured_duty(
+    tracks: Tracks,
+    places: NDArray[np.int64],
+    bursts: SingleBursts,
+    weight: NDArray[np.float64],
+    spill_s: float | None,
+    width_ms: float,
+) -> DutyFactor | str:
+    """Measure the duty factor in slices of the given length (arguments of `time_slices`), or say why that cannot be done."""
+    if "timestamp" not in ak.fields(tracks.events):
+        return "the files have no timestamps"
+    timestamp = np.asarray(tracks.event.timestamp, dtype=np.float64)
+    try:
+        slices, number = time_slices(timestamp, places, bursts, spill_s, width_ms)
+    except InputError as problem:
+        return str(problem)
+    return duty_factor(slices, number, places, weight, width_ms) or f"no two tracks within {width_ms:g} ms"
 
 
 @dataclass(frozen=True)
@@ -56,8 +82,6 @@ class Measured:
     sliced : bool
         Whether pairs are made within slices, so that `duty` is corrected.
     choice : SampleChoice or None
-    mixing_bias : float or None
-        <n>^2/<n^2> of the bursts when pairs are made across them, NaN if unknown; else None.
     notes : tuple of str
         What a reader of the result must be told.
     """
@@ -66,7 +90,6 @@ class Measured:
     finer: DutyFactor | None
     sliced: bool
     choice: SampleChoice | None
-    mixing_bias: float | None
     notes: tuple[str, ...]
 
     @classmethod
@@ -75,15 +98,9 @@ class Measured:
         duty: DutyFactor | str,
         finer: DutyFactor | str | None,
         choice: SampleChoice | None,
-        mixing_bias: float | None,
     ) -> Measured:
         """Keep what is known well enough, with notes on the rest; a text in place of a duty factor says why there is none."""
         notes = []
-        if mixing_bias is not None:
-            notes.append(
-                "WARNING: tracks of different bursts are paired, so the estimate is only "
-                f"<n>^2/<n^2> = {mixing_bias:.3f} of the truth, measured from the bursts and not corrected"
-            )
         measured: list[DutyFactor | None] = []
         for what, number in (("duty factor", duty), ("duty factor in slices of half the length", finer)):
             why = number if isinstance(number, str) else None
@@ -100,4 +117,4 @@ class Measured:
                 "sample choice not measured, and no part of the error: too few vetoed tracks or pairs"
             )
             choice = None
-        return cls(measured[0], measured[1], finer is not None, choice, mixing_bias, tuple(notes))
+        return cls(measured[0], measured[1], finer is not None, choice, tuple(notes))

@@ -1,4 +1,4 @@
-"""Time slices inside the spill: where the intensity varies within a burst, pairs are made within a slice."""
+"""What tracks are paired within: a burst, time slices of it where the intensity varies inside, or several bursts mixed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from bdana.pairing.bursts import SingleBursts
 
-__all__ = ["DutyFactor", "duty_factor", "slice_weights", "time_slices"]
+__all__ = ["DutyFactor", "duty_factor", "mix_bursts", "slice_weights", "time_slices"]
 
 
 def time_slices(
@@ -35,7 +35,7 @@ def time_slices(
         Burst of each track.
     bursts : SingleBursts
     spill_s : float or None
-        Length of a burst in s, dead time included; None: its live time.
+        Length of a burst in s, dead time included; None: its live time, or up to its last track if that is longer.
     width_ms : float
         Length of a slice in ms, shortened so that whole slices fill the burst.
 
@@ -59,17 +59,21 @@ def time_slices(
         )
     if len(timestamp) > 1 and (timestamp == timestamp[0]).all():
         raise InputError(
-            f"all {len(timestamp)} single tracks have the timestamp {timestamp[0] / hepunits.s:g} s, so the file has no "
+            f"all {len(timestamp)} single tracks have the timestamp {timestamp[0] / hepunits.s:g} s, so the files have no "
             "times inside the burst; remove background.combinatorial.slice_ms"
         )
-    length = bursts.live_time if spill_s is None else np.full(len(bursts), spill_s * hepunits.s)
+    if spill_s is None:
+        length = bursts.live_time.copy()
+        np.fmax.at(length, places, timestamp)
+    else:
+        length = np.full(len(bursts), spill_s * hepunits.s)
     inside = (timestamp >= 0) & (timestamp <= length[places])
     if not inside.all():
         k = np.flatnonzero(~inside)[0]
         at = places[k]
         raise InputError(
             f"run {bursts.run[at]} burst {bursts.burst[at]}: timestamp {timestamp[k] / hepunits.s:g} s is not within "
-            f"the burst of {length[at] / hepunits.s:g} s; set background.combinatorial.spill_s to the length of a spill"
+            f"the burst of {length[at] / hepunits.s:g} s; correct it, or set background.combinatorial.spill_s"
         )
     number = np.maximum(np.ceil(length / (width_ms * hepunits.ms)), 1.0).astype(np.int64)
     slices = np.minimum((timestamp / length[places] * number[places]).astype(np.int64), number[places] - 1)
@@ -159,3 +163,38 @@ def duty_factor(
     squares = float(np.sum(sliced**2 * part * (part - 1)))
     value = float(np.sum(weight * whole * (whole - 1))) / pairs
     return DutyFactor(value, float(np.sqrt(2.0 * squares)) / pairs, width_ms)
+
+
+def mix_bursts(
+    number: int, places: NDArray[np.int64], weight: NDArray[np.float64], bursts: SingleBursts
+) -> tuple[NDArray[np.int64], NDArray[np.float64], float]:
+    """Put neighbouring bursts together, so that tracks of different bursts are paired too.
+
+    A pair weighs D^2 W / T, and a mixed burst has the live time of all its own: 1 / w = sum_k 1 / w_k. The estimate is
+    then of <n>^2 instead of <n^2>: biased low by how much the intensity varies from burst to burst.
+
+    Parameters
+    ----------
+    number : int
+        Bursts that are mixed.
+    places : ndarray of int, shape (N,)
+        Burst of each track.
+    weight : ndarray, shape (bursts,)
+        Weight of a pair in each burst; bursts of weight 0 have no track and add nothing.
+    bursts : SingleBursts
+
+    Returns
+    -------
+    places : ndarray of int, shape (N,)
+        Mixed burst of each track.
+    weight : ndarray, shape (mixed bursts,)
+    bias : float
+        Relative bias of the number of pairs of opposite charge; NaN without a pair.
+    """
+    group = np.arange(len(weight)) // number
+    known = weight > 0
+    inverse = np.bincount(group[known], 1.0 / weight[known], minlength=group[-1] + 1)
+    mixed = np.divide(1.0, inverse, out=np.zeros_like(inverse), where=inverse > 0)
+    pairs = float(np.sum(weight * bursts.plus * bursts.minus))
+    both = np.bincount(group, bursts.plus) * np.bincount(group, bursts.minus)
+    return group[places], mixed, float(np.sum(mixed * both)) / pairs - 1.0 if pairs else float("nan")

@@ -153,8 +153,12 @@ def _background_blocks(prediction: dict[str, Any]) -> list[Text | Table]:
         ]
         for s in prediction["systematics"]
     ]
+    duty = prediction["duty_factor"]
+    said = [Text(f"The duty factor <R>²/<R²> inside bursts is {duty:.3f}.")] if duty is not None else []
     return [
         made_of,
+        *said,
+        *(Text(warning) for warning in prediction["warnings"]),
         Table(["region", "expected", "statistical", "total error", "pairs"], regions),
         Table(["systematic source", "relative", "correlated", "from"], sources),
     ]

@@ -63,9 +63,24 @@ def test_a_mistake_is_named(tmp_path, old, new, message):
 
 
 def test_stages_in_another_order_are_refused(tmp_path):
-    head, *stages = TEXT.split("[stages.")
+    head, *stages = TEXT.partition("\n# Until somebody")[0].split("[stages.")
     with pytest.raises(ConfigError, match="is not inside"):
         policy(tmp_path, head + "".join(f"[stages.{text}\n" for text in reversed(stages)))
+
+
+def test_the_example_of_the_shipped_policy_is_one(tmp_path, publics):
+    shipped, mark, example = TEXT.partition("# [people.anna]")
+    lines = (mark + example).splitlines()
+    assert all(line.startswith("#") for line in lines)
+    text = shipped + "\n".join(line[1:].strip() for line in lines)
+    for name, public in (("anna", "ann"), ("rob", "rob"), ("carla", "con")):
+        text = text.replace(f"ssh-ed25519 AAAA... {name}@lab", publics[public])
+    made = policy(tmp_path, text)
+    assert {name: person.role for name, person in made.people.items()} == {
+        "anna": "analyst", "rob": "reviewer", "carla": "convenor",
+    }  # fmt: skip
+    assert made.stages["SR"].approval == {"analyst": 1, "reviewer": 1, "convenor": 1}
+    assert made.stages["CR"].approval == {"analyst": 1, "reviewer": 1}
 
 
 def test_a_region_moved_out_by_a_setting_is_refused(tmp_path):

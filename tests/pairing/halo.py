@@ -42,10 +42,10 @@ def halo_record(n, rng, charge):
     )
 
 
-def singles_of(record, burst, timestamp=0.0):
+def singles_of(record, burst, timestamp=None):
     """Make a single-track sample of track records in the given bursts of run 1, none of which was ever vetoed.
 
-    `timestamp` is one value or one for each track, in ns.
+    `timestamp` is one value or one for each track, in ns; without it the events have none.
     """
     n = len(record)
     events = ak.zip(
@@ -53,9 +53,9 @@ def singles_of(record, burst, timestamp=0.0):
             "run": np.ones(n, dtype=np.int64),
             "burst": np.asarray(burst),
             "event": np.arange(n),
-            "timestamp": np.broadcast_to(np.asarray(timestamp, dtype=np.float64), n),
             "weight": np.ones(n),
         }
+        | ({} if timestamp is None else {"timestamp": np.broadcast_to(np.asarray(timestamp, dtype=float), n)})
     )
     tracks = Tracks(record, events, np.arange(n), load_detector("na62"))
     single_events = SingleEvents(

@@ -1,0 +1,91 @@
+"""Options of the estimate: mixing of bursts with its bias, bootstrap errors, and the pairs themselves in a file."""
+
+import numpy as np
+import pytest
+import uproot
+
+import bdana
+from bdana.errors import ConfigError
+from bdana.pairing import pair_file
+
+from .halo import burst_table, halo_record, singles_of
+
+
+def estimate(singles, table, *overrides, variables=False, **options):
+    analysis = bdana.load(overrides=["background.combinatorial.readout_ns=0.0", *overrides])
+    background, par = analysis.combinatorial("combinatorial")
+    selection, cuts = analysis.selection("dimuon")
+    drawn = analysis.variables if variables else {}
+    return background.estimate(singles, table, selection, cuts, par, analysis.setup, drawn, **options)
+
+
+def sample(numbers, seed=1, timestamp=None):
+    """Tracks in bursts of given numbers, two thirds of them positive."""
+    rng = np.random.default_rng(seed)
+    burst = np.repeat(np.arange(len(numbers)), numbers)
+    record = halo_record(len(burst), rng, rng.choice([1, 1, -1], len(burst)))
+    return singles_of(record, burst, timestamp)
+
+
+def test_mixed_bursts_are_biased_by_the_variation_of_intensity_and_say_so():
+    """Two levels 0.2 and 1.8 in turn: <n>^2/<n^2> = 0.61."""
+    singles = sample([60, 540] * 6)
+    table = burst_table(12)
+    alone = estimate(singles, table)
+    mixed = estimate(singles, table, "background.combinatorial.mix_bursts=2")
+    assert not alone.warnings
+    (said,) = mixed.warnings
+    assert "2 bursts are mixed: the estimate is biased by -39" in said
+    assert mixed.expected.sum() / alone.expected.sum() == pytest.approx(0.61, abs=0.08)
+    assert mixed.to_dict()["warnings"] == [said]
+    assert mixed.by_burst[1::2].sum() == 0.0
+    assert mixed.by_burst.sum() == pytest.approx(mixed.expected.sum())
+
+
+def test_a_mixed_burst_has_the_live_time_of_all():
+    one, two = sample([400]), sample([400, 0])
+    mixed = estimate(two, burst_table(2), "background.combinatorial.mix_bursts=2")
+    assert mixed.expected == pytest.approx(0.5 * estimate(one, burst_table(1)).expected)
+
+
+def test_bursts_are_not_both_mixed_and_sliced():
+    singles = sample([10, 10], timestamp=0.0)
+    overrides = [f"background.combinatorial.{text}" for text in ("mix_bursts=2", "slice_ms=1.0")]
+    with pytest.raises(ConfigError, match="cannot both mix bursts"):
+        estimate(singles, burst_table(2), *overrides)
+
+
+def test_bootstrap_errors_are_those_of_the_u_statistic():
+    singles, table = sample([600, 500, 400]), burst_table(3)
+    found = estimate(singles, table, bootstrap=400)
+    dense = found.pairs > 100
+    assert dense.sum() >= 2
+    assert found.bootstrap_error[dense] == pytest.approx(found.error[dense], rel=0.12)
+    assert found.to_dict()["bootstrap_error"] == found.bootstrap_error.tolist()
+    again = estimate(singles, table, bootstrap=400)
+    assert np.array_equal(again.bootstrap_error, found.bootstrap_error)
+    assert estimate(singles, table).bootstrap_error is None
+
+
+def test_selected_pairs_in_a_file(tmp_path):
+    singles, table = sample([300, 300]), burst_table(2)
+    path = tmp_path / "pairs.root"
+    with pair_file(path) as sink:
+        found = estimate(singles, table, sink=sink)
+    with uproot.open(path) as file:
+        pairs = file["pairs"].arrays(library="np")
+    assert len(pairs["weight"]) == found.pairs.sum() > 20
+    assert pairs["weight"].sum() == pytest.approx(found.expected.sum())
+    for i, name in enumerate(found.regions):
+        assert np.count_nonzero(pairs["region"] == name) == found.pairs[i]
+    assert (pairs["charge_1"] * pairs["charge_2"] == -1).all()
+    burst = np.asarray(singles.tracks.events.burst)
+    assert np.array_equal(burst[pairs["event_1"]], pairs["burst"])
+    assert np.array_equal(burst[pairs["event_2"]], pairs["burst"])
+
+
+def test_no_file_of_pairs_is_left_when_the_estimate_fails(tmp_path):
+    singles = sample([10])
+    with pytest.raises(ConfigError), pair_file(tmp_path / "pairs.root") as sink:
+        estimate(singles, burst_table(1), "background.combinatorial.mix_bursts=0", sink=sink)
+    assert not list(tmp_path.iterdir())
