@@ -94,7 +94,7 @@ def systematics(bursts, cuts, par, measured):
     }
     if measured.choice:
         choice = measured.choice
-        sources["sample_choice"] = (
+        sources["veto_choice"] = (
             abs(choice.ratio - 1.0),
             (
                 f"vetoed single tracks, over all tracks and the vetoes' survival {bursts.veto_survival:.4f} squared: "

@@ -114,7 +114,7 @@ class Measured:
                 notes.append(f"{what} inside the bursts not measured, and no part of the error: {why}")
         if choice is None or choice.error >= KNOWN:
             notes.append(
-                "sample choice not measured, and no part of the error: too few vetoed tracks or pairs"
+                "choice of vetoed tracks not measured, and no part of the error: too few vetoed tracks or pairs"
             )
             choice = None
         return cls(measured[0], measured[1], finer is not None, choice, tuple(notes))

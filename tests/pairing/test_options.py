@@ -80,8 +80,22 @@ def test_selected_pairs_in_a_file(tmp_path):
         assert np.count_nonzero(pairs["region"] == name) == found.pairs[i]
     assert (pairs["charge_1"] * pairs["charge_2"] == -1).all()
     burst = np.asarray(singles.tracks.events.burst)
-    assert np.array_equal(burst[pairs["event_1"]], pairs["burst"])
-    assert np.array_equal(burst[pairs["event_2"]], pairs["burst"])
+    for track in "12":
+        assert np.array_equal(burst[pairs[f"event_{track}"]], pairs[f"burst_{track}"])
+    assert np.array_equal(pairs["burst_1"], pairs["burst_2"])
+
+
+def test_pairs_across_bursts_name_both_bursts(tmp_path):
+    path = tmp_path / "pairs.root"
+    with pair_file(path) as sink:
+        singles = sample([300, 300])
+        estimate(singles, burst_table(2), "background.combinatorial.mix_bursts=2", sink=sink)
+    with uproot.open(path) as file:
+        pairs = file["pairs"].arrays(library="np")
+    burst = np.asarray(singles.tracks.events.burst)
+    for track in "12":
+        assert np.array_equal(burst[pairs[f"event_{track}"]], pairs[f"burst_{track}"])
+    assert (pairs["burst_1"] != pairs["burst_2"]).any()
 
 
 def test_no_file_of_pairs_is_left_when_the_estimate_fails(tmp_path):
