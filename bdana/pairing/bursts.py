@@ -92,11 +92,14 @@ class SingleBursts:
         return bursts
 
     def _check(self) -> None:
+        unknown = np.isnan(self.downscale)
         remedies = {
-            "no live time: correct the burst table or mark the burst bad": ~(self.live_time > 0),
-            "no downscale of Q1: add it to the burst table, or --set background.combinatorial.downscale=D": ~(
-                self.downscale >= 1
+            "no live time: correct the burst table or mark the burst bad": ~(
+                (self.live_time > 0) & np.isfinite(self.live_time)
             ),
+            "no downscale of Q1: add it to the burst table, or --set background.combinatorial.downscale=D": unknown,
+            "a downscale of Q1 below 1: correct the burst table or mark the burst bad": ~unknown
+            & ~self.usable,
         }
         for remedy, bad in remedies.items():
             hurt = np.flatnonzero(bad & (self.events > 0))
@@ -116,7 +119,7 @@ class SingleBursts:
     @property
     def usable(self) -> NDArray[np.bool_]:
         """Whether live time and downscale are known."""
-        return (self.live_time > 0) & (self.downscale >= 1)
+        return (self.live_time > 0) & np.isfinite(self.live_time) & (self.downscale >= 1)
 
     @property
     def rate(self) -> NDArray[np.float64]:
