@@ -53,7 +53,8 @@ class SampleChoice:
         Pairs of tracks that pass the vetoes, over pairs of all tracks times the square of the vetoes' survival: 1 when
         what vetoes a track has nothing to do with where it goes.
     error : float
-        Relative statistical error of the numbers of pairs.
+        Its relative statistical error if a veto hits tracks at random: the pairs of a track vary together, and of
+        the sum over pairs a share (1 - v) / v of the variance is left, with v the survival.
     """
 
     ratio: float
@@ -66,7 +67,8 @@ class SampleChoice:
         if not total or not vetoed:
             return None
         variance = float(every.covariance()[:-1, :-1].sum())
-        return cls(vetoed / (total * survival**2), float(np.sqrt(max(variance, 0.0))) / total)
+        error = np.sqrt(max(variance, 0.0) * (1.0 - survival) / survival) / total
+        return cls(vetoed / (total * survival**2), float(error))
 
 
 @dataclass(frozen=True)
