@@ -273,7 +273,7 @@ def estimate_pairs(
     }
     built, number = 0, {name: index for index, name in enumerate(names)}
     by_place = np.zeros((len(weight), n))
-    times = np.random.default_rng(BOOTSTRAP_SEED).poisson(1.0, (task.bootstrap, len(tracks))).astype(np.uint8)
+    times = _multiplicities(task.bootstrap, len(tracks))
     replicas = np.zeros((task.bootstrap, n))
 
     def select(batch: Batch) -> tuple[Batch, Candidates, NDArray[np.bool_]]:
@@ -298,6 +298,15 @@ def estimate_pairs(
     if "dt" in task.variables:
         hists["dt"] = _flat_in_time(task.variables["dt"], names[:-1], sums, task.window)
     return PairSample(sums, hists, by_place[:, :-1], built, replicas)
+
+
+def _multiplicities(replicas: int, tracks: int) -> NDArray[np.uint8]:
+    """Draw how often each track is in each replica, shape (replicas, tracks), a byte each."""
+    rng = np.random.default_rng(BOOTSTRAP_SEED)
+    times = np.empty((replicas, tracks), dtype=np.uint8)
+    for row in times:
+        row[:] = rng.poisson(1.0, tracks)
+    return times
 
 
 @dataclass(frozen=True)
