@@ -75,7 +75,8 @@ def time_slices(
             f"run {bursts.run[at]} burst {bursts.burst[at]}: timestamp {timestamp[k] / hepunits.s:g} s is not within "
             f"the burst of {length[at] / hepunits.s:g} s; correct it, or set background.combinatorial.spill_s"
         )
-    number = np.maximum(np.ceil(length / (width_ms * hepunits.ms)), 1.0).astype(np.int64)
+    known = np.where(np.isfinite(length), length, 0.0)  # the others have no track
+    number = np.maximum(np.ceil(known / (width_ms * hepunits.ms)), 1.0).astype(np.int64)
     slices = np.minimum((timestamp / length[places] * number[places]).astype(np.int64), number[places] - 1)
     return slices, number
 

@@ -10,7 +10,7 @@ from bdana.pairing.slices import duty_factor
 from .halo import burst_table, halo_record, singles_of
 
 
-def estimate(timestamp, charge, live_time_s=1.0, **par):
+def estimate(timestamp, charge, live_time_s=1.0, bursts=1, **par):
     settings = {"slice_ms": 250.0} | par
     analysis = bdana.load(
         overrides=[
@@ -21,7 +21,7 @@ def estimate(timestamp, charge, live_time_s=1.0, **par):
     selection, cuts = analysis.selection("dimuon")
     n = len(charge)
     singles = singles_of(halo_record(n, np.random.default_rng(1), charge), np.zeros(n, dtype=int), timestamp)
-    table = burst_table(1, live_time_s=live_time_s)
+    table = burst_table(bursts, live_time_s=live_time_s)
     return background.estimate(singles, table, selection, cuts, parameters, analysis.setup, {})
 
 
@@ -82,6 +82,13 @@ def test_few_tracks_tell_nothing_of_the_duty_factor():
     assert duty.value == pytest.approx(3 * 2 / (10 * 2))
     assert duty.error == pytest.approx(1.0)
     assert duty_factor(np.array([0, 1]), np.array([10]), np.zeros(2, dtype=int), np.ones(1), 1.0) is None
+
+
+@pytest.mark.parametrize("live_time_s", [np.nan, np.inf, 0.0])
+def test_an_empty_burst_without_live_time_has_no_slices(live_time_s):
+    found = estimate([0.1e9, 0.2e9], [1, -1], live_time_s=[1.0, live_time_s], bursts=2)
+    assert found.built == 1
+    assert np.isfinite(found.upper_limit).any()
 
 
 def test_dead_time_makes_a_burst_longer_than_its_live_time():
