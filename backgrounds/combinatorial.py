@@ -31,11 +31,11 @@ class Parameters(BaseModel, extra="forbid", frozen=True):
     mix_bursts: int = Field(
         1, gt=0, description="bursts whose tracks are mixed: biased, for studies of small samples only"
     )
-    window_error_ns: float = Field(
-        0.1,
-        ge=0,
-        description="of the width of the time window, efficiency of H2 against DT included, assumed",
+    h2_efficiency: float = Field(
+        1.0, gt=0, le=1, description="of H2 for pairs in the window, averaged over DT, assumed"
     )
+    h2_efficiency_error: float = Field(0.02, ge=0, description="its absolute error, assumed")
+    window_error_ns: float = Field(0.1, ge=0, description="error of the full width of the window, assumed")
     sideband_ns: tuple[float, float] = Field(
         (10.0, 18.0),
         description="|DT| of pairs out of time: beyond closed pairs, inside H2's window, assumed",
@@ -67,26 +67,56 @@ def accidental_veto(bursts, cuts, par):
     return 1.0 / bursts.accidental_survival
 
 
-def systematics(bursts, cuts, par, duty_factor):
+def coincidence_trigger(bursts, cuts, par):
+    """Pairs of the data were taken by H2, whose efficiency falls with DT at the edges of its coincidence."""
+    return par.h2_efficiency
+
+
+def systematics(bursts, cuts, par, measured):
     """Sources that move all regions together: name -> (relative effect, where it comes from)."""
     survival = bursts.accidental_survival
     rate = np.average(bursts.rate, weights=bursts.events) if bursts.events.any() else 0.0
+    width = window(cuts, par) / ns
+    trigger = par.h2_efficiency_error / par.h2_efficiency
     sources = {
+        "time_window": (
+            np.hypot(par.window_error_ns / width, trigger),
+            (
+                f"assumed: width {width:g} +- {par.window_error_ns:g} ns, "
+                f"H2 efficiency {par.h2_efficiency:g} +- {par.h2_efficiency_error:g}"
+            ),
+        ),
         "accidental_survival": (
             bursts.accidental_survival_error / survival,
             f"binomial error of the measured survival {survival:.4f}",
         ),
         "third_track": (np.expm1(rate * par.readout_ns * ns), "the whole correction"),
-        "window": (
-            par.window_error_ns / window(cuts, par),
-            f"width known to {par.window_error_ns:g} ns, assumed",
-        ),
     }
-    if par.slice_ms is None and duty_factor is not None and np.isfinite(duty_factor):
-        missed = max(1.0 / duty_factor - 1.0, 0.0)
+    if measured.choice:
+        choice = measured.choice
+        sources["veto_choice"] = (
+            abs(choice.ratio - 1.0),
+            (
+                f"vetoed single tracks, over all tracks and the vetoes' survival {bursts.veto_survival:.4f} squared: "
+                f"{choice.ratio:.4f}"
+            ),
+        )
+    duty, finer = measured.duty, measured.finer
+    if duty and not measured.sliced:
         sources["duty_factor"] = (
-            missed,
-            f"<R^2>/<R>^2 - 1 inside bursts, in slices of {par.duty_slice_ms:g} ms",
+            max(abs(1.0 / duty.value - 1.0), duty.error),
+            (
+                f"<R>^2/<R^2> = {duty.value:.4f} +- {duty.error * duty.value:.4f} in slices of {duty.slice_ms:g} ms, "
+                "not corrected: set slice_ms"
+            ),
+        )
+    if duty and finer and measured.sliced:
+        sources["duty_factor"] = (
+            abs(duty.value / finer.value - 1.0),
+            (
+                f"{duty.value:.4f} in slices of {duty.slice_ms:g} ms, which is corrected, against {finer.value:.4f} in "
+                f"{finer.slice_ms:g} ms"
+            ),
         )
     return sources
 
@@ -100,7 +130,7 @@ background = bdana.Combinatorial(
     window=window,
     search=search,
     weight=weight,
-    corrections=(third_track, accidental_veto),
+    corrections=(third_track, accidental_veto, coincidence_trigger),
     systematics=systematics,
     parameters=Parameters,
 )

@@ -99,7 +99,7 @@ def estimate_tables(estimate: PairEstimate) -> list[Table | str]:
         largest = max(source.effect.values(), default=0.0)
         sources.add_row(source.name, f"{largest:.2%}", "yes" if source.correlated else "no", source.source)
     bursts = estimate.bursts
-    said = list(estimate.warnings)
+    said = [*estimate.warnings, *estimate.notes]
     if estimate.bootstrap_error is not None:
         replicas = zip(estimate.regions, estimate.bootstrap_error, strict=True)
         said.append("statistical errors by the bootstrap: " + ", ".join(f"{n} {e:.2g}" for n, e in replicas))

@@ -92,11 +92,14 @@ class SingleBursts:
         return bursts
 
     def _check(self) -> None:
+        unknown = np.isnan(self.downscale)
         remedies = {
-            "no live time: correct the burst table or mark the burst bad": ~(self.live_time > 0),
-            "no downscale of Q1: add it to the burst table, or --set background.combinatorial.downscale=D": ~(
-                self.downscale >= 1
+            "no live time: correct the burst table or mark the burst bad": ~(
+                (self.live_time > 0) & np.isfinite(self.live_time)
             ),
+            "no downscale of Q1: add it to the burst table, or --set background.combinatorial.downscale=D": unknown,
+            "a downscale of Q1 below 1: correct the burst table or mark the burst bad": ~unknown
+            & ~self.usable,
         }
         for remedy, bad in remedies.items():
             hurt = np.flatnonzero(bad & (self.events > 0))
@@ -112,6 +115,11 @@ class SingleBursts:
     def take(self, where: Any) -> SingleBursts:
         """Return the bursts at the given places (mask or indices)."""
         return SingleBursts(**{name: getattr(self, name)[where] for name in self.__dataclass_fields__})
+
+    @property
+    def usable(self) -> NDArray[np.bool_]:
+        """Whether live time and downscale are known."""
+        return (self.live_time > 0) & np.isfinite(self.live_time) & (self.downscale >= 1)
 
     @property
     def rate(self) -> NDArray[np.float64]:
@@ -132,6 +140,18 @@ class SingleBursts:
         )
         tried = float(np.sum(per_track * self.tried))
         return float(np.sum(per_track * self.survived)) / tried if tried else 1.0
+
+    @property
+    def veto_survival(self) -> float:
+        """Share of tracks that pass all track cuts whose events pass the event cuts, averaged over pairs; 1 without any.
+
+        Accidental activity and that of the muon itself both count; averaged as in `accidental_survival`.
+        """
+        per_track = np.divide(
+            self.downscale**2 * self.tried, self.live_time, out=np.zeros(len(self)), where=self.tried > 0
+        )
+        tried = float(np.sum(per_track * self.tried))
+        return float(np.sum(per_track * (self.plus + self.minus))) / tried if tried else 1.0
 
     @property
     def accidental_survival_error(self) -> float:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import awkward as ak
 import numpy as np
 
 from bdana.errors import ConfigError, InputError
 from bdana.pairing.bursts import SingleBursts
 from bdana.pairing.estimate import PairEstimate, PairTask, estimate_pairs
-from bdana.pairing.slices import duty_factor, mix_bursts, slice_weights, time_slices
+from bdana.pairing.measured import Measured, SampleChoice, measured_duty
+from bdana.pairing.slices import mix_bursts, slice_weights, time_slices
 from bdana.statistics import Systematic
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class Combinatorial:
         self._check(selection)
         bursts = SingleBursts.of_singles(singles, table, par.downscale)
         # The others have no track, or this would have been an error.
-        usable = (bursts.live_time > 0) & (bursts.downscale >= 1)
+        usable = bursts.usable
         used = bursts.take(usable)
         if not len(used):
             raise InputError("the single-track sample has no burst with live time and downscale")
@@ -174,7 +174,7 @@ class Combinatorial:
             sink=sink,
         )
         kept = singles.tracks
-        places = table.places(np.asarray(kept.events.run), np.asarray(kept.events.burst))
+        places = _places(kept, table)
         grouped = _group(kept, places, bursts, weight, par)
         sample = estimate_pairs(kept, grouped.places, grouped.weight, task)
         sums = sample.sums
@@ -182,9 +182,10 @@ class Combinatorial:
         np.add.at(by_burst, grouped.burst, sample.by_place)
         names = setup.regions.names
         n = len(names)
-        measured = tuple(
+        measured = self._measured(singles, table, bursts, weight, par, task, float(sums.total[:n].sum()))
+        sources = tuple(
             Systematic(name, dict.fromkeys(names, float(effect)), correlated=True, source=source)
-            for name, (effect, source) in self.systematics(used, cuts, par, grouped.duty_factor).items()
+            for name, (effect, source) in self.systematics(used, cuts, par, measured).items()
         )
         return PairEstimate(
             regions=names,
@@ -194,16 +195,40 @@ class Combinatorial:
             sum_w2=sums.sum_w2[:n],
             upper_limit=np.where(sums.pairs[:n] == 0, POISSON_90 * grouped.largest, np.nan),
             hists=sample.hists,
-            systematics=(*measured, *systematics),
+            systematics=(*sources, *systematics),
             bursts=bursts,
             by_burst=by_burst,
             built=sample.built,
-            duty_factor=grouped.duty_factor,
+            duty_factor=measured.duty.value if measured.duty else None,
+            notes=measured.notes,
             warnings=grouped.warnings,
             bootstrap_error=sample.bootstrap_error(n) if bootstrap else None,
             undefined=float(sums.total[n]),
             single_cutflow=singles.cutflow,
         )
+
+    def _measured(
+        self,
+        singles: SelectedSingles,
+        table: BurstTable,
+        bursts: SingleBursts,
+        weight: NDArray[np.float64],
+        par: Any,
+        task: PairTask,
+        expected: float,
+    ) -> Measured:
+        """Measure what the systematic uncertainties need; `expected` is the sum over all regions."""
+        widths = (par.slice_ms, 0.5 * par.slice_ms) if par.slice_ms else (par.duty_slice_ms,)
+        places = _places(singles.tracks, table)
+        duty = [measured_duty(singles.tracks, places, bursts, weight, par.spill_s, width) for width in widths]
+        choice = None
+        if expected and len(singles.vetoed):
+            every = singles.unvetoed
+            grouped = _group(every, _places(every, table), bursts, weight, par)
+            bare = replace(task, variables={}, bootstrap=0, sink=None)
+            sums = estimate_pairs(every, grouped.places, grouped.weight, bare).sums
+            choice = SampleChoice.of(sums, expected, bursts.take(bursts.usable).veto_survival)
+        return Measured.of(duty[0], duty[1] if len(duty) > 1 else None, choice)
 
     def _check(self, selection: Selection) -> None:
         levels = {cut.name: cut.level for cut in selection.cuts}
@@ -229,7 +254,6 @@ class Grouped:
         The burst of each, the first one where several are mixed.
     largest : float
         Largest weight that a pair could have.
-    duty_factor : float or None
     warnings : tuple of str
     """
 
@@ -237,8 +261,11 @@ class Grouped:
     weight: NDArray[np.float64]
     burst: NDArray[np.int64]
     largest: float
-    duty_factor: float | None
     warnings: tuple[str, ...] = ()
+
+
+def _places(tracks: Tracks, table: BurstTable) -> NDArray[np.int64]:
+    return table.places(np.asarray(tracks.events.run), np.asarray(tracks.events.burst))
 
 
 def _group(
@@ -249,15 +276,11 @@ def _group(
         raise ConfigError(
             "the combinatorial background cannot both mix bursts (mix_bursts) and slice them (slice_ms)"
         )
-    duty = None
-    if "timestamp" in ak.fields(tracks.events):
+    if par.slice_ms is not None:
         timestamp = np.asarray(tracks.event.timestamp, dtype=np.float64)
-        width = par.slice_ms or par.duty_slice_ms
-        slices, number = time_slices(timestamp, places, bursts, par.spill_s, width)
-        duty = duty_factor(slices, number, places, weight)
-        if par.slice_ms is not None:
-            own, sliced, burst = slice_weights(slices, number, places, weight)
-            return Grouped(own, sliced, burst, float((weight * number).max()), duty)
+        slices, number = time_slices(timestamp, places, bursts, par.spill_s, par.slice_ms)
+        own, sliced, burst = slice_weights(slices, number, places, weight)
+        return Grouped(own, sliced, burst, float((weight * number).max()))
     if par.mix_bursts > 1:
         own, mixed, bias = mix_bursts(par.mix_bursts, places, weight, bursts)
         first = np.arange(len(mixed)) * par.mix_bursts
@@ -265,5 +288,5 @@ def _group(
             f"tracks of {par.mix_bursts} bursts are mixed: the estimate is biased by {bias:+.1%} from the intensities of "
             "the bursts; for studies only"
         )
-        return Grouped(own, mixed, first, float(mixed.max()), duty, (said,))
-    return Grouped(places, weight, np.arange(len(weight)), float(weight.max()), duty)
+        return Grouped(own, mixed, first, float(mixed.max()), (said,))
+    return Grouped(places, weight, np.arange(len(weight)), float(weight.max()))

@@ -65,9 +65,11 @@ class PairEstimate:
     built : int
         Pairs of the sample: of opposite charge, or like-sign ones.
     duty_factor : float or None
-        <R>^2/<R^2> inside the bursts, NaN where no slice has two tracks; None where tracks have no timestamp.
+        <R>^2/<R^2> inside the bursts; None where it cannot be measured.
     warnings : tuple of str
         What must be said wherever the numbers are shown.
+    notes : tuple of str
+        Sources of uncertainty that could not be measured, and why.
     bootstrap_error : ndarray or None, shape (R,)
         The statistical errors by the bootstrap, if that was asked for.
     undefined : float
@@ -89,6 +91,7 @@ class PairEstimate:
     built: int
     duty_factor: float | None
     warnings: tuple[str, ...]
+    notes: tuple[str, ...]
     bootstrap_error: NDArray[np.float64] | None
     undefined: float
     single_cutflow: Cutflow
@@ -111,11 +114,6 @@ class PairEstimate:
     def total_error(self) -> NDArray[np.float64]:
         """Statistical and systematic error of each region in quadrature, shape (R,)."""
         return np.sqrt(self.error**2 + np.diag(self.systematic_covariance))
-
-    @property
-    def _known_duty_factor(self) -> float | None:
-        known = self.duty_factor is not None and np.isfinite(self.duty_factor)
-        return self.duty_factor if known else None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain values, for JSON."""
@@ -152,8 +150,9 @@ class PairEstimate:
             "pairs": self.built,
             "undefined": self.undefined,
             "bursts": len(self.bursts),
-            "duty_factor": self._known_duty_factor,
+            "duty_factor": self.duty_factor,
             "warnings": list(self.warnings),
+            "notes": list(self.notes),
             "accidental_survival": self.bursts.accidental_survival,
             "bdana_version": __version__,
         }
@@ -266,7 +265,7 @@ def estimate_pairs(
     }
     built, number = 0, {name: index for index, name in enumerate(names)}
     by_place = np.zeros((len(weight), n))
-    times = np.random.default_rng(BOOTSTRAP_SEED).poisson(1.0, (task.bootstrap, len(tracks))).astype(np.uint8)
+    times = _multiplicities(task.bootstrap, len(tracks))
     replicas = np.zeros((task.bootstrap, n))
 
     for batch in _batches(tracks, places, len(weight), task):
@@ -288,6 +287,15 @@ def estimate_pairs(
     if "dt" in task.variables:
         hists["dt"] = _flat_in_time(task.variables["dt"], names[:-1], sums, task.window)
     return PairSample(sums, hists, by_place[:, :-1], built, replicas)
+
+
+def _multiplicities(replicas: int, tracks: int) -> NDArray[np.uint8]:
+    """Draw how often each track is in each replica, shape (replicas, tracks), a byte each."""
+    rng = np.random.default_rng(BOOTSTRAP_SEED)
+    times = np.empty((replicas, tracks), dtype=np.uint8)
+    for row in times:
+        row[:] = rng.poisson(1.0, tracks)
+    return times
 
 
 @dataclass(frozen=True)

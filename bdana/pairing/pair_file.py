@@ -30,8 +30,8 @@ __all__ = ["pair_file"]
 def pair_file(path: Path) -> Iterator[PairSink]:
     """Give a sink that writes the TTree `pairs`; the file appears when the block ends well.
 
-    A row is a pair: the columns of a candidate table but `dt_ns` and `event`, and `weight`, and of each track its event
-    (`event_1`, `event_2`) and charge (`charge_1`, `charge_2`). The memory does not grow with the number of pairs.
+    A row is a pair: the quantities of a candidate table but `dt_ns`, and `weight`, and of each track where it was found
+    (`run_1`, `burst_1`, `event_1`, ...) and its charge. The memory does not grow with the number of pairs.
     """
     with temporary_beside(path) as temporary, uproot.recreate(temporary, compression=uproot.ZSTD(1)) as file:
         tree = None
@@ -54,11 +54,12 @@ def _table(
     columns = {
         header: getattr(candidates, name) / unit if unit else getattr(candidates, name)
         for header, (name, unit) in CSV_COLUMNS.items()
-        if name not in {"event", "dt"}
+        if name not in {"run", "burst", "event", "dt"}
     }
-    event, charge = np.asarray(tracks.events.event)[tracks.index], tracks.charge
+    of_track = {name: np.asarray(tracks.events[name])[tracks.index] for name in ("run", "burst", "event")}
+    of_track |= {"charge": tracks.charge}
     for number, places in (("1", first), ("2", second)):
-        columns |= {f"event_{number}": event[places], f"charge_{number}": charge[places]}
+        columns |= {f"{name}_{number}": values[places] for name, values in of_track.items()}
     return {name: ak.Array(column) for name, column in columns.items()} | {
         "weight": ak.Array(candidates.weight)
     }

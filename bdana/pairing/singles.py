@@ -11,6 +11,7 @@ from bdana.errors import InputError
 from bdana.selection import SelectedSingles
 
 if TYPE_CHECKING:
+    import awkward as ak
     from numpy.typing import NDArray
 
     from bdana.engine import Executor
@@ -53,14 +54,13 @@ class SinglesTask:
     columns: tuple[str, ...]
     dataset: Dataset
 
-    def __call__(self, chunk: Chunk) -> SelectedSingles:
-        """Read one chunk and select the single tracks of its trigger."""
+    def __call__(self, chunk: Chunk) -> tuple[SelectedSingles, NDArray[np.int64]]:
+        """Read one chunk; return its single tracks, and (run, burst, event) of what the two-track trigger took."""
         selection, par = self.analysis.single_track(self.selection)
         events = self.dataset.read(chunk, self.columns)
-        taken = self.dataset.fired(chunk, events, selection.trigger) & ~self.dataset.fired(
-            chunk, events, selection.not_trigger
-        )
-        return selection.apply(events[taken], par, self.analysis.setup)
+        two = self.dataset.fired(chunk, events, selection.not_trigger)
+        taken = self.dataset.fired(chunk, events, selection.trigger) & ~two
+        return selection.apply(events[taken], par, self.analysis.setup), _identity(events[two])
 
 
 def select_singles(task: SinglesTask, executor: Executor) -> SelectedSingles:
@@ -69,14 +69,17 @@ def select_singles(task: SinglesTask, executor: Executor) -> SelectedSingles:
     Raises
     ------
     InputError
-        When an event is in the sample twice: its track would be paired with itself.
+        When an event is in the sample twice, so that its track would be paired with itself, or is there a second time
+        as one of the two-track trigger.
     """
-    singles = SelectedSingles.concatenate(list(executor.map(task, task.dataset.chunks(task.columns))))
-    identity = _identity(singles)
+    parts = list(executor.map(task, task.dataset.chunks(task.columns)))
+    singles = SelectedSingles.concatenate([part for part, _ in parts])
+    identity = _identity(singles.tracks.events)
     same = _first_repeated(identity)
     if same is not None:
         run, burst, event = same
         raise InputError(f"run {run} burst {burst} event {event} is in the single-track sample twice")
+    _refuse_shared(identity, np.concatenate([two for _, two in parts]))
     return singles
 
 
@@ -88,17 +91,24 @@ def require_orthogonal(singles: SelectedSingles, candidates: Candidates) -> None
     InputError
         Naming the first such event.
     """
-    identity = _identity(singles)
     two = np.stack([candidates.run, candidates.burst, candidates.event], axis=1).astype(np.int64)
-    # Few singles share each number with some candidate; only those are compared as a whole.
-    maybe = np.all([np.isin(identity[:, i], two[:, i]) for i in range(3)], axis=0)
-    taken = set(map(tuple, two.tolist()))
+    _refuse_shared(_identity(singles.tracks.events), two)
+
+
+def _refuse_shared(identity: NDArray[np.int64], two: NDArray[np.int64]) -> None:
+    # Few share each number with some event of the other sample; only those are compared as a whole.
+    maybe, other = _possible(identity, two), _possible(two, identity)
+    taken = set(map(tuple, two[other].tolist()))
     for run, burst, event in identity[maybe].tolist():
         if (run, burst, event) in taken:
             raise InputError(
                 f"run {run} burst {burst} event {event} is in the single-track sample and in the two-track sample: "
                 "the prediction would be made of the data it is compared with; check the trigger bits of the schema"
             )
+
+
+def _possible(rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return np.all([np.isin(rows[:, i], others[:, i]) for i in range(3)], axis=0)
 
 
 def _first_repeated(identity: NDArray[np.int64]) -> list[int] | None:
@@ -111,6 +121,5 @@ def _first_repeated(identity: NDArray[np.int64]) -> list[int] | None:
     return ordered[same[0]].tolist() if len(same) else None
 
 
-def _identity(singles: SelectedSingles) -> NDArray[np.int64]:
-    events = singles.tracks.events
+def _identity(events: ak.Array) -> NDArray[np.int64]:
     return np.stack([np.asarray(events[name], dtype=np.int64) for name in ("run", "burst", "event")], axis=1)

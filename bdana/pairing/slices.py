@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import hepunits
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from bdana.pairing.bursts import SingleBursts
 
-__all__ = ["duty_factor", "mix_bursts", "slice_weights", "time_slices"]
+__all__ = ["DutyFactor", "duty_factor", "mix_bursts", "slice_weights", "time_slices"]
 
 
 def time_slices(
@@ -48,8 +49,19 @@ def time_slices(
     Raises
     ------
     InputError
-        When a track has no timestamp inside its burst.
+        When a track has no timestamp inside its burst, or all tracks have the same.
     """
+    if np.isnan(timestamp).any():
+        at = places[np.flatnonzero(np.isnan(timestamp))[0]]
+        raise InputError(
+            f"run {bursts.run[at]} burst {bursts.burst[at]}: a single track has no timestamp, without which it is in no "
+            "time slice; remove background.combinatorial.slice_ms"
+        )
+    if len(timestamp) > 1 and (timestamp == timestamp[0]).all():
+        raise InputError(
+            f"all {len(timestamp)} single tracks have the timestamp {timestamp[0] / hepunits.s:g} s, so the files have no "
+            "times inside the burst; remove background.combinatorial.slice_ms"
+        )
     if spill_s is None:
         length = bursts.live_time.copy()
         np.fmax.at(length, places, timestamp)
@@ -63,7 +75,8 @@ def time_slices(
             f"run {bursts.run[at]} burst {bursts.burst[at]}: timestamp {timestamp[k] / hepunits.s:g} s is not within "
             f"the burst of {length[at] / hepunits.s:g} s; correct it, or set background.combinatorial.spill_s"
         )
-    number = np.maximum(np.ceil(length / (width_ms * hepunits.ms)), 1.0).astype(np.int64)
+    known = np.where(np.isfinite(length), length, 0.0)  # the others have no track
+    number = np.maximum(np.ceil(known / (width_ms * hepunits.ms)), 1.0).astype(np.int64)
     slices = np.minimum((timestamp / length[places] * number[places]).astype(np.int64), number[places] - 1)
     return slices, number
 
@@ -103,16 +116,36 @@ def slice_weights(
     return own, weight[burst] * number[burst], burst
 
 
+@dataclass(frozen=True)
+class DutyFactor:
+    """<R>^2/<R^2> inside the bursts: what pairs without time slices are of the truth.
+
+    Attributes
+    ----------
+    value : float
+        Averaged over pairs; structures shorter than a slice are not seen.
+    error : float
+        Its relative statistical error.
+    slice_ms : float
+        Length of the slices.
+    """
+
+    value: float
+    error: float
+    slice_ms: float
+
+
 def duty_factor(
     slices: NDArray[np.int64],
     number: NDArray[np.int64],
     places: NDArray[np.int64],
     weight: NDArray[np.float64],
-) -> float:
-    """Return <R>^2/<R^2> inside the bursts, averaged over pairs; NaN without two tracks in a slice.
+    width_ms: float,
+) -> DutyFactor | None:
+    """Measure the duty factor; None without two tracks in a slice.
 
     Of n tracks in a burst n (n - 1) ordered pairs estimate <R>^2 without bias, those within slices times the number
-    of slices estimate <R^2>. What an estimate without slices is multiplied by, for structures longer than a slice.
+    of slices estimate <R^2>. Pairs within slices share few tracks, so their number fluctuates as independent ones do.
 
     Parameters
     ----------
@@ -120,11 +153,17 @@ def duty_factor(
         As for `slice_weights`.
     weight : ndarray, shape (bursts,)
         Weight of a pair in each burst, without slices.
+    width_ms : float
+        As for `time_slices`.
     """
     own, sliced, _ = slice_weights(slices, number, places, weight)
     whole, part = np.bincount(places, minlength=len(weight)), np.bincount(own, minlength=len(sliced))
     pairs = float(np.sum(sliced * part * (part - 1)))
-    return float(np.sum(weight * whole * (whole - 1))) / pairs if pairs else float("nan")
+    if not pairs:
+        return None
+    squares = float(np.sum(sliced**2 * part * (part - 1)))
+    value = float(np.sum(weight * whole * (whole - 1))) / pairs
+    return DutyFactor(value, float(np.sqrt(2.0 * squares)) / pairs, width_ms)
 
 
 def mix_bursts(

@@ -59,11 +59,14 @@ class SelectedSingles:
         The selected tracks, one of each event.
     events : SingleEvents
         Every event with exactly one good track, selected or not.
+    vetoed : Tracks
+        Tracks that pass every track cut, but whose events fail an event cut.
     """
 
     cutflow: Cutflow
     tracks: Tracks
     events: SingleEvents
+    vetoed: Tracks
 
     @classmethod
     def concatenate(cls, parts: Sequence[SelectedSingles]) -> SelectedSingles:
@@ -71,10 +74,17 @@ class SelectedSingles:
         cutflow = parts[0].cutflow
         for part in parts[1:]:
             cutflow = cutflow + part.cutflow
-        record = ak.concatenate([part.tracks.record for part in parts])
-        events = ak.concatenate([part.tracks.events for part in parts])
-        tracks = Tracks(record, events, np.arange(len(record)), parts[0].tracks.detector)
-        return cls(cutflow, tracks, SingleEvents.concatenate([part.events for part in parts]))
+        return cls(
+            cutflow,
+            _joined([part.tracks for part in parts]),
+            SingleEvents.concatenate([part.events for part in parts]),
+            _joined([part.vetoed for part in parts]),
+        )
+
+    @property
+    def unvetoed(self) -> Tracks:
+        """The selected tracks, followed by the vetoed ones."""
+        return _joined([self.tracks, self.vetoed])
 
 
 @dataclass(frozen=True)
@@ -137,10 +147,12 @@ class SingleTrackSelection:
             tried=np.logical_and.reduce([np.ones(len(tracks), dtype=np.bool_), *track_masks]),
             survival=self._survival(tracks, par),
         )
-        selected = tracks.take(left)
         flat = [name for name in ak.fields(events) if events[name].ndim == 1 and not ak.fields(events[name])]
-        kept = Tracks(selected.record, selected.event[flat], np.arange(len(selected)), setup.detector)
-        return SelectedSingles(cutflow, kept, singles)
+        kept, vetoed = (
+            Tracks(taken.record, taken.event[flat], np.arange(len(taken)), setup.detector)
+            for taken in (tracks.take(left), tracks.take(singles.tried & ~left))
+        )
+        return SelectedSingles(cutflow, kept, singles, vetoed)
 
     def _passes(self, cut: Cut, tracks: Tracks, par: Parameters) -> NDArray[np.bool_]:
         return cut(tracks.event, tracks.time, par) if cut.level == "event" else cut(tracks, par)
@@ -152,3 +164,10 @@ class SingleTrackSelection:
             passed = [cut(tracks.event, tracks.time + offset, par) for cut in cuts]
             survival += np.logical_and.reduce([np.ones(len(tracks), dtype=np.bool_), *passed])
         return survival / len(self.accidental_offsets_ns)
+
+
+def _joined(parts: Sequence[Tracks]) -> Tracks:
+    """Join tracks that are one of each event."""
+    record = ak.concatenate([part.record for part in parts])
+    events = ak.concatenate([part.events for part in parts])
+    return Tracks(record, events, np.arange(len(record)), parts[0].detector)

@@ -61,7 +61,8 @@ def singles_of(record, burst, timestamp=None):
     single_events = SingleEvents(
         np.ones(n, dtype=np.int64), np.asarray(burst), np.ones(n, dtype=np.bool_), np.ones(n)
     )
-    return SelectedSingles(Cutflow(()), tracks, single_events)
+    none = Tracks(record[:0], events[:0], np.arange(0), tracks.detector)
+    return SelectedSingles(Cutflow(()), tracks, single_events, none)
 
 
 def burst_table(n, *, live_time_s=1.0, downscale=10.0):

@@ -114,14 +114,73 @@ def test_bursts_without_live_time_or_downscale(analysis):
     assert estimate(given, singles, burst_table(2, downscale=[10.0, np.nan])).expected == pytest.approx(known)
 
 
+@pytest.mark.parametrize("live_time", [0.0, -1.0, np.nan, np.inf])
+def test_tracks_without_live_time(analysis, live_time):
+    singles = singles_of(two_crossing_tracks(), [0, 0])
+    with pytest.raises(InputError, match=r"run 1 burst 0: 2 single tracks but no live time"):
+        estimate(analysis, singles, burst_table(1, live_time_s=live_time))
+    empty = singles_of(two_crossing_tracks()[:0], np.zeros(0, dtype=int))
+    other = burst_table(2, live_time_s=[live_time, 1.0])
+    assert np.isfinite(estimate(analysis, empty, other).upper_limit).all()
+
+
+@pytest.mark.parametrize("downscale", [0.0, -3.0, 0.5])
+def test_tracks_with_a_downscale_that_cannot_be(downscale):
+    """A value that fills gaps does not hide a wrong one."""
+    given = bdana.load(overrides=["background.combinatorial.downscale=10.0"])
+    singles = singles_of(two_crossing_tracks(), [0, 0])
+    with pytest.raises(InputError, match=r"run 1 burst 0: 2 single tracks but a downscale of Q1 below 1"):
+        estimate(given, singles, burst_table(1, downscale=downscale))
+
+
+@pytest.mark.parametrize("charge", [[1, 1, 1], [-1, -1, -1], [1, 0, 0]])
+def test_tracks_of_one_charge_make_no_pair(analysis, charge):
+    record = halo_record(3, np.random.default_rng(2), np.array(charge))
+    result = estimate(analysis, singles_of(record, [0, 0, 0]), burst_table(1))
+    assert result.built == 0
+    assert not result.expected.any()
+    assert not result.covariance.any()
+    assert (result.upper_limit > 0).all()
+    assert result.bursts.events.sum() == 3
+
+
+@pytest.mark.parametrize("like_sign", [False, True])
+def test_bursts_of_no_and_one_track_add_zero(analysis, like_sign):
+    """Bursts of 0, 1 and 40 tracks: the last alone gives the same."""
+    record = halo_record(41, np.random.default_rng(2), np.resize([1, -1], 41))
+    burst = np.append(1, np.full(40, 2))
+    background, par = analysis.combinatorial("combinatorial")
+    selection, cuts = analysis.selection("dimuon")
+    made = (
+        background.estimate(
+            singles_of(tracks, at),
+            burst_table(3),
+            selection,
+            cuts,
+            par,
+            analysis.setup,
+            {},
+            like_sign=like_sign,
+        )
+        for tracks, at in ((record, burst), (record[1:], burst[1:]))
+    )
+    every, alone = made
+    assert every.built == alone.built == (2 * 190 if like_sign else 400)
+    assert np.array_equal(every.expected, alone.expected)
+    assert not every.by_burst[:2].any()
+
+
 def test_no_burst_at_all(analysis):
     singles = singles_of(two_crossing_tracks()[:0], np.zeros(0, dtype=int))
     with pytest.raises(InputError, match="no burst with live time and downscale"):
         estimate(analysis, singles, burst_table(2, live_time_s=0.0))
 
 
-def test_broken_tracks_give_no_pair(analysis):
-    record = ak.with_field(two_crossing_tracks(), [np.nan, -66.0], "x_before")
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("field", ["x_before", "y_before", "tx_before", "ty_before", "z_before", "p"])
+def test_broken_tracks_give_no_pair(analysis, field, value):
+    record = two_crossing_tracks()
+    record = ak.with_field(record, [value, record[field][1]], field)
     result = estimate(analysis, singles_of(record, [0, 0]), burst_table(1))
     assert result.pairs.sum() == 0
     assert np.isfinite(result.expected).all()

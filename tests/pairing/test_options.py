@@ -80,8 +80,44 @@ def test_selected_pairs_in_a_file(tmp_path):
         assert np.count_nonzero(pairs["region"] == name) == found.pairs[i]
     assert (pairs["charge_1"] * pairs["charge_2"] == -1).all()
     burst = np.asarray(singles.tracks.events.burst)
-    assert np.array_equal(burst[pairs["event_1"]], pairs["burst"])
-    assert np.array_equal(burst[pairs["event_2"]], pairs["burst"])
+    for track in "12":
+        assert np.array_equal(burst[pairs[f"event_{track}"]], pairs[f"burst_{track}"])
+    assert np.array_equal(pairs["burst_1"], pairs["burst_2"])
+
+
+def test_pairs_across_bursts_name_both_bursts(tmp_path):
+    path = tmp_path / "pairs.root"
+    with pair_file(path) as sink:
+        singles = sample([300, 300])
+        estimate(singles, burst_table(2), "background.combinatorial.mix_bursts=2", sink=sink)
+    with uproot.open(path) as file:
+        pairs = file["pairs"].arrays(library="np")
+    burst = np.asarray(singles.tracks.events.burst)
+    for track in "12":
+        assert np.array_equal(burst[pairs[f"event_{track}"]], pairs[f"burst_{track}"])
+    assert (pairs["burst_1"] != pairs["burst_2"]).any()
+
+
+def test_a_file_without_a_pair_has_all_columns(tmp_path):
+    path = tmp_path / "pairs.root"
+    with pair_file(path) as sink:
+        estimate(sample([1]), burst_table(1), sink=sink)
+    with uproot.open(path) as file:
+        assert file["pairs"].num_entries == 0
+        assert {"run_1", "event_2", "charge_2", "region", "weight", "mass_mev"} <= set(file["pairs"].keys())
+
+
+def test_like_sign_pairs_in_a_file(tmp_path):
+    path = tmp_path / "pairs.root"
+    with pair_file(path) as sink:
+        found = estimate(sample([300]), burst_table(1), sink=sink, like_sign=True)
+    with uproot.open(path) as file:
+        pairs = file["pairs"].arrays(library="np")
+    assert len(pairs["weight"]) == found.pairs.sum() > 5
+    assert (pairs["charge_1"] == pairs["charge_2"]).all()
+    assert len(np.unique(np.sort([pairs["event_1"], pairs["event_2"]], axis=0), axis=1).T) == len(
+        pairs["weight"]
+    )
 
 
 def test_no_file_of_pairs_is_left_when_the_estimate_fails(tmp_path):

@@ -2,14 +2,17 @@
 
 import json
 
+import awkward as ak
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 import bdana
+from bdana.analysis import scaffold
+from bdana.analysis.background import single_tracks
 from bdana.cli.app import app
 from bdana.errors import ConfigError, InputError
-from bdana.events import load_schema, write_events
+from bdana.events import Dataset, load_schema, write_events
 from bdana.simulation import Beam, SimulationConfig, simulate
 
 BITS = load_schema("bdana").triggers
@@ -79,6 +82,64 @@ def test_an_event_twice_is_an_error(analysis, sample, tmp_path):
         write_events(path, [events[:50]], bursts)
     with pytest.raises(InputError, match="is in the single-track sample twice"):
         analysis.background(paths, kind="mc")
+
+
+def renumbered(events, candidate, single):
+    """Give the event of a candidate the identity of a single track's."""
+    at = np.flatnonzero(
+        (np.asarray(events.burst) == candidate[1]) & (np.asarray(events.event) == candidate[2])
+    )[0]
+    two = events[at : at + 1]
+    for name, value in zip(("run", "burst", "event"), single, strict=True):
+        two = ak.with_field(two, [value], name)
+    return two
+
+
+@pytest.fixture(scope="module")
+def overlap(analysis, file, sample):
+    """A single track's identity, and an event of a pair that has it."""
+    events, _ = sample
+    found = analysis.select([file], kind="mc").candidates
+    dataset = Dataset.open([file], kind="mc", gate=None)
+    kept = single_tracks(analysis, "combinatorial", dataset).tracks.events[0]
+    single = tuple(int(kept[name]) for name in ("run", "burst", "event"))
+    return single, renumbered(events, (found.run[0], found.burst[0], found.event[0]), single)
+
+
+def test_a_pair_with_the_identity_of_a_single_track_is_an_error(analysis, file, sample, overlap, tmp_path):
+    single, two = overlap
+    path = tmp_path / "two.root"
+    write_events(path, [two], sample[1])
+    candidates = analysis.select([path], kind="mc").candidates
+    run, burst, event = single
+    said = f"run {run} burst {burst} event {event} is in the single-track sample and in the two-track sample"
+    with pytest.raises(InputError, match=said):
+        analysis.background([file], kind="mc", two_track=candidates)
+    with pytest.raises(InputError, match=said):  # both in one file: the events of H2 are looked at too
+        analysis.background([file, path], kind="mc")
+
+
+def test_a_search_refuses_a_pair_with_the_identity_of_a_single_track(file, sample, overlap, tmp_path):
+    """Pairs from one file, single tracks from another; then both from the same, where nothing overlaps."""
+    single, two = overlap
+    path = tmp_path / "two.root"
+    write_events(path, [two], sample[1])
+    folder = tmp_path / "analysis"
+    scaffold(folder)
+    toml = folder / "analysis.toml"
+    declared = "".join(
+        f'[samples.{name}]\nkind = "mc"\nfiles = ["{where}"]\ntrigger = "{trigger}"\n'
+        for name, where, trigger in (("pairs", path, "H2"), ("singles", file, "Q1"))
+    )
+    text = toml.read_text().replace(
+        "[search]\n", declared + '[search]\ndata = "pairs"\nsingle_tracks = "singles"\n', 1
+    )
+    toml.write_text(text)
+    run, burst, event = single
+    with pytest.raises(InputError, match=f"run {run} burst {burst} event {event} is in the single"):
+        bdana.load(folder).run("pairs")
+    same = bdana.load(folder, overrides=[f'samples.pairs.files=["{file}"]'])
+    assert same.run("pairs").estimate.expected.sum() > 0
 
 
 def test_command(file, monkeypatch):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import bdana
+from bdana.selection import SelectedSingles
 from tests.synthetic import dimuon_event, records
 
 
@@ -64,6 +65,17 @@ def test_each_cut(analysis, cut, change):
     assert after[before[before.index(cut) - 1]] == 2
     assert after[cut] == 1
     assert selected.events.tried.tolist() == [True, cut == "lav_veto"]
+    assert len(selected.vetoed) == (cut == "lav_veto")
+
+
+def test_vetoed_tracks_are_kept_apart(analysis):
+    vetoed = [single_event(k, place=1) | {"lav": [{"time": 12.0}]} for k in (1, 2)]
+    first = select(analysis, vetoed[0], single_event(0))
+    both = SelectedSingles.concatenate([first, select(analysis, vetoed[1])])
+    assert np.asarray(both.tracks.event.event).tolist() == [0]
+    assert np.asarray(both.vetoed.event.event).tolist() == [1, 2]
+    assert np.asarray(both.unvetoed.event.event).tolist() == [0, 1, 2]
+    assert both.unvetoed.charge.tolist() == [1, -1, -1]
 
 
 def test_accidental_survival_is_tried_beside_the_track(analysis):
