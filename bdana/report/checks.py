@@ -30,7 +30,7 @@ def check_figures(checks: dict[str, Any], folder: Path) -> list[Figure]:
     figures = [
         Figure(
             path,
-            "Time differences of pairs in open regions, without the cuts on times and vetoes that the checks do without.",
+            "Time differences of pairs of opposite charge in open regions, before the cuts on times.",
         )
     ]
     wide = f"{low:g} < |DT| < {high:g} ns"
