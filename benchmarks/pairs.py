@@ -4,7 +4,8 @@
 
 Half of the tracks are positive. Every kernel reconstructs the pairs with CDA < 20 mm and 105 < z < 180 m, counts them by
 region and track, and histograms their mass. `naive` and `early` run one thread and, above 100 000 tracks, on 100 000 of
-them, their time scaled with the number of pairs. Build needs g++ (or CXX).
+them, their time scaled with the number of pairs. The kernels take turns, so that a machine that slows down does so for
+all. The build needs g++, or the compiler that CXX names.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import argparse
 import ctypes
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numba
@@ -31,7 +34,9 @@ CUTS = (20.0, 105_000.0, 180_000.0)
 MUON_MASS = 105.6583755
 LARGEST_REFERENCE = 100_000
 REPEATS = 3
-"""Of everything but naive, up to 100 000 tracks; the median counts."""
+"""Of everything but naive, and of bdana up to 100 000 tracks; the median counts."""
+FEWEST = 1000
+"""Tracks that make a time worth comparing."""
 
 
 class Tracks(ctypes.Structure):
@@ -68,20 +73,46 @@ def build(folder: Path) -> dict[str, ctypes.CDLL]:
         library = folder / f"{name}.so"
         flags = ["-O3", "-march=native", "-std=c++17", "-shared", "-fPIC"]
         command = [os.environ.get("CXX", "g++"), *flags, str(here / f"{name}.cpp"), "-o", str(library)]
-        subprocess.run(command, check=True)  # noqa: S603 - the project's own sources
+        try:
+            subprocess.run(command, check=True)  # noqa: S603 - the project's own sources
+        except FileNotFoundError:
+            sys.exit(f"no compiler '{command[0]}': install g++, or name a C++ compiler with CXX")
+        except subprocess.CalledProcessError as error:
+            sys.exit(f"'{command[0]}' cannot compile {name}.cpp: exit status {error.returncode}")
         libraries[name] = ctypes.CDLL(str(library))
     libraries["early"].pairs_early.restype = ctypes.c_int64
     return libraries
 
 
+@dataclass(frozen=True)
+class Run:
+    """Seconds of one run, and what it counted by region: by first track, by second track, by bin of mass."""
+
+    seconds: float
+    by_first: np.ndarray
+    by_second: np.ndarray
+    mass: np.ndarray
+
+    def same_as(self, other: Run) -> bool:
+        """Tell whether every count of every track is the same."""
+        return all(
+            np.array_equal(getattr(self, name), getattr(other, name))
+            for name in ("by_first", "by_second", "mass")
+        )
+
+
 def run_reference(
-    library: ctypes.CDLL, name: str, plus: np.ndarray, minus: np.ndarray, boxes: np.ndarray, full: bool
-):
-    """Run one C++ kernel; return seconds, counts by region and the mass histogram."""
+    library: ctypes.CDLL,
+    name: str,
+    sample: tuple[np.ndarray, np.ndarray],
+    boxes: np.ndarray,
+    full: bool = True,
+) -> Run:
+    """Run one C++ kernel; without `full`, early only counts the pairs that it does not reject."""
     regions = len(boxes) + 1
-    sets = [Tracks(*(row.ctypes.data for row in tracks), tracks.shape[1]) for tracks in (plus, minus)]
+    sets = [Tracks(*(row.ctypes.data for row in tracks), tracks.shape[1]) for tracks in sample]
     task = Task(Z_PLANE, *CUTS, MUON_MASS, 0.0, -22.0, 23_070.0, boxes.ctypes.data, len(boxes))
-    by_first, by_second = (np.zeros((t.shape[1], regions), dtype=np.int32) for t in (plus, minus))
+    by_first, by_second = (np.zeros((t.shape[1], regions), dtype=np.int32) for t in sample)
     mass = np.zeros((regions, 60), dtype=np.int64)
     out = [ctypes.c_void_p(array.ctypes.data) for array in (by_first, by_second, mass)]
     arguments = [ctypes.byref(s) for s in (*sets, task)] + out
@@ -90,7 +121,7 @@ def run_reference(
         library.pairs_naive(*arguments)
     else:
         library.pairs_early(*arguments, ctypes.c_bool(full))
-    return time.perf_counter() - begin, by_first.sum(axis=0), mass
+    return Run(time.perf_counter() - begin, by_first, by_second, mass)
 
 
 def lines(tracks: np.ndarray) -> Line:
@@ -99,79 +130,81 @@ def lines(tracks: np.ndarray) -> Line:
     return Line.from_slopes(x, y, np.full(len(x), Z_PLANE), tx, ty)
 
 
-def run_bdana(plus: np.ndarray, minus: np.ndarray, analysis: bdana.Analysis):
-    """Run bdana's kernel; return seconds of the whole and of the search alone, and the counts."""
-    momenta = [t[4] * np.sqrt(1.0 + t[2] ** 2 + t[3] ** 2) for t in (plus, minus)]
+def run_bdana(sample: tuple[np.ndarray, np.ndarray], analysis: bdana.Analysis) -> Run:
+    """Run bdana's kernel, the sorting of the tracks included."""
+    momenta = [t[4] * np.sqrt(1.0 + t[2] ** 2 + t[3] ** 2) for t in sample]
     begin = time.perf_counter()
-    found = count_pairs(
-        (lines(plus), lines(minus)),
-        tuple(momenta),
-        MUON_MASS,
-        CUTS,
-        analysis.setup.beam_line,
-        analysis.regions,
-    )
-    whole = time.perf_counter() - begin
+    plus, minus = ((lines(t), p) for t, p in zip(sample, momenta, strict=True))
+    found = count_pairs(plus, minus, MUON_MASS, CUTS, analysis.setup.beam_line, analysis.regions)
+    return Run(time.perf_counter() - begin, found.by_first, found.by_second, found.mass)
+
+
+def search(sample: tuple[np.ndarray, np.ndarray]) -> float:
+    """Return the seconds of bdana's rejection alone, the sorting of the tracks included."""
     begin = time.perf_counter()
-    search = PairSearch.prepare(lines(plus), lines(minus), *CUTS)
-    search.count()
-    return whole, time.perf_counter() - begin, found, search.tested()
+    PairSearch.prepare(*(lines(t) for t in sample), *CUTS).count()
+    return time.perf_counter() - begin
+
+
+def tested(sample: tuple[np.ndarray, np.ndarray]) -> int:
+    """Return the number of pairs whose tracks are compared."""
+    return PairSearch.prepare(*(lines(t) for t in sample), *CUTS).tested()
+
+
+def first_of(sample: tuple[np.ndarray, np.ndarray], share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return a part of the tracks."""
+    plus, minus = (np.ascontiguousarray(t[:, : int(share * t.shape[1])]) for t in sample)
+    return plus, minus
 
 
 def measure(tracks: int, threads: int, seed: int) -> dict[str, object]:
-    """Run everything once, bdana's kernel warm."""
+    """Run everything, bdana's kernel warm."""
     numba.set_num_threads(threads)
     rng = np.random.default_rng(seed)
     analysis = bdana.load()
     boxes = np.array([(b.z_min, b.z_max, b.cda_max) for b in analysis.regions.boxes])
-    half = tracks // 2
-    plus, minus = halo(half, rng), halo(tracks - half, rng)
-    run_bdana(plus[:, :1000], minus[:, :1000], analysis)
-    repeats = REPEATS if tracks <= LARGEST_REFERENCE else 1
-    runs = [run_bdana(plus, minus, analysis) for _ in range(repeats)]
-    seconds, search = (float(np.median([run[k] for run in runs])) for k in range(2))
-    found, tested = runs[0][2:]
-    pairs = half * (tracks - half)
-
-    def part(limit: int) -> tuple[np.ndarray, np.ndarray, float]:
-        n = min(limit // 2, half)
-        a, b = (np.ascontiguousarray(t[:, :n]) for t in (plus, minus))
-        return a, b, pairs / (a.shape[1] * b.shape[1])
-
+    sample = halo(tracks // 2, rng), halo(tracks - tracks // 2, rng)
+    small = first_of(sample, min(1.0, LARGEST_REFERENCE / tracks))
+    pairs, small_pairs = (a.shape[1] * b.shape[1] for a, b in (sample, small))
+    scale = pairs / small_pairs
+    warm = first_of(sample, min(1.0, 2000 / tracks))
+    run_bdana(warm, analysis)
+    search(warm)
+    ours, rejections, early, early_rejections = [], [], [], []
     with tempfile.TemporaryDirectory() as folder:
         kernels = build(Path(folder))
-        a, b, scale = part(LARGEST_REFERENCE)
-        full = [run_reference(kernels["early"], "early", a, b, boxes, True) for _ in range(REPEATS)]
-        _, counts_early, mass_early = full[0]
-        early = float(np.median([run[0] for run in full]))
-        rejection = float(
-            np.median(
-                [run_reference(kernels["early"], "early", a, b, boxes, False)[0] for _ in range(REPEATS)]
+        for repeat in range(REPEATS):
+            if repeat == 0 or scale == 1.0:
+                ours.append(run_bdana(sample, analysis))
+                rejections.append(search(sample))
+            early.append(run_reference(kernels["early"], "early", small, boxes))
+            early_rejections.append(
+                run_reference(kernels["early"], "early", small, boxes, full=False).seconds
             )
-        )
-        naive, counts_naive, mass_naive = run_reference(kernels["naive"], "naive", a, b, boxes, True)
-    same_sample = found if scale == 1.0 else run_bdana(a, b, analysis)[2]
-    identical = all(
-        np.array_equal(counts, same_sample.counts) and np.array_equal(mass, same_sample.mass)
-        for counts, mass in ((counts_early, mass_early), (counts_naive, mass_naive))
-    )
-    quarter = PairSearch.prepare(lines(plus[:, : half // 4]), lines(minus[:, : half // 4]), *CUTS).tested()
+        naive = run_reference(kernels["naive"], "naive", small, boxes)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    same_sample = ours[0] if scale == 1.0 else run_bdana(small, analysis)
+    seconds = float(np.median([run.seconds for run in ours]))
+    seconds_search = float(np.median(rejections))
+    seconds_early = float(np.median([run.seconds for run in early])) * scale
+    count = tested(sample)
     return {
         "tracks": tracks,
         "threads": threads,
         "seed": seed,
         "seconds": seconds,
         "pairs": pairs,
-        "passing": int(found.counts.sum()),
-        "tested": tested,
-        "seconds_search": search,
-        "seconds_naive": naive * scale,
-        "seconds_early": early * scale,
-        "speedup_naive": naive * scale / seconds,
-        "speedup_early": early * scale / seconds,
-        "rejection_vs_early": rejection * scale / search,
-        "identical_counts": identical,
-        "exponent_tested": float(np.log(tested / quarter) / np.log(4.0)),
+        "passing": int(ours[0].by_first.sum()),
+        "tested": count,
+        "seconds_search": seconds_search,
+        "seconds_naive": naive.seconds * scale,
+        "seconds_early": seconds_early,
+        "speedup_naive": naive.seconds * scale / seconds,
+        "speedup_early": seconds_early / seconds,
+        "rejection_vs_early": float(np.median(early_rejections)) * scale / seconds_search,
+        "identical_counts": same_sample.same_as(naive) and same_sample.same_as(early[0]),
+        "exponent_tested": float(np.log(count / tested(first_of(sample, 0.25))) / np.log(4.0)),
+        "memory_mib": memory / (1024.0 if sys.platform == "linux" else 1024.0**2),
     }
 
 
@@ -185,6 +218,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
+    if arguments.tracks < FEWEST:
+        parser.error(f"--tracks must be at least {FEWEST}")
+    if not 1 <= arguments.threads <= numba.config.NUMBA_NUM_THREADS:
+        parser.error(f"--threads must be between 1 and {numba.config.NUMBA_NUM_THREADS} here")
     result = measure(arguments.tracks, arguments.threads, arguments.seed)
     if arguments.json:
         sys.stdout.write(json.dumps(result, indent=2) + "\n")

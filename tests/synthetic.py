@@ -59,6 +59,7 @@ def dimuon_event(
         "run": run,
         "burst": burst,
         "event": number,
+        "timestamp": 1e9,
         "trigger_time": 10.5,
         "trigger": 2,
         "quality": 0,

@@ -104,7 +104,9 @@ def estimate_singles(
         raise ConfigError(f"{dataset.files[0]}: the layout has no burst table")
     declared = [
         Systematic(source, dict.fromkeys(analysis.regions.names, s.effect), s.correlated, s.source)
-        for source, s in analysis.config.systematics.items()
+        for source, s in sorted(
+            analysis.config.systematics.items()
+        )  # one order, or sums differ in the last bit
     ]
     variables = analysis.variables if hists else {}
     return background.estimate(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
-from bdana.pairing.search import BRANCH, SECOND_LEAF, PairSearch, branches_of, search_track, workspace
+from bdana.pairing.search import PairSearch, candidate_leaves, search_track, workspace
 from bdana.reconstruction import PARALLEL_SINE
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PairCounts", "count_pairs"]
 
-ROOM = 4 * BRANCH * SECOND_LEAF
-"""Pairs that wait to be reconstructed together; a branch adds at most a quarter of it."""
+BATCH = 256
+"""Pairs that are reconstructed together: few enough to stay close to the processor."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class PairCounts:
         R names, `outside` last; pairs without finite (z_TAX, CDA_TAX) are not counted.
     counts : ndarray of int, shape (R,)
     by_first, by_second : ndarray of int, shape (N, R) and (M, R)
-        Pairs that each track is part of, in the order of the input.
+        Pairs that each track is part of, in the order of the input. Of pairs within one set all are in `by_first`,
+        and M is 0.
     mass : ndarray of int, shape (R, bins)
         Histogram of the invariant mass; masses outside its range are not counted.
     """
@@ -57,22 +58,22 @@ class PairCounts:
 
 
 def count_pairs(
-    lines: tuple[Line, Line],
-    momenta: tuple[NDArray[np.float64], NDArray[np.float64]],
+    first: tuple[Line, NDArray[np.float64]],
+    second: tuple[Line, NDArray[np.float64]] | None,
     lepton_mass: float,
     cuts: tuple[float, float, float],
     beam_line: Line,
     regions: Regions,
     mass_axis: tuple[int, float, float] = (60, 200.0, 1400.0),
 ) -> PairCounts:
-    """Reconstruct and count every pair of a track of the first and one of the second set.
+    """Reconstruct and count every pair of a track of the first and one of the second set, or of two of one set.
 
     Parameters
     ----------
-    lines : two Line
-        N and M lines.
-    momenta : two ndarray, shapes (N,) and (M,)
-        Momenta in MeV/c.
+    first : tuple of Line and ndarray, shape (N,)
+        Lines and momenta in MeV/c.
+    second : tuple of Line and ndarray, shape (M,), optional
+        Without them, pairs are formed within `first`, each once: tracks of like sign.
     lepton_mass : float
         Mass hypothesis in MeV/c2.
     cuts : tuple of float
@@ -88,122 +89,139 @@ def count_pairs(
     PairCounts
         The same for any number of threads.
     """
-    search = PairSearch.prepare(*lines, *cuts)
+    search = PairSearch.prepare(first[0], second[0] if second else None, *cuts)
     names = regions.names
-    boxes = np.array([(box.z_min, box.z_max, box.cda_max) for box in regions.boxes]).reshape(-1, 3)
-    places = search.first_places, search.second_places
-    states = [_states(line, p, at) for line, p, at in zip(lines, momenta, places, strict=True)]
+    states = _states(*first, search.first_places)
     by_first, by_second, mass = _count_regions(
         *search.arrays,
-        *states,
+        states,
+        _states(*second, search.second_places) if second else states,
         np.array([lepton_mass, *cuts, mass_axis[1], mass_axis[2]]),
         np.concatenate([beam_line.point, beam_line.direction]),
-        boxes,
+        np.array([(box.z_min, box.z_max, box.cda_max) for box in regions.boxes]).reshape(-1, 3),
         mass_axis[0],
-        numba.get_num_threads(),
     )
-    sorted_first = np.zeros((len(lines[0].point), len(names)), dtype=np.int64)
-    sorted_first[places[0]] = by_first
-    sorted_second = np.zeros((len(lines[1].point), len(names)), dtype=np.int64)
-    filled = places[1] >= 0
-    sorted_second[places[1][filled]] = by_second.sum(axis=0, dtype=np.int64)[filled]
-    return PairCounts(names, sorted_first.sum(axis=0), sorted_first, sorted_second, mass.sum(axis=0))
+    counts = by_first.sum(axis=0)[:-1]
+    if second is None:
+        by_first = by_first + by_second
+        by_second = by_second[:0]
+    return PairCounts(
+        names,
+        counts,
+        _in_input_order(by_first, search.first_places, len(first[0].point)),
+        _in_input_order(
+            by_second, search.second_places[: len(by_second)], len(second[0].point) if second else 0
+        ),
+        mass[:-1, :-1],
+    )
+
+
+def _in_input_order(sums: NDArray[np.int64], places: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    result = np.zeros((n, sums.shape[1] - 1), dtype=np.int64)
+    result[places] = sums[:, :-1]
+    return result
 
 
 def _states(line: Line, p: NDArray[np.float64], places: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return x, y, z, tx, ty and the momentum along z, shape (6, lanes); empty lanes hold any track."""
-    if not len(p):
-        return np.zeros((6, len(places)))
+    """Return x, y, z, tx, ty, the momentum along z, (1 + tx^2 + ty^2) and p^2 of each place, shape (N, 8)."""
     direction = line.direction[places]
     slopes = direction[:, :2] / direction[:, 2:]
-    along = p[places] / np.sqrt(1.0 + (slopes**2).sum(axis=1)) * np.sign(direction[:, 2])
-    return np.ascontiguousarray(np.column_stack([line.point[places], slopes, along]).T)
-
-
-@numba.njit(cache=True, error_model="numpy", fastmath={"contract"})
-def _reconstruct(a, b, i, j, n, lepton_mass, beam, out):  # type: ignore[no-untyped-def]
-    """Compute cda, z_vertex, z_tax, cda_tax and mass of n pairs: the formulas of `closest_approach`, one pair a lane."""
-    m2 = lepton_mass * lepton_mass
-    bx, by, bz, ux, uy, uz = beam[0], beam[1], beam[2], beam[3], beam[4], beam[5]
-    cda, z_vertex, z_tax, cda_tax, mass = out[0], out[1], out[2], out[3], out[4]
-    for k in range(n):
-        f, s = np.uint64(i[k]), np.uint64(j[k])
-        ax, ay, tx, ty = a[0, f], a[1, f], a[3, f], a[4, f]
-        sx, sy = b[3, s], b[4, s]
-        # n = d1 x d2, w = p2 - p1
-        nx, ny, nz = ty - sy, sx - tx, tx * sy - ty * sx
-        wx, wy, wz = b[0, s] - ax, b[1, s] - ay, b[2, s] - a[2, f]
-        n2 = nx * nx + ny * ny + nz * nz
-        limit = PARALLEL_SINE * PARALLEL_SINE * (1.0 + tx * tx + ty * ty) * (1.0 + sx * sx + sy * sy)
-        n2 = n2 if n2 > limit else np.nan
-        cda[k] = abs(wx * nx + wy * ny + wz * nz) / np.sqrt(n2)
-        one = ((wy - wz * sy) * nx + (wz * sx - wx) * ny + (wx * sy - wy * sx) * nz) / n2
-        two = ((wy - wz * ty) * nx + (wz * tx - wx) * ny + (wx * ty - wy * tx) * nz) / n2
-        vx = 0.5 * (ax + one * tx + b[0, s] + two * sx)
-        vy = 0.5 * (ay + one * ty + b[1, s] + two * sy)
-        vz = 0.5 * (a[2, f] + one + b[2, s] + two)
-        z_vertex[k] = vz
-        p1, p2 = a[5, f], b[5, s]
-        px, py, pz = p1 * tx + p2 * sx, p1 * ty + p2 * sy, p1 + p2
-        e1 = np.sqrt(p1 * p1 * (1.0 + tx * tx + ty * ty) + m2)
-        e2 = np.sqrt(p2 * p2 * (1.0 + sx * sx + sy * sy) + m2)
-        mass[k] = np.sqrt(2.0 * (m2 + e1 * e2 - p1 * p2 * (1.0 + tx * sx + ty * sy)))
-        nx, ny, nz = py * uz - pz * uy, pz * ux - px * uz, px * uy - py * ux
-        wx, wy, wz = bx - vx, by - vy, bz - vz
-        n2 = nx * nx + ny * ny + nz * nz
-        limit = PARALLEL_SINE * PARALLEL_SINE * (px * px + py * py + pz * pz) * (ux * ux + uy * uy + uz * uz)
-        n2 = n2 if n2 > limit else np.nan
-        cda_tax[k] = abs(wx * nx + wy * ny + wz * nz) / np.sqrt(n2)
-        along = ((wy * uz - wz * uy) * nx + (wz * ux - wx * uz) * ny + (wx * uy - wy * ux) * nz) / n2
-        z_tax[k] = vz + along * pz
+    norm = 1.0 + (slopes**2).sum(axis=1)
+    along = p[places] / np.sqrt(norm) * np.sign(direction[:, 2])
+    return np.column_stack([line.point[places], slopes, along, norm, along**2 * norm])
 
 
 @numba.njit(cache=True)
-def _count_batch(out, i, j, n, numbers, boxes, by_first, by_second, mass):  # type: ignore[no-untyped-def]
-    bins = mass.shape[1]
-    scale = bins / (numbers[5] - numbers[4])
+def _gather(states, found, begin, n, columns):  # type: ignore[no-untyped-def]
+    """Copy the states of found tracks into columns."""
     for k in range(n):
-        if not (out[0, k] < numbers[1] and numbers[2] < out[1, k] < numbers[3]):
-            continue
-        z, cda = out[2, k], out[3, k]
-        if not (np.isfinite(z) and np.isfinite(cda)):
-            continue
-        region = 0
-        while region < len(boxes) and not (
-            boxes[region, 0] < z < boxes[region, 1] and cda < boxes[region, 2]
-        ):
-            region += 1
-        by_first[i[k], region] += 1
-        by_second[j[k], region] += 1
-        place = (out[4, k] - numbers[4]) * scale
-        if 0.0 <= place < bins:
-            mass[region, int(place)] += 1
+        j = found[begin + k]
+        for c in range(8):
+            columns[c, k] = states[j, c]
+
+
+@numba.njit(cache=True, error_model="numpy", fastmath={"contract"})
+def _reconstruct(a, i, b, n, lepton_mass, beam, out):  # type: ignore[no-untyped-def]
+    """Compute cda, z_vertex, z_tax, cda_tax and mass of track i with n tracks: the formulas of `closest_approach`."""
+    m2 = lepton_mass * lepton_mass
+    bx, by, bz, ux, uy, uz = beam[0], beam[1], beam[2], beam[3], beam[4], beam[5]
+    ax, ay, az, tx, ty, p1, norm = a[i, 0], a[i, 1], a[i, 2], a[i, 3], a[i, 4], a[i, 5], a[i, 6]
+    e1 = np.sqrt(a[i, 7] + m2)
+    beam2 = PARALLEL_SINE * PARALLEL_SINE * (ux * ux + uy * uy + uz * uz)
+    for m in range(n):
+        k = np.uint64(m)
+        x, y, z, sx, sy, p2 = b[0, k], b[1, k], b[2, k], b[3, k], b[4, k], b[5, k]
+        # n = d1 x d2, w = p2 - p1
+        nx, ny, nz = ty - sy, sx - tx, tx * sy - ty * sx
+        wx, wy, wz = x - ax, y - ay, z - az
+        n2 = nx * nx + ny * ny + nz * nz
+        n2 = n2 if n2 > PARALLEL_SINE * PARALLEL_SINE * norm * b[6, k] else np.nan
+        out[0, k] = abs(wx * nx + wy * ny + wz * nz) / np.sqrt(n2)
+        one = ((wy - wz * sy) * nx + (wz * sx - wx) * ny + (wx * sy - wy * sx) * nz) / n2
+        two = ((wy - wz * ty) * nx + (wz * tx - wx) * ny + (wx * ty - wy * tx) * nz) / n2
+        vx = 0.5 * (ax + one * tx + x + two * sx)
+        vy = 0.5 * (ay + one * ty + y + two * sy)
+        vz = 0.5 * (az + one + z + two)
+        out[1, k] = vz
+        px, py, pz = p1 * tx + p2 * sx, p1 * ty + p2 * sy, p1 + p2
+        out[4, k] = np.sqrt(2.0 * (m2 + e1 * np.sqrt(b[7, k] + m2) - p1 * p2 * (1.0 + tx * sx + ty * sy)))
+        nx, ny, nz = py * uz - pz * uy, pz * ux - px * uz, px * uy - py * ux
+        wx, wy, wz = bx - vx, by - vy, bz - vz
+        n2 = nx * nx + ny * ny + nz * nz
+        n2 = n2 if n2 > beam2 * (px * px + py * py + pz * pz) else np.nan
+        out[3, k] = abs(wx * nx + wy * ny + wz * nz) / np.sqrt(n2)
+        along = ((wy * uz - wz * uy) * nx + (wz * ux - wx * uz) * ny + (wx * uy - wy * ux) * nz) / n2
+        out[2, k] = vz + along * pz
+
+
+@numba.njit(cache=True)
+def _classify(out, n, numbers, boxes, bins, region, place):  # type: ignore[no-untyped-def]
+    """Find region and bin of the mass of n pairs: one past the last region or bin for those not counted."""
+    scale = bins / (numbers[5] - numbers[4])
+    for m in range(n):
+        k = np.uint64(m)
+        within = (out[0, k] < numbers[1]) & (numbers[2] < out[1, k]) & (out[1, k] < numbers[3])
+        finite = (abs(out[2, k]) < np.inf) & (abs(out[3, k]) < np.inf)
+        region[k] = len(boxes) if within & finite else len(boxes) + 1
+        scaled = (out[4, k] - numbers[4]) * scale
+        place[k] = np.int64(scaled if (scaled >= 0.0) & (scaled < bins) else bins)
+    for r in range(len(boxes) - 1, -1, -1):
+        z_min, z_max, cda = boxes[r, 0], boxes[r, 1], boxes[r, 2]
+        for m in range(n):
+            k = np.uint64(m)
+            inside = (z_min < out[2, k]) & (out[2, k] < z_max) & (out[3, k] < cda)
+            region[k] = r if inside & (region[k] <= len(boxes)) else region[k]
 
 
 @numba.njit(cache=True, parallel=True)
 def _count_regions(  # type: ignore[no-untyped-def]
-    trees, tracks, radii, width, a, b, numbers, beam, boxes, bins, threads
+    tracks, radii, same, threads, a, b, numbers, beam, boxes, bins
 ):
-    """Every thread takes every `threads`-th leaf; all sums are integers, so their order does not matter."""
-    start, leaves, regions = trees[0], tracks[2].shape[1], len(boxes) + 1
-    branch = min(BRANCH, leaves)
-    by_first = np.zeros((a.shape[1], regions), dtype=np.int32)
-    by_second = np.zeros((threads, b.shape[1], regions), dtype=np.int32)
-    mass = np.zeros((threads, regions, bins), dtype=np.int64)
+    """Every thread takes every `threads`-th group; all sums are integers, so their order does not matter."""
+    groups, rows = len(tracks[0]) - 1, len(boxes) + 2
+    by_first = np.zeros((len(a), rows), dtype=np.int64)
+    by_second = np.zeros((threads, len(b), rows), dtype=np.int32)
+    mass = np.zeros((threads, rows, bins + 1), dtype=np.int64)
     for thread in numba.prange(threads):
-        work = workspace(leaves, width)
-        i, j, out = np.empty(ROOM, dtype=np.int64), np.empty(ROOM, dtype=np.int64), np.empty((5, ROOM))
-        n = 0
-        for leaf in range(thread, len(start) - 1, threads):
-            for f in range(branches_of(leaf, trees, branch, radii[0], work)):
-                for track in range(start[leaf], start[leaf + 1]):
-                    n = search_track(
-                        track, work[0][f] * branch, branch, tracks, radii, width, work, i, j, n, True
-                    )
-                    if n > ROOM - BRANCH * SECOND_LEAF:
-                        _reconstruct(a, b, i, j, n, numbers[0], beam, out)
-                        _count_batch(out, i, j, n, numbers, boxes, by_first, by_second[thread], mass[thread])
-                        n = 0
-        _reconstruct(a, b, i, j, n, numbers[0], beam, out)
-        _count_batch(out, i, j, n, numbers, boxes, by_first, by_second[thread], mass[thread])
-    return by_first, by_second, mass
+        work, columns, out = workspace(tracks[5]), np.empty((8, BATCH)), np.empty((5, BATCH))
+        region, place = np.empty(BATCH, dtype=np.int64), np.empty(BATCH, dtype=np.int64)
+        found = work[-1]
+        for group in range(thread, groups, threads):
+            candidates = candidate_leaves(group, tracks, radii, same, work)
+            for i in range(tracks[0][group], tracks[0][group + 1]):
+                n, _ = search_track(i, candidates, tracks, radii, same, work)
+                for begin in range(0, n, BATCH):
+                    m = min(BATCH, n - begin)
+                    _gather(b, found, begin, m, columns)
+                    _reconstruct(a, i, columns, m, numbers[0], beam, out)
+                    _classify(out, m, numbers, boxes, bins, region, place)
+                    for k in range(m):
+                        by_first[i, region[k]] += 1
+                        by_second[thread, found[begin + k], region[k]] += 1
+                        mass[thread, region[k], place[k]] += 1
+    total = np.zeros((len(b), rows), dtype=np.int64)
+    for j in numba.prange(len(b)):
+        for thread in range(threads):
+            for r in range(rows):
+                total[j, r] += by_second[thread, j, r]
+    return by_first, total, mass.sum(axis=0)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
+from numba.cpython.unsafe.numbers import trailing_zeros
 
 from bdana.pairing.tree import Leaves
 
@@ -17,24 +18,24 @@ if TYPE_CHECKING:
 
 __all__ = ["PairSearch", "close_pairs"]
 
-FIRST_LEAF = 64
-SECOND_LEAF = 64
-BRANCH = 64
-"""Tracks of a leaf: small leaves have tight boxes, the second fills the lanes of the processor."""
-ALONE = 30_000_000
-"""Pairs below which a search uses one thread."""
+WIDTH = 16
+"""Tracks of a leaf: they fill the lanes of the processor."""
+GROUP = 4
+"""Leaves of the first set that share a list of leaves of the second."""
 EPSILON = float(np.finfo(np.float32).eps)
 
 
 def close_pairs(
-    first: Line, second: Line, max_cda: float, z_min: float, z_max: float
+    first: Line, second: Line | None, max_cda: float, z_min: float, z_max: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Find every pair of lines that may come closer than `max_cda` at z_min < z < z_max.
 
     Parameters
     ----------
-    first, second : Line
-        N and M lines. Lines with a NaN or infinity are in no pair.
+    first : Line
+        N lines. Lines with a NaN or infinity are in no pair.
+    second : Line, optional
+        M lines. Without them, pairs are formed within `first`, each once.
     max_cda : float
         Largest distance of closest approach in mm.
     z_min, z_max : float
@@ -43,104 +44,109 @@ def close_pairs(
     Returns
     -------
     i, j : ndarray of int, shape (K,)
-        Places in `first` and `second`: every pair within the cuts, and few others. The order depends on nothing
-        but the input.
+        Places in `first` and `second`, or i < j in `first`: every pair within the cuts, and few others. The order
+        depends on nothing but the input.
     """
     search = PairSearch.prepare(first, second, max_cda, z_min, z_max)
-    # To wait for threads that have no processor costs far more than a small search.
-    alone = len(first.point) * len(second.point) < ALONE
-    counts = (_count_alone if alone else _count)(*search.arrays)
+    counts = search.count()
     i = np.empty(int(counts.sum()), dtype=np.int64)
     j = np.empty_like(i)
-    (_fill_alone if alone else _fill)(*search.arrays, np.cumsum(counts) - counts, i, j)
-    return search.first_places[i], search.second_places[j]
+    _fill(*search.arrays, np.cumsum(counts) - counts, i, j, search.first_places, search.second_places)
+    return (i, j) if second is not None else (np.minimum(i, j), np.maximum(i, j))
 
 
 @dataclass(frozen=True)
 class PairSearch:
-    """Two sets of tracks in leaves, ready to be searched.
+    """Two sets of tracks in leaves, ready to be searched; or one set, to be searched for pairs within it.
 
     Attributes
     ----------
     first, second : Leaves
+        The same if there is one set.
     first_places, second_places : ndarray of int
         Place in the input of each track, in the order of the leaves.
-    first_middle, second_middle : ndarray of float32, shape (4, N)
-        Position (x, y) in mm in the middle of the range of z, and how far the track moves from there to its end.
+    groups : tuple of ndarray
+        First track of each group of leaves of `first`, and N; lower and upper ends (float32) of the groups.
+    first_ends, first_middle : ndarray of float32, shape (N, 4)
+        Ends (x1, y1, x2, y2) in mm; position (x, y) in the middle of the range of z, and how far the track moves from
+        there to its end.
+    boxes : ndarray of float32, shape (8, leaves)
+        Lower and upper ends of the leaves of `second`.
+    second_middle : ndarray of float32, shape (leaves, 4, WIDTH)
+        As `first_middle`; empty lanes hold NaN, which is near nothing.
     radius : float
-        Largest transverse distance in mm at the z of the closest approach.
-    rough_radius : float
-        The same with the rounding of single precision.
+        Largest transverse distance in mm at the z of the closest approach, with the rounding of single precision.
     """
 
     first: Leaves
     second: Leaves
-    first_ends: NDArray[np.float32]
-    boxes: tuple[NDArray[np.float32], NDArray[np.float32]]
     first_places: NDArray[np.int64]
     second_places: NDArray[np.int64]
+    groups: tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]
+    first_ends: NDArray[np.float32]
     first_middle: NDArray[np.float32]
+    boxes: NDArray[np.float32]
     second_middle: NDArray[np.float32]
     radius: float
-    rough_radius: float
 
     @classmethod
-    def prepare(cls, first: Line, second: Line, max_cda: float, z_min: float, z_max: float) -> PairSearch:
-        """Sort two sets of lines into leaves; arguments as for `close_pairs`."""
+    def prepare(
+        cls, first: Line, second: Line | None, max_cda: float, z_min: float, z_max: float
+    ) -> PairSearch:
+        """Sort lines into leaves; arguments as for `close_pairs`."""
         a, places_a, slope_a = _segments(first, z_min, z_max)
-        b, places_b, slope_b = _segments(second, z_min, z_max)
+        b, places_b, slope_b = (
+            _segments(second, z_min, z_max) if second is not None else (a, places_a, slope_a)
+        )
         # The ends of the shortest segment lie at z within max_cda * slope of its middle: at the middle's z the
         # lines are at most this far apart. The absolute term covers the rounding of `at`.
         largest = max(np.abs(a).max(initial=1.0), np.abs(b).max(initial=1.0))
         radius = max_cda * (1.0 + max(slope_a, slope_b) ** 2) + 1e-12 * largest
         origin = np.concatenate([a, b]).mean(axis=0) if len(a) + len(b) else np.zeros(4)
-        leaves_a, leaves_b = Leaves.of_segments(a, FIRST_LEAF), Leaves.of_segments(b, SECOND_LEAF)
+        leaves_a = Leaves.of_segments(a, WIDTH)
+        leaves_b = Leaves.of_segments(b, WIDTH) if second is not None else leaves_a
         middle_a, middle_b = _middle(leaves_a.ends - origin), _middle(leaves_b.ends - origin)
         reach = max(np.abs(middle_a).max(initial=0.0), np.abs(middle_b).max(initial=0.0))
-        # The last leaves are filled with NaN, which is near nothing.
-        lanes = SECOND_LEAF * (len(leaves_b.start) - 1)
-        padded = np.full((4, lanes), np.nan, dtype=np.float32)
-        padded[:, : len(b)] = middle_b
-        n = len(leaves_b.start) - 1
-        ends = np.ascontiguousarray((leaves_a.ends - origin).T, dtype=np.float32)
-        low, high = (
-            np.ascontiguousarray((corner[n:] - origin).T, dtype=np.float32)
-            for corner in (leaves_b.low, leaves_b.high)
-        )
-        places = np.full(lanes, -1)
-        places[: len(b)] = places_b[leaves_b.order]
+        lanes = np.full((len(leaves_b.low) * WIDTH, 4), np.nan, dtype=np.float32)
+        lanes[: len(b)] = middle_b
+        size = min(GROUP, len(leaves_a.low))
         return cls(
             leaves_a,
             leaves_b,
-            ends,
-            (low, high),
             places_a[leaves_a.order],
-            places,
+            places_b[leaves_b.order],
+            (
+                leaves_a.start[::size].copy(),
+                (leaves_a.low.reshape(-1, size, 4).min(axis=1) - origin).astype(np.float32),
+                (leaves_a.high.reshape(-1, size, 4).max(axis=1) - origin).astype(np.float32),
+            ),
+            (leaves_a.ends - origin).astype(np.float32),
             middle_a,
-            padded,
-            radius,
+            np.ascontiguousarray(
+                np.hstack([leaves_b.low - origin, leaves_b.high - origin]).T, dtype=np.float32
+            ),
+            np.ascontiguousarray(lanes.reshape(-1, WIDTH, 4).transpose(0, 2, 1)),
             radius + 64.0 * EPSILON * float(reach),
         )
 
     @property
     def arrays(self) -> tuple[Any, ...]:
         """What the compiled functions get."""
-        a, b = self.first, self.second
         return (
-            (a.start, a.low, a.high, b.low, b.high),
-            (self.first_ends, self.first_middle, *self.boxes, self.second_middle),
-            (self.radius, np.float32(self.rough_radius), np.float32(self.rough_radius**2)),
-            SECOND_LEAF,
+            (*self.groups, self.first_ends, self.first_middle, self.boxes, self.second_middle),
+            (np.float32(self.radius), np.float32(self.radius**2)),
+            self.first is self.second,
+            numba.get_num_threads(),
         )
 
     def count(self) -> NDArray[np.int64]:
-        """Return the number of pairs found for each leaf of `first`."""
-        counts: NDArray[np.int64] = _count(*self.arrays)
+        """Return the number of pairs found for each group of leaves of `first`."""
+        counts: NDArray[np.int64] = _count(*self.arrays)[0]
         return counts
 
     def tested(self) -> int:
         """Return the number of pairs whose tracks are compared; all others are left out by their leaves."""
-        return int(_tested(*self.arrays).sum())
+        return WIDTH * int(_count(*self.arrays)[1].sum())
 
 
 def _segments(line: Line, z_min: float, z_max: float) -> tuple[NDArray[np.float64], NDArray[np.int64], float]:
@@ -153,59 +159,13 @@ def _segments(line: Line, z_min: float, z_max: float) -> tuple[NDArray[np.float6
 
 
 def _middle(ends: NDArray[np.float64]) -> NDArray[np.float32]:
-    x1, y1, x2, y2 = ends.T
-    middle = np.stack([x1 + x2, y1 + y2, x2 - x1, y2 - y1])
-    return np.ascontiguousarray(0.5 * middle, dtype=np.float32)
-
-
-@numba.njit(cache=True, inline="always")
-def _narrow(a, b, low, high):  # type: ignore[no-untyped-def]
-    """Cut [low, high] to where a (1 - u) + b u <= 0."""
-    if a > 0.0:
-        if b > 0.0:
-            return 1.0, 0.0
-        return max(low, a / (a - b)), high
-    if b > 0.0:
-        return low, min(high, a / (a - b))
-    return low, high
-
-
-@numba.njit(cache=True)
-def _can_meet(a_low, a_high, b_low, b_high, radius):  # type: ignore[no-untyped-def]
-    """Tell whether segments of two boxes can be within `radius` in x and in y at one z."""
-    low, high = 0.0, 1.0
-    for c in range(2):
-        low, high = _narrow(b_low[c] - a_high[c] - radius, b_low[c + 2] - a_high[c + 2] - radius, low, high)
-        if low > high:
-            return False
-        low, high = _narrow(a_low[c] - b_high[c] - radius, a_low[c + 2] - b_high[c + 2] - radius, low, high)
-        if low > high:
-            return False
-    return True
-
-
-@numba.njit(cache=True)
-def _branches(leaf_low, leaf_high, low, high, first, radius, stack, found):  # type: ignore[no-untyped-def]
-    """List the nodes first ... 2 first - 1 of a tree that can meet one leaf of the other."""
-    depth, n = 1, 0
-    stack[0] = 1
-    while depth:
-        depth -= 1
-        node = stack[depth]
-        if _can_meet(leaf_low, leaf_high, low[node], high[node], radius):
-            if node >= first:
-                found[n] = node - first
-                n += 1
-            else:
-                stack[depth] = 2 * node + 1
-                stack[depth + 1] = 2 * node
-                depth += 2
-    return n
+    half = 0.5 * np.hstack([ends[:, :2] + ends[:, 2:], ends[:, 2:] - ends[:, :2]])
+    return half.astype(np.float32)
 
 
 @numba.njit(cache=True, error_model="numpy", fastmath={"contract"})
 def _cut(a, b, low, high):  # type: ignore[no-untyped-def]
-    """`_narrow` without a branch: every lane computes everything and selects."""
+    """Cut [low, high] to where a (1 - u) + b u <= 0, without a branch."""
     zero, never = np.float32(0.0), np.float32(2.0)
     u = a / (a - b)
     edge = (never if b > zero else u) if a > zero else zero
@@ -215,135 +175,130 @@ def _cut(a, b, low, high):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, error_model="numpy", fastmath={"contract"})
-def _test_leaves(ends, i, low, high, begin, n, radius, flags):  # type: ignore[no-untyped-def]
-    """Mark which of n leaves can meet segment i: `_can_meet` for a point and many boxes, without a branch."""
-    x1, y1, x2, y2 = ends[0, i], ends[1, i], ends[2, i], ends[3, i]
-    for k in range(np.uint64(n)):
-        j = (
-            np.uint64(begin) + k
-        )  # unsigned: an index that may be negative would keep the loop from being vectorised
-        from_, to = _cut(low[0, j] - x1 - radius, low[2, j] - x2 - radius, np.float32(0.0), np.float32(1.0))
-        from_, to = _cut(x1 - high[0, j] - radius, x2 - high[2, j] - radius, from_, to)
-        from_, to = _cut(low[1, j] - y1 - radius, low[3, j] - y2 - radius, from_, to)
-        from_, to = _cut(y1 - high[1, j] - radius, y2 - high[3, j] - radius, from_, to)
+def _test_boxes(lows, highs, i, boxes, n, radius, flags):  # type: ignore[no-untyped-def]
+    """Mark which of n boxes hold segments that can be within `radius` of those of box i in x and in y at one z."""
+    a, b, c, d = lows[i, 0], lows[i, 1], lows[i, 2], lows[i, 3]
+    e, f, g, h = highs[i, 0], highs[i, 1], highs[i, 2], highs[i, 3]
+    for m in range(n):
+        # Unsigned: an index that may be negative would keep the loop from being vectorised.
+        k = np.uint64(m)
+        from_, to = _cut(boxes[0, k] - e - radius, boxes[2, k] - g - radius, np.float32(0.0), np.float32(1.0))
+        from_, to = _cut(a - boxes[4, k] - radius, c - boxes[6, k] - radius, from_, to)
+        from_, to = _cut(boxes[1, k] - f - radius, boxes[3, k] - h - radius, from_, to)
+        from_, to = _cut(b - boxes[5, k] - radius, d - boxes[7, k] - radius, from_, to)
         flags[k] = from_ <= to
 
 
-@numba.njit(cache=True, fastmath={"contract"})
-def _test_tracks(a, i, b, begin, n, radius2, flags):  # type: ignore[no-untyped-def]
-    """Mark which of n tracks of the second set can meet track i of the first, without a branch.
+@numba.njit(cache=True)
+def candidate_leaves(group, tracks, radii, same, work):  # type: ignore[no-untyped-def]
+    """List the leaves of the second set that can meet a group of the first, with their boxes; return how many."""
+    start, lows, highs, _, _, boxes, _ = tracks
+    leaves, near, flags = work[0], work[1], work[2]
+    _test_boxes(lows, highs, group, boxes, boxes.shape[1], radii[0], flags)
+    n = 0
+    for leaf in range(start[group] // WIDTH if same else 0, boxes.shape[1]):
+        leaves[n] = leaf
+        n += flags[leaf]
+    for c in range(8):
+        for k in range(n):
+            near[c, k] = boxes[c, leaves[k]]
+    return n
+
+
+@numba.njit(cache=True, fastmath={"contract"}, inline="always")
+def _test_tracks(a, i, b, leaf, radius2):  # type: ignore[no-untyped-def]
+    """Return a bit for each track of a leaf of the second set that can meet track i of the first.
 
     With m the difference in the middle and d its change to the end, abs(m + s d) for -1 <= s <= 1 is smallest at
     s = -m.d/d^2, where it is cross/abs(d), or at the nearer end, where it is m^2 + d^2 - 2 abs(m.d).
     """
-    ax, ay, adx, ady = a[0, i], a[1, i], a[2, i], a[3, i]
+    ax, ay, adx, ady = a[i, 0], a[i, 1], a[i, 2], a[i, 3]
     two, rounded = np.float32(2.0), np.float32(1.0 - 8.0 * EPSILON)
-    for k in range(np.uint64(n)):
-        j = np.uint64(begin) + k
-        mx, my, dx, dy = b[0, j] - ax, b[1, j] - ay, b[2, j] - adx, b[3, j] - ady
+    bits = np.uint32(0)
+    for k in range(WIDTH):
+        mx, my, dx, dy = b[leaf, 0, k] - ax, b[leaf, 1, k] - ay, b[leaf, 2, k] - adx, b[leaf, 3, k] - ady
         d2 = dx * dx + dy * dy
         along = abs(mx * dx + my * dy)
         cross = mx * dy - my * dx
         near_end = (mx * mx + my * my + d2) * rounded - two * along <= radius2
-        flags[k] = near_end | ((along <= d2) & (cross * cross <= radius2 * d2))
+        meets = near_end | ((along <= d2) & (cross * cross <= radius2 * d2))
+        bits |= np.uint32(meets) << np.uint32(k)
+    return bits
 
 
 @numba.njit(cache=True)
-def search_track(i, begin, branch, tracks, radii, width, work, out_i, out_j, n, write):  # type: ignore[no-untyped-def]
-    """Search the pairs of track i with the leaves of a branch; write them from place n on if asked to, return the next."""
-    a_ends, a, leaf_low, leaf_high, b = tracks
-    _, rough, radius2 = radii
-    leaf_flags, flags = work[2], work[3]
-    _test_leaves(a_ends, i, leaf_low, leaf_high, begin, branch, rough, leaf_flags)
-    for m in range(branch):
-        if leaf_flags[m]:
-            j = (begin + m) * width
-            _test_tracks(a, i, b, j, width, radius2, flags)
-            if write:
-                for k in range(width):
-                    if flags[k]:
-                        out_i[n] = i
-                        out_j[n] = j + k
-                        n += 1
-            else:
-                for k in range(width):
-                    n += flags[k]
-    return n
+def search_track(i, candidates, tracks, radii, same, work):  # type: ignore[no-untyped-def]
+    """List the tracks that can meet track i in the last array of `work`; return how many, and leaves compared."""
+    _, _, _, ends, middle, _, lanes = tracks
+    leaves, near, flags, hits, bits, words, found = work
+    _test_boxes(ends, ends, i, near, candidates, radii[0], flags)
+    # Writing each and keeping the place of those without a flag costs less than a branch that cannot be foreseen.
+    n_hits = 0
+    for k in range(candidates):
+        hits[n_hits] = leaves[k]
+        n_hits += flags[k]
+    for h in range(n_hits):
+        bits[h] = _test_tracks(middle, i, lanes, hits[h], radii[1])
+        if same:
+            behind = min(max(i + 1 - hits[h] * WIDTH, 0), WIDTH)
+            bits[h] = (bits[h] >> behind) << behind
+    for h in range(n_hits, n_hits + 4):
+        bits[h] = 0
+    n = 0
+    for w in range((n_hits + 3) // 4):
+        word = words[w]
+        while word:
+            bit = trailing_zeros(word)
+            found[n] = hits[4 * w + bit // WIDTH] * WIDTH + bit % WIDTH
+            n += 1
+            word &= word - np.uint64(1)
+    return n, n_hits
 
 
 @numba.njit(cache=True)
-def branches_of(leaf, trees, branch, radius, work):  # type: ignore[no-untyped-def]
-    """List in `work` the branches of the second tree that can meet a leaf of the first; return how many."""
-    _, a_low, a_high, b_low, b_high = trees
-    node = len(a_low) // 2 + leaf
-    first = len(b_low) // 2 // branch
-    return _branches(a_low[node], a_high[node], b_low, b_high, first, radius, work[1], work[0])
-
-
-@numba.njit(cache=True)
-def _search_leaf(leaf, trees, tracks, radii, width, work, out_i, out_j, n, write):  # type: ignore[no-untyped-def]
-    branch = min(BRANCH, tracks[2].shape[1])
-    for f in range(branches_of(leaf, trees, branch, radii[0], work)):
-        for i in range(trees[0][leaf], trees[0][leaf + 1]):
-            n = search_track(
-                i, work[0][f] * branch, branch, tracks, radii, width, work, out_i, out_j, n, write
-            )
-    return n
-
-
-@numba.njit(cache=True)
-def workspace(leaves, width):  # type: ignore[no-untyped-def]
-    """Return memory for a search: branches found, stack of the tree, flags of leaves, flags of tracks."""
+def workspace(boxes):  # type: ignore[no-untyped-def]
+    """Return memory for a search: leaves, their boxes and flags, leaves met, their tracks as bits, tracks found."""
+    leaves = boxes.shape[1]
+    bits = np.empty((leaves + 7) // 4 * 4, dtype=np.uint16)
     return (
         np.empty(leaves, dtype=np.int64),
-        np.empty(128, dtype=np.int64),
-        np.empty(BRANCH, dtype=np.uint8),
-        np.empty(width, dtype=np.uint8),
+        np.empty((8, leaves), dtype=np.float32),
+        np.empty(leaves, dtype=np.uint8),
+        np.empty(leaves, dtype=np.int64),
+        bits,
+        bits.view(np.uint64),
+        np.empty(leaves * WIDTH, dtype=np.int64),
     )
 
 
 @numba.njit(cache=True, parallel=True)
-def _count(trees, tracks, radii, width):  # type: ignore[no-untyped-def]
-    counts = np.zeros(len(trees[0]) - 1, dtype=np.int64)
-    nowhere = np.empty(0, dtype=np.int64)
-    for leaf in numba.prange(len(counts)):
-        work = workspace(tracks[2].shape[1], width)
-        counts[leaf] = _search_leaf(leaf, trees, tracks, radii, width, work, nowhere, nowhere, 0, False)
-    return counts
+def _count(tracks, radii, same, threads):  # type: ignore[no-untyped-def]
+    """Return the pairs found and the leaves compared by group; every thread takes every `threads`-th group."""
+    groups = len(tracks[0]) - 1
+    counts, compared = np.zeros(groups, dtype=np.int64), np.zeros(groups, dtype=np.int64)
+    for thread in numba.prange(threads):
+        work = workspace(tracks[5])
+        for group in range(thread, groups, threads):
+            candidates = candidate_leaves(group, tracks, radii, same, work)
+            for i in range(tracks[0][group], tracks[0][group + 1]):
+                n, leaves = search_track(i, candidates, tracks, radii, same, work)
+                counts[group] += n
+                compared[group] += leaves
+    return counts, compared
 
 
 @numba.njit(cache=True, parallel=True)
-def _fill(trees, tracks, radii, width, place, out_i, out_j):  # type: ignore[no-untyped-def]
-    for leaf in numba.prange(len(place)):
-        work = workspace(tracks[2].shape[1], width)
-        _search_leaf(leaf, trees, tracks, radii, width, work, out_i, out_j, place[leaf], True)
-
-
-@numba.njit(cache=True)
-def _count_alone(trees, tracks, radii, width):  # type: ignore[no-untyped-def]
-    counts, nowhere = np.zeros(len(trees[0]) - 1, dtype=np.int64), np.empty(0, dtype=np.int64)
-    work = workspace(tracks[2].shape[1], width)
-    for leaf in range(len(counts)):
-        counts[leaf] = _search_leaf(leaf, trees, tracks, radii, width, work, nowhere, nowhere, 0, False)
-    return counts
-
-
-@numba.njit(cache=True)
-def _fill_alone(trees, tracks, radii, width, place, out_i, out_j):  # type: ignore[no-untyped-def]
-    work = workspace(tracks[2].shape[1], width)
-    for leaf in range(len(place)):
-        _search_leaf(leaf, trees, tracks, radii, width, work, out_i, out_j, place[leaf], True)
-
-
-@numba.njit(cache=True, parallel=True)
-def _tested(trees, tracks, radii, width):  # type: ignore[no-untyped-def]
-    tested = np.zeros(len(trees[0]) - 1, dtype=np.int64)
-    a_ends, _, leaf_low, leaf_high, _ = tracks
-    branch = min(BRANCH, leaf_low.shape[1])
-    for leaf in numba.prange(len(tested)):
-        work = workspace(leaf_low.shape[1], width)
-        for f in range(branches_of(leaf, trees, branch, radii[0], work)):
-            for i in range(trees[0][leaf], trees[0][leaf + 1]):
-                _test_leaves(a_ends, i, leaf_low, leaf_high, work[0][f] * branch, branch, radii[1], work[2])
-                tested[leaf] += width * work[2][:branch].sum()
-    return tested
+def _fill(  # type: ignore[no-untyped-def]
+    tracks, radii, same, threads, place, out_i, out_j, first_places, second_places
+):
+    for thread in numba.prange(threads):
+        work = workspace(tracks[5])
+        for group in range(thread, len(place), threads):
+            candidates = candidate_leaves(group, tracks, radii, same, work)
+            to = place[group]
+            for i in range(tracks[0][group], tracks[0][group + 1]):
+                n, _ = search_track(i, candidates, tracks, radii, same, work)
+                for k in range(n):
+                    out_i[to + k] = first_places[i]
+                    out_j[to + k] = second_places[work[-1][k]]
+                to += n

@@ -28,9 +28,8 @@ class Leaves:
         Place in the input of each segment.
     start : ndarray of int, shape (2^k + 1,)
         First segment of each leaf, and N.
-    low, high : ndarray, shape (2^(k+1), 4)
-        Boxes around the ends (x1, y1, x2, y2) in mm of the tree's nodes: node n has the children 2n and 2n + 1,
-        leaf l is node 2^k + l, the root is 1.
+    low, high : ndarray, shape (2^k, 4)
+        Boxes around the ends (x1, y1, x2, y2) in mm of each leaf; an empty one has infinite ends, low above high.
     ends : ndarray, shape (N, 4)
         The ends, in this order.
     """
@@ -47,49 +46,57 @@ class Leaves:
         depth = int(np.ceil(np.log2(max(len(ends), size) / size)))
         order = np.arange(len(ends))
         start = np.minimum(size * np.arange(2**depth + 1), len(ends))
-        _halve(np.ascontiguousarray(ends.T), order, start, depth)
-        low, high = _boxes(ends[order], start)
-        return cls(order, start, low, high, ends[order])
+        sorted_ends = np.array(ends, dtype=np.float64, order="C")
+        _halve(sorted_ends, order, start, depth)
+        low, high = _boxes(sorted_ends, start)
+        return cls(order, start, low, high, sorted_ends)
 
 
-@numba.njit(cache=True)
-def _halve(columns, order, start, depth):  # type: ignore[no-untyped-def]
+@numba.njit(cache=True, parallel=True)
+def _halve(rows, order, start, depth):  # type: ignore[no-untyped-def]
     """Put the segments of each half of each node on their side of the median of the node's widest coordinate."""
-    leaves = 1 << depth
     for level in range(depth):
-        step = leaves >> level
-        for first in range(0, leaves, step):
-            begin, middle, end = start[first], start[first + step // 2], start[first + step]
-            if end - begin < 2:
-                continue
-            widest, most = 0, -1.0
-            for c in range(4):
-                total = total2 = 0.0
-                origin = columns[c, order[begin]]
-                for k in range(begin, end):
-                    v = columns[c, order[k]] - origin
-                    total += v
-                    total2 += v * v
-                spread = total2 - total * total / (end - begin)
-                if spread > most:
-                    widest, most = c, spread
-            _select(columns[widest], order, begin, middle, end)
+        step = 1 << (depth - level)
+        for node in numba.prange(1 << level):
+            begin, end = start[node * step], start[node * step + step]
+            if end - begin > 1:
+                middle = start[node * step + step // 2]
+                _select(rows, order, _widest(rows, begin, end), begin, middle, end)
 
 
 @numba.njit(cache=True)
-def _select(values, order, begin, middle, end):  # type: ignore[no-untyped-def]
-    """Reorder order[begin:end] so that no value before `middle` is larger than one from there on (Hoare's quickselect)."""
+def _widest(rows, begin, end):  # type: ignore[no-untyped-def]
+    """Return the coordinate with the largest variance."""
+    widest, most = 0, -1.0
+    for c in range(4):
+        total = total2 = 0.0
+        origin = rows[begin, c]
+        for k in range(begin, end):
+            v = rows[k, c] - origin
+            total += v
+            total2 += v * v
+        spread = total2 - total * total / (end - begin)
+        if spread > most:
+            widest, most = c, spread
+    return widest
+
+
+@numba.njit(cache=True)
+def _select(rows, order, c, begin, middle, end):  # type: ignore[no-untyped-def]
+    """Reorder rows[begin:end] so that no value c before `middle` is larger than one from there on (Hoare's quickselect)."""
     left, right = begin, end - 1
     while left < right:
-        pivot = values[order[(left + right) // 2]]
+        pivot = rows[(left + right) // 2, c]
         i, j = left, right
         while i <= j:
-            while values[order[i]] < pivot:
+            while rows[i, c] < pivot:
                 i += 1
-            while values[order[j]] > pivot:
+            while rows[j, c] > pivot:
                 j -= 1
             if i <= j:
                 order[i], order[j] = order[j], order[i]
+                for k in range(4):
+                    rows[i, k], rows[j, k] = rows[j, k], rows[i, k]
                 i += 1
                 j -= 1
         if middle <= j:
@@ -103,15 +110,10 @@ def _select(values, order, begin, middle, end):  # type: ignore[no-untyped-def]
 @numba.njit(cache=True)
 def _boxes(ends, start):  # type: ignore[no-untyped-def]
     leaves = len(start) - 1
-    low = np.full((2 * leaves, 4), np.inf)
-    high = np.full((2 * leaves, 4), -np.inf)
+    low, high = np.full((leaves, 4), np.inf), np.full((leaves, 4), -np.inf)
     for leaf in range(leaves):
         for k in range(start[leaf], start[leaf + 1]):
             for c in range(4):
-                low[leaves + leaf, c] = min(low[leaves + leaf, c], ends[k, c])
-                high[leaves + leaf, c] = max(high[leaves + leaf, c], ends[k, c])
-    for node in range(leaves - 1, 0, -1):
-        for c in range(4):
-            low[node, c] = min(low[2 * node, c], low[2 * node + 1, c])
-            high[node, c] = max(high[2 * node, c], high[2 * node + 1, c])
+                low[leaf, c] = min(low[leaf, c], ends[k, c])
+                high[leaf, c] = max(high[leaf, c], ends[k, c])
     return low, high

@@ -35,8 +35,8 @@ def test_same_as_reconstruction(analysis):
 
     first, second = tracks.take(np.arange(n)), tracks.take(n + np.arange(m))
     counted = count_pairs(
-        (first.before, second.before),
-        (first.p, second.p),
+        (first.before, first.p),
+        (second.before, second.p),
         MUON,
         CUTS,
         analysis.setup.beam_line,
@@ -61,7 +61,9 @@ def test_same_for_any_number_of_threads(analysis):
         for threads in range(1, numba.config.NUMBA_NUM_THREADS + 1):
             numba.set_num_threads(threads)
             found.append(
-                count_pairs(lines, (p[0], p[1]), MUON, CUTS, analysis.setup.beam_line, analysis.regions)
+                count_pairs(
+                    (lines[0], p[0]), (lines[1], p[1]), MUON, CUTS, analysis.setup.beam_line, analysis.regions
+                )
             )
     finally:
         numba.set_num_threads(before)
@@ -75,7 +77,7 @@ def test_no_tracks(analysis):
     rng = np.random.default_rng(3)
     none, some = halo_lines(0, rng), halo_lines(3, rng)
     counted = count_pairs(
-        (none, some), (np.empty(0), np.ones(3)), MUON, CUTS, analysis.setup.beam_line, analysis.regions
+        (none, np.empty(0)), (some, np.ones(3)), MUON, CUTS, analysis.setup.beam_line, analysis.regions
     )
     assert counted.counts.sum() == 0
     assert counted.by_second.shape == (3, 6)
