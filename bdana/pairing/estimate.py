@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,7 +17,6 @@ from bdana.selection import LEPTON_MASS, Candidates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from concurrent.futures import Future
 
     from numpy.typing import NDArray
 
@@ -36,11 +32,7 @@ PairSink = Callable[["Candidates", "Tracks", "NDArray[np.int64]", "NDArray[np.in
 Three = tuple["NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.int64]"]
 BATCH = 500_000
 """Pairs that are reconstructed together: bounds the memory, changes no result."""
-THREADS = 4
-"""Batches that are worked on at a time, at most: bounds the memory too."""
 BOOTSTRAP_SEED = 1
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -277,11 +269,8 @@ def estimate_pairs(
     times = np.random.default_rng(BOOTSTRAP_SEED).poisson(1.0, (task.bootstrap, len(tracks))).astype(np.uint8)
     replicas = np.zeros((task.bootstrap, n))
 
-    def select(batch: Batch) -> tuple[Batch, Candidates, NDArray[np.bool_]]:
-        return batch, *task.candidates(tracks, batch.first, batch.second, weight[batch.place])
-
-    # Sums run in the order of the batches, so they have the same bits for any number of threads.
-    for batch, candidates, left in _in_order(select, _batches(tracks, places, len(weight), task)):
+    for batch in _batches(tracks, places, len(weight), task):
+        candidates, left = task.candidates(tracks, batch.first, batch.second, weight[batch.place])
         built += batch.possible
         first, second = batch.first[left], batch.second[left]
         region = np.array([number[name] for name in candidates.region], dtype=np.int64)
@@ -322,9 +311,8 @@ def _batches(tracks: Tracks, places: NDArray[np.int64], bursts: int, task: PairT
         own = order[ends[burst] : ends[burst + 1]]
         plus, minus = own[charge[own] > 0], own[charge[own] < 0]
         for one, other in ((plus, plus), (minus, minus)) if task.like_sign else ((plus, minus),):
-            i, j = close_pairs(line.take(one), line.take(other), search.max_cda, search.z_min, search.z_max)
-            if task.like_sign:
-                i, j = i[i < j], j[i < j]
+            partners = None if task.like_sign else line.take(other)
+            i, j = close_pairs(line.take(one), partners, search.max_cda, search.z_min, search.z_max)
             possible += len(one) * (len(one) - 1) // 2 if task.like_sign else len(one) * len(other)
             for start in range(0, len(i), BATCH):
                 part = slice(start, start + BATCH)
@@ -334,19 +322,6 @@ def _batches(tracks: Tracks, places: NDArray[np.int64], bursts: int, task: PairT
                     yield Batch(*_join(waiting), possible)
                     waiting, size, possible = [], 0, 0
     yield Batch(*_join([(empty, empty, empty), *waiting]), possible)
-
-
-def _in_order(function: Callable[[Item], Result], items: Iterator[Item]) -> Iterator[Result]:
-    """Yield function(item) for each item, in order, computed in threads: NumPy lets them run side by side."""
-    workers = min(os.cpu_count() or 1, THREADS)
-    pending: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        for item in items:
-            pending.append(pool.submit(function, item))
-            if len(pending) > workers:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
 
 
 def _join(parts: Sequence[Three]) -> Three:

@@ -22,6 +22,8 @@ WIDTH = 16
 """Tracks of a leaf: they fill the lanes of the processor."""
 GROUP = 4
 """Leaves of the first set that share a list of leaves of the second."""
+ALONE = 30_000_000
+"""Pairs below which a search uses one thread."""
 EPSILON = float(np.finfo(np.float32).eps)
 
 
@@ -47,11 +49,7 @@ def close_pairs(
         Places in `first` and `second`, or i < j in `first`: every pair within the cuts, and few others. The order
         depends on nothing but the input.
     """
-    search = PairSearch.prepare(first, second, max_cda, z_min, z_max)
-    counts = search.count()
-    i = np.empty(int(counts.sum()), dtype=np.int64)
-    j = np.empty_like(i)
-    _fill(*search.arrays, np.cumsum(counts) - counts, i, j, search.first_places, search.second_places)
+    i, j = PairSearch.prepare(first, second, max_cda, z_min, z_max).pairs()
     return (i, j) if second is not None else (np.minimum(i, j), np.maximum(i, j))
 
 
@@ -141,12 +139,33 @@ class PairSearch:
 
     def count(self) -> NDArray[np.int64]:
         """Return the number of pairs found for each group of leaves of `first`."""
-        counts: NDArray[np.int64] = _count(*self.arrays)[0]
-        return counts
+        return self._counts()[0]
 
     def tested(self) -> int:
         """Return the number of pairs whose tracks are compared; all others are left out by their leaves."""
-        return WIDTH * int(_count(*self.arrays)[1].sum())
+        return WIDTH * int(self._counts()[1].sum())
+
+    def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the places of both tracks of every pair found, each of shape (K,)."""
+        counts = self.count()
+        found = np.empty(int(counts.sum()), dtype=np.int64), np.empty(int(counts.sum()), dtype=np.int64)
+        places = self.first_places, self.second_places
+        self._run(_fill_share, _fill, np.cumsum(counts) - counts, found, places)
+        return found
+
+    def _counts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        groups = len(self.groups[0]) - 1
+        counts, compared = np.zeros(groups, dtype=np.int64), np.zeros(groups, dtype=np.int64)
+        self._run(_count_share, _count, counts, compared)
+        return counts, compared
+
+    def _run(self, alone: Any, shared: Any, *more: Any) -> None:
+        tracks, radii, same, threads = self.arrays
+        # To wait for threads that have no processor costs far more than a small search.
+        if len(self.first_places) * len(self.second_places) < ALONE:
+            alone(0, 1, tracks, radii, same, *more)
+        else:
+            shared(threads, tracks, radii, same, *more)
 
 
 def _segments(line: Line, z_min: float, z_max: float) -> tuple[NDArray[np.float64], NDArray[np.int64], float]:
@@ -271,34 +290,39 @@ def workspace(boxes):  # type: ignore[no-untyped-def]
     )
 
 
-@numba.njit(cache=True, parallel=True)
-def _count(tracks, radii, same, threads):  # type: ignore[no-untyped-def]
-    """Return the pairs found and the leaves compared by group; every thread takes every `threads`-th group."""
-    groups = len(tracks[0]) - 1
-    counts, compared = np.zeros(groups, dtype=np.int64), np.zeros(groups, dtype=np.int64)
-    for thread in numba.prange(threads):
-        work = workspace(tracks[5])
-        for group in range(thread, groups, threads):
-            candidates = candidate_leaves(group, tracks, radii, same, work)
-            for i in range(tracks[0][group], tracks[0][group + 1]):
-                n, leaves = search_track(i, candidates, tracks, radii, same, work)
-                counts[group] += n
-                compared[group] += leaves
-    return counts, compared
+@numba.njit(cache=True)
+def _count_share(thread, threads, tracks, radii, same, counts, compared):  # type: ignore[no-untyped-def]
+    """Count the pairs found and the leaves compared of every `threads`-th group."""
+    work = workspace(tracks[5])
+    for group in range(thread, len(counts), threads):
+        candidates = candidate_leaves(group, tracks, radii, same, work)
+        for i in range(tracks[0][group], tracks[0][group + 1]):
+            n, leaves = search_track(i, candidates, tracks, radii, same, work)
+            counts[group] += n
+            compared[group] += leaves
+
+
+@numba.njit(cache=True)
+def _fill_share(thread, threads, tracks, radii, same, place, out, places):  # type: ignore[no-untyped-def]
+    work = workspace(tracks[5])
+    for group in range(thread, len(place), threads):
+        candidates = candidate_leaves(group, tracks, radii, same, work)
+        to = place[group]
+        for i in range(tracks[0][group], tracks[0][group + 1]):
+            n, _ = search_track(i, candidates, tracks, radii, same, work)
+            for k in range(n):
+                out[0][to + k] = places[0][i]
+                out[1][to + k] = places[1][work[-1][k]]
+            to += n
 
 
 @numba.njit(cache=True, parallel=True)
-def _fill(  # type: ignore[no-untyped-def]
-    tracks, radii, same, threads, place, out_i, out_j, first_places, second_places
-):
+def _count(threads, tracks, radii, same, counts, compared):  # type: ignore[no-untyped-def]
     for thread in numba.prange(threads):
-        work = workspace(tracks[5])
-        for group in range(thread, len(place), threads):
-            candidates = candidate_leaves(group, tracks, radii, same, work)
-            to = place[group]
-            for i in range(tracks[0][group], tracks[0][group + 1]):
-                n, _ = search_track(i, candidates, tracks, radii, same, work)
-                for k in range(n):
-                    out_i[to + k] = first_places[i]
-                    out_j[to + k] = second_places[work[-1][k]]
-                to += n
+        _count_share(thread, threads, tracks, radii, same, counts, compared)
+
+
+@numba.njit(cache=True, parallel=True)
+def _fill(threads, tracks, radii, same, place, out, places):  # type: ignore[no-untyped-def]
+    for thread in numba.prange(threads):
+        _fill_share(thread, threads, tracks, radii, same, place, out, places)
