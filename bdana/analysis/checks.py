@@ -10,10 +10,10 @@ import numpy as np
 from scipy import stats
 
 from bdana.analysis.background import estimate_combinatorial, estimate_singles
+from bdana.analysis.prompt_check import PromptCheck, SingleSample, check_prompt
 from bdana.statistics.multinomial import multinomial_p
 from bdana.statistics.poisson import Background, p_values
 from bdana.statistics.pulls import Pull, nuisance_pulls
-from bdana.statistics.significance import two_sided
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from bdana.engine import Executor, SelectionRun
     from bdana.events import BurstTable, Dataset
     from bdana.pairing import PairEstimate
-    from bdana.selection import Candidates, SelectedSingles
-    from bdana.upstream import PromptShare
+    from bdana.selection import Candidates
 
-__all__ = ["Checks", "Compared", "Flatness", "PromptCheck", "Stability", "left_out_cuts", "run_checks"]
+__all__ = ["Checks", "Compared", "Flatness", "SingleSample", "Stability", "left_out_cuts", "run_checks"]
 
 GROUPS = 4
 """Groups of bursts with equal expectation, and of slices of the time window."""
+FLAT_BINS = 20
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,15 @@ class Flatness:
         Half width of the window that is looked at.
     pairs : int
     p : float or None
-        Of the Kolmogorov-Smirnov test; None without a pair.
+        Of the Kolmogorov-Smirnov test, which needs no bins; None without a pair.
+    counts : tuple of int
+        In `FLAT_BINS` equal bins of the window, to be drawn.
     """
 
     window_ns: float
     pairs: int
     p: float | None
+    counts: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -84,25 +87,6 @@ class Stability:
     expected: tuple[float, ...]
     observed: tuple[int, ...]
     p: float | None
-
-
-@dataclass(frozen=True)
-class PromptCheck:
-    """In-time component of pairs in open regions, and what its upper limit would add.
-
-    Attributes
-    ----------
-    share : PromptShare
-    varied : tuple of (str, float, float, float or None)
-        For each region: name, expected and error with the upper limit added, and p(N >= n) of what is observed;
-        None while the region is closed.
-    z_two_sided : float or None
-        Of the innermost region's varied p-value; None while it is closed.
-    """
-
-    share: PromptShare
-    varied: tuple[tuple[str, float, float, float | None], ...]
-    z_two_sided: float | None
 
 
 @dataclass(frozen=True)
@@ -136,21 +120,8 @@ class Checks:
         """Return the checks as plain values, for JSON."""
         document = asdict(self)
         if self.prompt:
-            keys = ("region", "expected", "error", "p_n")
-            document["prompt"] = {
-                "share": self.prompt.share.to_dict(),
-                "varied": [dict(zip(keys, row, strict=True)) for row in self.prompt.varied],
-                "z_two_sided": self.prompt.z_two_sided,
-            }
+            document["prompt"] = self.prompt.to_dict()
         return document
-
-
-@dataclass(frozen=True)
-class SingleSample:
-    """Selected single tracks, and what they were read from."""
-
-    singles: SelectedSingles
-    source: Dataset
 
 
 def left_out_cuts(analysis: Analysis) -> tuple[str, ...]:
@@ -203,14 +174,14 @@ def run_checks(
         like_sign=_compare(like.expected, like.total_error, loose.candidates.take(same), names),
         out_of_time=_compare(scale * estimate.expected, scale * estimate.total_error, sideband, names),
         sideband_ns=(low, high),
-        flatness=Flatness(low, len(flat), _flat(flat.dt, low)),
+        flatness=_flat(flat.dt, low),
         stability=(
             _windows(flat, low),
             *_burst_groups(data, sample.source, estimate, is_open),
             *_bad_bursts(analysis, data, sample.source, estimate, is_open, executor),
         ),
         pulls=_pulls(observed, estimate),
-        prompt=_prompt(analysis, data, observed, estimate) if search.prompt else None,
+        prompt=check_prompt(analysis, data, observed, sample, estimate) if search.prompt else None,
     )
 
 
@@ -225,8 +196,10 @@ def _compare(
     return tuple(rows)
 
 
-def _flat(dt: NDArray[np.float64], window: float) -> float | None:
-    return float(stats.kstest(dt, stats.uniform(-window, 2.0 * window).cdf).pvalue) if len(dt) else None
+def _flat(dt: NDArray[np.float64], window: float) -> Flatness:
+    p = float(stats.kstest(dt, stats.uniform(-window, 2.0 * window).cdf).pvalue) if len(dt) else None
+    counts = np.histogram(dt, FLAT_BINS, (-window, window))[0]
+    return Flatness(window, len(dt), p, tuple(counts.tolist()))
 
 
 def _windows(flat: Candidates, window: float) -> Stability:
@@ -323,21 +296,3 @@ def _pulls(observed: Mapping[str, int], estimate: PairEstimate) -> tuple[Pull, .
         for i, name in enumerate(regions)
     }
     return nuisance_pulls([observed[name] for name in regions], expected.tolist(), effects)
-
-
-def _prompt(
-    analysis: Analysis, data: SelectionRun, observed: Mapping[str, int], estimate: PairEstimate
-) -> PromptCheck:
-    search, loose = analysis.config.search, data.loose
-    prompt, par = analysis.prompt(str(search.prompt))
-    wanted = [name for name in loose.passes if name not in prompt.left_out]
-    pairs = loose.candidates.take(loose.passing(*wanted))
-    is_open = [name for name in analysis.regions.names if name not in data.closed]
-    share = prompt.share(pairs, analysis.selection(search.selection)[1], par, analysis.regions, is_open)
-    varied = []
-    for name, b, e in zip(estimate.regions, estimate.expected, estimate.total_error, strict=True):
-        more, error = float(b) * (1.0 + share.upper_limit), float(e) * (1.0 + share.upper_limit)
-        p = p_values(observed[name], Background(more, error)).p_n if name in observed else None
-        varied.append((name, more, error, p))
-    first = varied[0][3]
-    return PromptCheck(share, tuple(varied), two_sided(first).z if first is not None else None)

@@ -5,33 +5,85 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from hepunits import GeV
 
-from bdana.plotting import save_groups
+from bdana.plotting import save_flatness, save_groups, save_pulls, save_regions, save_unfolding
 from bdana.report.document import Figure, Table, Text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["check_blocks", "check_figures"]
+__all__ = ["CHECK_FIGURES", "check_blocks", "check_figures"]
+
+CHECK_FIGURES = frozenset({"flatness", "like_sign", "out_of_time", "stability", "pulls", "unfolding"})
+"""Names of the figures of this section."""
 
 
 def check_figures(checks: dict[str, Any], folder: Path) -> list[Figure]:
-    """Draw the stability of data over prediction."""
-    groups = [(s, *row) for s in checks["stability"] for row in _scaled(s)]
-    sorts = [s["what"] for s, *_ in groups]
-    path = folder / "stability.png"
-    save_groups(
-        [label for _, label, _, _ in groups],
-        np.array([n for _, _, n, _ in groups]),
-        np.array([b for _, _, _, b in groups]),
-        path,
-        "; ".join(dict.fromkeys(sorts)),
-        [i for i in range(1, len(sorts)) if sorts[i] != sorts[i - 1]],
+    """Draw the checks into output/figures/."""
+    flat, (low, high) = checks["flatness"], checks["sideband_ns"]
+    path = folder / "flatness.png"
+    save_flatness(
+        np.array(flat["counts"]), flat["window_ns"], path, f"open regions, p = {_p(flat['p']) or 'none'}"
     )
-    return [
-        Figure(path, "Candidates of open regions over their expected share in groups, with Garwood errors.")
+    figures = [
+        Figure(
+            path,
+            "Time differences of pairs of opposite charge in open regions, before the cuts on times.",
+        )
     ]
+    wide = f"{low:g} < |DT| < {high:g} ns"
+    for name, what in (("like_sign", "like-sign pairs in time"), ("out_of_time", f"opposite charge, {wide}")):
+        rows, path = checks[name], folder / f"{name}.png"
+        observed, expected, error = (
+            np.array([row[key] for row in rows]) for key in ("observed", "expected", "error")
+        )
+        save_regions([row["region"] for row in rows], observed, expected, error, path, what)
+        figures.append(
+            Figure(path, f"Pairs that are open in every region: {what}, against their prediction.")
+        )
+    figures.append(_stability(checks["stability"], folder / "stability.png"))
+    if pulls := checks["pulls"]:
+        path = folder / "pulls.png"
+        sources, values, errors = ([pull[key] for pull in pulls] for key in ("source", "value", "error"))
+        save_pulls(sources, values, errors, path, "fit of the known regions")
+        figures.append(
+            Figure(path, "Pulls of the sources of uncertainty in a fit of the regions that are known.")
+        )
+    if checks["prompt"] and checks["prompt"]["estimate"]:
+        figures.append(_unfolding(checks["prompt"]["estimate"], folder / "unfolding.png"))
+    return figures
+
+
+def _stability(sorts: Sequence[dict[str, Any]], path: Path) -> Figure:
+    groups = [row for s in sorts for row in _scaled(s)]
+    starts = np.cumsum([0, *(len(s["groups"]) for s in sorts)]).tolist()
+    save_groups(
+        [label for label, _, _ in groups],
+        np.array([n for _, n, _ in groups]),
+        np.array([b for _, _, b in groups]),
+        path,
+        "open regions",
+        [
+            (start, f"{s['what']}\np = {_p(s['p']) or 'none'}")
+            for start, s in zip(starts, sorts, strict=False)
+        ],
+    )
+    return Figure(
+        path, "Candidates of open regions over their expected share in groups, with Garwood errors."
+    )
+
+
+def _unfolding(estimate: dict[str, Any], path: Path) -> Figure:
+    closure = {name: np.array(value) for name, value in estimate["closure"].items()}
+    edges = np.array(estimate["edges_mev"]) / GeV
+    save_unfolding(
+        edges, **closure, path=path, title="simulated muons with the spectrum unfolded from the data"
+    )
+    return Figure(
+        path, "Closure of the unfolding: muons carried back before and after it, against the truth."
+    )
 
 
 def check_blocks(checks: dict[str, Any]) -> list[Text | Table]:
@@ -120,7 +172,27 @@ def _prompt(prompt: dict[str, Any]) -> list[Text | Table]:
             "Variation: with the upper limit of the in-time component added in every region"
             + (f"; {prompt['varied'][0]['region']}: {z:.1f} sigma two-sided." if z is not None else "."),
         ),
+        *([_prompt_estimate(prompt["estimate"])] if prompt["estimate"] else []),
     ]
+
+
+def _prompt_estimate(estimate: dict[str, Any]) -> Table:
+    return Table(
+        ["region", "expected prompt pairs", "from the simulation", "simulated pairs"],
+        [
+            [
+                r["region"],
+                f"{r['expected']:.2g} ± {r['error']:.2g}"
+                if r["pairs"]
+                else f"< {r['upper_limit_90']:.2g} at 90% CL",
+                f"± {r['simulation_error']:.2g}" if r["pairs"] else "",
+                str(r["pairs"]),
+            ]
+            for r in estimate["regions"]
+        ],
+        "Prompt pairs of the single muons, carried back, unfolded and sent down again, with an assumed yield of pairs and "
+        "its error of 100%. Not applied: detector acceptance, muon identification and vetoes, which can only lower them.",
+    )
 
 
 def _p(p: float | None) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bdana._version import __version__
 from bdana.analysis.output import read_output
 from bdana.plotting import save_comparison, save_plane
-from bdana.report.checks import check_blocks, check_figures
+from bdana.report.checks import CHECK_FIGURES, check_blocks, check_figures
 from bdana.report.document import Document, Figure, Section, Table, Text
 
 if TYPE_CHECKING:
@@ -53,16 +53,17 @@ def write_report(analysis: Analysis) -> Path:
         When there is no complete run of this analysis in output/.
     """
     figures = save_figures(analysis)
+    checked = [figure for figure in figures if figure.path.stem in CHECK_FIGURES]
     run = read_output(analysis)
     sections = [
         *([Section("Expected and observed", _table_blocks(run))] if run.table else []),
-        Section("Figures", figures),
+        Section("Figures", [figure for figure in figures if figure.path.stem not in CHECK_FIGURES]),
         *(
             [Section("Combinatorial background", _background_blocks(run.prediction))]
             if run.prediction
             else []
         ),
-        *([Section("Validation", check_blocks(run.checks))] if run.checks else []),
+        *([Section("Validation", [*check_blocks(run.checks), *checked])] if run.checks else []),
         *(Section(f"Sample {sample.name}", _sample_blocks(sample)) for sample in run.samples),
         Section("Provenance", [_provenance(analysis)]),
     ]

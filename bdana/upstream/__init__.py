@@ -4,7 +4,7 @@ from bdana.upstream.energy_loss import COPPER, IRON, MATERIALS, Material
 from bdana.upstream.prompt import Prompt, PromptEstimate
 from bdana.upstream.propagation import Block, MuonStates, backward, forward
 from bdana.upstream.share import PromptShare, fit_prompt_share
-from bdana.upstream.unfolding import Unfolded, unfold
+from bdana.upstream.unfolding import Unfolded, UnfoldingClosure, unfold
 
 __all__ = [
     "COPPER",
@@ -17,6 +17,7 @@ __all__ = [
     "PromptEstimate",
     "PromptShare",
     "Unfolded",
+    "UnfoldingClosure",
     "backward",
     "fit_prompt_share",
     "forward",

@@ -14,7 +14,7 @@ from bdana.selection import LEPTON_MASS
 from bdana.statistics import Systematic
 from bdana.upstream.propagation import BEAM_ENERGY, Block, MuonStates, backward, forward
 from bdana.upstream.share import PromptShare, fit_prompt_share
-from bdana.upstream.unfolding import Unfolded, response_matrix, unfold
+from bdana.upstream.unfolding import Unfolded, UnfoldingClosure, response_matrix, unfold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bdana.regions import Regions
     from bdana.selection import Candidates, Parameters, Selection, Setup
 
-__all__ = ["Prompt", "PromptEstimate", "production_spectrum"]
+__all__ = ["Prompt", "PromptEstimate", "close_unfolding", "production_spectrum"]
 
 
 @dataclass(frozen=True)
@@ -38,17 +38,32 @@ class PromptEstimate:
         Names of the R regions, innermost first.
     expected, error : ndarray, shape (R,)
         Expected pairs and the error of the assumed yield, common to all regions.
+    pairs : ndarray of int, shape (R,)
+        Simulated pairs they are made of.
+    simulation_error : ndarray, shape (R,)
+        From the number of those.
+    upper_limit : ndarray, shape (R,)
+        90% CL upper limit of a region without a simulated pair: 2.303 pairs of the largest weight; NaN elsewhere.
     edges : ndarray, shape (C + 1,)
         Energies in MeV between which the spectrum at production was unfolded.
     spectrum : Unfolded
         Muons at production whose tracks were selected.
+    carried_back : ndarray, shape (C,)
+        The same muons before the unfolding.
+    closure : UnfoldingClosure
+        The unfolding tried on simulated muons of that spectrum.
     """
 
     regions: tuple[str, ...]
     expected: NDArray[np.float64]
     error: NDArray[np.float64]
+    pairs: NDArray[np.int64]
+    simulation_error: NDArray[np.float64]
+    upper_limit: NDArray[np.float64]
     edges: NDArray[np.float64]
     spectrum: Unfolded
+    carried_back: NDArray[np.float64]
+    closure: UnfoldingClosure
 
 
 @dataclass(frozen=True)
@@ -160,6 +175,7 @@ class Prompt:
         made = backward(seen, blocks, rng)
         edges = np.geomspace(par.min_energy_gev * 1e3, BEAM_ENERGY, par.spectrum_bins + 1)
         spectrum = production_spectrum(made.energy, weights, edges, blocks, par.iterations, rng)
+        closure = close_unfolding(spectrum.counts, edges, blocks, par.iterations, rng)
         observed = np.histogram(made.energy, edges, weights=weights)[0]
         ratio = np.divide(spectrum.counts, observed, out=np.zeros_like(observed), where=observed > 0)
         place = np.digitize(made.energy, edges) - 1
@@ -171,10 +187,22 @@ class Prompt:
                 mask = cut(pairs, cuts)
                 pairs, kept = pairs.take(mask), kept[mask]
         region = setup.regions.classify(pairs.z_tax, pairs.cda_tax)
-        expected = par.pairs_per_muon * np.array(
-            [weight[kept][region == r].sum() for r in setup.regions.names]
+        inside_region = region == np.array(setup.regions.names)[:, np.newaxis]
+        each = par.pairs_per_muon * weight
+        expected, w2 = inside_region @ each[kept], inside_region @ each[kept] ** 2
+        made_of = inside_region.sum(axis=1)
+        return PromptEstimate(
+            regions=setup.regions.names,
+            expected=expected,
+            error=par.relative_error * expected,
+            pairs=made_of,
+            simulation_error=np.sqrt(w2),
+            upper_limit=np.where(made_of > 0, np.nan, -np.log(0.1) * each.max()),
+            edges=edges,
+            spectrum=spectrum,
+            carried_back=observed,
+            closure=closure,
         )
-        return PromptEstimate(setup.regions.names, expected, par.relative_error * expected, edges, spectrum)
 
     def systematic(self, share: PromptShare, regions: Sequence[str]) -> Systematic:
         """Return the upper limit relative to the combinatorial as a variation of every region."""
@@ -258,19 +286,77 @@ def production_spectrum(
     if not inside.any():
         raise InputError(f"no muon has an energy between {edges[0]:g} and {edges[-1]:g} MeV at production")
     true = rng.choice(energy[inside], generated, p=weights[inside] / weights[inside].sum())
-    axis = np.zeros(generated)
-    there = forward(MuonStates(axis, axis, axis, axis, true, blocks[0].z_min), blocks, rng)
-    arrived = np.flatnonzero(there.energy > 0)
-    again = np.full(generated, np.nan)
-    again[arrived] = backward(_take(there, arrived), blocks, rng).energy
-    response = response_matrix(true[arrived], again[arrived], edges, edges)
-    response *= np.histogram(true[arrived], edges)[0] / np.maximum(np.histogram(true, edges)[0], 1)
     return unfold(
         np.histogram(energy, edges, weights=weights)[0],
-        response,
+        _response(true, _there_and_back(true, blocks, rng), edges),
         iterations,
         variance=np.histogram(energy, edges, weights=weights**2)[0],
     )
+
+
+def close_unfolding(
+    spectrum: NDArray[np.float64],
+    edges: NDArray[np.float64],
+    blocks: Sequence[Block],
+    iterations: int,
+    rng: np.random.Generator,
+    muons: int = 20_000,
+    generated: int = 100_000,
+) -> UnfoldingClosure:
+    """Fold a spectrum with simulated muons, and unfold it with the response of other simulated muons.
+
+    The response comes from muons with the spectrum that was carried back, as it does for data, not from the truth.
+
+    Parameters
+    ----------
+    spectrum : ndarray, shape (C,)
+        The truth, of any normalisation.
+    edges : ndarray, shape (C + 1,)
+        In MeV; inside a bin muons are uniform in ln E.
+    blocks : sequence of Block
+    iterations : int
+    rng : numpy.random.Generator
+    muons : int
+        Muons that are folded: the errors are those of so many.
+    generated : int
+        Muons of the response.
+    """
+    share = spectrum / spectrum.sum()
+    again = _there_and_back(_draw(share, edges, muons, rng), blocks, rng)
+    observed = np.histogram(again, edges)[0].astype(np.float64)
+    drawn = _draw(observed / observed.sum(), edges, generated, rng)
+    response = _response(drawn, _there_and_back(drawn, blocks, rng), edges)
+    found = unfold(observed, response, iterations)
+    return UnfoldingClosure(share * muons, observed, found.counts, np.sqrt(np.diag(found.covariance)))
+
+
+def _draw(
+    share: NDArray[np.float64], edges: NDArray[np.float64], n: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    place = rng.choice(len(share), n, p=share)
+    low, high = np.log(edges[place]), np.log(edges[place + 1])
+    energy: NDArray[np.float64] = np.exp(rng.uniform(low, high))
+    return energy
+
+
+def _there_and_back(
+    true: NDArray[np.float64], blocks: Sequence[Block], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Carry muons forward and back; NaN for those that stop."""
+    axis = np.zeros(len(true))
+    there = forward(MuonStates(axis, axis, axis, axis, true, blocks[0].z_min), blocks, rng)
+    arrived = np.flatnonzero(there.energy > 0)
+    again = np.full(len(true), np.nan)
+    again[arrived] = backward(_take(there, arrived), blocks, rng).energy
+    return again
+
+
+def _response(
+    true: NDArray[np.float64], again: NDArray[np.float64], edges: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    arrived = np.isfinite(again)
+    response = response_matrix(true[arrived], again[arrived], edges, edges)
+    return response * np.histogram(true[arrived], edges)[0] / np.maximum(np.histogram(true, edges)[0], 1)
 
 
 def _states(tracks: Tracks) -> MuonStates:

@@ -88,10 +88,12 @@ def test_no_prompt_pair_is_found(made):
     assert abs(share.prompt) < 4 * share.error
     assert share.upper_limit < 0.4
     (innermost, *_, outside) = made.prompt.varied
-    assert innermost[3] is None
-    assert made.prompt.z_two_sided is None
-    assert outside[1] == pytest.approx((1 + share.upper_limit) * sum_expected(made, "outside"), rel=1e-6)
-    assert outside[3] is not None
+    assert innermost.p_n is None
+    assert innermost.z_two_sided is None
+    assert outside.expected == pytest.approx(
+        (1 + share.upper_limit) * sum_expected(made, "outside"), rel=1e-6
+    )
+    assert outside.p_n is not None
 
 
 def sum_expected(made, region):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bdana.report.checks import CHECK_FIGURES
 from tests.attacks.interference import (
     CLOSED,
     World,
@@ -52,7 +53,9 @@ def interfere(world, seed, monkeypatch):
         view[0] for name, view in views[0].items() if isinstance(view, tuple) and isinstance(view[0], int)
     ]
     assert codes.count(0) >= 3
-    assert ("output/figures/mass.png" in views[0]) == drawn
+    for name in ("mass", *(CHECK_FIGURES - {"pulls", "unfolding"})):
+        assert (f"output/figures/{name}.png" in views[0]) == drawn
+    assert "output/checks.json" in views[0]
     assert views[0]["output/data/candidates.csv"].count(b"\n") > 5
     for number, view in zip(CLOSED, views, strict=True):
         assert differences(views[0], view) == [], number

@@ -1,0 +1,146 @@
+"""The prompt background of a search: expected from its single tracks, bounded by its pairs in open regions."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bdana.errors import ConfigError
+from bdana.statistics.poisson import Background, p_values
+from bdana.statistics.significance import two_sided
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bdana.analysis.analysis import Analysis
+    from bdana.engine import SelectionRun
+    from bdana.events import Dataset
+    from bdana.pairing import PairEstimate
+    from bdana.selection import SelectedSingles
+    from bdana.upstream import PromptEstimate, PromptShare
+
+__all__ = ["PromptCheck", "SingleSample", "Varied", "check_prompt", "share_in_open_regions", "vary"]
+
+MUONS = 20_000
+"""Single tracks that are carried back, at most; they stand for all."""
+SEED = 1
+"""Of the propagation: the same single tracks give the same bits."""
+
+
+@dataclass(frozen=True)
+class SingleSample:
+    """Selected single tracks, and what they were read from."""
+
+    singles: SelectedSingles
+    source: Dataset
+
+
+@dataclass(frozen=True)
+class Varied:
+    """Expected number and error of one region with a prompt component, and p(N >= n); None while it is closed."""
+
+    region: str
+    expected: float
+    error: float
+    p_n: float | None
+
+    @property
+    def z_two_sided(self) -> float | None:
+        """The p-value in two-sided standard deviations; None while the region is closed."""
+        return None if self.p_n is None else two_sided(self.p_n).z
+
+
+@dataclass(frozen=True)
+class PromptCheck:
+    """In-time component of pairs in open regions, what its upper limit would add, and what is expected of it.
+
+    Attributes
+    ----------
+    share : PromptShare
+    varied : tuple of Varied
+        Every region with the upper limit added, innermost first.
+    estimate : PromptEstimate or None
+        From the single tracks, with an assumed yield; None without single tracks.
+    """
+
+    share: PromptShare
+    varied: tuple[Varied, ...]
+    estimate: PromptEstimate | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the check as plain values, for JSON."""
+        document = {
+            "share": self.share.to_dict(),
+            "varied": [asdict(row) for row in self.varied],
+            "z_two_sided": self.varied[0].z_two_sided,
+            "estimate": None,
+        }
+        if self.estimate:
+            made, closure = self.estimate, self.estimate.closure
+            keys = ("region", "expected", "error", "pairs", "simulation_error", "upper_limit_90")
+            limits = [None if np.isnan(limit) else limit for limit in made.upper_limit.tolist()]
+            columns = (made.expected, made.error, made.pairs, made.simulation_error)
+            rows = zip(made.regions, *(column.tolist() for column in columns), limits, strict=True)
+            document["estimate"] = {
+                "regions": [dict(zip(keys, row, strict=True)) for row in rows],
+                "edges_mev": made.edges.tolist(),
+                "carried_back": made.carried_back.tolist(),
+                "unfolded": made.spectrum.counts.tolist(),
+                "closure": {name: value.tolist() for name, value in vars(closure).items()},
+            }
+        return document
+
+
+def check_prompt(
+    analysis: Analysis,
+    data: SelectionRun,
+    observed: Mapping[str, int],
+    sample: SingleSample,
+    estimate: PairEstimate,
+) -> PromptCheck:
+    """Fit the in-time component in the open regions, vary the estimate by its limit, and estimate it from single tracks.
+
+    Parameters are those of `run_checks`.
+    """
+    share = share_in_open_regions(analysis, data)
+    expected, error = estimate.expected.tolist(), estimate.total_error.tolist()
+    rows = zip(estimate.regions, expected, error, strict=True)
+    varied = tuple(vary(name, b, e, share.upper_limit, observed.get(name)) for name, b, e in rows)
+    return PromptCheck(share, varied, _expected(analysis, sample))
+
+
+def share_in_open_regions(analysis: Analysis, data: SelectionRun) -> PromptShare:
+    """Fit the in-time component of the loose candidates of a run, in the regions that are open."""
+    search, loose = analysis.config.search, data.loose
+    prompt, par = analysis.prompt(str(search.prompt))
+    wanted = [name for name in loose.passes if name not in prompt.left_out]
+    pairs = loose.candidates.take(loose.passing(*wanted))
+    is_open = [name for name in analysis.regions.names if name not in data.closed]
+    return prompt.share(pairs, analysis.selection(search.selection)[1], par, analysis.regions, is_open)
+
+
+def vary(region: str, expected: float, error: float, fraction: float, observed: int | None) -> Varied:
+    """Add a prompt component of a fraction of the combinatorial background, with the same relative error."""
+    more = Background(expected * (1.0 + fraction), error * (1.0 + fraction))
+    p = None if observed is None else p_values(observed, more).p_n
+    return Varied(region, more.expected, more.error, p)
+
+
+def _expected(analysis: Analysis, sample: SingleSample) -> PromptEstimate | None:
+    tracks, table = sample.singles.tracks, sample.source.used_bursts
+    if table is None:
+        raise ConfigError(f"{sample.source.files[0]}: the layout has no burst table")
+    if not len(tracks):
+        return None
+    search = analysis.config.search
+    prompt, par = analysis.prompt(str(search.prompt))
+    rng = np.random.default_rng(SEED)
+    scale = max(1.0, len(tracks) / MUONS)
+    if len(tracks) > MUONS:
+        tracks = tracks.take(np.sort(rng.choice(len(tracks), MUONS, replace=False)))
+    places = table.places(np.asarray(tracks.event.run), np.asarray(tracks.event.burst))
+    weights = scale * np.asarray(table.downscale[places], dtype=np.float64)
+    selection, cuts = analysis.selection(search.selection)
+    return prompt.expect(tracks, weights, selection, cuts, par, analysis.setup, rng)

@@ -1,0 +1,58 @@
+"""Unfolded spectra: of the data, and of a known truth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bdana.plotting.figures import figure
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["save_unfolding"]
+
+
+def save_unfolding(
+    edges: NDArray[np.float64],
+    true: NDArray[np.float64],
+    folded: NDArray[np.float64],
+    unfolded: NDArray[np.float64],
+    error: NDArray[np.float64],
+    path: Path,
+    title: str = "",
+) -> None:
+    """Draw a known spectrum, what was seen of it and what was unfolded; below, the last two over the first.
+
+    Parameters
+    ----------
+    edges : ndarray, shape (C + 1,)
+        Energies in GeV.
+    true, folded, unfolded, error : ndarray, shape (C,)
+        Bins whose truth is empty have no ratio.
+    path : Path
+        The picture; replaced if it exists.
+    title : str
+        Written above the frame.
+    """
+    centre = np.sqrt(edges[1:] * edges[:-1])
+    at = np.flatnonzero(true > 0)
+    with figure(path, size=(9, 8)) as fig:
+        upper, lower = fig.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+        upper.stairs(true, edges, fill=True, color="#92dadd", label="true")
+        upper.stairs(folded, edges, color="#bd1f01", linewidth=2, label="carried back")
+        upper.errorbar(centre, unfolded, yerr=error, fmt="ko", markersize=5, label="unfolded")
+        lower.errorbar(centre[at], unfolded[at] / true[at], yerr=error[at] / true[at], fmt="ko", markersize=5)
+        lower.plot(
+            centre[at], folded[at] / true[at], "s", color="#bd1f01", markersize=5, markerfacecolor="none"
+        )
+        lower.axhline(1.0, color="gray", linewidth=1)
+        lower.set(ylim=(0.5, 1.5), xlabel="energy at production [GeV]")
+        lower.set_ylabel("over true")
+        upper.set(xscale="log", xlim=(edges[0], edges[-1]), ylim=(0, None))
+        upper.set_ylabel("muons in a bin")
+        upper.set_title(title, loc="left")
+        upper.legend()

@@ -1,0 +1,114 @@
+"""The prompt check of a run: an injected fraction comes back, the published variation, the expected pairs."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import bdana
+from bdana.analysis.background import single_tracks
+from bdana.analysis.checks import left_out_cuts
+from bdana.analysis.prompt_check import SingleSample, _expected, share_in_open_regions, vary
+from bdana.simulation import Beam, Halo, SimulationConfig, simulate, write_sample
+
+# Prompt pairs come from before the decay volume: without vertex cuts there are many of them.
+LOOSE = [
+    f"selection.dimuon.{value}" for value in ("max_cda_mm=1e7", "min_z_vertex_m=-1e6", "max_z_vertex_m=1e6")
+]
+
+
+def recover(analysis, folder, fraction, seed, pot=0.7e17):
+    """Inject a prompt fraction; return the share that a run finds, and the true numbers of both sorts of pairs."""
+    halo = Halo(prompt_fraction=fraction)
+    config = SimulationConfig(pot=pot, bursts=20, beam=Beam(downscale=1e6), halo=halo)
+    path = folder / f"halo{fraction}-{seed}.root"
+    write_sample(path, config, seed)
+    left_out = left_out_cuts(analysis)
+    found = analysis.select_from(analysis.dataset([path], kind="pseudo"), "dimuon", left_out=left_out)
+    path.unlink()
+    events = simulate(config, seed)[0]
+    events = events[analysis.gate.secrecy(events) == len(analysis.gate.names)] if analysis.gate else events
+    background, _ = analysis.prompt("prompt")
+    selection, cuts = analysis.selection("dimuon")
+    wide = background.wider(selection)
+    numbers = []
+    for process in (0, 2):
+        true = wide.apply(events[events.truth.process == process], cuts, analysis.setup).candidates
+        numbers.append(int(np.sum((np.abs(true.dt) < 8.0) & np.isin(true.region, open_regions(found)))))
+    return share_in_open_regions(analysis, found), *numbers
+
+
+def open_regions(found):
+    return [region.name for region in found.regions]
+
+
+@pytest.fixture(scope="module")
+def loose():
+    return bdana.load(overrides=LOOSE)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.3, 1.0])
+def test_a_run_recovers_an_injected_prompt_fraction(loose, tmp_path, fraction):
+    share, accidental, prompt = recover(loose, tmp_path, fraction, 11)
+    assert share.pairs == accidental + prompt > 100
+    assert (prompt == 0) == (fraction == 0.0)
+    assert share.fraction == pytest.approx(1.6 * prompt / accidental, abs=3.0 * share.fraction_error)
+    assert share.upper_limit > share.fraction
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("fraction", [0.0, 0.3, 1.0])
+def test_injected_prompt_fractions_of_an_ensemble(loose, tmp_path, fraction):
+    """The pulls of the number of prompt pairs against the expected fraction have mean 0 and width 1."""
+    shares, accidental, prompt = zip(
+        *(recover(loose, tmp_path, fraction, 1000 + seed, 0.2e17) for seed in range(60)), strict=True
+    )
+    expected = 1.6 * sum(prompt) / sum(accidental)
+    pulls = np.array([(s.fraction - expected) / s.fraction_error for s in shares])
+    covered = np.mean([s.upper_limit > expected for s in shares])
+    assert abs(pulls.mean()) < 0.45
+    assert 0.75 < pulls.std() < 1.25
+    assert covered > 0.8
+
+
+def test_the_published_variation():
+    """Talk: 30% of b = 0.016 +- 0.002 added makes 0.0208, p = 2.06%, 2.3 sigma two-sided."""
+    row = vary("SR", 0.016, 0.002, 0.30, 1)
+    assert row.expected == pytest.approx(0.0208)
+    assert row.p_n == pytest.approx(0.0206, abs=5e-5)
+    assert row.z_two_sided == pytest.approx(2.3, abs=0.05)
+    closed = vary("SR", 0.016, 0.002, 0.30, None)
+    assert closed.p_n is closed.z_two_sided is None
+
+
+def test_expected_pairs_of_the_single_tracks_of_a_search(tmp_path, monkeypatch):
+    analysis = bdana.load()
+    config = SimulationConfig(pot=6e15, bursts=4, beam=Beam(downscale=4000.0))
+    write_sample(tmp_path / "halo.root", config, 3)
+    source = analysis.dataset([tmp_path / "halo.root"], kind="pseudo")
+    sample = SingleSample(single_tracks(analysis, "combinatorial", source), source)
+    all_muons = _expected(analysis, sample)
+    monkeypatch.setattr("bdana.analysis.prompt_check.MUONS", len(sample.singles.tracks) // 2)
+    half = _expected(analysis, sample)
+    # Half of the muons with twice the weight stand for as many.
+    assert half.carried_back.sum() == pytest.approx(all_muons.carried_back.sum(), rel=0.02)
+    assert all_muons.carried_back.sum() == pytest.approx(4000.0 * len(sample.singles.tracks), rel=0.05)
+    assert np.array_equal(np.isnan(all_muons.upper_limit), all_muons.pairs > 0)
+    assert np.array_equal(all_muons.error, all_muons.expected)  # 100%
+    none = replace(sample.singles, tracks=sample.singles.tracks.take(np.zeros(0, dtype=int)))
+    assert _expected(analysis, SingleSample(none, source)) is None
+
+
+def test_the_unfolding_closes(tmp_path):
+    analysis = bdana.load()
+    config = SimulationConfig(pot=6e15, bursts=4, beam=Beam(downscale=2000.0))
+    write_sample(tmp_path / "halo.root", config, 4)
+    source = analysis.dataset([tmp_path / "halo.root"], kind="pseudo")
+    closure = _expected(
+        analysis, SingleSample(single_tracks(analysis, "combinatorial", source), source)
+    ).closure
+    many = closure.true > 200
+    assert many.sum() >= 5
+    assert np.all(
+        np.abs(closure.unfolded - closure.true)[many] < 0.06 * closure.true[many] + 3 * closure.error[many]
+    )
