@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +106,9 @@ def seal(
     closed: dict[str, list[ak.Array]] = {stage: [] for stage in sealing.gate.names}
     opened = folder / f"{path.stem}{OPEN}"
     identity = uuid.uuid5(uuid.NAMESPACE_URL, f"{sealing.policy.sha256}:{path.name}")
-    _write(opened, raw, closed, earlier, identity)
+    with ThreadPoolExecutor(1) as pool:
+        raw_sha256 = pool.submit(file_sha256, path)
+        _write(opened, raw, closed, earlier, identity)
     if previous:
         _mark_seen(closed, earlier)
     document: dict[str, Any] = {
@@ -114,7 +117,7 @@ def seal(
         "policy": sealing.policy.sha256,
         "period": sealing.period,
         "person": sealing.person,
-        "raw_sha256": file_sha256(path),
+        "raw_sha256": raw_sha256.result(),
         "previous": [file_sha256(file) for file in previous],
         "open": {"name": opened.name, "sha256": file_sha256(opened), "size": opened.stat().st_size},
         "sealed": {},
@@ -139,7 +142,8 @@ def _raw(path: Path, gate: Gate, schema: str | None) -> Dataset:
     """Open raw data; refuses what cannot be judged, and what is no raw data."""
     if path.name.endswith(OPEN):
         raise BlindingError(f"refused: {path} is sealed already; seal the raw data")
-    source = open_events(path, schema or guess_schema(path))
+    schema = schema or guess_schema(path)
+    source = open_events(path, schema)
     if source.bursts() is None:
         raise InputError(
             f"{path}: has no burst table with schema '{source.schema.name}', so its exposure would be lost; write one, or "
@@ -179,7 +183,8 @@ def _write(
                 if (secrecy == i).any():
                     # Packed, or each would hold on to its whole chunk.
                     closed[stage].append(ak.to_packed(events[secrecy == i]))
-            yield ak.to_packed(events[secrecy == len(names)])
+            is_open = secrecy == len(names)
+            yield events if is_open.all() else events[is_open]
 
     bursts = raw.bursts
     if isinstance(bursts, BurstTable):
