@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +108,9 @@ def seal(
     closed: dict[str, list[ak.Array]] = {stage: [] for stage in sealing.gate.names}
     opened = folder / f"{path.stem}{OPEN}"
     identity = uuid.uuid5(uuid.NAMESPACE_URL, f"{sealing.policy.sha256}:{path.name}")
-    _write(opened, raw, closed, earlier, identity)
+    with ThreadPoolExecutor(1) as pool:
+        raw_sha256 = pool.submit(file_sha256, path)
+        _write(opened, raw, closed, earlier, identity)
     if previous:
         _mark_seen(closed, earlier)
     document: dict[str, Any] = {
@@ -116,7 +119,7 @@ def seal(
         "policy": sealing.policy.sha256,
         "period": sealing.period,
         "person": sealing.person,
-        "raw_sha256": file_sha256(path),
+        "raw_sha256": raw_sha256.result(),
         "previous": [file_sha256(file) for file in previous],
         "open": {"name": opened.name, "sha256": file_sha256(opened), "size": opened.stat().st_size},
         "sealed": {},
@@ -141,7 +144,8 @@ def _raw(path: Path, gate: Gate, schema: str | None) -> Dataset:
     """Open raw data; refuses what cannot be judged, and what is no raw data."""
     if path.name.endswith(OPEN):
         raise BlindingError(f"refused: {path} is sealed already; seal the raw data")
-    source = open_events(path, schema or guess_schema(path))
+    schema = schema or guess_schema(path)
+    source = open_events(path, schema)
     if source.bursts() is None:
         raise InputError(
             f"{path}: has no burst table with schema '{source.schema.name}', so its exposure would be lost; write one, or "

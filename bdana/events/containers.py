@@ -131,6 +131,7 @@ class RootFile:
         self.path = path
         self._directory = directory
         self._classes: dict[str, str] = directory.classnames(cycle=False)
+        self._containers: dict[str, Container] = {}
 
     @property
     def trees(self) -> list[str]:
@@ -145,6 +146,11 @@ class RootFile:
         InputError
             When the file has no such tree, or it cannot be read.
         """
+        if name not in self._containers:
+            self._containers[name] = self._read_container(name)
+        return self._containers[name]
+
+    def _read_container(self, name: str) -> Container:
         if name not in self.trees:
             there = ", ".join(self.trees) or "none"
             raise InputError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -152,7 +152,7 @@ class Schema(_Strict):
                 unit_factor(known[name], source.map)
         return self
 
-    @property
+    @cached_property
     def columns(self) -> Mapping[str, Source]:
         """Canonical event columns by name."""
         own = {name: Source(source, source.candidates()) for name, source in self.events.columns.items()}
@@ -161,7 +161,7 @@ class Schema(_Strict):
                 own[f"{name}.{field}"] = Source(source, source.candidates(collection.prefix))
         return own
 
-    @property
+    @cached_property
     def burst_columns(self) -> Mapping[str, Source]:
         """Canonical burst columns by name; empty when the layout has no burst table."""
         columns = self.bursts.columns if self.bursts else {}
