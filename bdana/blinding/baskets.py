@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import awkward as ak
 import numpy as np
 
+from bdana.events.lists import counts_and_flat
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -44,18 +46,21 @@ class FlatEvents:
         names = ak.fields(events)
         collections = [name for name in names if events[name].ndim == 2]
 
-        def typed(name: str, column: ak.Array) -> NDArray[np.generic]:
-            flat = ak.to_numpy(column)
+        def typed(name: str, column: ak.Array | NDArray[np.generic]) -> NDArray[np.generic]:
+            flat = np.asarray(column)
             return flat.astype(types.get(name, flat.dtype), copy=False)
 
-        def members(name: str) -> dict[str, NDArray[np.generic]]:
-            flat = ak.flatten(events[name], axis=1)
-            return {key: typed(f"{name}.{key}", flat[key]) for key in ak.fields(flat)}
-
+        lists = {
+            name: {k: counts_and_flat(events[name][k]) for k in ak.fields(events[name])}
+            for name in collections
+        }
         return cls(
             {name: typed(name, events[name]) for name in names if name not in collections},
-            {name: ak.to_numpy(ak.num(events[name], axis=1)) for name in collections},
-            {name: members(name) for name in collections},
+            {name: next(iter(columns.values()))[0] for name, columns in lists.items()},
+            {
+                name: {key: typed(f"{name}.{key}", flat) for key, (_, flat) in columns.items()}
+                for name, columns in lists.items()
+            },
         )
 
     def __len__(self) -> int:

@@ -6,9 +6,10 @@ import hashlib
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import awkward as ak
+import numpy as np
 
 from bdana._version import __version__
 from bdana.blinding.ahead import ahead
@@ -19,8 +20,8 @@ from bdana.blinding.previous import EarlierSealings, event_ids
 from bdana.blinding.sealed import encrypt_events
 from bdana.blinding.signing import sign
 from bdana.errors import BlindingError, InputError
-from bdana.events import BurstTable, Dataset, write_events
-from bdana.events.files import EventFile, guess_schema, open_events
+from bdana.events import Dataset, write_events
+from bdana.events.files import guess_schema, open_events
 from bdana.files import temporary_beside
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bdana.blinding.policy import Policy
-    from bdana.events import Gate
+    from bdana.events import BurstTable, Gate
+    from bdana.events.files import EventFile
 
 __all__ = ["BASKET_EVENTS", "Sealing", "seal"]
 
@@ -105,12 +107,11 @@ def seal(
         raise InputError(f"{manifest}: is there already; nothing was changed")
     raw = _raw(path, sealing.gate, schema)
     earlier = EarlierSealings(previous, sealing.gate, schema)
-    closed: dict[str, list[ak.Array]] = {stage: [] for stage in sealing.gate.names}
     opened = folder / f"{path.stem}{OPEN}"
     identity = uuid.uuid5(uuid.NAMESPACE_URL, f"{sealing.policy.sha256}:{path.name}")
     with ThreadPoolExecutor(1) as pool:
         raw_sha256 = pool.submit(file_sha256, path)
-        _write(opened, raw, closed, earlier, identity)
+        closed = _write(opened, raw, sealing.gate.names, earlier, identity)
     if previous:
         _mark_seen(closed, earlier)
     document: dict[str, Any] = {
@@ -166,34 +167,28 @@ def _mark_seen(closed: dict[str, list[ak.Array]], earlier: EarlierSealings) -> N
 
 
 def _write(
-    opened: Path,
-    raw: Dataset,
-    closed: dict[str, list[ak.Array]],
-    earlier: EarlierSealings,
-    identity: uuid.UUID,
-) -> None:
-    """Write the open events, and collect the closed ones by stage."""
-    file = raw.sources[0]
-    bursts = raw.bursts
-    if not isinstance(bursts, BurstTable) or not isinstance(file, EventFile):
-        return
-    columns = sorted(file.columns() - {"weight"})
-    names, types = list(closed), file.stored_types()
+    opened: Path, raw: Dataset, stages: Sequence[str], earlier: EarlierSealings, identity: uuid.UUID
+) -> dict[str, list[ak.Array]]:
+    """Write the open events, and return the closed ones by stage."""
+    file, bursts = cast("EventFile", raw.sources[0]), cast("BurstTable", raw.bursts)  # as `_raw` opened them
+    columns, types = sorted(file.columns() - {"weight"}), file.stored_types()
+    hidden, levels = [], []
 
     def open_chunks() -> Iterator[FlatEvents]:
         for chunk in raw.chunks(columns):
             events = file.read(columns, chunk.start, chunk.stop)
             secrecy = earlier.secrecy(events)
-            flat, is_open = FlatEvents.of_records(events, types), secrecy == len(names)
-            hidden, level = flat.take(~is_open).records(), secrecy[~is_open]
-            for i, stage in enumerate(names):
-                if (level == i).any():
-                    closed[stage].append(ak.to_packed(hidden[level == i]))
+            flat, is_open = FlatEvents.of_records(events, types), secrecy == len(stages)
+            hidden.append(flat.take(~is_open))
+            levels.append(secrecy[~is_open])
             yield flat.take(is_open)
 
     # Read and judged while the basket before is compressed and written.
     with ahead(baskets(open_chunks(), BASKET_EVENTS)) as pieces:
         write_events(opened, pieces, bursts, identity=identity)
+    closed, level = FlatEvents.concatenate(hidden), np.concatenate(levels)
+    found = {stage: closed.take(level == i) for i, stage in enumerate(stages)}
+    return {stage: [events.records()] if len(events) else [] for stage, events in found.items()}
 
 
 def _write_bytes(path: Path, content: bytes) -> None:

@@ -14,6 +14,8 @@ import awkward as ak
 import numpy as np
 import xxhash
 
+from bdana.events.lists import counts_and_flat
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -69,10 +71,11 @@ def _branches(name: str, array: ak.Array) -> Iterable[tuple[str, ak.Array]]:
 
 def _digest(values: ak.Array) -> str:
     digest = xxhash.xxh3_64()
-    while values.ndim > 1:
-        digest.update(np.ascontiguousarray(ak.num(values, axis=1), dtype="<i8").view(np.uint8).data)
-        values = ak.flatten(values, axis=1)
-    flat = ak.to_numpy(values)
+    flat = values
+    if values.ndim > 1:
+        counts, flat = counts_and_flat(values)
+        digest.update(np.ascontiguousarray(counts, dtype="<i8").view(np.uint8).data)
+    flat = np.asarray(flat)
     digest.update(np.ascontiguousarray(flat, dtype=flat.dtype.newbyteorder("<")).view(np.uint8).data)
     return digest.hexdigest()
 

@@ -12,6 +12,7 @@ import numpy as np
 from bdana.errors import ConfigError, InputError, MissingColumnError
 from bdana.events.containers import Container, RootFile, open_root
 from bdana.events.exposure import BurstTable
+from bdana.events.lists import counts_and_flat
 from bdana.events.model import BURST_COLUMNS, EVENT_COLUMNS, Column
 from bdana.events.schema import BranchMap, Schema, Source, load_schema, shipped_schemas, unit_factor
 
@@ -341,7 +342,7 @@ def _flatten(array: ak.Array, where: str, *, jagged: bool) -> tuple[NDArray[Any]
         )
     if not jagged:
         return None, ak.to_numpy(array)
-    return ak.to_numpy(ak.num(array, axis=1)), ak.to_numpy(ak.flatten(array, axis=1))
+    return counts_and_flat(array)
 
 
 def _checked(flat: NDArray[Any], source: BranchMap, column: Column, where: str) -> NDArray[Any]:

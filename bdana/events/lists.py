@@ -1,0 +1,22 @@
+"""Lists of numbers as counts and flat values: the buffers themselves, without a copy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import awkward as ak
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["counts_and_flat"]
+
+
+def counts_and_flat(array: ak.Array) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Return the length of each list, shape (N,), and the numbers of all lists one after the other."""
+    layout = array.layout
+    if isinstance(layout, ak.contents.ListOffsetArray) and isinstance(layout.content, ak.contents.NumpyArray):
+        offsets, content = np.asarray(layout.offsets), np.asarray(layout.content.data)
+        return np.diff(offsets).astype(np.int64, copy=False), content[offsets[0] : offsets[-1]]
+    return ak.to_numpy(ak.num(array, axis=1)), ak.to_numpy(ak.flatten(array, axis=1))
