@@ -123,6 +123,7 @@ def baskets(chunks: Iterator[FlatEvents], size: int) -> Iterator[ak.Array]:
         while sum(map(len, kept)) >= size:
             joined = FlatEvents.concatenate(kept)
             yield joined.take(slice(0, size)).records()
-            first, kept = False, [joined.take(slice(size, None))]
+            rest = joined.take(slice(size, None))
+            first, kept = False, [rest] if len(rest) else []
     if kept and (first or sum(map(len, kept))):
         yield FlatEvents.concatenate(kept).records()

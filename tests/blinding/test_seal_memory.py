@@ -32,5 +32,5 @@ def peak(folder, made, clusters):
 
 @pytest.mark.exhaustive
 def test_memory_does_not_grow_with_the_file(tmp_path, sealing):  # noqa: F811
-    short, long = (peak(tmp_path / f"{n}", sealing, n) for n in (4, 10))
-    assert long < 1.1 * short
+    short, long = (peak(tmp_path / f"{n}", sealing, n) for n in (10, 40))
+    assert long < 1.6 * short  # how far reading is ahead of writing differs; four times the events would show
