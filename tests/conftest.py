@@ -1,10 +1,12 @@
-"""The one way to files outside the repository, and the settings of hypothesis."""
+"""The one way to files outside the repository, people with keys, and the settings of hypothesis."""
 
 import os
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+from tests.blinding.people import ROLES, ssh_key
 
 # Seeded, and without a time limit: a busy machine must not fail a test.
 hypothesis.settings.register_profile("bdana", deadline=None, derandomize=True, max_examples=50, database=None)
@@ -18,3 +20,16 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no reference folder at {folder}; set BDANA_REFERENCE to it")
     return folder.resolve()
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory) -> dict[str, Path]:
+    """An SSH key for everybody."""
+    folder = tmp_path_factory.mktemp("keys")
+    return {name: ssh_key(folder, name) for name in ROLES}
+
+
+@pytest.fixture(scope="session")
+def publics(keys) -> dict[str, str]:
+    """The public halves of the keys."""
+    return {name: key.with_suffix(".pub").read_text().strip() for name, key in keys.items()}

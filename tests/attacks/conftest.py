@@ -1,4 +1,4 @@
-"""People with keys, an analysis and what seals its data, once a session, for the attacks."""
+"""An analysis and what seals its data, once a session, and a frozen search, for the attacks."""
 
 import shutil
 
@@ -10,18 +10,8 @@ from bdana.analysis import template_folder
 from bdana.blinding import load_policy
 from bdana.blinding.seal import Sealing
 from tests.attacks.raw import STAGES
-from tests.blinding.people import ROLES, policy_text, ssh_key
-
-
-@pytest.fixture(scope="session")
-def keys(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("keys")
-    return {name: ssh_key(folder, name) for name in ROLES}
-
-
-@pytest.fixture(scope="session")
-def publics(keys):
-    return {name: key.with_suffix(".pub").read_text().strip() for name, key in keys.items()}
+from tests.attacks.search import Search
+from tests.blinding.people import policy_text
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +39,10 @@ def sealing(analysis, keys, secrets):
     policy = load_policy(analysis.folder, analysis.regions)
     recipients = {stage: str(secret.to_public()) for stage, secret in secrets.items()}
     return Sealing(policy, policy.gate(analysis.detector), recipients, "2021", "bob", keys["bob"])
+
+
+@pytest.fixture
+def search(tmp_path, keys):
+    made = Search(tmp_path, keys)
+    made.freeze()
+    return made

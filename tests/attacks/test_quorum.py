@@ -6,17 +6,13 @@ from itertools import chain, combinations, permutations
 import pyrage
 import pytest
 
-import bdana
-from bdana.analysis import template_folder
 from bdana.blinding import load_policy
 from bdana.blinding.canonical import sha256
 from bdana.blinding.keys import combine, join, link, make_period, shares, stage_recipients
 from bdana.blinding.ledger import Ledger
 from bdana.errors import BlindingError
+from tests.attacks.search import IDENTITIES, REGIONS
 from tests.blinding.people import ROLES, policy_text
-
-REGIONS = bdana.load(template_folder()).regions
-IDENTITIES = {name: pyrage.x25519.Identity.generate() for name in ROLES}
 
 
 @pytest.fixture

@@ -11,8 +11,7 @@ from bdana.blinding.keys import shares
 from bdana.blinding.ledger import Ledger, Row
 from bdana.errors import BlindingError
 from tests.attacks.interference import run
-from tests.attacks.test_opening import IDENTITIES, Search
-from tests.attacks.test_opening import search as search  # noqa: PLC0414 - a fixture
+from tests.attacks.search import IDENTITIES, Search
 
 
 def copied(ledger, row, **changes):

@@ -12,7 +12,7 @@ from bdana.analysis import template_folder
 from bdana.blinding import load_policy
 from bdana.blinding.keys import join, make_period
 from bdana.blinding.ledger import Ledger
-from tests.attacks.test_opening import IDENTITIES, REGIONS
+from tests.attacks.search import IDENTITIES, REGIONS
 from tests.blinding.people import policy_text
 from tests.blinding.test_seal import closed, like_sign, raw_file
 

@@ -1,0 +1,65 @@
+"""A search with people, keys and sealed files, without a selection: what the protocol is attacked on."""
+
+import awkward as ak
+import pyrage
+
+import bdana
+from bdana.analysis import template_folder
+from bdana.blinding import load_policy
+from bdana.blinding.canonical import sha256
+from bdana.blinding.keys import join, make_period, stage_recipients
+from bdana.blinding.ledger import Ledger
+from bdana.blinding.opening import Opening, freeze
+from bdana.blinding.sealed import encrypt_events
+from tests.blinding.people import ROLES, policy_text
+
+REGIONS = bdana.load(template_folder()).regions
+IDENTITIES = {name: pyrage.x25519.Identity.generate() for name in ROLES}
+STAGES = ("CR3", "CR2", "CR1", "CR", "SR")
+
+
+def show(chunks):
+    return {"observed": sum(len(chunk) for chunk in chunks)}
+
+
+class Search:
+    """A whole search with people, keys, sealed files and a freeze by ann."""
+
+    def __init__(self, folder, keys):
+        (folder / "blinding").mkdir()
+        (folder / "blinding" / "policy.toml").write_text(policy_text(keys))
+        self.policy = load_policy(folder, REGIONS)
+        self.ledger = Ledger(folder / "ledger")
+        self.keys = keys
+        for name in self.policy.people:
+            join(self.policy, self.ledger, name, keys[name], str(IDENTITIES[name].to_public()))
+        make_period(self.policy, self.ledger, "2021", "bob", keys["bob"])
+        self.files = {}
+        publics = stage_recipients(self.ledger, self.policy, "2021")
+        for i, stage in enumerate(STAGES):
+            public = publics[stage]
+            self.files[stage] = folder / f"run.{stage}.age"
+            self.files[stage].write_bytes(
+                encrypt_events([ak.Array([{"event": n} for n in range(i + 1)])], public, 8192)
+            )
+        self.opening = Opening(self.ledger, self.policy, "2021")
+
+    def freeze(self, person="ann"):
+        sealed = {path.name: sha256(path.read_bytes()) for path in self.files.values()}
+        row = freeze(self.ledger, person, self.keys[person], {"sealed": sealed, "seed": "1"})
+        self.ledger.append("rehearse", person, self.keys[person], {"freeze": row.hash})
+        return row
+
+    def request(self, stage, person="ann", opener="rob"):
+        return self.opening.request(person, self.keys[person], IDENTITIES[person], stage, "mumu", opener)
+
+    def approve(self, request, person="con"):
+        return self.opening.approve(person, self.keys[person], IDENTITIES[person], request)
+
+    def open(self, request, person="rob", shown=show):
+        files = [self.files[request.body["stage"]]]
+        return self.opening.open(person, self.keys[person], IDENTITIES[person], request, files, shown)
+
+    def open_up_to(self, last):
+        for stage in STAGES[: STAGES.index(last) + 1]:
+            self.open(self.request(stage))
