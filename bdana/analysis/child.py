@@ -23,7 +23,7 @@ from bdana.errors import BdanaError, BlindingError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Job", "open_in_child"]
+__all__ = ["Job", "open_here", "open_in_child"]
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,14 @@ def open_in_child(job: Job) -> None:
         )
 
 
-def _open(job: Job) -> None:
+def open_here(job: Job) -> None:
+    """Open stages in this process, which is right for the child, and for a rehearsal's throw-away keys.
+
+    Raises
+    ------
+    BlindingError
+        As `Opening.open`.
+    """
     folder, records = Path(job.folder), Path(job.records)
     policy = load_policy(records, load(folder).regions)
     if policy is None:
@@ -115,7 +122,7 @@ def main(arguments: Sequence[str]) -> int:
     """Do the job on standard input; a message that carries no value goes to standard output."""
     del arguments
     try:
-        _open(Job(**json.load(sys.stdin)))
+        open_here(Job(**json.load(sys.stdin)))
     except BdanaError as err:
         sys.stdout.write(str(err))
         return 3

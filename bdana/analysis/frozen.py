@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import awkward as ak
 import numpy as np
+from pydantic import ValidationError
 
 from bdana._version import __version__
 from bdana.analysis.analysis import Analysis
@@ -59,7 +60,15 @@ def freeze_document(analysis: Analysis, policy: Policy) -> dict[str, Any]:
         "policy": policy.sha256,
         "beside": {str(path): file_sha256(analysis.folder / path) for path in _beside(analysis)},
         "inputs": {path.name: file_sha256(path) for path in sorted(files)},
-        "sealed": {path.name: file_sha256(path) for path in sealed_files(analysis, policy)},
+        "sealed": {
+            period: {
+                stage: {
+                    path.name: file_sha256(path) for path in sealed_files(analysis, policy, period, stage)
+                }
+                for stage in policy.stages
+            }
+            for period in policy.periods
+        },
         "outputs": ["observed by region", "candidates of the search's selection"],
         "seeds": {},
         "bdana": __version__,
@@ -79,7 +88,12 @@ def thaw(folder: Path, frozen: Mapping[str, Any]) -> Analysis:
     # Canonical JSON sorts names, and regions are listed from the innermost outwards.
     inwards = [name for name in frozen["prediction"]["regions"] if name != OUTSIDE]
     regions = {name: frozen["config"]["regions"][name] for name in inwards}
-    config = AnalysisConfig.model_validate(frozen["config"] | {"regions": regions})
+    try:
+        config = AnalysisConfig.model_validate(frozen["config"] | {"regions": regions})
+    except ValidationError:
+        raise BlindingError(
+            f"refused: this is bdana {__version__}, which does not read a freeze of bdana {frozen['bdana']}; install that"
+        ) from None
     analysis = Analysis(folder, config, AnalysisModules(folder, frozen["code"]), ())
     if analysis.hash != frozen["analysis_hash"]:
         raise BlindingError("refused: the freeze does not give the analysis that it names")
@@ -148,17 +162,22 @@ def outputs_of(
     }
 
 
-def sealed_files(analysis: Analysis, policy: Policy, stage: str | None = None) -> list[Path]:
-    """Return the encrypted files of the search's data, of one stage or of all; none for data that are not sealed."""
+def sealed_files(analysis: Analysis, policy: Policy, period: str, stage: str) -> list[Path]:
+    """Return the encrypted files of the search's data, of a period and a stage; none for data that are not sealed.
+
+    Raises
+    ------
+    BlindingError
+        When two have one name, by which the freeze knows them.
+    """
     (dataset,) = analysis.sample(str(analysis.config.search.data))
     if dataset.kind != "data":
         return []
     found = []
     for path in map(Path, dataset.files):
         manifest = read_manifest(path.with_name(path.name.removesuffix(".open.root") + MANIFEST), policy)
-        found += [
-            path.with_name(s["name"]) for name, s in manifest["sealed"].items() if stage in {None, name}
-        ]
+        if manifest["period"] == period:
+            found.append(path.with_name(manifest["sealed"][stage]["name"]))
     names = [path.name for path in found]
     for name in names:
         if names.count(name) > 1:

@@ -68,9 +68,12 @@ def opened_regions(analysis: DeclaredAnalysis) -> tuple[OpenedRegion, ...]:
     ends: dict[tuple[str, str], Row] = {}
     begins: dict[str, int] = {}
     for row in rows:
+        asked = requests[row.body["request"]].body if row.kind in {"begin", "end"} else {}
+        if asked.get("channel") != analysis.config.search.selection:
+            continue  # another channel's candidates are not of this table
         if row.kind == "end":
-            ends[requests[row.body["request"]].body["period"], row.body["stage"]] = row
-        elif row.kind == "begin":
+            ends[asked["period"], row.body["stage"]] = row
+        else:
             begins.setdefault(row.body["stage"], row.number)
     same = [row.number for row in freezes if row.body["frozen"].get("analysis_hash") == analysis.hash]
     found = []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyrage
 
-from bdana.analysis.child import Job, open_in_child
+from bdana.analysis.child import Job, open_here, open_in_child
 from bdana.analysis.frozen import outputs_of, reproduce, thaw
 from bdana.blinding.canonical import sha256
 from bdana.blinding.keys import join, make_period, stage_recipients
@@ -85,7 +85,7 @@ def rehearse(analysis: Analysis, policy: Policy, period: str, frozen: Row) -> tu
             theatre.freeze(
                 frozen.person, document
             )  # an injection may fail an agreement test, which a new freeze follows
-            theatre.open(stage, str(analysis.folder), frozen.person)
+            theatre.open(stage, str(analysis.folder), frozen)
         ends = {row.body["stage"]: row.body["outputs"] for row in theatre.ledger.of_kind("end")}
     done = []
     for stage, events in injected.items():
@@ -124,45 +124,51 @@ class _Theatre:
         make_period(mine, ledger, period, next(iter(people)), folder / next(iter(people)))
         return cls(folder, mine, ledger, identities, period)
 
-    def seal(self, injected: Mapping[str, ak.Array]) -> dict[str, str]:
+    def seal(self, injected: Mapping[str, ak.Array]) -> dict[str, dict[str, dict[str, str]]]:
         digests = {}
         for stage, public in stage_recipients(self.ledger, self.policy, self.period).items():
             events = injected[stage]
             capacity = self.policy.stages[stage].capacity_kib * 1024
             content = encrypt_events([events] if len(events) else [], public, capacity)
             (self.folder / f"rehearsal.{stage}.age").write_bytes(content)
-            digests[f"rehearsal.{stage}.age"] = sha256(content)
-        return digests
+            digests[stage] = {f"rehearsal.{stage}.age": sha256(content)}
+        return {self.period: digests}
 
     def freeze(self, author: str, document: Mapping[str, object]) -> None:
         row = freeze(self.ledger, author, self.folder / author, document)
         self.ledger.append("rehearse", author, self.folder / author, {"freeze": row.hash})
 
-    def open(self, stage: str, folder: str, author: str) -> None:
+    def open(self, stage: str, folder: str, frozen: Row) -> None:
         opening = Opening(self.ledger, self.policy, self.period)
         people, approval = self.policy.people, self.policy.stages[stage].approval
         asks = self.policy.holders("analyst")[0]
         opener = next(
-            (n for n, p in people.items() if p.role != "analyst" and p.role in approval and n != author), None
+            (
+                n
+                for n, p in people.items()
+                if p.role != "analyst" and p.role in approval and n != frozen.person
+            ),
+            None,
         )
         if opener is None:
             raise BlindingError(f"refused: nobody may open {stage}: no reviewer or convenor but the author")
-        request = opening.request(asks, self.folder / asks, self.identities[asks], stage, "rehearsal", opener)
+        channel = frozen.body["frozen"]["config"]["search"]["selection"]
+        request = opening.request(asks, self.folder / asks, self.identities[asks], stage, channel, opener)
         for name in people:
             if name not in {asks, opener} and people[name].role in approval:
                 opening.approve(name, self.folder / name, self.identities[name], request)
-        open_in_child(
-            Job(
-                folder=folder,
-                records=str(self.folder),
-                person=opener,
-                key=str(self.folder / opener),
-                period=self.period,
-                requests=(request.hash,),
-                sealed={stage: [str(self.folder / f"rehearsal.{stage}.age")]},
-                secret=str(self.identities[opener]),
-            )
+        job = Job(
+            folder=folder,
+            records=str(self.folder),
+            person=opener,
+            key=str(self.folder / opener),
+            period=self.period,
+            requests=(request.hash,),
+            sealed={stage: [str(self.folder / f"rehearsal.{stage}.age")]},
+            secret=str(self.identities[opener]),
         )
+        # The first stage goes through a process of its own, as the data will; one more a stage would show nothing new.
+        (open_in_child if self.policy.previous(stage) is None else open_here)(job)
 
 
 def _inject(analysis: Analysis, policy: Policy, folder: Path) -> dict[str, ak.Array]:

@@ -10,6 +10,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bdana.blinding.canonical import canonical, parse, sha256
@@ -19,6 +20,8 @@ from bdana.errors import BlindingError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
+
+    from bdana.blinding.receipts import Receipt
 
 __all__ = ["Kind", "Ledger", "Row"]
 
@@ -75,6 +78,7 @@ class Row:
         return f"{self.number:06d}-{self.kind}-{self.person}-{self.hash[:16]}.json"
 
     @classmethod
+    @lru_cache(maxsize=4096)  # all rows are read again at every step, and canonical JSON takes its time
     def of_bytes(cls, text: bytes, where: str) -> Row:
         """Read a row.
 
@@ -189,19 +193,20 @@ class Ledger:
             self._publish(text, self.folder / row.name)
             return row
 
-    def require(self, receipts: Iterable[str]) -> None:
-        """Refuse a ledger that lacks a row somebody kept the hash of: the newest rows leave no gap when they go.
+    def require(self, receipts: Iterable[Receipt]) -> None:
+        """Refuse a ledger that lacks a row of which there is a receipt: the newest rows leave no gap when they go.
 
         Raises
         ------
         BlindingError
-            Naming the hash.
+            Naming the row.
         """
         there = {row.hash for row in self.rows()}
         for receipt in receipts:
-            if receipt not in there:
+            if receipt.hash not in there:
                 raise BlindingError(
-                    f"{self.folder}: the row {receipt} is missing, of which there is a receipt: rows were removed or replaced"
+                    f"{self.folder}: the row {receipt.name} is missing, of which there is a receipt: it was removed or "
+                    "replaced, or this copy of the ledger is an old one"
                 )
 
     def unsigned(self, keys: Mapping[str, str]) -> list[Row]:

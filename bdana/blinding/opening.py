@@ -74,7 +74,9 @@ class Opening:
         if not any(row.body["freeze"] == frozen.hash for row in self.ledger.of_kind("rehearse")):
             raise BlindingError("refused: this freeze was not rehearsed; `bdana blinding rehearse` does it")
         self._require_opener(opener, stage, frozen)
-        self._require_turn(stage, frozen, asking=True)
+        self._require_channel(channel, frozen)
+        self._require_data(frozen)
+        self._require_turn(stage, channel, frozen, asking=True)
         body = {
             "freeze": frozen.hash,
             "stage": stage,
@@ -147,7 +149,7 @@ class Opening:
             )
         frozen = self.newest_freeze().body["frozen"]["sealed"]
         contents = {path.name: path.read_bytes() for path in sealed}
-        asked = {name: digest for name, digest in frozen.items() if f".{stage}." in name}
+        asked = frozen.get(self.period, {}).get(stage, {})
         if {name: sha256(content) for name, content in contents.items()} != asked:
             raise BlindingError(f"refused: the sealed files of {stage} are not those that were frozen")
         secret = self._secret(person, identity, request)
@@ -229,18 +231,41 @@ class Opening:
         if opener == frozen.person:
             raise BlindingError(f"refused: {opener} is the author of the freeze and cannot open it")
 
-    def _require_turn(self, stage: str, frozen: Row, *, asking: bool = False) -> None:
+    def _require_channel(self, channel: str, frozen: Row) -> None:
+        declared = frozen.body["frozen"]["config"]["search"]["selection"]
+        if channel != declared:
+            raise BlindingError(
+                f"refused: the freeze is of the channel {declared}, not {channel}; freeze the analysis of {channel}"
+            )
+
+    def _require_data(self, frozen: Row) -> None:
+        """Refuse sealed data that were changed or added after an opening of their period."""
+        requests = {row.hash: row for row in self.ledger.of_kind("request")}
+        freezes = {row.hash: row for row in self.ledger.of_kind("freeze")}
+        for row in self.ledger.of_kind("begin"):
+            asked = requests[row.body["request"]].body
+            before = freezes[asked["freeze"]].body["frozen"]["sealed"]
+            if asked["period"] == self.period and before.get(self.period) != frozen.body["frozen"][
+                "sealed"
+            ].get(self.period):
+                raise BlindingError(
+                    f"refused: the sealed data of period {self.period} are not those that {asked['stage']} was opened with; "
+                    "runs that are added after an opening need a period of their own in blinding/policy.toml"
+                )
+
+    def _require_turn(self, stage: str, channel: str, frozen: Row, *, asking: bool = False) -> None:
         if stage not in self.policy.stages:
             raise BlindingError(
                 f"refused: there is no stage {stage}; there are: {', '.join(self.policy.stages)}"
             )
         before = self.policy.previous(stage)
-        done = {row.body["stage"] for row in self._ends()}
+        ends = self._ends(channel)
+        done = {row.body["stage"] for row in ends}
         if asking and stage != list(self.policy.stages)[-1]:
             done |= {row.body["stage"] for row in self._pending(frozen)}
         if before is not None and before not in done:
             raise BlindingError(f"refused: {stage} is opened after {before}, which is not open")
-        for row in self._ends():
+        for row in ends:
             failed = self._verdict(row).get("agrees") is False
             asked = next(r for r in self.ledger.of_kind("request") if r.hash == row.body["request"])
             if failed and row.body["stage"] != stage and asked.body["freeze"] == frozen.hash:
@@ -272,15 +297,20 @@ class Opening:
             raise BlindingError(
                 f"refused: the request is for period {request.body['period']}, not {self.period}"
             )
-        self._require_opener(request.body["opener"], request.body["stage"], frozen)
-        self._require_turn(request.body["stage"], frozen, asking=asking)
+        body = request.body
+        self._require_opener(body["opener"], body["stage"], frozen)
+        self._require_channel(body["channel"], frozen)
+        self._require_data(frozen)
+        self._require_turn(body["stage"], body["channel"], frozen, asking=asking)
 
-    def _ends(self) -> list[Row]:
-        requests = {row.hash: row for row in self.ledger.of_kind("request")}
+    def _ends(self, channel: str | None = None) -> list[Row]:
+        """Return the openings of the period that ended; of one channel, or of all, which share the keys."""
+        requests = {row.hash: row.body for row in self.ledger.of_kind("request")}
         return [
             row
             for row in self.ledger.of_kind("end")
-            if requests[row.body["request"]].body["period"] == self.period
+            if requests[row.body["request"]]["period"] == self.period
+            and channel in {None, requests[row.body["request"]]["channel"]}
         ]
 
     def _keys(self) -> Row:

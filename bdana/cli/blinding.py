@@ -145,12 +145,22 @@ def _differs(policy: Policy, ledger: Ledger) -> list[str]:
 
 
 @blinding.command()
-def verify() -> None:
-    """Check every row and signature of the ledger; needs no key and no data."""
+def verify(
+    receipt: Annotated[
+        Path | None,
+        typer.Option(help="A file of receipts: every row in it must be there.", show_default=False),
+    ] = None,
+) -> None:
+    """Check every row and signature of the ledger, against your receipts too; needs no key and no data."""
+    from bdana.blinding.receipts import read_receipts, receipts_path
     from bdana.blinding.signing import fingerprint
 
     policy, ledger = _state()
     rows = ledger.rows()
+    mine = {path for name in policy.people if (path := receipts_path(name, ledger)) and path.exists()}
+    kept = [read_receipts(path) for path in sorted(mine | ({receipt} if receipt else set()))]
+    for receipts in kept:
+        ledger.require(receipts)
     unsigned = ledger.unsigned({name: person.ssh_key for name, person in policy.people.items()})
     if unsigned:
         raise BlindingError(
@@ -159,7 +169,11 @@ def verify() -> None:
     people = table("person", "role", "production", "SSH key", numbers=False)
     for name, person in policy.people.items():
         people.add_row(name, person.role, "yes" if person.production else "", fingerprint(person.ssh_key))
-    print_tables(people, f"{len(rows)} rows, all signed; head: {ledger.head or 'none'}")
+    print_tables(
+        people,
+        f"{len(rows)} rows, all signed; head: {ledger.head or 'none'}",
+        f"{len(set().union(*kept))} receipts, all of rows that are there",
+    )
 
 
 Stages = Annotated[
@@ -210,9 +224,11 @@ def request(
     last = list(opening.policy.stages)[-1]
     if last in stages and len(stages) > 1:
         raise BlindingError(f"refused: {last} is always asked for alone, after the last verdict")
+    _check_receipts(opening, person)
     identity = _identity(person)
     for stage in stages:
         row = opening.request(person, key, identity, stage, analysis.config.search.selection, opener)
+        _keep_receipt(opening, person, row)
         note(f"{stage}: asked for, {row.name}")
 
 
@@ -225,10 +241,11 @@ def approve(
 ) -> None:
     """Approve the request of a stage, after reading what it says; never runs code of the analysis folder."""
     opening = _opening(period)
+    _check_receipts(opening, person)
     asked = _asked(opening, stage)
     print_tables(*describe(opening, asked, person))
-    opening.approve(person, key, _identity(person), asked)
-    note(f"approved: {asked.hash}; keep as a receipt: row {asked.number}, head {opening.ledger.head}")
+    path = _keep_receipt(opening, person, opening.approve(person, key, _identity(person), asked))
+    note(f"approved: {asked.hash}; head {opening.ledger.head}; receipts in {path}")
 
 
 @blinding.command()
@@ -251,6 +268,7 @@ def open_stages(stages: Stages, person: Name, key: Key, period: PeriodOption = N
     from bdana.analysis.frozen import sealed_files
 
     opening = _opening(period)
+    _check_receipts(opening, person)
     analysis = require_analysis(None)
     requests = [_asked(opening, stage) for stage in stages]
     job = Job(
@@ -260,10 +278,14 @@ def open_stages(stages: Stages, person: Name, key: Key, period: PeriodOption = N
         key=str(key.absolute()),
         period=opening.period,
         requests=tuple(row.hash for row in requests),
-        sealed={s: [str(path) for path in sealed_files(analysis, opening.policy, s)] for s in stages},
+        sealed={
+            stage: [str(path) for path in sealed_files(analysis, opening.policy, opening.period, stage)]
+            for stage in stages
+        },
         secret=_passphrase(),
     )
     open_in_child(job)
+    _keep_receipt(opening, person)
     shown = table("stage", "expected", "observed", "p(N >= n)", "p(L <= Lobs)", "agrees")
     for row in opening.ledger.of_kind("verdict"):
         v = row.body
@@ -326,6 +348,24 @@ def _asked(opening: Opening, stage: str) -> Row:
     if not found:
         raise BlindingError(f"refused: nobody asked for {stage} with the newest freeze")
     return found[-1]
+
+
+def _check_receipts(opening: Opening, person: str) -> None:
+    """Refuse a ledger that lacks a row of which the person kept a receipt."""
+    from bdana.blinding.receipts import read_receipts, receipts_path
+
+    path = receipts_path(person, opening.ledger)
+    if path is not None and path.exists():
+        opening.ledger.require(read_receipts(path))
+
+
+def _keep_receipt(opening: Opening, person: str, *signed: Row) -> Path | None:
+    """Keep receipts of the newest row, the head, and of what the person has just signed."""
+    from bdana.blinding.receipts import keep_receipts, receipts_path
+
+    head = [row for row in opening.ledger.rows() if row.hash == opening.ledger.head]
+    keep_receipts(person, opening.ledger, [*head, *signed])
+    return receipts_path(person, opening.ledger)
 
 
 def _passphrase(*, confirm: bool = False) -> str:

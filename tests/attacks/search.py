@@ -44,14 +44,19 @@ class Search:
             )
         self.opening = Opening(self.ledger, self.policy, "2021")
 
-    def freeze(self, person="ann"):
-        sealed = {path.name: sha256(path.read_bytes()) for path in self.files.values()}
-        row = freeze(self.ledger, person, self.keys[person], {"sealed": sealed, "seed": "1"})
+    def freeze(self, person="ann", channel="mumu"):
+        sealed = {stage: {path.name: sha256(path.read_bytes())} for stage, path in self.files.items()}
+        document = {
+            "sealed": {"2021": sealed},
+            "seed": "1",
+            "config": {"search": {"selection": channel}},
+        }
+        row = freeze(self.ledger, person, self.keys[person], document)
         self.ledger.append("rehearse", person, self.keys[person], {"freeze": row.hash})
         return row
 
-    def request(self, stage, person="ann", opener="rob"):
-        return self.opening.request(person, self.keys[person], IDENTITIES[person], stage, "mumu", opener)
+    def request(self, stage, person="ann", opener="rob", channel="mumu"):
+        return self.opening.request(person, self.keys[person], IDENTITIES[person], stage, channel, opener)
 
     def approve(self, request, person="con"):
         return self.opening.approve(person, self.keys[person], IDENTITIES[person], request)

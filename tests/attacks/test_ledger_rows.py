@@ -12,6 +12,7 @@ import pytest
 
 from bdana.blinding.canonical import canonical, sha256
 from bdana.blinding.ledger import Ledger, Row
+from bdana.blinding.receipts import Receipt
 from bdana.blinding.signing import sign
 from bdana.errors import BlindingError
 from tests.attacks.test_ledger import refused
@@ -92,7 +93,7 @@ def test_a_flipped_bit_passes_without_the_hash(ledger, monkeypatch, publics):
 
 @pytest.mark.parametrize("i", range(20))
 def test_a_dropped_row(ledger, i, publics):
-    receipts = [row.hash for row in ledger.rows()]
+    receipts = [Receipt(row.hash, row.name) for row in ledger.rows()]
     files(ledger)[i].unlink()
     with pytest.raises(
         BlindingError,
@@ -110,8 +111,8 @@ def test_a_ledger_cut_short_against_a_newer_receipt(ledger, kept):
     assert (
         max((row.number for row in ledger.rows()), default=0) == kept
     )  # by itself the shorter ledger is whole
-    with pytest.raises(BlindingError, match=f"the row {newest.hash} is missing, of which there is a receipt"):
-        ledger.require([newest.hash])
+    with pytest.raises(BlindingError, match=f"the row {newest.name} is missing, of which there is a receipt"):
+        ledger.require([Receipt(newest.hash, newest.name)])
 
 
 @pytest.mark.parametrize("i", range(16))
@@ -148,7 +149,8 @@ def rewritten(ledger, document, key=None):
 @pytest.mark.parametrize("signer", [None, "ann"], ids=["not signed", "signed by another"])
 def test_a_whole_ledger_hashed_anew_from_one_row_on(ledger, keys, publics, signer):
     """Somebody rewrites row 7 and every row after it so that the chain is whole: the signatures are not theirs."""
-    receipt = ledger.head
+    newest = next(row for row in ledger.rows() if row.hash == ledger.head)
+    receipt = Receipt(newest.hash, newest.name)
     before = None
     for path in [path for path in files(ledger) if "approve" not in path.name]:
         document = json.loads(path.read_text())

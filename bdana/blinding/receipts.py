@@ -1,0 +1,82 @@
+"""Receipts: the hashes of rows that a person has signed or seen, kept where the ledger is not.
+
+A file of receipts has a line a row, its SHA-256 and its name, so that `sha256sum --check` reads it in the ledger's folder.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bdana.blinding.identity import identity_path
+from bdana.errors import BlindingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from bdana.blinding.ledger import Ledger, Row
+
+__all__ = ["Receipt", "keep_receipts", "read_receipts", "receipts_path"]
+
+_LINE = re.compile(r"([0-9a-f]{64})  (\d{6}-[a-z]+-\w+-[0-9a-f]{16}\.json)")
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What shows that a row was there.
+
+    Attributes
+    ----------
+    hash : str
+        SHA-256 of the row.
+    name : str
+        Name of its file.
+    """
+
+    hash: str
+    name: str
+
+
+def receipts_path(person: str, ledger: Ledger) -> Path | None:
+    """Return where a person's receipts of a ledger lie; None while the ledger is empty, whose first row names it."""
+    rows = ledger.rows()
+    if not rows:
+        return None
+    return identity_path(person).with_name(f"{person}-{rows[0].hash[:16]}.receipts")
+
+
+def read_receipts(path: Path) -> tuple[Receipt, ...]:
+    """Read a file of receipts.
+
+    Raises
+    ------
+    BlindingError
+        When it cannot be read, or a line is no receipt.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as err:
+        raise BlindingError(f"{path}: cannot be read: {err}") from None
+    found = []
+    for number, line in enumerate(lines, 1):
+        matched = _LINE.fullmatch(line)
+        if matched is None or matched[1][:16] not in matched[2]:
+            raise BlindingError(
+                f"{path}: line {number} is no receipt; it has the SHA-256 and the name of a row"
+            )
+        found.append(Receipt(matched[1], matched[2]))
+    return tuple(found)
+
+
+def keep_receipts(person: str, ledger: Ledger, rows: Iterable[Row]) -> None:
+    """Add receipts of rows to those that a person has of a ledger."""
+    path = receipts_path(person, ledger)
+    if path is None:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    had = read_receipts(path) if path.exists() else ()
+    new = dict.fromkeys(Receipt(row.hash, row.name) for row in rows)
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(f"{receipt.hash}  {receipt.name}\n" for receipt in new if receipt not in had)
