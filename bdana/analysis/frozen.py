@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +20,7 @@ from bdana.analysis.modules import AnalysisModules
 from bdana.analysis.search import run_closed
 from bdana.blinding.canonical import canonical
 from bdana.blinding.manifest import MANIFEST, check_open_file, file_sha256, read_manifest
+from bdana.blinding.previous import EventId, event_ids
 from bdana.engine import SelectionTask, SerialExecutor, run_selection
 from bdana.errors import BlindingError
 from bdana.events import EventArrays
@@ -146,8 +148,11 @@ def outputs_of(
     """
     names = list(analysis.regions.names)
     shown = names[names.index(stage) :]
+    # The mark of production is no column of an event: no selection sees it.
+    seen = {e for c in chunks if "seen_before" in ak.fields(c) for e in event_ids(c[c.seen_before])}
+    events = [chunk[[name for name in ak.fields(chunk) if name != "seen_before"]] for chunk in chunks]
     try:
-        found = _select(analysis, chunks) if chunks else None
+        found = _select(analysis, events) if events else None
     except Exception as err:  # noqa: BLE001 - whatever it is, its message may hold a closed value
         raise BlindingError(
             f"refused: the frozen selection fails on the events: {type(err).__name__}"
@@ -157,6 +162,7 @@ def outputs_of(
         raise BlindingError(f"refused: a candidate of {stage} lies in a region that is not open")
     return {
         "observed": counts,
+        "seen_before": _seen_before(found, seen),
         "candidates": _rows(found) if found is not None else [],
         "verdict": _verdict(frozen, stage, counts[stage]),
     }
@@ -253,6 +259,16 @@ def _rows(candidates: Candidates) -> list[dict[str, Any]]:
         }
         for row in zip(*columns.values(), strict=True)
     ]
+
+
+def _seen_before(found: Candidates | None, seen: set[EventId]) -> dict[str, int]:
+    """Count by region the candidates of events that were open before a reprocessing."""
+    if found is None:
+        return {}
+    ids = zip(found.run.tolist(), found.burst.tolist(), found.event.tolist(), strict=True)
+    return dict(
+        Counter(region for event, region in zip(ids, found.region.tolist(), strict=True) if event in seen)
+    )
 
 
 def _verdict(frozen: Mapping[str, Any], stage: str, observed: int) -> dict[str, Any]:

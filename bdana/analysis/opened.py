@@ -28,6 +28,8 @@ class OpenedRegion:
         Whether the prediction that the analysis makes now was frozen before the region was seen.
     freeze, freezes : int
         The freeze it was opened with, of how many.
+    seen_before : int
+        How many of the candidates are of events that were open before a reprocessing closed them.
     """
 
     name: str
@@ -35,14 +37,18 @@ class OpenedRegion:
     frozen_before: bool
     freeze: int
     freezes: int
+    seen_before: int = 0
 
     @property
     def provenance(self) -> str:
         """What is printed beside the region."""
         said = "yes" if self.frozen_before else "no"
-        return (
+        text = (
             f"prediction frozen before this region was seen: {said}, freeze {self.freeze} of {self.freezes}"
         )
+        if not self.seen_before:
+            return text
+        return f"{text}; {self.seen_before} of its candidates were open before a reprocessing closed them"
 
 
 def ledger_of(analysis: DeclaredAnalysis) -> Ledger:
@@ -82,7 +88,8 @@ def opened_regions(analysis: DeclaredAnalysis) -> tuple[OpenedRegion, ...]:
         number = [row.hash for row in freezes].index(requests[mine[-1].body["request"]].body["freeze"]) + 1
         observed = sum(row.body["outputs"]["observed"].get(stage, 0) for row in ends.values())
         before = any(n < begins[stage] for n in same)
-        found.append(OpenedRegion(stage, observed, before, number, len(freezes)))
+        seen = sum(row.body["outputs"].get("seen_before", {}).get(stage, 0) for row in ends.values())
+        found.append(OpenedRegion(stage, observed, before, number, len(freezes), seen))
     return tuple(found)
 
 

@@ -1,0 +1,97 @@
+"""The freeze: every leaf counts, channels do not mix, and data that change after an opening are another period's."""
+
+import copy
+
+import pytest
+
+from bdana.blinding.canonical import canonical, differences, sha256
+from bdana.blinding.ledger import Row
+from bdana.blinding.opening import freeze
+from bdana.errors import BlindingError
+
+
+def leaves(document, path=()):
+    """Return the paths of all leaves of a document, empty containers included."""
+    if isinstance(document, dict) and document:
+        return [leaf for key in document for leaf in leaves(document[key], (*path, key))]
+    if isinstance(document, list) and document:
+        return [leaf for i, item in enumerate(document) for leaf in leaves(item, (*path, i))]
+    return [path]
+
+
+def edited(document, path):
+    """Return a copy with another value in one leaf."""
+    made = copy.deepcopy(document)
+    *way, last = path
+    place = made
+    for key in way:
+        place = place[key]
+    old = place[last]
+    place[last] = (
+        (not old) if isinstance(old, bool) else f"{old}!" if isinstance(old, str) else (old or 0) + 1
+    )
+    return made
+
+
+def test_every_leaf_of_a_freeze_is_in_its_hash_its_signature_and_its_differences(search):
+    frozen = search.freeze()
+    path = search.ledger.folder / frozen.name
+    text = path.read_bytes()
+    document = {"number": frozen.number, "kind": frozen.kind, "person": frozen.person,
+                "follows": frozen.follows, "time": frozen.time, "body": dict(frozen.body)}  # fmt: skip
+    assert canonical(document) == text
+    found = leaves(document)
+    assert len(found) >= 12
+    for leaf in found:
+        other = edited(document, leaf)
+        assert sha256(canonical(other)) != frozen.hash
+        assert differences(document, other) == [".".join(map(str, leaf)) + " changed"]
+        path.write_bytes(canonical(other))
+        with pytest.raises(BlindingError, match=r"changed or renamed|is no row|forks|missing|follow"):
+            search.opening.newest_freeze()
+    path.write_bytes(text)
+    assert search.opening.newest_freeze() == frozen
+
+
+def test_a_freeze_edited_and_renamed_is_not_signed(search):
+    frozen = search.freeze()
+    body = {"frozen": edited(frozen.body["frozen"], ("seed",))}
+    text = canonical({"number": frozen.number, "kind": "freeze", "person": frozen.person,
+                      "follows": frozen.follows, "time": frozen.time, "body": body})  # fmt: skip
+    row = Row(frozen.number, "freeze", frozen.person, frozen.follows, frozen.time, body, sha256(text))
+    folder = search.ledger.folder
+    (folder / row.name).write_bytes(text)
+    (folder / f"{row.name}.sig").write_bytes((folder / f"{frozen.name}.sig").read_bytes())
+    (folder / frozen.name).unlink()
+    with pytest.raises(BlindingError, match=r"does not follow|is not signed by ann"):
+        search.opening.newest_freeze()
+
+
+def test_a_request_of_another_channel_than_frozen_is_refused(search):
+    search.freeze(channel="mumu")
+    with pytest.raises(BlindingError, match="the freeze is of the channel mumu, not ee"):
+        search.request("CR3", channel="ee")
+
+
+def test_data_added_before_an_opening_need_a_new_freeze_and_after_it_a_new_period(search):
+    search.freeze()
+    added = search.files["CR3"].with_name("more.CR3.age")
+    added.write_bytes(search.files["CR3"].read_bytes())
+
+    def freeze_with(more):
+        sealed = {s: {p.name: sha256(p.read_bytes())} for s, p in search.files.items()}
+        if more:
+            sealed["CR3"][added.name] = sha256(added.read_bytes())
+        document = {"sealed": {"2021": sealed}, "seed": "1", "config": {"search": {"selection": "mumu"}}}
+        row = freeze(search.ledger, "ann", search.keys["ann"], document)
+        search.ledger.append("rehearse", "ann", search.keys["ann"], {"freeze": row.hash})
+
+    request = search.request("CR3")
+    freeze_with(more=True)  # what was asked for before is void
+    with pytest.raises(BlindingError, match="frozen again after this request"):
+        search.open(request)
+    freeze_with(more=False)
+    search.open(search.request("CR3"))
+    freeze_with(more=True)
+    with pytest.raises(BlindingError, match="period"):
+        search.request("CR2")
