@@ -92,7 +92,7 @@ def open_here(job: Job) -> None:
     policy = load_policy(records, load(folder).regions)
     if policy is None:
         raise BlindingError(f"refused: {records} has no blinding/policy.toml")
-    ledger = Ledger(records / "blinding" / "ledger")
+    ledger = Ledger(records / "blinding" / "ledger", policy.ssh_keys)
     opening = Opening(ledger, policy, job.period)
     identity = (
         pyrage.x25519.Identity.from_str(job.secret)

@@ -17,9 +17,16 @@ from bdana._version import __version__
 from bdana.analysis.analysis import Analysis
 from bdana.analysis.config import AnalysisConfig
 from bdana.analysis.modules import AnalysisModules
+from bdana.analysis.opened import ledger_of
 from bdana.analysis.search import run_closed
 from bdana.blinding.canonical import canonical
-from bdana.blinding.manifest import MANIFEST, check_open_file, file_sha256, read_manifest
+from bdana.blinding.manifest import (
+    check_open_file,
+    file_sha256,
+    manifest_of,
+    read_manifest,
+    require_recorded,
+)
 from bdana.blinding.previous import EventId, event_ids
 from bdana.engine import SelectionTask, SerialExecutor, run_selection
 from bdana.errors import BlindingError
@@ -52,6 +59,7 @@ def freeze_document(analysis: Analysis, policy: Policy) -> dict[str, Any]:
     (dataset,) = analysis.sample(str(analysis.config.search.data))
     for source in dataset.sources if dataset.kind == "data" else ():
         check_open_file(source.path, policy, whole=True)
+        require_recorded(ledger_of(analysis), manifest_of(source.path))
     files = {path for d in analysis.sample(*_samples(analysis)) for path in map(Path, d.files)}
     return {
         "format": 1,
@@ -181,7 +189,7 @@ def sealed_files(analysis: Analysis, policy: Policy, period: str, stage: str) ->
         return []
     found = []
     for path in map(Path, dataset.files):
-        manifest = read_manifest(path.with_name(path.name.removesuffix(".open.root") + MANIFEST), policy)
+        manifest = read_manifest(manifest_of(path), policy)
         if manifest["period"] == period:
             found.append(path.with_name(manifest["sealed"][stage]["name"]))
     names = [path.name for path in found]

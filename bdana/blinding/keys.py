@@ -171,7 +171,7 @@ def make_period(policy: Policy, ledger: Ledger, period: str, person: str, key: P
     """
     if period not in policy.periods:
         raise BlindingError(f"refused: blinding/policy.toml has no [periods.{period}]")
-    unsigned = ledger.unsigned({name: somebody.ssh_key for name, somebody in policy.people.items()})
+    unsigned = ledger.unsigned(policy.ssh_keys)
     if unsigned:
         raise BlindingError(
             f"refused: {unsigned[0].name} is not signed by {unsigned[0].person}; see who wrote it"
@@ -198,7 +198,7 @@ def stage_recipients(ledger: Ledger, policy: Policy, period: str) -> dict[str, s
     BlindingError
         When the period has no keys for this policy, or their row is not signed.
     """
-    unsigned = ledger.unsigned({name: person.ssh_key for name, person in policy.people.items()})
+    unsigned = ledger.unsigned(policy.ssh_keys)
     for row in ledger.of_kind("keys"):
         if (row.body["period"], row.body["policy"]) == (period, policy.sha256) and row not in unsigned:
             return {stage: str(made["public"]) for stage, made in row.body["stages"].items()}

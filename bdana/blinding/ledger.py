@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -105,9 +105,12 @@ class Ledger:
     ----------
     folder : Path
         Where the rows lie.
+    keys : mapping of str to str, optional
+        Everybody's public SSH key: nobody signs a row with another one.
     """
 
     folder: Path
+    keys: Mapping[str, str] = field(default_factory=dict)
 
     def rows(self) -> list[Row]:
         """Read all rows: the main line in order, each request followed by what hangs on it.
@@ -167,6 +170,11 @@ class Ledger:
             What the row says; a callable is asked again, and may refuse, when somebody else was faster.
         request : Row, optional
             What an approval or withdrawal hangs on.
+
+        Raises
+        ------
+        BlindingError
+            When the key is not that of the person, or the row cannot be written; nothing is written then.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         while True:
@@ -184,6 +192,10 @@ class Ledger:
             text = canonical(document)
             row = Row(**document, hash=sha256(text))
             signature = sign(text, key)
+            if self.keys and not verify(text, signature, self.keys.get(person, "")):
+                raise BlindingError(
+                    f"refused: {key} is not the SSH key of {person} in [people] of blinding/policy.toml; nothing was written"
+                )
             self._publish(signature, self.folder / f"{row.name}.sig")
             claim = self.folder / ".claims" / f"{row.number:06d}"
             if request is None and not self._publish(text, claim):

@@ -12,12 +12,23 @@ from bdana.blinding.signing import verify
 from bdana.errors import BlindingError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from bdana.blinding.ledger import Ledger, Row
     from bdana.blinding.policy import Policy
 
-__all__ = ["MANIFEST", "OPEN", "SealedOnly", "check_open_file", "file_sha256", "read_manifest"]
+__all__ = [
+    "MANIFEST",
+    "OPEN",
+    "SealedOnly",
+    "check_open_file",
+    "file_sha256",
+    "manifest_of",
+    "read_manifest",
+    "record_manifests",
+    "require_recorded",
+]
 
 MANIFEST = ".manifest.json"
 OPEN = ".open.root"
@@ -27,6 +38,11 @@ def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def manifest_of(opened: Path) -> Path:
+    """Return where the manifest of an open file lies: beside it."""
+    return opened.with_name(f"{opened.name.removesuffix(OPEN)}{MANIFEST}")
 
 
 def read_manifest(path: Path, policy: Policy) -> Mapping[str, Any]:
@@ -55,6 +71,42 @@ def read_manifest(path: Path, policy: Policy) -> Mapping[str, Any]:
             f"refused: {path} was made with another blinding/policy.toml; seal the raw data again"
         )
     return document
+
+
+def record_manifests(
+    ledger: Ledger, policy: Policy, person: str, key: Path, manifests: Sequence[Path]
+) -> Row:
+    """Write down in the ledger which manifests there are: a row `seal`.
+
+    Raises
+    ------
+    BlindingError
+        When a manifest is not valid, or the person is not production.
+    """
+    somebody = policy.people.get(person)
+    if somebody is None or not somebody.production:
+        raise BlindingError(f"refused: {person} has not the mark `production` in [people] of the policy")
+    found = {
+        path.name: {"sha256": file_sha256(path), "period": read_manifest(path, policy)["period"]}
+        for path in manifests
+    }
+    return ledger.append("seal", person, key, {"policy": policy.sha256, "manifests": found})
+
+
+def require_recorded(ledger: Ledger, manifest: Path) -> None:
+    """Refuse a manifest that no row `seal` of the ledger names.
+
+    Raises
+    ------
+    BlindingError
+        Saying how it is recorded.
+    """
+    digest = file_sha256(manifest)
+    rows = ledger.of_kind("seal")
+    if not any(one["sha256"] == digest for row in rows for one in row.body["manifests"].values()):
+        raise BlindingError(
+            f"refused: the ledger does not know {manifest}; `bdana blinding record {manifest.name}` writes it down"
+        )
 
 
 @dataclass(frozen=True)
@@ -95,13 +147,12 @@ def check_open_file(path: Path, policy: Policy, *, whole: bool = False) -> None:
     BlindingError
         When there is no manifest, it is not valid, or the file is not the one that it names.
     """
-    stem = path.name.removesuffix(OPEN)
-    if stem == path.name:
+    if not path.name.endswith(OPEN):
         raise BlindingError(
             f"refused: {path} is not sealed: data are read from NAME{OPEN} files that `bdana seal` makes; if it is "
             "simulation, say so with --kind mc"
         )
-    opened = read_manifest(path.with_name(f"{stem}{MANIFEST}"), policy)["open"]
+    opened = read_manifest(manifest_of(path), policy)["open"]
     there = path.is_file() and (path.name, path.stat().st_size) == (opened["name"], opened["size"])
     if not there or (whole and file_sha256(path) != opened["sha256"]):
         raise BlindingError(

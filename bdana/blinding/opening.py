@@ -212,7 +212,7 @@ class Opening:
         BlindingError
             When a row is not signed, or nothing is frozen.
         """
-        unsigned = self.ledger.unsigned({name: p.ssh_key for name, p in self.policy.people.items()})
+        unsigned = self.ledger.unsigned(self.policy.ssh_keys)
         if unsigned:
             raise BlindingError(
                 f"refused: {unsigned[0].name} is not signed by {unsigned[0].person}; see who wrote it"

@@ -155,6 +155,11 @@ class Policy(_Strict):
         """Identity of the policy's content, which people sign."""
         return sha256(canonical(self.model_dump(mode="json")))
 
+    @property
+    def ssh_keys(self) -> dict[str, str]:
+        """Everybody's public SSH key by name."""
+        return {name: person.ssh_key for name, person in self.people.items()}
+
     def holders(self, role: str) -> list[str]:
         """Return the names of the people with a role."""
         return [name for name, person in self.people.items() if person.role == role]

@@ -40,7 +40,7 @@ def _state() -> tuple[Policy, Ledger]:
     policy = load_policy(analysis.folder, analysis.regions)
     if policy is None or not policy.people:
         raise BlindingError(f"refused: {analysis.folder / 'blinding' / 'policy.toml'} names no [people]")
-    return policy, Ledger(analysis.folder / "blinding" / "ledger")
+    return policy, Ledger(analysis.folder / "blinding" / "ledger", policy.ssh_keys)
 
 
 @blinding.command()
@@ -69,6 +69,22 @@ def keys(
 
     policy, ledger = _state()
     note(f"keys of period {period}: row {make_period(policy, ledger, period, person, key).name}")
+
+
+@blinding.command()
+def record(
+    manifests: Annotated[
+        list[Path],
+        typer.Argument(metavar="MANIFEST...", help="NAME.manifest.json files.", show_default=False),
+    ],
+    person: Name,
+    key: Key,
+) -> None:
+    """Write down in the ledger what was sealed by jobs that could not (`bdana seal --no-record`)."""
+    from bdana.blinding.manifest import record_manifests
+
+    policy, ledger = _state()
+    note(f"row {record_manifests(ledger, policy, person, key, manifests).name}")
 
 
 @blinding.command()
@@ -161,7 +177,7 @@ def verify(
     kept = [read_receipts(path) for path in sorted(mine | ({receipt} if receipt else set()))]
     for receipts in kept:
         ledger.require(receipts)
-    unsigned = ledger.unsigned({name: person.ssh_key for name, person in policy.people.items()})
+    unsigned = ledger.unsigned(policy.ssh_keys)
     if unsigned:
         raise BlindingError(
             f"the ledger is not valid: {unsigned[0].name} is not signed by {unsigned[0].person}"

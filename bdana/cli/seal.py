@@ -30,11 +30,18 @@ def seal(
             show_default=False,
         ),
     ] = None,
+    record: Annotated[
+        bool,
+        typer.Option(
+            help="Write the manifests down in the ledger; batch jobs leave it to `blinding record`."
+        ),
+    ] = True,
 ) -> None:
     """Seal data: an open file, one encrypted file a stage, and a signed manifest for each input."""
     from bdana.blinding import load_policy
     from bdana.blinding.keys import stage_recipients
     from bdana.blinding.ledger import Ledger
+    from bdana.blinding.manifest import record_manifests
     from bdana.blinding.seal import Sealing
     from bdana.blinding.seal import seal as seal_file
     from bdana.errors import BlindingError
@@ -45,8 +52,12 @@ def seal(
         raise BlindingError(
             f"refused: {analysis.folder} has no blinding/policy.toml that says what is sealed"
         )
-    ledger = Ledger(analysis.folder / "blinding" / "ledger")
+    ledger = Ledger(analysis.folder / "blinding" / "ledger", policy.ssh_keys)
     recipients = stage_recipients(ledger, policy, period)
     sealing = Sealing(policy, policy.gate(analysis.detector), recipients, period, person, key)
+    manifests = []
     for file in files:
-        note(f"{file}: sealed, see {seal_file(file, out, sealing, schema, previous or ())}")
+        manifests.append(seal_file(file, out, sealing, schema, previous or ()))
+        note(f"{file}: sealed, see {manifests[-1]}")
+    if record:
+        note(f"row {record_manifests(ledger, policy, person, key, manifests).name}")

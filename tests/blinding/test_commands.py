@@ -50,10 +50,10 @@ def test_seal_and_read(folder, keys):
 
 def test_status_and_verify(folder, publics):
     state = json.loads(bdana("blinding", "status", "--json", cwd=folder).stdout)
-    assert [row["kind"] for row in state["rows"]] == ["join"] * 5 + ["keys"]
+    assert [row["kind"] for row in state["rows"]] == ["join"] * 5 + ["keys", "seal"]
     verified = bdana("blinding", "verify", cwd=folder)
     assert verified.returncode == 0, verified.stderr
-    assert f"6 rows, all signed; head: {state['head']}" in verified.stdout
+    assert f"7 rows, all signed; head: {state['head']}" in verified.stdout
     assert verified.stdout.count("SHA256:") == 5
 
 
@@ -63,7 +63,7 @@ def test_the_referee_recipe_agrees(folder, publics):
     ledger = folder / "blinding" / "ledger"
     (ledger / "signers").write_text("".join(f'{n} namespaces="bdana" {k}\n' for n, k in publics.items()))
     run = subprocess.run(["bash", "-c", recipe], cwd=ledger, capture_output=True, text=True, check=True)
-    assert run.stdout.count("Good") == 6
+    assert run.stdout.count("Good") == 7
     assert not re.search("changed|not signed|does not follow", run.stdout)
     first = min(ledger.glob("*.json"))
     text = first.read_text()

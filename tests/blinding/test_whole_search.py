@@ -57,7 +57,8 @@ def folder(tmp_path_factory, keys):
     raw = base / "run.root"
     write_sample(raw, SimulationConfig(pot=1e15, bursts=20, run=11001, truth=False), 1)
     publics = stage_recipients(ledger, policy, "2021")
-    seal(raw, folder, Sealing(policy, policy.gate(analysis.detector), publics, "2021", "bob", keys["bob"]))
+    made = Sealing(policy, policy.gate(analysis.detector), publics, "2021", "bob", keys["bob"])
+    seal(raw, folder, made)
     yield folder
     os.environ.pop("XDG_CONFIG_HOME")
     if before is not None:
@@ -70,6 +71,15 @@ def test_nine_commands(folder, keys):
         assert done.returncode == status, done.stderr
         return done
 
+    unknown = step("freeze", person="ann", status=3)
+    assert "the ledger does not know" in unknown.stderr
+    stranger = step("record", "run.manifest.json", person="ann", status=3)
+    assert "ann has not the mark `production`" in stranger.stderr
+    step("record", "run.manifest.json", person="bob")
+    rows = len(list((folder / "blinding" / "ledger").iterdir()))
+    wrong = bdana(folder, "blinding", "freeze", "--person", "ann", "--key", keys["con"])
+    assert (wrong.returncode, "is not the SSH key of ann" in wrong.stderr) == (3, True)
+    assert len(list((folder / "blinding" / "ledger").iterdir())) == rows
     step("freeze", person="ann")
     early = step("request", "CR3", "--opener", "rob", person="ann", status=3)
     assert "was not rehearsed" in early.stderr
