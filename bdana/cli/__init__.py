@@ -8,6 +8,7 @@ from bdana.cli import (  # noqa: F401 - importing a command registers it
     demo,
     init,
     limit,
+    opening,
     run,
     schema,
     seal,

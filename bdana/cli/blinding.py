@@ -9,19 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bdana.cli.app import app
-from bdana.cli.console import load_analysis, note, print_json, print_tables, require_analysis, table
+from bdana.cli.console import load_analysis, note, print_json, print_tables, table
 from bdana.cli.options import Json
 from bdana.errors import BlindingError
 
 if TYPE_CHECKING:
-    from pyrage.x25519 import Identity
-    from rich.table import Table
-
     from bdana.blinding import Policy
-    from bdana.blinding.ledger import Ledger, Row
-    from bdana.blinding.opening import Opening
+    from bdana.blinding.ledger import Ledger
 
-__all__ = ["blinding"]
+__all__ = ["Key", "Name", "ask_passphrase", "blinding", "ledger_state"]
 
 blinding = typer.Typer(help="Who opens closed data, and the record of it.", no_args_is_help=True)
 app.add_typer(blinding, name="blinding")
@@ -32,7 +28,8 @@ Key = Annotated[
 ]
 
 
-def _state() -> tuple[Policy, Ledger]:
+def ledger_state() -> tuple[Policy, Ledger]:
+    """Return policy and ledger of the analysis found here; refuses a policy without people."""
     from bdana.blinding import load_policy
     from bdana.blinding.ledger import Ledger
 
@@ -50,8 +47,8 @@ def join(person: Name, key: Key) -> None:
     from bdana.blinding.keys import join as join_ledger
     from bdana.blinding.signing import fingerprint
 
-    policy, ledger = _state()
-    recipient = make_identity(person, _passphrase(confirm=True))
+    policy, ledger = ledger_state()
+    recipient = make_identity(person, ask_passphrase(confirm=True))
     join_ledger(policy, ledger, person, key, recipient)
     note(
         f"{person} joined with the SSH key {fingerprint(policy.people[person].ssh_key)}; read it aloud at a meeting"
@@ -67,7 +64,7 @@ def keys(
     """Make the stage keys of a data period, once; the secrets are forgotten."""
     from bdana.blinding.keys import make_period
 
-    policy, ledger = _state()
+    policy, ledger = ledger_state()
     note(f"keys of period {period}: row {make_period(policy, ledger, period, person, key).name}")
 
 
@@ -83,7 +80,7 @@ def record(
     """Write down in the ledger what was sealed by jobs that could not (`bdana seal --no-record`)."""
     from bdana.blinding.manifest import record_manifests
 
-    policy, ledger = _state()
+    policy, ledger = ledger_state()
     note(f"row {record_manifests(ledger, policy, person, key, manifests).name}")
 
 
@@ -96,14 +93,14 @@ def seen(
     key: Key,
 ) -> None:
     """Write down that somebody looked outside the procedure."""
-    _, ledger = _state()
+    _, ledger = ledger_state()
     note(f"row {ledger.append('seen', person, key, {'reason': reason}).name}")
 
 
 @blinding.command()
 def status(as_json: Json = False) -> None:
     """Show the rows of the ledger, its head, the stages, and what differs from the newest freeze, leaf by leaf."""
-    policy, ledger = _state()
+    policy, ledger = ledger_state()
     rows = ledger.rows()
     stages, differs = _stages(policy, ledger), _differs(policy, ledger)
     if as_json:
@@ -171,7 +168,7 @@ def verify(
     from bdana.blinding.receipts import read_receipts, receipts_path
     from bdana.blinding.signing import fingerprint
 
-    policy, ledger = _state()
+    policy, ledger = ledger_state()
     rows = ledger.rows()
     mine = {path for name in policy.people if (path := receipts_path(name, ledger)) and path.exists()}
     kept = [read_receipts(path) for path in sorted(mine | ({receipt} if receipt else set()))]
@@ -192,199 +189,7 @@ def verify(
     )
 
 
-Stages = Annotated[
-    list[str], typer.Argument(metavar="STAGE...", help="In the order they are opened.", show_default=False)
-]
-PeriodOption = Annotated[str | None, typer.Option(help="A period of the policy; by default the only one.")]
-
-
-@blinding.command()
-def freeze(person: Name, key: Key) -> None:
-    """Run the search on what is open, and write down everything that decides what an opening will show."""
-    from bdana.analysis.frozen import freeze_document
-    from bdana.blinding.opening import freeze as freeze_ledger
-
-    policy, ledger = _state()
-    document = freeze_document(require_analysis(None), policy)
-    row = freeze_ledger(ledger, person, key, document)
-    note(f"frozen: {row.hash}; next: bdana blinding rehearse")
-
-
-@blinding.command()
-def rehearse(person: Name, key: Key, period: PeriodOption = None) -> None:
-    """Open all stages with simulated events and throw-away keys, and reveal then what was injected."""
-    from bdana.analysis.rehearsal import rehearse as rehearse_freeze
-
-    opening = _opening(period)
-    frozen = opening.newest_freeze()
-    done = rehearse_freeze(require_analysis(None), opening.policy, opening.period, frozen)
-    shown = table("stage", "injected", "candidates", "found by the opening")
-    for stage in done:
-        shown.add_row(stage.stage, f"{stage.injected}", f"{stage.expected}", f"{stage.found}")
-    found = {stage.stage: [stage.injected, stage.expected, stage.found] for stage in done}
-    opening.ledger.append("rehearse", person, key, {"freeze": frozen.hash, "stages": found})
-    print_tables(shown, "rehearsed; next: bdana blinding request")
-
-
-@blinding.command()
-def request(
-    stages: Stages,
-    person: Name,
-    key: Key,
-    opener: Annotated[str, typer.Option(help="Who opens: a reviewer or convenor.", show_default=False)],
-    period: PeriodOption = None,
-) -> None:
-    """Ask for stages to be opened by somebody, and give that person your parts of their keys."""
-    opening = _opening(period)
-    analysis = require_analysis(None)
-    last = list(opening.policy.stages)[-1]
-    if last in stages and len(stages) > 1:
-        raise BlindingError(f"refused: {last} is always asked for alone, after the last verdict")
-    _check_receipts(opening, person)
-    identity = _identity(person)
-    for stage in stages:
-        row = opening.request(person, key, identity, stage, analysis.config.search.selection, opener)
-        _keep_receipt(opening, person, row)
-        note(f"{stage}: asked for, {row.name}")
-
-
-@blinding.command()
-def approve(
-    stage: Annotated[str, typer.Argument(show_default=False)],
-    person: Name,
-    key: Key,
-    period: PeriodOption = None,
-) -> None:
-    """Approve the request of a stage, after reading what it says; never runs code of the analysis folder."""
-    opening = _opening(period)
-    _check_receipts(opening, person)
-    asked = _asked(opening, stage)
-    print_tables(*describe(opening, asked, person))
-    path = _keep_receipt(opening, person, opening.approve(person, key, _identity(person), asked))
-    note(f"approved: {asked.hash}; head {opening.ledger.head}; receipts in {path}")
-
-
-@blinding.command()
-def withdraw(
-    stage: Annotated[str, typer.Argument(show_default=False)],
-    reason: Annotated[str, typer.Argument(show_default=False)],
-    person: Name,
-    key: Key,
-    period: PeriodOption = None,
-) -> None:
-    """Take your approval or request of a stage back, as long as its opening has not begun."""
-    opening = _opening(period)
-    note(f"row {opening.withdraw(person, key, _asked(opening, stage), reason).name}")
-
-
-@blinding.command(name="open")
-def open_stages(stages: Stages, person: Name, key: Key, period: PeriodOption = None) -> None:
-    """Open stages that were asked for and approved, up to the first that fails its agreement test."""
-    from bdana.analysis.child import Job, open_in_child
-    from bdana.analysis.frozen import sealed_files
-
-    opening = _opening(period)
-    _check_receipts(opening, person)
-    analysis = require_analysis(None)
-    requests = [_asked(opening, stage) for stage in stages]
-    job = Job(
-        folder=str(analysis.folder),
-        records=str(analysis.folder),
-        person=person,
-        key=str(key.absolute()),
-        period=opening.period,
-        requests=tuple(row.hash for row in requests),
-        sealed={
-            stage: [str(path) for path in sealed_files(analysis, opening.policy, opening.period, stage)]
-            for stage in stages
-        },
-        secret=_passphrase(),
-    )
-    open_in_child(job)
-    _keep_receipt(opening, person)
-    shown = table("stage", "expected", "observed", "p(N >= n)", "p(L <= Lobs)", "agrees")
-    for row in opening.ledger.of_kind("verdict"):
-        v = row.body
-        agrees = {True: "yes", False: "no", None: ""}[v.get("agrees")]
-        numbers = (
-            f"{v['expected']:.3g} ± {v['error']:.2g}",
-            f"{v['observed']}",
-            f"{v['p_n']:.4g}",
-            f"{v['p_l']:.4g}",
-        )
-        shown.add_row(v["stage"], *numbers, agrees)
-    print_tables(shown, "`bdana run` counts the opened regions from now on")
-
-
-def describe(opening: Opening, asked: Row, person: str) -> list[Table | str]:
-    """Say in plain words what a request asks, from the ledger alone."""
-    from bdana.blinding.canonical import differences
-    from bdana.blinding.signing import fingerprint
-
-    body, people = asked.body, opening.policy.people
-    frozen = opening.newest_freeze()
-    signed = [r for r in opening.ledger.rows() if r.person == person and r.kind in {"approve", "request"}]
-    freezes = {row.hash: row.body["frozen"] for row in opening.ledger.of_kind("freeze")}
-    asks = {row.hash: row for row in opening.ledger.of_kind("request")}
-    before = [(asks[row.follows] if row.kind == "approve" else row).body["freeze"] for row in signed]
-    changed = (
-        differences(freezes[before[-1]], frozen.body["frozen"])
-        if before
-        else ["this is your first signature"]
-    )
-    predicted = table("region", "expected")
-    prediction = frozen.body["frozen"]["prediction"]
-    for name, value, error in zip(
-        prediction["regions"], prediction["expected"], prediction["error"], strict=True
-    ):
-        predicted.add_row(name, f"{value:.3g} ± {error:.2g}")
-    who = table("person", "role", "SSH key", numbers=False)
-    for name, somebody in people.items():
-        who.add_row(name, somebody.role, fingerprint(somebody.ssh_key))
-    return [
-        f"{asked.person} asks that {body['opener']} opens {body['stage']} ({body['channel']}) of period {body['period']}.",
-        f"The analysis was frozen by {frozen.person} on {frozen.time}: {frozen.hash}",
-        predicted,
-        "Since you last signed: " + ("; ".join(changed) or "nothing changed"),
-        who,
-    ]
-
-
-def _opening(period: str | None) -> Opening:
-    from bdana.blinding.opening import Opening
-
-    policy, ledger = _state()
-    if period is None and len(policy.periods) != 1:
-        raise BlindingError(f"say --period: the policy has {', '.join(policy.periods) or 'none'}")
-    return Opening(ledger, policy, period or next(iter(policy.periods)))
-
-
-def _asked(opening: Opening, stage: str) -> Row:
-    found = opening.requests(stage)
-    if not found:
-        raise BlindingError(f"refused: nobody asked for {stage} with the newest freeze")
-    return found[-1]
-
-
-def _check_receipts(opening: Opening, person: str) -> None:
-    """Refuse a ledger that lacks a row of which the person kept a receipt."""
-    from bdana.blinding.receipts import read_receipts, receipts_path
-
-    path = receipts_path(person, opening.ledger)
-    if path is not None and path.exists():
-        opening.ledger.require(read_receipts(path))
-
-
-def _keep_receipt(opening: Opening, person: str, *signed: Row) -> Path | None:
-    """Keep receipts of the newest row, the head, and of what the person has just signed."""
-    from bdana.blinding.receipts import keep_receipts, receipts_path
-
-    head = [row for row in opening.ledger.rows() if row.hash == opening.ledger.head]
-    keep_receipts(person, opening.ledger, [*head, *signed])
-    return receipts_path(person, opening.ledger)
-
-
-def _passphrase(*, confirm: bool = False) -> str:
+def ask_passphrase(*, confirm: bool = False) -> str:
     """Ask for a passphrase on the terminal; without one it is the first line of standard input."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\n")
@@ -393,9 +198,3 @@ def _passphrase(*, confirm: bool = False) -> str:
             "passphrase of your age identity", hide_input=True, confirmation_prompt=confirm, err=True
         )
     )
-
-
-def _identity(person: str) -> Identity:
-    from bdana.blinding.identity import unlock_identity
-
-    return unlock_identity(person, _passphrase())

@@ -1,0 +1,48 @@
+"""Receipts: removing the newest rows of a ledger shows to whoever kept one of them."""
+
+import pytest
+
+from bdana.blinding.receipts import keep_receipts, read_receipts, receipts_path
+from bdana.errors import BlindingError
+
+
+@pytest.fixture
+def kept(search, tmp_path, monkeypatch):
+    """The rows of a request, of which ann has receipts."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    search.freeze()
+    request = search.request("CR3")
+    keep_receipts("ann", search.ledger, [request])
+    return request
+
+
+def test_a_receipt_is_a_line_that_sha256sum_reads(search, kept):
+    path = receipts_path("ann", search.ledger)
+    assert path.read_text() == f"{kept.hash}  {kept.name}\n"
+    keep_receipts("ann", search.ledger, [kept])
+    assert len(read_receipts(path)) == 1
+    search.ledger.require(read_receipts(path))
+
+
+def test_a_row_that_was_removed_is_named(search, kept):
+    path = receipts_path("ann", search.ledger)
+    (search.ledger.folder / kept.name).unlink()
+    (search.ledger.folder / ".claims" / f"{kept.number:06d}").unlink()
+    search.ledger.rows()  # by itself the shorter ledger is whole
+    with pytest.raises(BlindingError, match=f"the row {kept.name} is missing, of which there is a receipt"):
+        search.ledger.require(read_receipts(path))
+
+
+def test_receipts_are_of_one_ledger(search, kept, tmp_path):
+    assert receipts_path("rob", search.ledger) != receipts_path("ann", search.ledger)
+    assert not receipts_path("rob", search.ledger).exists()
+    first = search.ledger.rows()[0]
+    assert first.hash[:16] in receipts_path("ann", search.ledger).name
+
+
+@pytest.mark.parametrize("line", ["", "abc", "0" * 64 + "  000001-join-ann-0123456789abcdef.json"])
+def test_a_damaged_file_of_receipts_is_refused(search, kept, line):
+    path = receipts_path("ann", search.ledger)
+    path.write_text(f"{kept.hash}  {kept.name}\n{line}\n")
+    with pytest.raises(BlindingError, match="line 2 is no receipt"):
+        read_receipts(path)
