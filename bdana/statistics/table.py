@@ -101,7 +101,7 @@ def counting_table(
     observed : mapping of str to Observed
         By region.
     joint : sequence of str
-        Regions to be judged together.
+        Regions to be judged together, in the order they are named in.
 
     Returns
     -------
@@ -109,7 +109,8 @@ def counting_table(
         With p(N >= n) and p(L <= Lobs) as `bdana.statistics.poisson` and `.joint` define them.
     """
     rows = tuple(_row(name, predicted, observed[name]) for name, predicted in expected.items())
-    together = [row for row in rows if row.name in joint]
+    by_name = {row.name: row for row in rows}
+    together = [by_name[name] for name in joint if name in by_name]
     all_open = bool(together) and all(row.counting for row in together)
     counts = [row.observed.value for row in together] if all_open else []
     backgrounds = [_background(row.expected) for row in together]
