@@ -277,7 +277,7 @@ def _group(
             "the combinatorial background cannot both mix bursts (mix_bursts) and slice them (slice_ms)"
         )
     if par.slice_ms is not None:
-        timestamp = np.asarray(tracks.event.timestamp, dtype=np.float64)
+        timestamp = np.asarray(tracks.events.timestamp, dtype=np.float64)[tracks.index]
         slices, number = time_slices(timestamp, places, bursts, par.spill_s, par.slice_ms)
         own, sliced, burst = slice_weights(slices, number, places, weight)
         return Grouped(own, sliced, burst, float((weight * number).max()))

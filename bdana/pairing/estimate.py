@@ -30,7 +30,7 @@ __all__ = ["PairEstimate", "PairSample", "PairSink", "PairTask", "estimate_pairs
 
 PairSink = Callable[["Candidates", "Tracks", "NDArray[np.int64]", "NDArray[np.int64]"], None]
 Three = tuple["NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.int64]"]
-BATCH = 500_000
+BATCH = 100_000
 """Pairs that are reconstructed together: bounds the memory, changes no result."""
 BOOTSTRAP_SEED = 1
 
@@ -283,6 +283,9 @@ def estimate_pairs(
             replicas[replica] += np.bincount(region, counted, minlength=n)
         if task.sink:
             task.sink(candidates, tracks, first, second)
+        if batch.whole:
+            for filled in (sums, *(histogram.sums for histogram in filling.values())):
+                filled.close()
     hists = {name: histogram.result() for name, histogram in filling.items()}
     if "dt" in task.variables:
         hists["dt"] = _flat_in_time(task.variables["dt"], names[:-1], sums, task.window)
@@ -300,12 +303,23 @@ def _multiplicities(replicas: int, tracks: int) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class Batch:
-    """Pairs worth building: places of the first and second track and burst, shape (K,); how many were possible."""
+    """Pairs worth building.
+
+    Attributes
+    ----------
+    first, second, place : ndarray of int, shape (K,)
+        Place of both tracks and of their burst.
+    possible : int
+        How many pairs these were chosen from.
+    whole : bool
+        Whether the batch ends with the last pair of a burst.
+    """
 
     first: NDArray[np.int64]
     second: NDArray[np.int64]
     place: NDArray[np.int64]
     possible: int
+    whole: bool
 
 
 def _batches(tracks: Tracks, places: NDArray[np.int64], bursts: int, task: PairTask) -> Iterator[Batch]:
@@ -326,10 +340,13 @@ def _batches(tracks: Tracks, places: NDArray[np.int64], bursts: int, task: PairT
                 part = slice(start, start + BATCH)
                 waiting.append((one[i[part]], other[j[part]], np.full(len(i[part]), burst)))
                 size += len(i[part])
-                if size >= BATCH:
-                    yield Batch(*_join(waiting), possible)
+                if size >= 2 * BATCH:
+                    yield Batch(*_join(waiting), possible, whole=False)
                     waiting, size, possible = [], 0, 0
-    yield Batch(*_join([(empty, empty, empty), *waiting]), possible)
+        if size >= BATCH:
+            yield Batch(*_join(waiting), possible, whole=True)
+            waiting, size, possible = [], 0, 0
+    yield Batch(*_join([(empty, empty, empty), *waiting]), possible, whole=True)
 
 
 def _join(parts: Sequence[Three]) -> Three:
@@ -342,7 +359,7 @@ class _HistogramSums:
 
     def __init__(self, variable: Variable, regions: Sequence[str], tracks: int) -> None:
         self.variable, self.made = variable, variable.histogram(regions)
-        self.sums = PairSums(tracks, len(regions) * (variable.bins + 2))
+        self.sums = PairSums(tracks, len(regions) * (variable.bins + 2), covariance=False)
 
     def fill(
         self,

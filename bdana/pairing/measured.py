@@ -35,7 +35,7 @@ def measured_duty(
     """Measure the duty factor in slices of the given length (arguments of `time_slices`), or say why that cannot be done."""
     if "timestamp" not in ak.fields(tracks.events):
         return "the files have no timestamps"
-    timestamp = np.asarray(tracks.event.timestamp, dtype=np.float64)
+    timestamp = np.asarray(tracks.events.timestamp, dtype=np.float64)[tracks.index]
     try:
         slices, number = time_slices(timestamp, places, bursts, spill_s, width_ms)
     except InputError as problem:

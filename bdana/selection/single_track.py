@@ -148,8 +148,13 @@ class SingleTrackSelection:
             survival=self._survival(tracks, par),
         )
         flat = [name for name in ak.fields(events) if events[name].ndim == 1 and not ak.fields(events[name])]
-        kept, vetoed = (
-            Tracks(taken.record, taken.event[flat], np.arange(len(taken)), setup.detector)
+        kept, vetoed = (  # packed, or each would hold on to all that was read
+            Tracks(
+                ak.to_packed(taken.record),
+                ak.to_packed(taken.event[flat]),
+                np.arange(len(taken)),
+                setup.detector,
+            )
             for taken in (tracks.take(left), tracks.take(singles.tried & ~left))
         )
         return SelectedSingles(cutflow, kept, singles, vetoed)
