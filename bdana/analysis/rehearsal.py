@@ -114,7 +114,7 @@ class _Theatre:
         people = {}
         for name, person in policy.people.items():
             people[name] = person.model_copy(update={"ssh_key": make_key(folder / name, name)})
-        mine = policy.model_copy(update={"people": people})
+        mine = policy.model_copy(update={"people": people}).after(())
         (folder / "blinding").mkdir()
         (folder / "blinding" / "policy.toml").write_text(_toml(mine), encoding="utf-8")
         identities = {name: pyrage.x25519.Identity.generate() for name in people}

@@ -2,7 +2,8 @@
 
 The secret of a stage is the XOR of one part for every clause of its approval ("1 analyst", "1 reviewer", ...) and of
 a hash of the secret of the stage before it. A clause that asks for several people splits its part once more for
-every such group. Each share is encrypted to its holder, and its SHA-256 stands in the ledger.
+every such group. Each share is encrypted to its holder, and its SHA-256 stands in the ledger. A holder can hand them
+to a newcomer of the same role, who stands in the holder's place from then on.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from bdana.blinding.canonical import sha256
 from bdana.errors import BlindingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from bdana.blinding.ledger import Ledger, Row
@@ -35,6 +36,8 @@ __all__ = [
     "link",
     "make_keys",
     "make_period",
+    "period_keys",
+    "require_signed",
     "shares",
     "stage_recipients",
 ]
@@ -128,11 +131,37 @@ def _split(
     ]
 
 
-def shares(keys: Row, stage: str) -> list[Share]:
-    """Return all shares of a stage from the row of its keys."""
-    return [
+def shares(keys: Row, stage: str, handed: Sequence[Row] = ()) -> list[Share]:
+    """Return all shares of a stage.
+
+    Parameters
+    ----------
+    keys : Row
+        The keys of the period.
+    stage : str
+    handed : sequence of Row
+        Rows `handover`, oldest first: each holder's shares that now have another holder too.
+
+    Raises
+    ------
+    BlindingError
+        When a row hands shares to somebody who has some, and would be two people of a quorum.
+    """
+    found = [
         Share(**(share | {"group": tuple(share["group"])})) for share in keys.body["stages"][stage]["shares"]
     ]
+    for row in (row for row in handed if row.body["keys"] == keys.hash):
+        giver, to = row.person, row.body["to"]
+        if any(share.person == to for share in found):
+            raise BlindingError(f"refused: {row.name} hands parts of {stage} to {to}, who holds one already")
+        for share in [share for share in found if giver in share.group]:
+            group = tuple(to if name == giver else name for name in share.group)
+            if share.person != giver:
+                found.append(replace(share, group=group))
+            elif share.sha256 in row.body["shares"]:
+                sealed = row.body["shares"][share.sha256]
+                found.append(replace(share, group=group, person=to, sealed=sealed))
+    return found
 
 
 def join(policy: Policy, ledger: Ledger, person: str, key: Path, recipient: str) -> Row:
@@ -153,12 +182,28 @@ def join(policy: Policy, ledger: Ledger, person: str, key: Path, recipient: str)
 
 
 def joined(ledger: Ledger, policy: Policy) -> dict[str, str]:
-    """Return the age recipient of everybody who signed this policy."""
-    return {
-        row.person: row.body["recipient"]
-        for row in ledger.of_kind("join")
-        if row.body["policy"] == policy.sha256
-    }
+    """Return the age recipient of everybody who signed this policy, or a former one with the same SSH key."""
+    policies = {p.sha256: p for p in (*(past.policy for past in policy.former), policy)}
+    found = {}
+    for row in ledger.of_kind("join"):
+        then = policies[row.body["policy"]].people if row.body["policy"] in policies else {}
+        now = policy.people.get(row.person)
+        if now is not None and row.person in then and then[row.person].ssh_key == now.ssh_key:
+            found[row.person] = row.body["recipient"]
+    return found
+
+
+def require_signed(ledger: Ledger, policy: Policy) -> None:
+    """Refuse a ledger with a row that its person has not signed.
+
+    Raises
+    ------
+    BlindingError
+        Naming the row.
+    """
+    former = [(past.last, past.policy.ssh_keys) for past in policy.former]
+    for row in ledger.unsigned(policy.ssh_keys, former):
+        raise BlindingError(f"refused: {row.name} is not signed by {row.person}; see who wrote it")
 
 
 def make_period(policy: Policy, ledger: Ledger, period: str, person: str, key: Path) -> Row:
@@ -171,11 +216,7 @@ def make_period(policy: Policy, ledger: Ledger, period: str, person: str, key: P
     """
     if period not in policy.periods:
         raise BlindingError(f"refused: blinding/policy.toml has no [periods.{period}]")
-    unsigned = ledger.unsigned(policy.ssh_keys)
-    if unsigned:
-        raise BlindingError(
-            f"refused: {unsigned[0].name} is not signed by {unsigned[0].person}; see who wrote it"
-        )
+    require_signed(ledger, policy)
     recipients = joined(ledger, policy)
     for name in policy.people:
         if name not in recipients:
@@ -183,25 +224,34 @@ def make_period(policy: Policy, ledger: Ledger, period: str, person: str, key: P
     stages = make_keys(policy, recipients)
 
     def body(rows: list[Row]) -> dict[str, Any]:
-        if any(row.kind == "keys" and row.body["period"] == period for row in rows):
+        if any(
+            row.kind == "keys" and row.body["period"] == period and row.body["policy"] in policy.alike
+            for row in rows
+        ):
             raise BlindingError(f"refused: period {period} has keys already")
         return {"policy": policy.sha256, "period": period, "stages": stages}
 
     return ledger.append("keys", person, key, body)
 
 
-def stage_recipients(ledger: Ledger, policy: Policy, period: str) -> dict[str, str]:
-    """Return the public key of each stage in a period.
+def period_keys(ledger: Ledger, policy: Policy, period: str) -> Row:
+    """Return the row with the keys of a period.
 
     Raises
     ------
     BlindingError
-        When the period has no keys for this policy, or their row is not signed.
+        When there are none for this policy, or a row of the ledger is not signed.
     """
-    unsigned = ledger.unsigned(policy.ssh_keys)
+    require_signed(ledger, policy)
     for row in ledger.of_kind("keys"):
-        if (row.body["period"], row.body["policy"]) == (period, policy.sha256) and row not in unsigned:
-            return {stage: str(made["public"]) for stage, made in row.body["stages"].items()}
+        if row.body["period"] == period and row.body["policy"] in policy.alike:
+            return row
     raise BlindingError(
         f"refused: period {period} has no keys for this policy; `bdana blinding keys {period}` makes them"
     )
+
+
+def stage_recipients(ledger: Ledger, policy: Policy, period: str) -> dict[str, str]:
+    """Return the public key of each stage in a period; errors as of `period_keys`."""
+    stages = period_keys(ledger, policy, period).body["stages"]
+    return {stage: str(made["public"]) for stage, made in stages.items()}

@@ -18,7 +18,7 @@ from bdana.blinding.signing import sign, verify
 from bdana.errors import BlindingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from bdana.blinding.receipts import Receipt
@@ -27,7 +27,9 @@ __all__ = ["Kind", "Ledger", "Row"]
 
 Kind = Literal[
     "join",
+    "policy",
     "keys",
+    "handover",
     "seal",
     "freeze",
     "rehearse",
@@ -221,11 +223,26 @@ class Ledger:
                     "replaced, or this copy of the ledger is an old one"
                 )
 
-    def unsigned(self, keys: Mapping[str, str]) -> list[Row]:
-        """Return the rows that their person has not signed, given everybody's public key."""
-        return [row for row in self.rows() if not self._signed(row, keys)]
+    def unsigned(
+        self, keys: Mapping[str, str], former: Sequence[tuple[int, Mapping[str, str]]] = ()
+    ) -> list[Row]:
+        """Return the rows that their person has not signed.
 
-    def _signed(self, row: Row, keys: Mapping[str, str]) -> bool:
+        Parameters
+        ----------
+        keys : mapping of str to str
+            Everybody's public key.
+        former : sequence of (int, mapping), optional
+            Earlier keys, oldest first, each with the number of the last row that they hold for.
+        """
+        return [
+            row
+            for row in self.rows()
+            if not self.signed(row, next((then for last, then in former if row.number <= last), keys))
+        ]
+
+    def signed(self, row: Row, keys: Mapping[str, str]) -> bool:
+        """Tell whether the person of a row has signed it, given everybody's public key."""
         signature = self.folder / f"{row.name}.sig"
         if row.person not in keys or not signature.is_file():
             return False

@@ -46,7 +46,7 @@ def manifest_of(opened: Path) -> Path:
 
 
 def read_manifest(path: Path, policy: Policy) -> Mapping[str, Any]:
-    """Read a manifest and check that production signed it for this policy.
+    """Read a manifest and check that production signed it for this policy, or a former one that closed the same.
 
     Raises
     ------
@@ -57,7 +57,8 @@ def read_manifest(path: Path, policy: Policy) -> Mapping[str, Any]:
         text = path.read_bytes()
         signature = path.with_name(f"{path.name}.sig").read_bytes()
         document: Mapping[str, Any] = parse(text)
-        person = policy.people.get(document["person"])
+        then = policy.alike.get(document["policy"])
+        person = (then or policy).people.get(document["person"])
     except (OSError, ValueError, KeyError, TypeError):
         raise BlindingError(
             f"refused: {path} or its signature is absent or damaged; data are read with the manifest of `bdana seal`"
@@ -66,7 +67,7 @@ def read_manifest(path: Path, policy: Policy) -> Mapping[str, Any]:
         raise BlindingError(
             f"refused: {path} is not signed by anybody with the mark `production` in the policy"
         )
-    if document["policy"] != policy.sha256:
+    if then is None:
         raise BlindingError(
             f"refused: {path} was made with another blinding/policy.toml; seal the raw data again"
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyrage
 
 from bdana.blinding.canonical import canonical, sha256
-from bdana.blinding.keys import Share, combine, joined, link, shares
+from bdana.blinding.keys import Share, combine, joined, link, period_keys, require_signed, shares
 from bdana.blinding.sealed import decrypt_events
 from bdana.errors import BlindingError
 
@@ -110,6 +110,47 @@ class Opening:
             raise BlindingError("refused: the opening began already, which cannot be taken back")
         return self.ledger.append("withdraw", person, key, {"reason": reason}, request)
 
+    def hand_over(self, person: str, key: Path, identity: pyrage.x25519.Identity, to: str) -> Row:
+        """Give a newcomer of the same role the own parts of all stages, and what opened stages contribute to the next.
+
+        Raises
+        ------
+        BlindingError
+            When the newcomer has another role, has not joined, or holds a part already.
+        """
+        if self._role(person) != self._role(to):
+            raise BlindingError(
+                f"refused: {person} is {self._role(person)} and {to} {self._role(to)}; parts stay with their role"
+            )
+        recipients = joined(self.ledger, self.policy)
+        if to not in recipients:
+            raise BlindingError(f"refused: {to} has not joined; `bdana blinding join` does it")
+        stages = [s for s in self.policy.stages if any(one.person == person for one in self._shares(s))]
+        if any(share.person == to for stage in self.policy.stages for share in self._shares(stage)):
+            raise BlindingError(
+                f"refused: {to} holds a part already, and would be two people of a quorum with a second"
+            )
+        if not stages:
+            raise BlindingError(f"refused: {person} holds no part of a key of period {self.period}")
+        recipient = pyrage.x25519.Recipient.from_str(recipients[to])
+
+        def sealed(content: bytes) -> str:
+            return base64.b64encode(pyrage.encrypt(content, [recipient])).decode()
+
+        own = [pair for stage in stages for pair in self._own(person, identity, stage)]
+        links = {
+            str(self.policy.previous(stage)): sealed(found)
+            for stage in stages
+            for found in self._link(stage, identity)
+        }
+        body = {
+            "keys": self._keys().hash,
+            "to": to,
+            "shares": {share.sha256: sealed(piece) for share, piece in own},
+            "links": links,
+        }
+        return self.ledger.append("handover", person, key, body)
+
     def open(
         self,
         person: str,
@@ -176,7 +217,8 @@ class Opening:
                 )
             return done[-1]
         recipients = joined(self.ledger, self.policy)
-        possible = [name for name in self.policy.people if self._role(name) != "analyst"]
+        # A newcomer who has not joined gets it with the parts that are handed over.
+        possible = [name for name in recipients if self._role(name) != "analyst"]
         onward = pyrage.encrypt(
             link(secret), [pyrage.x25519.Recipient.from_str(recipients[name]) for name in possible]
         )
@@ -212,14 +254,12 @@ class Opening:
         BlindingError
             When a row is not signed, or nothing is frozen.
         """
-        unsigned = self.ledger.unsigned(self.policy.ssh_keys)
-        if unsigned:
-            raise BlindingError(
-                f"refused: {unsigned[0].name} is not signed by {unsigned[0].person}; see who wrote it"
-            )
+        require_signed(self.ledger, self.policy)
         freezes = self.ledger.of_kind("freeze")
         if not freezes:
             raise BlindingError("refused: nothing is frozen; `bdana blinding freeze` does it")
+        if any(freezes[-1].number <= past.last for past in self.policy.former):
+            raise BlindingError("refused: the policy changed after this freeze; freeze again")
         return freezes[-1]
 
     def _require_opener(self, opener: str, stage: str, frozen: Row) -> None:
@@ -230,6 +270,10 @@ class Opening:
             )
         if opener == frozen.person:
             raise BlindingError(f"refused: {opener} is the author of the freeze and cannot open it")
+        if opener not in joined(self.ledger, self.policy):
+            raise BlindingError(f"refused: {opener} has not joined; `bdana blinding join` does it")
+        if all(share.person != opener for share in self._shares(stage)):
+            raise BlindingError(f"refused: {opener} holds no part of the key of {stage}")
 
     def _require_channel(self, channel: str, frozen: Row) -> None:
         declared = frozen.body["frozen"]["config"]["search"]["selection"]
@@ -314,15 +358,13 @@ class Opening:
         ]
 
     def _keys(self) -> Row:
-        for row in self.ledger.of_kind("keys"):
-            if (row.body["period"], row.body["policy"]) == (self.period, self.policy.sha256):
-                return row
-        raise BlindingError(
-            f"refused: period {self.period} has no keys for this policy; `bdana blinding keys` makes them"
-        )
+        return period_keys(self.ledger, self.policy, self.period)
+
+    def _shares(self, stage: str) -> list[Share]:
+        return shares(self._keys(), stage, self.ledger.of_kind("handover"))
 
     def _own(self, person: str, identity: pyrage.x25519.Identity, stage: str) -> list[tuple[Share, bytes]]:
-        mine = [share for share in shares(self._keys(), stage) if share.person == person]
+        mine = [share for share in self._shares(stage) if share.person == person]
         if not mine:
             raise BlindingError(f"refused: {person} holds no part of the key of {stage}")
         try:
@@ -331,6 +373,9 @@ class Opening:
             raise BlindingError(
                 f"refused: this age identity is not the one that {person} joined with"
             ) from None
+        for share, piece in zip(mine, pieces, strict=True):
+            if sha256(piece) != share.sha256:
+                raise BlindingError(f"refused: the part of {stage} that {person} was handed is wrong")
         return list(zip(mine, pieces, strict=True))
 
     def _release(
@@ -350,7 +395,7 @@ class Opening:
         if request.person in gone:
             raise BlindingError(f"refused: {request.person} withdrew the request")
         pieces = dict(self._own(opener, identity, stage))
-        expected = shares(self._keys(), stage)
+        expected = self._shares(stage)
         for row in [request, *(row for row in rows if row.kind == "approve" and row.person not in gone)]:
             released = {item["sha256"]: item["sealed"] for item in row.body["shares"]}
             for share in (
@@ -382,9 +427,16 @@ class Opening:
         return secret
 
     def _link(self, stage: str, identity: pyrage.x25519.Identity) -> list[bytes]:
+        """Return what the stage before contributes, in a list: of the end of its opening, or handed over with parts."""
         before = self.policy.previous(stage)
-        ends = [row for row in self._ends() if row.body["stage"] == before]
-        return [pyrage.decrypt(base64.b64decode(row.body["link"]), [identity]) for row in ends[-1:]]
+        sealed = [row.body["link"] for row in self._ends() if row.body["stage"] == before][-1:]
+        sealed += [row.body["links"].get(before) for row in self.ledger.of_kind("handover")]
+        for text in filter(None, sealed):
+            try:
+                return [pyrage.decrypt(base64.b64decode(text), [identity])]
+            except pyrage.DecryptError:
+                continue  # to somebody else
+        return []
 
 
 def _makes(secret: bytes, public: str) -> bool:

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import hepunits
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    Strict,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from bdana.blinding.canonical import canonical, sha256
 from bdana.blinding.signing import raw_key
@@ -25,7 +35,7 @@ if TYPE_CHECKING:
     from bdana.detector import Detector
     from bdana.regions import Regions
 
-__all__ = ["PairRule", "Period", "Person", "Policy", "Role", "Stage", "load_policy"]
+__all__ = ["Former", "PairRule", "Period", "Person", "Policy", "Role", "Stage", "read_policy"]
 
 Point = Annotated[tuple[float, float, float], Strict(strict=False)]
 Role = Literal["analyst", "reviewer", "convenor"]
@@ -118,6 +128,7 @@ class Policy(_Strict):
     stages: dict[str, Stage] = Field(min_length=1, description="in the order in which they are opened")
     people: dict[str, Person] = Field(default={}, description="empty until data are sealed")
     periods: dict[str, Period] = {}
+    _former: tuple[Former, ...] = PrivateAttr(())
 
     @model_validator(mode="after")
     def _people_differ(self) -> Policy:
@@ -154,6 +165,26 @@ class Policy(_Strict):
     def sha256(self) -> str:
         """Identity of the policy's content, which people sign."""
         return sha256(canonical(self.model_dump(mode="json")))
+
+    @property
+    def former(self) -> tuple[Former, ...]:
+        """The policies that were in force before, oldest first."""
+        return self._former
+
+    def after(self, former: tuple[Former, ...]) -> Policy:
+        """Return this policy as the one that came after others."""
+        policy = self.model_copy()
+        policy._former = former
+        return policy
+
+    @property
+    def alike(self) -> dict[str, Policy]:
+        """The policy itself and the former ones with the same pair definition and stages, by their `sha256`.
+
+        Data that were sealed, and keys that were made, with one of them stay good.
+        """
+        found = (*(past.policy for past in self.former), self)
+        return {p.sha256: p for p in found if (p.pair, p.stages) == (self.pair, self.stages)}
 
     @property
     def ssh_keys(self) -> dict[str, str]:
@@ -219,17 +250,29 @@ class Policy(_Strict):
                 )
 
 
-def load_policy(folder: Path, regions: Regions) -> Policy | None:
-    """Read blinding/policy.toml of an analysis folder and check it against the regions; None when there is none.
+@dataclass(frozen=True)
+class Former:
+    """A policy that is not in force any more.
+
+    Attributes
+    ----------
+    policy : Policy
+    last : int
+        Number of the last row of the ledger that was written under it.
+    """
+
+    policy: Policy
+    last: int
+
+
+def read_policy(path: Path, regions: Regions) -> Policy:
+    """Read a policy and check it against the regions.
 
     Raises
     ------
     ConfigError
         When the file is wrong or does not cover the regions.
     """
-    path = folder / "blinding" / "policy.toml"
-    if not path.exists():
-        return None
     try:
         policy = Policy.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
         policy.require_covers(regions)

@@ -69,6 +69,40 @@ def keys(
 
 
 @blinding.command()
+def amend(
+    file: Annotated[
+        Path, typer.Argument(help="The whole policy as it shall be, with another name.", show_default=False)
+    ],
+    person: Name,
+    key: Key,
+) -> None:
+    """Sign a change of the policy; it is in force when one person of each role has signed the same."""
+    from bdana.blinding.amend import amend as amend_ledger
+    from bdana.blinding.amend import changes
+    from bdana.blinding.policy import read_policy
+    from bdana.files import temporary_beside
+
+    policy, ledger = ledger_state()
+    analysis = load_analysis(None)
+    proposed = read_policy(file, analysis.regions)
+    print_tables(*(f"changes: {line}" for line in changes(policy, proposed)))
+    if sys.stdin.isatty():
+        typer.confirm("sign this change?", abort=True, err=True)
+    done = amend_ledger(ledger, policy, proposed, person, key)
+    if done.missing:
+        note(
+            f"row {done.row.name}; in force when somebody of each of these signs too: {', '.join(done.missing)}"
+        )
+        return
+    with temporary_beside(analysis.folder / "blinding" / "policy.toml") as temporary:
+        temporary.write_bytes(file.read_bytes())
+    note(
+        f"row {done.row.name}; the policy is in force. Newcomers: bdana blinding join; holders: bdana blinding handover; then "
+        "freeze again"
+    )
+
+
+@blinding.command()
 def record(
     manifests: Annotated[
         list[Path],
@@ -165,6 +199,7 @@ def verify(
     ] = None,
 ) -> None:
     """Check every row and signature of the ledger, against your receipts too; needs no key and no data."""
+    from bdana.blinding.keys import require_signed
     from bdana.blinding.receipts import read_receipts, receipts_path
     from bdana.blinding.signing import fingerprint
 
@@ -174,14 +209,14 @@ def verify(
     kept = [read_receipts(path) for path in sorted(mine | ({receipt} if receipt else set()))]
     for receipts in kept:
         ledger.require(receipts)
-    unsigned = ledger.unsigned(policy.ssh_keys)
-    if unsigned:
-        raise BlindingError(
-            f"the ledger is not valid: {unsigned[0].name} is not signed by {unsigned[0].person}"
-        )
-    people = table("person", "role", "production", "SSH key", numbers=False)
-    for name, person in policy.people.items():
-        people.add_row(name, person.role, "yes" if person.production else "", fingerprint(person.ssh_key))
+    require_signed(ledger, policy)
+    people = table("person", "role", "production", "SSH key", "until row", numbers=False)
+    now = {name: (person, "") for name, person in policy.people.items()}
+    before = [(n, (p, f"{past.last}")) for past in policy.former for n, p in past.policy.people.items()]
+    for name, (person, last) in [*now.items(), *before]:
+        if not last or person != policy.people.get(name):
+            mark = "yes" if person.production else ""
+            people.add_row(name, person.role, mark, fingerprint(person.ssh_key), last)
     print_tables(
         people,
         f"{len(rows)} rows, all signed; head: {ledger.head or 'none'}",

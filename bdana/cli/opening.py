@@ -1,4 +1,4 @@
-"""`bdana blinding` from freeze to open: the nine commands of a search, and taking a consent back."""
+"""`bdana blinding` from freeze to open: the nine commands of a search, taking a consent back, handing parts over."""
 
 from __future__ import annotations
 
@@ -103,6 +103,19 @@ def withdraw(
     """Take your approval or request of a stage back, as long as its opening has not begun."""
     opening = _opening(period)
     note(f"row {opening.withdraw(person, key, _asked(opening, stage), reason).name}")
+
+
+@blinding.command()
+def handover(
+    to: Annotated[str, typer.Argument(help="A newcomer of your role, who has joined.", show_default=False)],
+    person: Name,
+    key: Key,
+    period: PeriodOption = None,
+) -> None:
+    """Give a newcomer of your role your parts of the keys of a period."""
+    opening = _opening(period)
+    row = opening.hand_over(person, key, _identity(person), to)
+    note(f"row {row.name}: {to} holds what {person} holds of period {opening.period}")
 
 
 @blinding.command(name="open")

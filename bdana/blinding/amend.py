@@ -1,0 +1,184 @@
+"""The policy in force: blinding/policy.toml, and how it changes after people have joined.
+
+Rows of kind `policy` carry the policy before and after. When one person of each role of the policy before has written the
+same change, it is in force: later rows are judged by the people of the new policy, earlier ones by those of the old.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from bdana.blinding.canonical import differences
+from bdana.blinding.keys import joined
+from bdana.blinding.ledger import Ledger
+from bdana.blinding.policy import Former, Policy, read_policy
+from bdana.blinding.signing import raw_key
+from bdana.errors import BlindingError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from bdana.blinding.ledger import Row
+    from bdana.regions import Regions
+
+__all__ = ["Amendment", "amend", "changes", "former_policies", "load_policy"]
+
+
+def load_policy(folder: Path, regions: Regions) -> Policy | None:
+    """Read blinding/policy.toml of an analysis folder and check it against the regions; None when there is none.
+
+    Raises
+    ------
+    ConfigError
+        When the file is wrong or does not cover the regions.
+    BlindingError
+        When it is not the policy that the ledger says is in force.
+    """
+    path = folder / "blinding" / "policy.toml"
+    if not path.exists():
+        return None
+    policy = read_policy(path, regions)
+    return policy.after(former_policies(Ledger(folder / "blinding" / "ledger"), policy))
+
+
+@dataclass(frozen=True)
+class Amendment:
+    """How far a change of the policy is.
+
+    Attributes
+    ----------
+    missing : tuple of str
+        Roles of which nobody has signed it; empty when it is in force.
+    row : Row
+        What was written.
+    """
+
+    missing: tuple[str, ...]
+    row: Row
+
+
+def amend(ledger: Ledger, now: Policy, proposed: Policy, person: str, key: Path) -> Amendment:
+    """Sign a change of the policy.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    now : Policy
+        The policy in force.
+    proposed : Policy
+        What is to take its place.
+    person, key
+        Somebody of the policy in force.
+
+    Raises
+    ------
+    BlindingError
+        When the person is not named by the policy in force or signed before, somebody has not joined it, nothing changes,
+        or people are confused: a role changes, or a key comes back under another name.
+    """
+    if person not in now.people:
+        raise BlindingError(f"refused: [people] of the policy in force has no {person}")
+    if proposed.sha256 == now.sha256:
+        raise BlindingError("refused: nothing is changed by this policy")
+    there = joined(ledger, now)
+    for name in now.people:
+        if name not in there:
+            raise BlindingError(
+                f"refused: {name} has not joined this policy, so that nobody is bound by it: edit blinding/policy.toml"
+            )
+    _require_same_people([*(former.policy for former in now.former), now], proposed)
+    document = {"before": now.model_dump(mode="json"), "after": proposed.model_dump(mode="json")}
+
+    def body(rows: list[Row]) -> dict[str, Any]:
+        if person in _signers(rows, now, proposed):
+            raise BlindingError(f"refused: {person} has signed this change already")
+        return document
+
+    row = ledger.append("policy", person, key, body)
+    return Amendment(_missing(_signers(ledger.rows(), now, proposed), now), row)
+
+
+def changes(now: Policy, proposed: Policy) -> list[str]:
+    """List what differs, leaf by leaf."""
+    return differences(now.model_dump(mode="json"), proposed.model_dump(mode="json"))
+
+
+def former_policies(ledger: Ledger, now: Policy) -> tuple[Former, ...]:
+    """Return the policies that were in force before this one, oldest first.
+
+    Raises
+    ------
+    BlindingError
+        When the policy in force is not this one, or a change is not what `amend` writes.
+    """
+    former: list[Former] = []
+    rows = ledger.rows()
+    current: Policy | None = None
+    for row in (row for row in rows if row.kind == "policy"):
+        before, after = _policy(row, "before"), _policy(row, "after")
+        if current is None:
+            current = before
+            if not set(before.people) <= {r.person for r in _joined(ledger, rows[: rows.index(row)], before)}:
+                raise BlindingError(f"refused: {row.name} changes a policy that not everybody had joined")
+        if before.sha256 != current.sha256:
+            continue  # somebody else's change came first
+        signed = _signers([r for r in rows if r.number <= row.number], before, after, ledger)
+        if not _missing(signed, before):
+            _require_same_people([*(past.policy for past in former), before], after)
+            former.append(Former(before, row.number))
+            current = after
+    if current is not None and current.sha256 != now.sha256:
+        raise BlindingError(
+            "refused: blinding/policy.toml is not the policy in force, which `bdana blinding amend` changes: put the file "
+            "there that the newest rows `policy` of the ledger were signed for"
+        )
+    return tuple(former)
+
+
+def _policy(row: Row, which: str) -> Policy:
+    try:
+        return Policy.model_validate(row.body[which])
+    except (KeyError, ValidationError):
+        raise BlindingError(f"refused: {row.name} holds no policy") from None
+
+
+def _joined(ledger: Ledger, rows: Sequence[Row], policy: Policy) -> list[Row]:
+    joins = [row for row in rows if row.kind == "join" and row.body["policy"] == policy.sha256]
+    return [row for row in joins if ledger.signed(row, policy.ssh_keys)]
+
+
+def _signers(rows: Sequence[Row], before: Policy, after: Policy, ledger: Ledger | None = None) -> list[str]:
+    """Return who signed a change; with a ledger, after a look at the signatures."""
+    return [
+        row.person
+        for row in rows
+        if row.kind == "policy"
+        and _policy(row, "before").sha256 == before.sha256
+        and _policy(row, "after").sha256 == after.sha256
+        and (ledger is None or ledger.signed(row, before.ssh_keys))
+    ]
+
+
+def _missing(signers: Sequence[str], policy: Policy) -> tuple[str, ...]:
+    roles = dict.fromkeys(person.role for person in policy.people.values())
+    there = {policy.people[name].role for name in signers if name in policy.people}
+    return tuple(role for role in roles if role not in there)
+
+
+def _require_same_people(earlier: Sequence[Policy], proposed: Policy) -> None:
+    """Refuse that one person votes in two roles, or under two names, one after the other."""
+    for policy in earlier:
+        names = {raw_key(person.ssh_key): name for name, person in policy.people.items()}
+        for name, person in proposed.people.items():
+            before = policy.people.get(name)
+            if before is not None and before.role != person.role:
+                raise BlindingError(
+                    f"refused: {name} was {before.role} and may hold parts of keys as such; a role never changes"
+                )
+            other = names.get(raw_key(person.ssh_key), name)
+            if other != name:
+                raise BlindingError(f"refused: the SSH key of {name} was that of {other}")
