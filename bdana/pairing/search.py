@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -101,8 +102,7 @@ class PairSearch:
         largest = max(np.abs(a).max(initial=1.0), np.abs(b).max(initial=1.0))
         radius = max_cda * (1.0 + max(slope_a, slope_b) ** 2) + 1e-12 * largest
         origin = np.concatenate([a, b]).mean(axis=0) if len(a) + len(b) else np.zeros(4)
-        leaves_a = Leaves.of_segments(a, WIDTH)
-        leaves_b = Leaves.of_segments(b, WIDTH) if second is not None else leaves_a
+        leaves_a, leaves_b = _sorted(a, b)
         middle_a, middle_b = _middle(leaves_a.ends - origin), _middle(leaves_b.ends - origin)
         reach = max(np.abs(middle_a).max(initial=0.0), np.abs(middle_b).max(initial=0.0))
         lanes = np.full((len(leaves_b.low) * WIDTH, 4), np.nan, dtype=np.float32)
@@ -175,6 +175,18 @@ def _segments(line: Line, z_min: float, z_max: float) -> tuple[NDArray[np.float6
         slope = np.hypot(line.direction[:, 0], line.direction[:, 1]) / np.abs(line.direction[:, 2])
     finite = np.flatnonzero(np.isfinite(ends).all(axis=1) & np.isfinite(slope))
     return ends[finite], finite, float(slope[finite].max(initial=0.0))
+
+
+def _sorted(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[Leaves, Leaves]:
+    """Sort both sets into leaves, at the same time if they are large; once if they are one set."""
+    if a is b:
+        leaves = Leaves.of_segments(a, WIDTH)
+        return leaves, leaves
+    if numba.get_num_threads() == 1 or len(a) * len(b) < ALONE:
+        return Leaves.of_segments(a, WIDTH), Leaves.of_segments(b, WIDTH)
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(Leaves.of_segments, (a, b), (WIDTH, WIDTH))
+    return one, other
 
 
 def _middle(ends: NDArray[np.float64]) -> NDArray[np.float32]:

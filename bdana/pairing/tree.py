@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Leaves"]
 
-ALONE = 10_000
-"""Segments below which one thread sorts them: to wait for threads that have no processor costs more."""
-
 
 @dataclass(frozen=True)
 class Leaves:
@@ -50,32 +47,21 @@ class Leaves:
         order = np.arange(len(ends))
         start = np.minimum(size * np.arange(2**depth + 1), len(ends))
         sorted_ends = np.array(ends, dtype=np.float64, order="C")
-        (_halve if len(ends) < ALONE else _halve_shared)(sorted_ends, order, start, depth)
+        _halve(sorted_ends, order, start, depth)
         low, high = _boxes(sorted_ends, start)
         return cls(order, start, low, high, sorted_ends)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _halve(rows, order, start, depth):  # type: ignore[no-untyped-def]
     """Put the segments of each half of each node on their side of the median of the node's widest coordinate."""
     for level in range(depth):
+        step = 1 << (depth - level)
         for node in range(1 << level):
-            _halve_node(rows, order, start, 1 << (depth - level), node)
-
-
-@numba.njit(cache=True, parallel=True)
-def _halve_shared(rows, order, start, depth):  # type: ignore[no-untyped-def]
-    for level in range(depth):
-        for node in numba.prange(1 << level):
-            _halve_node(rows, order, start, 1 << (depth - level), node)
-
-
-@numba.njit(cache=True)
-def _halve_node(rows, order, start, step, node):  # type: ignore[no-untyped-def]
-    begin, end = start[node * step], start[node * step + step]
-    if end - begin > 1:
-        middle = start[node * step + step // 2]
-        _select(rows, order, _widest(rows, begin, end), begin, middle, end)
+            begin, end = start[node * step], start[node * step + step]
+            if end - begin > 1:
+                middle = start[node * step + step // 2]
+                _select(rows, order, _widest(rows, begin, end), begin, middle, end)
 
 
 @numba.njit(cache=True)
@@ -121,7 +107,7 @@ def _select(rows, order, c, begin, middle, end):  # type: ignore[no-untyped-def]
             return
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _boxes(ends, start):  # type: ignore[no-untyped-def]
     leaves = len(start) - 1
     low, high = np.full((leaves, 4), np.inf), np.full((leaves, 4), -np.inf)
