@@ -124,11 +124,20 @@ def _in_input_order(sums: NDArray[np.int64], places: NDArray[np.int64], n: int) 
 
 def _states(line: Line, p: NDArray[np.float64], places: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return x, y, z, tx, ty, the momentum along z, (1 + tx^2 + ty^2) and p^2 of each place, shape (N, 8)."""
-    direction = line.direction[places]
-    slopes = direction[:, :2] / direction[:, 2:]
-    norm = 1.0 + (slopes**2).sum(axis=1)
-    along = p[places] / np.sqrt(norm) * np.sign(direction[:, 2])
-    return np.column_stack([line.point[places], slopes, along, norm, along**2 * norm])
+    states = np.empty((len(places), 8))
+    _fill_states(line.point, line.direction, np.asarray(p, dtype=np.float64), places, states)
+    return states
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _fill_states(point, direction, p, places, states):  # type: ignore[no-untyped-def]
+    for k, i in enumerate(places):
+        tx, ty = direction[i, 0] / direction[i, 2], direction[i, 1] / direction[i, 2]
+        norm = 1.0 + (tx * tx + ty * ty)
+        along = p[i] / np.sqrt(norm) * np.sign(direction[i, 2])
+        states[k, 0], states[k, 1], states[k, 2] = point[i, 0], point[i, 1], point[i, 2]
+        states[k, 3], states[k, 4], states[k, 5] = tx, ty, along
+        states[k, 6], states[k, 7] = norm, along * along * norm
 
 
 @numba.njit(cache=True)

@@ -93,17 +93,14 @@ class PairSearch:
         cls, first: Line, second: Line | None, max_cda: float, z_min: float, z_max: float
     ) -> PairSearch:
         """Sort lines into leaves; arguments as for `close_pairs`."""
-        a, places_a, slope_a = _segments(first, z_min, z_max)
-        b, places_b, slope_b = (
-            _segments(second, z_min, z_max) if second is not None else (a, places_a, slope_a)
-        )
+        (leaves_a, places_a, slope_a), (leaves_b, places_b, slope_b) = _sorted(first, second, z_min, z_max)
+        a, b = leaves_a.ends, leaves_b.ends
         # The ends of the shortest segment lie at z within max_cda * slope of its middle: at the middle's z the
         # lines are at most this far apart. The absolute term covers the rounding of `at`.
         largest = max(np.abs(a).max(initial=1.0), np.abs(b).max(initial=1.0))
         radius = max_cda * (1.0 + max(slope_a, slope_b) ** 2) + 1e-12 * largest
-        origin = np.concatenate([a, b]).mean(axis=0) if len(a) + len(b) else np.zeros(4)
-        leaves_a, leaves_b = _sorted(a, b)
-        middle_a, middle_b = _middle(leaves_a.ends - origin), _middle(leaves_b.ends - origin)
+        origin = 0.5 * (a.sum(axis=0) / max(len(a), 1) + b.sum(axis=0) / max(len(b), 1))
+        middle_a, middle_b = _middle(a - origin), _middle(b - origin)
         reach = max(np.abs(middle_a).max(initial=0.0), np.abs(middle_b).max(initial=0.0))
         lanes = np.full((len(leaves_b.low) * WIDTH, 4), np.nan, dtype=np.float32)
         lanes[: len(b)] = middle_b
@@ -111,14 +108,14 @@ class PairSearch:
         return cls(
             leaves_a,
             leaves_b,
-            places_a[leaves_a.order],
-            places_b[leaves_b.order],
+            places_a,
+            places_b,
             (
                 leaves_a.start[::size].copy(),
                 (leaves_a.low.reshape(-1, size, 4).min(axis=1) - origin).astype(np.float32),
                 (leaves_a.high.reshape(-1, size, 4).max(axis=1) - origin).astype(np.float32),
             ),
-            (leaves_a.ends - origin).astype(np.float32),
+            (a - origin).astype(np.float32),
             middle_a,
             np.ascontiguousarray(
                 np.hstack([leaves_b.low - origin, leaves_b.high - origin]).T, dtype=np.float32
@@ -168,25 +165,28 @@ class PairSearch:
             shared(threads, tracks, radii, same, *more)
 
 
-def _segments(line: Line, z_min: float, z_max: float) -> tuple[NDArray[np.float64], NDArray[np.int64], float]:
-    """Return the finite ends (x1, y1, x2, y2) in mm, whose they are, and the largest slope."""
+def _sorted(
+    first: Line, second: Line | None, z_min: float, z_max: float
+) -> tuple[tuple[Leaves, NDArray[np.int64], float], tuple[Leaves, NDArray[np.int64], float]]:
+    """Sort both sets into leaves, at the same time if they are large; once if there is one set."""
+    if second is None:
+        one = _leaves(first, z_min, z_max)
+        return one, one
+    if numba.get_num_threads() == 1 or len(first.point) * len(second.point) < ALONE:
+        return _leaves(first, z_min, z_max), _leaves(second, z_min, z_max)
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(_leaves, (first, second), (z_min, z_min), (z_max, z_max))
+    return one, other
+
+
+def _leaves(line: Line, z_min: float, z_max: float) -> tuple[Leaves, NDArray[np.int64], float]:
+    """Return leaves of the segments with finite ends, the place of each in the input, and the largest slope."""
     with np.errstate(all="ignore"):
         ends = np.stack([*line.at(z_min), *line.at(z_max)], axis=1)
         slope = np.hypot(line.direction[:, 0], line.direction[:, 1]) / np.abs(line.direction[:, 2])
     finite = np.flatnonzero(np.isfinite(ends).all(axis=1) & np.isfinite(slope))
-    return ends[finite], finite, float(slope[finite].max(initial=0.0))
-
-
-def _sorted(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[Leaves, Leaves]:
-    """Sort both sets into leaves, at the same time if they are large; once if they are one set."""
-    if a is b:
-        leaves = Leaves.of_segments(a, WIDTH)
-        return leaves, leaves
-    if numba.get_num_threads() == 1 or len(a) * len(b) < ALONE:
-        return Leaves.of_segments(a, WIDTH), Leaves.of_segments(b, WIDTH)
-    with ThreadPoolExecutor(2) as pool:
-        one, other = pool.map(Leaves.of_segments, (a, b), (WIDTH, WIDTH))
-    return one, other
+    leaves = Leaves.of_segments(ends[finite], WIDTH)
+    return leaves, finite[leaves.order], float(slope[finite].max(initial=0.0))
 
 
 def _middle(ends: NDArray[np.float64]) -> NDArray[np.float32]:
