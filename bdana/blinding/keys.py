@@ -172,8 +172,7 @@ def join(policy: Policy, ledger: Ledger, person: str, key: Path, recipient: str)
     BlindingError
         When the policy does not name the person.
     """
-    if person not in policy.people:
-        raise BlindingError(f"refused: [people] of blinding/policy.toml has no {person}")
+    policy.role(person)
     try:
         pyrage.x25519.Recipient.from_str(recipient)
     except pyrage.RecipientError:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pyrage
 
 from bdana.blinding.canonical import canonical, sha256
-from bdana.blinding.keys import Share, combine, joined, link, period_keys, require_signed, shares
+from bdana.blinding.keys import joined, link, require_signed
+from bdana.blinding.parts import Parts, ended
 from bdana.blinding.sealed import decrypt_events
 from bdana.errors import BlindingError
 
@@ -67,9 +68,9 @@ class Opening:
             turn: the stage before must be open, or for a control region be asked for.
         """
         frozen = self.newest_freeze()
-        if self._role(person) != "analyst":
+        if self.policy.role(person) != "analyst":
             raise BlindingError(
-                f"refused: an analyst requests an opening, and {person} is {self._role(person)}"
+                f"refused: an analyst requests an opening, and {person} is {self.policy.role(person)}"
             )
         if not any(row.body["freeze"] == frozen.hash for row in self.ledger.of_kind("rehearse")):
             raise BlindingError("refused: this freeze was not rehearsed; `bdana blinding rehearse` does it")
@@ -84,7 +85,7 @@ class Opening:
             "opener": opener,
             "period": self.period,
             "head": self.ledger.head,
-            "shares": self._release(person, identity, stage, opener),
+            "shares": self._parts.release(person, identity, stage, opener),
         }
         return self.ledger.append("request", person, key, body)
 
@@ -101,7 +102,7 @@ class Opening:
             raise BlindingError(
                 f"refused: {person} requested this opening or is its opener, which is consent enough"
             )
-        released = self._release(person, identity, request.body["stage"], request.body["opener"])
+        released = self._parts.release(person, identity, request.body["stage"], request.body["opener"])
         return self.ledger.append("approve", person, key, {"shares": released}, request)
 
     def withdraw(self, person: str, key: Path, request: Row, reason: str) -> Row:
@@ -109,47 +110,6 @@ class Opening:
         if any(row.body["request"] == request.hash for row in self.ledger.of_kind("begin")):
             raise BlindingError("refused: the opening began already, which cannot be taken back")
         return self.ledger.append("withdraw", person, key, {"reason": reason}, request)
-
-    def hand_over(self, person: str, key: Path, identity: pyrage.x25519.Identity, to: str) -> Row:
-        """Give a newcomer of the same role the own parts of all stages, and what opened stages contribute to the next.
-
-        Raises
-        ------
-        BlindingError
-            When the newcomer has another role, has not joined, or holds a part already.
-        """
-        if self._role(person) != self._role(to):
-            raise BlindingError(
-                f"refused: {person} is {self._role(person)} and {to} {self._role(to)}; parts stay with their role"
-            )
-        recipients = joined(self.ledger, self.policy)
-        if to not in recipients:
-            raise BlindingError(f"refused: {to} has not joined; `bdana blinding join` does it")
-        stages = [s for s in self.policy.stages if any(one.person == person for one in self._shares(s))]
-        if any(share.person == to for stage in self.policy.stages for share in self._shares(stage)):
-            raise BlindingError(
-                f"refused: {to} holds a part already, and would be two people of a quorum with a second"
-            )
-        if not stages:
-            raise BlindingError(f"refused: {person} holds no part of a key of period {self.period}")
-        recipient = pyrage.x25519.Recipient.from_str(recipients[to])
-
-        def sealed(content: bytes) -> str:
-            return base64.b64encode(pyrage.encrypt(content, [recipient])).decode()
-
-        own = [pair for stage in stages for pair in self._own(person, identity, stage)]
-        links = {
-            str(self.policy.previous(stage)): sealed(found)
-            for stage in stages
-            for found in self._link(stage, identity)
-        }
-        body = {
-            "keys": self._keys().hash,
-            "to": to,
-            "shares": {share.sha256: sealed(piece) for share, piece in own},
-            "links": links,
-        }
-        return self.ledger.append("handover", person, key, body)
 
     def open(
         self,
@@ -193,7 +153,7 @@ class Opening:
         asked = frozen.get(self.period, {}).get(stage, {})
         if {name: sha256(content) for name, content in contents.items()} != asked:
             raise BlindingError(f"refused: the sealed files of {stage} are not those that were frozen")
-        secret = self._secret(person, identity, request)
+        secret = self._parts.secret(person, identity, request)
         begun = [row for row in self.ledger.of_kind("begin") if row.body["request"] == request.hash]
         if not begun:
             self.ledger.append("begin", person, key, {"request": request.hash, "stage": stage})
@@ -218,7 +178,7 @@ class Opening:
             return done[-1]
         recipients = joined(self.ledger, self.policy)
         # A newcomer who has not joined gets it with the parts that are handed over.
-        possible = [name for name in recipients if self._role(name) != "analyst"]
+        possible = [name for name in recipients if self.policy.role(name) != "analyst"]
         onward = pyrage.encrypt(
             link(secret), [pyrage.x25519.Recipient.from_str(recipients[name]) for name in possible]
         )
@@ -241,11 +201,6 @@ class Opening:
         rows = [requests[row.body["request"]] for row in self.ledger.of_kind("begin")]
         return list(dict.fromkeys(row.body["stage"] for row in rows if row.body["period"] == self.period))
 
-    def _role(self, person: str) -> str:
-        if person not in self.policy.people:
-            raise BlindingError(f"refused: [people] of blinding/policy.toml has no {person}")
-        return self.policy.people[person].role
-
     def newest_freeze(self) -> Row:
         """Return the newest freeze of a ledger that is signed throughout.
 
@@ -263,7 +218,7 @@ class Opening:
         return freezes[-1]
 
     def _require_opener(self, opener: str, stage: str, frozen: Row) -> None:
-        role = self._role(opener)
+        role = self.policy.role(opener)
         if role == "analyst" or role not in self.policy.stages[stage].approval:
             raise BlindingError(
                 f"refused: {opener} is {role}; the opener is a reviewer or convenor with a part of {stage}"
@@ -272,7 +227,7 @@ class Opening:
             raise BlindingError(f"refused: {opener} is the author of the freeze and cannot open it")
         if opener not in joined(self.ledger, self.policy):
             raise BlindingError(f"refused: {opener} has not joined; `bdana blinding join` does it")
-        if all(share.person != opener for share in self._shares(stage)):
+        if all(share.person != opener for share in self._parts.shares(stage)):
             raise BlindingError(f"refused: {opener} holds no part of the key of {stage}")
 
     def _require_channel(self, channel: str, frozen: Row) -> None:
@@ -348,100 +303,8 @@ class Opening:
         self._require_turn(body["stage"], body["channel"], frozen, asking=asking)
 
     def _ends(self, channel: str | None = None) -> list[Row]:
-        """Return the openings of the period that ended; of one channel, or of all, which share the keys."""
-        requests = {row.hash: row.body for row in self.ledger.of_kind("request")}
-        return [
-            row
-            for row in self.ledger.of_kind("end")
-            if requests[row.body["request"]]["period"] == self.period
-            and channel in {None, requests[row.body["request"]]["channel"]}
-        ]
+        return ended(self.ledger, self.period, channel)
 
-    def _keys(self) -> Row:
-        return period_keys(self.ledger, self.policy, self.period)
-
-    def _shares(self, stage: str) -> list[Share]:
-        return shares(self._keys(), stage, self.ledger.of_kind("handover"))
-
-    def _own(self, person: str, identity: pyrage.x25519.Identity, stage: str) -> list[tuple[Share, bytes]]:
-        mine = [share for share in self._shares(stage) if share.person == person]
-        if not mine:
-            raise BlindingError(f"refused: {person} holds no part of the key of {stage}")
-        try:
-            pieces = [pyrage.decrypt(base64.b64decode(share.sealed), [identity]) for share in mine]
-        except pyrage.DecryptError:
-            raise BlindingError(
-                f"refused: this age identity is not the one that {person} joined with"
-            ) from None
-        for share, piece in zip(mine, pieces, strict=True):
-            if sha256(piece) != share.sha256:
-                raise BlindingError(f"refused: the part of {stage} that {person} was handed is wrong")
-        return list(zip(mine, pieces, strict=True))
-
-    def _release(
-        self, person: str, identity: pyrage.x25519.Identity, stage: str, opener: str
-    ) -> list[dict[str, str]]:
-        recipient = pyrage.x25519.Recipient.from_str(joined(self.ledger, self.policy)[opener])
-        return [
-            {"sha256": share.sha256, "sealed": base64.b64encode(pyrage.encrypt(piece, [recipient])).decode()}
-            for share, piece in self._own(person, identity, stage)
-        ]
-
-    def _secret(self, opener: str, identity: pyrage.x25519.Identity, request: Row) -> bytes:
-        """Put the stage's secret together from the opener's own shares and those that were released."""
-        stage = request.body["stage"]
-        rows = [row for row in self.ledger.of_kind("approve", "withdraw") if row.follows == request.hash]
-        gone = {row.person for row in rows if row.kind == "withdraw"}
-        if request.person in gone:
-            raise BlindingError(f"refused: {request.person} withdrew the request")
-        pieces = dict(self._own(opener, identity, stage))
-        expected = self._shares(stage)
-        for row in [request, *(row for row in rows if row.kind == "approve" and row.person not in gone)]:
-            released = {item["sha256"]: item["sealed"] for item in row.body["shares"]}
-            for share in (
-                share for share in expected if share.person == row.person and share.sha256 in released
-            ):
-                piece = pyrage.decrypt(base64.b64decode(released[share.sha256]), [identity])
-                if sha256(piece) != share.sha256:
-                    raise BlindingError(f"refused: the part of {row.person} is wrong; ask for it again")
-                pieces[share] = piece
-        parts = []
-        for role, number in self.policy.stages[stage].approval.items():
-            groups = {share.group for share in pieces if share.role == role}
-            whole = [
-                g for g in groups if all(s in pieces for s in expected if (s.role, s.group) == (role, g))
-            ]
-            if not whole:
-                people = {share.person for share in pieces if share.role == role}
-                raise BlindingError(f"refused: {stage} needs {number} {role}, and {len(people)} agreed")
-            parts.append(
-                combine(
-                    piece for share, piece in pieces.items() if (share.role, share.group) == (role, whole[0])
-                )
-            )
-        secret = combine([*parts, *self._link(stage, identity)])
-        if not _makes(secret, self._keys().body["stages"][stage]["public"]):
-            raise BlindingError(
-                f"refused: the key of {stage} is not complete: parts or the stage before are missing"
-            )
-        return secret
-
-    def _link(self, stage: str, identity: pyrage.x25519.Identity) -> list[bytes]:
-        """Return what the stage before contributes, in a list: of the end of its opening, or handed over with parts."""
-        before = self.policy.previous(stage)
-        sealed = [row.body["link"] for row in self._ends() if row.body["stage"] == before][-1:]
-        sealed += [row.body["links"].get(before) for row in self.ledger.of_kind("handover")]
-        for text in filter(None, sealed):
-            try:
-                return [pyrage.decrypt(base64.b64decode(text), [identity])]
-            except pyrage.DecryptError:
-                continue  # to somebody else
-        return []
-
-
-def _makes(secret: bytes, public: str) -> bool:
-    """Tell whether a secret is the one behind a public age key."""
-    try:
-        return str(pyrage.x25519.Identity.from_str(secret.decode("ascii")).to_public()) == public
-    except (UnicodeDecodeError, pyrage.IdentityError):
-        return False
+    @property
+    def _parts(self) -> Parts:
+        return Parts(self.ledger, self.policy, self.period)

@@ -23,7 +23,7 @@ from pydantic import (
 
 from bdana.blinding.canonical import canonical, sha256
 from bdana.blinding.signing import raw_key
-from bdana.errors import ConfigError
+from bdana.errors import BlindingError, ConfigError
 from bdana.events.gate import Gate
 from bdana.reconstruction import Line
 from bdana.regions import Box, Envelopes
@@ -190,6 +190,18 @@ class Policy(_Strict):
     def ssh_keys(self) -> dict[str, str]:
         """Everybody's public SSH key by name."""
         return {name: person.ssh_key for name, person in self.people.items()}
+
+    def role(self, person: str) -> str:
+        """Return somebody's role.
+
+        Raises
+        ------
+        BlindingError
+            When the policy does not name the person.
+        """
+        if person not in self.people:
+            raise BlindingError(f"refused: [people] of blinding/policy.toml has no {person}")
+        return self.people[person].role
 
     def holders(self, role: str) -> list[str]:
         """Return the names of the people with a role."""

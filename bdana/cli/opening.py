@@ -113,9 +113,12 @@ def handover(
     period: PeriodOption = None,
 ) -> None:
     """Give a newcomer of your role your parts of the keys of a period."""
+    from bdana.blinding.parts import Parts
+
     opening = _opening(period)
-    row = opening.hand_over(person, key, _identity(person), to)
-    note(f"row {row.name}: {to} holds what {person} holds of period {opening.period}")
+    parts = Parts(opening.ledger, opening.policy, opening.period)
+    row = parts.hand_over(person, key, _identity(person), to)
+    note(f"row {row.name}: {to} holds what {person} holds of period {parts.period}")
 
 
 @blinding.command(name="open")

@@ -11,6 +11,7 @@ from bdana.blinding.canonical import canonical
 from bdana.blinding.keys import join, make_period, require_signed, stage_recipients
 from bdana.blinding.manifest import read_manifest
 from bdana.blinding.opening import Opening
+from bdana.blinding.parts import Parts
 from bdana.blinding.policy import Policy, read_policy
 from bdana.blinding.signing import sign
 from bdana.errors import BlindingError
@@ -59,7 +60,8 @@ class Changing(Search):
         join(self.policy, self.ledger, "zoe", self.keys["zoe"], str(NEW["zoe"].to_public()))
 
     def hand_over(self, giver, to="zoe"):
-        return self.opening.hand_over(giver, self.keys[giver], (IDENTITIES | NEW)[giver], to)
+        parts = Parts(self.ledger, self.policy, "2021")
+        return parts.hand_over(giver, self.keys[giver], (IDENTITIES | NEW)[giver], to)
 
 
 @pytest.fixture
