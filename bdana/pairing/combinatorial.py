@@ -9,7 +9,7 @@ import numpy as np
 
 from bdana.errors import ConfigError, InputError
 from bdana.pairing.bursts import SingleBursts
-from bdana.pairing.estimate import PairEstimate, PairTask, estimate_pairs
+from bdana.pairing.estimate import PairEstimate, PairSample, PairTask, estimate_pairs
 from bdana.pairing.measured import Measured, SampleChoice, measured_duty
 from bdana.pairing.slices import mix_bursts, slice_weights, time_slices
 from bdana.statistics import Systematic
@@ -152,15 +152,7 @@ class Combinatorial:
         """
         self._check(selection)
         bursts = SingleBursts.of_singles(singles, table, par.downscale)
-        # The others have no track, or this would have been an error.
-        usable = bursts.usable
-        used = bursts.take(usable)
-        if not len(used):
-            raise InputError("the single-track sample has no burst with live time and downscale")
-        weight = np.zeros(len(bursts))
-        weight[usable] = self.weight(used, cuts, par)
-        for correction in self.corrections:
-            weight[usable] *= correction(used, cuts, par)
+        weight = self._weights(bursts, cuts, par)
         left_out = (*self.replaced, *([self.charge] if like_sign else []))
         task = PairTask(
             cuts=[c for c in selection.active(cuts) if c.level == "pair" and c.name not in left_out],
@@ -173,39 +165,30 @@ class Combinatorial:
             bootstrap=bootstrap,
             sink=sink,
         )
-        kept = singles.tracks
-        places = _places(kept, table)
-        grouped = _group(kept, places, bursts, weight, par)
-        sample = estimate_pairs(kept, grouped.places, grouped.weight, task)
-        sums = sample.sums
-        by_burst = np.zeros((len(bursts), len(setup.regions.names)))
-        np.add.at(by_burst, grouped.burst, sample.by_place)
+        grouped = _group(singles.tracks, _places(singles.tracks, table), bursts, weight, par)
+        sample = estimate_pairs(singles.tracks, grouped.places, grouped.weight, task)
         names = setup.regions.names
-        n = len(names)
-        measured = self._measured(singles, table, bursts, weight, par, task, float(sums.total[:n].sum()))
+        expected = sample.sums.total[: len(names)]
+        measured = self._measured(singles, table, bursts, weight, par, task, float(expected.sum()))
+        used = bursts.take(bursts.usable)
         sources = tuple(
             Systematic(name, dict.fromkeys(names, float(effect)), correlated=True, source=source)
             for name, (effect, source) in self.systematics(used, cuts, par, measured).items()
         )
-        return PairEstimate(
-            regions=names,
-            expected=sums.total[:n],
-            covariance=sums.covariance()[:n, :n],
-            pairs=sums.pairs[:n],
-            sum_w2=sums.sum_w2[:n],
-            upper_limit=np.where(sums.pairs[:n] == 0, POISSON_90 * grouped.largest, np.nan),
-            hists=sample.hists,
-            systematics=(*sources, *systematics),
-            bursts=bursts,
-            by_burst=by_burst,
-            built=sample.built,
-            duty_factor=measured.duty.value if measured.duty else None,
-            notes=measured.notes,
-            warnings=grouped.warnings,
-            bootstrap_error=sample.bootstrap_error(n) if bootstrap else None,
-            undefined=float(sums.total[n]),
-            single_cutflow=singles.cutflow,
-        )
+        return _estimate(singles, bursts, grouped, sample, names, measured, (*sources, *systematics))
+
+    def _weights(self, bursts: SingleBursts, cuts: Parameters, par: Any) -> NDArray[np.float64]:
+        """Return the weight of a pair in each burst, corrections included; 0 in a burst that cannot be used."""
+        # Those have no track, or `of_singles` would have refused them.
+        usable = bursts.usable
+        used = bursts.take(usable)
+        if not len(used):
+            raise InputError("the single-track sample has no burst with live time and downscale")
+        weight = np.zeros(len(bursts))
+        weight[usable] = self.weight(used, cuts, par)
+        for correction in self.corrections:
+            weight[usable] *= correction(used, cuts, par)
+        return weight
 
     def _measured(
         self,
@@ -262,6 +245,39 @@ class Grouped:
     burst: NDArray[np.int64]
     largest: float
     warnings: tuple[str, ...] = ()
+
+
+def _estimate(
+    singles: SelectedSingles,
+    bursts: SingleBursts,
+    grouped: Grouped,
+    sample: PairSample,
+    names: tuple[str, ...],
+    measured: Measured,
+    systematics: tuple[Systematic, ...],
+) -> PairEstimate:
+    n, sums = len(names), sample.sums
+    by_burst = np.zeros((len(bursts), n))
+    np.add.at(by_burst, grouped.burst, sample.by_place)
+    return PairEstimate(
+        regions=names,
+        expected=sums.total[:n],
+        covariance=sums.covariance()[:n, :n],
+        pairs=sums.pairs[:n],
+        sum_w2=sums.sum_w2[:n],
+        upper_limit=np.where(sums.pairs[:n] == 0, POISSON_90 * grouped.largest, np.nan),
+        hists=sample.hists,
+        systematics=systematics,
+        bursts=bursts,
+        by_burst=by_burst,
+        built=sample.built,
+        duty_factor=measured.duty.value if measured.duty else None,
+        notes=measured.notes,
+        warnings=grouped.warnings,
+        bootstrap_error=sample.bootstrap_error(n) if len(sample.replicas) else None,
+        undefined=float(sums.total[n]),
+        single_cutflow=singles.cutflow,
+    )
 
 
 def _places(tracks: Tracks, table: BurstTable) -> NDArray[np.int64]:
