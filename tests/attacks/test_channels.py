@@ -1,0 +1,62 @@
+"""One seal serves all channels; an opening shows one of them."""
+
+import shutil
+
+import pytest
+
+import bdana
+from bdana.analysis import scaffold
+from bdana.analysis.frozen import outputs_of
+from bdana.analysis.opened import opened_regions
+from bdana.simulation import Signal, SimulationConfig, write_sample
+from tests.synthetic import dimuon_event, records
+
+REGIONS = ["SR", "CR", "CR1", "CR2", "CR3", "outside"]
+FROZEN = {
+    "prediction": {"regions": REGIONS, "expected": [0.02, 0.2, 0.3, 0.6, 1.5, 26.0], "error": [0.01] * 6},
+    "config": {"search": {"agreement_p_min": 0.01}},
+}
+
+
+def dielectron_event(number):
+    """The same lines, with the energy of electrons in the calorimeter and nothing behind it."""
+    event = dimuon_event(number)
+    showers = [hit | {"energy": track["p"]} for hit, track in zip(event["lkr"], event["tracks"], strict=True)]
+    return event | {"lkr": showers, "muv3": []}
+
+
+@pytest.fixture(scope="module", params=["dimuon", "dielectron"])
+def analysis(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("channels") / "a"
+    scaffold(folder)
+    write_sample(folder / "s.root", SimulationConfig(pot=1e13, bursts=1, signal=Signal(411.0, decays=10)), 1)
+    path = folder / "analysis.toml"
+    search = f'[search]\ndata = "s"\nselection = "{request.param}"\n'
+    text = path.read_text().replace('selection = "dimuon"\n', "").replace("[search]\n", search)
+    path.write_text(text + '[samples.s]\nkind = "mc"\nfiles = ["s.root"]\n')
+    made = bdana.load(folder)
+    assert made.config.search.selection == request.param
+    return made
+
+
+def test_an_opening_of_one_channel_writes_no_candidate_of_another(analysis):
+    own = 7 if analysis.config.search.selection == "dimuon" else 8
+    outputs = outputs_of(analysis, FROZEN, "SR", [records([dimuon_event(7), dielectron_event(8)])])
+    assert outputs["observed"]["SR"] == 1
+    assert [row["event"] for row in outputs["candidates"]] == [own]
+
+
+@pytest.mark.parametrize("channel", ["dimuon", "dielectron"])
+def test_the_table_of_one_channel_shows_no_opening_of_another(search, tmp_path, channel):
+    search.freeze(channel="dimuon")
+    search.open(
+        search.request("CR3", channel="dimuon"), shown=lambda chunks: {"observed": {"CR3": len(chunks)}}
+    )
+    folder = tmp_path / "analysis"
+    scaffold(folder)
+    path = folder / "analysis.toml"
+    path.write_text(path.read_text().replace('selection = "dimuon"\n', f'selection = "{channel}"\n'))
+    shutil.copy(tmp_path / "blinding" / "policy.toml", folder / "blinding")
+    shutil.copytree(search.ledger.folder, folder / "blinding" / "ledger")
+    opened = [(region.name, region.observed) for region in opened_regions(bdana.load(folder))]
+    assert opened == ([("CR3", 1)] if channel == "dimuon" else [])
