@@ -44,12 +44,13 @@ class Search:
             )
         self.opening = Opening(self.ledger, self.policy, "2021")
 
-    def freeze(self, person="ann", channel="mumu"):
+    def freeze(self, person="ann", channel="mumu", **more):
         sealed = {stage: {path.name: sha256(path.read_bytes())} for stage, path in self.files.items()}
         document = {
             "sealed": {"2021": sealed},
             "seed": "1",
             "config": {"search": {"selection": channel}},
+            **more,
         }
         row = freeze(self.ledger, person, self.keys[person], document)
         self.ledger.append("rehearse", person, self.keys[person], {"freeze": row.hash})

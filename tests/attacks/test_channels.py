@@ -1,4 +1,4 @@
-"""One seal serves all channels; an opening shows one of them."""
+"""One seal serves all channels, and an opening shows one of them; what a table says of its openings."""
 
 import shutil
 
@@ -46,17 +46,41 @@ def test_an_opening_of_one_channel_writes_no_candidate_of_another(analysis):
     assert [row["event"] for row in outputs["candidates"]] == [own]
 
 
-@pytest.mark.parametrize("channel", ["dimuon", "dielectron"])
-def test_the_table_of_one_channel_shows_no_opening_of_another(search, tmp_path, channel):
-    search.freeze(channel="dimuon")
-    search.open(
-        search.request("CR3", channel="dimuon"), shown=lambda chunks: {"observed": {"CR3": len(chunks)}}
-    )
-    folder = tmp_path / "analysis"
+def table_of(search, folder, channel):
+    """Return an analysis folder of a channel with the ledger of a search, and what its table shows."""
     scaffold(folder)
     path = folder / "analysis.toml"
     path.write_text(path.read_text().replace('selection = "dimuon"\n', f'selection = "{channel}"\n'))
-    shutil.copy(tmp_path / "blinding" / "policy.toml", folder / "blinding")
+    shutil.copy(folder.parent / "blinding" / "policy.toml", folder / "blinding")
     shutil.copytree(search.ledger.folder, folder / "blinding" / "ledger")
-    opened = [(region.name, region.observed) for region in opened_regions(bdana.load(folder))]
-    assert opened == ([("CR3", 1)] if channel == "dimuon" else [])
+    return opened_regions(bdana.load(folder))
+
+
+def show_region(stage):
+    return lambda chunks: {"observed": {stage: len(chunks)}}
+
+
+@pytest.mark.parametrize("channel", ["dimuon", "dielectron"])
+def test_the_table_of_one_channel_shows_no_opening_of_another(search, tmp_path, channel):
+    search.freeze(channel="dimuon")
+    search.open(search.request("CR3", channel="dimuon"), shown=show_region("CR3"))
+    opened = table_of(search, tmp_path / "analysis", channel)
+    expected = [("CR3", 1)] if channel == "dimuon" else []
+    assert [(region.name, region.observed) for region in opened] == expected
+
+
+def test_a_fix_after_cr3_stains_cr3_alone(search, tmp_path):
+    scaffold(tmp_path / "fixed")
+    fixed = bdana.load(tmp_path / "fixed").hash
+    for stage, digest in {"CR3": "0" * 64, "CR2": fixed, "CR1": fixed}.items():
+        search.freeze(channel="dimuon", analysis_hash=digest)
+        search.open(search.request(stage, channel="dimuon"), shown=show_region(stage))
+    search.freeze(channel="dimuon", analysis_hash="1" * 64)  # of another analysis, since
+    opened = table_of(search, tmp_path / "analysis", "dimuon")
+    assert {region.name: region.frozen_before for region in opened} == {
+        "CR3": False,
+        "CR2": True,
+        "CR1": True,
+    }
+    assert [region.freeze for region in opened] == [2, 3, 4]  # after that of the fixture
+    assert {region.freezes for region in opened} == {5}
