@@ -210,13 +210,17 @@ def verify(
     for receipts in kept:
         ledger.require(receipts)
     require_signed(ledger, policy)
-    people = table("person", "role", "production", "SSH key", "until row", numbers=False)
-    now = {name: (person, "") for name, person in policy.people.items()}
-    before = [(n, (p, f"{past.last}")) for past in policy.former for n, p in past.policy.people.items()]
-    for name, (person, last) in [*now.items(), *before]:
-        if not last or person != policy.people.get(name):
-            mark = "yes" if person.production else ""
-            people.add_row(name, person.role, mark, fingerprint(person.ssh_key), last)
+    people = table("person", "role", "production", "SSH key", numbers=False)
+    now = [(name, person, "") for name, person in policy.people.items()]
+    before = [
+        (name, person, f", until row {past.last}")
+        for past in policy.former
+        for name, person in past.policy.people.items()
+        if person != policy.people.get(name)
+    ]
+    for name, person, until in [*now, *before]:
+        mark = "yes" if person.production else ""
+        people.add_row(f"{name}{until}", person.role, mark, fingerprint(person.ssh_key))
     print_tables(
         people,
         f"{len(rows)} rows, all signed; head: {ledger.head or 'none'}",
