@@ -28,6 +28,8 @@ class OpenedRegion:
         Whether the prediction that the analysis makes now was frozen before the region was seen.
     freeze, freezes : int
         The freeze it was opened with, of how many.
+    same : bool
+        Whether that freeze is of the analysis as it is now, so that the same cuts made count and prediction.
     seen_before : int
         How many of the candidates are of events that were open before a reprocessing closed them.
     """
@@ -37,6 +39,7 @@ class OpenedRegion:
     frozen_before: bool
     freeze: int
     freezes: int
+    same: bool
     seen_before: int = 0
 
     @property
@@ -46,9 +49,11 @@ class OpenedRegion:
         text = (
             f"prediction frozen before this region was seen: {said}, freeze {self.freeze} of {self.freezes}"
         )
-        if not self.seen_before:
-            return text
-        return f"{text}; {self.seen_before} of its candidates were open before a reprocessing closed them"
+        if not self.same:
+            text += f"; the analysis has changed since: the count is of freeze {self.freeze}, the prediction of now"
+        if self.seen_before:
+            text += f"; {self.seen_before} of its candidates were open before a reprocessing closed them"
+        return text
 
 
 def ledger_of(analysis: DeclaredAnalysis) -> Ledger:
@@ -81,15 +86,21 @@ def opened_regions(analysis: DeclaredAnalysis) -> tuple[OpenedRegion, ...]:
             ends[asked["period"], row.body["stage"]] = row
         else:
             begins.setdefault(row.body["stage"], row.number)
-    same = [row.number for row in freezes if row.body["frozen"].get("analysis_hash") == analysis.hash]
+    frozen_with = {key: requests[row.body["request"]].body["freeze"] for key, row in ends.items()}
+    order = [row.hash for row in freezes]
+    same = {row.hash: row for row in freezes if row.body["frozen"].get("analysis_hash") == analysis.hash}
     found = []
     for stage in dict.fromkeys(stage for _, stage in ends):
-        mine = [row for (_, name), row in ends.items() if name == stage]
-        number = [row.hash for row in freezes].index(requests[mine[-1].body["request"]].body["freeze"]) + 1
-        observed = sum(row.body["outputs"]["observed"].get(stage, 0) for row in ends.values())
-        before = any(n < begins[stage] for n in same)
-        seen = sum(row.body["outputs"].get("seen_before", {}).get(stage, 0) for row in ends.values())
-        found.append(OpenedRegion(stage, observed, before, number, len(freezes), seen))
+        number = max(order.index(freeze) + 1 for (_, name), freeze in frozen_with.items() if name == stage)
+        # Events of a more secret stage that the selection puts here count, and are of the freeze of their own opening.
+        counted = {
+            key: row.body["outputs"] for key, row in ends.items() if stage in row.body["outputs"]["observed"]
+        }
+        observed = sum(outputs["observed"][stage] for outputs in counted.values())
+        seen = sum(outputs.get("seen_before", {}).get(stage, 0) for outputs in counted.values())
+        before = any(row.number < begins[stage] for row in same.values())
+        now = all(frozen_with[key] in same for key in counted)
+        found.append(OpenedRegion(stage, observed, before, number, len(freezes), now, seen))
     return tuple(found)
 
 

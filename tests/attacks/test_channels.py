@@ -84,3 +84,18 @@ def test_a_fix_after_cr3_stains_cr3_alone(search, tmp_path):
     }
     assert [region.freeze for region in opened] == [2, 3, 4]  # after that of the fixture
     assert {region.freezes for region in opened} == {5}
+
+
+def test_a_count_of_other_cuts_than_those_of_now_says_so(search, tmp_path):
+    scaffold(tmp_path / "now")
+    search.freeze(channel="dimuon", analysis_hash=bdana.load(tmp_path / "now").hash)
+    for stage in ("CR3", "CR2"):
+        search.open(search.request(stage, channel="dimuon"), shown=show_region(stage))
+    search.freeze(channel="dimuon", analysis_hash="1" * 64)  # puts an event that was sealed for CR1 into CR2
+    search.open(search.request("CR1", channel="dimuon"), shown=lambda _: {"observed": {"CR1": 2, "CR2": 1}})
+    opened = {region.name: region for region in table_of(search, tmp_path / "analysis", "dimuon")}
+    assert {name: region.observed for name, region in opened.items()} == {"CR3": 1, "CR2": 2, "CR1": 2}
+    assert {name: region.same for name, region in opened.items()} == {"CR3": True, "CR2": False, "CR1": False}
+    said = "; the analysis has changed since: the count is of freeze 3, the prediction of now"
+    assert opened["CR1"].provenance.endswith(said)
+    assert "changed" not in opened["CR3"].provenance
