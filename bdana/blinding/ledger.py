@@ -263,8 +263,10 @@ class Ledger:
 
     def _complete_claims(self) -> None:
         """Finish the rows of writers that died between claiming a number and naming the row."""
-        for claim in sorted((self.folder / ".claims").glob("[0-9]*")):
-            if not any(self.folder.glob(f"{claim.name}-*.json")):
+        claims = sorted((self.folder / ".claims").glob("[0-9]*"))
+        there = {path.name.partition("-")[0] for path in self.folder.glob("*.json")}
+        for claim in claims:
+            if claim.name not in there:
                 text = claim.read_bytes()
                 try:
                     row = Row(**parse(text), hash=sha256(text))
