@@ -218,6 +218,10 @@ class Opening:
         return freezes[-1]
 
     def _require_opener(self, opener: str, stage: str, frozen: Row) -> None:
+        if stage not in self.policy.stages:
+            raise BlindingError(
+                f"refused: there is no stage {stage}; there are: {', '.join(self.policy.stages)}"
+            )
         role = self.policy.role(opener)
         if role == "analyst" or role not in self.policy.stages[stage].approval:
             raise BlindingError(
@@ -253,10 +257,6 @@ class Opening:
                 )
 
     def _require_turn(self, stage: str, channel: str, frozen: Row, *, asking: bool = False) -> None:
-        if stage not in self.policy.stages:
-            raise BlindingError(
-                f"refused: there is no stage {stage}; there are: {', '.join(self.policy.stages)}"
-            )
         before = self.policy.previous(stage)
         ends = self._ends(channel)
         done = {row.body["stage"] for row in ends}

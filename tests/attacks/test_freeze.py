@@ -73,6 +73,13 @@ def test_a_request_of_another_channel_than_frozen_is_refused(search):
         search.request("CR3", channel="ee")
 
 
+def test_a_freeze_that_was_not_rehearsed_is_not_opened(search):
+    frozen = search.opening.newest_freeze().body["frozen"]
+    freeze(search.ledger, "ann", search.keys["ann"], frozen | {"seed": "2"})
+    with pytest.raises(BlindingError, match="this freeze was not rehearsed"):
+        search.request("CR3")
+
+
 def test_data_added_before_an_opening_need_a_new_freeze_and_after_it_a_new_period(search):
     search.freeze()
     added = search.files["CR3"].with_name("more.CR3.age")

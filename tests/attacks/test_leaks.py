@@ -8,6 +8,7 @@ import uuid
 from dataclasses import replace
 from pathlib import Path
 
+import awkward as ak
 import numpy as np
 import pytest
 import uproot
@@ -21,6 +22,8 @@ from bdana.events import write_events
 from tests.attacks.interference import closed_events
 from tests.attacks.raw import CANARY, EVENT, STAGES, canary, like_sign, raw_file
 from tests.synthetic import records
+
+CONTAINERS = ("TTree", "ROOT::RNTuple")
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +81,9 @@ def unpacked(path):
     if path.suffix == ".root":
         with uproot.open(path) as file:
             for name, kind in file.classnames().items():
+                if kind == "ROOT::RNTuple":
+                    yield from (buffer.tobytes() for buffer in ak.to_buffers(file[name].arrays())[2].values())
+                    continue
                 if kind != "TTree":
                     yield str(file[name]).encode()
                     continue
@@ -99,7 +105,9 @@ def test_no_canary_is_on_disk(analysis, sealed):
 
 def test_the_search_finds_what_is_there(tmp_path):
     raw_file(tmp_path / "raw.root", [canary(1)])
-    assert holding(tmp_path) == ["raw.root"]
+    raw_file(tmp_path / "friend.root", [like_sign(1)], extra=True)
+    assert holding(tmp_path) == ["friend.root", "raw.root"]
+    assert {"fNEvents", "raw_size", "scalers", "friend", "log"} <= names_in(tmp_path / "friend.root")
 
 
 def memory_holds(process, patterns):
@@ -133,8 +141,10 @@ def test_no_canary_is_in_the_memory_of_the_plotting_process(plotted, analysis):
 
 
 def names_in(path):
+    """Return the names of all objects in a file, and of the columns of its trees."""
     with uproot.open(path) as file:
-        return {name for key in file.keys(cycle=False) for name in (key, *(file[key].keys() if "TTree" in file.classnames()[f"{key};1"] else ()))}  # fmt: skip
+        columns = [file[name].keys() for name, kind in file.classnames().items() if kind in CONTAINERS]
+        return {*file.keys(cycle=False), *(name for names in columns for name in names)}
 
 
 @pytest.mark.parametrize("name", ["fNEvents", "raw_size", "scalers", "friend", "log", "provenance"])
@@ -300,6 +310,13 @@ def test_a_stage_without_key_is_not_sealed(tmp_path, sealing):
     recipients = {stage: key for stage, key in sealing.recipients.items() if stage != "SR"}
     with pytest.raises(BlindingError, match="stage SR has no key; make them with `bdana blinding keys`"):
         seal(raw_file(tmp_path / "run.root", [canary(1)]), tmp_path, replace(sealing, recipients=recipients))
+    assert not list(tmp_path.glob("*.age"))
+
+
+def test_nobody_without_the_mark_seals(tmp_path, sealing, keys):
+    raw = raw_file(tmp_path / "run.root", [canary(1)])
+    with pytest.raises(BlindingError, match="ann has not the mark `production`"):
+        seal(raw, tmp_path, replace(sealing, person="ann", key=keys["ann"]))
     assert not list(tmp_path.glob("*.age"))
 
 

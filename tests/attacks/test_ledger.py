@@ -65,13 +65,11 @@ def test_flipped_bits_of_a_signature_are_seen(ledger, publics):
             assert refused(ledger, publics), bit
 
 
-@pytest.mark.parametrize("i", range(4))
+@pytest.mark.parametrize("i", [0, 2])
 def test_a_dropped_row_is_seen(ledger, publics, i):
-    path = row_files(ledger)[i]
-    kept = ledger.head
-    path.unlink()
-    # The newest main row, or an approval, shows only to somebody who kept a newer head or receipt.
-    assert "approve" in path.name or refused(ledger, publics) or ledger.head != kept
+    """The newest main row, or an approval, shows only to somebody who kept a newer head or receipt."""
+    row_files(ledger)[i].unlink()
+    assert refused(ledger, publics)
 
 
 def test_a_fork_of_the_main_line_is_seen(ledger, tmp_path, keys):
@@ -98,6 +96,13 @@ def test_a_row_made_again_with_the_right_hash_has_no_signature(ledger, publics):
 def test_a_row_signed_by_another_is_seen(ledger, publics, keys):
     ledger.append("seen", "ann", keys["rob"], {})
     assert [row.person for row in ledger.unsigned(publics)] == ["ann"]
+
+
+def test_nobody_writes_a_row_for_another(ledger, publics, keys):
+    rows = ledger.rows()
+    with pytest.raises(BlindingError, match="is not the SSH key of con"):
+        Ledger(ledger.folder, publics).append("seen", "con", keys["ann"], {})
+    assert ledger.rows() == rows
 
 
 def test_approvals_at_the_same_time_do_not_touch_the_main_line(ledger, publics, keys):

@@ -1,13 +1,15 @@
 """Attacks on the protocol of an opening: each is refused with a message that names the rule."""
 
+import base64
+
 import pyrage
 import pytest
 
-from bdana.blinding.keys import stage_recipients
+from bdana.blinding.keys import shares, stage_recipients
 from bdana.blinding.opening import Opening
 from bdana.blinding.sealed import encrypt_events
 from bdana.errors import BlindingError
-from tests.attacks.search import STAGES, Search
+from tests.attacks.search import IDENTITIES, STAGES, Search, show
 
 
 def test_a_whole_search(search, publics):
@@ -58,6 +60,42 @@ def test_the_signal_region_needs_the_convenor(search):
 def test_who_requests_and_who_opens(search, person, opener, message):
     with pytest.raises(BlindingError, match=message):
         search.request("CR3", person, opener)
+
+
+def test_a_stage_that_is_not_there(search):
+    with pytest.raises(BlindingError, match="there is no stage CRX; there are: CR3, CR2, CR1, CR, SR"):
+        search.request("CRX")
+
+
+def test_a_request_of_another_period(search):
+    request = search.request("CR3")
+    other = Opening(search.ledger, search.policy, "2022")
+    with pytest.raises(BlindingError, match="the request is for period 2021, not 2022"):
+        other.open("rob", search.keys["rob"], IDENTITIES["rob"], request, [search.files["CR3"]], show)
+    assert search.opening.opened() == []
+
+
+def test_nobody_goes_on_after_a_stage_that_does_not_agree(search):
+    verdict = {"observed": 9, "verdict": {"agrees": False}}
+    search.open(search.request("CR3"), shown=lambda chunks: verdict)
+    with pytest.raises(BlindingError, match="CR3 did not agree with its prediction"):
+        search.request("CR2")
+
+
+def test_nobody_without_a_part_approves(search):
+    with pytest.raises(BlindingError, match="con holds no part of the key of CR3"):
+        search.approve(search.request("CR3"), "con")
+
+
+def test_a_wrong_part_names_its_owner(search):
+    search.open_up_to("CR")
+    request = search.request("SR")
+    mine = next(s for s in shares(search.ledger.of_kind("keys")[0], "SR") if s.person == "con")
+    sealed = pyrage.encrypt(bytes(74), [IDENTITIES["rob"].to_public()])
+    part = {"sha256": mine.sha256, "sealed": base64.b64encode(sealed).decode()}
+    search.ledger.append("approve", "con", search.keys["con"], {"shares": [part]}, request)
+    with pytest.raises(BlindingError, match="the part of con is wrong; ask for it again"):
+        search.open(request)
 
 
 def test_the_author_does_not_open(search):

@@ -81,6 +81,12 @@ def test_a_policy_that_opens_too_much_is_refused(tmp_path, keys, old, new, messa
         loaded(tmp_path, text.replace(old, new, 1))
 
 
+def test_stages_in_another_order_than_the_regions(tmp_path, keys):
+    swapped = policy_text(keys).replace("[stages.CR2]", "[stages.X]").replace("[stages.CR1]", "[stages.CR2]")
+    with pytest.raises(ConfigError, match="list the stages in that order"):
+        loaded(tmp_path, swapped.replace("[stages.X]", "[stages.CR1]"))
+
+
 def with_key(keys, line, name="rea"):
     return policy_text(keys).replace(keys[name].with_suffix(".pub").read_text().strip(), line)
 

@@ -10,6 +10,7 @@ from bdana.blinding import load_policy
 from bdana.blinding.canonical import sha256
 from bdana.blinding.keys import combine, join, link, make_period, shares, stage_recipients
 from bdana.blinding.ledger import Ledger
+from bdana.blinding.signing import sign
 from bdana.errors import BlindingError
 from tests.attacks.search import IDENTITIES, REGIONS
 from tests.blinding.people import ROLES, policy_text
@@ -100,6 +101,15 @@ def test_seal_keys_are_those_of_the_row(policy, ledger, row):
     assert stage_recipients(ledger, policy, "2021") == {s: m["public"] for s, m in row.body["stages"].items()}
     with pytest.raises(BlindingError, match="period 2022 has no keys"):
         stage_recipients(ledger, policy, "2022")
+
+
+def test_nothing_is_sealed_to_keys_that_are_not_signed(policy, ledger, row, keys):
+    """Keys that somebody made, and whose secrets somebody has, in the name of production."""
+    (ledger.folder / f"{row.name}.sig").write_bytes(
+        sign((ledger.folder / row.name).read_bytes(), keys["ann"])
+    )
+    with pytest.raises(BlindingError, match="is not signed by bob; see who wrote it"):
+        stage_recipients(ledger, policy, "2021")
 
 
 def test_no_keys_until_everybody_has_joined(tmp_path, policy, keys):
