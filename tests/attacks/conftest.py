@@ -9,9 +9,10 @@ import bdana
 from bdana.analysis import template_folder
 from bdana.blinding import load_policy
 from bdana.blinding.seal import Sealing
+from tests.attacks.changing import NEW, Changing
 from tests.attacks.raw import STAGES
 from tests.attacks.search import Search
-from tests.blinding.people import policy_text
+from tests.blinding.people import policy_text, ssh_key
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +47,14 @@ def search(tmp_path, keys):
     made = Search(tmp_path, keys)
     made.freeze()
     return made
+
+
+@pytest.fixture(scope="session")
+def more_keys(tmp_path_factory, keys):
+    folder = tmp_path_factory.mktemp("more")
+    return {**keys, **{name: ssh_key(folder, name) for name in NEW}}
+
+
+@pytest.fixture
+def changing(tmp_path, keys, more_keys):
+    return Changing(tmp_path, keys, more_keys)

@@ -1,0 +1,53 @@
+"""A search whose policy changes, with people who come later."""
+
+import pyrage
+
+from bdana.blinding.amend import amend, former_policies
+from bdana.blinding.keys import join
+from bdana.blinding.opening import Opening
+from bdana.blinding.parts import Parts
+from bdana.blinding.policy import read_policy
+from tests.attacks.search import IDENTITIES, REGIONS, Search
+from tests.blinding.people import ROLES, policy_text
+
+NEW = {name: pyrage.x25519.Identity.generate() for name in ("zoe", "zac")}
+
+
+def text_of(keys, roles):
+    return policy_text({name: keys[name] for name in roles}, roles)
+
+
+class Changing(Search):
+    """A search whose policy changes."""
+
+    def __init__(self, folder, keys, more_keys, edit=str):
+        super().__init__(folder, keys, edit)
+        self.keys, self.folder, self.edit = more_keys, folder, edit
+
+    def propose(self, roles, **other):
+        path = self.folder / "proposed.toml"
+        path.write_text(self.edit(text_of(self.keys | other, roles)))
+        return read_policy(path, REGIONS)
+
+    def with_zoe(self, role="reviewer"):
+        return self.propose(ROLES | {"zoe": role})
+
+    def sign(self, proposed, *people):
+        return [amend(self.ledger, self.policy, proposed, name, self.keys[name]) for name in people]
+
+    def put_in_force(self, proposed):
+        self.policy = proposed.after(former_policies(self.ledger, proposed))
+        self.opening = Opening(self.ledger, self.policy, "2021")
+
+    def change(self, roles, **other):
+        proposed = self.propose(roles, **other)
+        self.sign(proposed, "ann", "rob", "con")
+        self.put_in_force(proposed)
+
+    def add_zoe(self, role="reviewer"):
+        self.change(ROLES | {"zoe": role})
+        join(self.policy, self.ledger, "zoe", self.keys["zoe"], str(NEW["zoe"].to_public()))
+
+    def hand_over(self, giver, to="zoe"):
+        parts = Parts(self.ledger, self.policy, "2021")
+        return parts.hand_over(giver, self.keys[giver], (IDENTITIES | NEW)[giver], to)
