@@ -63,6 +63,11 @@ def test_what_fails_is_told_by_its_kind_alone(analysis):
 
 
 def test_a_region_says_how_many_were_open_before():
-    text = OpenedRegion("CR3", 2, frozen_before=True, freeze=1, freezes=1, seen_before=1).provenance
+    text = OpenedRegion(
+        "CR3", 2, frozen_before=True, freeze=1, freezes=1, same=True, seen_before=1
+    ).provenance
     assert "1 of its candidates were open before" in text
-    assert "open before" not in OpenedRegion("CR3", 2, frozen_before=True, freeze=1, freezes=1).provenance
+    assert (
+        "open before"
+        not in OpenedRegion("CR3", 2, frozen_before=True, freeze=1, freezes=1, same=True).provenance
+    )
