@@ -201,14 +201,15 @@ class Analysis(DeclaredAnalysis):
         `left_out` names cuts that the run's loose candidates need not pass.
         """
         chosen, par = self.selection(selection)
+        chosen.require_cuts(left_out)
         dataset.require(chosen.needs(par), selection)
-        setup = self.setup_for(dataset, selection)
+        setup = self.setup_for(dataset, selection, any_detector=chosen.any_detector)
         columns = (*chosen.needs(par), *filter(dataset.has, chosen.optional))
         task = SelectionTask(self, setup, selection, columns, dataset, left_out)
         return run_selection(task, executor or SerialExecutor(), progress)
 
-    def setup_for(self, dataset: Dataset, selection: str) -> Setup:
-        """Return the setup for files, without beam line where they are of another geometry.
+    def setup_for(self, dataset: Dataset, selection: str, *, any_detector: bool = False) -> Setup:
+        """Return the setup for files, without beam line where they are of another geometry, which not every selection allows.
 
         Raises
         ------
@@ -216,7 +217,7 @@ class Analysis(DeclaredAnalysis):
             When the selection needs the analysis' geometry and the files are of another one.
         """
         others = dataset.detectors - {self.detector.name}
-        if others and not self.selection(selection)[0].any_detector:
+        if others and not any_detector:
             raise ConfigError(
                 f"{dataset.files[0]}: measured with the geometry {', '.join(sorted(others))}, but selection {selection} of "
                 f"{self.folder} is for {self.detector.name}; set analysis.detector and [beam_line] to yours"
@@ -274,10 +275,11 @@ class Analysis(DeclaredAnalysis):
         schema: str | None = None,
         name: str = "prompt",
         all_bursts: bool = False,
+        executor: Executor | None = None,
     ) -> PromptShare:
         """Fit the share of in-time pairs outside all boxes and bound it: parameters and errors as for `background`."""
         dataset = self.dataset(files, kind=kind, schema=schema, all_bursts=all_bursts)
-        return fit_prompt(self, name, dataset)
+        return fit_prompt(self, name, dataset, executor)
 
     def run(
         self, sample: str, executor: Executor | None = None, progress: Progress | None = None

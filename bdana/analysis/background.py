@@ -8,21 +8,20 @@ from bdana.engine import SerialExecutor
 from bdana.errors import ConfigError
 from bdana.pairing import SinglesTask, require_orthogonal, select_singles
 from bdana.regions import OUTSIDE
-from bdana.selection import Candidates
 from bdana.statistics import Systematic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bdana.analysis.analysis import Analysis
-    from bdana.engine import Executor
+    from bdana.engine import Executor, SelectionRun
     from bdana.events import Dataset
     from bdana.pairing import PairEstimate
     from bdana.pairing.estimate import PairSink
-    from bdana.selection import SelectedSingles
+    from bdana.selection import Candidates, SelectedSingles
     from bdana.upstream import PromptShare
 
-__all__ = ["estimate_combinatorial", "estimate_singles", "fit_prompt", "single_tracks"]
+__all__ = ["estimate_combinatorial", "estimate_singles", "fit_prompt", "prompt_share", "single_tracks"]
 
 
 def estimate_combinatorial(
@@ -78,7 +77,8 @@ def single_tracks(
     needs = single.needs(single_par) | background.needs(par)
     dataset.require(needs, background.single_track)
     columns = (*needs, *filter(dataset.has, background.optional))
-    task = SinglesTask(analysis, background.single_track, columns, dataset)
+    setup = analysis.setup_for(dataset, background.single_track)
+    task = SinglesTask(analysis, setup, background.single_track, columns, dataset)
     singles = select_singles(task, executor or SerialExecutor())
     if two_track is not None:
         require_orthogonal(singles, two_track)
@@ -125,7 +125,11 @@ def estimate_singles(
 
 
 def fit_prompt(
-    analysis: Analysis, name: str, dataset: Dataset, open_regions: Sequence[str] = (OUTSIDE,)
+    analysis: Analysis,
+    name: str,
+    dataset: Dataset,
+    executor: Executor | None = None,
+    open_regions: Sequence[str] = (OUTSIDE,),
 ) -> PromptShare:
     """Fit the in-time component of the pairs of a dataset, before the vetoes that backgrounds/NAME.py leaves out.
 
@@ -136,6 +140,8 @@ def fit_prompt(
         Name of the background.
     dataset : Dataset
         Files that hold two-track events.
+    executor : Executor, optional
+        Where chunks are selected; serially in this process by default.
     open_regions : sequence of str
         Regions that are fitted.
 
@@ -144,13 +150,17 @@ def fit_prompt(
     BdanaError
         Whatever is wrong, by file and name.
     """
+    background = analysis.prompt(name)[0]
+    run = analysis.select_from(dataset, background.selection, executor, left_out=background.left_out)
+    return prompt_share(analysis, name, run, open_regions)
+
+
+def prompt_share(
+    analysis: Analysis, name: str, run: SelectionRun, open_regions: Sequence[str]
+) -> PromptShare:
+    """Fit the in-time component of a run's loose candidates, which need not pass what backgrounds/NAME.py leaves out."""
     background, par = analysis.prompt(name)
-    selection, cuts = analysis.selection(background.selection)
-    wider = background.wider(selection)
-    dataset.require(wider.needs(cuts), background.selection)
-    columns = tuple(wider.needs(cuts))
-    parts = [
-        wider.apply(dataset.read(chunk, columns), cuts, analysis.setup).candidates
-        for chunk in dataset.chunks(columns)
-    ]
-    return background.share(Candidates.concatenate(parts), cuts, par, analysis.regions, open_regions)
+    others = [cut for cut in run.loose.passes if cut not in background.left_out]
+    pairs = run.loose.candidates.take(run.loose.passing(*others))
+    cuts = analysis.selection(background.selection)[1]
+    return background.share(pairs, cuts, par, analysis.regions, open_regions)

@@ -249,7 +249,7 @@ def _select(analysis: Analysis, chunks: Sequence[ak.Array]) -> Candidates:
         dataset, sources=(EventArrays(ak.concatenate(list(chunks)), name="opened events"),), gate=None
     )
     chosen, par = analysis.selection(search.selection)
-    setup = analysis.setup_for(dataset, search.selection)
+    setup = analysis.setup_for(dataset, search.selection, any_detector=chosen.any_detector)
     columns = (*chosen.needs(par), *filter(opened.has, chosen.optional))
     task = SelectionTask(analysis, setup, search.selection, columns, opened)
     return run_selection(task, SerialExecutor()).candidates

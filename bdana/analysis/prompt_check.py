@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bdana.analysis.background import prompt_share
 from bdana.errors import ConfigError
 from bdana.statistics.poisson import Background, p_values
 from bdana.statistics.significance import two_sided
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from bdana.selection import SelectedSingles
     from bdana.upstream import PromptEstimate, PromptShare
 
-__all__ = ["PromptCheck", "SingleSample", "Varied", "check_prompt", "share_in_open_regions", "vary"]
+__all__ = ["PromptCheck", "SingleSample", "Varied", "check_prompt", "vary"]
 
 MUONS = 20_000
 """Single tracks that are carried back, at most; they stand for all."""
@@ -104,21 +105,12 @@ def check_prompt(
 
     Parameters are those of `run_checks`.
     """
-    share = share_in_open_regions(analysis, data)
+    is_open = [name for name in analysis.regions.names if name not in data.closed]
+    share = prompt_share(analysis, str(analysis.config.search.prompt), data, is_open)
     expected, error = estimate.expected.tolist(), estimate.total_error.tolist()
     rows = zip(estimate.regions, expected, error, strict=True)
     varied = tuple(vary(name, b, e, share.upper_limit, observed.get(name)) for name, b, e in rows)
     return PromptCheck(share, varied, _expected(analysis, sample))
-
-
-def share_in_open_regions(analysis: Analysis, data: SelectionRun) -> PromptShare:
-    """Fit the in-time component of the loose candidates of a run, in the regions that are open."""
-    search, loose = analysis.config.search, data.loose
-    prompt, par = analysis.prompt(str(search.prompt))
-    wanted = [name for name in loose.passes if name not in prompt.left_out]
-    pairs = loose.candidates.take(loose.passing(*wanted))
-    is_open = [name for name in analysis.regions.names if name not in data.closed]
-    return prompt.share(pairs, analysis.selection(search.selection)[1], par, analysis.regions, is_open)
 
 
 def vary(region: str, expected: float, error: float, fraction: float, observed: int | None) -> Varied:

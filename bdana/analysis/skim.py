@@ -60,7 +60,7 @@ def write_skim(analysis: Analysis, run: SelectionRun, path: Path, container: Con
             f"{path}: a skim needs a burst table, and {dataset.files[0]} has none; give a good-run list"
         )
     selection, par = analysis.selection(run.selection)
-    setup = analysis.setup_for(dataset, run.selection)
+    setup = analysis.setup_for(dataset, run.selection, any_detector=selection.any_detector)
     columns = {"weight", *filter(dataset.has, EVENT_COLUMNS)}
 
     def selected() -> Iterator[ak.Array]:

@@ -150,7 +150,8 @@ class Combinatorial:
         InputError
             When a burst with tracks lacks live time or downscale, or no burst has them.
         """
-        self._check(selection)
+        selection.require_cuts((*self.replaced, self.charge), "pair")
+        selection.require_cuts(self.timing)
         bursts = SingleBursts.of_singles(singles, table, par.downscale)
         weight = self._weights(bursts, cuts, par)
         left_out = (*self.replaced, *([self.charge] if like_sign else []))
@@ -212,15 +213,6 @@ class Combinatorial:
             sums = estimate_pairs(every, grouped.places, grouped.weight, bare).sums
             choice = SampleChoice.of(sums, expected, bursts.take(bursts.usable).veto_survival)
         return Measured.of(duty[0], duty[1] if len(duty) > 1 else None, choice)
-
-    def _check(self, selection: Selection) -> None:
-        levels = {cut.name: cut.level for cut in selection.cuts}
-        for name in (*self.replaced, self.charge, *self.timing):
-            if name not in levels or (name not in self.timing and levels[name] != "pair"):
-                raise ConfigError(
-                    f"the combinatorial background replaces '{name}', which is no pair cut of its selection: "
-                    f"there are {', '.join(name for name, level in levels.items() if level == 'pair')}"
-                )
 
 
 @dataclass(frozen=True)

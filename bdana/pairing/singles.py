@@ -25,11 +25,6 @@ __all__ = ["SinglesTask", "require_orthogonal", "select_singles"]
 class HasSingleTracks(Protocol):
     """What reading single tracks needs of an analysis."""
 
-    @property
-    def setup(self) -> Setup:
-        """Detector, beam line, regions."""
-        ...
-
     def single_track(self, name: str) -> tuple[SingleTrackSelection, Parameters]:
         """Return a single-track selection with its parameters."""
         ...
@@ -42,6 +37,8 @@ class SinglesTask:
     Attributes
     ----------
     analysis : HasSingleTracks
+    setup : Setup
+        Detector, beam line and regions for these files.
     selection : str
         Name of the single-track selection.
     columns : tuple of str
@@ -50,6 +47,7 @@ class SinglesTask:
     """
 
     analysis: HasSingleTracks
+    setup: Setup
     selection: str
     columns: tuple[str, ...]
     dataset: Dataset
@@ -60,7 +58,7 @@ class SinglesTask:
         events = self.dataset.read(chunk, self.columns)
         two = self.dataset.fired(chunk, events, selection.not_trigger)
         taken = self.dataset.fired(chunk, events, selection.trigger) & ~two
-        return selection.apply(events[taken], par, self.analysis.setup), _identity(events[two])
+        return selection.apply(events[taken], par, self.setup), _identity(events[two])
 
 
 def select_singles(task: SinglesTask, executor: Executor) -> SelectedSingles:

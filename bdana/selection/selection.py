@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from particle import literals
 
+from bdana.errors import ConfigError
 from bdana.reconstruction import Line, Pairs, Tracks
 from bdana.selection.candidates import Candidates
 from bdana.selection.cutflow import Cutflow
@@ -142,6 +143,22 @@ class Selection:
     def active(self, par: Parameters) -> list[Cut]:
         """Return the cuts that are switched on, in order."""
         return [cut for cut in self.cuts if cut.active(par)]
+
+    def require_cuts(self, names: Sequence[str], level: str | None = None) -> None:
+        """Refuse names that are no cut of this selection, or not of a level.
+
+        Raises
+        ------
+        ConfigError
+            Naming the first, and the cuts there are.
+        """
+        known = [cut.name for cut in self.cuts if level in {None, cut.level}]
+        for name in names:
+            if name not in known:
+                what = f"{level} cut" if level else "cut"
+                raise ConfigError(
+                    f"'{name}' is no {what} of the selection: there are {', '.join(sorted(known))}"
+                )
 
     def needs(self, par: Parameters) -> dict[str, str]:
         """Return every column to be read, with what asks for it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
@@ -11,7 +11,6 @@ import numpy as np
 from bdana.errors import ConfigError, InputError
 from bdana.reconstruction import Pairs, Tracks
 from bdana.selection import LEPTON_MASS
-from bdana.statistics import Systematic
 from bdana.upstream.propagation import BEAM_ENERGY, Block, MuonStates, backward, forward
 from bdana.upstream.share import PromptShare, fit_prompt_share
 from bdana.upstream.unfolding import Unfolded, UnfoldingClosure, response_matrix, unfold
@@ -96,23 +95,6 @@ class Prompt:
     partners: Callable[..., MuonStates]
     parameters: type[BaseModel]
 
-    def wider(self, selection: Selection) -> Selection:
-        """Return the selection without the cuts that the fit leaves out.
-
-        Raises
-        ------
-        ConfigError
-            When `left_out` names what is no cut.
-        """
-        known = {cut.name for cut in selection.cuts}
-        for name in self.left_out:
-            if name not in known:
-                raise ConfigError(
-                    f"the prompt background leaves out '{name}', which is no cut of its selection: "
-                    f"there are {', '.join(sorted(known))}"
-                )
-        return replace(selection, cuts=tuple(c for c in selection.cuts if c.name not in self.left_out))
-
     def share(
         self,
         candidates: Candidates,
@@ -121,7 +103,7 @@ class Prompt:
         regions: Regions,
         open_regions: Sequence[str],
     ) -> PromptShare:
-        """Fit the share of in-time pairs among candidates of `wider` in the regions that are open.
+        """Fit the share of in-time pairs among candidates without the cuts of `left_out`, in the regions that are open.
 
         Raises
         ------
@@ -202,15 +184,6 @@ class Prompt:
             spectrum=spectrum,
             carried_back=observed,
             closure=closure,
-        )
-
-    def systematic(self, share: PromptShare, regions: Sequence[str]) -> Systematic:
-        """Return the upper limit relative to the combinatorial as a variation of every region."""
-        return Systematic(
-            "prompt",
-            dict.fromkeys(regions, share.upper_limit),
-            correlated=True,
-            source=f"{share.level:.0%} CL upper limit of the in-time component of {share.pairs} pairs in open regions",
         )
 
     def _produce(

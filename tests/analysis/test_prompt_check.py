@@ -8,7 +8,8 @@ import pytest
 import bdana
 from bdana.analysis.background import single_tracks
 from bdana.analysis.checks import left_out_cuts
-from bdana.analysis.prompt_check import SingleSample, _expected, share_in_open_regions, vary
+from bdana.analysis.background import prompt_share
+from bdana.analysis.prompt_check import SingleSample, _expected, vary
 from bdana.simulation import Beam, Halo, SimulationConfig, simulate, write_sample
 
 # Prompt pairs come from before the decay volume: without vertex cuts there are many of them.
@@ -30,12 +31,12 @@ def recover(analysis, folder, fraction, seed, pot=0.7e17):
     events = events[analysis.gate.secrecy(events) == len(analysis.gate.names)] if analysis.gate else events
     background, _ = analysis.prompt("prompt")
     selection, cuts = analysis.selection("dimuon")
-    wide = background.wider(selection)
+    wide = replace(selection, cuts=tuple(c for c in selection.cuts if c.name not in background.left_out))
     numbers = []
     for process in (0, 2):
         true = wide.apply(events[events.truth.process == process], cuts, analysis.setup).candidates
         numbers.append(int(np.sum((np.abs(true.dt) < 8.0) & np.isin(true.region, open_regions(found)))))
-    return share_in_open_regions(analysis, found), *numbers
+    return prompt_share(analysis, "prompt", found, open_regions(found)), *numbers
 
 
 def open_regions(found):

@@ -11,7 +11,6 @@ from bdana.reconstruction import Tracks
 from bdana.simulation import Beam, Halo, SimulationConfig, simulate, write_sample
 from bdana.statistics.poisson import Background, p_values
 from bdana.statistics.significance import two_sided
-from bdana.upstream import fit_prompt_share
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +30,10 @@ def pairs_of(fraction, pot=1.4e17, seed=1):
     return simulate(config, seed)[0]
 
 
+def before_the_veto(selection, prompt):
+    return replace(selection, cuts=tuple(c for c in selection.cuts if c.name not in prompt.left_out))
+
+
 def loose(analysis):
     """The dimuon selection without vertex cuts: prompt pairs come from before the decay volume."""
     selection, cuts = analysis.selection("dimuon")
@@ -42,7 +45,7 @@ def loose(analysis):
 def test_an_injected_prompt_fraction_is_recovered(analysis, prompt, fraction):
     events = pairs_of(fraction, pot=0.7e17)
     selection, cuts = loose(analysis)
-    wide = prompt.wider(selection)
+    wide = before_the_veto(selection, prompt)
     found = wide.apply(events, cuts, analysis.setup).candidates
     fit = prompt.share(found, cuts, prompt.parameters(), analysis.regions, ("outside",))
     truth = [
@@ -62,14 +65,12 @@ def test_only_open_regions_are_fitted(analysis, prompt):
     events = pairs_of(0.3, pot=0.3e17)
     selection, cuts = loose(analysis)
     par = prompt.parameters()
-    found = prompt.wider(selection).apply(events, cuts, analysis.setup).candidates
+    found = before_the_veto(selection, prompt).apply(events, cuts, analysis.setup).candidates
     everywhere = prompt.share(found, cuts, par, analysis.regions, analysis.regions.names)
     outside = prompt.share(found, cuts, par, analysis.regions, ("outside",))
     assert 0 < outside.pairs < everywhere.pairs
     with pytest.raises(ConfigError, match="no region"):
         prompt.share(found, cuts, par, analysis.regions, ("CR9",))
-    with pytest.raises(ConfigError, match="no cut"):
-        replace(prompt, left_out=("veto",)).wider(selection)
 
 
 def test_the_share_from_files(analysis, tmp_path):
@@ -121,16 +122,6 @@ def test_the_spectrum_at_production_is_higher_than_the_one_seen(analysis, prompt
 def test_no_single_muons_are_an_error(analysis, prompt, singles):
     with pytest.raises(InputError, match="single muons"):
         expect(analysis, prompt, singles.take(np.zeros(0, dtype=int)))
-
-
-def test_the_limit_is_a_variation_of_every_region(analysis, prompt):
-    rng = np.random.default_rng(5)
-    share = fit_prompt_share(rng.uniform(-8, 8, 26), 8.0, 0.57, 5.0)
-    systematic = prompt.systematic(share, analysis.regions.names)
-    assert systematic.name == "prompt"
-    assert systematic.correlated
-    assert dict(systematic.effect) == dict.fromkeys(analysis.regions.names, share.upper_limit)
-    assert "90% CL" in systematic.source
 
 
 def test_published_variation():

@@ -155,6 +155,8 @@ def test_another_beam_line_meets_the_second_wall(written):
     assert moved.select([path], kind="mc").regions[0].observed == 1
     with pytest.raises(BlindingError, match="there are closed pairs in open data") as refusal:
         moved.select([path], kind="data")
+    with pytest.raises(BlindingError, match="there are closed pairs in open data"):
+        moved.prompt_share([path], kind="data")
     assert not any(character.isdigit() for character in str(refusal.value))
 
 

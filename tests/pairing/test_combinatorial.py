@@ -188,7 +188,7 @@ def test_broken_tracks_give_no_pair(analysis, field, value):
 
 def test_unknown_replaced_cut(analysis):
     singles = singles_of(two_crossing_tracks(), [0, 0])
-    with pytest.raises(ConfigError, match="replaces 'muv3', which is no pair cut"):
+    with pytest.raises(ConfigError, match="'muv3' is no pair cut of the selection"):
         estimate(analysis, singles, burst_table(1), replaced=("muv3",))
 
 
