@@ -10,7 +10,7 @@ import pyrage
 
 from bdana.blinding.canonical import canonical, sha256
 from bdana.blinding.keys import joined, link, require_signed
-from bdana.blinding.parts import Parts, ended
+from bdana.blinding.parts import Parts, consents, ended, withdrawn
 from bdana.blinding.sealed import decrypt_events
 from bdana.errors import BlindingError
 
@@ -95,21 +95,32 @@ class Opening:
         Raises
         ------
         BlindingError
-            When the request is not valid any more, or the person is its opener or analyst.
+            When the request is not valid any more, or the person is its opener or analyst, or has approved it.
         """
         self._require_valid(request, asking=True)
         if person in {request.person, request.body["opener"]}:
             raise BlindingError(
                 f"refused: {person} requested this opening or is its opener, which is consent enough"
             )
+        if any(row.person == person for row in consents(self.ledger, request)):
+            raise BlindingError(f"refused: {person} has approved this request already")
         released = self._parts.release(person, identity, request.body["stage"], request.body["opener"])
         return self.ledger.append("approve", person, key, {"shares": released}, request)
 
     def withdraw(self, person: str, key: Path, request: Row, reason: str) -> Row:
-        """Take an approval, or the own request, back; counts until the opening began."""
+        """Take the own approval, or the own request, back; counts until the opening began.
+
+        Raises
+        ------
+        BlindingError
+            When the opening began, or the person has nothing to take back.
+        """
         if any(row.body["request"] == request.hash for row in self.ledger.of_kind("begin")):
             raise BlindingError("refused: the opening began already, which cannot be taken back")
-        return self.ledger.append("withdraw", person, key, {"reason": reason}, request)
+        own = [row.hash for row in consents(self.ledger, request) if row.person == person]
+        if not own:
+            raise BlindingError(f"refused: {person} has neither requested nor approved this opening")
+        return self.ledger.append("withdraw", person, key, {"reason": reason, "takes_back": own}, request)
 
     def open(
         self,
@@ -277,7 +288,7 @@ class Opening:
 
     def _pending(self, frozen: Row) -> list[Row]:
         """Return the requests of a freeze that nobody withdrew."""
-        gone = {row.follows for row in self.ledger.of_kind("withdraw")}
+        gone = withdrawn(self.ledger)
         return [
             row
             for row in self.ledger.of_kind("request")

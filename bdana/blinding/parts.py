@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bdana.blinding.ledger import Ledger, Row
     from bdana.blinding.policy import Policy
 
-__all__ = ["Parts", "ended"]
+__all__ = ["Parts", "consents", "ended", "withdrawn"]
 
 
 def ended(ledger: Ledger, period: str, channel: str | None = None) -> list[Row]:
@@ -30,6 +30,24 @@ def ended(ledger: Ledger, period: str, channel: str | None = None) -> list[Row]:
         if requests[row.body["request"]]["period"] == period
         and channel in {None, requests[row.body["request"]]["channel"]}
     ]
+
+
+def withdrawn(ledger: Ledger) -> set[str]:
+    """Return the hashes of requests and approvals that their own person took back."""
+    people = {row.hash: row.person for row in ledger.of_kind("request", "approve")}
+    return {
+        taken
+        for row in ledger.of_kind("withdraw")
+        for taken in row.body["takes_back"]
+        if people.get(taken) == row.person
+    }
+
+
+def consents(ledger: Ledger, request: Row) -> list[Row]:
+    """Return a request and its approvals, without what was withdrawn."""
+    gone = withdrawn(ledger)
+    approvals = [row for row in ledger.of_kind("approve") if row.follows == request.hash]
+    return [row for row in (request, *approvals) if row.hash not in gone]
 
 
 @dataclass(frozen=True)
@@ -152,12 +170,11 @@ class Parts:
 
     def _released(self, identity: pyrage.x25519.Identity, request: Row) -> dict[Share, bytes]:
         """Decrypt what the request and its approvals released, without those that were withdrawn."""
-        rows = [row for row in self.ledger.of_kind("approve", "withdraw") if row.follows == request.hash]
-        gone = {row.person for row in rows if row.kind == "withdraw"}
-        if request.person in gone:
+        agreed = consents(self.ledger, request)
+        if request not in agreed:
             raise BlindingError(f"refused: {request.person} withdrew the request")
         expected, pieces = self.shares(request.body["stage"]), {}
-        for row in [request, *(row for row in rows if row.kind == "approve" and row.person not in gone)]:
+        for row in agreed:
             released = {item["sha256"]: item["sealed"] for item in row.body["shares"]}
             for share in expected:
                 if share.person == row.person and share.sha256 in released:

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 import bdana
-from bdana.analysis.background import single_tracks
+from bdana.analysis.background import prompt_share, single_tracks
 from bdana.analysis.checks import left_out_cuts
-from bdana.analysis.background import prompt_share
 from bdana.analysis.prompt_check import SingleSample, _expected, vary
 from bdana.simulation import Beam, Halo, SimulationConfig, simulate, write_sample
 

@@ -145,6 +145,40 @@ def test_a_withdrawn_approval_does_not_count(search):
         search.open(request)
 
 
+def test_a_withdrawn_approval_is_given_again(search):
+    search.open_up_to("CR")
+    request = search.request("SR")
+    search.approve(request)
+    search.opening.withdraw("con", search.keys["con"], request, "second thoughts")
+    assert search.opening.requests("SR") == [request]
+    search.approve(request)
+    search.open(request)
+    assert "SR" in search.opening.opened()
+
+
+@pytest.mark.parametrize("person", ["bob", "rob", "rea", "con"])
+def test_nobody_takes_back_what_is_not_theirs(search, person):
+    request = search.request("CR3")
+    with pytest.raises(BlindingError, match=f"{person} has neither requested nor approved"):
+        search.opening.withdraw(person, search.keys[person], request, "not mine")
+
+
+def test_a_withdrawal_of_somebody_elses_consent_is_ignored(search):
+    request = search.request("CR3")
+    body = {"reason": "not mine", "takes_back": [request.hash]}
+    search.ledger.append("withdraw", "bob", search.keys["bob"], body, request)
+    assert search.opening.requests("CR3") == [request]
+    search.open(request)
+
+
+def test_nobody_approves_a_request_twice(search):
+    search.open_up_to("CR")
+    request = search.request("SR")
+    search.approve(request)
+    with pytest.raises(BlindingError, match="con has approved this request already"):
+        search.approve(request)
+
+
 def test_an_opening_that_began_is_not_withdrawn(search):
     request = search.request("CR3")
     search.open(request)
