@@ -1,6 +1,7 @@
 """The wheel holds the default analysis, and works outside the checkout; so does the editable install."""
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import bdana
+from bdana.analysis import scaffold
 
 CHECKOUT = Path(__file__).parents[1]
 PRINT = (
@@ -17,9 +19,7 @@ PRINT = (
 )
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    out = tmp_path_factory.mktemp("wheel")
+def built_from(checkout, out):
     command = [
         "-m",
         "pip",
@@ -30,11 +30,16 @@ def wheel(tmp_path_factory):
         "--no-index",
         "-w",
         out,
-        CHECKOUT,
+        checkout,
     ]
     subprocess.run([sys.executable, *map(str, command)], check=True)
     (built,) = out.glob("*.whl")
     return built
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    return built_from(CHECKOUT, tmp_path_factory.mktemp("wheel"))
 
 
 def loaded(folder, path=""):
@@ -71,3 +76,21 @@ def test_wheel_has_license_type_marker_and_no_tests(wheel):
     assert "bdana/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not any(name.startswith(("tests/", "docs/")) for name in names)
+
+
+def test_neither_wheel_nor_new_analysis_takes_a_ledger_or_results_along(tmp_path, monkeypatch):
+    ignored = shutil.ignore_patterns(".git", "__pycache__", "bdana-demo")
+    checkout = shutil.copytree(CHECKOUT, tmp_path / "checkout", ignore=ignored)
+    secret = ("blinding/ledger/000001-join.json", "output/data/candidates.csv")
+    for name in secret:
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).write_text("{}")
+    with zipfile.ZipFile(built_from(checkout, tmp_path)) as archive:
+        names = archive.namelist()
+    monkeypatch.setitem(scaffold.__globals__, "template_folder", lambda: checkout)
+    scaffold(tmp_path / "new")
+    assert "bdana/_template/blinding/policy.toml" in names
+    assert (tmp_path / "new" / "blinding" / "policy.toml").is_file()
+    for name in secret:
+        assert f"bdana/_template/{name}" not in names
+        assert not (tmp_path / "new" / name).exists()

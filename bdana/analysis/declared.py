@@ -120,6 +120,11 @@ class DeclaredAnalysis:
         selection = self._declared("selections", name, "selection", SingleTrackSelection)
         return selection, self._parameters("selection", name, selection.parameters, like=selection.like)
 
+    def like(self, name: str) -> str | None:
+        """Return the selection whose parameters hold in selections/NAME.py too; None for one that stands alone."""
+        declared = getattr(self.modules.load("selections", name), "selection", None)
+        return declared.like if isinstance(declared, SingleTrackSelection) else None
+
     def combinatorial(self, name: str) -> tuple[Combinatorial, BaseModel]:
         """Return the background backgrounds/NAME.py with its parameters.
 
@@ -144,8 +149,7 @@ class DeclaredAnalysis:
         """Return the parameters of every selection and background by `selection.NAME` and `background.NAME`."""
         found: dict[str, BaseModel] = {}
         for name in self.modules.names("selections"):
-            declared = getattr(self.modules.load("selections", name), "selection", None)
-            single = isinstance(declared, SingleTrackSelection)
+            single = self.like(name) is not None
             found[f"selection.{name}"] = (self.single_track(name) if single else self.selection(name))[1]
         for name in self.modules.names("backgrounds"):
             found[f"background.{name}"] = (self.prompt if self.is_prompt(name) else self.combinatorial)(name)[

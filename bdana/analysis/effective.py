@@ -43,35 +43,39 @@ def effective_settings(analysis: Analysis) -> list[Setting]:
     written = set(_keys(tomllib.loads((analysis.folder / "analysis.toml").read_text(encoding="utf-8"))))
     replaced = {override.partition("=")[0].strip() for override in analysis.overrides}
     found = [
-        (*leaf, "default of bdana")
-        for leaf in _leaves(analysis.config, "")
-        if leaf[0].partition(".")[0] not in ("selection", "background")
+        Setting(key, value, _origin(key, replaced, written) or "default of bdana", meaning)
+        for key, value, meaning in _leaves(analysis.config, "")
+        if key.partition(".")[0] not in ("selection", "background")
     ]
     for table, parameters in analysis.parameters().items():
         folder, _, name = table.partition(".")
-        found += [(*leaf, f"default of {folder}s/{name}.py") for leaf in _leaves(parameters, f"{table}.")]
-    return [
-        Setting(key, value, _origin(key, replaced, written, default), meaning)
-        for key, value, meaning, default in found
-    ]
+        like = analysis.like(name) if folder == "selection" else None
+        for key, value, meaning in _leaves(parameters, f"{table}."):
+            origin = _origin(key, replaced, written)
+            if not origin and like:
+                other = _origin(f"selection.{like}.{key.removeprefix(f'{table}.')}", replaced, written)
+                origin = f"{other}, [selection.{like}]" if other else ""
+            found.append(Setting(key, value, origin or f"default of {folder}s/{name}.py", meaning))
+    return found
 
 
-def _origin(key: str, replaced: set[str], written: set[str], default: str) -> str:
+def _origin(key: str, replaced: set[str], written: set[str]) -> str:
+    """Say where a value was written; empty for a default."""
     if any(key == name or key.startswith(f"{name}.") for name in replaced):
         return "--set"
-    return "analysis.toml" if key in written else default
+    return "analysis.toml" if key in written else ""
 
 
 def _leaves(value: BaseModel, prefix: str) -> Iterator[tuple[str, Any, str]]:
-    for name, field in type(value).model_fields.items():
-        item = getattr(value, name)
+    for attribute, field in type(value).model_fields.items():
+        item, name = getattr(value, attribute), field.alias or attribute
         if isinstance(item, BaseModel):
             yield from _leaves(item, f"{prefix}{name}.")
         elif isinstance(item, dict) and all(isinstance(v, BaseModel) for v in item.values()):
             for key, model in item.items():
                 yield from _leaves(model, f"{prefix}{name}.{key}.")
         else:
-            plain = value.model_dump(mode="json", include={name})[name]
+            plain = value.model_dump(mode="json", include={attribute})[attribute]
             yield f"{prefix}{name}", plain, field.description or ""
 
 

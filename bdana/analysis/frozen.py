@@ -69,7 +69,7 @@ def freeze_document(analysis: Analysis, policy: Policy) -> dict[str, Any]:
         "analysis_hash": analysis.hash,
         "policy": policy.sha256,
         "beside": {str(path): file_sha256(analysis.folder / path) for path in _beside(analysis)},
-        "inputs": {path.name: file_sha256(path) for path in sorted(files)},
+        "inputs": {file_sha256(path): path.name for path in sorted(files)},  # two files may have one name
         "sealed": {
             period: {
                 stage: {
@@ -123,7 +123,7 @@ def reproduce(analysis: Analysis, frozen: Mapping[str, Any]) -> None:
     """
     for dataset in analysis.sample(*_samples(analysis)):
         for path in map(Path, dataset.files):
-            if frozen["inputs"].get(path.name) != file_sha256(path):
+            if file_sha256(path) not in frozen["inputs"]:
                 raise BlindingError(f"refused: {path} is not the file that was frozen")
     found = _counted(analysis)
     for key, value in found.items():

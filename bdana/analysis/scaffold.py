@@ -10,8 +10,15 @@ from bdana.errors import InputError
 
 __all__ = ["PARTS", "scaffold"]
 
-PARTS = ("analysis.toml", "selections", "backgrounds", "blinding", "output/README.md")
-"""What an analysis folder starts with; the same names as in the repository."""
+PARTS = (
+    "analysis.toml",
+    "selections",
+    "backgrounds",
+    "blinding/README.md",
+    "blinding/policy.toml",
+    "output/README.md",
+)
+"""What an analysis folder starts with; the same names as in the repository, whose ledger and results stay there."""
 
 
 def scaffold(folder: str | Path) -> list[Path]:

@@ -29,3 +29,25 @@ def test_every_parameter_says_what_it_means():
 def test_a_replaced_table_is_marked_as_a_whole():
     found = settings("regions.SR={z_tax_min_m=7.0,z_tax_max_m=30.0,cda_tax_max_mm=10.0}")
     assert {found[f"regions.SR.{name}"].origin for name in ("z_tax_min_m", "z_tax_max_m")} == {"--set"}
+
+
+def test_single_tracks_take_the_numbers_of_the_selection_they_are_like():
+    found = settings("selection.dimuon.max_dt_ns=4.0", "selection.single_track.max_chi2=9.0")
+    origins = {
+        name: found[f"selection.single_track.{name}"].origin
+        for name in ("max_dt_ns", "max_chi2", "acceptance", "min_chambers")
+    }
+    assert origins == {
+        "max_dt_ns": "--set, [selection.dimuon]",
+        "max_chi2": "--set",
+        "acceptance": "analysis.toml, [selection.dimuon]",
+        "min_chambers": "default of selections/single_track.py",
+    }
+
+
+def test_a_key_is_the_one_that_can_be_set():
+    sample = 'samples.x={kind="mc",files=["x.root"],schema="flat"}'
+    found = settings(sample)
+    assert (found["samples.x.schema"].value, found["samples.x.schema"].origin) == ("flat", "--set")
+    again = settings(sample, 'samples.x.schema="bdana"')
+    assert again["samples.x.schema"].value == "bdana"

@@ -57,11 +57,11 @@ def counted(tmp_path, monkeypatch):
 def test_other_input_than_frozen(counted):
     analysis, _ = counted
     with pytest.raises(BlindingError, match=r"in.root is not the file that was frozen"):
-        reproduce(analysis, {"inputs": {"in.root": "0" * 64}, "table": [1], "packages": {}})
+        reproduce(analysis, {"inputs": {"0" * 64: "in.root"}, "table": [1], "packages": {}})
 
 
 def test_a_table_that_does_not_come_out_again(counted):
     analysis, digest = counted
-    reproduce(analysis, {"inputs": {"in.root": digest}, "table": [1], "packages": {}})
+    reproduce(analysis, {"inputs": {digest: "in.root"}, "table": [1], "packages": {}})
     with pytest.raises(BlindingError, match="the frozen table does not come out again here"):
-        reproduce(analysis, {"inputs": {"in.root": digest}, "table": [2], "packages": {}})
+        reproduce(analysis, {"inputs": {digest: "in.root"}, "table": [2], "packages": {}})
