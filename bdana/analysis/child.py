@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyrage
 
+import bdana
 from bdana.analysis.analysis import load
 from bdana.analysis.frozen import outputs_of, reproduce, thaw
 from bdana.blinding import load_policy
@@ -20,10 +19,14 @@ from bdana.blinding.ledger import Ledger
 from bdana.blinding.opening import Opening
 from bdana.errors import BdanaError, BlindingError
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 __all__ = ["Job", "open_here", "open_in_child"]
+
+
+CHILD = (
+    "import sys; sys.path.insert(0, sys.argv[1]); import bdana; del sys.path[0]; "
+    "from bdana.analysis.child import main; sys.exit(main())"
+)
+"""The child's program: this bdana, wherever it lies, and everything else from where Python has its packages."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +68,10 @@ def open_in_child(job: Job) -> None:
     BlindingError
         With the child's message, which carries no closed value.
     """
-    command = [sys.executable, "-m", "bdana.analysis.child"]
+    # -P and -E: no module is imported from the analysis folder, from here, or from PYTHONPATH.
+    command = [sys.executable, "-P", "-E", "-c", CHILD, str(Path(bdana.__file__).parents[1])]
     done = subprocess.run(  # noqa: S603 - no shell
-        command,
-        input=json.dumps(asdict(job)),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        command, input=json.dumps(asdict(job)), stdout=subprocess.PIPE, text=True, check=False
     )
     if done.returncode:
         raise BlindingError(
@@ -118,9 +117,8 @@ def open_here(job: Job) -> None:
         )
 
 
-def main(arguments: Sequence[str]) -> int:
+def main() -> int:
     """Do the job on standard input; a message that carries no value goes to standard output."""
-    del arguments
     try:
         open_here(Job(**json.load(sys.stdin)))
     except BdanaError as err:
@@ -133,6 +131,3 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     return 0
 
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -94,12 +94,12 @@ class Play:
         command = " ".join(["bdana", *words, *signing])
         print_tables(f"\n$ {command}")
         done = subprocess.run(  # noqa: S603 - no shell
-            [sys.executable, "-m", "bdana", *words, *signing],
+            [sys.executable, "-P", "-m", "bdana", *words, *signing],
             cwd=self.folder,
             env=os.environ
             | {
                 "XDG_CONFIG_HOME": str((self.folder / "people").absolute()),
-                "PYTHONPATH": os.pathsep.join(sys.path),
+                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
             },
             input=f"{PASSPHRASE}\n",
             text=True,

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from bdana.analysis import scaffold
+from bdana.analysis.child import Job, open_in_child
 from bdana.blinding.canonical import canonical, sha256
 from bdana.blinding.keys import shares
 from bdana.blinding.ledger import Ledger, Row
@@ -152,3 +153,14 @@ def test_hostile_modules_are_not_imported_where_people_sign(search, tmp_path, ke
     assert status == 0, err
     assert not list(folder.rglob("owned"))
     assert Ledger(folder / "blinding" / "ledger").head[:16] in out
+
+
+@pytest.mark.parametrize("place", ["working folder", "PYTHONPATH", "PYTHONPATH by name"])
+def test_an_opening_imports_no_module_of_the_folder(tmp_path, monkeypatch, place):
+    for name in ("bdana", "sshsig", "pyrage", "awkward", "json"):
+        (tmp_path / f"{name}.py").write_text("from pathlib import Path\nPath(__file__).with_suffix('.owned').touch()\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", {"PYTHONPATH": ".", "PYTHONPATH by name": str(tmp_path)}.get(place, ""))
+    with pytest.raises(BlindingError, match="no analysis.toml"):
+        open_in_child(Job(str(tmp_path), str(tmp_path), "rob", "key", "2021", (), {}, "passphrase"))
+    assert not list(tmp_path.glob("*.owned"))
