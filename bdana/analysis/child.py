@@ -130,4 +130,3 @@ def main() -> int:
         )
         return 1
     return 0
-

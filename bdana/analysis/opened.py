@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bdana.blinding import load_policy
 from bdana.blinding.ledger import Ledger
+from bdana.blinding.protocol import require_sound
 
 if TYPE_CHECKING:
     from bdana.analysis.declared import DeclaredAnalysis
@@ -67,12 +68,14 @@ def opened_regions(analysis: DeclaredAnalysis) -> tuple[OpenedRegion, ...]:
     Raises
     ------
     BlindingError
-        When the ledger is damaged.
+        When the ledger is damaged, or has a row that is not signed or not allowed.
     """
     policy = load_policy(analysis.folder, analysis.regions)
     if policy is None or not policy.people:
         return ()
-    rows = ledger_of(analysis).rows()
+    ledger = ledger_of(analysis)
+    require_sound(ledger, policy)
+    rows = ledger.rows()
     requests = {row.hash: row for row in rows if row.kind == "request"}
     freezes = [row for row in rows if row.kind == "freeze"]
     # The newest opening of each period and stage counts.

@@ -38,11 +38,15 @@ def load_policy(folder: Path, regions: Regions) -> Policy | None:
     BlindingError
         When it is not the policy that the ledger says is in force.
     """
-    path = folder / "blinding" / "policy.toml"
+    path, ledger = folder / "blinding" / "policy.toml", Ledger(folder / "blinding" / "ledger")
     if not path.exists():
+        if ledger.of_kind("keys"):
+            raise BlindingError(
+                f"refused: {path} is not there, though the ledger has keys: put back the one that people signed"
+            )
         return None
     policy = read_policy(path, regions)
-    return policy.after(former_policies(Ledger(folder / "blinding" / "ledger"), policy))
+    return policy.after(former_policies(ledger, policy))
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,12 @@ def former_policies(ledger: Ledger, now: Policy) -> tuple[Former, ...]:
     former: list[Former] = []
     rows = ledger.rows()
     current: Policy | None = None
+    bound = {row.body["policy"] for row in rows if row.kind == "keys"}
+    if bound and now.sha256 not in bound and not any(row.kind == "policy" for row in rows):
+        raise BlindingError(
+            "refused: blinding/policy.toml is not the one that people signed and keys were made for: put that one back; "
+            "`bdana blinding amend` changes it"
+        )
     for row in (row for row in rows if row.kind == "policy"):
         before, after = _policy(row, "before"), _policy(row, "after")
         if current is None:

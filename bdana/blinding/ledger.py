@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from bdana.blinding.receipts import Receipt
 
-__all__ = ["Kind", "Ledger", "Row"]
+__all__ = ["Kind", "Ledger", "Row", "head"]
 
 Kind = Literal[
     "join",
@@ -147,7 +147,7 @@ class Ledger:
     @property
     def head(self) -> str:
         """Hash of the newest row of the main line; empty for an empty ledger."""
-        return next((row.hash for row in reversed(self.rows()) if row.kind not in BESIDE), "")
+        return head(self.rows())
 
     def of_kind(self, *kinds: Kind) -> list[Row]:
         """Return the rows of some kinds, oldest first."""
@@ -275,6 +275,11 @@ class Ledger:
                 if not row.name.startswith(f"{claim.name}-"):
                     raise BlindingError(f"{claim}: is not where {row.name} belongs; remove it")
                 self._publish(text, self.folder / row.name)
+
+
+def head(rows: Sequence[Row]) -> str:
+    """Return the hash of the newest row of the main line; empty where there is none."""
+    return next((row.hash for row in reversed(rows) if row.kind not in BESIDE), "")
 
 
 def _link_durably(content: bytes, path: Path) -> None:

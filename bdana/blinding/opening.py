@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pyrage
 
 from bdana.blinding.canonical import canonical, sha256
-from bdana.blinding.keys import joined, link, require_signed
+from bdana.blinding.keys import joined, link
+from bdana.blinding.ledger import head
 from bdana.blinding.parts import Parts, consents, ended, withdrawn
+from bdana.blinding.protocol import require_sound
 from bdana.blinding.sealed import decrypt_events
 from bdana.errors import BlindingError
 
@@ -84,10 +86,10 @@ class Opening:
             "channel": channel,
             "opener": opener,
             "period": self.period,
-            "head": self.ledger.head,
             "shares": self._parts.release(person, identity, stage, opener),
         }
-        return self.ledger.append("request", person, key, body)
+        # The newest row of the main line: approvals that hang on older requests do not count.
+        return self.ledger.append("request", person, key, lambda rows: body | {"head": head(rows)})
 
     def approve(self, person: str, key: Path, identity: pyrage.x25519.Identity, request: Row) -> Row:
         """Approve a request: sign its hash and hand the own shares to the opener alone.
@@ -151,7 +153,8 @@ class Opening:
         Raises
         ------
         BlindingError
-            When anything is missing, before any event is decrypted; the opening began only if it was whole.
+            When anything is missing, before the row `begin`; after it, when the parts do not make the key or the selection
+            fails.
         """
         self._require_valid(request)
         stage = request.body["stage"]
@@ -164,10 +167,12 @@ class Opening:
         asked = frozen.get(self.period, {}).get(stage, {})
         if {name: sha256(content) for name, content in contents.items()} != asked:
             raise BlindingError(f"refused: the sealed files of {stage} are not those that were frozen")
-        secret = self._parts.secret(person, identity, request)
+        self._parts.require(person, identity, request)
         begun = [row for row in self.ledger.of_kind("begin") if row.body["request"] == request.hash]
         if not begun:
             self.ledger.append("begin", person, key, {"request": request.hash, "stage": stage})
+        # Only now: who has the key in memory has a row that says so.
+        secret = self._parts.secret(person, identity, request)
         events = [decrypt_events(content, secret.decode(), name) for name, content in contents.items()]
         outputs = dict(show([found for found in events if found is not None]))
         end = self._end(person, key, request, secret, outputs)
@@ -218,9 +223,9 @@ class Opening:
         Raises
         ------
         BlindingError
-            When a row is not signed, or nothing is frozen.
+            When a row is not signed or not allowed, or nothing is frozen.
         """
-        require_signed(self.ledger, self.policy)
+        require_sound(self.ledger, self.policy)
         freezes = self.ledger.of_kind("freeze")
         if not freezes:
             raise BlindingError("refused: nothing is frozen; `bdana blinding freeze` does it")
@@ -276,15 +281,13 @@ class Opening:
         if before is not None and before not in done:
             raise BlindingError(f"refused: {stage} is opened after {before}, which is not open")
         for row in ends:
-            failed = self._verdict(row).get("agrees") is False
+            # Of the outputs, since a process may die before it writes the row `verdict`.
+            failed = row.body["outputs"].get("verdict", {}).get("agrees") is False
             asked = next(r for r in self.ledger.of_kind("request") if r.hash == row.body["request"])
             if failed and row.body["stage"] != stage and asked.body["freeze"] == frozen.hash:
                 raise BlindingError(
                     f"refused: {row.body['stage']} did not agree with its prediction; find out why, freeze and ask again"
                 )
-
-    def _verdict(self, end: Row) -> Mapping[str, Any]:
-        return next((row.body for row in self.ledger.of_kind("verdict") if row.body["end"] == end.hash), {})
 
     def _pending(self, frozen: Row) -> list[Row]:
         """Return the requests of a freeze that nobody withdrew."""

@@ -13,12 +13,13 @@ from bdana.blinding.keys import Share, combine, joined, period_keys, shares
 from bdana.errors import BlindingError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from bdana.blinding.ledger import Ledger, Row
-    from bdana.blinding.policy import Policy
+    from bdana.blinding.policy import Policy, Stage
 
-__all__ = ["Parts", "consents", "ended", "withdrawn"]
+__all__ = ["Parts", "agreed_shares", "approvals", "consents", "ended", "withdrawn"]
 
 
 def ended(ledger: Ledger, period: str, channel: str | None = None) -> list[Row]:
@@ -43,11 +44,58 @@ def withdrawn(ledger: Ledger) -> set[str]:
     }
 
 
+def approvals(ledger: Ledger, request: Row) -> list[Row]:
+    """Return a request, which is that of its analyst, and its other approvals."""
+    return [request, *(row for row in ledger.of_kind("approve") if row.follows == request.hash)]
+
+
 def consents(ledger: Ledger, request: Row) -> list[Row]:
     """Return a request and its approvals, without what was withdrawn."""
     gone = withdrawn(ledger)
-    approvals = [row for row in ledger.of_kind("approve") if row.follows == request.hash]
-    return [row for row in (request, *approvals) if row.hash not in gone]
+    return [row for row in approvals(ledger, request) if row.hash not in gone]
+
+
+def agreed_shares(
+    shares: Sequence[Share], stage: Stage, opener: str, agreed: Sequence[Row]
+) -> dict[Share, str]:
+    """Return, encrypted, one whole group of shares for every clause of a stage: the opener's own and released ones.
+
+    Nothing is decrypted: anybody can tell from the ledger whether an opening has its quorum.
+
+    Parameters
+    ----------
+    shares : sequence of Share
+        All of the stage.
+    stage : Stage
+    opener : str
+    agreed : sequence of Row
+        The request and its approvals.
+
+    Raises
+    ------
+    BlindingError
+        When a clause is not filled.
+    """
+    released = {row.person: {s["sha256"]: s["sealed"] for s in row.body["shares"]} for row in agreed}
+    there = {share: share.sealed for share in shares if share.person == opener} | {
+        share: released[share.person][share.sha256]
+        for share in shares
+        if share.sha256 in released.get(share.person, {})
+    }
+    chosen: dict[Share, str] = {}
+    for role, number in stage.approval.items():
+        clause = [share for share in shares if share.role == role]
+        groups = [
+            [share for share in clause if share.group == group] for group in {s.group: 0 for s in clause}
+        ]
+        whole = next((group for group in groups if all(share in there for share in group)), None)
+        if whole is None:
+            people = {share.person for share in clause if share in there}
+            raise BlindingError(
+                f"refused: {agreed[0].body['stage']} needs {number} {role}, and {len(people)} agreed"
+            )
+        chosen |= {share: there[share] for share in whole}
+    return chosen
 
 
 @dataclass(frozen=True)
@@ -120,8 +168,22 @@ class Parts:
         body = {"keys": self.keys.hash, "to": to, "shares": given, "links": links}
         return self.ledger.append("handover", person, key, body)
 
-    def secret(self, opener: str, identity: pyrage.x25519.Identity, request: Row) -> bytes:
-        """Put a stage's secret together from the opener's own shares and those that were released.
+    def held(self, opener: str, request: Row) -> dict[Share, str]:
+        """Return `agreed_shares` of a request, of what was not withdrawn.
+
+        Raises
+        ------
+        BlindingError
+            When the request was withdrawn or a clause is not filled.
+        """
+        agreed = consents(self.ledger, request)
+        if request not in agreed:
+            raise BlindingError(f"refused: {request.person} withdrew the request")
+        stage = request.body["stage"]
+        return agreed_shares(self.shares(stage), self.policy.stages[stage], opener, agreed)
+
+    def require(self, opener: str, identity: pyrage.x25519.Identity, request: Row) -> None:
+        """Refuse a request whose key cannot be put together; the parts are looked at one by one, and the key is not made.
 
         Raises
         ------
@@ -129,27 +191,29 @@ class Parts:
             When a clause of the stage is not filled, a part is wrong, or the stage before is missing.
         """
         stage = request.body["stage"]
-        pieces = self._own(opener, identity, stage) | self._released(identity, request)
-        expected = self.shares(stage)
-        parts = []
-        for role, number in self.policy.stages[stage].approval.items():
-            groups = {share.group for share in pieces if share.role == role}
-            whole = [
-                g for g in groups if all(s in pieces for s in expected if (s.role, s.group) == (role, g))
+        for share, sealed in self.held(opener, request).items():
+            self._piece(share, sealed, opener, identity)
+        if self.policy.previous(stage) is not None and not self._link(stage, identity):
+            raise BlindingError(f"refused: the key of {stage} is not complete: the stage before is missing")
+
+    def secret(self, opener: str, identity: pyrage.x25519.Identity, request: Row) -> bytes:
+        """Put a stage's secret together from the opener's own shares and those that were released.
+
+        Raises
+        ------
+        BlindingError
+            When the parts do not make the key of the stage, or as `require` does.
+        """
+        stage = request.body["stage"]
+        held = self.held(opener, request)
+        secret = combine(
+            [
+                *(self._piece(share, sealed, opener, identity) for share, sealed in held.items()),
+                *self._link(stage, identity),
             ]
-            if not whole:
-                people = {share.person for share in pieces if share.role == role}
-                raise BlindingError(f"refused: {stage} needs {number} {role}, and {len(people)} agreed")
-            parts.append(
-                combine(
-                    piece for share, piece in pieces.items() if (share.role, share.group) == (role, whole[0])
-                )
-            )
-        secret = combine([*parts, *self._link(stage, identity)])
+        )
         if not _makes(secret, self.keys.body["stages"][stage]["public"]):
-            raise BlindingError(
-                f"refused: the key of {stage} is not complete: parts or the stage before are missing"
-            )
+            raise BlindingError(f"refused: the parts of {stage} do not make its key")
         return secret
 
     def _own(self, person: str, identity: pyrage.x25519.Identity, stage: str) -> dict[Share, bytes]:
@@ -157,31 +221,20 @@ class Parts:
         mine = [share for share in self.shares(stage) if share.person == person]
         if not mine:
             raise BlindingError(f"refused: {person} holds no part of the key of {stage}")
+        return {share: self._piece(share, share.sealed, person, identity) for share in mine}
+
+    def _piece(self, share: Share, sealed: str, person: str, identity: pyrage.x25519.Identity) -> bytes:
+        """Decrypt a share that is encrypted to a person, and check that it is the one of the ledger."""
         try:
-            pieces = {share: pyrage.decrypt(base64.b64decode(share.sealed), [identity]) for share in mine}
+            piece: bytes = pyrage.decrypt(base64.b64decode(sealed), [identity])
         except pyrage.DecryptError:
             raise BlindingError(
-                f"refused: this age identity is not the one that {person} joined with"
+                f"refused: this age identity is not the one that {person} joined with, or the part of {share.person} is "
+                "encrypted to somebody else"
             ) from None
-        for share, piece in pieces.items():
-            if sha256(piece) != share.sha256:
-                raise BlindingError(f"refused: the part of {stage} that {person} was handed is wrong")
-        return pieces
-
-    def _released(self, identity: pyrage.x25519.Identity, request: Row) -> dict[Share, bytes]:
-        """Decrypt what the request and its approvals released, without those that were withdrawn."""
-        agreed = consents(self.ledger, request)
-        if request not in agreed:
-            raise BlindingError(f"refused: {request.person} withdrew the request")
-        expected, pieces = self.shares(request.body["stage"]), {}
-        for row in agreed:
-            released = {item["sha256"]: item["sealed"] for item in row.body["shares"]}
-            for share in expected:
-                if share.person == row.person and share.sha256 in released:
-                    pieces[share] = pyrage.decrypt(base64.b64decode(released[share.sha256]), [identity])
-                    if sha256(pieces[share]) != share.sha256:
-                        raise BlindingError(f"refused: the part of {row.person} is wrong; ask for it again")
-        return pieces
+        if sha256(piece) != share.sha256:
+            raise BlindingError(f"refused: the part of {share.person} is wrong; ask for it again")
+        return piece
 
     def _link(self, stage: str, identity: pyrage.x25519.Identity) -> list[bytes]:
         """Return what the stage before contributes, if anything: of the end of its opening, or handed over with parts."""

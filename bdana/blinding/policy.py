@@ -191,6 +191,10 @@ class Policy(_Strict):
         """Everybody's public SSH key by name."""
         return {name: person.ssh_key for name, person in self.people.items()}
 
+    def at(self, number: int) -> Policy:
+        """Return the policy that was in force when the row of this number was written."""
+        return next((past.policy for past in self.former if number <= past.last), self)
+
     def role(self, person: str) -> str:
         """Return somebody's role.
 

@@ -198,8 +198,8 @@ def verify(
         typer.Option(help="A file of receipts: every row in it must be there.", show_default=False),
     ] = None,
 ) -> None:
-    """Check every row and signature of the ledger, against your receipts too; needs no key and no data."""
-    from bdana.blinding.keys import require_signed
+    """Check every row of the ledger: signature, place, protocol, and your receipts; needs no key and no data."""
+    from bdana.blinding.protocol import require_sound
     from bdana.blinding.receipts import read_receipts, receipts_path
     from bdana.blinding.signing import fingerprint
 
@@ -209,7 +209,7 @@ def verify(
     kept = [read_receipts(path) for path in sorted(mine | ({receipt} if receipt else set()))]
     for receipts in kept:
         ledger.require(receipts)
-    require_signed(ledger, policy)
+    require_sound(ledger, policy)
     people = table("person", "role", "production", "SSH key", numbers=False)
     now = [(name, person, "") for name, person in policy.people.items()]
     before = [
@@ -223,7 +223,7 @@ def verify(
         people.add_row(f"{name}{until}", person.role, mark, fingerprint(person.ssh_key))
     print_tables(
         people,
-        f"{len(rows)} rows, all signed; head: {ledger.head or 'none'}",
+        f"{len(rows)} rows, all signed and allowed where they stand; head: {ledger.head or 'none'}",
         f"{len(set().union(*kept))} receipts, all of rows that are there",
     )
 

@@ -5,6 +5,7 @@ import base64
 import pyrage
 import pytest
 
+from bdana.blinding import opening as opening_module
 from bdana.blinding.keys import shares, stage_recipients
 from bdana.blinding.opening import Opening
 from bdana.blinding.sealed import encrypt_events
@@ -31,6 +32,7 @@ def test_no_stage_before_its_turn(search, stage):
 def test_no_stage_before_its_turn_even_with_every_check_patched(search, monkeypatch):
     for name in ("_require_turn", "_require_valid", "_require_opener"):
         monkeypatch.setattr(Opening, name, lambda *args, **kwargs: None)
+    monkeypatch.setattr(opening_module, "require_sound", lambda *args: None)
     for stage in STAGES[1:-1]:
         with pytest.raises(BlindingError, match=f"the key of {stage} is not complete"):
             search.open(search.request(stage))

@@ -158,9 +158,11 @@ def test_hostile_modules_are_not_imported_where_people_sign(search, tmp_path, ke
 @pytest.mark.parametrize("place", ["working folder", "PYTHONPATH", "PYTHONPATH by name"])
 def test_an_opening_imports_no_module_of_the_folder(tmp_path, monkeypatch, place):
     for name in ("bdana", "sshsig", "pyrage", "awkward", "json"):
-        (tmp_path / f"{name}.py").write_text("from pathlib import Path\nPath(__file__).with_suffix('.owned').touch()\n")
+        (tmp_path / f"{name}.py").write_text(
+            "from pathlib import Path\nPath(__file__).with_suffix('.owned').touch()\n"
+        )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", {"PYTHONPATH": ".", "PYTHONPATH by name": str(tmp_path)}.get(place, ""))
-    with pytest.raises(BlindingError, match="no analysis.toml"):
+    with pytest.raises(BlindingError, match=r"no analysis\.toml"):
         open_in_child(Job(str(tmp_path), str(tmp_path), "rob", "key", "2021", (), {}, "passphrase"))
     assert not list(tmp_path.glob("*.owned"))

@@ -1,6 +1,5 @@
 """Grids of limits are the single limits, and fast."""
 
-
 import numpy as np
 import pytest
 

@@ -1,0 +1,174 @@
+"""Rows that their person signed, but that the protocol does not allow: `verify` and whatever reads the ledger refuse them."""
+
+import pytest
+
+from bdana.blinding import parts as parts_module
+from bdana.blinding.canonical import canonical
+from bdana.blinding.parts import Parts
+from bdana.blinding.protocol import require_sound
+from bdana.errors import BlindingError
+
+REFUSED = {"observed": {"SR": 99}}
+
+
+def forge(search, kind, person, **body):
+    """Write a row by hand, signed by its person."""
+    return search.ledger.append(kind, person, search.keys[person], body)
+
+
+def asked(search, **changes):
+    """Return what a request for CR3 says, with changes."""
+    row = search.request("CR3")
+    return dict(row.body) | {"head": row.hash} | changes
+
+
+def ended(search):
+    return search.open(search.request("CR3"))
+
+
+def begin_after(search, request):
+    search.freeze()
+    forge(search, "begin", "rob", request=request.hash, stage="CR3")
+
+
+def end_by(search, person, stage):
+    request = search.request("CR3")
+    forge(search, "begin", "rob", request=request.hash, stage="CR3")
+    forge(search, "end", person, request=request.hash, stage=stage, outputs=REFUSED, link="")
+
+
+def failed(chunks):
+    return {"observed": {"CR3": 50}, "verdict": {"agrees": False}}
+
+
+def other_verdict(search):
+    request = search.request("CR3")
+    append = search.ledger.append
+    try:  # the opener's process dies before the verdict, which the opener then writes by hand
+        object.__setattr__(search.opening, "ledger", Dying(search.ledger, "verdict"))
+        with pytest.raises(KeyboardInterrupt):
+            search.open(request, shown=failed)
+    finally:
+        object.__setattr__(search.opening, "ledger", search.ledger)
+    (end,) = search.ledger.of_kind("end")
+    append("verdict", "rob", search.keys["rob"], {"end": end.hash, "stage": "CR3", "agrees": True})
+
+
+class Dying:
+    """A ledger whose process dies before it writes a row of some kind."""
+
+    def __init__(self, ledger, kind):
+        self.ledger, self.kind = ledger, kind
+
+    def __getattr__(self, name):
+        return getattr(self.ledger, name)
+
+    def append(self, kind, *args, **kwargs):
+        if kind == self.kind:
+            raise KeyboardInterrupt
+        return self.ledger.append(kind, *args, **kwargs)
+
+
+FORGED = {
+    "sealed files by an analyst": (
+        lambda s: forge(s, "seal", "ann", policy=s.policy.sha256, manifests={}), "by somebody who is not production"),
+    "a rehearsal of nothing": (lambda s: forge(s, "rehearse", "ann", freeze="0" * 64), "rehearses no freeze"),
+    "a request by a reviewer": (
+        lambda s: forge(s, "request", "rea", **asked(s)), "is a request by somebody who is no analyst"),
+    "a request of no freeze": (lambda s: forge(s, "request", "ann", **asked(s, freeze="0" * 64)), "was not rehearsed"),
+    "a request with an old head": (
+        lambda s: forge(s, "request", "ann", **asked(s, head="0" * 64)), "does not name the row that it follows"),
+    "a request of no stage": (lambda s: forge(s, "request", "ann", **asked(s, stage="CR9")), "what the policy does not have"),
+    "a request of no period": (lambda s: forge(s, "request", "ann", **asked(s, period="1999")), "what the policy does not have"),
+    "an analyst as opener": (lambda s: forge(s, "request", "ann", **asked(s, opener="bob")), "names bob as opener"),
+    "the signal region first": (
+        lambda s: forge(s, "request", "ann", **asked(s, stage="SR")), "asks for SR before the turn of SR"),
+    "a begin of nothing": (lambda s: forge(s, "begin", "rob", request="0" * 64, stage="CR3"), "opens what nobody asked for"),
+    "a begin by an analyst": (
+        lambda s: forge(s, "begin", "bob", request=s.request("CR3").hash, stage="CR3"), "opens something else"),
+    "a begin of another stage": (
+        lambda s: forge(s, "begin", "rob", request=s.request("CR3").hash, stage="SR"), "opens something else"),
+    "a begin before the stage before": (
+        lambda s: (s.request("CR3"), forge(s, "begin", "rob", request=s.request("CR2").hash, stage="CR2")), "opens CR2 before CR3"),
+    "a begin with an older freeze": (
+        lambda s: begin_after(s, s.request("CR3")), "opens with a freeze that is not the newest"),
+    "a begin without the convenor": (
+        lambda s: (s.open_up_to("CR"), forge(s, "begin", "rob", request=s.request("SR").hash, stage="SR")),
+        "opens SR without the parts of its key"),
+    "an end of nothing": (
+        lambda s: forge(s, "end", "ann", request="0" * 64, stage="SR", outputs=REFUSED, link=""), "ends what did not begin"),
+    "an end without begin": (
+        lambda s: forge(s, "end", "rob", request=s.request("CR3").hash, stage="CR3", outputs=REFUSED, link=""),
+        "ends what did not begin"),
+    "a second end": (
+        lambda s: forge(s, "end", "rob", **dict(ended(s).body) | {"outputs": REFUSED}), "ends what has ended"),
+    "an end by another": (lambda s: end_by(s, "rea", "CR3"), "by somebody else than the opener"),
+    "an end of another stage": (lambda s: end_by(s, "rob", "SR"), "or of another stage"),
+    "a verdict by another": (
+        lambda s: forge(s, "verdict", "rea", end=ended(s).hash, stage="CR3"), "is of no opening of its person"),
+    "a verdict of nothing": (lambda s: forge(s, "verdict", "rob", end="0" * 64, stage="CR3"), "is of no opening"),
+    "a verdict that was not reached": (
+        lambda s: forge(s, "verdict", "rob", end=ended(s).hash, stage="CR3", agrees=True), "does not say what such a row says"),
+    "another verdict than reached": (
+        other_verdict, "says something else than the end of its opening"),
+    "a request that says nothing": (lambda s: forge(s, "request", "ann"), "does not say what such a row says"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_a_signed_row_that_the_protocol_does_not_allow(search, name):
+    write, message = FORGED[name]
+    require_sound(search.ledger, search.policy)
+    write(search)
+    with pytest.raises(BlindingError, match=message):
+        require_sound(search.ledger, search.policy)
+    with pytest.raises(BlindingError, match=message):
+        search.request("CR3")
+
+
+def test_a_whole_search_is_sound(search):
+    search.open_up_to("CR")
+    request = search.request("SR")
+    search.approve(request)
+    search.open(request)
+    require_sound(search.ledger, search.policy)
+
+
+def test_no_key_without_a_row_that_says_so(search, monkeypatch):
+    """The row `begin` is written before the parts are put together."""
+    begun = []
+
+    def combined(parts):
+        begun.append(search.opening.opened())
+        return together(parts)
+
+    together = parts_module.combine
+    monkeypatch.setattr(parts_module, "combine", combined)
+    search.open(search.request("CR3"))
+    assert begun == [["CR3"]]
+
+
+@pytest.mark.parametrize("died", ["end", "verdict"])
+def test_a_failed_test_counts_even_if_its_verdict_was_not_written(search, died):
+    request = search.request("CR3")
+    object.__setattr__(search.opening, "ledger", Dying(search.ledger, died))
+    with pytest.raises(KeyboardInterrupt):
+        search.open(request, shown=failed)
+    object.__setattr__(search.opening, "ledger", search.ledger)
+    message = "CR3 did not agree with its prediction" if died == "verdict" else "CR2 is opened after CR3"
+    after = search.request("CR2") if died == "end" else None
+    with pytest.raises(BlindingError, match=message):
+        search.open(after) if after else search.request("CR2")
+    search.open(request, shown=failed)
+    (verdict,) = search.ledger.of_kind("verdict")
+    assert canonical(verdict.body["agrees"]) == b"false"
+    with pytest.raises(BlindingError, match="CR3 did not agree with its prediction"):
+        search.open(after) if after else search.request("CR2")
+
+
+def test_parts_are_looked_at_before_the_opening_begins(search, monkeypatch):
+    request = search.request("CR3")
+    monkeypatch.setattr(Parts, "_piece", lambda *args: (_ for _ in ()).throw(BlindingError("wrong part")))
+    with pytest.raises(BlindingError, match="wrong part"):
+        search.open(request)
+    assert search.opening.opened() == []
