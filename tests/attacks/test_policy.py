@@ -8,7 +8,8 @@ import pytest
 import bdana
 from bdana.analysis import template_folder
 from bdana.blinding import load_policy
-from bdana.errors import ConfigError
+from bdana.errors import BlindingError, ConfigError
+from tests.attacks.search import Search
 from tests.blinding.people import ROLES, policy_text, ssh_key
 
 REGIONS = bdana.load(template_folder()).regions
@@ -147,3 +148,40 @@ def test_keys_that_cannot_be_used(tmp_path, keys, line, message):
 
 def test_the_policy_under_attack_is_accepted(tmp_path, keys):
     assert list(loaded(tmp_path, policy_text(keys)).people) == list(ROLES)
+
+
+EDITS = {
+    "no people": lambda text: text[: text.index("[people.")],
+    "no periods": lambda text: (
+        text[: text.index("[periods.")] if text.index("[periods.") > text.index("[people.") else text
+    ),
+    "other runs": lambda text: text.replace("data_runs = [[11000, 12000]]", "data_runs = [[1, 2]]"),
+    "a shorter time": lambda text: text.replace("max_dt_ns = 10.0", "max_dt_ns = 1e-9"),
+    "a wider quality cut": lambda text: text.replace("max_chi2 = 50.0", "max_chi2 = 1e-9"),
+    "a smaller quorum": lambda text: text.replace(APPROVAL, ""),
+    "another envelope": lambda text: text.replace(CR1, CR1.replace("62.0", "61.0")),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edited_policy_opens_nothing_once_there_are_keys(tmp_path, keys, edit):
+    search = Search(tmp_path, keys)
+    path = tmp_path / "blinding" / "policy.toml"
+    text = path.read_text()
+    assert EDITS[edit](text) != text
+    path.write_text(EDITS[edit](text))
+    load_policy(tmp_path, REGIONS)  # nobody has made keys here
+    search.ledger.folder.rename(tmp_path / "blinding" / "ledger")
+    with pytest.raises(BlindingError, match="is not the one that people signed and keys were made for"):
+        load_policy(tmp_path, REGIONS)
+    path.write_text(text)
+    load_policy(tmp_path, REGIONS)
+
+
+def test_a_policy_that_is_gone_opens_nothing_once_there_are_keys(tmp_path, keys):
+    search = Search(tmp_path, keys)
+    (tmp_path / "blinding" / "policy.toml").unlink()
+    assert load_policy(tmp_path, REGIONS) is None
+    search.ledger.folder.rename(tmp_path / "blinding" / "ledger")
+    with pytest.raises(BlindingError, match="is not there, though the ledger has keys"):
+        load_policy(tmp_path, REGIONS)
