@@ -17,7 +17,7 @@ from bdana._version import __version__
 from bdana.analysis.analysis import Analysis
 from bdana.analysis.config import AnalysisConfig
 from bdana.analysis.modules import AnalysisModules
-from bdana.analysis.opened import ledger_of
+from bdana.analysis.opened import data_period, ledger_of
 from bdana.analysis.search import run_closed
 from bdana.blinding.canonical import canonical
 from bdana.blinding.manifest import (
@@ -32,7 +32,6 @@ from bdana.engine import SelectionTask, SerialExecutor, run_selection
 from bdana.errors import BlindingError
 from bdana.events import EventArrays
 from bdana.regions import OUTSIDE
-from bdana.selection.candidates import CSV_COLUMNS
 from bdana.statistics.poisson import Background, p_values
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def freeze_document(analysis: Analysis, policy: Policy) -> dict[str, Any]:
                 }
                 for stage in policy.stages
             }
-            for period in policy.periods
+            for period in _periods(analysis, policy)
         },
         "outputs": ["observed by region", "candidates of the search's selection"],
         "seeds": {},
@@ -171,7 +170,7 @@ def outputs_of(
     return {
         "observed": counts,
         "seen_before": _seen_before(found, seen),
-        "candidates": _rows(found) if found is not None else [],
+        "candidates": found.rows() if found is not None else [],
         "verdict": _verdict(frozen, stage, counts[stage]),
     }
 
@@ -229,6 +228,11 @@ def _counted(analysis: Analysis) -> dict[str, Any]:
     }
 
 
+def _periods(analysis: Analysis, policy: Policy) -> list[str]:
+    period = data_period(analysis, policy)
+    return list(policy.periods) if period is None else [period]
+
+
 def _samples(analysis: Analysis) -> list[str]:
     search = analysis.config.search
     return [str(search.data), str(search.single_tracks)]
@@ -253,20 +257,6 @@ def _select(analysis: Analysis, chunks: Sequence[ak.Array]) -> Candidates:
     columns = (*chosen.needs(par), *filter(opened.has, chosen.optional))
     task = SelectionTask(analysis, setup, search.selection, columns, opened)
     return run_selection(task, SerialExecutor()).candidates
-
-
-def _rows(candidates: Candidates) -> list[dict[str, Any]]:
-    columns = {
-        header: (getattr(candidates, name) / unit if unit else getattr(candidates, name)).tolist()
-        for header, (name, unit) in CSV_COLUMNS.items()
-    }
-    return [
-        {
-            header: None if isinstance(value, float) and not np.isfinite(value) else value
-            for header, value in zip(columns, row, strict=True)
-        }
-        for row in zip(*columns.values(), strict=True)
-    ]
 
 
 def _seen_before(found: Candidates | None, seen: set[EventId]) -> dict[str, int]:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from bdana.blinding import load_policy
 from bdana.blinding.ledger import Ledger
+from bdana.blinding.manifest import manifest_of, read_manifest
 from bdana.blinding.protocol import require_sound
+from bdana.errors import BlindingError
+from bdana.selection import Candidates
 
 if TYPE_CHECKING:
-    from bdana.analysis.declared import DeclaredAnalysis
+    from collections.abc import Mapping
+
+    from bdana.analysis.analysis import Analysis
+    from bdana.blinding import Policy
     from bdana.blinding.ledger import Row
 
-__all__ = ["OpenedRegion", "ledger_of", "opened_regions", "seen_rows"]
+__all__ = ["OpenedRegion", "data_period", "ledger_of", "opened_candidates", "opened_regions", "seen_rows"]
 
 
 @dataclass(frozen=True)
@@ -57,59 +64,136 @@ class OpenedRegion:
         return text
 
 
-def ledger_of(analysis: DeclaredAnalysis) -> Ledger:
+def ledger_of(analysis: Analysis) -> Ledger:
     """Return the ledger of an analysis folder."""
     return Ledger(analysis.folder / "blinding" / "ledger")
 
 
-def opened_regions(analysis: DeclaredAnalysis) -> tuple[OpenedRegion, ...]:
-    """Return the regions whose opening ended, first opened first.
+def data_period(analysis: Analysis, policy: Policy) -> str | None:
+    """Return the period of the search's data; None for a search without sealed data.
+
+    Raises
+    ------
+    BlindingError
+        When they are of several periods, which have keys and openings of their own.
+    """
+    name = analysis.config.search.data
+    if name is None or analysis.config.samples[name].kind != "data":
+        return None
+    (dataset,) = analysis.sample(name)
+    found = sorted({str(read_manifest(manifest_of(Path(file)), policy)["period"]) for file in dataset.files})
+    if len(found) > 1:
+        raise BlindingError(
+            f"refused: the data of [samples.{name}] are of the periods {', '.join(found)}, which are opened one by one: give "
+            "each a sample, and its single tracks too, and name those of one period in [search]"
+        )
+    return found[0]
+
+
+def opened_regions(analysis: Analysis) -> tuple[OpenedRegion, ...]:
+    """Return the regions whose opening ended in the period of the search's data, first opened first.
 
     Raises
     ------
     BlindingError
         When the ledger is damaged, or has a row that is not signed or not allowed.
     """
-    policy = load_policy(analysis.folder, analysis.regions)
-    if policy is None or not policy.people:
-        return ()
-    ledger = ledger_of(analysis)
-    require_sound(ledger, policy)
-    rows = ledger.rows()
-    requests = {row.hash: row for row in rows if row.kind == "request"}
-    freezes = [row for row in rows if row.kind == "freeze"]
-    # The newest opening of each period and stage counts.
-    ends: dict[tuple[str, str], Row] = {}
-    begins: dict[str, int] = {}
-    for row in rows:
-        asked = requests[row.body["request"]].body if row.kind in {"begin", "end"} else {}
-        if asked.get("channel") != analysis.config.search.selection:
-            continue  # another channel's candidates are not of this table
-        if row.kind == "end":
-            ends[asked["period"], row.body["stage"]] = row
-        else:
-            begins.setdefault(row.body["stage"], row.number)
-    frozen_with = {key: requests[row.body["request"]].body["freeze"] for key, row in ends.items()}
-    order = [row.hash for row in freezes]
-    same = {row.hash: row for row in freezes if row.body["frozen"].get("analysis_hash") == analysis.hash}
+    openings, same = _openings(analysis), _frozen_now(analysis)
+    order = [row.hash for row in ledger_of(analysis).of_kind("freeze")]
+    seen = _seen(analysis)
     found = []
-    for stage in dict.fromkeys(stage for _, stage in ends):
-        number = max(order.index(freeze) + 1 for (_, name), freeze in frozen_with.items() if name == stage)
+    for stage in openings:
         # Events of a more secret stage that the selection puts here count, and are of the freeze of their own opening.
-        counted = {
-            key: row.body["outputs"] for key, row in ends.items() if stage in row.body["outputs"]["observed"]
-        }
-        observed = sum(outputs["observed"][stage] for outputs in counted.values())
-        seen = sum(outputs.get("seen_before", {}).get(stage, 0) for outputs in counted.values())
-        before = any(row.number < begins[stage] for row in same.values())
-        now = all(frozen_with[key] in same for key in counted)
-        found.append(OpenedRegion(stage, observed, before, number, len(freezes), now, seen))
+        counted = [o for o in openings.values() if stage in o.outputs.get("observed", {})]
+        looked = min([openings[stage].begin, *(number for number, names, _ in seen if stage in names)])
+        if openings[stage].outputs:
+            found.append(
+                OpenedRegion(
+                    stage,
+                    observed=sum(o.outputs["observed"][stage] for o in counted),
+                    frozen_before=any(row.number < looked for row in same),
+                    freeze=order.index(openings[stage].freeze) + 1,
+                    freezes=len(order),
+                    same=all(o.freeze in {row.hash for row in same} for o in counted),
+                    seen_before=sum(o.outputs.get("seen_before", {}).get(stage, 0) for o in counted),
+                )
+            )
     return tuple(found)
 
 
-def seen_rows(analysis: DeclaredAnalysis) -> list[str]:
-    """Return what people wrote down about having looked outside the procedure."""
+def opened_candidates(analysis: Analysis) -> Candidates:
+    """Return the candidates of the openings whose counts are of the analysis as it is now, guard bands included.
+
+    Those of a region that was opened with other cuts are left out: they are not of the same plot.
+
+    Raises
+    ------
+    BlindingError
+        As `opened_regions` does.
+    """
+    same = {row.hash for row in _frozen_now(analysis)}
+    shown = {region.name for region in opened_regions(analysis) if region.same}
+    shown |= set(analysis.regions.names) - set(analysis.gate.names if analysis.gate else ())
+    rows = [
+        row
+        for opening in _openings(analysis).values()
+        if opening.freeze in same
+        for row in opening.outputs.get("candidates", [])
+        if row["region"] in shown
+    ]
+    return Candidates.of_rows(rows)
+
+
+def seen_rows(analysis: Analysis) -> list[str]:
+    """Return what people wrote down about having looked outside the procedure, with the regions concerned."""
+    return [f"{', '.join(names)}: {text}" for _, names, text in _seen(analysis)]
+
+
+def _seen(analysis: Analysis) -> list[tuple[int, list[str], str]]:
+    """Return number, regions and text of the rows `seen`."""
     return [
-        f"seen outside the procedure by {row.person}, {row.time}: {row.body['reason']}"
+        (
+            row.number,
+            list(row.body.get("regions", [])),
+            f"seen outside the procedure by {row.person}, {row.time}: {row.body['reason']}",
+        )
         for row in ledger_of(analysis).of_kind("seen")
     ]
+
+
+@dataclass(frozen=True)
+class _Opening:
+    """The newest opening of a stage: the row of the first begin, the freeze, and the outputs, if it ended."""
+
+    begin: int
+    freeze: str
+    outputs: Mapping[str, Any]
+
+
+def _openings(analysis: Analysis) -> dict[str, _Opening]:
+    """Return the openings of the search's channel and period by stage, first begun first."""
+    policy = load_policy(analysis.folder, analysis.regions)
+    if policy is None or not policy.people:
+        return {}
+    ledger = ledger_of(analysis)
+    require_sound(ledger, policy)
+    requests = {row.hash: row.body for row in ledger.of_kind("request")}
+    rows = ledger.of_kind("begin", "end")
+    period = data_period(analysis, policy) if rows else None
+    found: dict[str, _Opening] = {}
+    for row in rows:
+        asked, stage = requests[row.body["request"]], row.body["stage"]
+        if asked["channel"] != analysis.config.search.selection or period not in {None, asked["period"]}:
+            continue  # candidates of another channel or of other data are not of this table
+        first = found[stage].begin if stage in found else row.number
+        if row.kind == "end":
+            found[stage] = _Opening(first, asked["freeze"], row.body["outputs"])
+        elif stage not in found:
+            found[stage] = _Opening(first, asked["freeze"], {})
+    return found
+
+
+def _frozen_now(analysis: Analysis) -> list[Row]:
+    """Return the freezes of the analysis as it is now."""
+    freezes = ledger_of(analysis).of_kind("freeze")
+    return [row for row in freezes if row.body["frozen"].get("analysis_hash") == analysis.hash]

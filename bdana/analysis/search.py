@@ -9,7 +9,7 @@ import numpy as np
 
 from bdana.analysis.background import estimate_singles, single_tracks
 from bdana.analysis.checks import Checks, SingleSample, left_out_cuts, run_checks
-from bdana.analysis.opened import OpenedRegion, opened_regions
+from bdana.analysis.opened import OpenedRegion, opened_candidates, opened_regions
 from bdana.counts import Observed, Predicted
 from bdana.errors import ConfigError
 from bdana.statistics.table import CountingTable, counting_table
@@ -117,15 +117,21 @@ def run_sample(
     run, sample = _run(analysis, name, executor, progress)
     if run.table is None or run.estimate is None or sample is None:
         return run
-    regions = opened_regions(analysis)
+    regions, candidates = opened_regions(analysis), opened_candidates(analysis)
     counted = {row.name: row.observed for row in run.table.rows}
+    for where, number in counted.items():
+        if number.state == "open":  # events of the guard bands are counted where the selection puts them
+            more = int(np.count_nonzero(candidates.region == where))
+            counted[where] = Observed(where, number.value + more)
     for region in regions:
         counted[region.name] = Observed(region.name, region.observed)
     expected = {row.name: row.expected for row in run.table.rows}
     table = counting_table(expected, counted, analysis.config.search.joint)
     known = {name: number.value for name, number in counted.items() if number.state == "open"}
     checks = run_checks(analysis, run.selected, known, sample, run.estimate, executor)
-    return replace(run, table=table, opened=regions, checks=checks)
+    shown = [region.name for region in regions if region.same]
+    selected = run.selected.with_opened(shown, candidates, analysis.regions.names, analysis.variables)
+    return replace(run, selected=selected, table=table, opened=regions, checks=checks)
 
 
 def run_closed(

@@ -76,9 +76,9 @@ class Opening:
             )
         if not any(row.body["freeze"] == frozen.hash for row in self.ledger.of_kind("rehearse")):
             raise BlindingError("refused: this freeze was not rehearsed; `bdana blinding rehearse` does it")
+        self._require_data(frozen)
         self._require_opener(opener, stage, frozen)
         self._require_channel(channel, frozen)
-        self._require_data(frozen)
         self._require_turn(stage, channel, frozen, asking=True)
         body = {
             "freeze": frozen.hash,
@@ -258,7 +258,12 @@ class Opening:
             )
 
     def _require_data(self, frozen: Row) -> None:
-        """Refuse sealed data that were changed or added after an opening of their period."""
+        """Refuse data of another period than was frozen, or sealed data that were changed or added after an opening."""
+        there = frozen.body["frozen"]["sealed"]
+        if self.period not in there:
+            raise BlindingError(
+                f"refused: the freeze is of data of period {', '.join(there)}, not {self.period}"
+            )
         requests = {row.hash: row for row in self.ledger.of_kind("request")}
         freezes = {row.hash: row for row in self.ledger.of_kind("freeze")}
         for row in self.ledger.of_kind("begin"):
@@ -311,9 +316,9 @@ class Opening:
                 f"refused: the request is for period {request.body['period']}, not {self.period}"
             )
         body = request.body
+        self._require_data(frozen)
         self._require_opener(body["opener"], body["stage"], frozen)
         self._require_channel(body["channel"], frozen)
-        self._require_data(frozen)
         self._require_turn(body["stage"], body["channel"], frozen, asking=asking)
 
     def _ends(self, channel: str | None = None) -> list[Row]:

@@ -11,7 +11,7 @@ import typer
 from bdana.cli.app import app
 from bdana.cli.console import load_analysis, note, print_json, print_tables, table
 from bdana.cli.options import Json
-from bdana.errors import BlindingError
+from bdana.errors import BlindingError, ConfigError
 
 if TYPE_CHECKING:
     from bdana.blinding import Policy
@@ -125,10 +125,23 @@ def seen(
     ],
     person: Name,
     key: Key,
+    region: Annotated[
+        list[str] | None,
+        typer.Option(help="A region concerned; by default all that were closed.", show_default=False),
+    ] = None,
 ) -> None:
-    """Write down that somebody looked outside the procedure."""
-    _, ledger = ledger_state()
-    note(f"row {ledger.append('seen', person, key, {'reason': reason}).name}")
+    """Write down that somebody looked outside the procedure; it is shown beside the regions concerned from then on."""
+    policy, ledger = ledger_state()
+    names = region or list(policy.stages)
+    unknown = [name for name in names if name not in policy.stages]
+    if unknown or not reason.strip():
+        stages = ", ".join(policy.stages)
+        raise ConfigError(
+            f"there is no stage {unknown[0]}; there are: {stages}"
+            if unknown
+            else "say what was seen, and why"
+        )
+    note(f"row {ledger.append('seen', person, key, {'regions': names, 'reason': reason}).name}")
 
 
 @blinding.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -14,6 +14,8 @@ from bdana.regions import UNDEFINED
 from bdana.selection import fill_histograms, sum_regions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bdana.engine.executors import Executor
     from bdana.events import Dataset, Exposure
     from bdana.events.dataset import Chunk
@@ -115,6 +117,8 @@ class SelectionRun:
         What was read: one, or those of the runs that were added.
     selection : str
     analysis_hash : str
+    opened : tuple of str
+        Regions of `regions`, `hists` and `candidates` that were closed when the files were read.
     """
 
     cutflow: Cutflow
@@ -126,11 +130,43 @@ class SelectionRun:
     datasets: tuple[Dataset, ...]
     selection: str
     analysis_hash: str
+    opened: tuple[str, ...] = ()
 
     @property
     def closed(self) -> tuple[str, ...]:
         """Regions that are closed: nothing of them is in here."""
-        return max((dataset.closed for dataset in self.datasets), key=len)
+        names = max((dataset.closed for dataset in self.datasets), key=len)
+        return tuple(name for name in names if name not in self.opened)
+
+    def with_opened(
+        self,
+        opened: Sequence[str],
+        candidates: Candidates,
+        names: Sequence[str],
+        variables: Mapping[str, Variable],
+    ) -> SelectionRun:
+        """Return the run with what an opening showed; cutflow and loose candidates stay those of the open part.
+
+        Parameters
+        ----------
+        opened : sequence of str
+            Regions that are not closed any more.
+        candidates : Candidates
+            Of the opened events.
+        names : sequence of str
+            All regions, innermost first.
+        variables : mapping of str to Variable
+            What is histogrammed.
+        """
+        run = replace(self, opened=tuple(opened))
+        known = tuple(name for name in names if name not in run.closed)
+        together = type(candidates).concatenate([self.candidates, candidates])
+        return replace(
+            run,
+            candidates=together,
+            regions=_count(together, known),
+            hists=fill_histograms(together, variables, known),
+        )
 
     @property
     def kind(self) -> str:

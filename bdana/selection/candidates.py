@@ -89,6 +89,32 @@ class Candidates:
         """Join candidates in the order given."""
         return cls(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)})
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the candidates as plain values with the names and units of the CSV; None where there is no value."""
+        columns = {
+            header: (getattr(self, name) / unit if unit else getattr(self, name)).tolist()
+            for header, (name, unit) in CSV_COLUMNS.items()
+        }
+        return [
+            {
+                header: None if isinstance(value, float) and not np.isfinite(value) else value
+                for header, value in zip(columns, row, strict=True)
+            }
+            for row in zip(*columns.values(), strict=True)
+        ]
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[Mapping[str, Any]]) -> Candidates:
+        """Return the candidates that `rows` gave, of data: each of weight 1."""
+        columns: dict[str, Any] = {"weight": np.ones(len(rows))}
+        for header, (name, unit) in CSV_COLUMNS.items():
+            values = [row[header] for row in rows]
+            if unit:
+                columns[name] = np.array([np.nan if value is None else value for value in values]) * unit
+            else:
+                columns[name] = np.array(values, dtype=np.str_ if name == "region" else np.int64)
+        return cls(**columns)
+
     def take(self, where: NDArray[Any]) -> Candidates:
         """Return the candidates at the given places (indices or mask)."""
         return Candidates(**{f.name: getattr(self, f.name)[where] for f in fields(self)})

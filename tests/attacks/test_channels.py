@@ -5,10 +5,14 @@ import shutil
 import pytest
 
 import bdana
+from bdana.analysis import opened as opened_module
 from bdana.analysis import scaffold
 from bdana.analysis.frozen import outputs_of
-from bdana.analysis.opened import opened_regions
+from bdana.analysis.opened import data_period, opened_candidates, opened_regions, seen_rows
+from bdana.blinding.opening import Opening
+from bdana.errors import BlindingError
 from bdana.simulation import Signal, SimulationConfig, write_sample
+from tests.attacks.search import IDENTITIES
 from tests.synthetic import dimuon_event, records
 
 REGIONS = ["SR", "CR", "CR1", "CR2", "CR3", "outside"]
@@ -99,3 +103,71 @@ def test_a_count_of_other_cuts_than_those_of_now_says_so(search, tmp_path):
     said = "; the analysis has changed since: the count is of freeze 3, the prediction of now"
     assert opened["CR1"].provenance.endswith(said)
     assert "changed" not in opened["CR3"].provenance
+
+
+def candidate(number, region):
+    floats = ("z_vertex_m", "cda_fv_mm", "z_tax_m", "cda_tax_mm", "mass_mev", "p_plus_gev", "p_minus_gev")
+    where = {"run": 11000, "burst": 1, "event": number, "dt_ns": None, "region": region}
+    return where | dict.fromkeys(floats, float(number))
+
+
+def test_plots_get_the_candidates_of_openings_with_the_cuts_of_now(search, tmp_path):
+    """Those of guard bands too; a region that was opened with other cuts stays out of the plots."""
+    scaffold(tmp_path / "now")
+    now = bdana.load(tmp_path / "now").hash
+    shown = {
+        "CR3": ("1" * 64, [candidate(1, "CR3"), candidate(2, "outside")]),
+        "CR2": (now, [candidate(3, "CR2"), candidate(4, "outside"), candidate(5, "CR3")]),
+    }
+    for stage, (digest, rows) in shown.items():
+        search.freeze(channel="dimuon", analysis_hash=digest)
+        observed = {name: sum(row["region"] == name for row in rows) for name in {"CR3", stage, "outside"}}
+        outputs = {"observed": observed, "candidates": rows}
+        search.open(search.request(stage, channel="dimuon"), shown=lambda _, outputs=outputs: outputs)
+    table_of(search, tmp_path / "analysis", "dimuon")
+    found = opened_candidates(bdana.load(tmp_path / "analysis"))
+    assert found.event.tolist() == [3, 4]
+    assert found.rows() == [candidate(3, "CR2"), candidate(4, "outside")]
+    assert found.mass.tolist() == [3.0, 4.0]  # MeV
+    assert found.z_tax.tolist() == [3e3, 4e3]  # mm
+    assert found.weight.tolist() == [1.0, 1.0]
+
+
+def test_somebody_who_looked_was_there_first(search, tmp_path):
+    scaffold(tmp_path / "now")
+    body = {"regions": ["CR2"], "reason": "saw a plot"}
+    search.ledger.append("seen", "bob", search.keys["bob"], body)
+    search.freeze(channel="dimuon", analysis_hash=bdana.load(tmp_path / "now").hash)
+    for stage in ("CR3", "CR2"):
+        search.open(search.request(stage, channel="dimuon"), shown=show_region(stage))
+    opened = table_of(search, tmp_path / "analysis", "dimuon")
+    assert {region.name: region.frozen_before for region in opened} == {"CR3": True, "CR2": False}
+    (line,) = seen_rows(bdana.load(tmp_path / "analysis"))
+    assert line.startswith("CR2: seen outside the procedure by bob, ")
+    assert line.endswith(": saw a plot")
+
+
+def test_data_of_two_periods_are_not_frozen_together(search, tmp_path, monkeypatch):
+    folder = tmp_path / "analysis"
+    scaffold(folder)
+    for name in ("one", "two"):
+        write_sample(folder / f"{name}.open.root", SimulationConfig(pot=1e12, bursts=1, truth=False), 1)
+    path = folder / "analysis.toml"
+    text = path.read_text().replace("[search]\n", '[search]\ndata = "d"\n')
+    path.write_text(text + '[samples.d]\nkind = "data"\nfiles = ["*.open.root"]\n')
+    periods = {"one": "2021", "two": "2022"}
+    monkeypatch.setattr(
+        opened_module, "read_manifest", lambda path, policy: {"period": periods[path.name[:3]]}
+    )
+    analysis = bdana.load(folder)
+    with pytest.raises(BlindingError, match="are of the periods 2021, 2022, which are opened one by one"):
+        data_period(analysis, search.policy)
+    periods["two"] = "2021"
+    assert data_period(analysis, search.policy) == "2021"
+
+
+def test_a_period_that_was_not_frozen_is_not_asked_for(search):
+    search.freeze()
+    other = Opening(search.ledger, search.policy, "2022")
+    with pytest.raises(BlindingError, match="the freeze is of data of period 2021, not 2022"):
+        other.request("ann", search.keys["ann"], IDENTITIES["ann"], "CR3", "mumu", "rob")

@@ -1,5 +1,6 @@
 """A whole search by commands: seal, freeze, rehearse, request, approve, open, and the table that it ends in."""
 
+import csv
 import json
 import os
 import subprocess
@@ -103,4 +104,13 @@ def test_nine_commands(folder, keys):
     assert done.returncode == 0, done.stderr
     regions = json.loads(done.stdout)["regions"]
     assert {row["state"] for row in regions} == {"open"}
+    # What was opened is in candidates and figures too, where the selection puts it.
+    shown = {row["name"]: row["observed"] for row in regions}
+    for sample in (path.parent for path in (folder / "output").glob("*/candidates.csv")):
+        with (sample / "candidates.csv").open() as file:
+            listed = [row["region"] for row in csv.DictReader(file)]
+        summary = json.loads((sample / "cutflow.json").read_text())
+        assert summary["closed"] == []
+        assert {name: listed.count(name) for name in shown} == shown
+        assert {row["name"]: row["observed"] for row in summary["regions"]} == shown
     assert bdana(folder, "blinding", "verify").returncode == 0
