@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -119,8 +121,13 @@ def open_here(job: Job) -> None:
 
 def main() -> int:
     """Do the job on standard input; a message that carries no value goes to standard output."""
+    job, hidden = Job(**json.load(sys.stdin)), io.StringIO()
     try:
-        open_here(Job(**json.load(sys.stdin)))
+        with (
+            redirect_stdout(hidden),
+            redirect_stderr(hidden),
+        ):  # what a selection prints may be a closed value
+            open_here(job)
     except BdanaError as err:
         sys.stdout.write(str(err))
         return 3

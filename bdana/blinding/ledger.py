@@ -178,6 +178,10 @@ class Ledger:
         BlindingError
             When the key is not that of the person, or the row cannot be written; nothing is written then.
         """
+        if self.keys and person not in self.keys:
+            raise BlindingError(
+                f"refused: [people] of blinding/policy.toml has no {person}; nothing was written"
+            )
         self.folder.mkdir(parents=True, exist_ok=True)
         while True:
             rows = self.rows()

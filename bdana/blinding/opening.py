@@ -67,19 +67,9 @@ class Opening:
         ------
         BlindingError
             When the person is no analyst, the opener may not open, there is no rehearsed freeze, or it is not the stage's
-            turn: the stage before must be open, or for a control region be asked for.
+            turn: the stage before must be open, or for a control region be asked for; or the same was asked already.
         """
-        frozen = self.newest_freeze()
-        if self.policy.role(person) != "analyst":
-            raise BlindingError(
-                f"refused: an analyst requests an opening, and {person} is {self.policy.role(person)}"
-            )
-        if not any(row.body["freeze"] == frozen.hash for row in self.ledger.of_kind("rehearse")):
-            raise BlindingError("refused: this freeze was not rehearsed; `bdana blinding rehearse` does it")
-        self._require_data(frozen)
-        self._require_opener(opener, stage, frozen)
-        self._require_channel(channel, frozen)
-        self._require_turn(stage, channel, frozen, asking=True)
+        frozen = self.may_request(person, stage, channel, opener)
         body = {
             "freeze": frozen.hash,
             "stage": stage,
@@ -91,6 +81,49 @@ class Opening:
         # The newest row of the main line: approvals that hang on older requests do not count.
         return self.ledger.append("request", person, key, lambda rows: body | {"head": head(rows)})
 
+    def may_request(
+        self, person: str, stage: str, channel: str, opener: str, *, after: Sequence[str] = ()
+    ) -> Row:
+        """Return the freeze that somebody may ask an opening with, if the stages `after` are asked for just before.
+
+        Raises
+        ------
+        BlindingError
+            As `request`, which is left with what needs the person's identity.
+        """
+        frozen = self.newest_freeze()
+        if self.policy.role(person) != "analyst":
+            raise BlindingError(
+                f"refused: an analyst requests an opening, and {person} is {self.policy.role(person)}"
+            )
+        if not any(row.body["freeze"] == frozen.hash for row in self.ledger.of_kind("rehearse")):
+            raise BlindingError("refused: this freeze was not rehearsed; `bdana blinding rehearse` does it")
+        self._require_data(frozen)
+        self._require_opener(opener, stage, frozen)
+        self._require_channel(channel, frozen)
+        self._require_turn(stage, channel, frozen, asking=True, after=after)
+        for row in self.requests(stage):
+            if row.body["channel"] == channel and row.body["opener"] == opener:
+                raise BlindingError(
+                    f"refused: {row.person} asked for {stage} already, {row.name}; `bdana blinding withdraw` takes that back"
+                )
+        return frozen
+
+    def may_open(self, person: str, request: Row) -> None:
+        """Refuse an opening that cannot be, as far as the ledger tells.
+
+        Raises
+        ------
+        BlindingError
+            As `open`, before the row `begin`.
+        """
+        self._require_valid(request, asking=True)
+        if person != request.body["opener"]:
+            raise BlindingError(
+                f"refused: the opener of this request is {request.body['opener']}, not {person}"
+            )
+        self._parts.held(person, request)
+
     def approve(self, person: str, key: Path, identity: pyrage.x25519.Identity, request: Row) -> Row:
         """Approve a request: sign its hash and hand the own shares to the opener alone.
 
@@ -100,6 +133,8 @@ class Opening:
             When the request is not valid any more, or the person is its opener or analyst, or has approved it.
         """
         self._require_valid(request, asking=True)
+        if any(row.body["request"] == request.hash for row in self._ends()):
+            raise BlindingError(f"refused: {request.body['stage']} was opened with this request already")
         if person in {request.person, request.body["opener"]}:
             raise BlindingError(
                 f"refused: {person} requested this opening or is its opener, which is consent enough"
@@ -156,12 +191,9 @@ class Opening:
             When anything is missing, before the row `begin`; after it, when the parts do not make the key or the selection
             fails.
         """
+        self.may_open(person, request)
         self._require_valid(request)
         stage = request.body["stage"]
-        if person != request.body["opener"]:
-            raise BlindingError(
-                f"refused: the opener of this request is {request.body['opener']}, not {person}"
-            )
         frozen = self.newest_freeze().body["frozen"]["sealed"]
         contents = {path.name: path.read_bytes() for path in sealed}
         asked = frozen.get(self.period, {}).get(stage, {})
@@ -277,12 +309,14 @@ class Opening:
                     "runs that are added after an opening need a period of their own in blinding/policy.toml"
                 )
 
-    def _require_turn(self, stage: str, channel: str, frozen: Row, *, asking: bool = False) -> None:
+    def _require_turn(
+        self, stage: str, channel: str, frozen: Row, *, asking: bool = False, after: Sequence[str] = ()
+    ) -> None:
         before = self.policy.previous(stage)
         ends = self._ends(channel)
         done = {row.body["stage"] for row in ends}
         if asking and stage != list(self.policy.stages)[-1]:
-            done |= {row.body["stage"] for row in self._pending(frozen)}
+            done |= {row.body["stage"] for row in self._pending(frozen)} | set(after)
         if before is not None and before not in done:
             raise BlindingError(f"refused: {stage} is opened after {before}, which is not open")
         for row in ends:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bdana.cli.app import app
-from bdana.cli.console import load_analysis, note, print_json, print_tables, table
+from bdana.cli.console import note, print_json, print_tables, require_analysis, table
 from bdana.cli.options import Json
 from bdana.errors import BlindingError, ConfigError
 
@@ -33,23 +33,34 @@ def ledger_state() -> tuple[Policy, Ledger]:
     from bdana.blinding import load_policy
     from bdana.blinding.ledger import Ledger
 
-    analysis = load_analysis(None)
-    policy = load_policy(analysis.folder, analysis.regions)
+    analysis = require_analysis(None)
+    policy, path = (
+        load_policy(analysis.folder, analysis.regions),
+        analysis.folder / "blinding" / "policy.toml",
+    )
     if policy is None or not policy.people:
-        raise BlindingError(f"refused: {analysis.folder / 'blinding' / 'policy.toml'} names no [people]")
+        raise BlindingError(f"refused: {path} {'is not there' if policy is None else 'names no [people]'}")
     return policy, Ledger(analysis.folder / "blinding" / "ledger", policy.ssh_keys)
 
 
 @blinding.command()
 def join(person: Name, key: Key) -> None:
     """Make your age identity, locked with a passphrase in your own config folder, and sign the policy."""
-    from bdana.blinding.identity import make_identity
+    from bdana.blinding.identity import identity_path, make_identity
     from bdana.blinding.keys import join as join_ledger
     from bdana.blinding.signing import fingerprint
 
     policy, ledger = ledger_state()
+    policy.role(person)
+    path = identity_path(person)
+    had = path.exists()
     recipient = make_identity(person, ask_passphrase(confirm=True))
-    join_ledger(policy, ledger, person, key, recipient)
+    try:
+        join_ledger(policy, ledger, person, key, recipient)
+    except BlindingError:
+        if not had:
+            path.unlink(missing_ok=True)
+        raise
     note(
         f"{person} joined with the SSH key {fingerprint(policy.people[person].ssh_key)}; read it aloud at a meeting"
     )
@@ -83,7 +94,7 @@ def amend(
     from bdana.files import temporary_beside
 
     policy, ledger = ledger_state()
-    analysis = load_analysis(None)
+    analysis = require_analysis(None)
     proposed = read_policy(file, analysis.regions)
     print_tables(*(f"changes: {line}" for line in changes(policy, proposed)))
     if sys.stdin.isatty():
@@ -178,13 +189,20 @@ def status(as_json: Json = False) -> None:
 
 
 def _stages(policy: Policy, ledger: Ledger) -> dict[str, str]:
-    """Return how far each stage is: closed, requested, begun, open."""
-    words = {"request": "requested", "begin": "begun", "end": "open"}
-    found = dict.fromkeys(policy.stages, "closed")
-    for row in ledger.of_kind("request", "begin", "end"):
-        if found[row.body["stage"]] != "open":
-            found[row.body["stage"]] = words[row.kind]
-    return found
+    """Return how far each stage is: closed, requested with the newest freeze, begun, open; by period if there are several."""
+    from bdana.blinding.opening import Opening
+    from bdana.blinding.parts import ended
+
+    found = {}
+    for period in policy.periods:
+        opening = Opening(ledger, policy, period)
+        asked = {row.body["stage"] for row in opening.requests()} if ledger.of_kind("freeze") else set()
+        done = {row.body["stage"] for row in ended(ledger, period)}
+        for stage in policy.stages:
+            words = {"open": stage in done, "begun": stage in opening.opened(), "requested": stage in asked}
+            name = stage if len(policy.periods) == 1 else f"{stage}, {period}"
+            found[name] = next((word for word, true in words.items() if true), "closed")
+    return found or dict.fromkeys(policy.stages, "closed")
 
 
 def _differs(policy: Policy, ledger: Ledger) -> list[str]:
@@ -194,7 +212,7 @@ def _differs(policy: Policy, ledger: Ledger) -> list[str]:
     frozen = ledger.of_kind("freeze")
     if not frozen:
         return []
-    analysis = load_analysis(None)
+    analysis = require_analysis(None)
     now = {
         "code": dict(analysis.modules.texts),
         "config": analysis.config.model_dump(mode="json", by_alias=True),
@@ -244,7 +262,12 @@ def verify(
 def ask_passphrase(*, confirm: bool = False) -> str:
     """Ask for a passphrase on the terminal; without one it is the first line of standard input."""
     if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\n")
+        line = sys.stdin.readline()
+        if not line:
+            raise ConfigError(
+                "no passphrase: type it on a terminal, or give it as the first line of standard input"
+            )
+        return line.rstrip("\n")
     return str(
         typer.prompt(
             "passphrase of your age identity", hide_input=True, confirmation_prompt=confirm, err=True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from difflib import get_close_matches
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from bdana.cli.app import app
 from bdana.cli.console import load_analysis, print_json, print_tables, table
 from bdana.cli.options import Json, Overrides
+from bdana.errors import ConfigError
 
 __all__ = ["config"]
 
@@ -25,6 +27,10 @@ def config(
 
     analysis = load_analysis(overrides)
     settings = [setting for setting in effective_settings(analysis) if setting.key.startswith(prefix)]
+    if not settings:
+        keys = {setting.key for setting in effective_settings(analysis)}
+        near = get_close_matches(prefix, keys | {key.rpartition(".")[0] for key in keys}, 3)
+        raise ConfigError(f"no key begins with '{prefix}'; near: {', '.join(near) or 'none'}")
     if as_json:
         values = {s.key: {"value": s.value, "origin": s.origin, "meaning": s.meaning} for s in settings}
         print_json({"folder": str(analysis.folder), "hash": analysis.hash, "settings": values})

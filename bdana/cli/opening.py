@@ -69,6 +69,8 @@ def request(
     if last in stages and len(stages) > 1:
         raise BlindingError(f"refused: {last} is always asked for alone, after the last verdict")
     _check_receipts(opening, person)
+    for i, stage in enumerate(stages):
+        opening.may_request(person, stage, analysis.config.search.selection, opener, after=stages[:i])
     identity = _identity(person)
     for stage in stages:
         row = opening.request(person, key, identity, stage, analysis.config.search.selection, opener)
@@ -131,6 +133,8 @@ def open_stages(stages: Stages, person: Name, key: Key, period: PeriodOption = N
     _check_receipts(opening, person)
     analysis = require_analysis(None)
     requests = [_asked(opening, stage) for stage in stages]
+    for asked in requests:
+        opening.may_open(person, asked)
     job = Job(
         folder=str(analysis.folder),
         records=str(analysis.folder),
@@ -182,9 +186,9 @@ def describe(opening: Opening, asked: Row, person: str) -> list[Table | str]:
         prediction["regions"], prediction["expected"], prediction["error"], strict=True
     ):
         predicted.add_row(name, f"{value:.3g} ± {error:.2g}")
-    who = table("person", "role", "SSH key", numbers=False)
+    who = table("person", "role", "production", "SSH key", numbers=False)
     for name, somebody in people.items():
-        who.add_row(name, somebody.role, fingerprint(somebody.ssh_key))
+        who.add_row(name, somebody.role, "yes" if somebody.production else "", fingerprint(somebody.ssh_key))
     return [
         f"{asked.person} asks that {body['opener']} opens {body['stage']} ({body['channel']}) of period {body['period']}.",
         f"The analysis was frozen by {frozen.person} on {frozen.time}: {frozen.hash}",

@@ -55,6 +55,7 @@ def seal(
     ledger = Ledger(analysis.folder / "blinding" / "ledger", policy.ssh_keys)
     recipients = stage_recipients(ledger, policy, period)
     sealing = Sealing(policy, policy.gate(analysis.detector), recipients, period, person, key)
+    out.mkdir(parents=True, exist_ok=True)
     manifests = []
     for file in files:
         manifests.append(seal_file(file, out, sealing, schema, previous or ()))

@@ -71,6 +71,10 @@ def select(
     analysis = load_analysis(overrides)
     if bool(files) == bool(sample):
         raise ConfigError("give either files or --sample NAME")
+    if sample and (kind != "data" or schema or good_runs):
+        raise ConfigError(
+            "--kind, --schema and --good-runs are of files; a sample has its own in analysis.toml"
+        )
     if sample:
         datasets = analysis.sample(*sample, all_bursts=all_bursts)
     else:
@@ -79,6 +83,10 @@ def select(
                 files or [], kind=kind, schema=schema, all_bursts=all_bursts, good_runs=good_runs
             )
         ]
+    inputs = {Path(file).resolve() for dataset in datasets for file in dataset.files}
+    for output in (candidates, skim, plot):
+        if output is not None and output.resolve() in inputs:
+            raise ConfigError(f"{output}: is one of the files that are read; write somewhere else")
     executor = ProcessExecutor(jobs) if jobs > 1 else SerialExecutor()
     runs = []
     for dataset in datasets:
