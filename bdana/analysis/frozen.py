@@ -18,8 +18,10 @@ from bdana.analysis.analysis import Analysis
 from bdana.analysis.config import AnalysisConfig
 from bdana.analysis.modules import AnalysisModules
 from bdana.analysis.opened import data_period, ledger_of
+from bdana.analysis.prompt_check import SEED
 from bdana.analysis.search import run_closed
-from bdana.blinding.canonical import canonical
+from bdana.blinding import load_policy
+from bdana.blinding.canonical import canonical, differences
 from bdana.blinding.manifest import (
     check_open_file,
     file_sha256,
@@ -31,6 +33,7 @@ from bdana.blinding.previous import EventId, event_ids
 from bdana.engine import SelectionTask, SerialExecutor, run_selection
 from bdana.errors import BlindingError
 from bdana.events import EventArrays
+from bdana.pairing.estimate import BOOTSTRAP_SEED
 from bdana.regions import OUTSIDE
 from bdana.statistics.poisson import Background, p_values
 
@@ -43,6 +46,19 @@ if TYPE_CHECKING:
 
 __all__ = ["freeze_document", "outputs_of", "reproduce", "sealed_files", "thaw"]
 
+FORMAT = 1
+"""Of the document; another one is not read."""
+OUTPUTS = ("observed", "seen_before", "candidates", "verdict")
+"""What an opening writes down: candidates by region, how many were open before, their rows, the agreement test."""
+SEEDS = {"bootstrap": str(BOOTSTRAP_SEED), "prompt": str(SEED)}
+"""As text: JSON holds no integer beyond 2^53."""
+SHOWN = ("bdana", "packages")
+"""What is written down and shown, and may be another at the opening: the numbers must come out all the same."""
+PARTS = (
+    "format", "code", "config", "cuts", "analysis_hash", "policy", "beside", "inputs", "sealed", "outputs", "seeds",
+    "prediction", "table", "conventions", "exposure", *SHOWN,
+)  # fmt: skip
+"""All parts of a freeze."""
 PACKAGES = ("awkward", "hist", "numba", "numpy", "scipy", "uproot", "vector")
 
 
@@ -59,9 +75,19 @@ def freeze_document(analysis: Analysis, policy: Policy) -> dict[str, Any]:
     for source in dataset.sources if dataset.kind == "data" else ():
         check_open_file(source.path, policy, whole=True)
         require_recorded(ledger_of(analysis), manifest_of(source.path))
+    return {
+        **_declared(analysis, policy),
+        "bdana": __version__,
+        "packages": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
+        **counted,
+    }
+
+
+def _declared(analysis: Analysis, policy: Policy) -> dict[str, Any]:
+    """Return what an analysis, its files and this bdana say, which must be the same at every opening."""
     files = {path for d in analysis.sample(*_samples(analysis)) for path in map(Path, d.files)}
     return {
-        "format": 1,
+        "format": FORMAT,
         "code": dict(analysis.modules.texts),
         "config": analysis.config.model_dump(mode="json", by_alias=True),
         "cuts": {name: model.model_dump(mode="json") for name, model in analysis.parameters().items()},
@@ -78,11 +104,8 @@ def freeze_document(analysis: Analysis, policy: Policy) -> dict[str, Any]:
             }
             for period in _periods(analysis, policy)
         },
-        "outputs": ["observed by region", "candidates of the search's selection"],
-        "seeds": {},
-        "bdana": __version__,
-        "packages": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
-        **counted,
+        "outputs": list(OUTPUTS),
+        "seeds": dict(SEEDS),
     }
 
 
@@ -92,10 +115,19 @@ def thaw(folder: Path, frozen: Mapping[str, Any]) -> Analysis:
     Raises
     ------
     BlindingError
-        When a file that the texts refer to has changed.
+        When the freeze is of another format, contradicts itself, or a file that the texts refer to has changed.
     """
+    wrong = sorted(frozen.keys() ^ set(PARTS))
+    if wrong:
+        raise BlindingError(f"refused: parts of the freeze are missing or unknown: {', '.join(wrong)}")
+    if frozen["format"] != FORMAT:
+        raise BlindingError(
+            f"refused: this is bdana {__version__}, which does not read a freeze of format {frozen['format']}"
+        )
     # Canonical JSON sorts names, and regions are listed from the innermost outwards.
     inwards = [name for name in frozen["prediction"]["regions"] if name != OUTSIDE]
+    if set(inwards) != set(frozen["config"]["regions"]):
+        raise BlindingError("refused: the freeze predicts other regions than its configuration has")
     regions = {name: frozen["config"]["regions"][name] for name in inwards}
     try:
         config = AnalysisConfig.model_validate(frozen["config"] | {"regions": regions})
@@ -113,17 +145,30 @@ def thaw(folder: Path, frozen: Mapping[str, Any]) -> Analysis:
 
 
 def reproduce(analysis: Analysis, frozen: Mapping[str, Any]) -> None:
-    """Make the frozen open-region table again.
+    """Write everything of a freeze down again, the open-region table with it.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        The frozen one.
+    frozen : mapping
+        The freeze.
 
     Raises
     ------
     BlindingError
-        Unless it comes out bit for bit, from the same input files.
+        Unless all but the versions of packages comes out bit for bit, from the same files under the same policy.
     """
-    for dataset in analysis.sample(*_samples(analysis)):
-        for path in map(Path, dataset.files):
-            if file_sha256(path) not in frozen["inputs"]:
-                raise BlindingError(f"refused: {path} is not the file that was frozen")
+    policy = load_policy(analysis.folder, analysis.regions)
+    if policy is None:
+        raise BlindingError(f"refused: {analysis.folder} has no blinding/policy.toml")
+    declared = _declared(analysis, policy)
+    for digest, name in declared["inputs"].items():
+        if digest not in frozen["inputs"]:
+            raise BlindingError(f"refused: {name} is not the file that was frozen")
+    changed = differences({key: frozen[key] for key in declared}, declared)
+    if changed:
+        raise BlindingError(f"refused: not as it was frozen: {', '.join(changed)}; freeze again")
     found = _counted(analysis)
     for key, value in found.items():
         if canonical(value) != canonical(frozen[key]):
@@ -167,12 +212,13 @@ def outputs_of(
     counts = {name: int(np.count_nonzero(found.region == name)) if found else 0 for name in shown}
     if found is not None and not np.isin(found.region, shown).all():
         raise BlindingError(f"refused: a candidate of {stage} lies in a region that is not open")
-    return {
+    outputs = {
         "observed": counts,
         "seen_before": _seen_before(found, seen),
         "candidates": found.rows() if found is not None else [],
         "verdict": _verdict(frozen, stage, counts[stage]),
     }
+    return {name: outputs[name] for name in frozen["outputs"]}
 
 
 def sealed_files(analysis: Analysis, policy: Policy, period: str, stage: str) -> list[Path]:

@@ -17,6 +17,9 @@ from bdana.errors import BlindingError
 __all__ = ["fingerprint", "make_key", "raw_key", "sign", "verify"]
 
 NAMESPACE = "bdana"
+_BEGIN, _END = b"-----BEGIN SSH SIGNATURE-----\n", b"-----END SSH SIGNATURE-----\n"
+_LINE = 70
+"""Characters of base64 in a line of a signature, as ssh-keygen writes it."""
 _TYPES = {"ssh-ed25519": 2, "ssh-rsa": 3}
 """Key types, and how many fields their public keys have."""
 
@@ -118,7 +121,9 @@ def sign(message: bytes, key: Path) -> bytes:
 
 @lru_cache(maxsize=4096)
 def verify(message: bytes, signature: bytes, public: str) -> bool:
-    """Tell whether sshsig and, where present, ssh-keygen both accept a signature of this key."""
+    """Tell whether sshsig and, where present, ssh-keygen both accept a signature of this key, in its one spelling."""
+    if not _as_written(signature):
+        return False
     try:
         sshsig.verify(message, signature, [sshsig.PublicKey.from_openssh_str(public)], namespace=NAMESPACE)
     except Exception:  # noqa: BLE001 - sshsig raises many kinds for damaged bytes, AssertionError among them
@@ -133,6 +138,19 @@ def verify(message: bytes, signature: bytes, public: str) -> bool:
         command = [program, "-Y", "verify", "-f", str(signers), "-I", "*", "-n", NAMESPACE, "-s", str(signed)]
         done = subprocess.run(command, input=message, capture_output=True, check=False)  # noqa: S603 - no shell
     return done.returncode == 0
+
+
+def _as_written(signature: bytes) -> bool:
+    """Tell whether the text is the one that ssh-keygen writes: both programs read others, with other white space, too."""
+    try:
+        blob = base64.b64decode(
+            signature.removeprefix(_BEGIN).removesuffix(_END).replace(b"\n", b""), validate=True
+        )
+    except ValueError:
+        return False
+    text = base64.b64encode(blob)
+    lines = (text[i : i + _LINE] + b"\n" for i in range(0, len(text), _LINE))
+    return signature == b"".join((_BEGIN, *lines, _END))
 
 
 def _program() -> str | None:

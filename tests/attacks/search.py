@@ -1,5 +1,7 @@
 """A search with people, keys and sealed files, without a selection: what the protocol is attacked on."""
 
+from copy import copy
+
 import awkward as ak
 import pyrage
 
@@ -43,6 +45,13 @@ class Search:
                 encrypt_events([ak.Array([{"event": n} for n in range(i + 1)])], public, 8192)
             )
         self.opening = Opening(self.ledger, self.policy, "2021")
+
+    def with_ledger(self, folder):
+        """Return the same search with another ledger."""
+        other = copy(self)
+        other.ledger = Ledger(folder)
+        other.opening = Opening(other.ledger, self.policy, "2021")
+        return other
 
     def freeze(self, person="ann", channel="mumu", **more):
         sealed = {stage: {path.name: sha256(path.read_bytes())} for stage, path in self.files.items()}

@@ -1,61 +1,16 @@
-"""The freeze: every leaf counts, channels do not mix, and data that change after an opening are another period's."""
-
-import copy
+"""The freeze: signed and rehearsed, channels do not mix, and data that change after an opening are another period's."""
 
 import pytest
 
-from bdana.blinding.canonical import canonical, differences, sha256
+from bdana.blinding.canonical import canonical, sha256
 from bdana.blinding.ledger import Row
 from bdana.blinding.opening import freeze
 from bdana.errors import BlindingError
 
 
-def leaves(document, path=()):
-    """Return the paths of all leaves of a document, empty containers included."""
-    if isinstance(document, dict) and document:
-        return [leaf for key in document for leaf in leaves(document[key], (*path, key))]
-    if isinstance(document, list) and document:
-        return [leaf for i, item in enumerate(document) for leaf in leaves(item, (*path, i))]
-    return [path]
-
-
-def edited(document, path):
-    """Return a copy with another value in one leaf."""
-    made = copy.deepcopy(document)
-    *way, last = path
-    place = made
-    for key in way:
-        place = place[key]
-    old = place[last]
-    place[last] = (
-        (not old) if isinstance(old, bool) else f"{old}!" if isinstance(old, str) else (old or 0) + 1
-    )
-    return made
-
-
-def test_every_leaf_of_a_freeze_is_in_its_hash_its_signature_and_its_differences(search):
-    frozen = search.freeze()
-    path = search.ledger.folder / frozen.name
-    text = path.read_bytes()
-    document = {"number": frozen.number, "kind": frozen.kind, "person": frozen.person,
-                "follows": frozen.follows, "time": frozen.time, "body": dict(frozen.body)}  # fmt: skip
-    assert canonical(document) == text
-    found = leaves(document)
-    assert len(found) >= 12
-    for leaf in found:
-        other = edited(document, leaf)
-        assert sha256(canonical(other)) != frozen.hash
-        assert differences(document, other) == [".".join(map(str, leaf)) + " changed"]
-        path.write_bytes(canonical(other))
-        with pytest.raises(BlindingError, match=r"changed or renamed|is no row|forks|missing|follow"):
-            search.opening.newest_freeze()
-    path.write_bytes(text)
-    assert search.opening.newest_freeze() == frozen
-
-
 def test_a_freeze_edited_and_renamed_is_not_signed(search):
     frozen = search.freeze()
-    body = {"frozen": edited(frozen.body["frozen"], ("seed",))}
+    body = {"frozen": {**frozen.body["frozen"], "seed": "2"}}
     text = canonical({"number": frozen.number, "kind": "freeze", "person": frozen.person,
                       "follows": frozen.follows, "time": frozen.time, "body": body})  # fmt: skip
     row = Row(frozen.number, "freeze", frozen.person, frozen.follows, frozen.time, body, sha256(text))

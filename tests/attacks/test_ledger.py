@@ -52,19 +52,6 @@ def test_every_flipped_bit_of_a_row_is_seen(ledger):
         path.write_bytes(text)
 
 
-def test_flipped_bits_of_a_signature_are_seen(ledger, publics):
-    path = next(ledger.folder.glob("*seen*.sig"))
-    text = path.read_bytes()
-    lines = text.splitlines(keepends=True)
-    start = len(lines[0])
-    for bit in range(8 * start, 8 * (len(text) - len(lines[-1])), 97):
-        flipped = bytearray(text)
-        flipped[bit // 8] ^= 1 << bit % 8
-        path.write_bytes(flipped)
-        if flipped.split() != text.split():
-            assert refused(ledger, publics), bit
-
-
 @pytest.mark.parametrize("i", [0, 2])
 def test_a_dropped_row_is_seen(ledger, publics, i):
     """The newest main row, or an approval, shows only to somebody who kept a newer head or receipt."""

@@ -15,7 +15,6 @@ from bdana.blinding.ledger import Ledger, Row
 from bdana.blinding.receipts import Receipt
 from bdana.blinding.signing import sign
 from bdana.errors import BlindingError
-from tests.attacks.test_ledger import refused
 from tests.blinding.people import ROLES
 
 PEOPLE = list(ROLES)
@@ -365,14 +364,31 @@ def test_git_merges_a_fork_of_the_main_line_and_it_is_refused(two_clones, keys):
         Ledger(two_clones[0] / "ledger").rows()
 
 
-def test_every_bit_of_a_signature(ledger, publics):
-    """One in 97 by default; lines of the armour may break elsewhere, which changes nothing that is signed."""
-    path = next(ledger.folder.glob("000001-*.sig"))
-    text = path.read_bytes()
-    for flipped in flips(text, 97):
-        path.write_bytes(flipped)
-        if b"".join(flipped.split()) != b"".join(text.split()):
-            assert refused(ledger, publics)
+def accepted_with_a_bit_flipped(ledger, publics, path):
+    """Return the signatures of a row that count as its person's with one bit changed."""
+    row = Row.of_bytes(path.read_bytes(), str(path))
+    signature = path.with_name(f"{path.name}.sig")
+    text, accepted = signature.read_bytes(), []
+    assert ledger.signed(row, publics)
+    for flipped in flips(text, 1):
+        signature.write_bytes(flipped)
+        accepted += [flipped] if ledger.signed(row, publics) else []
+    signature.write_bytes(text)
+    return accepted
+
+
+def test_every_bit_of_the_signature_of_an_approval(ledger, publics):
+    path = next(path for path in files(ledger) if "approve" in path.name)
+    assert accepted_with_a_bit_flipped(ledger, publics, path) == []
+    signature = path.with_name(f"{path.name}.sig")
+    signature.write_bytes(next(flips(signature.read_bytes(), 1)))
+    assert [row.name for row in ledger.unsigned(publics)] == [path.name]
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("i", range(20))
+def test_every_bit_of_every_signature(ledger, publics, i):
+    assert accepted_with_a_bit_flipped(ledger, publics, files(ledger)[i]) == []
 
 
 def test_nobody_writes_into_a_folder_that_is_not_theirs(ledger, keys):

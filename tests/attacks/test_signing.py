@@ -10,6 +10,7 @@ from bdana.blinding import signing
 from bdana.blinding.ledger import Ledger
 from bdana.blinding.signing import sign, verify
 from bdana.errors import BlindingError
+from tests.blinding.people import ssh_key
 
 TEXT = b'{"seed":"1"}'
 
@@ -98,6 +99,37 @@ def test_a_signature_of_something_else_is_refused(keys, publics, attack):
     else:
         text, signature = TEXT + TEXT, signature + signature
     assert not verify(text, signature, public)
+
+
+def flips(text):
+    for bit in range(8 * len(text)):
+        flipped = bytearray(text)
+        flipped[bit // 8] ^= 1 << bit % 8
+        yield bytes(flipped)
+
+
+@pytest.mark.parametrize("kind", ["ed25519", pytest.param("rsa", marks=pytest.mark.exhaustive)])
+def test_every_bit_of_a_signature(tmp_path, kind):
+    key = ssh_key(tmp_path, "k", kind)
+    public, signature = key.with_suffix(".pub").read_text(), sign(TEXT, key)
+    assert verify(TEXT, signature, public)
+    assert [flipped for flipped in flips(signature) if verify(TEXT, flipped, public)] == []
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        lambda text: text + b"\n",
+        lambda text: text.removesuffix(b"\n"),
+        lambda text: text[:60] + b" " + text[60:],
+        lambda text: text.replace(b"SIGNATURE-----\n", b"SIGNATURE-----\n\n", 1),
+    ],
+    ids=["line after", "no line end", "a space", "empty line"],
+)
+def test_a_signature_spelled_otherwise(keys, publics, spelled):
+    signature = sign(TEXT, keys["ann"])
+    assert spelled(signature) != signature
+    assert not verify(TEXT, spelled(signature), publics["ann"])
 
 
 def test_both_programs_must_accept(keys, publics, monkeypatch):

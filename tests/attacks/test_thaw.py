@@ -13,7 +13,8 @@ from bdana.errors import BlindingError
 @pytest.fixture
 def frozen(analysis):
     """The parts of a freeze that are looked at before anything is read."""
-    return {
+    return dict.fromkeys(frozen_module.PARTS) | {
+        "format": 1,
         "bdana": "0.0",
         "config": analysis.config.model_dump(mode="json", by_alias=True),
         "code": dict(analysis.modules.texts),
@@ -44,24 +45,52 @@ def test_a_freeze_of_another_version(analysis, frozen):
         thaw(analysis.folder, frozen | {"config": frozen["config"] | {"from_the_future": 1}})
 
 
+@pytest.mark.parametrize("part", frozen_module.PARTS)
+def test_a_freeze_that_lacks_a_part(analysis, frozen, part):
+    del frozen[part]
+    with pytest.raises(BlindingError, match=f"parts of the freeze are missing or unknown: {part}$"):
+        thaw(analysis.folder, frozen)
+
+
+def test_a_freeze_that_says_more_than_is_read(analysis, frozen):
+    with pytest.raises(BlindingError, match="the freeze are missing or unknown: promises"):
+        thaw(analysis.folder, frozen | {"promises": 1})
+
+
+def test_a_freeze_of_another_format(analysis, frozen):
+    with pytest.raises(BlindingError, match="does not read a freeze of format 2"):
+        thaw(analysis.folder, frozen | {"format": 2})
+
+
+def test_a_prediction_of_other_regions(analysis, frozen):
+    with pytest.raises(BlindingError, match="predicts other regions than its configuration has"):
+        thaw(analysis.folder, frozen | {"prediction": {"regions": ["SR", "CRX"]}})
+
+
 @pytest.fixture
-def counted(tmp_path, monkeypatch):
-    """An analysis of one input file whose table is [1]."""
-    path = tmp_path / "in.root"
-    path.write_bytes(b"open")
-    monkeypatch.setattr(frozen_module, "_samples", lambda analysis: ["data"])
+def counted(monkeypatch):
+    """An analysis of one input file whose table is [1], and its freeze."""
+    declared = {"inputs": {"1" * 64: "in.root"}}
+    monkeypatch.setattr(frozen_module, "load_policy", lambda folder, regions: "a policy")
+    monkeypatch.setattr(frozen_module, "_declared", lambda analysis, policy: declared)
     monkeypatch.setattr(frozen_module, "_counted", lambda analysis: {"table": [1]})
-    return SimpleNamespace(sample=lambda *names: [SimpleNamespace(files=(path,))]), file_sha256(path)
+    return SimpleNamespace(folder=None, regions=None), {**declared, "table": [1], "packages": {}}
 
 
 def test_other_input_than_frozen(counted):
-    analysis, _ = counted
+    analysis, frozen = counted
     with pytest.raises(BlindingError, match=r"in.root is not the file that was frozen"):
-        reproduce(analysis, {"inputs": {"0" * 64: "in.root"}, "table": [1], "packages": {}})
+        reproduce(analysis, frozen | {"inputs": {"0" * 64: "in.root"}})
 
 
 def test_a_table_that_does_not_come_out_again(counted):
-    analysis, digest = counted
-    reproduce(analysis, {"inputs": {digest: "in.root"}, "table": [1], "packages": {}})
+    analysis, frozen = counted
+    reproduce(analysis, frozen)
     with pytest.raises(BlindingError, match="the frozen table does not come out again here"):
-        reproduce(analysis, {"inputs": {digest: "in.root"}, "table": [2], "packages": {}})
+        reproduce(analysis, frozen | {"table": [2]})
+
+
+def test_an_analysis_without_a_policy(counted, monkeypatch):
+    monkeypatch.setattr(frozen_module, "load_policy", lambda folder, regions: None)
+    with pytest.raises(BlindingError, match=r"has no blinding/policy.toml"):
+        reproduce(*counted)
