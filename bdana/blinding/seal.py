@@ -176,8 +176,10 @@ def _write(
 
     def open_chunks() -> Iterator[FlatEvents]:
         for chunk in raw.chunks(columns):
-            events = file.read(columns, chunk.start, chunk.stop)
+            events, out_of_range = file.read_unchecked(columns, chunk.start, chunk.stop)
             secrecy = earlier.secrecy(events)
+            for found in out_of_range:
+                found.refuse_open(secrecy == len(stages))
             flat, is_open = FlatEvents.of_records(events, types), secrecy == len(stages)
             hidden.append(flat.take(~is_open))
             levels.append(secrecy[~is_open])

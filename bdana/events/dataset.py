@@ -198,8 +198,9 @@ class Dataset:
         source = self.sources[chunk.source]
         wanted = {*columns, "trigger"} if self.trigger != "any" else set(columns)
         if self.gate is not None:
-            events = source.read(wanted.union(GATE_COLUMNS), chunk.start, chunk.stop)
-            events = self.gate.open_events(events)
+            # Judged first: what is wrong in a closed event is not told.
+            found = source.read_unchecked(wanted.union(GATE_COLUMNS), chunk.start, chunk.stop)
+            events = self.gate.open_events(*found)
         else:
             events = source.read(wanted, chunk.start, chunk.stop)
         used = np.ones(len(events), dtype=np.bool_)
@@ -279,7 +280,11 @@ def _check_kind(source: EventFile | EventArrays, kind: str, gate: Gate) -> None:
     if gate.require_sealed:
         gate.require_sealed(source.path if isinstance(source, EventFile) else Path("arrays in memory"), kind)
     if kind != "data" and not any(column.startswith("truth.") for column in source.columns()):
-        runs = np.asarray(source.read(["run"], 0, source.entries).run) if gate.data_runs else np.zeros(0)
+        runs = (
+            np.asarray(source.read_unchecked(["run"], 0, source.entries)[0].run)
+            if gate.data_runs
+            else np.zeros(0)
+        )
         if any(((first <= runs) & (runs <= last)).any() for first, last in gate.data_runs):
             raise BlindingError(
                 f"refused: {source.path} has runs of the data and no truth columns, so it is data and not {kind}; leave "
