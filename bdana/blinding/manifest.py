@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bdana.blinding.canonical import parse
 from bdana.blinding.signing import verify
 from bdana.errors import BlindingError
+from bdana.events.containers import root_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,8 +25,10 @@ __all__ = [
     "OPEN",
     "SealedOnly",
     "check_open_file",
+    "described",
     "file_sha256",
     "manifest_of",
+    "open_uuid",
     "read_manifest",
     "record_manifests",
     "require_recorded",
@@ -38,6 +42,29 @@ def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def open_uuid(policy: Policy, checksums: str) -> uuid.UUID:
+    """Return the UUID of an open file: that of its content, so that it does not depend on closed events.
+
+    Parameters
+    ----------
+    policy : Policy
+        What its events were judged by.
+    checksums : str
+        Those of all its columns, as `write_events` gives them.
+    """
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"{policy.sha256}:{checksums}")
+
+
+def described(opened: Path) -> dict[str, Any]:
+    """Return what a manifest says of an open file: name, SHA-256, size in bytes and UUID."""
+    return {
+        "name": opened.name,
+        "sha256": file_sha256(opened),
+        "size": opened.stat().st_size,
+        "uuid": str(root_uuid(opened)),
+    }
 
 
 def manifest_of(opened: Path) -> Path:
@@ -141,7 +168,7 @@ def check_open_file(path: Path, policy: Policy, *, whole: bool = False) -> None:
         The file that is to be read as data.
     policy : Policy
     whole : bool
-        Compare the SHA-256 of the file too, not only name and size.
+        Compare the SHA-256 of the file too, not only name, size and UUID.
 
     Raises
     ------
@@ -155,7 +182,8 @@ def check_open_file(path: Path, policy: Policy, *, whole: bool = False) -> None:
         )
     opened = read_manifest(manifest_of(path), policy)["open"]
     there = path.is_file() and (path.name, path.stat().st_size) == (opened["name"], opened["size"])
-    if not there or (whole and file_sha256(path) != opened["sha256"]):
+    same = there and str(root_uuid(path)) == opened.get("uuid")
+    if not same or (whole and file_sha256(path) != opened["sha256"]):
         raise BlindingError(
             f"refused: {path} is not the file that its manifest names; copy it again with its manifest"
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -15,7 +14,7 @@ from bdana._version import __version__
 from bdana.blinding.ahead import ahead
 from bdana.blinding.baskets import FlatEvents, baskets
 from bdana.blinding.canonical import canonical
-from bdana.blinding.manifest import MANIFEST, OPEN, file_sha256
+from bdana.blinding.manifest import MANIFEST, OPEN, described, file_sha256, open_uuid
 from bdana.blinding.previous import EarlierSealings, event_ids
 from bdana.blinding.sealed import encrypt_events
 from bdana.blinding.signing import sign
@@ -108,10 +107,9 @@ def seal(
     raw = _raw(path, sealing.gate, schema)
     earlier = EarlierSealings(previous, sealing.gate, schema)
     opened = folder / f"{path.stem}{OPEN}"
-    identity = uuid.uuid5(uuid.NAMESPACE_URL, f"{sealing.policy.sha256}:{path.name}")
     with ThreadPoolExecutor(1) as pool:
         raw_sha256 = pool.submit(file_sha256, path)
-        closed = _write(opened, raw, sealing.gate.names, earlier, identity)
+        closed = _write(opened, raw, sealing.gate.names, earlier, sealing.policy)
     if previous:
         _mark_seen(closed, earlier)
     document: dict[str, Any] = {
@@ -122,7 +120,7 @@ def seal(
         "person": sealing.person,
         "raw_sha256": raw_sha256.result(),
         "previous": [file_sha256(file) for file in previous],
-        "open": {"name": opened.name, "sha256": file_sha256(opened), "size": opened.stat().st_size},
+        "open": described(opened),
         "sealed": {},
     }
     for stage in sealing.policy.stages:
@@ -167,7 +165,7 @@ def _mark_seen(closed: dict[str, list[ak.Array]], earlier: EarlierSealings) -> N
 
 
 def _write(
-    opened: Path, raw: Dataset, stages: Sequence[str], earlier: EarlierSealings, identity: uuid.UUID
+    opened: Path, raw: Dataset, stages: Sequence[str], earlier: EarlierSealings, policy: Policy
 ) -> dict[str, list[ak.Array]]:
     """Write the open events, and return the closed ones by stage."""
     file, bursts = cast("EventFile", raw.sources[0]), cast("BurstTable", raw.bursts)  # as `_raw` opened them
@@ -187,7 +185,7 @@ def _write(
 
     # Read and judged while the basket before is compressed and written.
     with ahead(baskets(open_chunks(), BASKET_EVENTS)) as pieces:
-        write_events(opened, pieces, bursts, identity=identity)
+        write_events(opened, pieces, bursts, identity=lambda checksums: open_uuid(policy, checksums))
     closed, level = FlatEvents.concatenate(hidden), np.concatenate(levels)
     found = {stage: closed.take(level == i) for i, stage in enumerate(stages)}
     return {stage: [events.records()] if len(events) else [] for stage, events in found.items()}

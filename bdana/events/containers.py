@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
-__all__ = ["Container", "open_root"]
+__all__ = ["Container", "open_root", "root_uuid"]
 
 
 class Container(ABC):
@@ -198,6 +199,15 @@ def open_root(path: Path) -> RootFile:
             f"{path}: cut short, {size} of {directory.file.fEND} bytes are there; copy the file again"
         )
     return opened
+
+
+def root_uuid(path: Path) -> uuid.UUID | None:
+    """Return the identity that a ROOT file has in its header; None for a file that is not ROOT."""
+    try:
+        with uproot.open(path) as file:
+            return uuid.UUID(str(file.file.uuid))
+    except Exception:  # noqa: BLE001 - uproot raises many kinds for damaged bytes
+        return None
 
 
 def _first_line(err: Exception) -> str:

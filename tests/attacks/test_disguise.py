@@ -185,9 +185,23 @@ def test_a_swapped_open_file_of_the_same_size(data, sealing):
     content = bytearray(opened.read_bytes())
     content[len(content) // 2] ^= 1
     opened.write_bytes(content)
-    check_open_file(opened, sealing.policy)  # name and size fit: what every run asks for
+    check_open_file(opened, sealing.policy)  # name, size and UUID fit: what every run asks for
     with pytest.raises(BlindingError, match="is not the file that its manifest names"):
         check_open_file(opened, sealing.policy, whole=True)
+
+
+def test_another_open_file_of_the_same_name_and_size(data, tmp_path, analysis, sealing):
+    """Sealed by the same people with the same policy, but of other events."""
+    other = tmp_path / "other"
+    other.mkdir()
+    seal(raw_file(other / "run.root", [like_sign(3), like_sign(4)]), other, sealing)
+    size = (data / "run.open.root").stat().st_size
+    content = (other / "run.open.root").read_bytes().ljust(size, b"\0")
+    assert len(content) == size
+    (data / "run.open.root").write_bytes(content)
+    _open_cached.cache_clear()
+    with pytest.raises(BlindingError, match=r"run.open.root is not the file that its manifest names"):
+        analysis.select([data / "run.open.root"])
 
 
 def closed_bin_texts():
