@@ -20,6 +20,7 @@ from bdana.blinding.sealed import encrypt_events
 from bdana.blinding.signing import sign
 from bdana.errors import BlindingError, InputError
 from bdana.events import Dataset, write_events
+from bdana.events.containers import open_root
 from bdana.events.files import guess_schema, open_events
 from bdana.files import temporary_beside
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from bdana.events import BurstTable, Gate
     from bdana.events.files import EventFile
 
-__all__ = ["BASKET_EVENTS", "Sealing", "seal"]
+__all__ = ["BASKET_EVENTS", "Sealing", "reconstruction_of", "seal"]
 
 BASKET_EVENTS = 100_000
 """Open events in a basket: a fixed number, since baskets that followed the input's would tell how many are missing."""
@@ -64,7 +65,13 @@ class Sealing:
 
 
 def seal(
-    path: Path, folder: Path, sealing: Sealing, schema: str | None = None, previous: Sequence[Path] = ()
+    path: Path,
+    folder: Path,
+    sealing: Sealing,
+    schema: str | None = None,
+    previous: Sequence[Path] = (),
+    *,
+    reconstruction: str | None = None,
 ) -> Path:
     """Seal one file.
 
@@ -80,6 +87,9 @@ def seal(
     previous : sequence of Path
         The raw data of earlier sealings of these events, oldest first: what they closed stays closed. What they left
         open and is closed now carries `seen_before` in the sealed file.
+    reconstruction : str, optional
+        Name and version of the program that reconstructed the events, for the manifest; by default what
+        `reconstruction_of` finds, or "unknown".
 
     Returns
     -------
@@ -118,6 +128,7 @@ def seal(
         "policy": sealing.policy.sha256,
         "period": sealing.period,
         "person": sealing.person,
+        "reconstruction": reconstruction or reconstruction_of(path) or "unknown",
         "raw_sha256": raw_sha256.result(),
         "previous": [file_sha256(file) for file in previous],
         "open": described(opened),
@@ -137,6 +148,22 @@ def seal(
     _write_bytes(manifest.with_name(f"{manifest.name}.sig"), sign(text, sealing.key))
     _write_bytes(manifest, text)
     return manifest
+
+
+def reconstruction_of(path: Path) -> str | None:
+    """Return name and version of the program that made a file, which bdana records in those of its own.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read.
+    """
+    recorded = open_root(path).provenance
+    return (
+        f"{recorded.get('program', 'bdana')} {recorded['bdana_version']}"
+        if "bdana_version" in recorded
+        else None
+    )
 
 
 def _raw(path: Path, gate: Gate, schema: str | None) -> Dataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
@@ -138,6 +139,15 @@ class RootFile:
     def trees(self) -> list[str]:
         """Names of the trees and RNTuples."""
         return [name for name, kind in self._classes.items() if kind in {"TTree", "TNtuple", "ROOT::RNTuple"}]
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What bdana recorded of the making of the file; empty for files of others."""
+        try:
+            found = json.loads(str(self._directory["provenance"]))
+        except Exception:  # noqa: BLE001 - somebody else's object of that name, of any class
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def container(self, name: str) -> Container:
         """Open a tree or RNTuple.

@@ -169,6 +169,7 @@ def test_the_manifest_counts_nothing(sealed):
         "policy",
         "previous",
         "raw_sha256",
+        "reconstruction",
         "sealed",
     ]
     assert {tuple(sorted(entry)) for entry in document["sealed"].values()} == {("name", "sha256", "size")}

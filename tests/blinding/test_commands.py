@@ -42,6 +42,7 @@ def folder(tmp_path, keys):
     options = ["--period", "2021", "--person", "bob", "--key", keys["bob"]]
     done = bdana("seal", "run.root", *options, cwd=folder)
     assert done.returncode == 0, done.stderr
+    assert "run.root: its manifest says that the reconstruction is unknown; --reconstruction" in done.stderr
     return folder
 
 
