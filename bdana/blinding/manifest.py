@@ -25,6 +25,7 @@ __all__ = [
     "OPEN",
     "SealedOnly",
     "check_open_file",
+    "derived_from",
     "described",
     "file_sha256",
     "manifest_of",
@@ -78,8 +79,12 @@ def read_manifest(path: Path, policy: Policy) -> Mapping[str, Any]:
     Raises
     ------
     BlindingError
-        When it is absent, changed, not signed by production, or made with another policy.
+        When it is absent, changed, not signed by production, made with another policy, or of a skim.
     """
+    if derived_from(path) is not None:
+        raise BlindingError(
+            f"refused: {path} is of a skim; sealed events belong to the open files that it was made from, so name those"
+        )
     try:
         text = path.read_bytes()
         signature = path.with_name(f"{path.name}.sig").read_bytes()
@@ -98,6 +103,29 @@ def read_manifest(path: Path, policy: Policy) -> Mapping[str, Any]:
         raise BlindingError(
             f"refused: {path} was made with another blinding/policy.toml; seal the raw data again"
         )
+    return document
+
+
+def derived_from(path: Path) -> dict[str, str] | None:
+    """Return name and SHA-256 of the signed manifests that the manifest of a skim names; None if it is of no skim."""
+    try:
+        document = parse(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    parents = document.get("parents") if isinstance(document, dict) else None
+    return parents if isinstance(parents, dict) and parents else None
+
+
+def _read_derived(path: Path, parents: Mapping[str, str], policy: Policy) -> Mapping[str, Any]:
+    """Read the manifest of a skim and check those that it was made from, which lie beside it."""
+    for name, digest in parents.items():
+        parent = path.with_name(name)
+        if not parent.is_file() or file_sha256(parent) != digest:
+            raise BlindingError(
+                f"refused: {parent}, which {path} was made from, is absent or another; copy it beside, with its signature"
+            )
+        read_manifest(parent, policy)
+    document: Mapping[str, Any] = parse(path.read_bytes())
     return document
 
 
@@ -168,7 +196,7 @@ def check_open_file(path: Path, policy: Policy, *, whole: bool = False) -> None:
         The file that is to be read as data.
     policy : Policy
     whole : bool
-        Compare the SHA-256 of the file too, not only name, size and UUID.
+        As freeze and opening ask: compare the SHA-256 of the file too, not only name, size and UUID, and take no skim.
 
     Raises
     ------
@@ -180,7 +208,10 @@ def check_open_file(path: Path, policy: Policy, *, whole: bool = False) -> None:
             f"refused: {path} is not sealed: data are read from NAME{OPEN} files that `bdana seal` makes; if it is "
             "simulation, say so with --kind mc"
         )
-    opened = read_manifest(manifest_of(path), policy)["open"]
+    manifest = manifest_of(path)
+    parents = None if whole else derived_from(manifest)
+    document = _read_derived(manifest, parents, policy) if parents else read_manifest(manifest, policy)
+    opened = document["open"]
     there = path.is_file() and (path.name, path.stat().st_size) == (opened["name"], opened["size"])
     same = there and str(root_uuid(path)) == opened.get("uuid")
     if not same or (whole and file_sha256(path) != opened["sha256"]):

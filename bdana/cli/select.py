@@ -54,7 +54,9 @@ def select(
     skim: Annotated[
         Path | None,
         typer.Option(
-            metavar="OUT.root", help="Write the selected events, in bdana's own layout.", show_default=False
+            metavar="OUT.root",
+            help="Write the selected events, in bdana's own layout; of sealed data OUT.open.root.",
+            show_default=False,
         ),
     ] = None,
     rntuple: Annotated[bool, typer.Option("--rntuple", help="Write RNTuples in place of trees.")] = False,
@@ -79,6 +81,12 @@ def select(
                 files or [], kind=kind, schema=schema, all_bursts=all_bursts, good_runs=good_runs
             )
         ]
+    if skim is not None:
+        from bdana.analysis.skim import sealed_for
+        from bdana.blinding.derived import check_skim_name
+
+        if any(sealed_for(dataset) for dataset in datasets):
+            check_skim_name(skim)  # before the long work
     executor = ProcessExecutor(jobs) if jobs > 1 else SerialExecutor()
     runs = []
     for dataset in datasets:
