@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bdana._version import __version__
@@ -14,6 +13,7 @@ from bdana.files import temporary_beside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 __all__ = ["check_skim_name", "write_derived"]
 

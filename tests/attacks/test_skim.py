@@ -119,7 +119,9 @@ def test_a_skim_that_does_not_fit(skim, data, analysis, attack, message):
     else:
         shutil.copy(own, folder / "other.manifest.json")
         own.write_bytes(
-            canonical(document | {"parents": {"other.manifest.json": file_sha256(folder / "other.manifest.json")}})
+            canonical(
+                document | {"parents": {"other.manifest.json": file_sha256(folder / "other.manifest.json")}}
+            )
         )
         message = message.replace("pairs", "other")
     _open_cached.cache_clear()
@@ -161,5 +163,7 @@ def test_other_sealed_data_of_the_same_name_are_not_mixed(skim, data, analysis, 
     other.mkdir()
     seal(raw_file(other / "run.root", [beside(9)]), other, sealing)
     run = analysis.select([other / "run.open.root"])
-    with pytest.raises(BdanaError, match=r"run.manifest.json: is another manifest than .*; write the skim to"):
+    with pytest.raises(
+        BdanaError, match=r"run.manifest.json: is another manifest than .*; write the skim to"
+    ):
         write_skim(analysis, run, skim.with_name("more.open.root"))
