@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bdana.blinding.policy import Policy
+    from bdana.engine import Progress
     from bdana.events import BurstTable, Gate
     from bdana.events.files import EventFile
 
@@ -72,6 +73,7 @@ def seal(
     previous: Sequence[Path] = (),
     *,
     reconstruction: str | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Seal one file.
 
@@ -90,6 +92,8 @@ def seal(
     reconstruction : str, optional
         Name and version of the program that reconstructed the events, for the manifest; by default what
         `reconstruction_of` finds, or "unknown".
+    progress : callable, optional
+        Called with (done, in all) after each chunk of the input.
 
     Returns
     -------
@@ -119,7 +123,7 @@ def seal(
     opened = folder / f"{path.stem}{OPEN}"
     with ThreadPoolExecutor(1) as pool:
         raw_sha256 = pool.submit(file_sha256, path)
-        closed = _write(opened, raw, sealing.gate.names, earlier, sealing.policy)
+        closed = _write(opened, raw, sealing.gate.names, earlier, sealing.policy, progress)
     if previous:
         _mark_seen(closed, earlier)
     document: dict[str, Any] = {
@@ -192,7 +196,12 @@ def _mark_seen(closed: dict[str, list[ak.Array]], earlier: EarlierSealings) -> N
 
 
 def _write(
-    opened: Path, raw: Dataset, stages: Sequence[str], earlier: EarlierSealings, policy: Policy
+    opened: Path,
+    raw: Dataset,
+    stages: Sequence[str],
+    earlier: EarlierSealings,
+    policy: Policy,
+    progress: Progress | None,
 ) -> dict[str, list[ak.Array]]:
     """Write the open events, and return the closed ones by stage."""
     file, bursts = cast("EventFile", raw.sources[0]), cast("BurstTable", raw.bursts)  # as `_raw` opened them
@@ -200,7 +209,8 @@ def _write(
     hidden, levels = [], []
 
     def open_chunks() -> Iterator[FlatEvents]:
-        for chunk in raw.chunks(columns):
+        chunks = raw.chunks(columns)
+        for done, chunk in enumerate(chunks, 1):
             events, out_of_range = file.read_unchecked(columns, chunk.start, chunk.stop)
             secrecy = earlier.secrecy(events)
             for found in out_of_range:
@@ -209,6 +219,8 @@ def _write(
             hidden.append(flat.take(~is_open))
             levels.append(secrecy[~is_open])
             yield flat.take(is_open)
+            if progress:
+                progress(done, len(chunks))
 
     # Read and judged while the basket before is compressed and written.
     with ahead(baskets(open_chunks(), BASKET_EVENTS)) as pieces:
