@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bdana.cli.app import app
-from bdana.cli.console import load_analysis, note
+from bdana.cli.console import load_analysis, note, progress_bar
 from bdana.cli.options import Files, Schema
 
 __all__ = ["seal"]
@@ -65,9 +65,13 @@ def seal(
     sealing = Sealing(policy, policy.gate(analysis.detector), recipients, period, person, key)
     manifests = []
     for file in files:
-        manifests.append(seal_file(file, out, sealing, schema, previous or (), reconstruction=reconstruction))
+        with progress_bar(f"sealing {file.name}") as progress:
+            made = seal_file(
+                file, out, sealing, schema, previous or (), reconstruction=reconstruction, progress=progress
+            )
+        manifests.append(made)
         if not reconstruction and reconstruction_of(file) is None:
             note(f"{file}: its manifest says that the reconstruction is unknown; --reconstruction names it")
-        note(f"{file}: sealed, see {manifests[-1]}")
+        note(f"{file}: sealed, see {made}")
     if record:
         note(f"row {record_manifests(ledger, policy, person, key, manifests).name}")

@@ -140,6 +140,20 @@ def test_the_manifest_names_the_reconstruction(tmp_path, sealing, provenance, gi
     assert json.loads(manifest.read_text())["reconstruction"] == expected
 
 
+def test_progress_counts_the_chunks_of_the_input(tmp_path, sealing, monkeypatch):
+    raw_file(tmp_path / "one.root", [like_sign(1)])
+    bursts = bdana.events.Dataset.open([tmp_path / "one.root"], kind="data", gate=sealing.gate).bursts
+    write_events(
+        tmp_path / "run.root",
+        [records([like_sign(1)]), records([closed(2)]), records([like_sign(3)])],
+        bursts,
+    )
+    monkeypatch.setattr("bdana.events.dataset.CHUNK_ENTRIES", 1)
+    told = []
+    seal(tmp_path / "run.root", tmp_path, sealing, progress=lambda done, total: told.append((done, total)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
 def test_another_key_does_not_open(sealed, secrets):
     content = (sealed([closed(1)]) / "run.SR.age").read_bytes()
     for secret in (str(secrets["CR"]), "AGE-SECRET-KEY-1NONSENSE"):
