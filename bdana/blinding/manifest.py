@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from bdana.blinding.canonical import parse
+from bdana.blinding.keys import stage_recipients
 from bdana.blinding.signing import verify
 from bdana.errors import BlindingError
 from bdana.events.containers import root_uuid
@@ -32,6 +33,7 @@ __all__ = [
     "open_uuid",
     "read_manifest",
     "record_manifests",
+    "require_keys",
     "require_recorded",
 ]
 
@@ -147,6 +149,22 @@ def record_manifests(
         for path in manifests
     }
     return ledger.append("seal", person, key, {"policy": policy.sha256, "manifests": found})
+
+
+def require_keys(ledger: Ledger, policy: Policy, manifest: Path) -> None:
+    """Refuse a manifest of files that were sealed with keys that are not those of their period any more.
+
+    Raises
+    ------
+    BlindingError
+        When the keys were made again since, or there are none.
+    """
+    document = read_manifest(manifest, policy)
+    if document.get("keys") != stage_recipients(ledger, policy, document["period"]):
+        raise BlindingError(
+            f"refused: {manifest} is of files that were sealed with other keys than period {document['period']} has now; seal "
+            "the raw data again"
+        )
 
 
 def require_recorded(ledger: Ledger, manifest: Path) -> None:

@@ -253,7 +253,11 @@ class Opening:
             )
 
     def _require_data(self, frozen: Row) -> None:
-        """Refuse sealed data that were changed or added after an opening of their period."""
+        """Refuse sealed data whose keys were made again, or that were changed or added after an opening of their period."""
+        if self._parts.keys.number > frozen.number:
+            raise BlindingError(
+                f"refused: the keys of period {self.period} were made after this freeze; seal the raw data again and freeze"
+            )
         requests = {row.hash: row for row in self.ledger.of_kind("request")}
         freezes = {row.hash: row for row in self.ledger.of_kind("freeze")}
         for row in self.ledger.of_kind("begin"):

@@ -136,6 +136,7 @@ def seal(
         "raw_sha256": raw_sha256.result(),
         "previous": [file_sha256(file) for file in previous],
         "open": described(opened),
+        "keys": {stage: sealing.recipients[stage] for stage in sealing.policy.stages},
         "sealed": {},
     }
     for stage in sealing.policy.stages:

@@ -163,6 +163,7 @@ def test_the_manifest_counts_nothing(sealed):
     assert sorted(document) == [
         "bdana",
         "format",
+        "keys",
         "open",
         "period",
         "person",
