@@ -27,6 +27,7 @@ from bdana.blinding.manifest import (
     file_sha256,
     manifest_of,
     read_manifest,
+    require_keys,
     require_recorded,
 )
 from bdana.blinding.previous import EventId, event_ids
@@ -75,6 +76,7 @@ def freeze_document(analysis: Analysis, policy: Policy) -> dict[str, Any]:
     for source in dataset.sources if dataset.kind == "data" else ():
         check_open_file(source.path, policy, whole=True)
         require_recorded(ledger_of(analysis), manifest_of(source.path))
+        require_keys(ledger_of(analysis), policy, manifest_of(source.path))
     return {
         **_declared(analysis, policy),
         "bdana": __version__,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bdana.blinding.derived import check_skim_name, write_derived
+from bdana.blinding.manifest import SealedOnly, open_uuid
 from bdana.errors import InputError
 from bdana.events import EVENT_COLUMNS, write_events
 
@@ -14,10 +16,12 @@ if TYPE_CHECKING:
     import awkward as ak
 
     from bdana.analysis.analysis import Analysis
+    from bdana.blinding import Policy
     from bdana.engine import SelectionRun
+    from bdana.events import Dataset
     from bdana.events.writing import ContainerKind
 
-__all__ = ["provenance", "write_skim"]
+__all__ = ["provenance", "sealed_for", "write_skim"]
 
 
 def provenance(run: SelectionRun) -> dict[str, Any]:
@@ -26,10 +30,17 @@ def provenance(run: SelectionRun) -> dict[str, Any]:
     return {name: value for name, value in kept.items() if name not in ("cutflow", "regions")}
 
 
+def sealed_for(dataset: Dataset) -> Policy | None:
+    """Return the policy that the files of a dataset are sealed for; None for simulation and for what is not sealed."""
+    required = dataset.gate.require_sealed if dataset.gate else None
+    return required.policy if isinstance(required, SealedOnly) else None
+
+
 def write_skim(analysis: Analysis, run: SelectionRun, path: Path, container: ContainerKind = "ttree") -> int:
     """Write the events of a run's candidates, with all columns their files have.
 
-    The skim holds every burst that was used, those without events included, so its exposure is the run's.
+    The skim holds every burst that was used, those without events included, so its exposure is the run's. That of sealed
+    data gets a manifest, and is read as data like the files that it was made from.
 
     Parameters
     ----------
@@ -50,11 +61,14 @@ def write_skim(analysis: Analysis, run: SelectionRun, path: Path, container: Con
     Raises
     ------
     InputError
-        When the files have no burst table, or cannot be written.
+        When the files have no burst table, or cannot be written, or the name is not that of a skim of sealed data.
     """
     if len(run.datasets) > 1:
         raise InputError(f"{path}: a skim is made of one sample at a time")
     (dataset,) = run.datasets
+    policy = sealed_for(dataset)
+    if policy is not None:
+        check_skim_name(path)
     if dataset.used_bursts is None:
         raise InputError(
             f"{path}: a skim needs a burst table, and {dataset.files[0]} has none; give a good-run list"
@@ -68,6 +82,14 @@ def write_skim(analysis: Analysis, run: SelectionRun, path: Path, container: Con
             events = dataset.read(chunk, columns)
             yield events[selection.passing(events, par, setup, dataset.gate)]
 
-    return write_events(
-        path, selected(), dataset.used_bursts, container=container, provenance=provenance(run)
+    written = write_events(
+        path,
+        selected(),
+        dataset.used_bursts,
+        container=container,
+        provenance=provenance(run),
+        identity=None if policy is None else lambda checksums: open_uuid(policy, checksums),
     )
+    if policy is not None:
+        write_derived(path, [source.path for source in dataset.sources], run.selection, run.analysis_hash)
+    return written

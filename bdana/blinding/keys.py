@@ -205,13 +205,27 @@ def require_signed(ledger: Ledger, policy: Policy) -> None:
         raise BlindingError(f"refused: {row.name} is not signed by {row.person}; see who wrote it")
 
 
-def make_period(policy: Policy, ledger: Ledger, period: str, person: str, key: Path) -> Row:
+def make_period(
+    policy: Policy, ledger: Ledger, period: str, person: str, key: Path, *, again: bool = False
+) -> Row:
     """Make the keys of a data period.
+
+    Parameters
+    ----------
+    policy : Policy
+    ledger : Ledger
+    period : str
+    person, key
+        Who makes them, and the SSH key that signs the row.
+    again : bool
+        Make new keys in the place of those that are there, when parts are lost. What was sealed before then never
+        opens: the raw data are sealed again.
 
     Raises
     ------
     BlindingError
-        When somebody has not joined, a row is not signed, or the period is unknown or has keys.
+        When somebody has not joined, a row is not signed, the period is unknown or has keys, or, with `again`, has none
+        or an opening of it began.
     """
     if period not in policy.periods:
         raise BlindingError(f"refused: blinding/policy.toml has no [periods.{period}]")
@@ -223,18 +237,29 @@ def make_period(policy: Policy, ledger: Ledger, period: str, person: str, key: P
     stages = make_keys(policy, recipients)
 
     def body(rows: list[Row]) -> dict[str, Any]:
-        if any(
-            row.kind == "keys" and row.body["period"] == period and row.body["policy"] in policy.alike
-            for row in rows
-        ):
-            raise BlindingError(f"refused: period {period} has keys already")
-        return {"policy": policy.sha256, "period": period, "stages": stages}
+        there = _of_period(rows, policy, period)
+        if there and not again:
+            raise BlindingError(
+                f"refused: period {period} has keys already; if parts of them are lost and no opening began, --again makes new "
+                "ones"
+            )
+        if not again:
+            return {"policy": policy.sha256, "period": period, "stages": stages}
+        if not there:
+            raise BlindingError(f"refused: period {period} has no keys yet; leave out --again")
+        asked = {row.hash: row.body["period"] for row in rows if row.kind == "request"}
+        if any(row.kind == "begin" and asked[row.body["request"]] == period for row in rows):
+            raise BlindingError(
+                f"refused: an opening of period {period} began, so its keys stay; runs that are sealed from now on need a period "
+                "of their own"
+            )
+        return {"policy": policy.sha256, "period": period, "stages": stages, "replaces": there[-1].hash}
 
     return ledger.append("keys", person, key, body)
 
 
 def period_keys(ledger: Ledger, policy: Policy, period: str) -> Row:
-    """Return the row with the keys of a period.
+    """Return the row with the keys of a period: the newest, where they were made again.
 
     Raises
     ------
@@ -242,12 +267,20 @@ def period_keys(ledger: Ledger, policy: Policy, period: str) -> Row:
         When there are none for this policy, or a row of the ledger is not signed.
     """
     require_signed(ledger, policy)
-    for row in ledger.of_kind("keys"):
-        if row.body["period"] == period and row.body["policy"] in policy.alike:
-            return row
+    made = _of_period(ledger.of_kind("keys"), policy, period)
+    if made:
+        return made[-1]
     raise BlindingError(
         f"refused: period {period} has no keys for this policy; `bdana blinding keys {period}` makes them"
     )
+
+
+def _of_period(rows: list[Row], policy: Policy, period: str) -> list[Row]:
+    return [
+        row
+        for row in rows
+        if row.kind == "keys" and row.body["period"] == period and row.body["policy"] in policy.alike
+    ]
 
 
 def stage_recipients(ledger: Ledger, policy: Policy, period: str) -> dict[str, str]:

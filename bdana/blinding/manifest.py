@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from bdana.blinding.canonical import parse
+from bdana.blinding.keys import stage_recipients
 from bdana.blinding.signing import verify
 from bdana.errors import BlindingError
+from bdana.events.containers import root_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,10 +26,14 @@ __all__ = [
     "OPEN",
     "SealedOnly",
     "check_open_file",
+    "derived_from",
+    "described",
     "file_sha256",
     "manifest_of",
+    "open_uuid",
     "read_manifest",
     "record_manifests",
+    "require_keys",
     "require_recorded",
 ]
 
@@ -40,6 +47,29 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def open_uuid(policy: Policy, checksums: str) -> uuid.UUID:
+    """Return the UUID of an open file: that of its content, so that it does not depend on closed events.
+
+    Parameters
+    ----------
+    policy : Policy
+        What its events were judged by.
+    checksums : str
+        Those of all its columns, as `write_events` gives them.
+    """
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"{policy.sha256}:{checksums}")
+
+
+def described(opened: Path) -> dict[str, Any]:
+    """Return what a manifest says of an open file: name, SHA-256, size in bytes and UUID."""
+    return {
+        "name": opened.name,
+        "sha256": file_sha256(opened),
+        "size": opened.stat().st_size,
+        "uuid": str(root_uuid(opened)),
+    }
+
+
 def manifest_of(opened: Path) -> Path:
     """Return where the manifest of an open file lies: beside it."""
     return opened.with_name(f"{opened.name.removesuffix(OPEN)}{MANIFEST}")
@@ -51,8 +81,12 @@ def read_manifest(path: Path, policy: Policy) -> Mapping[str, Any]:
     Raises
     ------
     BlindingError
-        When it is absent, changed, not signed by production, or made with another policy.
+        When it is absent, changed, not signed by production, made with another policy, or of a skim.
     """
+    if derived_from(path) is not None:
+        raise BlindingError(
+            f"refused: {path} is of a skim; sealed events belong to the open files that it was made from, so name those"
+        )
     try:
         text = path.read_bytes()
         signature = path.with_name(f"{path.name}.sig").read_bytes()
@@ -74,6 +108,29 @@ def read_manifest(path: Path, policy: Policy) -> Mapping[str, Any]:
     return document
 
 
+def derived_from(path: Path) -> dict[str, str] | None:
+    """Return name and SHA-256 of the signed manifests that the manifest of a skim names; None if it is of no skim."""
+    try:
+        document = parse(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    parents = document.get("parents") if isinstance(document, dict) else None
+    return parents if isinstance(parents, dict) and parents else None
+
+
+def _read_derived(path: Path, parents: Mapping[str, str], policy: Policy) -> Mapping[str, Any]:
+    """Read the manifest of a skim and check those that it was made from, which lie beside it."""
+    for name, digest in parents.items():
+        parent = path.with_name(name)
+        if not parent.is_file() or file_sha256(parent) != digest:
+            raise BlindingError(
+                f"refused: {parent}, which {path} was made from, is absent or another; copy it beside, with its signature"
+            )
+        read_manifest(parent, policy)
+    document: Mapping[str, Any] = parse(path.read_bytes())
+    return document
+
+
 def record_manifests(
     ledger: Ledger, policy: Policy, person: str, key: Path, manifests: Sequence[Path]
 ) -> Row:
@@ -92,6 +149,22 @@ def record_manifests(
         for path in manifests
     }
     return ledger.append("seal", person, key, {"policy": policy.sha256, "manifests": found})
+
+
+def require_keys(ledger: Ledger, policy: Policy, manifest: Path) -> None:
+    """Refuse a manifest of files that were sealed with keys that are not those of their period any more.
+
+    Raises
+    ------
+    BlindingError
+        When the keys were made again since, or there are none.
+    """
+    document = read_manifest(manifest, policy)
+    if document.get("keys") != stage_recipients(ledger, policy, document["period"]):
+        raise BlindingError(
+            f"refused: {manifest} is of files that were sealed with other keys than period {document['period']} has now; seal "
+            "the raw data again"
+        )
 
 
 def require_recorded(ledger: Ledger, manifest: Path) -> None:
@@ -141,7 +214,7 @@ def check_open_file(path: Path, policy: Policy, *, whole: bool = False) -> None:
         The file that is to be read as data.
     policy : Policy
     whole : bool
-        Compare the SHA-256 of the file too, not only name and size.
+        As freeze and opening ask: compare the SHA-256 of the file too, not only name, size and UUID, and take no skim.
 
     Raises
     ------
@@ -153,9 +226,13 @@ def check_open_file(path: Path, policy: Policy, *, whole: bool = False) -> None:
             f"refused: {path} is not sealed: data are read from NAME{OPEN} files that `bdana seal` makes; if it is "
             "simulation, say so with --kind mc"
         )
-    opened = read_manifest(manifest_of(path), policy)["open"]
+    manifest = manifest_of(path)
+    parents = None if whole else derived_from(manifest)
+    document = _read_derived(manifest, parents, policy) if parents else read_manifest(manifest, policy)
+    opened = document["open"]
     there = path.is_file() and (path.name, path.stat().st_size) == (opened["name"], opened["size"])
-    if not there or (whole and file_sha256(path) != opened["sha256"]):
+    same = there and str(root_uuid(path)) == opened.get("uuid")
+    if not same or (whole and file_sha256(path) != opened["sha256"]):
         raise BlindingError(
             f"refused: {path} is not the file that its manifest names; copy it again with its manifest"
         )

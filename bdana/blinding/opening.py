@@ -291,11 +291,15 @@ class Opening:
             )
 
     def _require_data(self, frozen: Row) -> None:
-        """Refuse data of another period than was frozen, or sealed data that were changed or added after an opening."""
+        """Refuse data of another period than frozen, keys made again, and data changed or added after an opening."""
         there = frozen.body["frozen"]["sealed"]
         if self.period not in there:
             raise BlindingError(
                 f"refused: the freeze is of data of period {', '.join(there)}, not {self.period}"
+            )
+        if self._parts.keys.number > frozen.number:
+            raise BlindingError(
+                f"refused: the keys of period {self.period} were made after this freeze; seal the raw data again and freeze"
             )
         requests = {row.hash: row for row in self.ledger.of_kind("request")}
         freezes = {row.hash: row for row in self.ledger.of_kind("freeze")}

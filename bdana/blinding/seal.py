@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -15,12 +14,13 @@ from bdana._version import __version__
 from bdana.blinding.ahead import ahead
 from bdana.blinding.baskets import FlatEvents, baskets
 from bdana.blinding.canonical import canonical
-from bdana.blinding.manifest import MANIFEST, OPEN, file_sha256
+from bdana.blinding.manifest import MANIFEST, OPEN, described, file_sha256, open_uuid
 from bdana.blinding.previous import EarlierSealings, event_ids
 from bdana.blinding.sealed import encrypt_events
 from bdana.blinding.signing import sign
 from bdana.errors import BlindingError, InputError
 from bdana.events import Dataset, write_events
+from bdana.events.containers import open_root
 from bdana.events.files import guess_schema, open_events
 from bdana.files import temporary_beside
 
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bdana.blinding.policy import Policy
+    from bdana.engine import Progress
     from bdana.events import BurstTable, Gate
     from bdana.events.files import EventFile
 
-__all__ = ["BASKET_EVENTS", "Sealing", "seal"]
+__all__ = ["BASKET_EVENTS", "Sealing", "reconstruction_of", "seal"]
 
 BASKET_EVENTS = 100_000
 """Open events in a basket: a fixed number, since baskets that followed the input's would tell how many are missing."""
@@ -65,7 +66,14 @@ class Sealing:
 
 
 def seal(
-    path: Path, folder: Path, sealing: Sealing, schema: str | None = None, previous: Sequence[Path] = ()
+    path: Path,
+    folder: Path,
+    sealing: Sealing,
+    schema: str | None = None,
+    previous: Sequence[Path] = (),
+    *,
+    reconstruction: str | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Seal one file.
 
@@ -81,6 +89,11 @@ def seal(
     previous : sequence of Path
         The raw data of earlier sealings of these events, oldest first: what they closed stays closed. What they left
         open and is closed now carries `seen_before` in the sealed file.
+    reconstruction : str, optional
+        Name and version of the program that reconstructed the events, for the manifest; by default what
+        `reconstruction_of` finds, or "unknown".
+    progress : callable, optional
+        Called with (done, in all) after each chunk of the input.
 
     Returns
     -------
@@ -108,10 +121,9 @@ def seal(
     raw = _raw(path, sealing.gate, schema)
     earlier = EarlierSealings(previous, sealing.gate, schema)
     opened = folder / f"{path.stem}{OPEN}"
-    identity = uuid.uuid5(uuid.NAMESPACE_URL, f"{sealing.policy.sha256}:{path.name}")
     with ThreadPoolExecutor(1) as pool:
         raw_sha256 = pool.submit(file_sha256, path)
-        closed = _write(opened, raw, sealing.gate.names, earlier, identity)
+        closed = _write(opened, raw, sealing.gate.names, earlier, sealing.policy, progress)
     if previous:
         _mark_seen(closed, earlier)
     document: dict[str, Any] = {
@@ -120,9 +132,11 @@ def seal(
         "policy": sealing.policy.sha256,
         "period": sealing.period,
         "person": sealing.person,
+        "reconstruction": reconstruction or reconstruction_of(path) or "unknown",
         "raw_sha256": raw_sha256.result(),
         "previous": [file_sha256(file) for file in previous],
-        "open": {"name": opened.name, "sha256": file_sha256(opened), "size": opened.stat().st_size},
+        "open": described(opened),
+        "keys": {stage: sealing.recipients[stage] for stage in sealing.policy.stages},
         "sealed": {},
     }
     for stage in sealing.policy.stages:
@@ -139,6 +153,22 @@ def seal(
     _write_bytes(manifest.with_name(f"{manifest.name}.sig"), sign(text, sealing.key))
     _write_bytes(manifest, text)
     return manifest
+
+
+def reconstruction_of(path: Path) -> str | None:
+    """Return name and version of the program that made a file, which bdana records in those of its own.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read.
+    """
+    recorded = open_root(path).provenance
+    return (
+        f"{recorded.get('program', 'bdana')} {recorded['bdana_version']}"
+        if "bdana_version" in recorded
+        else None
+    )
 
 
 def _raw(path: Path, gate: Gate, schema: str | None) -> Dataset:
@@ -167,7 +197,12 @@ def _mark_seen(closed: dict[str, list[ak.Array]], earlier: EarlierSealings) -> N
 
 
 def _write(
-    opened: Path, raw: Dataset, stages: Sequence[str], earlier: EarlierSealings, identity: uuid.UUID
+    opened: Path,
+    raw: Dataset,
+    stages: Sequence[str],
+    earlier: EarlierSealings,
+    policy: Policy,
+    progress: Progress | None,
 ) -> dict[str, list[ak.Array]]:
     """Write the open events, and return the closed ones by stage."""
     file, bursts = cast("EventFile", raw.sources[0]), cast("BurstTable", raw.bursts)  # as `_raw` opened them
@@ -175,17 +210,22 @@ def _write(
     hidden, levels = [], []
 
     def open_chunks() -> Iterator[FlatEvents]:
-        for chunk in raw.chunks(columns):
-            events = file.read(columns, chunk.start, chunk.stop)
+        chunks = raw.chunks(columns)
+        for done, chunk in enumerate(chunks, 1):
+            events, out_of_range = file.read_unchecked(columns, chunk.start, chunk.stop)
             secrecy = earlier.secrecy(events)
+            for found in out_of_range:
+                found.refuse_open(secrecy == len(stages))
             flat, is_open = FlatEvents.of_records(events, types), secrecy == len(stages)
             hidden.append(flat.take(~is_open))
             levels.append(secrecy[~is_open])
             yield flat.take(is_open)
+            if progress:
+                progress(done, len(chunks))
 
     # Read and judged while the basket before is compressed and written.
     with ahead(baskets(open_chunks(), BASKET_EVENTS)) as pieces:
-        write_events(opened, pieces, bursts, identity=identity)
+        write_events(opened, pieces, bursts, identity=lambda checksums: open_uuid(policy, checksums))
     closed, level = FlatEvents.concatenate(hidden), np.concatenate(levels)
     found = {stage: closed.take(level == i) for i, stage in enumerate(stages)}
     return {stage: [events.records()] if len(events) else [] for stage, events in found.items()}

@@ -71,12 +71,24 @@ def keys(
     period: Annotated[str, typer.Argument(help="A period of the policy.", show_default=False)],
     person: Name,
     key: Key,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again",
+            help="Make new keys in the place of lost ones, before any opening of the period; seal again afterwards.",
+        ),
+    ] = False,
 ) -> None:
     """Make the stage keys of a data period, once; the secrets are forgotten."""
     from bdana.blinding.keys import make_period
 
     policy, ledger = ledger_state()
-    note(f"keys of period {period}: row {make_period(policy, ledger, period, person, key).name}")
+    made = make_period(policy, ledger, period, person, key, again=again)
+    note(f"keys of period {period}: row {made.name}")
+    if again:
+        note(
+            f"what was sealed for period {period} does not open any more: seal the raw data again, then freeze"
+        )
 
 
 @blinding.command()

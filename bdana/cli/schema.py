@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bdana.cli.app import app
-from bdana.cli.console import load_analysis, print_json, print_tables, table
+from bdana.cli.console import load_analysis, note, print_json, print_tables, table
 from bdana.cli.options import Json, Overrides, Schema
+from bdana.errors import BlindingError
 
 if TYPE_CHECKING:
+    from bdana.analysis import Analysis
+    from bdana.events import EventFile
     from bdana.events.schema import Source
 
 __all__ = ["check", "list_", "show"]
@@ -79,6 +82,15 @@ def check(
     sums: Annotated[
         bool, typer.Option("--sums", help="Count and add up the values of every branch.")
     ] = False,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            metavar="data|mc",
+            help="What the file holds; by default mc if it has truth columns, else data. Of data that are not sealed, "
+            "neither entries nor sums are shown.",
+            show_default=False,
+        ),
+    ] = None,
     overrides: Overrides = None,
     as_json: Json = False,
 ) -> None:
@@ -88,14 +100,16 @@ def check(
 
     opened = open_events(file, schema or guess_schema(file))
     columns = found_columns(file, opened.schema)
-    missing = load_analysis(overrides).missing_columns(opened)
+    analysis = load_analysis(overrides)
+    missing = analysis.missing_columns(opened)
+    entries = _countable_entries(opened, kind, analysis, refuse=sums)
     added = branch_sums(file, opened.schema.events.tree) if sums else {}
     if as_json:
         document = {
             "file": str(file),
             "schema": opened.schema.name,
             "tree": opened.schema.events.tree,
-            "entries": opened.entries,
+            "entries": entries,
             "columns": [asdict(column) for column in columns],
             "missing": [column.column for column in columns if not column.present],
             "selections": {
@@ -119,4 +133,21 @@ def check(
         for name, total in added.items():
             totals.add_row(name, f"{total.values}", f"{total.sum!r}", f"{total.nan}")
         shown.append(totals)
-    print_tables(f"{file}: {opened.entries} entries, schema {opened.schema.name}", *shown)
+    counted = "" if entries is None else f" {entries} entries,"
+    print_tables(f"{file}:{counted} schema {opened.schema.name}", *shown)
+
+
+def _countable_entries(
+    opened: EventFile, kind: str | None, analysis: Analysis, *, refuse: bool
+) -> int | None:
+    """Return the number of entries, or None and a note where closed events could be among them."""
+    from bdana.events.dataset import require_countable
+
+    try:
+        require_countable(opened, kind, analysis.gate)
+    except BlindingError as err:
+        if refuse:
+            raise
+        note(f"entries are not shown: {err}")
+        return None
+    return opened.entries

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bdana.cli.app import app
-from bdana.cli.console import load_analysis, note
+from bdana.cli.console import load_analysis, note, progress_bar
 from bdana.cli.options import Files, Schema
 
 __all__ = ["seal"]
@@ -30,6 +30,14 @@ def seal(
             show_default=False,
         ),
     ] = None,
+    reconstruction: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="Name and version of the program that reconstructed the events, for the manifest.",
+            show_default=False,
+        ),
+    ] = None,
     record: Annotated[
         bool,
         typer.Option(
@@ -42,7 +50,7 @@ def seal(
     from bdana.blinding.keys import stage_recipients
     from bdana.blinding.ledger import Ledger
     from bdana.blinding.manifest import record_manifests
-    from bdana.blinding.seal import Sealing
+    from bdana.blinding.seal import Sealing, reconstruction_of
     from bdana.blinding.seal import seal as seal_file
     from bdana.errors import BlindingError
 
@@ -58,7 +66,13 @@ def seal(
     out.mkdir(parents=True, exist_ok=True)
     manifests = []
     for file in files:
-        manifests.append(seal_file(file, out, sealing, schema, previous or ()))
-        note(f"{file}: sealed, see {manifests[-1]}")
+        with progress_bar(f"sealing {file.name}") as progress:
+            made = seal_file(
+                file, out, sealing, schema, previous or (), reconstruction=reconstruction, progress=progress
+            )
+        manifests.append(made)
+        if not reconstruction and reconstruction_of(file) is None:
+            note(f"{file}: its manifest says that the reconstruction is unknown; --reconstruction names it")
+        note(f"{file}: sealed, see {made}")
     if record:
         note(f"row {record_manifests(ledger, policy, person, key, manifests).name}")

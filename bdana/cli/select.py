@@ -15,9 +15,12 @@ from bdana.cli.options import AllBursts, GoodRuns, Jobs, Json, Kind, Overrides, 
 from bdana.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.table import Table
 
     from bdana.engine import SelectionRun
+    from bdana.events import Dataset
     from bdana.events.writing import ContainerKind
 
 __all__ = ["result_tables", "select"]
@@ -54,7 +57,9 @@ def select(
     skim: Annotated[
         Path | None,
         typer.Option(
-            metavar="OUT.root", help="Write the selected events, in bdana's own layout.", show_default=False
+            metavar="OUT.root",
+            help="Write the selected events, in bdana's own layout; of sealed data OUT.open.root.",
+            show_default=False,
         ),
     ] = None,
     rntuple: Annotated[bool, typer.Option("--rntuple", help="Write RNTuples in place of trees.")] = False,
@@ -83,10 +88,7 @@ def select(
                 files or [], kind=kind, schema=schema, all_bursts=all_bursts, good_runs=good_runs
             )
         ]
-    inputs = {Path(file).resolve() for dataset in datasets for file in dataset.files}
-    for output in (candidates, skim, plot):
-        if output is not None and output.resolve() in inputs:
-            raise ConfigError(f"{output}: is one of the files that are read; write somewhere else")
+    _check_outputs(datasets, candidates, skim, plot)  # before the long work
     executor = ProcessExecutor(jobs) if jobs > 1 else SerialExecutor()
     runs = []
     for dataset in datasets:
@@ -110,6 +112,21 @@ def select(
         print_json(run.to_dict())
     else:
         print_tables(*result_tables(run))
+
+
+def _check_outputs(
+    datasets: Sequence[Dataset], candidates: Path | None, skim: Path | None, plot: Path | None
+) -> None:
+    """Refuse outputs that are inputs, and a skim of sealed data that could not be read again."""
+    from bdana.analysis.skim import sealed_for
+    from bdana.blinding.derived import check_skim_name
+
+    inputs = {Path(file).resolve() for dataset in datasets for file in dataset.files}
+    for output in (candidates, skim, plot):
+        if output is not None and output.resolve() in inputs:
+            raise ConfigError(f"{output}: is one of the files that are read; write somewhere else")
+    if skim is not None and any(sealed_for(dataset) for dataset in datasets):
+        check_skim_name(skim)
 
 
 def _write_candidates(run: SelectionRun, path: Path, container: ContainerKind) -> None:

@@ -9,7 +9,9 @@ import awkward as ak
 import numpy as np
 
 from bdana.errors import InputError, MissingColumnError
+from bdana.events.lists import counts_and_flat
 from bdana.events.model import EVENT_COLUMNS
+from bdana.events.ranges import OutOfRange
 from bdana.events.schema import load_schema
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ class EventArrays:
     Raises
     ------
     InputError
-        When a field is not of the event model, or a number is infinite.
+        When a field is not of the event model.
     """
 
     def __init__(
@@ -51,9 +53,6 @@ class EventArrays:
                 raise InputError(
                     f"{name}: '{column}' is no column of the event model; docs/events.md lists them"
                 )
-            values = ak.to_numpy(ak.flatten(self._column(column), axis=None))
-            if np.isinf(values).any():
-                raise InputError(f"{name}: {int(np.isinf(values).sum())} values of '{column}' are infinite")
 
     @property
     def schema(self) -> Schema:
@@ -87,18 +86,41 @@ class EventArrays:
         return [0, self.entries] if self.entries else [0]
 
     def read(self, columns: Iterable[str], start: int, stop: int) -> ak.Array:
-        """Return the events of a range of entries, with at least the given columns; a missing `weight` is 1."""
+        """Return the events of a range of entries, with at least the given columns; a missing `weight` is 1.
+
+        Raises
+        ------
+        InputError
+            When a number is infinite.
+        """
+        events, found = self.read_unchecked(columns, start, stop)
+        for out_of_range in found:
+            out_of_range.refuse()
+        return events
+
+    def read_unchecked(
+        self, columns: Iterable[str], start: int, stop: int
+    ) -> tuple[ak.Array, list[OutOfRange]]:
+        """Return what `read` does, and say which numbers are infinite."""
         events = self._events[start:stop]
+        found = []
+        for column in sorted(self.columns()):
+            values = _column(events, column)
+            counts, flat = counts_and_flat(values) if values.ndim == 2 else (None, ak.to_numpy(values))
+            if np.isinf(flat).any():
+                where = f"{self.path}: column '{column}'"
+                found.append(OutOfRange(where, "finite", np.isinf(flat), counts))
         if "weight" in set(columns) and "weight" not in ak.fields(events):
             events = ak.with_field(events, np.ones(len(events)), "weight")
-        return events
+        return events, found
 
     def bursts(self) -> BurstTable | None:
         """Return the burst table."""
         return self._bursts
 
-    def _column(self, name: str) -> ak.Array:
-        column = self._events
-        for part in name.split("."):
-            column = column[part]
-        return column
+
+def _column(events: ak.Array, name: str) -> ak.Array:
+    column = events
+    for part in name.split("."):
+        column = column[part]
+    return column

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import uuid
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
-__all__ = ["Container", "open_root"]
+__all__ = ["Container", "open_root", "root_uuid"]
 
 
 class Container(ABC):
@@ -138,6 +140,15 @@ class RootFile:
         """Names of the trees and RNTuples."""
         return [name for name, kind in self._classes.items() if kind in {"TTree", "TNtuple", "ROOT::RNTuple"}]
 
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What bdana recorded of the making of the file; empty for files of others."""
+        try:
+            found = json.loads(str(self._directory["provenance"]))
+        except Exception:  # noqa: BLE001 - somebody else's object of that name, of any class
+            return {}
+        return found if isinstance(found, dict) else {}
+
     def container(self, name: str) -> Container:
         """Open a tree or RNTuple.
 
@@ -198,6 +209,15 @@ def open_root(path: Path) -> RootFile:
             f"{path}: cut short, {size} of {directory.file.fEND} bytes are there; copy the file again"
         )
     return opened
+
+
+def root_uuid(path: Path) -> uuid.UUID | None:
+    """Return the identity that a ROOT file has in its header; None for a file that is not ROOT."""
+    try:
+        with uproot.open(path) as file:
+            return uuid.UUID(str(file.file.uuid))
+    except Exception:  # noqa: BLE001 - uproot raises many kinds for damaged bytes
+        return None
 
 
 def _first_line(err: Exception) -> str:

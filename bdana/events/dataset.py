@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from bdana.events.good_runs import GoodRuns
 
-__all__ = ["Chunk", "Dataset", "Kind", "Trigger", "expand"]
+__all__ = ["Chunk", "Dataset", "Kind", "Trigger", "expand", "require_countable"]
 
 _log = logging.getLogger(__name__)
 
@@ -198,8 +198,9 @@ class Dataset:
         source = self.sources[chunk.source]
         wanted = {*columns, "trigger"} if self.trigger != "any" else set(columns)
         if self.gate is not None:
-            events = source.read(wanted.union(GATE_COLUMNS), chunk.start, chunk.stop)
-            events = self.gate.open_events(events)
+            # Judged first: what is wrong in a closed event is not told.
+            found = source.read_unchecked(wanted.union(GATE_COLUMNS), chunk.start, chunk.stop)
+            events = self.gate.open_events(*found)
         else:
             events = source.read(wanted, chunk.start, chunk.stop)
         used = np.ones(len(events), dtype=np.bool_)
@@ -274,20 +275,63 @@ def _open(file: Path | EventArrays, schema: str | None) -> EventFile | EventArra
     return file if isinstance(file, EventArrays) else open_events(file, schema or guess_schema(file))
 
 
-def _check_kind(source: EventFile | EventArrays, kind: str, gate: Gate) -> None:
-    """Refuse data that the gate cannot judge; say when simulation is taken on trust."""
-    if gate.require_sealed:
-        gate.require_sealed(source.path if isinstance(source, EventFile) else Path("arrays in memory"), kind)
-    if kind != "data" and not any(column.startswith("truth.") for column in source.columns()):
-        runs = np.asarray(source.read(["run"], 0, source.entries).run) if gate.data_runs else np.zeros(0)
+def require_countable(source: EventFile, kind: str | None, gate: Gate | None) -> None:
+    """Refuse a file of which not even entries and sums may be shown, since closed events may be in it.
+
+    Parameters
+    ----------
+    source : EventFile
+    kind : {"data", "mc"} or None
+        What it holds. None: a file with truth columns is simulation; others are data once a policy has people.
+    gate : Gate or None
+        What is closed; None without a policy.
+
+    Raises
+    ------
+    BlindingError
+        For data that are not sealed, and simulation that is data by its runs or its hash.
+    ConfigError
+        When the kind is another one.
+    """
+    if kind not in {None, "data", "mc"}:
+        raise ConfigError(f"kind '{kind}': entries and sums are shown of data and mc")
+    if gate is None:
+        return
+    if kind == "data" and gate.require_sealed is None:
+        raise BlindingError(
+            f"refused: {source.path} is data that are not sealed, so closed events would be counted; if it is simulation, "
+            "say so with --kind mc"
+        )
+    if kind is None and gate.require_sealed is None:
+        _refuse_runs_of_data(source, "mc", gate)
+        return
+    _check_kind(source, kind or ("mc" if _has_truth(source) else "data"), gate)
+
+
+def _has_truth(source: EventFile | EventArrays) -> bool:
+    return any(column.startswith("truth.") for column in source.columns())
+
+
+def _refuse_runs_of_data(source: EventFile | EventArrays, kind: str, gate: Gate) -> None:
+    """Refuse a file without truth that has runs of the data."""
+    if gate.data_runs and not _has_truth(source):
+        runs = np.asarray(source.read_unchecked(["run"], 0, source.entries)[0].run)
         if any(((first <= runs) & (runs <= last)).any() for first, last in gate.data_runs):
             raise BlindingError(
                 f"refused: {source.path} has runs of the data and no truth columns, so it is data and not {kind}; leave "
                 f"out --kind {kind}"
             )
-        if kind == "mc":
-            _log.warning("%s: has no truth columns; it is read as mc because it was named so", source.path)
+
+
+def _check_kind(source: EventFile | EventArrays, kind: str, gate: Gate) -> None:
+    """Refuse data that the gate cannot judge; say when simulation is taken on trust."""
+    if gate.require_sealed:
+        gate.require_sealed(source.path if isinstance(source, EventFile) else Path("arrays in memory"), kind)
+    if kind != "data":
+        _refuse_runs_of_data(source, kind, gate)
     if kind == "mc":
+        if not _has_truth(source):
+            _log.warning("%s: has no truth columns; it is read as mc because it was named so", source.path)
         return
     missing = [column for column in GATE_COLUMNS if column not in source.columns()]
     if missing:

@@ -14,6 +14,7 @@ from bdana.events.containers import Container, RootFile, open_root
 from bdana.events.exposure import BurstTable
 from bdana.events.lists import counts_and_flat
 from bdana.events.model import BURST_COLUMNS, EVENT_COLUMNS, Column
+from bdana.events.ranges import OutOfRange
 from bdana.events.schema import BranchMap, Schema, Source, load_schema, shipped_schemas, unit_factor
 
 if TYPE_CHECKING:
@@ -68,7 +69,10 @@ class EventFile:
             plain = source.map.member is None and source.map.equals is None and found and len(found) == 1
             if plain and found and unit_factor(EVENT_COLUMNS[name], source.map) == 1.0:
                 stored = self._events.stored_type(found[0])
-                if stored is not None and stored.kind in "iuf":
+                # NaN stands for what is out of range, and no integer holds it.
+                if stored is not None and stored.kind in (
+                    "f" if EVENT_COLUMNS[name].kind == "float" else "iu"
+                ):
                     types[name] = stored
         return types
 
@@ -126,12 +130,36 @@ class EventFile:
         InputError
             When bytes are damaged, a type is wrong, or a value is outside the schema's range.
         """
+        events, found = self.read_unchecked(columns, start, stop)
+        for out_of_range in found:
+            out_of_range.refuse()
+        return events
+
+    def read_unchecked(
+        self, columns: Iterable[str], start: int, stop: int
+    ) -> tuple[ak.Array, list[OutOfRange]]:
+        """Read events whose values need not lie in the schema's ranges, as `read`.
+
+        Closed events are judged, and left out, before anybody is told what is wrong in the others.
+
+        Returns
+        -------
+        ak.Array
+            Records of the event model; a floating-point value out of range is NaN.
+        list of OutOfRange
+            What is out of range, one for each branch.
+
+        Raises
+        ------
+        InputError
+            When bytes are damaged or a type is wrong.
+        """
         wanted = set(columns)
         default_weight = "weight" in wanted and "weight" not in self.columns()
         if default_weight:
             wanted.remove("weight")
         sources = {name: self.schema.columns[name] for name in sorted(wanted)}
-        values = _read_columns(self.path, self._events, sources, EVENT_COLUMNS, start, stop)
+        values, found = _read_columns(self.path, self._events, sources, EVENT_COLUMNS, start, stop)
         length = stop - start
         fields: dict[str, Any] = {
             name: np.broadcast_to(flat, length) for name, (_, flat) in values.items() if "." not in name
@@ -141,7 +169,7 @@ class EventFile:
         for collection in sorted({EVENT_COLUMNS[name].collection or "" for name in values} - {""}):
             members = {name: value for name, value in values.items() if name.startswith(f"{collection}.")}
             fields[collection] = self._collection(collection, members)
-        return ak.zip(fields, depth_limit=1)
+        return ak.zip(fields, depth_limit=1), found
 
     def bursts(self) -> BurstTable | None:
         """Read the burst table; None when the layout has none."""
@@ -156,7 +184,9 @@ class EventFile:
                 raise MissingColumnError(
                     f"{self.path}: the burst table needs '{name}': {_why_no_branch(container, source)}"
                 )
-        values = _read_columns(self.path, container, sources, BURST_COLUMNS, 0, container.entries)
+        values, found = _read_columns(self.path, container, sources, BURST_COLUMNS, 0, container.entries)
+        for out_of_range in found:
+            out_of_range.refuse()
         return BurstTable.of_file(self.path, {name: flat for name, (_, flat) in values.items()})
 
     def _branches(self, columns: Iterable[str]) -> set[str]:
@@ -264,13 +294,14 @@ def _read_columns(
     model: Mapping[str, Column],
     start: int,
     stop: int,
-) -> dict[str, tuple[NDArray[Any] | None, NDArray[Any]]]:
-    """Read columns as (counts an event or None, flat values in canonical units)."""
+) -> tuple[dict[str, tuple[NDArray[Any] | None, NDArray[Any]]], list[OutOfRange]]:
+    """Read columns as (counts an event or None, flat values in canonical units), and say what is out of range."""
     branches = {name: found for name, source in sources.items() if (found := _find(container, source))}
     raw = _read_branches(
         path, container, sorted({b for names in branches.values() for b in names}), start, stop
     )
     values: dict[str, tuple[NDArray[Any] | None, NDArray[Any]]] = {}
+    out_of_range: list[OutOfRange] = []
     for name, source in sources.items():
         column, factor = model[name], unit_factor(model[name], source.map)
         if name not in branches:
@@ -284,11 +315,14 @@ def _read_columns(
                 raw[branch] if source.map.member is None else _member(raw[branch], source.map.member, where)
             )
             counts, flat = _flatten(array, jagged=column.collection not in (None, "truth"), where=where)
-            parts.append((counts, _checked(flat, source.map, column, where)))
+            canonical, bad = _canonical(flat, source.map, column, where)
+            parts.append((counts, canonical))
+            if bad is not None:
+                out_of_range.append(OutOfRange(where, _asked(source.map, column), bad, counts))
         values[name] = _combined(
             parts, source.map, f"{path}: column '{name}' of tree '{container.name}'", factor
         )
-    return values
+    return values, out_of_range
 
 
 def _combined(
@@ -345,26 +379,29 @@ def _flatten(array: ak.Array, where: str, *, jagged: bool) -> tuple[NDArray[Any]
     return counts_and_flat(array)
 
 
-def _checked(flat: NDArray[Any], source: BranchMap, column: Column, where: str) -> NDArray[Any]:
-    """Check type and range in file units, and convert to the canonical type."""
+def _canonical(
+    flat: NDArray[Any], source: BranchMap, column: Column, where: str
+) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    """Check the type and convert to the canonical one, NaN for what is out of range; say which values are, if any."""
     if flat.dtype.kind not in _KINDS[column.kind]:
         raise InputError(f"{where} holds {flat.dtype} values, but '{column.name}' must be {column.kind}")
     if source.equals is not None:
-        return flat == source.equals
+        return flat == source.equals, None
     if column.kind == "bool":
-        return flat.astype(np.bool_)
+        return flat.astype(np.bool_), None
     values = flat.astype(np.float64 if column.kind == "float" else np.int64)
     low, high = source.range or (-np.inf, np.inf)
     if len(flat) and low <= flat.min() and flat.max() <= high and np.isfinite(flat.min() + flat.max()):
-        return values  # NaN would make this false
+        return values, None  # NaN would make this false
     bad = ~np.isfinite(values)
     if source.nan:
         bad &= ~np.isnan(values)
     bad |= (values < low) | (values > high)
-    if bad.any():
-        allowed = f"numbers between {source.range[0]:g} and {source.range[1]:g}" if source.range else "finite"
-        raise InputError(
-            f"{where}: {int(bad.sum())} of {len(values)} values are not {allowed}, as schema column '{column.name}' asks: "
-            "the file is damaged, or the schema's unit or range is wrong"
-        )
-    return values
+    if not bad.any():
+        return values, None
+    return np.where(bad, np.nan, values) if column.kind == "float" else values, bad
+
+
+def _asked(source: BranchMap, column: Column) -> str:
+    allowed = f"numbers between {source.range[0]:g} and {source.range[1]:g}" if source.range else "finite"
+    return f"{allowed}, as schema column '{column.name}' asks: the file is damaged, or the schema's unit or range is wrong"

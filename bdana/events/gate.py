@@ -17,12 +17,13 @@ from bdana.errors import BlindingError
 from bdana.reconstruction import Line, Pairs, Tracks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from bdana.detector import Detector
+    from bdana.events.ranges import OutOfRange
     from bdana.regions import Envelopes
 
 __all__ = ["GATE_COLUMNS", "Gate"]
@@ -91,25 +92,34 @@ class Gate:
         """Return for each pair the place in `names` of the envelope that holds it; len(names) for an open pair."""
         where = self.envelopes.secrecy(pairs.z_tax, pairs.cda_tax)
         deciding = [pairs.dt, *(value for t in (pairs.plus, pairs.minus) for value in (t.chi2, t.p))]
-        undecided = np.logical_or.reduce([~np.isfinite(value) for value in deciding])
-        opposite = pairs.plus.charge * pairs.minus.charge <= 0
-        # NaN makes every comparison false, so it never opens a pair.
-        closed = (
-            opposite & ~(np.abs(pairs.dt) >= self.max_dt) & self._loose(pairs.plus) & self._loose(pairs.minus)
-        )
+        unknown_charge = (np.abs(pairs.plus.charge) != 1) | (np.abs(pairs.minus.charge) != 1)
+        undecided = np.logical_or.reduce([unknown_charge, *(~np.isfinite(value) for value in deciding)])
+        opposite = unknown_charge | (pairs.plus.charge != pairs.minus.charge)
+        out_of_time = np.isfinite(pairs.dt) & (np.abs(pairs.dt) >= self.max_dt)
+        closed = opposite & ~out_of_time & self._loose(pairs.plus) & self._loose(pairs.minus)
         return np.where(closed, np.where(undecided, 0, where), len(self.names))
 
-    def open_events(self, events: ak.Array) -> ak.Array:
+    def open_events(self, events: ak.Array, out_of_range: Sequence[OutOfRange] = ()) -> ak.Array:
         """Return the events without closed pair.
+
+        Parameters
+        ----------
+        events : ak.Array
+        out_of_range : sequence of OutOfRange
+            Values of theirs that no open event may have.
 
         Raises
         ------
         BlindingError
             When there is a closed one in sealed data.
+        InputError
+            When a value of an open one is out of range.
         """
         is_open = self.secrecy(events) == len(self.names)
         if self.require_sealed and not is_open.all():
             _refuse()
+        for found in out_of_range:
+            found.refuse_open(is_open)
         return events[is_open]
 
     def refuse_closed(self, pairs: Pairs) -> None:
@@ -127,7 +137,10 @@ class Gate:
             _refuse()
 
     def _loose(self, tracks: Tracks) -> NDArray[np.bool_]:
-        return ~(tracks.chi2 >= self.max_chi2) & ~(tracks.p <= self.min_p)
+        # Only a number, and neither NaN nor an infinity, says that a track is not loose.
+        bad_fit = np.isfinite(tracks.chi2) & (tracks.chi2 >= self.max_chi2)
+        too_slow = np.isfinite(tracks.p) & (tracks.p <= self.min_p)
+        return ~(bad_fit | too_slow)
 
 
 def _refuse() -> NoReturn:

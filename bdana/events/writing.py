@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,9 +15,8 @@ from bdana.events.checksums import OBJECT_NAME, ColumnChecksums
 from bdana.files import temporary_beside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
-    from uuid import UUID
 
     from bdana.events.exposure import BurstTable
 
@@ -33,7 +33,7 @@ def write_events(
     *,
     container: ContainerKind = "ttree",
     provenance: Mapping[str, Any] | None = None,
-    identity: UUID | None = None,
+    identity: Callable[[str], uuid.UUID] | None = None,
 ) -> int:
     """Write events and bursts to a ROOT file that appears only when it is complete.
 
@@ -49,8 +49,8 @@ def write_events(
         How ROOT stores them.
     provenance : mapping, optional
         Plain values, kept as JSON in the object `provenance` of the file.
-    identity : UUID, optional
-        The identity in the file's header; a new one by default.
+    identity : callable, optional
+        Returns the UUID of the file, given the checksums of everything in it as text; by default it is a random one.
 
     Returns
     -------
@@ -62,32 +62,46 @@ def write_events(
     InputError
         When the folder does not exist or cannot be written.
     """
-    options = {} if identity is None else {"uuid_function": lambda: identity}
-    with (
-        temporary_beside(path) as temporary,
-        uproot.recreate(temporary, compression=uproot.ZSTD(1), **options) as file,
-    ):
-        tree, written = None, ColumnChecksums()
-        for chunk in chunks:
-            columns = _columns(chunk, container)
-            if tree is None:
-                tree = make_container(file, "events", columns, container)
-            tree.extend(columns)
-            written.add(columns)
-        table = {
-            name: getattr(bursts, name)
-            for name in ("run", "burst", "pot", "live_time_s", "good", "downscale")
-        }
-        table = {
-            name: column for name, column in table.items() if not (len(column) and np.isnan(column).all())
-        }
-        make_container(file, "bursts", table, container).extend(table)
-        of_bursts = ColumnChecksums()
-        of_bursts.add(table)
-        file[OBJECT_NAME] = json.dumps({"events": asdict(written), "bursts": asdict(of_bursts)})
-        if provenance is not None:
-            file["provenance"] = json.dumps(dict(provenance), allow_nan=False)
-    return written.entries[-1]
+    unknown = uuid.uuid4()
+    with temporary_beside(path) as temporary:
+        with uproot.recreate(temporary, compression=uproot.ZSTD(1), uuid_function=lambda: unknown) as file:
+            entries, checksums = _write(file, chunks, bursts, container)
+            if provenance is not None:
+                file["provenance"] = json.dumps(dict(provenance), allow_nan=False)
+        if identity is not None:
+            _identify(temporary, unknown, identity(checksums))
+    return entries
+
+
+def _write(
+    file: Any, chunks: Iterable[ak.Array], bursts: BurstTable, container: ContainerKind
+) -> tuple[int, str]:
+    """Write the trees and their checksums; return the number of events and the checksums."""
+    tree, written = None, ColumnChecksums()
+    for chunk in chunks:
+        columns = _columns(chunk, container)
+        if tree is None:
+            tree = make_container(file, "events", columns, container)
+        tree.extend(columns)
+        written.add(columns)
+    table = {
+        name: getattr(bursts, name) for name in ("run", "burst", "pot", "live_time_s", "good", "downscale")
+    }
+    table = {name: column for name, column in table.items() if not (len(column) and np.isnan(column).all())}
+    make_container(file, "bursts", table, container).extend(table)
+    of_bursts = ColumnChecksums()
+    of_bursts.add(table)
+    checksums = json.dumps({"events": asdict(written), "bursts": asdict(of_bursts)})
+    file[OBJECT_NAME] = checksums
+    return written.entries[-1], checksums
+
+
+def _identify(path: Path, before: uuid.UUID, identity: uuid.UUID) -> None:
+    """Change the UUID of a ROOT file, which stands in its header and its first folder."""
+    with path.open("r+b") as file:
+        beginning = file.read(4096)
+        file.seek(0)
+        file.write(beginning.replace(before.bytes, identity.bytes))
 
 
 def make_container(file: Any, name: str, columns: Mapping[str, Any], container: ContainerKind) -> Any:

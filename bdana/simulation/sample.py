@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import awkward as ak
 import numpy as np
 
+from bdana._version import __version__
 from bdana.errors import ConfigError
 from bdana.events import write_events
 from bdana.signal.hadrons import MAX_MASS
@@ -95,7 +96,8 @@ def write_sample(path: Path, config: SimulationConfig, seed: int, progress: Prog
             if progress:
                 progress(done, total)
 
-    return write_events(path, reported(), simulate_bursts(config, seed))
+    provenance = {"program": "bdana simulate", "bdana_version": __version__}
+    return write_events(path, reported(), simulate_bursts(config, seed), provenance=provenance)
 
 
 def simulate_blocks(config: SimulationConfig, seed: int) -> Iterator[ak.Array]:

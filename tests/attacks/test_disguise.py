@@ -185,9 +185,23 @@ def test_a_swapped_open_file_of_the_same_size(data, sealing):
     content = bytearray(opened.read_bytes())
     content[len(content) // 2] ^= 1
     opened.write_bytes(content)
-    check_open_file(opened, sealing.policy)  # name and size fit: what every run asks for
+    check_open_file(opened, sealing.policy)  # name, size and UUID fit: what every run asks for
     with pytest.raises(BlindingError, match="is not the file that its manifest names"):
         check_open_file(opened, sealing.policy, whole=True)
+
+
+def test_another_open_file_of_the_same_name_and_size(data, tmp_path, analysis, sealing):
+    """Sealed by the same people with the same policy, but of other events."""
+    other = tmp_path / "other"
+    other.mkdir()
+    seal(raw_file(other / "run.root", [like_sign(3), like_sign(4)]), other, sealing)
+    size = (data / "run.open.root").stat().st_size
+    content = (other / "run.open.root").read_bytes().ljust(size, b"\0")
+    assert len(content) == size
+    (data / "run.open.root").write_bytes(content)
+    _open_cached.cache_clear()
+    with pytest.raises(BlindingError, match=r"run.open.root is not the file that its manifest names"):
+        analysis.select([data / "run.open.root"])
 
 
 def closed_bin_texts():
@@ -226,7 +240,8 @@ def pair_with(**fields):
         {"chi2": -0.0}, {"chi2": 0.0}, {"chi2": -INF}, {"chi2": NAN}, {"chi2": np.nextafter(50.0, 0)},
         {"p": NAN}, {"p": INF}, {"time": 9.8 + np.nextafter(10.0, 0) - 1e-9}, {"time": NAN}, {"charge": 0},
         {"tx_before": NAN}, {"ty_before": NAN}, {"x_before": NAN}, {"z_before": NAN}, {"z_before": INF},
-        {"x_before": -INF}, {"y_before": INF}, {"tx_before": INF},
+        {"x_before": -INF}, {"y_before": INF}, {"tx_before": INF}, {"chi2": INF}, {"p": -INF}, {"time": INF},
+        {"charge": 7},
     ],
     ids=str,
 )  # fmt: skip
@@ -237,8 +252,7 @@ def test_borders_and_numbers_that_are_none_are_closed(fields):
 @pytest.mark.parametrize(
     "fields",
     [
-        {"chi2": 50.0}, {"chi2": INF}, {"p": 5000.0}, {"p": -0.0}, {"time": 19.8 + 1e-9}, {"time": INF},
-        {"charge": -1},
+        {"chi2": 50.0}, {"p": 5000.0}, {"p": -0.0}, {"time": 19.8 + 1e-9}, {"charge": -1},
     ],
     ids=str,
 )  # fmt: skip
@@ -246,11 +260,11 @@ def test_beyond_a_border_of_the_pair_is_open(fields):
     assert GATE.secrecy(pair_with(**fields))[0] == len(GATE.names)
 
 
-@pytest.mark.parametrize("field", ["chi2", "p", "time"])
+@pytest.mark.parametrize("field", ["charge", "chi2", "p", "time"])
 def test_what_cannot_be_decided_of_a_control_region_is_most_secret(field):
     event = missing(80.0)
     assert GATE.names[GATE.secrecy(records([event]))[0]] == "CR2"
-    event["tracks"][0][field] = NAN
+    event["tracks"][0][field] = 0 if field == "charge" else NAN
     assert GATE.secrecy(records([event]))[0] == 0
 
 

@@ -163,12 +163,14 @@ def test_the_manifest_counts_nothing(sealed):
     assert sorted(document) == [
         "bdana",
         "format",
+        "keys",
         "open",
         "period",
         "person",
         "policy",
         "previous",
         "raw_sha256",
+        "reconstruction",
         "sealed",
     ]
     assert {tuple(sorted(entry)) for entry in document["sealed"].values()} == {("name", "sha256", "size")}

@@ -42,6 +42,7 @@ def folder(tmp_path, keys):
     options = ["--period", "2021", "--person", "bob", "--key", keys["bob"]]
     done = bdana("seal", "run.root", *options, cwd=folder)
     assert done.returncode == 0, done.stderr
+    assert "run.root: its manifest says that the reconstruction is unknown; --reconstruction" in done.stderr
     return folder
 
 
@@ -51,6 +52,9 @@ def test_sealed_data_are_read_and_raw_data_are_not(folder):
     refused = bdana("select", "run.root", cwd=folder)
     assert refused.returncode == 3
     assert "run.root is not sealed" in refused.stderr
+    skim = bdana("select", "run.open.root", "--skim", "skim.root", cwd=folder)
+    assert (skim.returncode, skim.stdout) == (2, "")
+    assert "a skim of sealed data is read with its manifest, so call it skim.open.root" in skim.stderr
 
 
 def test_status_and_verify(folder, publics):

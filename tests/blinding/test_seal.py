@@ -1,5 +1,6 @@
 """Sealing: closed events leave, the rest stays as it was, and nothing on disk tells how many left."""
 
+import json
 import pickle
 import shutil
 from dataclasses import replace
@@ -34,12 +35,12 @@ def closed(number):
     return event
 
 
-def raw_file(path, events):
+def raw_file(path, events, provenance=None):
     bursts = BurstTable(
         run=np.array([11001]), burst=np.array([1]), pot=np.array([1e12]), live_time_s=np.array([3.0]),
         good=np.array([True]), downscale=np.array([np.nan]),
     )  # fmt: skip
-    write_events(path, [records(events)], bursts)
+    write_events(path, [records(events)], bursts, provenance=provenance)
     return path
 
 
@@ -120,6 +121,37 @@ def test_baskets_have_a_fixed_number_of_open_events(sealed):
     with uproot.open(folder / "run.open.root") as file:
         assert {tuple(file["events"][name].entry_offsets) for name in ("run", "event")} == {(0, 40)}
         assert sorted(file.keys(cycle=False)) == ["bursts", "checksums", "events"]
+
+
+@pytest.mark.parametrize(
+    ("provenance", "given", "expected"),
+    [
+        (None, None, "unknown"),
+        (None, "NA62 v3.1.4", "NA62 v3.1.4"),
+        ({"program": "bdana simulate", "bdana_version": "0.7"}, None, "bdana simulate 0.7"),
+        ({"bdana_version": "0.7"}, None, "bdana 0.7"),
+        ({"program": "other"}, None, "unknown"),
+        ({"bdana_version": "0.7"}, "NA62 v3.1.4", "NA62 v3.1.4"),
+    ],
+)
+def test_the_manifest_names_the_reconstruction(tmp_path, sealing, provenance, given, expected):
+    raw = raw_file(tmp_path / "run.root", [like_sign(1)], provenance)
+    manifest = seal(raw, tmp_path, sealing, reconstruction=given)
+    assert json.loads(manifest.read_text())["reconstruction"] == expected
+
+
+def test_progress_counts_the_chunks_of_the_input(tmp_path, sealing, monkeypatch):
+    raw_file(tmp_path / "one.root", [like_sign(1)])
+    bursts = bdana.events.Dataset.open([tmp_path / "one.root"], kind="data", gate=sealing.gate).bursts
+    write_events(
+        tmp_path / "run.root",
+        [records([like_sign(1)]), records([closed(2)]), records([like_sign(3)])],
+        bursts,
+    )
+    monkeypatch.setattr("bdana.events.dataset.CHUNK_ENTRIES", 1)
+    told = []
+    seal(tmp_path / "run.root", tmp_path, sealing, progress=lambda done, total: told.append((done, total)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_another_key_does_not_open(sealed, secrets):

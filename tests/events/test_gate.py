@@ -57,7 +57,10 @@ def written(tmp_path):
         ({"time": 9.8 + 9.99}, SR),
         ({"time": 9.8 + 10.1}, OPEN),
         ({"time": float("nan")}, SR),
-        ({"time": float("inf")}, OPEN),  # an infinite difference is not below 10 ns
+        ({"time": float("inf")}, SR),  # no time: nobody knows whether it is below 10 ns
+        ({"chi2": float("inf")}, SR),
+        ({"p": -float("inf")}, SR),
+        ({"charge": 7}, SR),
         ({"n_chambers": 0}, SR),
         ({"tx_before": float("nan")}, SR),
         ({"x_before": float("inf")}, SR),

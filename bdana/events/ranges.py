@@ -1,0 +1,61 @@
+"""Values outside the range that a schema gives its column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bdana.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["OutOfRange"]
+
+
+@dataclass(frozen=True)
+class OutOfRange:
+    """Values of one column, of N events, that are not what the layout asks.
+
+    Attributes
+    ----------
+    where : str
+        File, branch and tree.
+    asked : str
+        What values should be, who asks for it, and what is then wrong.
+    bad : ndarray of bool, shape (values,)
+        Which values.
+    counts : ndarray of int, shape (N,), or None
+        Values of each event; None for one an event.
+    """
+
+    where: str
+    asked: str
+    bad: NDArray[np.bool_]
+    counts: NDArray[Any] | None
+
+    def refuse(self) -> None:
+        """Refuse the values.
+
+        Raises
+        ------
+        InputError
+            With their number.
+        """
+        raise InputError(
+            f"{self.where}: {int(self.bad.sum())} of {len(self.bad)} values are not {self.asked}"
+        )
+
+    def refuse_open(self, is_open: NDArray[np.bool_]) -> None:
+        """Refuse the values if one is of an open event; is_open has shape (N,).
+
+        Raises
+        ------
+        InputError
+            Without any number, since what was read together depends on closed events.
+        """
+        of_open = is_open if self.counts is None else np.repeat(is_open, self.counts)
+        if (self.bad & of_open).any():
+            raise InputError(f"{self.where}: there are values that are not {self.asked}")

@@ -1,0 +1,107 @@
+"""Values that no schema allows: in a closed event nobody hears of them, and what they leave undecided is most secret."""
+
+import numpy as np
+import pytest
+
+from bdana.analysis import scaffold
+from bdana.blinding.seal import seal
+from bdana.blinding.sealed import decrypt_events
+from bdana.errors import BdanaError
+from bdana.events.files import _open_cached
+from tests.attacks.interference import run
+from tests.attacks.raw import STAGES, like_sign, raw_file
+from tests.synthetic import dimuon_event
+
+VALUES = {
+    "p is NaN": ("tracks", "p", np.nan),
+    "x is infinite": ("tracks", "x_before", np.inf),
+    "charge is 7": ("tracks", "charge", 7),
+    "chi2 is -5": ("tracks", "chi2", -5.0),
+    "time is infinite": ("tracks", "time", np.inf),
+    "energy is NaN": ("lkr", "energy", np.nan),
+}
+OUTSIDE_CR = (0.0, -22.0 + 80.0, 23_070.0)
+"""A point beside the impact of the beam, from which a pair is in the control region CR2."""
+
+
+def broken(event, name):
+    collection, field, value = VALUES[name]
+    event[collection][0][field] = value
+    return event
+
+
+def closed(number, name):
+    return broken(dimuon_event(number, run=11001, origin=OUTSIDE_CR), name)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "search"
+    scaffold(folder)
+    return folder
+
+
+def shown(folder, events, *arguments):
+    """Return exit code and streams of `bdana select` on raw data,."""
+    _open_cached.cache_clear()
+    raw_file(folder / "run.root", events)
+    return run(folder, ["select", "run.root", *arguments])
+
+
+@pytest.mark.parametrize("kind", ["data", "pseudo"])
+@pytest.mark.parametrize("name", VALUES)
+def test_of_a_closed_event_nobody_hears(folder, name, kind):
+    seen = [like_sign(1), like_sign(2)]
+    without = shown(folder, seen, "--kind", kind)
+    assert without[0] == 0, without
+    assert shown(folder, [seen[0], closed(7, name), seen[1]], "--kind", kind) == without
+
+
+def test_a_run_out_of_range_in_a_closed_event_of_pseudo_data(folder):
+    policy = folder / "blinding" / "policy.toml"
+    policy.write_text(policy.read_text() + "\n[periods.2016]\ndata_runs = [[5000, 6000]]\n")
+    without = shown(folder, [like_sign(1)], "--kind", "pseudo")
+    assert without[0] == 0, without
+    assert shown(folder, [like_sign(1), closed(7, "p is NaN") | {"run": -3}], "--kind", "pseudo") == without
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_an_open_event_is_refused_without_a_count(folder, name):
+    bad = like_sign(1)
+    if name == "charge is 7":  # which leaves the pair undecided, so the event has one track
+        bad["tracks"] = bad["tracks"][:1]
+    bad = broken(bad, name)
+    without = shown(folder, [bad, like_sign(2)])
+    assert (without[0], "there are values that are not" in without[2]) == (2, True)
+    assert "of 2 values" not in without[2]
+    assert shown(folder, [bad, closed(7, name), closed(8, name), like_sign(2)]) == without
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_closed_event_is_sealed_unchecked(tmp_path, sealing, secrets, name):
+    seal(raw_file(tmp_path / "run.root", [like_sign(1), closed(7, name)]), tmp_path, sealing)
+    found = {s: decrypt_events((tmp_path / f"run.{s}.age").read_bytes(), str(secrets[s]), s) for s in STAGES}
+    stages = [s for s, part in found.items() if part is not None and part.event.tolist() == [7]]
+    # The energy decides nothing; what cannot be decided of the pair is in the most secret envelope.
+    assert stages == ["CR2" if name == "energy is NaN" else "SR"]
+
+
+@pytest.mark.parametrize("more", [0, 1, 5])
+def test_an_open_event_stops_the_sealing_without_a_count(tmp_path, sealing, more):
+    events = [
+        broken(like_sign(1), "energy is NaN"),
+        *(closed(7 + i, "energy is NaN") for i in range(more)),
+    ]
+    with pytest.raises(
+        BdanaError, match=r"branch 'lkr_energy' of tree 'events': there are values that are not numbers"
+    ):
+        seal(raw_file(tmp_path / "run.root", events), tmp_path, sealing)
+    assert not list(tmp_path.glob("*.manifest.json"))
+
+
+def test_an_earlier_sealing_is_judged_and_not_checked(tmp_path, sealing, secrets):
+    before = raw_file(tmp_path / "before.root", [like_sign(1), closed(7, "p is NaN")])
+    raw = raw_file(tmp_path / "run.root", [like_sign(1), like_sign(7)])
+    seal(raw, tmp_path, sealing, previous=[before])
+    found = decrypt_events((tmp_path / "run.SR.age").read_bytes(), str(secrets["SR"]), "SR")
+    assert found.event.tolist() == [7]
