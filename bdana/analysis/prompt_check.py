@@ -15,6 +15,8 @@ from bdana.statistics.significance import two_sided
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from bdana.analysis.analysis import Analysis
     from bdana.engine import SelectionRun
     from bdana.events import Dataset
@@ -110,7 +112,7 @@ def check_prompt(
     expected, error = estimate.expected.tolist(), estimate.total_error.tolist()
     rows = zip(estimate.regions, expected, error, strict=True)
     varied = tuple(vary(name, b, e, share.upper_limit, observed.get(name)) for name, b, e in rows)
-    return PromptCheck(share, varied, _expected(analysis, sample))
+    return PromptCheck(share, varied, _expected(analysis, sample, estimate.bursts.downscale))
 
 
 def vary(region: str, expected: float, error: float, fraction: float, observed: int | None) -> Varied:
@@ -120,7 +122,10 @@ def vary(region: str, expected: float, error: float, fraction: float, observed: 
     return Varied(region, more.expected, more.error, p)
 
 
-def _expected(analysis: Analysis, sample: SingleSample) -> PromptEstimate | None:
+def _expected(
+    analysis: Analysis, sample: SingleSample, downscale: NDArray[np.float64]
+) -> PromptEstimate | None:
+    """Estimate the prompt pairs; `downscale` is that of each burst used, with gaps of the table filled."""
     tracks, table = sample.singles.tracks, sample.source.used_bursts
     if table is None:
         raise ConfigError(f"{sample.source.files[0]}: the layout has no burst table")
@@ -133,6 +138,6 @@ def _expected(analysis: Analysis, sample: SingleSample) -> PromptEstimate | None
     if len(tracks) > MUONS:
         tracks = tracks.take(np.sort(rng.choice(len(tracks), MUONS, replace=False)))
     places = table.places(np.asarray(tracks.event.run), np.asarray(tracks.event.burst))
-    weights = scale * np.asarray(table.downscale[places], dtype=np.float64)
+    weights = scale * downscale[places]
     selection, cuts = analysis.selection(search.selection)
     return prompt.expect(tracks, weights, selection, cuts, par, analysis.setup, rng)
