@@ -81,19 +81,31 @@ class PromptCheck:
             "estimate": None,
         }
         if self.estimate:
-            made, closure = self.estimate, self.estimate.closure
-            keys = ("region", "expected", "error", "pairs", "simulation_error", "upper_limit_90")
-            limits = [None if np.isnan(limit) else limit for limit in made.upper_limit.tolist()]
-            columns = (made.expected, made.error, made.pairs, made.simulation_error)
-            rows = zip(made.regions, *(column.tolist() for column in columns), limits, strict=True)
-            document["estimate"] = {
-                "regions": [dict(zip(keys, row, strict=True)) for row in rows],
-                "edges_mev": made.edges.tolist(),
-                "carried_back": made.carried_back.tolist(),
-                "unfolded": made.spectrum.counts.tolist(),
-                "closure": {name: value.tolist() for name, value in vars(closure).items()},
-            }
+            document["estimate"] = _plain(self.estimate)
         return document
+
+
+def _plain(made: PromptEstimate) -> dict[str, Any]:
+    keys = ("region", "expected", "error", "unfolding_error", "pairs", "simulation_error", "upper_limit_90")
+    limits = [None if np.isnan(limit) else limit for limit in made.upper_limit.tolist()]
+    columns = (made.expected, made.error, made.unfolding_error, made.pairs, made.simulation_error)
+    rows = zip(made.regions, *(column.tolist() for column in columns), limits, strict=True)
+    spectrum, closure = made.spectrum, made.spectrum.closure
+    widths = {name: value.tolist() for name, value in vars(made.directions).items()}
+    return {
+        "regions": [dict(zip(keys, row, strict=True)) for row in rows],
+        "edges_mev": made.edges.tolist(),
+        "carried_back": made.carried_back.tolist(),
+        "unfolded": spectrum.counts.tolist(),
+        "unfolded_error": np.sqrt(spectrum.covariance.diagonal()).tolist(),
+        "response_error": np.sqrt(spectrum.response_covariance.diagonal()).tolist(),
+        "efficiency": spectrum.efficiency.tolist(),
+        "iterations": spectrum.iterations,
+        "closure": {n: v.tolist() for n, v in vars(closure).items() if isinstance(v, np.ndarray)},
+        "rms_pull": closure.rms_pull,
+        "widths": {"of": ["x_mm", "y_mm", "tx", "ty"], **widths},
+        "unresolved": made.unresolved,
+    }
 
 
 def check_prompt(

@@ -93,9 +93,9 @@ def test_expected_pairs_of_the_single_tracks_of_a_search(tmp_path, monkeypatch):
     half = _expected(analysis, sample, downscale)
     # Half of the muons with twice the weight stand for as many.
     assert half.carried_back.sum() == pytest.approx(all_muons.carried_back.sum(), rel=0.02)
-    assert all_muons.carried_back.sum() == pytest.approx(4000.0 * len(sample.singles.tracks), rel=0.05)
+    assert all_muons.carried_back.sum() == pytest.approx(4000.0 * len(sample.singles.tracks), rel=0.15)
     assert np.array_equal(np.isnan(all_muons.upper_limit), all_muons.pairs > 0)
-    assert np.array_equal(all_muons.error, all_muons.expected)  # 100%
+    assert np.all(all_muons.error >= all_muons.expected)  # 100%
     none = replace(sample.singles, tracks=sample.singles.tracks.take(np.zeros(0, dtype=int)))
     assert _expected(analysis, SingleSample(none, source), downscale) is None
 
@@ -123,9 +123,9 @@ def test_the_unfolding_closes(tmp_path):
     write_sample(tmp_path / "halo.root", config, 4)
     source = analysis.dataset([tmp_path / "halo.root"], kind="pseudo")
     sample = SingleSample(single_tracks(analysis, "combinatorial", source), source)
-    closure = _expected(analysis, sample, source.used_bursts.downscale).closure
-    many = closure.true > 200
-    assert many.sum() >= 5
-    assert np.all(
-        np.abs(closure.unfolded - closure.true)[many] < 0.06 * closure.true[many] + 3 * closure.error[many]
-    )
+    made = _expected(analysis, sample, source.used_bursts.downscale)
+    closure = made.spectrum.closure
+    assert len(closure.true) >= 5
+    assert closure.rms_pull < 1.2
+    assert np.all(np.abs(closure.unfolded - closure.true) < 4 * closure.error)
+    assert made.directions.seen == pytest.approx(made.directions.measured, rel=0.1)
