@@ -62,6 +62,8 @@ class PromptCheck:
     Attributes
     ----------
     share : PromptShare
+    left_out : tuple of str
+        Cuts that its pairs need not pass.
     varied : tuple of Varied
         Every region with the upper limit added, innermost first.
     estimate : PromptEstimate or None
@@ -69,13 +71,14 @@ class PromptCheck:
     """
 
     share: PromptShare
+    left_out: tuple[str, ...]
     varied: tuple[Varied, ...]
     estimate: PromptEstimate | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the check as plain values, for JSON."""
         document = {
-            "share": self.share.to_dict(),
+            "share": self.share.to_dict() | {"text": self.share.text, "left_out": list(self.left_out)},
             "varied": [asdict(row) for row in self.varied],
             "z_two_sided": self.varied[0].z_two_sided,
             "estimate": None,
@@ -124,7 +127,8 @@ def check_prompt(
     expected, error = estimate.expected.tolist(), estimate.total_error.tolist()
     rows = zip(estimate.regions, expected, error, strict=True)
     varied = tuple(vary(name, b, e, share.upper_limit, observed.get(name)) for name, b, e in rows)
-    return PromptCheck(share, varied, _expected(analysis, sample, estimate.bursts.downscale))
+    left_out = analysis.prompt(str(analysis.config.search.prompt))[0].left_out
+    return PromptCheck(share, left_out, varied, _expected(analysis, sample, estimate.bursts.downscale))
 
 
 def vary(region: str, expected: float, error: float, fraction: float, observed: int | None) -> Varied:

@@ -152,15 +152,10 @@ def _compared(rows: Sequence[dict[str, Any]], caption: str) -> Table:
 
 def _prompt(prompt: dict[str, Any]) -> list[Text | Table]:
     share, z = prompt["share"], prompt["z_two_sided"]
-    fitted = (
-        f"{share['prompt']:.1f} ± {share['error']:.1f} of {share['pairs']} pairs of open regions are in time with each other, "
-        f"before the vetoes: {share['fraction']:.3f} ± {share['fraction_error']:.3f} of the accidental ones"
-        if share["fraction"] is not None
-        else f"{share['pairs']} pairs in the open regions before the vetoes"
-    )
     return [
         Text(
-            f"In-time (prompt) component: {fitted}; below {share['upper_limit']:.0%} of the combinatorial at "
+            f"In-time (prompt) component of the pairs of open regions, without {', '.join(share['left_out'])}: "
+            f"{share['text']} (68% interval); below {share['upper_limit']:.0%} of the combinatorial at "
             f"{share['level']:.0%} CL (Bayes, flat prior)."
         ),
         Table(

@@ -123,7 +123,8 @@ class Prompt:
             if name not in regions.names:
                 raise ConfigError(f"'{name}' is no region: there are {', '.join(regions.names)}")
         dt = candidates.dt[np.isin(candidates.region, open_regions)]
-        return fit_prompt_share(dt, par.window_ns, par.dt_width_ns, self.window(cuts, par))
+        within = self.window(cuts, par)
+        return fit_prompt_share(dt, par.window_ns, par.dt_width_ns, within, par.dt_width_error_ns)
 
     def matter(self, par: Any) -> Sequence[Block]:
         """Return the blocks.

@@ -52,23 +52,23 @@ def test_a_run_recovers_an_injected_prompt_fraction(loose, tmp_path, fraction):
     share, accidental, prompt = recover(loose, tmp_path, fraction, 11)
     assert share.pairs == accidental + prompt > 100
     assert (prompt == 0) == (fraction == 0.0)
-    assert share.fraction == pytest.approx(1.6 * prompt / accidental, abs=3.0 * share.fraction_error)
+    true = 1.6 * prompt / accidental
+    assert share.fraction - 3.0 * (share.fraction - share.low) <= true
+    assert true <= share.fraction + 3.0 * (share.high - share.fraction)
     assert share.upper_limit > share.fraction
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("fraction", [0.0, 0.3, 1.0])
 def test_injected_prompt_fractions_of_an_ensemble(loose, tmp_path, fraction):
-    """The pulls of the number of prompt pairs against the expected fraction have mean 0 and width 1."""
+    """The 68% interval holds the expected fraction as often as it says, more often at zero; the limit in 90%."""
     shares, accidental, prompt = zip(
         *(recover(loose, tmp_path, fraction, 1000 + seed, 0.2e17) for seed in range(60)), strict=True
     )
     expected = 1.6 * sum(prompt) / sum(accidental)
-    pulls = np.array([(s.fraction - expected) / s.fraction_error for s in shares])
-    covered = np.mean([s.upper_limit > expected for s in shares])
-    assert abs(pulls.mean()) < 0.45
-    assert 0.75 < pulls.std() < 1.25
-    assert covered > 0.8
+    inside = np.mean([s.low <= expected <= s.high for s in shares])
+    assert (0.5 if fraction else 0.7) < inside < (0.86 if fraction else 1.01)
+    assert np.mean([s.upper_limit > expected for s in shares]) > 0.8
 
 
 def test_the_published_variation():
