@@ -49,6 +49,8 @@ def test_the_number_of_iterations_is_the_smallest_that_closes(falling):
     chosen = pulls(None)
     assert chosen.closure.rms_pull < 1.1
     assert pulls(1).closure.rms_pull > 1.5
+    before = spectrum.ITERATIONS[spectrum.ITERATIONS.index(chosen.iterations) - 1]
+    assert pulls(before).closure.rms_pull > chosen.closure.rms_pull - 0.02
     assert 1 < chosen.iterations < 64
     assert pulls(7).iterations == 7
 
