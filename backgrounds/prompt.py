@@ -4,30 +4,34 @@ Single muons are carried back to where they were made, their spectrum unfolded, 
 How many they make is assumed; what the data allow is the share of in-time pairs before the LAV veto.
 """
 
-import numpy as np
+from dataclasses import replace
+from typing import Self
+
 from hepunits import m, ns
-from pydantic import BaseModel, Field
+from pydantic import Field, model_validator
 
 import bdana
 
 
-class Parameters(BaseModel, extra="forbid", frozen=True):
-    """Numbers of the estimate; `assumed` marks working values without a public source."""
+class Parameters(bdana.PromptParameters):
+    """Numbers of the estimate beside those of every prompt background; `assumed`: no public source."""
 
     copper_m: tuple[float, float] = Field((23.07, 24.67), description="z of copper blocks, assumed")
     iron_m: tuple[float, float] = Field((24.67, 26.27), description="z of iron blocks, assumed")
     wall_m: tuple[float, float] = Field((95.0, 96.0), description="z of iron around the beam pipe, assumed")
-    pairs_per_muon: float = Field(1e-6, description="pairs of muons made by a muon on its way, assumed")
-    relative_error: float = Field(1.0, description="of the number of pairs")
-    pair_angle: float = Field(3e-3, description="Gaussian angle between the muons of a pair, rad, assumed")
-    min_share: float = Field(0.1, description="smallest share of the energy of the second muon, assumed")
-    min_energy_gev: float = Field(10.0, description="lower end of the unfolded spectrum, assumed")
-    spectrum_bins: int = Field(12, description="bins of the unfolded spectrum, equal in ln E")
-    iterations: int = Field(4, description="of the unfolding: more amplify fluctuations")
-    window_ns: float = Field(
-        8.0, description="half width of the fit of DT: inside the H2 coincidence, assumed"
+    pair_angle: float = Field(
+        3e-3, ge=0.0, description="Gaussian angle between the muons of a pair, rad, assumed"
     )
-    dt_width_ns: float = Field(0.57, description="width of the in-time peak: 0.4 ns a track, assumed")
+    min_loss: float = Field(
+        0.1, gt=0.0, lt=1.0, description="smallest part of a muon's energy that goes into a pair, assumed"
+    )
+
+    @model_validator(mode="after")
+    def _follow_one_another(self) -> Self:
+        ends = [*self.copper_m, *self.iron_m, *self.wall_m]
+        if ends != sorted(ends) or any(a == b for a, b in zip(ends[::2], ends[1::2], strict=True)):
+            raise ValueError("copper_m, iron_m and wall_m must have a length and follow one another in z")
+        return self
 
 
 def window(cuts, par):
@@ -41,12 +45,17 @@ def blocks(par):
     return [bdana.Block(bdana.MATERIALS[name], z[0] * m, z[1] * m) for name, z in materials]
 
 
-def partners(muons, par, rng):
-    """Give each muon one of opposite charge from the same point: its share of the energy is uniform."""
+def pair(muons, par, rng):
+    """Give each muon's own continuation and one of opposite charge: the pair that is counted.
+
+    The muon loses the part v of its energy, dN/dv ~ 1/v, to a virtual photon, which makes two muons; the one of opposite
+    charge has a uniform share of that. The third muon is taken to miss the spectrometer.
+    """
     n = len(muons.x)
-    share = rng.uniform(par.min_share, 1.0, n)
+    lost = par.min_loss ** rng.random(n) * muons.energy
     tx, ty = (t + par.pair_angle * rng.standard_normal(n) for t in (muons.tx, muons.ty))
-    return bdana.MuonStates(muons.x, muons.y, tx, ty, np.asarray(share * muons.energy), muons.z)
+    first = replace(muons, energy=muons.energy - lost)
+    return first, replace(muons, tx=tx, ty=ty, energy=lost * rng.random(n))
 
 
 background = bdana.Prompt(
@@ -54,6 +63,6 @@ background = bdana.Prompt(
     left_out=("track_time_difference", "trigger_time", "lav_veto"),
     window=window,
     blocks=blocks,
-    partners=partners,
+    pair=pair,
     parameters=Parameters,
 )

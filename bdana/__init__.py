@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         pair_cut,
         track_cut,
     )
-    from bdana.upstream import MATERIALS, Block, MuonStates, Prompt
+    from bdana.upstream import MATERIALS, Block, MuonStates, Prompt, PromptParameters
 
 _HOMES = {
     "bdana.analysis": ("Analysis", "load"),
@@ -54,7 +54,7 @@ _HOMES = {
         "pair_cut",
         "track_cut",
     ),
-    "bdana.upstream": ("MATERIALS", "Block", "MuonStates", "Prompt"),
+    "bdana.upstream": ("MATERIALS", "Block", "MuonStates", "Prompt", "PromptParameters"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -77,6 +77,7 @@ __all__ = [
     "Parameters",
     "ProcessExecutor",
     "Prompt",
+    "PromptParameters",
     "Regions",
     "Search",
     "Selection",

@@ -15,6 +15,8 @@ from bdana.statistics.significance import two_sided
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from bdana.analysis.analysis import Analysis
     from bdana.engine import SelectionRun
     from bdana.events import Dataset
@@ -60,6 +62,8 @@ class PromptCheck:
     Attributes
     ----------
     share : PromptShare
+    left_out : tuple of str
+        Cuts that its pairs need not pass.
     varied : tuple of Varied
         Every region with the upper limit added, innermost first.
     estimate : PromptEstimate or None
@@ -67,31 +71,44 @@ class PromptCheck:
     """
 
     share: PromptShare
+    left_out: tuple[str, ...]
     varied: tuple[Varied, ...]
     estimate: PromptEstimate | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the check as plain values, for JSON."""
         document = {
-            "share": self.share.to_dict(),
+            "share": self.share.to_dict() | {"text": self.share.text, "left_out": list(self.left_out)},
             "varied": [asdict(row) for row in self.varied],
             "z_two_sided": self.varied[0].z_two_sided,
             "estimate": None,
         }
         if self.estimate:
-            made, closure = self.estimate, self.estimate.closure
-            keys = ("region", "expected", "error", "pairs", "simulation_error", "upper_limit_90")
-            limits = [None if np.isnan(limit) else limit for limit in made.upper_limit.tolist()]
-            columns = (made.expected, made.error, made.pairs, made.simulation_error)
-            rows = zip(made.regions, *(column.tolist() for column in columns), limits, strict=True)
-            document["estimate"] = {
-                "regions": [dict(zip(keys, row, strict=True)) for row in rows],
-                "edges_mev": made.edges.tolist(),
-                "carried_back": made.carried_back.tolist(),
-                "unfolded": made.spectrum.counts.tolist(),
-                "closure": {name: value.tolist() for name, value in vars(closure).items()},
-            }
+            document["estimate"] = _plain(self.estimate)
         return document
+
+
+def _plain(made: PromptEstimate) -> dict[str, Any]:
+    keys = ("region", "expected", "error", "unfolding_error", "pairs", "simulation_error", "upper_limit_90")
+    limits = [None if np.isnan(limit) else limit for limit in made.upper_limit.tolist()]
+    columns = (made.expected, made.error, made.unfolding_error, made.pairs, made.simulation_error)
+    rows = zip(made.regions, *(column.tolist() for column in columns), limits, strict=True)
+    spectrum, closure = made.spectrum, made.spectrum.closure
+    widths = {name: value.tolist() for name, value in vars(made.directions).items()}
+    return {
+        "regions": [dict(zip(keys, row, strict=True)) for row in rows],
+        "edges_mev": made.edges.tolist(),
+        "carried_back": made.carried_back.tolist(),
+        "unfolded": spectrum.counts.tolist(),
+        "unfolded_error": np.sqrt(spectrum.covariance.diagonal()).tolist(),
+        "response_error": np.sqrt(spectrum.response_covariance.diagonal()).tolist(),
+        "efficiency": spectrum.efficiency.tolist(),
+        "iterations": spectrum.iterations,
+        "closure": {n: v.tolist() for n, v in vars(closure).items() if isinstance(v, np.ndarray)},
+        "rms_pull": closure.rms_pull,
+        "widths": {"of": ["x_mm", "y_mm", "tx", "ty"], **widths},
+        "unresolved": made.unresolved,
+    }
 
 
 def check_prompt(
@@ -110,7 +127,8 @@ def check_prompt(
     expected, error = estimate.expected.tolist(), estimate.total_error.tolist()
     rows = zip(estimate.regions, expected, error, strict=True)
     varied = tuple(vary(name, b, e, share.upper_limit, observed.get(name)) for name, b, e in rows)
-    return PromptCheck(share, varied, _expected(analysis, sample))
+    left_out = analysis.prompt(str(analysis.config.search.prompt))[0].left_out
+    return PromptCheck(share, left_out, varied, _expected(analysis, sample, estimate.bursts.downscale))
 
 
 def vary(region: str, expected: float, error: float, fraction: float, observed: int | None) -> Varied:
@@ -120,7 +138,10 @@ def vary(region: str, expected: float, error: float, fraction: float, observed: 
     return Varied(region, more.expected, more.error, p)
 
 
-def _expected(analysis: Analysis, sample: SingleSample) -> PromptEstimate | None:
+def _expected(
+    analysis: Analysis, sample: SingleSample, downscale: NDArray[np.float64]
+) -> PromptEstimate | None:
+    """Estimate the prompt pairs; `downscale` is that of each burst used, with gaps of the table filled."""
     tracks, table = sample.singles.tracks, sample.source.used_bursts
     if table is None:
         raise ConfigError(f"{sample.source.files[0]}: the layout has no burst table")
@@ -133,6 +154,6 @@ def _expected(analysis: Analysis, sample: SingleSample) -> PromptEstimate | None
     if len(tracks) > MUONS:
         tracks = tracks.take(np.sort(rng.choice(len(tracks), MUONS, replace=False)))
     places = table.places(np.asarray(tracks.event.run), np.asarray(tracks.event.burst))
-    weights = scale * np.asarray(table.downscale[places], dtype=np.float64)
+    weights = scale * downscale[places]
     selection, cuts = analysis.selection(search.selection)
     return prompt.expect(tracks, weights, selection, cuts, par, analysis.setup, rng)

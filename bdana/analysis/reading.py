@@ -46,7 +46,9 @@ def read_config(path: Path, overrides: Sequence[str]) -> AnalysisConfig:
 
 def explain(err: ValidationError) -> str:
     """Say in one line what pydantic found wrong."""
-    return "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in err.errors())
+    return "; ".join(
+        ": ".join(filter(None, [".".join(str(part) for part in e["loc"]), e["msg"]])) for e in err.errors()
+    )
 
 
 def _replace(values: dict[str, Any], override: str) -> None:

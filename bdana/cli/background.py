@@ -12,6 +12,8 @@ from bdana.cli.console import note, print_json, print_tables, require_analysis, 
 from bdana.cli.options import AllBursts, Files, Jobs, Json, Kind, Overrides, Schema
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.table import Table
 
     from bdana.pairing import PairEstimate
@@ -52,7 +54,7 @@ def background(
         if as_json:
             print_json(share.to_dict() | {"analysis_hash": analysis.hash, "kind": kind})
         else:
-            print_tables(share_text(share))
+            print_tables(share_text(share, analysis.prompt(name)[0].left_out))
         return
     with pair_file(pairs) if pairs else nullcontext() as sink:
         estimate = analysis.background(
@@ -73,14 +75,11 @@ def background(
         print_tables(*estimate_tables(estimate))
 
 
-def share_text(share: PromptShare) -> str:
-    """Say what the fit of the time differences found."""
-    limit = f"prompt pairs: below {share.upper_limit:.2%} of the combinatorial at {share.level:.0%} CL (Bayes, flat prior)"
-    if not share.pairs:
-        return f"{limit}; no pair outside the regions, before the LAV veto"
+def share_text(share: PromptShare, left_out: Sequence[str]) -> str:
+    """Say what the fit of the time differences found, among pairs that need not pass the cuts `left_out`."""
     return (
-        f"{limit}; fitted {share.prompt:.1f} +- {share.error:.1f} of {share.pairs} pairs outside the regions, before the "
-        f"LAV veto, {share.fraction:.3f} +- {share.fraction_error:.3f} of the accidental ones"
+        f"prompt pairs: below {share.upper_limit:.2%} of the combinatorial at {share.level:.0%} CL (Bayes, flat prior); "
+        f"fitted outside the regions, without {', '.join(left_out) or 'leaving out a cut'}: {share.text}"
     )
 
 

@@ -25,33 +25,35 @@ def save_unfolding(
     path: Path,
     title: str = "",
 ) -> None:
-    """Draw a known spectrum, what was seen of it and what was unfolded; below, the last two over the first.
+    """Draw a known spectrum, what was seen of it and what was unfolded; below, the pulls of the last two, up to 4.8.
 
     Parameters
     ----------
     edges : ndarray, shape (C + 1,)
         Energies in GeV.
     true, folded, unfolded, error : ndarray, shape (C,)
-        Bins whose truth is empty have no ratio.
+        Bins without truth or error have no pull.
     path : Path
         The picture; replaced if it exists.
     title : str
         Written above the frame.
     """
     centre = np.sqrt(edges[1:] * edges[:-1])
-    at = np.flatnonzero(true > 0)
+    at = np.flatnonzero((true > 0) & (error > 0))
     with figure(path, size=(9, 8)) as fig:
         upper, lower = fig.subplots(2, 1, sharex=True, height_ratios=[3, 1])
         upper.stairs(true, edges, fill=True, color="#92dadd", label="true")
         upper.stairs(folded, edges, color="#bd1f01", linewidth=2, label="carried back")
         upper.errorbar(centre, unfolded, yerr=error, fmt="ko", markersize=5, label="unfolded")
-        lower.errorbar(centre[at], unfolded[at] / true[at], yerr=error[at] / true[at], fmt="ko", markersize=5)
-        lower.plot(
-            centre[at], folded[at] / true[at], "s", color="#bd1f01", markersize=5, markerfacecolor="none"
-        )
-        lower.axhline(1.0, color="gray", linewidth=1)
-        lower.set(ylim=(0.5, 1.5), xlabel="energy at production [GeV]")
-        lower.set_ylabel("over true")
+        for values, style in (
+            (folded, {"marker": "s", "color": "#bd1f01", "mfc": "none"}),
+            (unfolded, {"marker": "o", "color": "k"}),
+        ):
+            pull = (values[at] - true[at]) / error[at]
+            lower.plot(centre[at], np.clip(pull, -4.8, 4.8), linestyle="none", markersize=5, **style)
+        lower.axhspan(-1.0, 1.0, color="lightgray", linewidth=0)
+        lower.set(ylim=(-5.0, 5.0), xlabel="energy at production [GeV]")
+        lower.set_ylabel("pull")
         upper.set(xscale="log", xlim=(edges[0], edges[-1]), ylim=(0, None))
         upper.set_ylabel("muons in a bin")
         upper.set_title(title, loc="left")

@@ -152,15 +152,10 @@ def _compared(rows: Sequence[dict[str, Any]], caption: str) -> Table:
 
 def _prompt(prompt: dict[str, Any]) -> list[Text | Table]:
     share, z = prompt["share"], prompt["z_two_sided"]
-    fitted = (
-        f"{share['prompt']:.1f} ± {share['error']:.1f} of {share['pairs']} pairs of open regions are in time with each other, "
-        f"before the vetoes: {share['fraction']:.3f} ± {share['fraction_error']:.3f} of the accidental ones"
-        if share["fraction"] is not None
-        else f"{share['pairs']} pairs in the open regions before the vetoes"
-    )
     return [
         Text(
-            f"In-time (prompt) component: {fitted}; below {share['upper_limit']:.0%} of the combinatorial at "
+            f"In-time (prompt) component of the pairs of open regions, without {', '.join(share['left_out'])}: "
+            f"{share['text']} (68% interval); below {share['upper_limit']:.0%} of the combinatorial at "
             f"{share['level']:.0%} CL (Bayes, flat prior)."
         ),
         Table(
@@ -172,27 +167,59 @@ def _prompt(prompt: dict[str, Any]) -> list[Text | Table]:
             "Variation: with the upper limit of the in-time component added in every region"
             + (f"; {prompt['varied'][0]['region']}: {z:.1f} sigma two-sided." if z is not None else "."),
         ),
-        *([_prompt_estimate(prompt["estimate"])] if prompt["estimate"] else []),
+        *(_prompt_estimate(prompt["estimate"]) if prompt["estimate"] else []),
     ]
 
 
-def _prompt_estimate(estimate: dict[str, Any]) -> Table:
-    return Table(
-        ["region", "expected prompt pairs", "from the simulation", "simulated pairs"],
-        [
+def _prompt_estimate(estimate: dict[str, Any]) -> list[Text | Table]:
+    widths = estimate["widths"]
+    units = (("x, mm", 1.0), ("y, mm", 1.0), ("dx/dz, mrad", 1e3), ("dy/dz, mrad", 1e3))
+    seen = min(estimate["efficiency"])
+    return [
+        Table(
+            ["region", "expected prompt pairs", "of it unfolding", "from the simulation", "simulated pairs"],
             [
-                r["region"],
-                f"{r['expected']:.2g} ± {r['error']:.2g}"
-                if r["pairs"]
-                else f"< {r['upper_limit_90']:.2g} at 90% CL",
-                f"± {r['simulation_error']:.2g}" if r["pairs"] else "",
-                str(r["pairs"]),
-            ]
-            for r in estimate["regions"]
-        ],
-        "Prompt pairs of the single muons, carried back, unfolded and sent down again, with an assumed yield of pairs and "
-        "its error of 100%. Not applied: detector acceptance, muon identification and vetoes, which can only lower them.",
-    )
+                [
+                    r["region"],
+                    f"{r['expected']:.2g} ± {r['error']:.2g}"
+                    if r["pairs"]
+                    else f"< {r['upper_limit_90']:.2g} at 90% CL",
+                    f"± {r['unfolding_error']:.2g}" if r["pairs"] else "",
+                    f"± {r['simulation_error']:.2g}" if r["pairs"] else "",
+                    str(r["pairs"]),
+                ]
+                for r in estimate["regions"]
+            ],
+            "Prompt pairs of the single muons, carried back, unfolded and sent down again, with an assumed yield of pairs "
+            "and its error of 100%. Not applied: detector acceptance, muon identification and vetoes, which can only lower "
+            "them.",
+        ),
+        Text(
+            f"Unfolding of the energies at production: {estimate['iterations']} iterations; root mean square pull of all "
+            f"bins in pseudo-experiments {estimate['rms_pull']:.2f}; efficiency of the bins at least {seen:.2f}."
+        ),
+        Table(
+            [
+                "width (rms) behind the matter",
+                "tracks",
+                "straight back and down",
+                "unfolded",
+                "unfolded and seen",
+            ],
+            [
+                [
+                    label,
+                    *(
+                        f"{widths[name][k] * scale:.4g}"
+                        for name in ("measured", "straight", "unfolded", "seen")
+                    ),
+                ]
+                for k, (label, scale) in enumerate(units)
+            ],
+            "Closure of places and slopes: muons carried back and sent down again against the tracks. Of muons that scatter "
+            f"more than is measured ({estimate['unresolved']:.0%} of them) those count that come down like the tracks.",
+        ),
+    ]
 
 
 def _p(p: float | None) -> str:

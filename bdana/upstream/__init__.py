@@ -1,25 +1,34 @@
 """Prompt background: muons through upstream matter, unfolding, in-time pairs, and the fit of their share in DT."""
 
+from bdana.upstream.directions import DirectionClosure, Directions, unfold_directions
 from bdana.upstream.energy_loss import COPPER, IRON, MATERIALS, Material
+from bdana.upstream.parameters import PromptParameters
 from bdana.upstream.prompt import Prompt, PromptEstimate
 from bdana.upstream.propagation import Block, MuonStates, backward, forward
 from bdana.upstream.share import PromptShare, fit_prompt_share
-from bdana.upstream.unfolding import Unfolded, UnfoldingClosure, unfold
+from bdana.upstream.spectrum import ProductionSpectrum, UnfoldingClosure, production_spectrum
+from bdana.upstream.unfolding import Unfolded, unfold
 
 __all__ = [
     "COPPER",
     "IRON",
     "MATERIALS",
     "Block",
+    "DirectionClosure",
+    "Directions",
     "Material",
     "MuonStates",
+    "ProductionSpectrum",
     "Prompt",
     "PromptEstimate",
+    "PromptParameters",
     "PromptShare",
     "Unfolded",
     "UnfoldingClosure",
     "backward",
     "fit_prompt_share",
     "forward",
+    "production_spectrum",
     "unfold",
+    "unfold_directions",
 ]

@@ -7,8 +7,8 @@ before unfolding. docs/prompt.md says what that leaves out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from hepunits import GeV
@@ -46,14 +46,14 @@ class Block:
 
 @dataclass(frozen=True)
 class MuonStates:
-    """N muons at a plane of equal z; every array has shape (N,), in mm and MeV.
+    """N muons; every array has shape (N,), in mm and MeV.
 
     Attributes
     ----------
     x, y, tx, ty, energy : ndarray
         Place, slopes and energy; energy 0 for a muon that stopped.
-    z : float
-        The plane.
+    z : float or ndarray
+        Where each is, or the plane of all.
     """
 
     x: NDArray[np.float64]
@@ -61,65 +61,82 @@ class MuonStates:
     tx: NDArray[np.float64]
     ty: NDArray[np.float64]
     energy: NDArray[np.float64]
-    z: float
+    z: float | NDArray[np.float64]
 
-    def at(self, z: float) -> MuonStates:
-        """Return the muons at another plane, along straight lines."""
+    def at(self, z: float | NDArray[np.float64]) -> MuonStates:
+        """Return the muons at another plane, or each at its own z, along straight lines."""
         step = z - self.z
         return MuonStates(self.x + step * self.tx, self.y + step * self.ty, self.tx, self.ty, self.energy, z)
 
+    def take(self, where: NDArray[Any]) -> MuonStates:
+        """Return the muons at the given places (indices or mask)."""
+        z = self.z[where] if isinstance(self.z, np.ndarray) else self.z
+        return MuonStates(self.x[where], self.y[where], self.tx[where], self.ty[where], self.energy[where], z)
 
-def highland_angle(p: NDArray[np.float64], thickness: float) -> NDArray[np.float64]:
+
+def highland_angle(p: NDArray[np.float64], thickness: float | NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the Gaussian width in rad of the scattering angle in one projection, shape (N,).
 
     theta_0 = 13.6 MeV / p sqrt(t) (1 + 0.038 ln t) for beta = 1 and t radiation lengths: Highland's formula as given in
-    the PDG review, "Passage of particles through matter", with the whole thickness in the logarithm.
+    the PDG review, "Passage of particles through matter", with the whole thickness in the logarithm; 0 for t = 0.
     """
-    return 13.6 / p * np.sqrt(thickness) * (1.0 + 0.038 * np.log(thickness))
+    return 13.6 / p * np.sqrt(thickness) * (1.0 + 0.038 * np.log(np.maximum(thickness, 1e-10)))
 
 
-def forward(muons: MuonStates, blocks: Sequence[Block], rng: np.random.Generator) -> MuonStates:
-    """Carry muons downstream through blocks sorted in z, to the end of the last."""
+def forward(
+    muons: MuonStates,
+    blocks: Sequence[Block],
+    rng: np.random.Generator,
+    until: NDArray[np.float64] | None = None,
+) -> MuonStates:
+    """Carry muons downstream through blocks sorted in z, to the end of the last or to `until`, a z for each.
+
+    A muon that starts inside a block crosses the rest of it.
+    """
+    end = blocks[-1].z_max if until is None else until
     for block in blocks:
-        muons = _cross(muons.at(block.z_min), block, rng, direction=1)
-    return muons
+        start = np.maximum(block.z_min, muons.z)
+        length = np.maximum(np.minimum(block.z_max, end) - start, 0.0)
+        muons = _cross(muons.at(np.where(length > 0, start, muons.z)), block.material, length, rng)
+    return muons.at(end)
 
 
 def backward(muons: MuonStates, blocks: Sequence[Block], rng: np.random.Generator) -> MuonStates:
-    """Carry muons upstream through blocks sorted in z, to the begin of the first.
+    """Carry muons upstream through blocks sorted in z, to the begin of the first, along their straight lines.
 
-    Scattering is drawn again, so that the spread of directions of many muons at production is that of forward and
-    backward scattering together: what unfolding removes.
+    That is their mean trajectory: what scattering added to places and slopes is taken out by `unfold_directions`.
     """
+    energy = muons.energy
     for block in reversed(blocks):
-        muons = _cross(muons.at(block.z_max), block, rng, direction=-1)
-    return muons
+        energy = _energy_before(energy, block.material, block.z_max - block.z_min, rng)
+    return replace(muons.at(blocks[0].z_min), energy=energy)
 
 
-def _cross(muons: MuonStates, block: Block, rng: np.random.Generator, direction: int) -> MuonStates:
-    length = block.z_max - block.z_min
+def _cross(
+    muons: MuonStates, material: Material, length: NDArray[np.float64], rng: np.random.Generator
+) -> MuonStates:
+    """Carry each muon downstream through its own length of a material."""
     n = len(muons.x)
+    length = np.broadcast_to(length, n)
     entered = muons.energy
-    energy = _energy(entered, block.material, length, rng, direction)
+    energy = _slow_down(entered, material, length, rng, 1)
     # The geometric mean stands for the integral of dx / p^2; stopped muons keep their direction.
     p = np.sqrt(np.maximum(entered * energy, MUON_MASS**2))
-    width = np.where(energy > 0, highland_angle(p, length / block.material.radiation_length), 0.0)
+    width = np.where(energy > 0, highland_angle(p, length / material.radiation_length), 0.0)
     kick, shift = rng.standard_normal((2, 2, n)) * width
     # Angle and displacement of a uniform block: correlation sqrt(3)/2, displacement width L theta_0 / sqrt(3) (PDG).
-    offset = direction * length * (shift / np.sqrt(12.0) + kick / 2.0)
-    out = muons.at(block.z_max if direction > 0 else block.z_min)
+    offset = length * (shift / np.sqrt(12.0) + kick / 2.0)
+    out = muons.at(muons.z + length)
     return MuonStates(out.x + offset[0], out.y + offset[1], out.tx + kick[0], out.ty + kick[1], energy, out.z)
 
 
-def _energy(
-    energy: NDArray[np.float64], material: Material, length: float, rng: np.random.Generator, direction: int
+def _energy_before(
+    energy: NDArray[np.float64], material: Material, length: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    if direction > 0:
-        return _slow_down(energy, material, length, rng, 1)
     result = energy.copy()
     left = np.arange(len(energy))
     while len(left):
-        drawn = _slow_down(energy[left], material, length, rng, -1)
+        drawn = _slow_down(energy[left], material, np.full(len(left), length), rng, -1)
         # A mean loss alone that passes the beam energy would never end: such a muon keeps it.
         stuck = material.before(energy[left], length) >= BEAM_ENERGY
         done = (drawn < BEAM_ENERGY) | stuck
@@ -129,9 +146,13 @@ def _energy(
 
 
 def _slow_down(
-    energy: NDArray[np.float64], material: Material, length: float, rng: np.random.Generator, direction: int
+    energy: NDArray[np.float64],
+    material: Material,
+    length: NDArray[np.float64],
+    rng: np.random.Generator,
+    direction: int,
 ) -> NDArray[np.float64]:
-    steps = max(1, int(np.ceil(length / STEP)))
+    steps = max(1, int(np.ceil(length.max(initial=0.0) / STEP)))
     step = length / steps
     e = energy.copy()
     for _ in range(steps):

@@ -3,6 +3,7 @@
 With yields A (accidental, density u = 1/2W) and P (prompt, density g), the extended likelihood is
 exp(-A - P) prod(A u + P g_i). In N = A + P and s = P / N it factorises into a Poisson term of N and
 L(s) = prod((1 - s) u + s g_i), so the fit of two yields is one in s, and a prior flat in both yields is flat in s.
+The width of the peak is known to an error only: L(s, w) has a Gaussian factor for it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import erf
 
 from bdana.errors import ConfigError
@@ -21,30 +21,38 @@ if TYPE_CHECKING:
 
 __all__ = ["PromptShare", "fit_prompt_share"]
 
+WIDTHS = 4.0
+"""Errors of the width on both sides that are looked at."""
+DROP = 20.0
+"""A share whose log-likelihood is lower by so much is not looked at."""
+
 
 @dataclass(frozen=True)
 class PromptShare:
-    """In-time component of pairs, fitted without a bound at zero.
+    """In-time component of pairs: yields are not negative.
 
     Attributes
     ----------
     pairs : int
         Pairs in the window.
-    prompt, error : float
-        Fitted number of prompt pairs and its error; NaN without pairs.
-    fraction, fraction_error : float
-        Prompt over accidental pairs in the window of the selection, `within`; NaN without pairs.
+    prompt : float
+        Fitted number of prompt pairs; NaN without pairs.
+    fraction : float
+        Prompt over accidental pairs in the window of the selection, `within`: where the likelihood is largest; NaN
+        without pairs, infinite when no pair need be accidental.
+    low, high : float
+        Ends of the 68.3% interval of that fraction, where -2 ln of the likelihood ratio is 1; NaN without pairs.
     upper_limit : float
-        Bayesian upper limit on that fraction at `level`, flat prior in both (non-negative) yields.
+        Bayesian upper limit on that fraction at `level`, flat prior in both yields.
     level : float
-        Credibility.
+        Credibility of the limit.
     """
 
     pairs: int
     prompt: float
-    error: float
     fraction: float
-    fraction_error: float
+    low: float
+    high: float
     upper_limit: float
     level: float
 
@@ -52,9 +60,25 @@ class PromptShare:
         """Return the result as plain values for JSON: None where there is none."""
         return {name: value if np.isfinite(value) else None for name, value in asdict(self).items()}
 
+    @property
+    def text(self) -> str:
+        """What was fitted: `3.1 of 29 pairs in time, 0.190 (+0.150 -0.110) of the accidental ones`."""
+        if not self.pairs:
+            return "no pairs"
+        if not np.isfinite(self.fraction):
+            return f"all of {self.pairs} pairs in time, more than {self.low:.3f} of the accidental ones"
+        up = f"{self.high - self.fraction:.3f}" if np.isfinite(self.high) else "inf"
+        errors = f"(+{up} -{self.fraction - self.low:.3f})"
+        return f"{self.prompt:.1f} of {self.pairs} pairs in time, {self.fraction:.3f} {errors} of the accidental ones"
+
 
 def fit_prompt_share(
-    dt: NDArray[np.float64], window: float, width: float, within: float, level: float = 0.90
+    dt: NDArray[np.float64],
+    window: float,
+    width: float,
+    within: float,
+    width_error: float = 0.0,
+    level: float = 0.90,
 ) -> PromptShare:
     """Fit the prompt component.
 
@@ -69,6 +93,8 @@ def fit_prompt_share(
     within : float
         Half width in ns of the window that fractions and limit refer to: that of the selection. Fewer accidental
         pairs lie in a narrower one, but nearly as many prompt pairs.
+    width_error : float
+        Gaussian error of the width in ns: the interval takes the best width for every share, the limit averages.
     level : float
         Of the upper limit.
 
@@ -77,60 +103,83 @@ def fit_prompt_share(
     ConfigError
         When the peak is not narrower than the window: nothing could tell it from the accidentals.
     """
-    if not (0.0 < width < window and within > 0.0 and 0.0 < level < 1.0):
+    if not (0.0 < width < window and within > 0.0 and width_error >= 0.0 and 0.0 < level < 1.0):
         raise ConfigError(
-            f"prompt peak of {width} ns in a window of +-{window} ns at level {level}: "
+            f"prompt peak of {width} +- {width_error} ns in a window of +-{window} ns at level {level}: "
             "the peak must be narrower than the window, the level between 0 and 1"
         )
     inside = dt[np.abs(dt) < window]
+    pulls = np.linspace(-WIDTHS, WIDTHS, 17) if width_error else np.zeros(1)
+    widths = width + pulls * width_error
+    allowed = (widths > 0.1 * width) & (widths < window)
+    pulls, widths = pulls[allowed], widths[allowed, np.newaxis]
     # The ratio of the densities, minus one: L(s) = prod(1 + s x_i).
-    x = _gauss(inside, width) / erf(window / width / np.sqrt(2.0)) * 2.0 * window - 1.0
-    scale = window / within * erf(within / width / np.sqrt(2.0)) / erf(window / width / np.sqrt(2.0))
-    limit = scale * _upper_limit(x, level)
-    n = len(x)
-    if not n:
+    x = _gauss(inside, widths) / _contained(window, widths) * 2.0 * window - 1.0
+    scale = float(window / within * _contained(within, width) / _contained(window, width))
+    s, log_l = _likelihood(x, pulls)
+    limit = scale * _odds(_quantile(s, np.exp(log_l - log_l.max()).sum(axis=1), level))
+    if not len(inside):
         return PromptShare(0, np.nan, np.nan, np.nan, np.nan, limit, level)
-    s = _best(x)
-    variance = 1.0 / np.sum((x / (1.0 + s * x)) ** 2)
+    best, low, high = _interval(s, log_l.max(axis=1))
     return PromptShare(
-        pairs=n,
-        prompt=n * s,
-        error=float(np.sqrt(n**2 * variance + n * s**2)),
-        fraction=scale * s / (1.0 - s) if s < 1.0 else np.inf,
-        fraction_error=scale * float(np.sqrt(variance)) / (1.0 - s) ** 2 if s < 1.0 else np.inf,
+        pairs=len(inside),
+        prompt=len(inside) * best,
+        fraction=scale * _odds(best),
+        low=scale * _odds(low),
+        high=scale * _odds(high),
         upper_limit=limit,
         level=level,
     )
 
 
-def _gauss(x: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+def _gauss(x: NDArray[np.float64], width: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.exp(-0.5 * (x / width) ** 2) / (width * np.sqrt(2.0 * np.pi))
 
 
-def _best(x: NDArray[np.float64]) -> float:
-    """Return the s that maximises prod(1 + s x), where every factor is positive and s is at most 1."""
-
-    def score(s: float) -> float:
-        return float(np.sum(x / (1.0 + s * x)))
-
-    if x.max() <= 0.0:
-        return (
-            -1.0
-        )  # no pair near the peak: the likelihood has no lower end, and the yields may not swap signs
-    low = max(-1.0, -1.0 / x.max() * (1.0 - 1e-9))
-    high = 1.0 - 1e-9
-    if score(high) >= 0.0:
-        return 1.0
-    return low if score(low) <= 0.0 else float(brentq(score, low, high))
+def _contained(half: float, width: Any) -> Any:
+    return erf(half / width / np.sqrt(2.0))
 
 
-def _upper_limit(x: NDArray[np.float64], level: float) -> float:
-    """Integrate L(s) over 0 < s < 1 (trapezoidal rule) and turn the quantile into s / (1 - s)."""
-    s = np.linspace(0.0, 1.0, 20_001)[:-1]
-    log_l = np.zeros_like(s)
-    for part in np.array_split(x, len(x) // 200 + 1):
-        log_l += np.log1p(s[:, np.newaxis] * part).sum(axis=1)
-    density = np.exp(log_l - log_l.max())
+def _odds(s: float) -> float:
+    return s / (1.0 - s) if s < 1.0 else np.inf
+
+
+def _likelihood(
+    x: NDArray[np.float64], pulls: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return shares s, shape (S,), where the likelihood is not negligible, and ln L of each with each width (S, W)."""
+
+    def log_l(s: NDArray[np.float64]) -> NDArray[np.float64]:
+        total = np.tile(-0.5 * pulls**2, (len(s), 1))
+        for part in np.array_split(x, x.shape[1] // 200 + 1, axis=1):
+            # s = 1 is impossible when a pair lies far from the peak.
+            total += np.log(np.maximum(1.0 + s[:, np.newaxis, np.newaxis] * part, 1e-300)).sum(axis=2)
+        return total
+
+    s = np.linspace(0.0, 1.0, 201)
+    best = log_l(s).max(axis=1)
+    likely = np.flatnonzero(best > best.max() - DROP)
+    s = np.linspace(s[max(likely[0] - 1, 0)], s[min(likely[-1] + 1, 200)], 401)
+    return s, log_l(s)
+
+
+def _interval(s: NDArray[np.float64], log_l: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return where ln L is largest, and the ends of where it is less than 1/2 lower."""
+    top = int(np.argmax(log_l))
+    best, most = float(s[top]), float(log_l[top])
+    if 0 < top < len(s) - 1:
+        # The top of the parabola through three points.
+        before, after = log_l[top] - log_l[top - 1], log_l[top] - log_l[top + 1]
+        move = 0.5 * (before - after) / (before + after) if before + after > 0 else 0.0
+        best += move * (s[1] - s[0])
+        most += 0.25 * (before - after) * move
+    drop = most - 0.5 - log_l
+    low = float(np.interp(0.0, -drop[: top + 1], s[: top + 1])) if drop[0] > 0 else float(s[0])
+    high = float(np.interp(0.0, drop[top:], s[top:])) if drop[-1] > 0 else float(s[-1])
+    return best, low, high
+
+
+def _quantile(s: NDArray[np.float64], density: NDArray[np.float64], level: float) -> float:
+    """Integrate a density (trapezoidal rule)."""
     sums = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1]))])
-    quantile = float(np.interp(level, sums / sums[-1], s))
-    return quantile / (1.0 - quantile)
+    return float(np.interp(level, sums / sums[-1], s))

@@ -12,7 +12,7 @@ from bdana.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Unfolded", "UnfoldingClosure", "response_matrix", "unfold"]
+__all__ = ["Unfolded", "unfold"]
 
 
 @dataclass(frozen=True)
@@ -32,38 +32,6 @@ class Unfolded:
     counts: NDArray[np.float64]
     covariance: NDArray[np.float64]
     chi2_change: float
-
-
-@dataclass(frozen=True)
-class UnfoldingClosure:
-    """A known spectrum folded and unfolded again; every attribute has shape (C,).
-
-    Attributes
-    ----------
-    true : ndarray
-        Expected number in each bin.
-    folded : ndarray
-        What was seen of it.
-    unfolded, error : ndarray
-        What the unfolding made of that, and its statistical error.
-    """
-
-    true: NDArray[np.float64]
-    folded: NDArray[np.float64]
-    unfolded: NDArray[np.float64]
-    error: NDArray[np.float64]
-
-
-def response_matrix(
-    cause: NDArray[np.float64],
-    effect: NDArray[np.float64],
-    cause_edges: NDArray[np.float64],
-    effect_edges: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Return P(effect bin | cause bin), shape (E, C), of simulated pairs of values; NaN effects are lost ones."""
-    generated = np.histogram(cause, cause_edges)[0]
-    both = np.histogram2d(effect, cause, (effect_edges, cause_edges))[0]
-    return np.divide(both, generated, out=np.zeros_like(both), where=generated > 0)
 
 
 def unfold(

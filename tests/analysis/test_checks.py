@@ -1,5 +1,6 @@
 """Checks on simulated data with many accidental pairs: they agree where the data are what is assumed, and show where not."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,9 @@ import bdana
 from bdana.analysis import scaffold
 from bdana.analysis.background import estimate_singles, single_tracks
 from bdana.analysis.checks import SingleSample, left_out_cuts, run_checks
+from bdana.cli.background import share_text
+from bdana.report.checks import check_blocks, check_figures
+from bdana.report.document import Table, Text
 from bdana.simulation import Beam, Halo, SimulationConfig, write_sample
 
 SAMPLES = """
@@ -85,7 +89,12 @@ def test_accidental_pairs_are_flat_and_stable(made):
 
 def test_no_prompt_pair_is_found(made):
     share = made.prompt.share
-    assert abs(share.prompt) < 4 * share.error
+    assert share.low < 0.1
+    assert made.to_dict()["prompt"]["share"]["left_out"] == [
+        "track_time_difference",
+        "trigger_time",
+        "lav_veto",
+    ]
     assert share.upper_limit < 0.4
     (innermost, *_, outside) = made.prompt.varied
     assert innermost.p_n is None
@@ -120,3 +129,26 @@ def test_plain_values(made):
     document = made.to_dict()
     assert document["like_sign"][0]["region"] == "SR"
     assert document["prompt"]["varied"][0]["p_n"] is None
+
+
+def test_the_report_shows_the_prompt_component_with_its_closure(made, tmp_path):
+    document = json.loads(json.dumps(made.to_dict()))
+    assert "unfolding.png" in [figure.path.name for figure in check_figures(document, tmp_path)]
+    blocks = check_blocks(document)
+    texts = [block.text for block in blocks if isinstance(block, Text)]
+    share = document["prompt"]["share"]
+    said = next(text for text in texts if text.startswith("In-time (prompt) component"))
+    assert "without track_time_difference, trigger_time, lav_veto" in said
+    assert share["text"] in said
+    estimate = document["prompt"]["estimate"]
+    assert any(f"{estimate['iterations']} iterations" in text for text in texts)
+    widths = next(b for b in blocks if isinstance(b, Table) and b.headers[0].startswith("width (rms)"))
+    assert [row[0] for row in widths.rows] == ["x, mm", "y, mm", "dx/dz, mrad", "dy/dz, mrad"]
+    assert float(widths.rows[2][1]) == pytest.approx(1e3 * estimate["widths"]["measured"][2], rel=1e-3)
+    assert widths.rows[3][4] == f"{1e3 * estimate['widths']['seen'][3]:.4g}"
+
+
+def test_the_text_of_the_fit_names_the_cuts_that_are_left_out(made):
+    said = share_text(made.prompt.share, ("trigger_time", "lav_veto"))
+    assert "without trigger_time, lav_veto: " in said
+    assert said.endswith(made.prompt.share.text)

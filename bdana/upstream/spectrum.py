@@ -1,0 +1,287 @@
+"""The energies of muons at production: the response of matter, the unfolding, and its closure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bdana.errors import InputError
+from bdana.upstream.propagation import BEAM_ENERGY, MuonStates, backward, forward
+from bdana.upstream.unfolding import unfold
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from bdana.upstream.propagation import Block
+
+__all__ = [
+    "ProductionSpectrum",
+    "UnfoldingClosure",
+    "production_spectrum",
+    "seen_above",
+    "simulate_response",
+    "spectrum_edges",
+]
+
+GENERATED = 60_000
+"""Simulated muons of a response."""
+MIN_EFFICIENCY = 0.01
+"""A bin from which fewer muons are seen is not unfolded: what migrates out of it would be divided by next to nothing."""
+FEWEST = 25
+"""Tracks in the last bin, at least."""
+ITERATIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+"""Numbers of iterations that are tried."""
+EXPERIMENTS = 20
+"""Pseudo-experiments that tell whether a number of iterations closes."""
+CLOSED = 1.1
+"""Root mean square pull that counts as closed."""
+BIASED = 1.0
+"""Mean pull of a bin that counts as biased."""
+REPLICAS = 50
+"""Responses with fluctuated numbers of muons, whose spread is the error from the simulation."""
+
+
+@dataclass(frozen=True)
+class UnfoldingClosure:
+    """A known spectrum folded and unfolded again; every array has shape (C,).
+
+    Attributes
+    ----------
+    true : ndarray
+        Expected number in each bin.
+    folded : ndarray
+        What was seen of it.
+    unfolded, error : ndarray
+        What the unfolding made of that, and its error from the numbers of muons seen and simulated.
+    rms_pull : float
+        Of all bins that are unfolded in 20 such experiments.
+    """
+
+    true: NDArray[np.float64]
+    folded: NDArray[np.float64]
+    unfolded: NDArray[np.float64]
+    error: NDArray[np.float64]
+    rms_pull: float
+
+
+@dataclass(frozen=True)
+class ProductionSpectrum:
+    """Muons at production whose tracks were selected, and those that did not get so far, in C bins of energy.
+
+    Attributes
+    ----------
+    counts : ndarray, shape (C,)
+        Number of muons; 0 in bins that are not unfolded.
+    covariance, response_covariance : ndarray, shape (C, C)
+        From the number of tracks, and from the number of simulated muons.
+    efficiency : ndarray, shape (C,)
+        Probability that a muon's track is above the threshold and is carried back into any of the bins.
+    unfolded : ndarray of bool, shape (C,)
+        Bins of sufficient efficiency.
+    iterations : int
+    closure : UnfoldingClosure
+    """
+
+    counts: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    response_covariance: NDArray[np.float64]
+    efficiency: NDArray[np.float64]
+    unfolded: NDArray[np.bool_]
+    iterations: int
+    closure: UnfoldingClosure
+
+
+def seen_above(threshold: float, blocks: Sequence[Block], rng: np.random.Generator) -> float:
+    """Return the median energy in MeV at production of muons that arrive with `threshold`: few are seen from below."""
+    n = np.zeros(2_000)
+    start = MuonStates(n, n, n, n, np.full(len(n), threshold), blocks[-1].z_max)
+    return float(np.median(backward(start, blocks, rng).energy))
+
+
+def spectrum_edges(
+    energy: NDArray[np.float64], weights: NDArray[np.float64], lowest: float, bins: int
+) -> NDArray[np.float64]:
+    """Return edges in MeV of bins equal in ln E up to the beam energy, the last ones joined until 25 tracks are there.
+
+    Parameters
+    ----------
+    energy, weights : ndarray, shape (N,)
+        Muons that were carried back; N weighted ones count for (sum w)^2 / sum w^2.
+    lowest : float
+    bins : int
+        At most.
+
+    Raises
+    ------
+    InputError
+        When the beam has not the energy to make muons that are seen.
+    """
+    if lowest >= BEAM_ENERGY:
+        raise InputError(f"muons of {lowest:g} MeV and less, as the beam makes them, do not arrive")
+    edges = np.geomspace(lowest, BEAM_ENERGY, bins + 1)
+    tracks = np.histogram(energy, edges, weights=weights)[0] * weights.sum() / np.sum(weights**2)
+    beyond = np.cumsum(tracks[::-1])[::-1]
+    inner = edges[:-1][(beyond >= FEWEST) | (np.arange(bins) == 0)]
+    return np.append(inner, BEAM_ENERGY)
+
+
+def production_spectrum(
+    energy: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    edges: NDArray[np.float64],
+    blocks: Sequence[Block],
+    rng: np.random.Generator,
+    threshold: float = 0.0,
+    iterations: int | None = None,
+) -> ProductionSpectrum:
+    """Unfold the energies of muons that were carried back to production.
+
+    The number of iterations is the smallest whose pulls in pseudo-experiments with the spectrum found (by four
+    iterations) have a root mean square below 1.1 over all bins and a mean within 1 in each, or else the one with the
+    smallest root mean square.
+
+    Parameters
+    ----------
+    energy, weights : ndarray, shape (N,)
+        Energies in MeV and what each counts for.
+    edges : ndarray, shape (C + 1,)
+    blocks : sequence of Block
+    rng : numpy.random.Generator
+    threshold : float
+        Smallest energy in MeV of a track: muons that arrive with less are not seen.
+    iterations : int, optional
+
+    Raises
+    ------
+    InputError
+        When no muon has an energy between the edges.
+    """
+    inside = (energy >= edges[0]) & (energy < edges[-1])
+    if not inside.any():
+        raise InputError(f"no muon has an energy between {edges[0]:g} and {edges[-1]:g} MeV at production")
+    observed = np.histogram(energy, edges, weights=weights)[0]
+    variance = np.histogram(energy, edges, weights=weights**2)[0]
+    response = simulate_response(energy[inside], weights[inside], edges, blocks, threshold, rng)
+    first = unfold(observed, _matrix(response), iterations or 4).counts
+    # Weighted muons fluctuate like so many of weight one.
+    truth = first * observed.sum() / variance.sum()
+    # Muons drawn from the smoothed truth, not those of the response.
+    smooth = _smooth(truth, edges, rng)
+    folding = simulate_response(smooth, np.ones(len(smooth)), edges, blocks, threshold, rng)
+    iterations, closure = _close(truth, folding, response, iterations, rng)
+    found = unfold(observed, _matrix(response), iterations, variance=variance)
+    efficiency = _efficiency(response)
+    return ProductionSpectrum(
+        counts=found.counts,
+        covariance=found.covariance,
+        response_covariance=_response_covariance(observed, response, iterations, rng),
+        efficiency=efficiency,
+        unfolded=efficiency >= MIN_EFFICIENCY,
+        iterations=iterations,
+        closure=closure,
+    )
+
+
+def simulate_response(
+    energy: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    edges: NDArray[np.float64],
+    blocks: Sequence[Block],
+    threshold: float,
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Carry equally many muons of each bin down and back; return numbers by effect and cause, shape (C + 1, C).
+
+    The last row counts those that are not seen. Inside a bin muons have the given energies, with their weights as
+    probabilities, or are uniform in ln E where there is none.
+    """
+    bins = len(edges) - 1
+    each = GENERATED // bins
+    place = np.digitize(energy, edges) - 1
+    cause = np.concatenate(
+        [_inside(energy[place == b], weights[place == b], edges[b : b + 2], each, rng) for b in range(bins)]
+    )
+    axis = np.zeros(len(cause))
+    there = forward(MuonStates(axis, axis, axis, axis, cause, blocks[0].z_min), blocks, rng)
+    seen = np.flatnonzero((there.energy > 0) & (there.energy >= threshold))
+    again = backward(there.take(seen), blocks, rng).energy
+    index = np.repeat(np.arange(bins), each)[seen]
+    counts = np.histogram2d(again, index, (edges, np.arange(bins + 1)))[0]
+    return np.vstack([counts, each - counts.sum(axis=0)])
+
+
+def _inside(
+    energy: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    edges: NDArray[np.float64],
+    n: int,
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    if len(energy):
+        return rng.choice(energy, n, p=weights / weights.sum())
+    low, high = np.log(edges)
+    return np.asarray(np.exp(rng.uniform(low, high, n)))
+
+
+def _smooth(
+    counts: NDArray[np.float64], edges: NDArray[np.float64], rng: np.random.Generator, n: int = 5_000
+) -> NDArray[np.float64]:
+    """Draw energies, equally many of each bin, with the power law there that connects the neighbouring bins."""
+    low, high = np.log(edges[:-1]), np.log(edges[1:])
+    density = np.log(np.maximum(counts, 0.5) / (high - low))
+    slope = np.gradient(density, 0.5 * (low + high)) if len(counts) > 1 else np.zeros(1)
+    slope = np.where(np.abs(slope) < 1e-6, 1e-6, slope)[:, np.newaxis]
+    u = rng.random((len(counts), n))
+    return np.exp(
+        low[:, np.newaxis] + np.log1p(u * np.expm1(slope * (high - low)[:, np.newaxis])) / slope
+    ).ravel()
+
+
+def _efficiency(response: NDArray[np.float64]) -> NDArray[np.float64]:
+    seen: NDArray[np.float64] = 1.0 - response[-1] / response.sum(axis=0)
+    return seen
+
+
+def _matrix(response: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return P(effect | cause), shape (C, C), zero for causes that are not unfolded."""
+    matrix: NDArray[np.float64] = response[:-1] / np.maximum(response.sum(axis=0), 1.0)
+    return np.where(_efficiency(response) >= MIN_EFFICIENCY, matrix, 0.0)
+
+
+def _response_covariance(
+    observed: NDArray[np.float64], response: NDArray[np.float64], iterations: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Unfold with responses whose numbers of muons fluctuate (parametric bootstrap)."""
+    counts = [
+        unfold(observed, _matrix(rng.poisson(response).astype(np.float64)), iterations).counts
+        for _ in range(REPLICAS)
+    ]
+    return np.atleast_2d(np.cov(np.array(counts).T))
+
+
+def _close(
+    truth: NDArray[np.float64],
+    folding: NDArray[np.float64],
+    response: NDArray[np.float64],
+    iterations: int | None,
+    rng: np.random.Generator,
+) -> tuple[int, UnfoldingClosure]:
+    """Choose the number of iterations, or keep it; return it with its closure."""
+    experiments = rng.poisson(_matrix(folding) @ truth, (EXPERIMENTS, len(truth))).astype(np.float64)
+    at = (_efficiency(response) >= MIN_EFFICIENCY) & (truth > 0)
+    tried = []
+    for number in ITERATIONS if iterations is None else (iterations,):
+        extra = _response_covariance(experiments[0], response, number, rng).diagonal()
+        found = [unfold(e, _matrix(response), number) for e in experiments]
+        errors = np.sqrt([f.covariance.diagonal() + extra for f in found])
+        counts = np.array([f.counts for f in found])
+        pulls = np.divide(counts - truth, errors, out=np.zeros_like(counts), where=errors > 0)
+        rms = float(np.sqrt(np.mean(pulls[:, at] ** 2)))
+        tried.append((number, UnfoldingClosure(truth, experiments[0], counts[0], errors[0], rms)))
+        if rms < CLOSED and np.all(np.abs(pulls[:, at].mean(axis=0)) < BIASED):
+            return tried[-1]
+    return min(tried, key=lambda one: one[1].rms_pull)
