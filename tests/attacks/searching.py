@@ -108,7 +108,7 @@ class SearchWorld(World):
         return {named(name, tokens): named(value, tokens) for name, value in seen.items()}
 
     def content(self, path):
-        if self.ledger.folder in path.parents and path.suffix != ".sig":
+        if self.ledger.folder in path.parents and path.name[0].isdigit() and path.suffix != ".sig":
             return json.dumps(without_ciphertext(json.loads(path.read_text())))
         if path.suffix in TEXT:
             return path.read_text()

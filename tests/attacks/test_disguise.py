@@ -350,7 +350,7 @@ def test_the_walls_are_what_refuses(monkeypatch):
     assert len(second_wall(records([dimuon_event(1)])).candidates) == 1
 
 
-@pytest.mark.parametrize("stage", STAGES[1:])
+@pytest.mark.parametrize("stage", STAGES[:-1])
 def test_every_stage_meets_the_second_wall(stage):
     with pytest.raises(BlindingError, match="there are closed pairs in open data"):
         second_wall(records([of_stage(1, stage)]), WIDE)
