@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["temporary_beside", "write_atomically"]
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 @contextmanager
 def temporary_beside(path: Path) -> Iterator[Path]:
@@ -23,7 +26,7 @@ def temporary_beside(path: Path) -> Iterator[Path]:
     Raises
     ------
     InputError
-        When the folder does not exist or cannot be written.
+        When the folder does not exist or cannot be written, or the disk is full.
     """
     if path.is_dir():
         raise InputError(f"{path}: is a folder; give the name of a file")
@@ -39,6 +42,10 @@ def temporary_beside(path: Path) -> Iterator[Path]:
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
+    except OSError as err:
+        if err.errno not in _FULL:
+            raise
+        raise InputError(f"{path}: cannot be written ({err.strerror})") from None
     finally:
         temporary.unlink(missing_ok=True)
         folder.rmdir()

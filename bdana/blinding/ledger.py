@@ -204,6 +204,10 @@ class Ledger:
                 )
             self._publish(signature, self.folder / f"{row.name}.sig")
             claim = self.folder / ".claims" / f"{row.number:06d}"
+            # Claims are of this copy of the ledger: two copies would conflict in git before their fork is seen.
+            ignored = claim.with_name(".gitignore")
+            if not ignored.exists():
+                self._publish(b"*\n", ignored)
             if request is None and not self._publish(text, claim):
                 if claim.read_bytes() != text:  # else the same person wrote the same in this very second
                     (self.folder / f"{row.name}.sig").unlink(missing_ok=True)

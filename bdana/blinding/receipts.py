@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bdana.blinding.identity import identity_path
 from bdana.errors import BlindingError
+from bdana.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,12 +72,18 @@ def read_receipts(path: Path) -> tuple[Receipt, ...]:
 
 
 def keep_receipts(person: str, ledger: Ledger, rows: Iterable[Row]) -> None:
-    """Add receipts of rows to those that a person has of a ledger."""
+    """Add receipts of rows to those that a person has of a ledger.
+
+    Raises
+    ------
+    InputError
+        When they cannot be written; those that were there are still there then.
+    """
     path = receipts_path(person, ledger)
     if path is None:
         return
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     had = read_receipts(path) if path.exists() else ()
-    new = dict.fromkeys(Receipt(row.hash, row.name) for row in rows)
-    with path.open("a", encoding="utf-8") as file:
-        file.writelines(f"{receipt.hash}  {receipt.name}\n" for receipt in new if receipt not in had)
+    new = [Receipt(row.hash, row.name) for row in rows]
+    with write_atomically(path) as file:
+        file.writelines(f"{receipt.hash}  {receipt.name}\n" for receipt in dict.fromkeys((*had, *new)))

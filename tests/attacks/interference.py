@@ -22,12 +22,13 @@ from bdana.cli import main
 from bdana.events import write_events
 from bdana.events.files import _open_cached
 from bdana.simulation import Beam, SimulationConfig, simulate
+from tests.attacks.raw import dimuon_at
 from tests.blinding.people import policy_text
 from tests.synthetic import dimuon_event, records
 
 RUN = 11001
 CLOSED = (0, 1, 10, 1000, "nan")
-"""How many closed events the data hold; "nan": ten of which nobody knows the track quality, nor of some the charge."""
+"""How many closed events the data hold: see `closed_events`."""
 
 SAMPLES = """
 [samples.data]
@@ -61,19 +62,41 @@ def stop_clocks(monkeypatch):
         monkeypatch.setattr(f"uproot.writing.{module}.datetime", clock)
 
 
-def closed_events(number, rng):
-    """Return closed events like signal and like halo, in time and with every kind of closed pair."""
+def closed_events(number, rng, gate, stages=None):
+    """Return closed events in time, with pairs from all over the envelopes of some stages (of all): five, one of each.
+
+    "nan" gives ten, of which nobody knows the track quality, nor of some the charge: they are most secret.
+    """
+    total = 10 if number == "nan" else number
+    order = rng.permutation(gate.names if stages is None else stages)
     made = []
-    for i in range(10 if number == "nan" else number):
-        vertex = (60.0 + rng.normal(0, 3), 40.0 + rng.normal(0, 3), rng.uniform(110e3, 170e3))
-        event = dimuon_event(900_000 + i, run=RUN, vertex=vertex) | {"trigger": int(rng.choice([1, 2, 3]))}
+    for i in range(total):
+        z, cda = point_of(order[i % len(order)], rng, gate.envelopes)
+        event = dimuon_at(
+            900_000 + i, z, cda, rng.normal(0.5e-3, 0.03e-3, 2), rng.uniform(110e3, 170e3), run=RUN
+        )
+        event["trigger"] = int(rng.choice([1, 2, 3]))
         if number == "nan":
             event["tracks"][i % 2] |= {
                 "chi2": float("nan"),
                 "charge": event["tracks"][i % 2]["charge"] * (i % 3 > 0),
             }
         made.append(event)
+    if made:
+        levels = gate.secrecy(records(made))
+        found = {0} if number == "nan" else {gate.names.index(stage) for stage in order[:total]}
+        assert set(levels.tolist()) == found
     return made
+
+
+def point_of(stage, rng, envelopes):
+    """Draw a point (z_TAX, CDA_TAX; mm) inside the envelope of a stage and no more secret one."""
+    place = envelopes.names.index(stage)
+    box = envelopes.boxes[place]
+    while True:
+        z, cda = rng.uniform(box.z_min, box.z_max), rng.uniform(0.0, box.cda_max)
+        if envelopes.secrecy([z], [cda])[0] == place:
+            return z, cda
 
 
 def open_data(gate, seed):
@@ -102,7 +125,7 @@ def mixed(events, extra, rng):
 class World:
     """An analysis folder whose raw data are replaced again and again, all under the same names."""
 
-    def __init__(self, folder, keys, *, sealed):
+    def __init__(self, folder, keys, *, sealed, prompt=True):
         self.folder, self.keys, self.sealed = folder, keys, sealed
         self.ending = ".open.root" if sealed else ".root"
         scaffold(folder)
@@ -115,6 +138,8 @@ class World:
         text = config.read_text().replace(
             "[search]\n", '[search]\ndata = "data"\nsingle_tracks = "singles"\n'
         )
+        if not prompt:  # this background takes most of the time
+            text = text.replace('prompt = "prompt"\n', "")
         config.write_text(text + SAMPLES.format(ending=self.ending))
         if sealed:
             (folder / "blinding" / "policy.toml").write_text(policy_text(keys))
@@ -124,21 +149,25 @@ class World:
 
     def put(self, events, bursts):
         """Write data, sealed if the analysis is; what the raw file was is then gone."""
+        self.clear()
+        raw = self.folder / "data" / "run.root"
+        write_events(raw, [events], bursts)
+        if self.sealed:
+            self.seal(raw)
+            raw.unlink()
+
+    def clear(self):
         shutil.rmtree(self.folder / "output", ignore_errors=True)
         for old in (self.folder / "data").glob("run*"):
             old.unlink()
         _open_cached.cache_clear()
-        raw = self.folder / "data" / "run.root"
-        write_events(raw, [events], bursts)
-        if self.sealed:
-            analysis = bdana.load(self.folder)
-            policy = load_policy(self.folder, analysis.regions)
-            recipients = {name: str(secret.to_public()) for name, secret in self.secrets.items()}
-            sealing = Sealing(
-                policy, policy.gate(analysis.detector), recipients, "2021", "bob", self.keys["bob"]
-            )
-            seal(raw, raw.parent, sealing)
-            raw.unlink()
+
+    def seal(self, raw):
+        analysis = bdana.load(self.folder)
+        policy = load_policy(self.folder, analysis.regions)
+        recipients = {name: str(secret.to_public()) for name, secret in self.secrets.items()}
+        gate = policy.gate(analysis.detector)
+        seal(raw, raw.parent, Sealing(policy, gate, recipients, "2021", "bob", self.keys["bob"]))
 
     def visible(self, commands=COMMANDS):
         """Run commands and return all there is to see, normalised: streams, exit codes, names, sizes and bytes."""
@@ -170,9 +199,9 @@ class World:
 def run(folder, arguments):
     """Run the command line in this process; return exit code, stdout and stderr."""
     out, err = io.StringIO(), io.StringIO()
-    before, argv = Path.cwd(), sys.argv
+    before, argv, stdin = Path.cwd(), sys.argv, sys.stdin
     os.chdir(folder)
-    sys.argv = ["bdana", *arguments]
+    sys.argv, sys.stdin = ["bdana", *arguments], io.StringIO("secret\n")
     status = 0
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -181,7 +210,7 @@ def run(folder, arguments):
         status = stop.code or 0
     finally:
         os.chdir(before)
-        sys.argv = argv
+        sys.argv, sys.stdin = argv, stdin
     return status, out.getvalue(), err.getvalue()
 
 

@@ -9,6 +9,25 @@ from tests.synthetic import dimuon_event, records
 CANARY = 31_234.567_891
 EVENT = 777_123_457
 STAGES = ("CR3", "CR2", "CR1", "CR", "SR")
+CDA = {"SR": 5.0, "CR": 80.0, "CR1": 220.0, "CR2": 350.0, "CR3": 600.0}
+"""A distance from the beam axis (mm) inside the envelope of each stage, for pairs from the z of the beam's impact."""
+IMPACT = np.array([0.0, -22.0])
+
+
+def dimuon_at(number, z_tax, cda_tax, slope=(0.5e-3, 0.5e-3), z_vertex=140e3, **more):
+    """Return an event whose pair passes the beam axis at z_tax (mm) in a distance of cda_tax (mm), with some slope."""
+    tx, ty = slope
+    across = np.array([-ty, tx]) / np.hypot(tx, ty)
+    x, y = IMPACT + cda_tax * across
+    along = z_vertex - z_tax
+    return dimuon_event(
+        number, vertex=(x + tx * along, y + ty * along, z_vertex), origin=(x, y, z_tax), **more
+    )
+
+
+def of_stage(number, stage):
+    """Return a closed event of a stage."""
+    return dimuon_at(number, 23_070.0, CDA[stage], run=11001)
 
 
 def like_sign(number):
@@ -18,7 +37,8 @@ def like_sign(number):
 
 
 def canary(number):
-    event = dimuon_event(EVENT + number, run=11001)
+    """Return a closed event with an energy and a number to look for; five in a row are of the five stages."""
+    event = of_stage(EVENT + number, STAGES[number % len(STAGES)])
     event["lkr"][0]["energy"] = CANARY
     return event
 

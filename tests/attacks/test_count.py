@@ -76,17 +76,6 @@ def test_the_gap_in_the_event_numbers_is_what_is_left(tmp_path, sealing, monkeyp
     assert Frozen.now().year == 2021
 
 
-def test_the_best_guess_gains_no_more_than_the_bound():
-    """The posterior mean is the best estimator there is; its gain in variance is the share of the SR in the sum."""
-    rng = np.random.default_rng(1)
-    for sealed in (20, 200, 5000):
-        n = rng.poisson(SIGNAL_REGION, 2_000_000)
-        total = n + rng.poisson(sealed - SIGNAL_REGION, len(n))
-        best = SIGNAL_REGION * total / sealed
-        gain = 1 - np.mean((n - best) ** 2) / np.var(n)
-        assert gain <= SIGNAL_REGION / sealed + 4 / math.sqrt(len(n))
-
-
 @pytest.mark.parametrize(("sealed", "bound"), [(20, 5e-3), (200, 5e-4), (5000, 2e-5)])
 def test_the_number_of_sealed_events_says_almost_nothing(sealed, bound):
     assert 0 < shared_information(sealed) <= bound

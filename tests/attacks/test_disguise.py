@@ -21,7 +21,7 @@ from bdana.errors import BdanaError, BlindingError, ConfigError
 from bdana.events import EventArrays
 from bdana.events.files import _open_cached
 from bdana.events.gate import Gate
-from tests.attacks.raw import canary, like_sign, raw_file
+from tests.attacks.raw import STAGES, canary, like_sign, of_stage, raw_file
 from tests.synthetic import dimuon_event, records
 
 TRUTH = {"truth": {"process": 1, "mass": 500.0, "p": 80e3, "z_decay": 140e3}}
@@ -364,6 +364,12 @@ def test_the_walls_are_what_refuses(monkeypatch):
     assert len(second_wall(records([dimuon_event(1)])).candidates) == 1
 
 
+@pytest.mark.parametrize("stage", STAGES[:-1])
+def test_every_stage_meets_the_second_wall(stage):
+    with pytest.raises(BlindingError, match="there are closed pairs in open data"):
+        second_wall(records([of_stage(1, stage)]), WIDE)
+
+
 def test_another_beam_line_in_the_settings_does_not_move_the_gate():
     moved = bdana.load(bdana.analysis.template_folder(), ["beam_line.point_mm=[5000.0, 0.0, 23070.0]"])
     assert moved.gate.secrecy(records([dimuon_event(1)]))[0] == 0
@@ -397,7 +403,7 @@ def test_no_environment_variable_opens_anything(tmp_path, monkeypatch, name):
 
 def test_a_region_closed_in_data_is_absent_not_zero(tmp_path):
     fresh = bdana.load(bdana.analysis.template_folder())
-    events = [like_sign(1), canary(1), dimuon_event(2, run=11001)]
+    events = [like_sign(1), canary(1), *(of_stage(2 + i, stage) for i, stage in enumerate(STAGES))]
     run = fresh.select([raw_file(tmp_path / "run.root", events)])
     assert [region.name for region in run.regions] == ["outside"]
     for histogram in run.hists.values():

@@ -245,14 +245,18 @@ def test_only_closed_events(tmp_path, sealing, analysis, secrets):
 
 
 def test_no_stage_has_an_event_of_another(tmp_path, sealing, secrets):
-    events = [*closed_events(50, np.random.default_rng(1)), *(like_sign(i) for i in range(3))]
+    events = [*closed_events(50, np.random.default_rng(1), sealing.gate), *(like_sign(i) for i in range(3))]
     seal(raw_file(tmp_path / "run.root", events), tmp_path, sealing)
     found = {s: decrypt_events((tmp_path / f"run.{s}.age").read_bytes(), str(secrets[s]), s) for s in STAGES}
-    ids = [event for part in found.values() if part is not None for event in part.event.tolist()]
+    assert {stage: 0 if part is None else len(part) for stage, part in found.items()} == dict.fromkeys(
+        STAGES, 10
+    )
+    ids = [event for part in found.values() for event in part.event.tolist()]
     assert sorted(ids) == sorted(event["event"] for event in events[:50])
     for stage, part in found.items():
-        if part is not None:
-            assert {sealing.gate.names[i] for i in sealing.gate.secrecy(part)} == {stage}
+        assert {sealing.gate.names[i] for i in sealing.gate.secrecy(part)} == {stage}
+    with uproot.open(tmp_path / "run.open.root") as file:
+        assert file["events"]["event"].array().tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -1,5 +1,7 @@
 """Data that differ only inside closed envelopes look the same: on disk, on the screen, in the figures."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -14,48 +16,56 @@ from tests.attacks.interference import (
     stop_clocks,
 )
 
-SEEDS = [1, 2, 3, *(pytest.param(seed, marks=pytest.mark.exhaustive) for seed in range(4, 21))]
+FEW = (0, 1000)
+EXHAUSTIVE = [pytest.param(seed, CLOSED, "drawn", marks=pytest.mark.exhaustive) for seed in range(1, 21)]
+"""Drawing, and the prompt background, take most of the time: by default once, and between few numbers of events."""
 
 
 @pytest.fixture(scope="module")
-def sealed(tmp_path_factory, keys):
-    return World(tmp_path_factory.mktemp("sealed") / "analysis", keys, sealed=True)
+def worlds(tmp_path_factory, keys):
+    """By what they are: sealed, gated; with the prompt background and figures, or not."""
+
+    @cache
+    def make(sealed, drawn):
+        return World(tmp_path_factory.mktemp("world") / "analysis", keys, sealed=sealed, prompt=drawn)
+
+    return make
 
 
-@pytest.fixture(scope="module")
-def gated(tmp_path_factory, keys):
-    return World(tmp_path_factory.mktemp("gated") / "analysis", keys, sealed=False)
+@pytest.mark.parametrize(
+    ("seed", "numbers", "drawn"), [(1, FEW, "drawn"), (2, CLOSED, ""), (3, CLOSED, ""), *EXHAUSTIVE]
+)
+def test_closed_events_of_sealed_data_change_nothing_that_is_visible(
+    worlds, seed, numbers, drawn, monkeypatch
+):
+    interfere(worlds(True, bool(drawn)), seed, numbers, drawn, monkeypatch)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_closed_events_of_sealed_data_change_nothing_that_is_visible(sealed, seed, monkeypatch):
-    interfere(sealed, seed, monkeypatch)
-
-
-@pytest.mark.parametrize("seed", [1, *(pytest.param(s, marks=pytest.mark.exhaustive) for s in range(2, 21))])
-def test_closed_events_behind_the_gate_change_nothing_that_is_visible(gated, seed, monkeypatch):
+@pytest.mark.parametrize(("seed", "numbers", "drawn"), [(1, (0, 10, "nan"), ""), *EXHAUSTIVE])
+def test_closed_events_behind_the_gate_change_nothing_that_is_visible(
+    worlds, seed, numbers, drawn, monkeypatch
+):
     """Before the seal, all but the raw file itself, its size and what the DAQ wrote beside it."""
-    interfere(gated, seed, monkeypatch)
+    interfere(worlds(False, bool(drawn)), seed, numbers, drawn, monkeypatch)
 
 
-def interfere(world, seed, monkeypatch):
+def interfere(world, seed, numbers, drawn, monkeypatch):
     stop_clocks(monkeypatch)
-    drawn = seed not in {2, 3}  # drawing takes the time: by default once a world
     if not drawn:
         monkeypatch.setattr("bdana.report.search.save_figures", lambda analysis: [])
     rng = np.random.default_rng(seed)
     events, bursts = open_data(world.gate, seed)
     views = []
-    for number in CLOSED:
-        world.put(mixed(events, closed_events(number, rng), rng), bursts)
+    for number in numbers:
+        world.put(mixed(events, closed_events(number, rng, world.gate), rng), bursts)
         views.append(world.visible())
     codes = [
         view[0] for name, view in views[0].items() if isinstance(view, tuple) and isinstance(view[0], int)
     ]
     assert codes.count(0) >= 3
     for name in ("mass", *(CHECK_FIGURES - {"pulls", "unfolding"})):
-        assert (f"output/figures/{name}.png" in views[0]) == drawn
+        assert (f"output/figures/{name}.png" in views[0]) == bool(drawn)
     assert "output/checks.json" in views[0]
     assert views[0]["output/data/candidates.csv"].count(b"\n") > 5
-    for number, view in zip(CLOSED, views, strict=True):
+    for number, view in zip(numbers, views, strict=True):
         assert differences(views[0], view) == [], number

@@ -142,7 +142,7 @@ def test_a_leak_is_caught(world, closed, monkeypatch, leak, seen_in):
     if not seen_in.intersection(FIGURES):  # drawing takes the time
         monkeypatch.setattr("bdana.report.search.save_figures", lambda analysis: [])
     events, bursts = open_data(world.gate, 1)
-    extra = closed_events(10, np.random.default_rng(1))
+    extra = closed_events(10, np.random.default_rng(1), world.gate)
     leak(monkeypatch, closed)
     views = []
     for added in ([], extra):

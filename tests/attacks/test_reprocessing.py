@@ -10,12 +10,12 @@ from bdana.blinding.manifest import file_sha256
 from bdana.blinding.seal import seal
 from bdana.blinding.sealed import decrypt_events
 from bdana.errors import BdanaError
-from tests.attacks.raw import STAGES, like_sign, raw_file
+from tests.attacks.raw import STAGES, like_sign, of_stage, raw_file
 from tests.synthetic import dimuon_event
 
 
-def inside(number):
-    return dimuon_event(number, run=11001)
+def inside(number, stage="SR"):
+    return of_stage(number, stage)
 
 
 def outside(number):
@@ -61,14 +61,22 @@ def open_events(path):
         return file["events"]["event"].array().tolist()
 
 
-def test_an_event_that_moves_out_stays_closed(sealings):
-    opened, closed, seen, _ = sealings([like_sign(1), inside(2)], [like_sign(1), outside(2)])
-    assert (opened, closed, seen) == ([1], {"SR": [2]}, set())
+@pytest.mark.parametrize("stage", STAGES)
+def test_an_event_that_moves_out_stays_closed(sealings, stage):
+    opened, closed, seen, _ = sealings([like_sign(1), inside(2, stage)], [like_sign(1), outside(2)])
+    assert (opened, closed, seen) == ([1], {stage: [2]}, set())
 
 
-def test_an_event_that_moves_in_is_closed_and_was_seen(sealings):
-    opened, closed, seen, _ = sealings([like_sign(1), outside(2)], [like_sign(1), inside(2)])
-    assert (opened, closed, seen) == ([1], {"SR": [2]}, {2})
+@pytest.mark.parametrize("stage", STAGES)
+def test_an_event_that_moves_in_is_closed_and_was_seen(sealings, stage):
+    opened, closed, seen, _ = sealings([like_sign(1), outside(2)], [like_sign(1), inside(2, stage)])
+    assert (opened, closed, seen) == ([1], {stage: [2]}, {2})
+
+
+@pytest.mark.parametrize(("before", "after"), [("CR", "SR"), ("SR", "CR"), ("CR3", "CR1"), ("CR1", "CR3")])
+def test_an_event_that_moves_between_stages_is_of_the_more_secret_one(sealings, before, after):
+    _, closed, seen, _ = sealings([like_sign(1), inside(2, before)], [like_sign(1), inside(2, after)])
+    assert (closed, seen) == ({max(before, after, key=STAGES.index): [2]}, set())
 
 
 def test_an_event_that_was_not_there_before_was_not_seen(sealings):
