@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bdana.analysis.analysis import Analysis
+    from bdana.counts import Predicted
     from bdana.engine import Executor, SelectionRun
     from bdana.events import BurstTable, Dataset
     from bdana.pairing import PairEstimate
@@ -35,7 +36,10 @@ FLAT_BINS = 20
 
 @dataclass(frozen=True)
 class Compared:
-    """Pairs of one region that are open whatever the region: expected and observed number, and p-values."""
+    """Pairs of one region that are open whatever the region: expected and observed number, and p-values.
+
+    Without a pair to estimate from, expectation and error are 0 and there is an upper limit at 90% CL.
+    """
 
     region: str
     expected: float
@@ -43,6 +47,7 @@ class Compared:
     observed: int
     p_n: float
     p_l: float
+    upper_limit_90: float | None = None
 
 
 @dataclass(frozen=True)
@@ -171,8 +176,8 @@ def run_checks(
     is_open = [name for name in names if name not in data.closed]
     flat = loose.candidates.take(opposite & (dt < low) & np.isin(loose.candidates.region, is_open))
     return Checks(
-        like_sign=_compare(like.expected, like.total_error, loose.candidates.take(same), names),
-        out_of_time=_compare(scale * estimate.expected, scale * estimate.total_error, sideband, names),
+        like_sign=_compare(like.predicted, 1.0, loose.candidates.take(same)),
+        out_of_time=_compare(estimate.predicted, scale, sideband),
         sideband_ns=(low, high),
         flatness=_flat(flat.dt, low),
         stability=(
@@ -185,14 +190,12 @@ def run_checks(
     )
 
 
-def _compare(
-    expected: NDArray[np.float64], error: NDArray[np.float64], pairs: Candidates, names: Sequence[str]
-) -> tuple[Compared, ...]:
+def _compare(predicted: Mapping[str, Predicted], scale: float, pairs: Candidates) -> tuple[Compared, ...]:
     rows = []
-    for name, b, e in zip(names, expected, error, strict=True):
-        n = int(np.count_nonzero(pairs.region == name))
-        p = p_values(n, Background(float(b), float(e)))
-        rows.append(Compared(name, float(b), float(e), n, p.p_n, p.p_l))
+    for name, by_window in predicted.items():
+        n, expected = int(np.count_nonzero(pairs.region == name)), by_window.scaled(scale)
+        p = p_values(n, Background.of(expected))
+        rows.append(Compared(name, expected.value, expected.error, n, p.p_n, p.p_l, expected.upper_limit))
     return tuple(rows)
 
 

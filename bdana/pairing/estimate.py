@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bdana._version import __version__
+from bdana.counts import Predicted
 from bdana.pairing.search import close_pairs
 from bdana.pairing.sums import PairSums
 from bdana.reconstruction import Pairs
@@ -95,6 +96,15 @@ class PairEstimate:
     bootstrap_error: NDArray[np.float64] | None
     undefined: float
     single_cutflow: Cutflow
+
+    @property
+    def predicted(self) -> dict[str, Predicted]:
+        """Expected number with its total error by region, innermost first; the upper limit where there is no pair."""
+        rows = zip(self.regions, self.expected, self.total_error, self.upper_limit, strict=True)
+        return {
+            name: Predicted(float(b), float(e), None if np.isnan(limit) else float(limit))
+            for name, b, e, limit in rows
+        }
 
     @property
     def error(self) -> NDArray[np.float64]:
