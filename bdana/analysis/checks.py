@@ -251,10 +251,11 @@ def _bad_bursts(
 ) -> list[Stability]:
     """Do the search of the good bursts again on the bad ones, where there are any with a live time."""
     (dataset,) = data.datasets
-    bad = [_only_bad(d) for d in (dataset, source)]
+    search = analysis.config.search
+    known = analysis.combinatorial(search.background)[1].downscale is not None  # type: ignore[attr-defined]
+    bad = [_only_bad(d, downscale_known=known) for d in (dataset, source)]
     if bad[0] is None or bad[1] is None:
         return []
-    search = analysis.config.search
     found = analysis.select_from(bad[0], search.selection, executor)
     there = estimate_combinatorial(analysis, search.background, bad[1], found.candidates, executor)
     observed = [np.isin(run.candidates.region, is_open).sum() for run in (data, found)]
@@ -262,12 +263,17 @@ def _bad_bursts(
     return [_stability("quality of the burst", ["good", "bad"], np.array(expected), np.array(observed))]
 
 
-def _only_bad(dataset: Dataset) -> Dataset | None:
-    """Return a dataset of the bursts that are not used because they are marked bad; None when there are none."""
+def _only_bad(dataset: Dataset, *, downscale_known: bool) -> Dataset | None:
+    """Return a dataset of the bursts that are not used because they are marked bad; None when there are none.
+
+    Those whose protons, live time or downscale cannot be used are left out; `downscale_known`: where the table has no
+    downscale, the background's parameters do.
+    """
     table: BurstTable | None = dataset.bursts
     if table is None or dataset.all_bursts:
         return None
-    bad = ~table.good & (table.live_time_s > 0) & ~(table.downscale < 1)
+    exposed = np.isfinite(table.pot) & np.isfinite(table.live_time_s) & (table.live_time_s > 0)
+    bad = ~table.good & exposed & ((table.downscale >= 1) | (downscale_known & np.isnan(table.downscale)))
     return replace(dataset, bursts=replace(table, good=bad)) if bad.any() else None
 
 

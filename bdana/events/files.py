@@ -11,7 +11,7 @@ import numpy as np
 
 from bdana.errors import ConfigError, InputError, MissingColumnError
 from bdana.events.containers import Container, RootFile, open_root
-from bdana.events.exposure import BurstTable
+from bdana.events.exposure import MEASURED, BurstTable, measured_column
 from bdana.events.lists import counts_and_flat
 from bdana.events.model import BURST_COLUMNS, EVENT_COLUMNS, Column
 from bdana.events.schema import BranchMap, Schema, Source, load_schema, shipped_schemas, unit_factor
@@ -144,7 +144,18 @@ class EventFile:
         return ak.zip(fields, depth_limit=1)
 
     def bursts(self) -> BurstTable | None:
-        """Read the burst table; None when the layout has none."""
+        """Read the burst table; None when the layout has none.
+
+        A number that cannot be, in a burst that is marked bad, is NaN. NaN in a good burst is left to whoever needs
+        the number.
+
+        Raises
+        ------
+        MissingColumnError
+            When a column is missing.
+        InputError
+            Naming the first good burst whose number is outside the schema's range.
+        """
         if self.schema.bursts is None:
             return None
         container = self._root.container(self.schema.bursts.tree)
@@ -156,8 +167,20 @@ class EventFile:
                 raise MissingColumnError(
                     f"{self.path}: the burst table needs '{name}': {_why_no_branch(container, source)}"
                 )
-        values = _read_columns(self.path, container, sources, BURST_COLUMNS, 0, container.entries)
-        return BurstTable.of_file(self.path, {name: flat for name, (_, flat) in values.items()})
+        values = _read_columns(self.path, container, sources, BURST_COLUMNS, 0, container.entries, MEASURED)
+        columns = {name: np.broadcast_to(flat, container.entries) for name, (_, flat) in values.items()}
+        measured = {
+            name: measured_column(self.path, columns, name, *self._range(name))
+            for name in MEASURED
+            if name in columns
+        }
+        return BurstTable.of_file(self.path, columns | measured)
+
+    def _range(self, name: str) -> tuple[float, float]:
+        source = self.schema.burst_columns[name].map
+        low, high = source.range or (-np.inf, np.inf)
+        factor = unit_factor(BURST_COLUMNS[name], source)
+        return low * factor, high * factor
 
     def _branches(self, columns: Iterable[str]) -> set[str]:
         sources = [self.schema.columns[name] for name in columns if name in self.schema.columns]
@@ -264,8 +287,9 @@ def _read_columns(
     model: Mapping[str, Column],
     start: int,
     stop: int,
+    unchecked: Iterable[str] = (),
 ) -> dict[str, tuple[NDArray[Any] | None, NDArray[Any]]]:
-    """Read columns as (counts an event or None, flat values in canonical units)."""
+    """Read columns as (counts an event or None, flat values in canonical units); `unchecked` ones in any range."""
     branches = {name: found for name, source in sources.items() if (found := _find(container, source))}
     raw = _read_branches(
         path, container, sorted({b for names in branches.values() for b in names}), start, stop
@@ -284,7 +308,10 @@ def _read_columns(
                 raw[branch] if source.map.member is None else _member(raw[branch], source.map.member, where)
             )
             counts, flat = _flatten(array, jagged=column.collection not in (None, "truth"), where=where)
-            parts.append((counts, _checked(flat, source.map, column, where)))
+            typed = _typed(flat, source.map, column, where)
+            if name not in unchecked:
+                _check_range(typed, source.map, column, where)
+            parts.append((counts, typed))
         values[name] = _combined(
             parts, source.map, f"{path}: column '{name}' of tree '{container.name}'", factor
         )
@@ -345,18 +372,29 @@ def _flatten(array: ak.Array, where: str, *, jagged: bool) -> tuple[NDArray[Any]
     return counts_and_flat(array)
 
 
-def _checked(flat: NDArray[Any], source: BranchMap, column: Column, where: str) -> NDArray[Any]:
-    """Check type and range in file units, and convert to the canonical type."""
+def _typed(flat: NDArray[Any], source: BranchMap, column: Column, where: str) -> NDArray[Any]:
+    """Check the type, and convert to the canonical one."""
     if flat.dtype.kind not in _KINDS[column.kind]:
         raise InputError(f"{where} holds {flat.dtype} values, but '{column.name}' must be {column.kind}")
     if source.equals is not None:
         return flat == source.equals
     if column.kind == "bool":
         return flat.astype(np.bool_)
-    values = flat.astype(np.float64 if column.kind == "float" else np.int64)
+    return flat.astype(np.float64 if column.kind == "float" else np.int64)
+
+
+def _check_range(values: NDArray[Any], source: BranchMap, column: Column, where: str) -> None:
+    """Check the range in file units."""
+    if values.dtype == np.bool_:
+        return
     low, high = source.range or (-np.inf, np.inf)
-    if len(flat) and low <= flat.min() and flat.max() <= high and np.isfinite(flat.min() + flat.max()):
-        return values  # NaN would make this false
+    if (
+        len(values)
+        and low <= values.min()
+        and values.max() <= high
+        and np.isfinite(values.min() + values.max())
+    ):
+        return  # NaN would make this false
     bad = ~np.isfinite(values)
     if source.nan:
         bad &= ~np.isnan(values)
@@ -367,4 +405,3 @@ def _checked(flat: NDArray[Any], source: BranchMap, column: Column, where: str) 
             f"{where}: {int(bad.sum())} of {len(values)} values are not {allowed}, as schema column '{column.name}' asks: "
             "the file is damaged, or the schema's unit or range is wrong"
         )
-    return values
