@@ -164,7 +164,7 @@ def run_checks(
     like = estimate_singles(
         analysis, search.background, sample.source, sample.singles, like_sign=True, hists=False
     )
-    low, high = par.sideband_ns  # type: ignore[attr-defined] # of the module's own model
+    low, high = par.sideband_ns
     loose, names = data.loose, analysis.regions.names
     others = [name for name in loose.passes if name not in {background.charge, *background.timing}]
     same = loose.like_sign & loose.passing(*background.timing, *others)
@@ -252,7 +252,7 @@ def _bad_bursts(
     """Do the search of the good bursts again on the bad ones, where there are any with a live time."""
     (dataset,) = data.datasets
     search = analysis.config.search
-    known = analysis.combinatorial(search.background)[1].downscale is not None  # type: ignore[attr-defined]
+    known = analysis.combinatorial(search.background)[1].downscale is not None
     bad = [_only_bad(d, downscale_known=known) for d in (dataset, source)]
     if bad[0] is None or bad[1] is None:
         return []

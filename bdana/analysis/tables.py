@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bdana.counts import Predicted
+from bdana.pairing import DutyFactor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -77,8 +78,8 @@ def said_of_estimate(document: Mapping[str, Any]) -> list[str]:
         said.append(
             "statistical errors by the bootstrap: " + ", ".join(f"{row['name']} {e:.2g}" for row, e in errors)
         )
-    if document["duty_factor"] is not None:
-        said.append(f"duty factor <R>²/<R²> inside bursts: {document['duty_factor']:.3f}")
+    if document["duty_factor"]:
+        said.append(f"duty factor <R>²/<R²> inside bursts: {DutyFactor(**document['duty_factor'])}")
     return said
 
 

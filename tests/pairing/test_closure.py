@@ -67,7 +67,10 @@ class World:
 def world():
     rng = np.random.default_rng(11)
     analysis = bdana.load(
-        overrides=["background.combinatorial.readout_ns=0.0", "background.combinatorial.duty_slice_ms=25.0"]
+        overrides=[
+            "background.combinatorial.readout_ns=0.0",
+            "background.combinatorial.duty_slices_ms=[25.0]",
+        ]
     )
     pool = ak.concatenate([halo_record(POOL, rng, 1), halo_record(POOL, rng, -1)])
     background, _ = analysis.combinatorial("combinatorial")
@@ -133,7 +136,7 @@ def test_slices_restore_what_ripple_inside_the_spill_hides(world, rippled):
     assert_closes(rippled, 40, seed=5, naive_pull=1.0)
     rng = np.random.default_rng(6)
     found = [rippled.experiment(rng) for _ in range(5)]
-    duty = np.mean([estimate.duty_factor for estimate, _ in found])
+    duty = np.mean([estimate.duty_factor.value for estimate, _ in found])
     assert duty == pytest.approx(1.0 / (1.0 + 0.5 * 0.9**2), abs=0.03)
     whole = replace(rippled, analysis=world.analysis)
     ratio = [
