@@ -10,6 +10,7 @@ import numpy as np
 from scipy import stats
 
 from bdana.analysis.background import estimate_combinatorial, estimate_singles
+from bdana.analysis.closure import Closure, close
 from bdana.analysis.prompt_check import PromptCheck, SingleSample, check_prompt
 from bdana.statistics.multinomial import multinomial_p
 from bdana.statistics.poisson import Background, p_values
@@ -111,6 +112,8 @@ class Checks:
         Sources of uncertainty in a fit of the open regions.
     prompt : PromptCheck or None
         None when [search] names no prompt background.
+    closure : tuple of Closure
+        Estimate over truth of simulated samples; empty for data.
     """
 
     like_sign: tuple[Compared, ...]
@@ -120,6 +123,7 @@ class Checks:
     stability: tuple[Stability, ...]
     pulls: tuple[Pull, ...]
     prompt: PromptCheck | None
+    closure: tuple[Closure, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the checks as plain values, for JSON."""
@@ -175,9 +179,13 @@ def run_checks(
     scale = 2.0 * (high - low) / window
     is_open = [name for name in names if name not in data.closed]
     flat = loose.candidates.take(opposite & (dt < low) & np.isin(loose.candidates.region, is_open))
+    made = (
+        _compare(like.predicted, 1.0, loose.candidates.take(same)),
+        _compare(estimate.predicted, scale, sideband),
+    )
     return Checks(
-        like_sign=_compare(like.predicted, 1.0, loose.candidates.take(same)),
-        out_of_time=_compare(estimate.predicted, scale, sideband),
+        like_sign=made[0],
+        out_of_time=made[1],
         sideband_ns=(low, high),
         flatness=_flat(flat.dt, low),
         stability=(
@@ -187,7 +195,26 @@ def run_checks(
         ),
         pulls=_pulls(observed, estimate),
         prompt=check_prompt(analysis, data, observed, sample, estimate) if search.prompt else None,
+        closure=_closure(data, estimate, like, made, scale) if data.kind != "data" else (),
     )
+
+
+def _closure(
+    data: SelectionRun,
+    estimate: PairEstimate,
+    like: PairEstimate,
+    made: Sequence[Sequence[Compared]],
+    scale: float,
+) -> tuple[Closure, ...]:
+    """Close like-sign pairs, pairs out of time, and, if nothing is closed, those of opposite charge in time."""
+    same, outside = (sum(row.observed for row in rows) for rows in made)
+    found = int(np.isin(data.candidates.region, estimate.regions).sum())
+    rows = (
+        None if data.closed else close("opposite charge, in time", estimate, found),
+        close("opposite charge, out of time", estimate, outside, scale),
+        close("like-sign, in time", like, same),
+    )
+    return tuple(row for row in rows if row)
 
 
 def _compare(predicted: Mapping[str, Predicted], scale: float, pairs: Candidates) -> tuple[Compared, ...]:

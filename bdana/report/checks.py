@@ -103,6 +103,7 @@ def check_blocks(checks: dict[str, Any]) -> list[Text | Table]:
             checks["out_of_time"],
             f"Pairs of opposite charge with {low:g} < |DT| < {high:g} ns, in every region, against the prediction for that window.",
         ),
+        *([_closure(checks["closure"])] if checks["closure"] else []),
         Table(
             ["groups of", "observed", "expected share", "p"],
             [
@@ -123,6 +124,23 @@ def check_blocks(checks: dict[str, Any]) -> list[Text | Table]:
         ),
         *(_prompt(checks["prompt"]) if checks["prompt"] else []),
     ]
+
+
+def _closure(rows: Sequence[dict[str, Any]]) -> Table:
+    return Table(
+        ["pairs", "estimate", "simulated", "estimate over simulated", "pull"],
+        [
+            [
+                r["source"],
+                f"{r['estimate']:.4g} ± {r['error']:.2g}",
+                str(r["observed"]),
+                f"{r['ratio']:.3f} ± {r['ratio_error']:.3f}" if r["ratio"] is not None else "",
+                f"{r['pull']:+.2f}",
+            ]
+            for r in rows
+        ],
+        "Closure on this simulated sample, all regions together, with errors of counting and of the few single tracks alone.",
+    )
 
 
 def _scaled(stability: dict[str, Any]) -> list[tuple[str, int, float]]:
