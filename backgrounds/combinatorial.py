@@ -6,40 +6,24 @@ the vertex and the regions as if it were data. How often such a pair is in time 
 
 import numpy as np
 from hepunits import m, ns
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 import bdana
 
 
-class Parameters(BaseModel, extra="forbid", frozen=True):
+class Parameters(bdana.PairingParameters):
     """Numbers of the estimate; `assumed` marks working values without a public source."""
 
     readout_ns: float = Field(
         100.0,
+        ge=0,
         description="full width of the readout window, in which a third good track spoils an event, assumed",
-    )
-    downscale: float | None = Field(None, description="of Q1, for bursts whose table does not have it")
-    slice_ms: float | None = Field(
-        None, gt=0, description="length of time slices inside the burst; none: the whole"
-    )
-    duty_slice_ms: float = Field(
-        1.0, gt=0, description="slices in which the duty factor is measured when slice_ms is none"
-    )
-    spill_s: float | None = Field(
-        None, gt=0, description="length of a burst for the slices; none: its live time, or to its last track"
-    )
-    mix_bursts: int = Field(
-        1, gt=0, description="bursts whose tracks are mixed: biased, for studies of small samples only"
     )
     h2_efficiency: float = Field(
         1.0, gt=0, le=1, description="of H2 for pairs in the window, averaged over DT, assumed"
     )
     h2_efficiency_error: float = Field(0.02, ge=0, description="its absolute error, assumed")
     window_error_ns: float = Field(0.1, ge=0, description="error of the full width of the window, assumed")
-    sideband_ns: tuple[float, float] = Field(
-        (10.0, 18.0),
-        description="|DT| of pairs out of time: beyond closed pairs, inside H2's window, assumed",
-    )
 
 
 def window(cuts, par):
@@ -72,53 +56,19 @@ def coincidence_trigger(bursts, cuts, par):
     return par.h2_efficiency
 
 
-def systematics(bursts, cuts, par, measured):
+def systematics(bursts, cuts, par):
     """Sources that move all regions together: name -> (relative effect, where it comes from)."""
-    survival = bursts.accidental_survival
     rate = np.average(bursts.rate, weights=bursts.events) if bursts.events.any() else 0.0
     width = window(cuts, par) / ns
     trigger = par.h2_efficiency_error / par.h2_efficiency
-    sources = {
-        "time_window": (
-            np.hypot(par.window_error_ns / width, trigger),
-            (
-                f"assumed: width {width:g} +- {par.window_error_ns:g} ns, "
-                f"H2 efficiency {par.h2_efficiency:g} +- {par.h2_efficiency_error:g}"
-            ),
-        ),
-        "accidental_survival": (
-            bursts.accidental_survival_error / survival,
-            f"binomial error of the measured survival {survival:.4f}",
-        ),
+    said = (
+        f"assumed: width {width:g} +- {par.window_error_ns:g} ns, "
+        f"H2 efficiency {par.h2_efficiency:g} +- {par.h2_efficiency_error:g}"
+    )
+    return {
+        "time_window": (np.hypot(par.window_error_ns / width, trigger), said),
         "third_track": (np.expm1(rate * par.readout_ns * ns), "the whole correction"),
     }
-    if measured.choice:
-        choice = measured.choice
-        sources["veto_choice"] = (
-            abs(choice.ratio - 1.0),
-            (
-                f"vetoed single tracks, over all tracks and the vetoes' survival {bursts.veto_survival:.4f} squared: "
-                f"{choice.ratio:.4f}"
-            ),
-        )
-    duty, finer = measured.duty, measured.finer
-    if duty and not measured.sliced:
-        sources["duty_factor"] = (
-            max(abs(1.0 / duty.value - 1.0), duty.error),
-            (
-                f"<R>^2/<R^2> = {duty.value:.4f} +- {duty.error * duty.value:.4f} in slices of {duty.slice_ms:g} ms, "
-                "not corrected: set slice_ms"
-            ),
-        )
-    if duty and finer and measured.sliced:
-        sources["duty_factor"] = (
-            abs(duty.value / finer.value - 1.0),
-            (
-                f"{duty.value:.4f} in slices of {duty.slice_ms:g} ms, which is corrected, against {finer.value:.4f} in "
-                f"{finer.slice_ms:g} ms"
-            ),
-        )
-    return sources
 
 
 background = bdana.Combinatorial(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bdana.analysis import Analysis, load
     from bdana.engine import ProcessExecutor, SerialExecutor
     from bdana.errors import BdanaError, BlindingError, ConfigError, InputError, MissingColumnError
-    from bdana.pairing import Combinatorial, Search
+    from bdana.pairing import Combinatorial, PairingParameters, Search
     from bdana.reconstruction import Line, Pairs, Tracks, any_near, closest_approach, nearest, none_near
     from bdana.regions import Box, Regions
     from bdana.selection import (
@@ -33,7 +33,7 @@ _HOMES = {
     "bdana.analysis": ("Analysis", "load"),
     "bdana.engine": ("ProcessExecutor", "SerialExecutor"),
     "bdana.errors": ("BdanaError", "BlindingError", "ConfigError", "InputError", "MissingColumnError"),
-    "bdana.pairing": ("Combinatorial", "Search"),
+    "bdana.pairing": ("Combinatorial", "PairingParameters", "Search"),
     "bdana.reconstruction": (
         "Line",
         "Pairs",
@@ -73,6 +73,7 @@ __all__ = [
     "Line",
     "MissingColumnError",
     "MuonStates",
+    "PairingParameters",
     "Pairs",
     "Parameters",
     "ProcessExecutor",

@@ -7,9 +7,12 @@ refuses everything that would have to show one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from bdana.errors import BlindingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Observed", "Predicted", "Simulated"]
 
@@ -124,10 +127,34 @@ class Predicted:
     ----------
     value, error : float
         Expected number and its standard deviation.
+    upper_limit : float or None
+        90% CL upper limit where nothing was seen that an expectation could be made of: value and error are then 0,
+        which says nothing of how small the expectation is. None elsewhere.
     """
 
     value: float
     error: float
+    upper_limit: float | None = None
+
+    def __str__(self) -> str:
+        if self.upper_limit is not None:
+            return f"< {self.upper_limit:.2g}"
+        return f"{self.value:.3g} ± {self.error:.2g}"
+
+    def scaled(self, factor: float) -> Predicted:
+        """Return the prediction of a sample that is larger by a factor."""
+        limit = None if self.upper_limit is None else factor * self.upper_limit
+        return Predicted(factor * self.value, factor * self.error, limit)
+
+    def to_dict(self) -> dict[str, float]:
+        """Return expected number, error, and upper limit if there is one, as plain values."""
+        row = {"expected": self.value, "error": self.error}
+        return row if self.upper_limit is None else row | {"upper_limit_90": self.upper_limit}
+
+    @classmethod
+    def of_dict(cls, row: Mapping[str, Any]) -> Predicted:
+        """Read what `to_dict` wrote."""
+        return cls(row["expected"], row["error"], row.get("upper_limit_90"))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import stats
 
 from bdana.analysis.background import estimate_combinatorial, estimate_singles
+from bdana.analysis.closure import Closure, close
 from bdana.analysis.prompt_check import PromptCheck, SingleSample, check_prompt
 from bdana.statistics.multinomial import multinomial_p
 from bdana.statistics.poisson import Background, p_values
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bdana.analysis.analysis import Analysis
+    from bdana.counts import Predicted
     from bdana.engine import Executor, SelectionRun
     from bdana.events import BurstTable, Dataset
     from bdana.pairing import PairEstimate
@@ -35,7 +37,10 @@ FLAT_BINS = 20
 
 @dataclass(frozen=True)
 class Compared:
-    """Pairs of one region that are open whatever the region: expected and observed number, and p-values."""
+    """Pairs of one region that are open whatever the region: expected and observed number, and p-values.
+
+    Without a pair to estimate from, expectation and error are 0 and there is an upper limit at 90% CL.
+    """
 
     region: str
     expected: float
@@ -43,6 +48,7 @@ class Compared:
     observed: int
     p_n: float
     p_l: float
+    upper_limit_90: float | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,8 @@ class Checks:
         Sources of uncertainty in a fit of the open regions.
     prompt : PromptCheck or None
         None when [search] names no prompt background.
+    closure : tuple of Closure
+        Estimate over truth of simulated samples; empty for data.
     """
 
     like_sign: tuple[Compared, ...]
@@ -115,6 +123,7 @@ class Checks:
     stability: tuple[Stability, ...]
     pulls: tuple[Pull, ...]
     prompt: PromptCheck | None
+    closure: tuple[Closure, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the checks as plain values, for JSON."""
@@ -159,7 +168,7 @@ def run_checks(
     like = estimate_singles(
         analysis, search.background, sample.source, sample.singles, like_sign=True, hists=False
     )
-    low, high = par.sideband_ns  # type: ignore[attr-defined] # of the module's own model
+    low, high = par.sideband_ns
     loose, names = data.loose, analysis.regions.names
     others = [name for name in loose.passes if name not in {background.charge, *background.timing}]
     same = loose.like_sign & loose.passing(*background.timing, *others)
@@ -170,9 +179,13 @@ def run_checks(
     scale = 2.0 * (high - low) / window
     is_open = [name for name in names if name not in data.closed]
     flat = loose.candidates.take(opposite & (dt < low) & np.isin(loose.candidates.region, is_open))
+    made = (
+        _compare(like.predicted, 1.0, loose.candidates.take(same)),
+        _compare(estimate.predicted, scale, sideband),
+    )
     return Checks(
-        like_sign=_compare(like.expected, like.total_error, loose.candidates.take(same), names),
-        out_of_time=_compare(scale * estimate.expected, scale * estimate.total_error, sideband, names),
+        like_sign=made[0],
+        out_of_time=made[1],
         sideband_ns=(low, high),
         flatness=_flat(flat.dt, low),
         stability=(
@@ -182,17 +195,34 @@ def run_checks(
         ),
         pulls=_pulls(observed, estimate),
         prompt=check_prompt(analysis, data, observed, sample, estimate) if search.prompt else None,
+        closure=_closure(data, estimate, like, made, scale) if data.kind != "data" else (),
     )
 
 
-def _compare(
-    expected: NDArray[np.float64], error: NDArray[np.float64], pairs: Candidates, names: Sequence[str]
-) -> tuple[Compared, ...]:
+def _closure(
+    data: SelectionRun,
+    estimate: PairEstimate,
+    like: PairEstimate,
+    made: Sequence[Sequence[Compared]],
+    scale: float,
+) -> tuple[Closure, ...]:
+    """Close like-sign pairs, pairs out of time, and, if nothing is closed, those of opposite charge in time."""
+    same, outside = (sum(row.observed for row in rows) for rows in made)
+    found = int(np.isin(data.candidates.region, estimate.regions).sum())
+    rows = (
+        None if data.closed else close("opposite charge, in time", estimate, found),
+        close("opposite charge, out of time", estimate, outside, scale),
+        close("like-sign, in time", like, same),
+    )
+    return tuple(row for row in rows if row)
+
+
+def _compare(predicted: Mapping[str, Predicted], scale: float, pairs: Candidates) -> tuple[Compared, ...]:
     rows = []
-    for name, b, e in zip(names, expected, error, strict=True):
-        n = int(np.count_nonzero(pairs.region == name))
-        p = p_values(n, Background(float(b), float(e)))
-        rows.append(Compared(name, float(b), float(e), n, p.p_n, p.p_l))
+    for name, by_window in predicted.items():
+        n, expected = int(np.count_nonzero(pairs.region == name)), by_window.scaled(scale)
+        p = p_values(n, Background.of(expected))
+        rows.append(Compared(name, expected.value, expected.error, n, p.p_n, p.p_l, expected.upper_limit))
     return tuple(rows)
 
 
@@ -248,10 +278,11 @@ def _bad_bursts(
 ) -> list[Stability]:
     """Do the search of the good bursts again on the bad ones, where there are any with a live time."""
     (dataset,) = data.datasets
-    bad = [_only_bad(d) for d in (dataset, source)]
+    search = analysis.config.search
+    known = analysis.combinatorial(search.background)[1].downscale is not None
+    bad = [_only_bad(d, downscale_known=known) for d in (dataset, source)]
     if bad[0] is None or bad[1] is None:
         return []
-    search = analysis.config.search
     found = analysis.select_from(bad[0], search.selection, executor)
     there = estimate_combinatorial(analysis, search.background, bad[1], found.candidates, executor)
     observed = [np.isin(run.candidates.region, is_open).sum() for run in (data, found)]
@@ -259,12 +290,17 @@ def _bad_bursts(
     return [_stability("quality of the burst", ["good", "bad"], np.array(expected), np.array(observed))]
 
 
-def _only_bad(dataset: Dataset) -> Dataset | None:
-    """Return a dataset of the bursts that are not used because they are marked bad; None when there are none."""
+def _only_bad(dataset: Dataset, *, downscale_known: bool) -> Dataset | None:
+    """Return a dataset of the bursts that are not used because they are marked bad; None when there are none.
+
+    Those whose protons, live time or downscale cannot be used are left out; `downscale_known`: where the table has no
+    downscale, the background's parameters do.
+    """
     table: BurstTable | None = dataset.bursts
     if table is None or dataset.all_bursts:
         return None
-    bad = ~table.good & (table.live_time_s > 0) & ~(table.downscale < 1)
+    exposed = np.isfinite(table.pot) & np.isfinite(table.live_time_s) & (table.live_time_s > 0)
+    bad = ~table.good & exposed & ((table.downscale >= 1) | (downscale_known & np.isnan(table.downscale)))
     return replace(dataset, bursts=replace(table, good=bad)) if bad.any() else None
 
 

@@ -14,7 +14,7 @@ from bdana.analysis.reading import explain
 from bdana.blinding import SealedOnly, load_policy
 from bdana.detector import Detector, load_detector
 from bdana.errors import ConfigError
-from bdana.pairing import Combinatorial
+from bdana.pairing import Combinatorial, PairingParameters
 from bdana.selection import Parameters, Selection, Setup, SingleTrackSelection
 from bdana.upstream import Prompt
 
@@ -125,7 +125,7 @@ class DeclaredAnalysis:
         declared = getattr(self.modules.load("selections", name), "selection", None)
         return declared.like if isinstance(declared, SingleTrackSelection) else None
 
-    def combinatorial(self, name: str) -> tuple[Combinatorial, BaseModel]:
+    def combinatorial(self, name: str) -> tuple[Combinatorial, PairingParameters]:
         """Return the background backgrounds/NAME.py with its parameters.
 
         Raises
@@ -134,6 +134,11 @@ class DeclaredAnalysis:
             When there is no such background, its module fails, or a parameter is unknown or has a wrong value.
         """
         background = self._declared("backgrounds", name, "background", Combinatorial)
+        if not issubclass(background.parameters, PairingParameters):
+            raise ConfigError(
+                f"{self.folder}/backgrounds/{name}.py: the parameters of a bdana.Combinatorial must have "
+                "bdana.PairingParameters as base"
+            )
         return background, self._parameters("background", name, background.parameters)
 
     def prompt(self, name: str) -> tuple[Prompt, BaseModel]:

@@ -31,6 +31,7 @@ from bdana.blinding.manifest import (
     require_recorded,
 )
 from bdana.blinding.previous import EventId, event_ids
+from bdana.counts import Predicted
 from bdana.engine import SelectionTask, SerialExecutor, run_selection
 from bdana.errors import BlindingError
 from bdana.events import EventArrays
@@ -265,6 +266,7 @@ def _counted(analysis: Analysis) -> dict[str, Any]:
             "regions": list(estimate.regions),
             "expected": estimate.expected.tolist(),
             "error": estimate.total_error.tolist(),
+            "upper_limit_90": [predicted.upper_limit for predicted in estimate.predicted.values()],
             "statistical_covariance": estimate.covariance.tolist(),
             "systematic_covariance": estimate.systematic_covariance.tolist(),
         },
@@ -320,9 +322,9 @@ def _seen_before(found: Candidates | None, seen: set[EventId]) -> dict[str, int]
 def _verdict(frozen: Mapping[str, Any], stage: str, observed: int) -> dict[str, Any]:
     prediction = frozen["prediction"]
     place = prediction["regions"].index(stage)
-    expected, error = prediction["expected"][place], prediction["error"][place]
-    p = p_values(observed, Background(expected, error))
-    verdict = {"expected": expected, "error": error, "observed": observed, "p_n": p.p_n, "p_l": p.p_l}
+    expected = Predicted(*(prediction[key][place] for key in ("expected", "error", "upper_limit_90")))
+    p = p_values(observed, Background.of(expected))
+    verdict = expected.to_dict() | {"observed": observed, "p_n": p.p_n, "p_l": p.p_l}
     if place == 0:
         return verdict  # the signal region is a result, not a test
     return verdict | {"agrees": bool(p.p_l >= frozen["config"]["search"]["agreement_p_min"])}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bdana.analysis.analysis import Analysis
+    from bdana.counts import Predicted
     from bdana.engine import SelectionRun
     from bdana.events import Dataset
     from bdana.pairing import PairEstimate
@@ -42,12 +43,13 @@ class SingleSample:
 
 @dataclass(frozen=True)
 class Varied:
-    """Expected number and error of one region with a prompt component, and p(N >= n); None while it is closed."""
+    """Expected number and error of one region with a prompt component, or the limit, and p(N >= n); None while closed."""
 
     region: str
     expected: float
     error: float
     p_n: float | None
+    upper_limit_90: float | None = None
 
     @property
     def z_two_sided(self) -> float | None:
@@ -124,18 +126,19 @@ def check_prompt(
     """
     is_open = [name for name in analysis.regions.names if name not in data.closed]
     share = prompt_share(analysis, str(analysis.config.search.prompt), data, is_open)
-    expected, error = estimate.expected.tolist(), estimate.total_error.tolist()
-    rows = zip(estimate.regions, expected, error, strict=True)
-    varied = tuple(vary(name, b, e, share.upper_limit, observed.get(name)) for name, b, e in rows)
+    varied = tuple(
+        vary(name, expected, share.upper_limit, observed.get(name))
+        for name, expected in estimate.predicted.items()
+    )
     left_out = analysis.prompt(str(analysis.config.search.prompt))[0].left_out
     return PromptCheck(share, left_out, varied, _expected(analysis, sample, estimate.bursts.downscale))
 
 
-def vary(region: str, expected: float, error: float, fraction: float, observed: int | None) -> Varied:
+def vary(region: str, expected: Predicted, fraction: float, observed: int | None) -> Varied:
     """Add a prompt component of a fraction of the combinatorial background, with the same relative error."""
-    more = Background(expected * (1.0 + fraction), error * (1.0 + fraction))
-    p = None if observed is None else p_values(observed, more).p_n
-    return Varied(region, more.expected, more.error, p)
+    more = expected.scaled(1.0 + fraction)
+    p = None if observed is None else p_values(observed, Background.of(more)).p_n
+    return Varied(region, more.value, more.error, p, more.upper_limit)
 
 
 def _expected(

@@ -10,7 +10,7 @@ import numpy as np
 from bdana.analysis.background import estimate_singles, single_tracks
 from bdana.analysis.checks import Checks, SingleSample, left_out_cuts, run_checks
 from bdana.analysis.opened import OpenedRegion, opened_candidates, opened_regions
-from bdana.counts import Observed, Predicted
+from bdana.counts import Observed
 from bdana.errors import ConfigError
 from bdana.statistics.table import CountingTable, counting_table
 
@@ -178,10 +178,6 @@ def _same_bursts(one: BurstTable | None, other: BurstTable | None) -> bool:
 
 def _table(analysis: Analysis, selected: SelectionRun, estimate: PairEstimate) -> CountingTable:
     counted = {region.name: region.observed for region in selected.regions}
-    outermost_first = range(len(estimate.regions) - 1, -1, -1)
-    expected = {
-        estimate.regions[i]: Predicted(float(estimate.expected[i]), float(estimate.total_error[i]))
-        for i in outermost_first
-    }
+    expected = dict(reversed(estimate.predicted.items()))  # the outermost first
     observed = {name: Observed(name, None if name in selected.closed else counted[name]) for name in expected}
     return counting_table(expected, observed, analysis.config.search.joint)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bdana.cli.app import app
-from bdana.cli.console import note, print_json, print_tables, require_analysis, table
+from bdana.cli.console import filled, note, print_json, print_tables, require_analysis
 from bdana.cli.options import AllBursts, Files, Jobs, Json, Kind, Overrides, Schema
 
 if TYPE_CHECKING:
@@ -85,27 +85,11 @@ def share_text(share: PromptShare, left_out: Sequence[str]) -> str:
 
 def estimate_tables(estimate: PairEstimate) -> list[Table | str]:
     """Lay out an estimate for people: regions, sources of uncertainty, and what it was made of."""
-    regions = table("region", "expected", "statistical", "systematic", "total", "pairs")
-    rows = estimate.to_dict()["regions"]
-    for row, systematic in zip(rows, estimate.systematic_covariance.diagonal() ** 0.5, strict=True):
-        if row["pairs"]:
-            errors = [f"{value:.2g}" for value in (row["statistical_error"], systematic, row["error"])]
-            regions.add_row(row["name"], f"{row['expected']:.4g}", *errors, f"{row['pairs']}")
-        else:
-            regions.add_row(row["name"], f"0, < {row['upper_limit_90']:.2g} at 90% CL", "", "", "", "0")
-    sources = table("systematic source", "relative", "correlated", "from", numbers=False)
-    for source in estimate.systematics:
-        largest = max(source.effect.values(), default=0.0)
-        sources.add_row(source.name, f"{largest:.2%}", "yes" if source.correlated else "no", source.source)
-    bursts = estimate.bursts
-    said = [*estimate.warnings, *estimate.notes]
-    if estimate.bootstrap_error is not None:
-        replicas = zip(estimate.regions, estimate.bootstrap_error, strict=True)
-        said.append("statistical errors by the bootstrap: " + ", ".join(f"{n} {e:.2g}" for n, e in replicas))
-    if estimate.duty_factor is not None:
-        said.append(f"duty factor <R>^2/<R^2> inside bursts: {estimate.duty_factor:.3f}")
-    made_of = (
-        f"{bursts.plus.sum()} positive and {bursts.minus.sum()} negative single tracks in {len(bursts)} bursts, "
-        f"{estimate.built} pairs of opposite charge; accidental veto survival {bursts.accidental_survival:.4f}"
-    )
-    return [regions, sources, made_of, *said]
+    from bdana.analysis.tables import estimated, said_of_estimate, sources
+
+    document = estimate.to_dict()
+    return [
+        filled(*estimated(document)),
+        filled(*sources(document), numbers=False),
+        *said_of_estimate(document),
+    ]

@@ -11,14 +11,23 @@ import typer
 from bdana.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rich.table import Table
 
     from bdana.analysis import Analysis
     from bdana.engine import Progress
 
-__all__ = ["load_analysis", "note", "print_json", "print_tables", "progress_bar", "require_analysis", "table"]
+__all__ = [
+    "filled",
+    "load_analysis",
+    "note",
+    "print_json",
+    "print_tables",
+    "progress_bar",
+    "require_analysis",
+    "table",
+]
 
 
 def note(text: str) -> None:
@@ -65,6 +74,14 @@ def table(*headers: str, numbers: bool = True) -> Table:
     made = Table(box=SIMPLE_HEAD)
     for i, header in enumerate(headers):
         made.add_column(header, justify="right" if i and numbers else "left", overflow="fold")
+    return made
+
+
+def filled(headers: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = True) -> Table:
+    """Make a table of text cells, as `table` does."""
+    made = table(*headers, numbers=numbers)
+    for row in rows:
+        made.add_row(*row)
     return made
 
 

@@ -9,6 +9,7 @@ import typer
 
 from bdana.cli.blinding import Key, Name, ask_passphrase, blinding, ledger_state
 from bdana.cli.console import note, print_tables, require_analysis, table
+from bdana.counts import Predicted
 from bdana.errors import BlindingError
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def open_stages(stages: Stages, person: Name, key: Key, period: PeriodOption = N
         v = row.body
         agrees = {True: "yes", False: "no", None: ""}[v.get("agrees")]
         numbers = (
-            f"{v['expected']:.3g} ± {v['error']:.2g}",
+            str(Predicted.of_dict(v)),
             f"{v['observed']}",
             f"{v['p_n']:.4g}",
             f"{v['p_l']:.4g}",
@@ -182,10 +183,9 @@ def describe(opening: Opening, asked: Row, person: str) -> list[Table | str]:
     )
     predicted = table("region", "expected")
     prediction = frozen.body["frozen"]["prediction"]
-    for name, value, error in zip(
-        prediction["regions"], prediction["expected"], prediction["error"], strict=True
-    ):
-        predicted.add_row(name, f"{value:.3g} ± {error:.2g}")
+    columns = (prediction[key] for key in ("regions", "expected", "error", "upper_limit_90"))
+    for name, *numbers in zip(*columns, strict=True):
+        predicted.add_row(name, str(Predicted(*numbers)))
     who = table("person", "role", "production", "SSH key", numbers=False)
     for name, somebody in people.items():
         who.add_row(name, somebody.role, "yes" if somebody.production else "", fingerprint(somebody.ssh_key))

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from bdana.cli.app import app
-from bdana.cli.console import note, print_json, print_tables, progress_bar, require_analysis, table
+from bdana.cli.console import filled, note, print_json, print_tables, progress_bar, require_analysis
 from bdana.cli.options import Jobs, Json, Overrides
 from bdana.cli.select import result_tables
 
@@ -42,7 +42,7 @@ def run(overrides: Overrides = None, jobs: Jobs = 1, as_json: Json = False) -> N
             *(f"{region.name}: {region.provenance}" for region in result.opened),
             *(seen_rows(analysis) if result.table else ()),
             *(_prompt_text(result.checks) if result.checks else ()),
-            *(result.estimate.warnings if result.estimate else ()),
+            *((*result.estimate.warnings, *result.estimate.notes) if result.estimate else ()),
         )
     print_tables(f"report: {path}")
 
@@ -85,18 +85,12 @@ def run_and_report(analysis: Analysis, jobs: int) -> tuple[tuple[SampleRun, ...]
 
 def search_table(counted: CountingTable) -> list[Table | str]:
     """Lay out the table of a search for people."""
-    shown = table("region", "expected", "observed", "p(N >= n)", "p(L <= Lobs)")
-    for row in counted.rows:
-        expected = f"{row.expected.value:.3g} ± {row.expected.error:.2g}"
-        if row.counting is None:
-            shown.add_row(row.name, expected, "closed", "", "")
-        else:
-            p = row.counting
-            shown.add_row(row.name, expected, f"{row.observed.value}", f"{p.p_n:.4g}", f"{p.p_l:.4g}")
-    if counted.joint:
-        joint = counted.joint
-        shown.add_row("+".join(counted.joint_regions), "", "", f"{joint.p_n:.4g}", f"{joint.p_l:.4g}")
-    return [shown, *(f"{name}: {text}" for name, text in counted.conventions.items())]
+    from bdana.analysis.tables import counting
+
+    return [
+        filled(*counting(counted.to_dict())),
+        *(f"{name}: {text}" for name, text in counted.conventions.items()),
+    ]
 
 
 def _prompt_text(checks: Checks) -> list[str]:

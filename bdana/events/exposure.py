@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     import awkward as ak
     from numpy.typing import NDArray
 
-__all__ = ["BurstTable", "Exposure", "burst_key"]
+__all__ = ["MEASURED", "BurstTable", "Exposure", "burst_key", "measured_column"]
+
+MEASURED = ("pot", "live_time_s", "downscale")
+"""Columns that only bursts in use need."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,13 @@ class BurstTable:
     run, burst : ndarray of int, shape (N,)
         The key.
     pot : ndarray of float, shape (N,)
-        Protons on target.
+        Protons on target; NaN where the file has no number that can be.
     live_time_s : ndarray of float, shape (N,)
-        Live time in s.
+        Live time in s; NaN in the same way.
     good : ndarray of bool, shape (N,)
         Usable for physics.
     downscale : ndarray of float, shape (N,)
-        Downscale of the single-track trigger; NaN where the layout does not have it.
+        Downscale of the single-track trigger; NaN where file or layout do not have it.
     """
 
     run: NDArray[np.int64]
@@ -124,7 +127,21 @@ class BurstTable:
 
     @property
     def exposure(self) -> Exposure:
-        """Sum over all bursts of the table; exact sums, so the order of files does not matter."""
+        """Sum over all bursts of the table; exact sums, so the order of files does not matter.
+
+        Raises
+        ------
+        InputError
+            Naming a burst without protons on target or live time.
+        """
+        for name, what in (("pot", "protons on target"), ("live_time_s", "live time")):
+            unknown = np.flatnonzero(~np.isfinite(getattr(self, name)))
+            if len(unknown):
+                k = unknown[0]
+                raise InputError(
+                    f"run {self.run[k]} burst {self.burst[k]}: its {what} is not known, so neither is the exposure: "
+                    "correct the burst table or mark the burst bad"
+                )
         return Exposure(math.fsum(self.pot), math.fsum(self.live_time_s), len(self.run))
 
     def places(self, run: NDArray[np.int64], burst: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -155,6 +172,29 @@ class BurstTable:
                 f"{source}: run {run[lost]} burst {burst[lost]} has events but is not in the burst table: its exposure is unknown"
             )
         return known if all_bursts or not len(self.run) else known & self.good[at]
+
+
+def measured_column(
+    path: Path, columns: Mapping[str, NDArray[Any]], name: str, low: float, high: float
+) -> NDArray[np.float64]:
+    """Return a burst column with NaN where a bad burst has a number outside the range; NaN may be in good ones, too.
+
+    Raises
+    ------
+    InputError
+        Naming the first good burst whose number is outside the range, in the units of the burst table.
+    """
+    value = columns[name]
+    inside = np.isfinite(value) & (value >= low) & (value <= high)
+    wrong = np.flatnonzero(columns["good"] & ~inside & ~np.isnan(value))
+    if len(wrong):
+        k = wrong[0]
+        raise InputError(
+            f"{path}: run {columns['run'][k]} burst {columns['burst'][k]}: {name} = {value[k]:g} is not between {low:g} and "
+            f"{high:g}, as the schema asks: correct the burst table or mark the burst bad, or the schema's unit or range is wrong"
+        )
+    # A downscale that cannot be stays, or the value that fills gaps would hide it.
+    return np.where(inside | (np.isfinite(value) & (name == "downscale")), value, np.nan)
 
 
 def burst_key(run: NDArray[np.int64], burst: NDArray[np.int64]) -> NDArray[np.int64]:

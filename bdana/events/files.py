@@ -11,7 +11,7 @@ import numpy as np
 
 from bdana.errors import ConfigError, InputError, MissingColumnError
 from bdana.events.containers import Container, RootFile, open_root
-from bdana.events.exposure import BurstTable
+from bdana.events.exposure import MEASURED, BurstTable, measured_column
 from bdana.events.lists import counts_and_flat
 from bdana.events.model import BURST_COLUMNS, EVENT_COLUMNS, Column
 from bdana.events.ranges import OutOfRange
@@ -172,7 +172,18 @@ class EventFile:
         return ak.zip(fields, depth_limit=1), found
 
     def bursts(self) -> BurstTable | None:
-        """Read the burst table; None when the layout has none."""
+        """Read the burst table; None when the layout has none.
+
+        A number that cannot be, in a burst that is marked bad, is NaN. NaN in a good burst is left to whoever needs
+        the number.
+
+        Raises
+        ------
+        MissingColumnError
+            When a column is missing.
+        InputError
+            Naming the first good burst whose number is outside the schema's range.
+        """
         if self.schema.bursts is None:
             return None
         container = self._root.container(self.schema.bursts.tree)
@@ -184,10 +195,24 @@ class EventFile:
                 raise MissingColumnError(
                     f"{self.path}: the burst table needs '{name}': {_why_no_branch(container, source)}"
                 )
-        values, found = _read_columns(self.path, container, sources, BURST_COLUMNS, 0, container.entries)
+        values, found = _read_columns(
+            self.path, container, sources, BURST_COLUMNS, 0, container.entries, MEASURED
+        )
         for out_of_range in found:
             out_of_range.refuse()
-        return BurstTable.of_file(self.path, {name: flat for name, (_, flat) in values.items()})
+        columns = {name: np.broadcast_to(flat, container.entries) for name, (_, flat) in values.items()}
+        measured = {
+            name: measured_column(self.path, columns, name, *self._range(name))
+            for name in MEASURED
+            if name in columns
+        }
+        return BurstTable.of_file(self.path, columns | measured)
+
+    def _range(self, name: str) -> tuple[float, float]:
+        source = self.schema.burst_columns[name].map
+        low, high = source.range or (-np.inf, np.inf)
+        factor = unit_factor(BURST_COLUMNS[name], source)
+        return low * factor, high * factor
 
     def _branches(self, columns: Iterable[str]) -> set[str]:
         sources = [self.schema.columns[name] for name in columns if name in self.schema.columns]
@@ -294,8 +319,12 @@ def _read_columns(
     model: Mapping[str, Column],
     start: int,
     stop: int,
+    unchecked: Iterable[str] = (),
 ) -> tuple[dict[str, tuple[NDArray[Any] | None, NDArray[Any]]], list[OutOfRange]]:
-    """Read columns as (counts an event or None, flat values in canonical units), and say what is out of range."""
+    """Read columns as (counts an event or None, flat values in canonical units), and say what is out of range.
+
+    Numbers out of range are NaN, unless their column is in `unchecked`.
+    """
     branches = {name: found for name, source in sources.items() if (found := _find(container, source))}
     raw = _read_branches(
         path, container, sorted({b for names in branches.values() for b in names}), start, stop
@@ -315,10 +344,12 @@ def _read_columns(
                 raw[branch] if source.map.member is None else _member(raw[branch], source.map.member, where)
             )
             counts, flat = _flatten(array, jagged=column.collection not in (None, "truth"), where=where)
-            canonical, bad = _canonical(flat, source.map, column, where)
-            parts.append((counts, canonical))
+            typed = _typed(flat, source.map, column, where)
+            bad = None if name in unchecked else _out_of_range(typed, source.map)
             if bad is not None:
                 out_of_range.append(OutOfRange(where, _asked(source.map, column), bad, counts))
+                typed = np.where(bad, np.nan, typed) if column.kind == "float" else typed
+            parts.append((counts, typed))
         values[name] = _combined(
             parts, source.map, f"{path}: column '{name}' of tree '{container.name}'", factor
         )
@@ -379,27 +410,32 @@ def _flatten(array: ak.Array, where: str, *, jagged: bool) -> tuple[NDArray[Any]
     return counts_and_flat(array)
 
 
-def _canonical(
-    flat: NDArray[Any], source: BranchMap, column: Column, where: str
-) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
-    """Check the type and convert to the canonical one, NaN for what is out of range; say which values are, if any."""
+def _typed(flat: NDArray[Any], source: BranchMap, column: Column, where: str) -> NDArray[Any]:
+    """Check the type, and convert to the canonical one."""
     if flat.dtype.kind not in _KINDS[column.kind]:
         raise InputError(f"{where} holds {flat.dtype} values, but '{column.name}' must be {column.kind}")
     if source.equals is not None:
-        return flat == source.equals, None
+        return flat == source.equals
     if column.kind == "bool":
-        return flat.astype(np.bool_), None
-    values = flat.astype(np.float64 if column.kind == "float" else np.int64)
+        return flat.astype(np.bool_)
+    return flat.astype(np.float64 if column.kind == "float" else np.int64)
+
+
+def _out_of_range(values: NDArray[Any], source: BranchMap) -> NDArray[np.bool_] | None:
+    """Say which values, in file units, are not in the range of the layout; None where all are."""
     low, high = source.range or (-np.inf, np.inf)
-    if len(flat) and low <= flat.min() and flat.max() <= high and np.isfinite(flat.min() + flat.max()):
-        return values, None  # NaN would make this false
+    if values.dtype == np.bool_ or (
+        len(values)
+        and low <= values.min()
+        and values.max() <= high
+        and np.isfinite(values.min() + values.max())
+    ):
+        return None  # NaN would make this false
     bad = ~np.isfinite(values)
     if source.nan:
         bad &= ~np.isnan(values)
     bad |= (values < low) | (values > high)
-    if not bad.any():
-        return values, None
-    return np.where(bad, np.nan, values) if column.kind == "float" else values, bad
+    return bad if bad.any() else None
 
 
 def _asked(source: BranchMap, column: Column) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bdana.errors import ConfigError, InputError
+from bdana.errors import InputError
 from bdana.pairing.bursts import SingleBursts
 from bdana.pairing.estimate import PairEstimate, PairSample, PairTask, estimate_pairs
 from bdana.pairing.measured import Measured, SampleChoice, measured_duty
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
-    from pydantic import BaseModel
 
     from bdana.events import BurstTable
     from bdana.pairing.estimate import PairSink
+    from bdana.pairing.parameters import PairingParameters
     from bdana.reconstruction import Tracks
     from bdana.selection import Parameters, SelectedSingles, Selection, Setup, Variable
 
@@ -77,10 +77,10 @@ class Combinatorial:
     corrections : tuple of callable
         Each f(bursts, cuts, par) -> factor on the weight, shape (bursts,) or a number.
     systematics : callable
-        f(bursts, cuts, par, duty_factor) -> mapping of name to (relative effect on every region, source); the duty
-        factor is None where it is not known.
+        f(bursts, cuts, par) -> mapping of name to (relative effect on every region, source), beside those that the
+        single tracks themselves tell (`Measured.systematics`).
     parameters : type
-        Model of the background's own numbers.
+        Model of the background's own numbers, with `PairingParameters` as base.
     """
 
     single_track: str
@@ -93,9 +93,9 @@ class Combinatorial:
     weight: Callable[..., NDArray[np.float64]]
     corrections: tuple[Callable[..., Any], ...]
     systematics: Callable[..., Mapping[str, tuple[float, str]]]
-    parameters: type[BaseModel]
+    parameters: type[PairingParameters]
 
-    def needs(self, par: Any) -> dict[str, str]:
+    def needs(self, par: PairingParameters) -> dict[str, str]:
         """Return the columns that the estimate needs beside those of the single-track selection, and what for."""
         return {"timestamp": "background slice_ms"} if par.slice_ms is not None else {}
 
@@ -108,7 +108,7 @@ class Combinatorial:
         table: BurstTable,
         selection: Selection,
         cuts: Parameters,
-        par: Any,
+        par: PairingParameters,
         setup: Setup,
         variables: Mapping[str, Variable],
         systematics: Sequence[Systematic] = (),
@@ -128,7 +128,7 @@ class Combinatorial:
             The pair selection.
         cuts : Parameters
             Its parameters.
-        par : BaseModel
+        par : PairingParameters
             The background's parameters.
         setup : Setup
         variables : mapping of str to Variable
@@ -145,8 +145,7 @@ class Combinatorial:
         Raises
         ------
         ConfigError
-            When `replaced`, `charge` or `timing` names a cut that the selection does not have, or bursts are both
-            mixed and sliced.
+            When `replaced`, `charge` or `timing` names a cut that the selection does not have.
         InputError
             When a burst with tracks lacks live time or downscale, or no burst has them.
         """
@@ -174,11 +173,14 @@ class Combinatorial:
         used = bursts.take(bursts.usable)
         sources = tuple(
             Systematic(name, dict.fromkeys(names, float(effect)), correlated=True, source=source)
-            for name, (effect, source) in self.systematics(used, cuts, par, measured).items()
+            for name, (effect, source) in {
+                **self.systematics(used, cuts, par),
+                **measured.systematics(used),
+            }.items()
         )
         return _estimate(singles, bursts, grouped, sample, names, measured, (*sources, *systematics))
 
-    def _weights(self, bursts: SingleBursts, cuts: Parameters, par: Any) -> NDArray[np.float64]:
+    def _weights(self, bursts: SingleBursts, cuts: Parameters, par: PairingParameters) -> NDArray[np.float64]:
         """Return the weight of a pair in each burst, corrections included; 0 in a burst that cannot be used."""
         # Those have no track, or `of_singles` would have refused them.
         usable = bursts.usable
@@ -197,17 +199,17 @@ class Combinatorial:
         table: BurstTable,
         bursts: SingleBursts,
         weight: NDArray[np.float64],
-        par: Any,
+        par: PairingParameters,
         task: PairTask,
         expected: float,
     ) -> Measured:
         """Measure what the systematic uncertainties need; `expected` is the sum over all regions."""
-        widths = (par.slice_ms, 0.5 * par.slice_ms) if par.slice_ms else (par.duty_slice_ms,)
-        places = _places(singles.tracks, table)
-        duty = [measured_duty(singles.tracks, places, bursts, weight, par.spill_s, width) for width in widths]
+        tracks, places = singles.tracks, _places(singles.tracks, table)
+        tried = [[par.slice_ms], [0.5 * par.slice_ms]] if par.slice_ms else [par.duty_slices_ms]
+        duty = [measured_duty(tracks, places, bursts, weight, par, widths) for widths in tried]
         choice = None
         if expected and len(singles.vetoed):
-            every = singles.unvetoed
+            every = singles.before_vetoes
             grouped = _group(every, _places(every, table), bursts, weight, par)
             bare = replace(task, variables={}, bootstrap=0, sink=None)
             sums = estimate_pairs(every, grouped.places, grouped.weight, bare).sums
@@ -263,7 +265,7 @@ def _estimate(
         bursts=bursts,
         by_burst=by_burst,
         built=sample.built,
-        duty_factor=measured.duty.value if measured.duty else None,
+        duty_factor=measured.duty,
         notes=measured.notes,
         warnings=grouped.warnings,
         bootstrap_error=sample.bootstrap_error(n) if len(sample.replicas) else None,
@@ -277,16 +279,16 @@ def _places(tracks: Tracks, table: BurstTable) -> NDArray[np.int64]:
 
 
 def _group(
-    tracks: Tracks, places: NDArray[np.int64], bursts: SingleBursts, weight: NDArray[np.float64], par: Any
+    tracks: Tracks,
+    places: NDArray[np.int64],
+    bursts: SingleBursts,
+    weight: NDArray[np.float64],
+    par: PairingParameters,
 ) -> Grouped:
     """Group tracks by burst, by time slice, or by several bursts, as the parameters say."""
-    if par.mix_bursts > 1 and par.slice_ms is not None:
-        raise ConfigError(
-            "the combinatorial background cannot both mix bursts (mix_bursts) and slice them (slice_ms)"
-        )
     if par.slice_ms is not None:
         timestamp = np.asarray(tracks.events.timestamp, dtype=np.float64)[tracks.index]
-        slices, number = time_slices(timestamp, places, bursts, par.spill_s, par.slice_ms)
+        slices, number = time_slices(timestamp, places, bursts, par, par.slice_ms)
         own, sliced, burst = slice_weights(slices, number, places, weight)
         return Grouped(own, sliced, burst, float((weight * number).max()))
     if par.mix_bursts > 1:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bdana._version import __version__
+from bdana.counts import Predicted
 from bdana.pairing.search import close_pairs
 from bdana.pairing.sums import PairSums
 from bdana.reconstruction import Pairs
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from bdana.pairing.bursts import SingleBursts
     from bdana.pairing.combinatorial import Search
+    from bdana.pairing.slices import DutyFactor
     from bdana.reconstruction import Tracks
     from bdana.selection import Cut, Cutflow, Histogram, Parameters, Setup, Variable
     from bdana.statistics import Systematic
@@ -64,7 +66,7 @@ class PairEstimate:
         Expected number in each region from each burst.
     built : int
         Pairs of the sample: of opposite charge, or like-sign ones.
-    duty_factor : float or None
+    duty_factor : DutyFactor or None
         <R>^2/<R^2> inside the bursts; None where it cannot be measured.
     warnings : tuple of str
         What must be said wherever the numbers are shown.
@@ -89,12 +91,21 @@ class PairEstimate:
     bursts: SingleBursts
     by_burst: NDArray[np.float64]
     built: int
-    duty_factor: float | None
+    duty_factor: DutyFactor | None
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     bootstrap_error: NDArray[np.float64] | None
     undefined: float
     single_cutflow: Cutflow
+
+    @property
+    def predicted(self) -> dict[str, Predicted]:
+        """Expected number with its total error by region, innermost first; the upper limit where there is no pair."""
+        rows = zip(self.regions, self.expected, self.total_error, self.upper_limit, strict=True)
+        return {
+            name: Predicted(float(b), float(e), None if np.isnan(limit) else float(limit))
+            for name, b, e, limit in rows
+        }
 
     @property
     def error(self) -> NDArray[np.float64]:
@@ -150,7 +161,7 @@ class PairEstimate:
             "pairs": self.built,
             "undefined": self.undefined,
             "bursts": len(self.bursts),
-            "duty_factor": self.duty_factor,
+            "duty_factor": asdict(self.duty_factor) if self.duty_factor else None,
             "warnings": list(self.warnings),
             "notes": list(self.notes),
             "accidental_survival": self.bursts.accidental_survival,

@@ -12,9 +12,12 @@ from bdana.errors import InputError
 from bdana.pairing.slices import DutyFactor, duty_factor, time_slices
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from bdana.pairing.bursts import SingleBursts
+    from bdana.pairing.parameters import PairingParameters
     from bdana.pairing.sums import PairSums
     from bdana.reconstruction import Tracks
 
@@ -22,6 +25,8 @@ __all__ = ["Measured", "SampleChoice", "measured_duty"]
 
 KNOWN = 0.05
 """Largest relative statistical error of a ratio that counts as measured: a coarser one tells of its own fluctuation."""
+PRECISE = 0.02
+"""Relative statistical error of a duty factor that is good enough to look no further, assumed."""
 
 
 def measured_duty(
@@ -29,18 +34,28 @@ def measured_duty(
     places: NDArray[np.int64],
     bursts: SingleBursts,
     weight: NDArray[np.float64],
-    spill_s: float | None,
-    width_ms: float,
+    par: PairingParameters,
+    widths_ms: Sequence[float],
 ) -> DutyFactor | str:
-    """Measure the duty factor in slices of the given length (arguments of `time_slices`), or say why that cannot be done."""
+    """Measure the duty factor in slices of one of the given lengths, or say why that cannot be done.
+
+    The shortest slices show most; the shortest ones whose error is below 2% are taken, otherwise those with the
+    smallest error. Other parameters are those of `time_slices` and `duty_factor`.
+    """
     if "timestamp" not in ak.fields(tracks.events):
         return "the files have no timestamps"
     timestamp = np.asarray(tracks.events.timestamp, dtype=np.float64)[tracks.index]
-    try:
-        slices, number = time_slices(timestamp, places, bursts, spill_s, width_ms)
-    except InputError as problem:
-        return str(problem)
-    return duty_factor(slices, number, places, weight, width_ms) or f"no two tracks within {width_ms:g} ms"
+    found: list[DutyFactor] = []
+    for width_ms in sorted(widths_ms):
+        try:
+            slices, number = time_slices(timestamp, places, bursts, par, width_ms)
+        except InputError as problem:
+            return str(problem)
+        duty = duty_factor(slices, number, places, weight, width_ms)
+        if duty and duty.error < PRECISE:
+            return duty
+        found += [duty] if duty else []
+    return min(found, key=lambda duty: duty.error) if found else f"no two tracks within {max(widths_ms):g} ms"
 
 
 @dataclass(frozen=True)
@@ -61,14 +76,14 @@ class SampleChoice:
     error: float
 
     @classmethod
-    def of(cls, every: PairSums, vetoed: float, survival: float) -> SampleChoice | None:
+    def of(cls, every: PairSums, passing: float, survival: float) -> SampleChoice | None:
         """Compare the sums over pairs of all tracks with that over pairs of tracks that pass; None without pairs."""
         total = float(every.total[:-1].sum())
-        if not total or not vetoed:
+        if not total or not passing:
             return None
         variance = float(every.covariance()[:-1, :-1].sum())
         error = np.sqrt(max(variance, 0.0) * (1.0 - survival) / survival) / total
-        return cls(vetoed / (total * survival**2), float(error))
+        return cls(passing / (total * survival**2), float(error))
 
 
 @dataclass(frozen=True)
@@ -101,22 +116,63 @@ class Measured:
         finer: DutyFactor | str | None,
         choice: SampleChoice | None,
     ) -> Measured:
-        """Keep what is known well enough, with notes on the rest; a text in place of a duty factor says why there is none."""
-        notes = []
-        measured: list[DutyFactor | None] = []
-        for what, number in (("duty factor", duty), ("duty factor in slices of half the length", finer)):
-            why = number if isinstance(number, str) else None
-            if number is None or isinstance(number, str):
-                measured.append(None)
-            else:
-                known = number.error < KNOWN
-                why = None if known else f"its statistical error would be {number.error:.0%}"
-                measured.append(number if known else None)
-            if why:
-                notes.append(f"{what} inside the bursts not measured, and no part of the error: {why}")
+        """Keep what is known well enough, with notes on the rest; a text in place of a duty factor says why there is none.
+
+        Without slices a duty factor is known with its error; with slices only the change from one length to half of it
+        is used, for which both must be known well.
+        """
+        sliced, notes = finer is not None, []
+        if isinstance(duty, str):
+            notes.append(f"duty factor inside the bursts not measured, and no part of the error: {duty}")
+        for number in (duty, finer) if sliced and not isinstance(duty, str) else ():
+            poor = isinstance(number, DutyFactor) and number.error >= KNOWN
+            if isinstance(number, str) or poor:
+                notes.append(
+                    f"change of the pairs in slices of half the length not measured, and no part of the error: {number}"
+                )
+                finer = None
+                break
         if choice is None or choice.error >= KNOWN:
             notes.append(
                 "choice of vetoed tracks not measured, and no part of the error: too few vetoed tracks or pairs"
             )
             choice = None
-        return cls(measured[0], measured[1], finer is not None, choice, tuple(notes))
+        return cls(
+            None if isinstance(duty, str) else duty,
+            None if isinstance(finer, str) else finer,
+            sliced,
+            choice,
+            tuple(notes),
+        )
+
+    def systematics(self, bursts: SingleBursts) -> dict[str, tuple[float, str]]:
+        """Return the sources that were measured: name -> (relative effect on every region, where it comes from).
+
+        Parameters
+        ----------
+        bursts : SingleBursts
+            Those that are used.
+        """
+        survival = bursts.accidental_survival
+        sources = {
+            "accidental_survival": (
+                bursts.accidental_survival_error / survival,
+                f"binomial error of the measured survival {survival:.4f}",
+            )
+        }
+        if self.choice:
+            sources["veto_choice"] = (
+                abs(self.choice.ratio - 1.0),
+                (
+                    f"vetoed single tracks, over all tracks and the vetoes' survival {bursts.veto_survival:.4f} squared: "
+                    f"{self.choice.ratio:.4f}"
+                ),
+            )
+        duty, finer = self.duty, self.finer
+        if duty and not self.sliced:
+            effect = max(abs(1.0 / duty.value - 1.0), duty.error)
+            sources["duty_factor"] = (effect, f"<R>²/<R²> = {duty}, not corrected: set slice_ms")
+        if duty and finer:
+            effect = abs(duty.value / finer.value - 1.0)
+            sources["duty_factor"] = (effect, f"{duty}, which is corrected, against {finer}")
+        return sources

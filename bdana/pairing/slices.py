@@ -14,18 +14,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bdana.pairing.bursts import SingleBursts
+    from bdana.pairing.parameters import PairingParameters
 
 __all__ = ["DutyFactor", "duty_factor", "mix_bursts", "slice_weights", "time_slices"]
+
+EMPTY = 0.01
+"""Part of a burst before its first track that changes the number of pairs in slices too little to matter, assumed."""
+CHANCE = 1e-6
+"""Probability of such an empty part for a uniform beam, below which the beam begins later, assumed."""
 
 
 def time_slices(
     timestamp: NDArray[np.float64],
     places: NDArray[np.int64],
     bursts: SingleBursts,
-    spill_s: float | None,
+    par: PairingParameters,
     width_ms: float,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Sort tracks into slices of equal length.
+    """Sort tracks into slices of equal length, which fill the bursts from their beginning to their end.
 
     Parameters
     ----------
@@ -34,8 +40,9 @@ def time_slices(
     places : ndarray of int, shape (N,)
         Burst of each track.
     bursts : SingleBursts
-    spill_s : float or None
-        Length of a burst in s, dead time included; None: its live time, or up to its last track if that is longer.
+    par : PairingParameters
+        `spill_start_s` is the timestamp at which bursts begin, `spill_s` their length in s, dead time included; None: 0,
+        and the live time, or up to the last track if that is longer.
     width_ms : float
         Length of a slice in ms, shortened so that whole slices fill the burst.
 
@@ -49,7 +56,8 @@ def time_slices(
     Raises
     ------
     InputError
-        When a track has no timestamp inside its burst, or all tracks have the same.
+        When a track has no timestamp inside its burst, or all tracks have the same, or the first track of all comes so
+        late that the timestamps do not begin with the beam.
     """
     if np.isnan(timestamp).any():
         at = places[np.flatnonzero(np.isnan(timestamp))[0]]
@@ -62,23 +70,38 @@ def time_slices(
             f"all {len(timestamp)} single tracks have the timestamp {timestamp[0] / hepunits.s:g} s, so the files have no "
             "times inside the burst; remove background.combinatorial.slice_ms"
         )
-    if spill_s is None:
+    since = timestamp - (par.spill_start_s or 0.0) * hepunits.s
+    if par.spill_s is None:
         length = bursts.live_time.copy()
-        np.fmax.at(length, places, timestamp)
+        np.fmax.at(length, places, since)
     else:
-        length = np.full(len(bursts), spill_s * hepunits.s)
-    inside = (timestamp >= 0) & (timestamp <= length[places])
+        length = np.full(len(bursts), par.spill_s * hepunits.s)
+    inside = (since >= 0) & (since <= length[places])
     if not inside.all():
         k = np.flatnonzero(~inside)[0]
         at = places[k]
         raise InputError(
             f"run {bursts.run[at]} burst {bursts.burst[at]}: timestamp {timestamp[k] / hepunits.s:g} s is not within "
-            f"the burst of {length[at] / hepunits.s:g} s; correct it, or set background.combinatorial.spill_s"
+            f"the burst of {length[at] / hepunits.s:g} s; correct it, or set background.combinatorial.spill_s or "
+            "spill_start_s"
         )
+    if par.spill_start_s is None and len(since):
+        _require_beam_from_zero(since, length[places])
     known = np.where(np.isfinite(length), length, 0.0)  # the others have no track
     number = np.maximum(np.ceil(known / (width_ms * hepunits.ms)), 1.0).astype(np.int64)
-    slices = np.minimum((timestamp / length[places] * number[places]).astype(np.int64), number[places] - 1)
+    slices = np.minimum((since / length[places] * number[places]).astype(np.int64), number[places] - 1)
     return slices, number
+
+
+def _require_beam_from_zero(timestamp: NDArray[np.float64], length: NDArray[np.float64]) -> None:
+    """Refuse tracks that all come late in their bursts: slices without beam would raise the number of pairs."""
+    first = float((timestamp / length).min())
+    if first > EMPTY and (1.0 - first) ** len(timestamp) < CHANCE:
+        begin = float(timestamp.min()) / hepunits.s
+        raise InputError(
+            f"no single track before {begin:g} s, {first:.1%} of the burst: set background.combinatorial.spill_start_s to "
+            "the time at which the beam begins, or to 0 if the live time counts from there"
+        )
 
 
 def slice_weights(
@@ -134,6 +157,9 @@ class DutyFactor:
     error: float
     slice_ms: float
 
+    def __str__(self) -> str:
+        return f"{self.value:.4f} ± {self.error * self.value:.4f} in slices of {self.slice_ms:g} ms"
+
 
 def duty_factor(
     slices: NDArray[np.int64],
@@ -172,7 +198,8 @@ def mix_bursts(
     """Put neighbouring bursts together, so that tracks of different bursts are paired too.
 
     A pair weighs D^2 W / T, and a mixed burst has the live time of all its own: 1 / w = sum_k 1 / w_k. The estimate is
-    then of <n>^2 instead of <n^2>: biased low by how much the intensity varies from burst to burst.
+    then of <n>^2 instead of <n^2>: biased low by how much the intensity varies from burst to burst. With downscales D_i
+    and D_j a pair of two bursts would weigh D_i D_j W / T: bursts are mixed only where they are equal.
 
     Parameters
     ----------
@@ -191,9 +218,24 @@ def mix_bursts(
     weight : ndarray, shape (mixed bursts,)
     bias : float
         Relative bias of the number of pairs of opposite charge; NaN without a pair.
+
+    Raises
+    ------
+    InputError
+        When bursts with different downscales would be mixed.
     """
     group = np.arange(len(weight)) // number
     known = weight > 0
+    for mixed_number in np.unique(group[known]):
+        own = np.flatnonzero(known & (group == mixed_number))
+        other = own[bursts.downscale[own] != bursts.downscale[own[0]]]
+        if len(other):
+            a, b = own[0], other[0]
+            raise InputError(
+                f"run {bursts.run[a]} burst {bursts.burst[a]} and run {bursts.run[b]} burst {bursts.burst[b]} have downscales "
+                f"{bursts.downscale[a]:g} and {bursts.downscale[b]:g}, so their tracks cannot be mixed: select bursts of one "
+                "downscale, or remove background.combinatorial.mix_bursts"
+            )
     inverse = np.bincount(group[known], 1.0 / weight[known], minlength=group[-1] + 1)
     mixed = np.divide(1.0, inverse, out=np.zeros_like(inverse), where=inverse > 0)
     pairs = float(np.sum(weight * bursts.plus * bursts.minus))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from hepunits import GeV
 
+from bdana.analysis.tables import compared
+from bdana.counts import Predicted
 from bdana.plotting import save_flatness, save_groups, save_pulls, save_regions, save_unfolding
 from bdana.report.document import Figure, Table, Text
 
@@ -101,6 +103,7 @@ def check_blocks(checks: dict[str, Any]) -> list[Text | Table]:
             checks["out_of_time"],
             f"Pairs of opposite charge with {low:g} < |DT| < {high:g} ns, in every region, against the prediction for that window.",
         ),
+        *([_closure(checks["closure"])] if checks["closure"] else []),
         Table(
             ["groups of", "observed", "expected share", "p"],
             [
@@ -123,6 +126,23 @@ def check_blocks(checks: dict[str, Any]) -> list[Text | Table]:
     ]
 
 
+def _closure(rows: Sequence[dict[str, Any]]) -> Table:
+    return Table(
+        ["pairs", "estimate", "simulated", "estimate over simulated", "pull"],
+        [
+            [
+                r["source"],
+                f"{r['estimate']:.4g} ± {r['error']:.2g}",
+                str(r["observed"]),
+                f"{r['ratio']:.3f} ± {r['ratio_error']:.3f}" if r["ratio"] is not None else "",
+                f"{r['pull']:+.2f}",
+            ]
+            for r in rows
+        ],
+        "Closure on this simulated sample, all regions together, with errors of counting and of the few single tracks alone.",
+    )
+
+
 def _scaled(stability: dict[str, Any]) -> list[tuple[str, int, float]]:
     """Return group, observed number and share of the observed total that is expected."""
     total, expected = sum(stability["observed"]), sum(stability["expected"])
@@ -134,20 +154,9 @@ def _scaled(stability: dict[str, Any]) -> list[tuple[str, int, float]]:
 
 
 def _compared(rows: Sequence[dict[str, Any]], caption: str) -> Table:
-    return Table(
-        ["region", "expected", "observed", "p(N ≥ n)", "p(L ≤ Lobs)"],
-        [
-            [
-                r["region"],
-                f"{r['expected']:.3g} ± {r['error']:.2g}",
-                str(r["observed"]),
-                f"{r['p_n']:.4g}",
-                f"{r['p_l']:.4g}",
-            ]
-            for r in rows
-        ],
-        caption,
-    )
+    limited = any(row["upper_limit_90"] is not None for row in rows)
+    explained = " < is the 90% CL upper limit where no pair was seen to estimate from." if limited else ""
+    return Table(*compared(rows), caption + explained)
 
 
 def _prompt(prompt: dict[str, Any]) -> list[Text | Table]:
@@ -160,10 +169,7 @@ def _prompt(prompt: dict[str, Any]) -> list[Text | Table]:
         ),
         Table(
             ["region", "expected", "p(N ≥ n)"],
-            [
-                [r["region"], f"{r['expected']:.3g} ± {r['error']:.2g}", _p(r["p_n"]) or "closed"]
-                for r in prompt["varied"]
-            ],
+            [[r["region"], str(Predicted.of_dict(r)), _p(r["p_n"]) or "closed"] for r in prompt["varied"]],
             "Variation: with the upper limit of the in-time component added in every region"
             + (f"; {prompt['varied'][0]['region']}: {z:.1f} sigma two-sided." if z is not None else "."),
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bdana._version import __version__
+from bdana.analysis import tables
 from bdana.analysis.output import read_output
 from bdana.plotting import save_comparison, save_plane
 from bdana.report.checks import CHECK_FIGURES, check_blocks, check_figures
@@ -106,62 +107,17 @@ def _sum(histogram: Histogram, regions: Sequence[str]) -> Histogram:
 
 def _table_blocks(run: StoredRun) -> list[Text | Table]:
     table: dict[str, Any] = run.table or {}
-    rows = [
-        [
-            row["name"],
-            f"{row['expected']:.3g} ± {row['error']:.2g}",
-            *(
-                [str(row["observed"]), f"{row['p_n']:.4g}", f"{row['p_l']:.4g}"]
-                if row["state"] == "open"
-                else ["closed", "", ""]
-            ),
-        ]
-        for row in table["regions"]
-    ]
-    if "joint" in table:
-        joint = table["joint"]
-        rows.append(["+".join(joint["regions"]), "", "", f"{joint['p_n']:.4g}", f"{joint['p_l']:.4g}"])
-    headers = ["region", "expected", "observed", "p(N ≥ n)", "p(L ≤ Lobs)"]
     conventions = [Text(f"{name}: {text}.") for name, text in table["conventions"].items()]
     record = [Text(f"{name}: {text}.") for name, text in table["opened"].items()]
     seen = [Text(line) for line in table["seen"]]
-    return [Table(headers, rows, f"Sample {table['sample']}."), *conventions, *record, *seen]
+    return [Table(*tables.counting(table), f"Sample {table['sample']}."), *conventions, *record, *seen]
 
 
 def _background_blocks(prediction: dict[str, Any]) -> list[Text | Table]:
-    singles = prediction["single_tracks"]
-    made_of = Text(
-        f"{singles['plus']} positive and {singles['minus']} negative single tracks in {prediction['bursts']} bursts make "
-        f"{prediction['pairs']} pairs of opposite charge; the accidental veto survival is "
-        f"{prediction['accidental_survival']:.4f}."
-    )
-    regions = [
-        [
-            row["name"],
-            f"{row['expected']:.4g}",
-            f"{row['statistical_error']:.2g}",
-            f"{row['error']:.2g}",
-            str(row["pairs"]),
-        ]
-        for row in prediction["regions"]
-    ]
-    sources = [
-        [
-            s["name"],
-            f"{max(s['effect'].values(), default=0.0):.2%}",
-            "yes" if s["correlated"] else "no",
-            s["source"],
-        ]
-        for s in prediction["systematics"]
-    ]
-    duty = prediction["duty_factor"]
-    said = [Text(f"The duty factor <R>²/<R²> inside bursts is {duty:.3f}.")] if duty is not None else []
     return [
-        made_of,
-        *said,
-        *(Text(warning) for warning in prediction["warnings"]),
-        Table(["region", "expected", "statistical", "total error", "pairs"], regions),
-        Table(["systematic source", "relative", "correlated", "from"], sources),
+        *(Text(line) for line in tables.said_of_estimate(prediction)),
+        Table(*tables.estimated(prediction)),
+        Table(*tables.sources(prediction)),
     ]
 
 

@@ -82,7 +82,7 @@ class SelectedSingles:
         )
 
     @property
-    def unvetoed(self) -> Tracks:
+    def before_vetoes(self) -> Tracks:
         """The selected tracks, followed by the vetoed ones."""
         return _joined([self.tracks, self.vetoed])
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bdana.statistics.poisson import Background, Floats
 
-__all__ = ["MAX_RANK", "blocks", "draws", "full_covariance", "quadrature"]
+__all__ = ["MAX_RANK", "blocks", "draws", "full_covariance", "points", "quadrature"]
 
 MAX_RANK = 3  # independent sources of error up to which a quadrature is feasible
 _POINTS = {0: 1, 1: 96, 2: 64, 3: 40}  # per source
@@ -30,7 +30,8 @@ def full_covariance(backgrounds: Sequence[Background], covariance: ArrayLike | N
     Parameters
     ----------
     backgrounds : sequence of Background
-        One for each region, with truncated Gaussian errors.
+        One for each region, with truncated Gaussian errors; exponential ones (`Background.unseen`) are independent
+        of all others and have neither variance nor covariance here.
     covariance : array_like, optional
         Shape (regions, regions), events squared; by default the outer product of the errors.
 
@@ -40,9 +41,9 @@ def full_covariance(backgrounds: Sequence[Background], covariance: ArrayLike | N
         When it is not a covariance (square, finite, symmetric, no negative variance in any direction), or its
         diagonal is not the square of the errors within 1%.
     """
-    if any(x.prior != "truncated_gaussian" for x in backgrounds):
+    if any(x.prior not in {"truncated_gaussian", "exponential"} for x in backgrounds):
         raise InputError("several regions together need truncated Gaussian errors")
-    errors = np.array([x.error for x in backgrounds])
+    errors = np.array([0.0 if x.prior == "exponential" else x.error for x in backgrounds])
     if covariance is None:
         return np.outer(errors, errors)
     given = np.asarray(covariance, dtype=float)
@@ -106,6 +107,18 @@ def quadrature(mean: Floats, covariance: Floats) -> tuple[Floats, Floats] | None
         weights = (weights[:, None] * half * w * np.exp(-z * z / 2)).ravel()
         values = (values[:, None, :] + z[:, :, None] * factor[:, column]).reshape(-1, mean.size)
     return np.maximum(values, 0.0), weights / weights.sum()
+
+
+def points(
+    backgrounds: Sequence[Background], covariance: Floats, group: NDArray[np.int64]
+) -> tuple[Floats, Floats] | None:
+    """As `quadrature`, for the regions of one group of `blocks`; an exponential region is a group of its own."""
+    first = backgrounds[group[0]]
+    if first.prior == "exponential":
+        values, weights = first.nodes()
+        return values[:, None], weights
+    mean = np.array([backgrounds[i].expected for i in group])
+    return quadrature(mean, covariance[np.ix_(group, group)])
 
 
 def draws(mean: Floats, covariance: Floats, number: int, seed: int) -> tuple[Floats, Floats]:

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import special
 
 from bdana.errors import InputError
-from bdana.statistics.correlated import blocks, draws, full_covariance, quadrature
+from bdana.statistics.correlated import blocks, draws, full_covariance, points, quadrature
 from bdana.statistics.poisson import (
     TIE,
     Background,
@@ -49,7 +49,8 @@ def joint_p_values(
 ) -> Counting:
     """p_n of the summed count, and p_l: the probability of all count tuples no likelier than the observed one.
 
-    The expectations are normal around their values, cut where one would be negative.
+    The expectations are normal around their values, cut where one would be negative; those of regions where nothing
+    was seen to estimate them from (`Background.unseen`) are exponential, each independent of all others.
 
     Parameters
     ----------
@@ -70,19 +71,20 @@ def joint_p_values(
     mean = np.array([x.expected for x in backgrounds])
     cov = full_covariance(backgrounds, covariance)
     groups = blocks(cov)
-    points = [quadrature(mean[group], cov[np.ix_(group, group)]) for group in groups]
+    found_points = [points(backgrounds, cov, group) for group in groups]
     sizes = [_size(x, n) for x, n in zip(backgrounds, counts, strict=True)]
-    exact = None not in points and np.prod(sizes, dtype=float) <= MAX_TUPLES
+    exact = None not in found_points and np.prod(sizes, dtype=float) <= MAX_TUPLES
     tables = []
-    for group, found in zip(groups, points, strict=True):
+    for group, found in zip(groups, found_points, strict=True):
         lengths = [sizes[i] for i in group]
         if not exact or found is None or np.prod(lengths, dtype=float) * len(found[1]) > MAX_PRODUCTS:
-            return _toys(counts, mean, cov, covariance is None, seed)
+            unseen = [x.prior == "exponential" for x in backgrounds]
+            return _toys(counts, mean, cov, np.array(unseen), covariance is None, seed)
         tables.append((_table(*found, lengths), [counts[i] for i in group]))
     total = reduce(np.multiply.outer, (table.ravel() for table, _ in tables)).ravel()
     seen = float(np.prod([table[tuple(n)] for table, n in tables]))
     p_l = float(total[total <= seen * (1 + TIE)].sum())
-    sums = [(found[0].sum(axis=1), found[1]) for found in points if found is not None]
+    sums = [(found[0].sum(axis=1), found[1]) for found in found_points if found is not None]
     return _result(_tail(sum(counts), sums), p_l, covariance is None, "exact")
 
 
@@ -122,14 +124,17 @@ def _tail(n: int, sums: list[tuple[Floats, Floats]]) -> float:
     return float(reduce(np.convolve, parts)[n : top + 1].sum())
 
 
-def _toys(counts: list[int], mean: Floats, cov: Floats, together: bool, seed: int) -> Counting:
-    """p-values from toy counts, in shares whose spread is the error."""
+def _toys(
+    counts: list[int], mean: Floats, cov: Floats, unseen: NDArray[np.bool_], together: bool, seed: int
+) -> Counting:
+    """p-values from toy counts, in shares whose spread is the error; `unseen` regions are exponential."""
     p_n, p_l = np.zeros(_SHARES), np.zeros(_SHARES)
     found = quadrature(mean, cov)
-    exact = found if found is not None and len(found[1]) <= _DRAWS else None
+    exact = found if found is not None and len(found[1]) <= _DRAWS and not unseen.any() else None
     for share in range(_SHARES):
         values, weights = exact or draws(mean, cov, _DRAWS, seed + share)
         rng = np.random.default_rng([seed, share])
+        values[:, unseen] = rng.exponential(mean[unseen], (len(values), int(unseen.sum())))
         toys = rng.poisson(values[rng.choice(len(weights), _TOYS, p=weights)])
         p_n[share] = weights @ special.gammainc(sum(counts), values.sum(axis=1)) if sum(counts) else 1.0
         tuples, repeated = np.unique(toys, axis=0, return_counts=True)

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import special
 
 from bdana.errors import InputError
-from bdana.statistics.correlated import blocks, draws, full_covariance, quadrature
+from bdana.statistics.correlated import blocks, draws, full_covariance, points
 from bdana.statistics.joint import check_regions
 from bdana.statistics.poisson import TIE, Background, Floats, p_values, upper_count, whole
 
@@ -61,20 +61,20 @@ def over_regions(
     cov = full_covariance(backgrounds, covariance)
     mean = np.array([x.expected for x in backgrounds])
     where, p_local, needed = _smallest(counts, backgrounds)
-    quiet, spread, points = 1.0, 0.0, 0  # probability that no region comes to its needed count
+    quiet, spread, drawn = 1.0, 0.0, 0  # probability that no region comes to its needed count
     for group in blocks(cov):
-        part = mean[group], cov[np.ix_(group, group)]
-        found = quadrature(*part)
+        found = points(backgrounds, cov, group)
         if found is not None:
             quiet *= _quiet(needed[group], *found)
             continue
+        part = mean[group], cov[np.ix_(group, group)]
         shares = [_quiet(needed[group], *draws(*part, _DRAWS, seed + i)) for i in range(_SHARES)]
         quiet *= float(np.mean(shares))
         spread = float(
             np.hypot(spread, np.std(shares, ddof=1) / np.sqrt(_SHARES) / max(np.mean(shares), 1e-300))
         )
-        points = _SHARES * _DRAWS
-    computed = f"toys, n={points}, error={quiet * spread:.1g}" if points else "exact"
+        drawn = _SHARES * _DRAWS
+    computed = f"toys, n={drawn}, error={quiet * spread:.1g}" if drawn else "exact"
     p_global = 1.0 if p_local >= 1 else max(p_local, 1.0 - quiet)
     return GlobalPValue(p_local, where, p_global, computed, _convention(f"{len(counts)} regions", computed))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,14 @@ from scipy import special
 
 from bdana.errors import InputError
 
+if TYPE_CHECKING:
+    from bdana.counts import Predicted
+
 __all__ = ["PRIORS", "Background", "Counting", "Prior", "count_probabilities", "p_values", "upper_count"]
 
-Prior = Literal["truncated_gaussian", "gamma", "lognormal"]
+Prior = Literal["truncated_gaussian", "gamma", "lognormal", "exponential"]
 PRIORS: tuple[Prior, ...] = ("truncated_gaussian", "gamma", "lognormal")
+"""Forms that an analyst may choose; `exponential` is that of `Background.unseen`."""
 MAX_RATIO = 5  # assumed: of error and expectation, where gamma and log-normal priors can be integrated
 TIE = 1e-9  # relative: counts this close in probability are equally likely
 Floats = NDArray[np.float64]
@@ -34,16 +38,42 @@ class Background:
         for name, value in (("background", self.expected), ("background error", self.error)):
             if not (np.isfinite(value) and value >= 0):
                 raise InputError(f"the {name} is {value}: give a finite number that is not negative")
-        if self.prior not in PRIORS:
+        if self.prior == "exponential" and not self.error == self.expected > 0:
+            raise InputError("an exponential prior needs an error equal to the expectation, above zero")
+        if self.prior not in {*PRIORS, "exponential"}:
             raise InputError(f"unknown prior '{self.prior}': one of {', '.join(PRIORS)}")
         if self.error > 0 and self.expected == 0 and self.prior != "truncated_gaussian":
             raise InputError(f"a {self.prior} prior needs an expectation above zero")
         if self.error > MAX_RATIO * self.expected and self.prior != "truncated_gaussian":
             raise InputError(f"a {self.prior} prior needs an error below {MAX_RATIO} times the expectation")
 
+    @classmethod
+    def unseen(cls, upper_limit: float) -> Background:
+        """Return the background of a region where nothing was seen that an expectation could be made of.
+
+        With a flat prior zero events seen, each of which would stand for w expected ones, leave the density
+        exp(-b/w)/w of the expectation b, whose 90% quantile is w ln(10).
+
+        Parameters
+        ----------
+        upper_limit : float
+            90% CL upper limit on the expectation.
+        """
+        scale = upper_limit / np.log(10.0)
+        return cls(scale, scale, "exponential")
+
+    @classmethod
+    def of(cls, predicted: Predicted) -> Background:
+        """Return the background of a prediction: with a truncated Gaussian error, or `unseen` where it has a limit only."""
+        if predicted.upper_limit is not None:
+            return cls.unseen(predicted.upper_limit)
+        return cls(predicted.value, predicted.error)
+
     @property
     def convention(self) -> str:
         """What is done about the error."""
+        if self.prior == "exponential":
+            return "no pair seen: expectation marginalised with its posterior for a flat prior (exponential)"
         return f"background error marginalised ({self.prior})" if self.error else "background known"
 
     def nodes(self, n: int = 0) -> tuple[Floats, Floats]:
@@ -60,6 +90,11 @@ class Background:
             low, high = max(0.0, min(b, peak) - 9 * d), max(b, peak) + 9 * d
             x, w = legendre(low, high, np.sqrt(high - low))
             log_density = -0.5 * ((x - b) / d) ** 2
+        elif self.prior == "exponential":
+            scale = b / (1.0 + b)  # of prior times likelihood, for no count
+            high = max(45.0 * b, scale * (n + 46.0 + 9.0 * np.sqrt(n + 1.0)))
+            x, w = legendre(0.0, high, high / (2.0 * scale))
+            log_density = -x / b
         elif self.prior == "lognormal":
             sigma = np.log1p(d / b)
             shift = min(n * sigma * sigma, max(0.0, float(np.log((n + 1) / b))))
@@ -122,6 +157,9 @@ def log_pmf(n: NDArray[np.int64] | int, mean: Floats) -> Floats:
 
 def count_probabilities(background: Background, n_max: int) -> Floats:
     """P(N) for N = 0 .. `n_max`, marginalised over the background error; shape (n_max + 1,)."""
+    if background.prior == "exponential":
+        b, n = background.expected, np.arange(n_max + 1)
+        return np.asarray((b / (1.0 + b)) ** n / (1.0 + b))
     x, w = background.nodes(n_max)
     counts = np.arange(n_max + 1)
     return np.asarray(np.exp(log_pmf(counts[:, None], x[None, :])) @ w)
@@ -130,6 +168,8 @@ def count_probabilities(background: Background, n_max: int) -> Floats:
 def upper_count(background: Background, n: int = 0) -> int:
     """Count beyond which the marginalised probability is far below double precision."""
     x, _ = background.nodes()
+    if background.prior == "exponential":  # (b/(1+b))^N below 1e-18
+        return max(n, int(np.ceil(42.0 / np.log1p(1.0 / background.expected))) + 1)
     top = x.max() if background.prior == "truncated_gaussian" else background.expected + 12 * background.error
     return int(max(n, top + 12 * np.sqrt(top + 1) + 30))
 
@@ -140,6 +180,14 @@ def p_values(observed: int, background: Background) -> Counting:
     Background error marginalised as in Cousins and Highland, NIM A 320 (1992) 331; ties belong to the sum.
     """
     n = whole(observed)
+    convention = (
+        "p_n = P(N >= n), p_l = P(L <= Lobs) = sum of P(N) over P(N) <= P(n), ties included; "
+        + background.convention
+    )
+    if background.prior == "exponential":
+        # P(N) = (b/(1+b))^N / (1+b) falls with N, so that both are its sum from n on.
+        p = (background.expected / (1.0 + background.expected)) ** n
+        return Counting(p, p, convention)
     x, w = background.nodes(n)
     p_n = float(w @ special.gammainc(n, x)) if n else 1.0
     probabilities = count_probabilities(background, upper_count(background, n))
@@ -150,8 +198,4 @@ def p_values(observed: int, background: Background) -> Counting:
     else:
         first, last = int(np.flatnonzero(likelier)[0]), int(np.flatnonzero(likelier)[-1])
         p_l = float(probabilities[:first].sum() + w @ special.gammainc(last + 1, x))
-    convention = (
-        "p_n = P(N >= n), p_l = P(L <= Lobs) = sum of P(N) over P(N) <= P(n), ties included; "
-        + background.convention
-    )
     return Counting(min(p_n, 1.0), min(p_l, 1.0), convention)

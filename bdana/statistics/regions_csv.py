@@ -58,7 +58,11 @@ def _of_table(path: Path, stream: TextIO) -> tuple[RegionCount, ...]:
     try:
         rows = json.load(stream)["regions"]
         return tuple(
-            _row(f"{path}, region {i}", {name: str(row.get(name, "")) for name in COLUMNS})
+            _row(
+                f"{path}, region {i}",
+                {name: str(row.get(name, "")) for name in COLUMNS},
+                row.get("upper_limit_90"),
+            )
             for i, row in enumerate(rows, 1)
         )
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError):
@@ -67,10 +71,10 @@ def _of_table(path: Path, stream: TextIO) -> tuple[RegionCount, ...]:
         ) from None
 
 
-def _row(where: str, row: dict[str, str | None]) -> RegionCount:
+def _row(where: str, row: dict[str, str | None], limit: float | None = None) -> RegionCount:
     name, expected, error, observed = ((row[column] or "").strip() for column in COLUMNS)
     try:
-        background = Background(float(expected), float(error))
+        background = Background.unseen(limit) if limit else Background(float(expected), float(error))
         count = None if observed in {"", "closed"} else whole(float(observed))
     except (ValueError, InputError) as err:
         raise InputError(f"{where}, region '{name}': {err}") from err

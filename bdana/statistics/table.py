@@ -37,12 +37,7 @@ class TableRow:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row as plain values; a closed region has no observed number and no p-values."""
-        row = {
-            "name": self.name,
-            "expected": self.expected.value,
-            "error": self.expected.error,
-            "state": self.observed.state,
-        }
+        row = {"name": self.name, **self.expected.to_dict(), "state": self.observed.state}
         if self.counting is None:
             return row
         return row | {"observed": self.observed.value, "p_n": self.counting.p_n, "p_l": self.counting.p_l}
@@ -69,8 +64,13 @@ class CountingTable:
     def conventions(self) -> dict[str, str]:
         """What the p-values mean."""
         found: dict[str, str] = {}
-        for counting in filter(None, (row.counting for row in self.rows)):
-            found["p"] = counting.convention
+        for row in self.rows:
+            if row.counting and row.expected.upper_limit is None:
+                found["p"] = row.counting.convention
+        unseen = next((row for row in self.rows if row.expected.upper_limit is not None), None)
+        if unseen:
+            found["expected"] = "< is the 90% CL upper limit where no pair was seen to estimate from"
+            found["p where expected is <"] = p_values(0, Background.of(unseen.expected)).convention
         if self.joint:
             found["joint"] = self.joint.convention
         if any(row.observed.state == "closed" for row in self.rows):
@@ -97,7 +97,8 @@ def counting_table(
     Parameters
     ----------
     expected : mapping of str to Predicted
-        By region, in the order of the rows; the errors move together, as one common scale does.
+        By region, in the order of the rows; the errors move together, as one common scale does. A region with an
+        upper limit only has p-values that are marginalised with what zero pairs tell (`Background.unseen`).
     observed : mapping of str to Observed
         By region.
     joint : sequence of str
@@ -113,7 +114,7 @@ def counting_table(
     together = [by_name[name] for name in joint if name in by_name]
     all_open = bool(together) and all(row.counting for row in together)
     counts = [row.observed.value for row in together] if all_open else []
-    backgrounds = [_background(row.expected) for row in together]
+    backgrounds = [Background.of(row.expected) for row in together]
     return CountingTable(
         rows,
         tuple(row.name for row in together),
@@ -122,9 +123,5 @@ def counting_table(
 
 
 def _row(name: str, expected: Predicted, observed: Observed) -> TableRow:
-    counting = None if observed.state == "closed" else p_values(observed.value, _background(expected))
+    counting = None if observed.state == "closed" else p_values(observed.value, Background.of(expected))
     return TableRow(name, expected, observed, counting)
-
-
-def _background(expected: Predicted) -> Background:
-    return Background(expected.value, expected.error)

@@ -87,6 +87,20 @@ def test_accidental_pairs_are_flat_and_stable(made):
     assert quality.expected[1] / quality.expected[0] == pytest.approx(5 / 35, rel=0.7)
 
 
+def test_closure_on_the_simulated_sample(made):
+    """CR3 to SR of a pseudo sample are closed, so that pairs in time are left out."""
+    assert [row.source for row in made.closure] == ["opposite charge, out of time", "like-sign, in time"]
+    for row, compared in zip(made.closure, (made.out_of_time, made.like_sign), strict=True):
+        assert row.observed == sum(region.observed for region in compared)
+        assert row.estimate == pytest.approx(sum(region.expected for region in compared))
+        assert row.error < 0.1 * row.estimate
+        assert row.pull == pytest.approx(
+            (row.estimate - row.observed) / np.hypot(np.sqrt(row.estimate), row.error)
+        )
+        assert abs(row.pull) < 3.5
+        assert row.ratio == pytest.approx(1.0, abs=3.5 * row.ratio_error)
+
+
 def test_no_prompt_pair_is_found(made):
     share = made.prompt.share
     assert share.low < 0.1

@@ -1,6 +1,7 @@
 """The outputs of an opening: counts by region, events that were open before, and what must not come out."""
 
 import awkward as ak
+import numpy as np
 import pytest
 
 import bdana
@@ -13,7 +14,12 @@ from tests.synthetic import dimuon_event, records
 
 REGIONS = ["SR", "CR", "CR1", "CR2", "CR3", "outside"]
 FROZEN = {
-    "prediction": {"regions": REGIONS, "expected": [0.02, 0.2, 0.3, 0.6, 1.5, 26.0], "error": [0.01] * 6},
+    "prediction": {
+        "regions": REGIONS,
+        "expected": [0.02, 0.2, 0.3, 0.6, 1.5, 26.0],
+        "error": [0.01] * 6,
+        "upper_limit_90": [None] * 6,
+    },
     "config": {"search": {"agreement_p_min": 0.01}},
     "outputs": ["observed", "seen_before", "candidates", "verdict"],
 }
@@ -42,6 +48,17 @@ def test_events_that_were_open_before_a_reprocessing_are_counted_and_nothing_els
     assert both["seen_before"] == {"SR": 2}
     assert [row["event"] for row in both["candidates"]] == [4, 1, 2, 3]
     assert "seen_before" not in both["candidates"][0]
+
+
+def test_an_event_where_no_pair_was_expected_has_a_p_value_above_zero(analysis):
+    """Largest pair weight 0.001: p(N >= 1) = 0.001/1.001, not 0."""
+    unseen = [0.001 * np.log(10), *[None] * 5]
+    prediction = FROZEN["prediction"] | {"expected": [0.0] * 6, "error": [0.0] * 6, "upper_limit_90": unseen}
+    verdict = outputs_of(analysis, FROZEN | {"prediction": prediction}, "SR", [records([dimuon_event(1)])])[
+        "verdict"
+    ]
+    assert verdict["p_n"] == verdict["p_l"] == pytest.approx(0.001 / 1.001)
+    assert verdict["upper_limit_90"] == unseen[0]
 
 
 def test_an_opening_without_events(analysis):

@@ -9,6 +9,7 @@ import bdana
 from bdana.analysis.background import estimate_singles, prompt_share, single_tracks
 from bdana.analysis.checks import left_out_cuts
 from bdana.analysis.prompt_check import SingleSample, _expected, check_prompt, vary
+from bdana.counts import Predicted
 from bdana.simulation import Beam, Halo, SimulationConfig, simulate, write_sample
 
 # Prompt pairs come from before the decay volume: without vertex cuts there are many of them.
@@ -73,12 +74,15 @@ def test_injected_prompt_fractions_of_an_ensemble(loose, tmp_path, fraction):
 
 def test_the_published_variation():
     """Talk: 30% of b = 0.016 +- 0.002 added makes 0.0208, p = 2.06%, 2.3 sigma two-sided."""
-    row = vary("SR", 0.016, 0.002, 0.30, 1)
+    row = vary("SR", Predicted(0.016, 0.002), 0.30, 1)
     assert row.expected == pytest.approx(0.0208)
     assert row.p_n == pytest.approx(0.0206, abs=5e-5)
     assert row.z_two_sided == pytest.approx(2.3, abs=0.05)
-    closed = vary("SR", 0.016, 0.002, 0.30, None)
+    closed = vary("SR", Predicted(0.016, 0.002), 0.30, None)
     assert closed.p_n is closed.z_two_sided is None
+    unseen = vary("SR", Predicted(0.0, 0.0, 0.01 * np.log(10)), 0.30, 1)
+    assert unseen.p_n == pytest.approx(0.013 / 1.013)
+    assert unseen.upper_limit_90 == pytest.approx(0.013 * np.log(10))
 
 
 def test_expected_pairs_of_the_single_tracks_of_a_search(tmp_path, monkeypatch):

@@ -17,7 +17,12 @@ from tests.synthetic import dimuon_event, records
 
 REGIONS = ["SR", "CR", "CR1", "CR2", "CR3", "outside"]
 FROZEN = {
-    "prediction": {"regions": REGIONS, "expected": [0.02, 0.2, 0.3, 0.6, 1.5, 26.0], "error": [0.01] * 6},
+    "prediction": {
+        "regions": REGIONS,
+        "expected": [0.02, 0.2, 0.3, 0.6, 1.5, 26.0],
+        "error": [0.01] * 6,
+        "upper_limit_90": [None] * 6,
+    },
     "config": {"search": {"agreement_p_min": 0.01}},
     "outputs": ["observed", "seen_before", "candidates", "verdict"],
 }

@@ -5,7 +5,8 @@ import pytest
 import uproot
 
 import bdana
-from bdana.errors import ConfigError
+from bdana.analysis import scaffold
+from bdana.errors import ConfigError, InputError
 from bdana.pairing import pair_file
 
 from .halo import burst_table, halo_record, singles_of
@@ -51,8 +52,43 @@ def test_a_mixed_burst_has_the_live_time_of_all():
 def test_bursts_are_not_both_mixed_and_sliced():
     singles = sample([10, 10], timestamp=0.0)
     overrides = [f"background.combinatorial.{text}" for text in ("mix_bursts=2", "slice_ms=1.0")]
-    with pytest.raises(ConfigError, match="cannot both mix bursts"):
+    with pytest.raises(ConfigError, match="cannot both be mixed"):
         estimate(singles, burst_table(2), *overrides)
+
+
+def test_bursts_of_different_downscale_are_not_mixed():
+    """A pair of two bursts would weigh D_i D_j W / T, which no weight of a burst can be."""
+    singles = sample([500, 50, 500, 500])
+    table = burst_table(4, downscale=[1.0, 10.0, 1.0, 1.0])
+    said = r"run 1 burst 0 and run 1 burst 1 have downscales 1 and 10.*remove .*mix_bursts"
+    with pytest.raises(InputError, match=said):
+        estimate(singles, table, "background.combinatorial.mix_bursts=2")
+    unused = sample([500, 0, 500, 500])
+    table = burst_table(4, downscale=[1.0, np.nan, 2.0, 2.0])
+    assert estimate(unused, table, "background.combinatorial.mix_bursts=2").pairs.sum() > 0
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "downscale=0.5", "downscale=inf", "slice_ms=0.0", "slice_ms=nan", "duty_slices_ms=[]", "duty_slices_ms=[1.0, -1.0]",
+        "spill_start_s=-1.0", "spill_s=0.0", "mix_bursts=0", "sideband_ns=[18.0, 10.0]", "sideband_ns=[-1.0, 10.0]",
+        "sideband_ns=[10.0, inf]", "readout_ns=-1.0", "h2_efficiency=0.0", "window_error_ns=nan",
+    ],
+)  # fmt: skip
+def test_parameters_that_cannot_be(value):
+    with pytest.raises(ConfigError, match=value.partition("=")[0]):
+        estimate(sample([10]), burst_table(1), f"background.combinatorial.{value}")
+
+
+def test_parameters_without_those_of_the_pairing(tmp_path):
+    scaffold(tmp_path / "a")
+    module = tmp_path / "a" / "backgrounds" / "combinatorial.py"
+    module.write_text(
+        module.read_text().replace("bdana.PairingParameters", "__import__('pydantic').BaseModel")
+    )
+    with pytest.raises(ConfigError, match=r"must have bdana\.PairingParameters as base"):
+        bdana.load(tmp_path / "a").combinatorial("combinatorial")
 
 
 def test_bootstrap_errors_are_those_of_the_u_statistic():

@@ -48,7 +48,7 @@ def test_a_veto_that_depends_on_where_the_track_is():
 
 def test_veto_choice_is_the_ratio_of_two_estimates():
     singles = sample(lambda x, chance: chance < 0.1)
-    every = replace(singles, tracks=singles.unvetoed, vetoed=singles.tracks.take(np.zeros(0, dtype=int)))
+    every = replace(singles, tracks=singles.before_vetoes, vetoed=singles.tracks.take(np.zeros(0, dtype=int)))
     survival = len(singles.tracks) / 2400
     ratio = estimate(singles).expected.sum() / (estimate(every).expected.sum() * survival**2)
     assert effect(estimate(singles), "veto_choice") == pytest.approx(abs(ratio - 1.0), abs=2e-3)

@@ -74,8 +74,8 @@ def test_vetoed_tracks_are_kept_apart(analysis):
     both = SelectedSingles.concatenate([first, select(analysis, vetoed[1])])
     assert np.asarray(both.tracks.event.event).tolist() == [0]
     assert np.asarray(both.vetoed.event.event).tolist() == [1, 2]
-    assert np.asarray(both.unvetoed.event.event).tolist() == [0, 1, 2]
-    assert both.unvetoed.charge.tolist() == [1, -1, -1]
+    assert np.asarray(both.before_vetoes.event.event).tolist() == [0, 1, 2]
+    assert both.before_vetoes.charge.tolist() == [1, -1, -1]
 
 
 def test_accidental_survival_is_tried_beside_the_track(analysis):

@@ -9,7 +9,7 @@ from scipy import stats
 from bdana.errors import InputError
 from bdana.statistics import joint
 from bdana.statistics.joint import joint_p_values
-from bdana.statistics.poisson import Background, p_values
+from bdana.statistics.poisson import Background, count_probabilities, p_values
 
 CONTROL = ([1, 1, 2], [Background(0.29, 0.04), Background(0.58, 0.07), Background(1.70, 0.22)])
 
@@ -125,3 +125,32 @@ def test_refuses_other_priors_and_missing_regions():
         joint_p_values([1], [Background(1.0, 0.1, "gamma")])
     with pytest.raises(InputError, match="one observed count for each region"):
         joint_p_values([1, 2], [Background(1.0)])
+
+
+UNSEEN = Background.unseen(0.3 * np.log(10))
+"""Exponential with mean 0.3."""
+
+
+def test_a_region_without_a_pair_is_independent_of_the_others():
+    """Products of the geometric law and of the marginalised Poisson law, summed one by one."""
+    seen = Background(0.58, 0.07)
+    p = joint_p_values([2, 1], [UNSEEN, seen])
+    k = np.arange(60)
+    table = np.outer((0.3 / 1.3) ** k / 1.3, count_probabilities(seen, 59))
+    assert p.computed == "exact"
+    assert p.p_n == pytest.approx(table[np.add.outer(k, k) >= 3].sum(), rel=1e-9)
+    assert p.p_l == pytest.approx(table[table <= table[2, 1] * (1 + 1e-9)].sum(), rel=1e-9)
+
+
+def test_a_region_without_a_pair_alone():
+    for n in (0, 1, 3):
+        p = joint_p_values([n], [UNSEEN])
+        assert (p.p_n, p.p_l) == pytest.approx(((0.3 / 1.3) ** n,) * 2, rel=1e-9)
+
+
+def test_toys_of_a_region_without_a_pair(monkeypatch):
+    exact = joint_p_values([2, 1], [UNSEEN, Background(0.58, 0.07)])
+    monkeypatch.setattr(joint, "MAX_TUPLES", 10)
+    toys = joint_p_values([2, 1], [UNSEEN, Background(0.58, 0.07)])
+    error = _error(toys.computed)
+    assert (toys.p_n, toys.p_l) == pytest.approx((exact.p_n, exact.p_l), abs=4 * error)

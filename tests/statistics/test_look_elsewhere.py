@@ -113,3 +113,9 @@ def test_a_finer_scan_looks_at_more_places():
 def test_refusals(arguments, reason):
     with pytest.raises(InputError, match=reason):
         over_scan(*arguments)
+
+
+def test_regions_without_a_pair():
+    """One count in each of two regions of geometric law: one as rare anywhere is 1 - P(0)^2."""
+    given = [Background.unseen(0.02 * np.log(10))] * 2
+    assert over_regions([1, 0], given).p_global == pytest.approx(1 - 1 / 1.02**2, rel=1e-6)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 
+from bdana.counts import Predicted
 from bdana.errors import InputError
 from bdana.statistics.limits import bayes, cls, known_background
 from bdana.statistics.poisson import PRIORS, Background, count_probabilities, p_values
@@ -93,3 +94,27 @@ def test_refusals(wrong):
 def test_refuses_a_level_outside_zero_and_one(level):
     with pytest.raises(InputError, match="between 0 and 1"):
         cls(0, Background(0.0), level)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 0.003, 0.4, 25.0])
+@pytest.mark.parametrize("n", [0, 1, 2, 7])
+def test_nothing_seen_to_estimate_from(scale, n):
+    """Poisson averaged over exp(-b/w)/w is geometric: P(N >= n) = (w/(1+w))^n; the limit is the 90% quantile."""
+    background = Background.unseen(-scale * np.log(0.1))
+    p = p_values(n, background)
+    assert p.p_n == pytest.approx((scale / (1 + scale)) ** n, rel=1e-12)
+    assert p.p_l == p.p_n > 0
+    assert "posterior" in p.convention
+    x, w = background.nodes(n)
+    assert (w @ special.gammainc(n, x) if n else w.sum()) == pytest.approx(p.p_n, rel=1e-9)
+    assert w @ (x > -scale * np.log(0.1)) == pytest.approx(0.1, abs=0.02)
+    assert count_probabilities(background, 5) == pytest.approx(
+        [stats.geom.pmf(k + 1, 1 / (1 + scale)) for k in range(6)]
+    )
+
+
+def test_the_background_of_a_prediction():
+    assert Background.of(Predicted(0.016, 0.002)) == Background(0.016, 0.002)
+    assert Background.of(Predicted(0.0, 0.0, 0.023)) == Background.unseen(0.023)
+    with pytest.raises(InputError, match="exponential"):
+        Background(0.1, 0.2, "exponential")

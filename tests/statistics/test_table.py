@@ -1,9 +1,15 @@
 """The table of a search: published numbers again, and nothing of what is closed."""
 
+import json
+import math
+
 import pytest
 
+from bdana.analysis.tables import counting
 from bdana.counts import Observed, Predicted
 from bdana.errors import BlindingError
+from bdana.statistics.poisson import Background
+from bdana.statistics.regions_csv import read_regions
 from bdana.statistics.table import counting_table
 
 # NA62, A' -> mu mu, workshop of 2 November 2022 (preliminary): expected, error, observed; p-values recalculated.
@@ -58,3 +64,29 @@ def test_a_closed_number_cannot_be_taken_from_the_table():
 def test_rows_stand_in_the_order_given():
     assert [row.name for row in table().rows] == list(PUBLISHED)
     assert "guard band" in table("SR").to_dict()["conventions"]["outside"]
+
+
+def test_a_region_without_a_pair_has_a_limit_and_a_p_value_above_zero():
+    """Largest pair weight 0.01: P(N >= 1) = 0.01/1.01, where an expectation of exactly 0 would say 0."""
+    expected = EXPECTED | {"CR1": Predicted(0.0, 0.0, 0.01 * math.log(10))}
+    observed = {name: Observed(name, row[2]) for name, row in PUBLISHED.items()}
+    document = counting_table(expected, observed, CONTROL).to_dict()
+    rows = {row["name"]: row for row in document["regions"]}
+    assert rows["CR1"]["p_n"] == rows["CR1"]["p_l"] == pytest.approx(0.01 / 1.01)
+    assert rows["CR1"]["upper_limit_90"] == pytest.approx(0.01 * math.log(10))
+    assert "upper_limit_90" not in rows["CR2"]
+    assert 0.0 < document["joint"]["p_l"] < 0.05
+    assert "posterior" in document["conventions"]["p where expected is <"]
+    assert "truncated_gaussian" in document["conventions"]["p"]
+    shown = {row[0]: row for row in counting(document)[1]}
+    assert shown["CR1"][1] == "< 0.023"
+    assert shown["CR2"][1] == "0.58 ± 0.07"
+
+
+def test_the_written_table_is_read_with_its_limit(tmp_path):
+    expected = {"SR": Predicted(0.0, 0.0, 0.023)}
+    document = counting_table(expected, {"SR": Observed("SR", 1)}, []).to_dict()
+    path = tmp_path / "table.json"
+    path.write_text(json.dumps(document))
+    (read,) = read_regions(path)
+    assert read.background == Background.unseen(0.023)
