@@ -259,6 +259,7 @@ def _estimate(
         sum_w2=sums.sum_w2[:n],
         upper_limit=np.where(sums.pairs[:n] == 0, POISSON_90 * grouped.largest, np.nan),
         hists=sample.hists,
+        bin_covariances=sample.bin_covariances,
         systematics=systematics,
         bursts=bursts,
         by_burst=by_burst,

@@ -30,8 +30,11 @@ def test_same_as_reconstruction(analysis):
     left = (pairs.cda < CUTS[0]) & (pairs.z_vertex > CUTS[1]) & (pairs.z_vertex < CUTS[2])
     names = list(analysis.regions.names)
     region = np.array([names.index(r) for r in analysis.regions.classify(pairs.z_tax, pairs.cda_tax)[left]])
-    sums = PairSums(n + m, len(names))
-    sums.fill(i[left], j[left], region, np.ones(left.sum()))
+    sums = PairSums(len(names))
+    ones = np.ones(left.sum())
+    sums.fill(i[left], region, ones, ones > 0)  # i is sorted
+    order = np.argsort(j[left], kind="stable")
+    sums.fill(j[left][order], region[order], ones, ones < 0)
 
     first, second = tracks.take(np.arange(n)), tracks.take(n + np.arange(m))
     counted = count_pairs(
