@@ -112,24 +112,25 @@ class PairSearch:
         size = min(GROUP, len(leaves_a.low))
         of_leaves = _padded(margins_b, leaves_b, 0.0).max(axis=1)
         low, high = leaves_b.low - origin - of_leaves, leaves_b.high - origin + of_leaves
-        return cls(
-            a,
-            b,
-            twice,
-            (
-                leaves_a.start[::size].copy(),
-                (leaves_a.low.reshape(-1, size, 4).min(axis=1) - origin).astype(np.float32),
-                (leaves_a.high.reshape(-1, size, 4).max(axis=1) - origin).astype(np.float32),
-                _padded(margins_a, leaves_a, 0.0).reshape(-1, size * WIDTH).max(axis=1),
-            ),
-            (leaves_a.ends - origin).astype(np.float32),
-            _middle(leaves_a.ends - origin),
-            margins_a[:, 0],
-            np.ascontiguousarray(np.hstack([low, high, of_leaves]).T, dtype=np.float32),
-            np.ascontiguousarray(
-                _padded(_middle(leaves_b.ends - origin), leaves_b, np.nan).transpose(0, 2, 1)
-            ),
-        )
+        with np.errstate(over="ignore"):  # of tracks that no margin leaves out
+            return cls(
+                a,
+                b,
+                twice,
+                (
+                    leaves_a.start[::size].copy(),
+                    (leaves_a.low.reshape(-1, size, 4).min(axis=1) - origin).astype(np.float32),
+                    (leaves_a.high.reshape(-1, size, 4).max(axis=1) - origin).astype(np.float32),
+                    _padded(margins_a, leaves_a, 0.0).reshape(-1, size * WIDTH).max(axis=1),
+                ),
+                (leaves_a.ends - origin).astype(np.float32),
+                _middle(leaves_a.ends - origin),
+                margins_a[:, 0],
+                np.ascontiguousarray(np.hstack([low, high, of_leaves]).T, dtype=np.float32),
+                np.ascontiguousarray(
+                    _padded(_middle(leaves_b.ends - origin), leaves_b, np.nan).transpose(0, 2, 1)
+                ),
+            )
 
     @property
     def tracks(self) -> tuple[Any, ...]:
