@@ -6,8 +6,10 @@ import awkward as ak
 import numba
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import bdana
+from bdana.cli.app import app
 from bdana.errors import ConfigError
 from bdana.pairing import search, task
 from bdana.reconstruction import Pairs
@@ -161,3 +163,9 @@ def test_same_for_any_number_of_threads_and_size_of_batches(monkeypatch, like_si
 def test_one_replica_has_no_spread(replicas):
     with pytest.raises(ConfigError, match="at least 2 bootstrap replicas"):
         estimate(sample(20), burst_table(2), bootstrap=replicas)
+
+
+def test_one_replica_is_refused_before_any_file_is_read():
+    result = CliRunner().invoke(app, ["background", "missing.root", "--bootstrap", "1"])
+    assert result.exit_code == 2
+    assert "at least 2 replicas" in result.output
