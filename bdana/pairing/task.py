@@ -160,11 +160,13 @@ class PairedTracks:
             self.built += sum(numbers)
             sides = ((plus, plus), (minus, minus)) if like_sign else ((plus, minus), (minus, plus))
             for one, other in sides if sum(numbers) else ():
-                first = line.take(one), self.p[one]
+                first, some = (line.take(one), self.p[one]), False
                 second = None if like_sign else (line.take(other), self.p[other])
                 for block in built_pairs(first, second, bounds, self.mass, self.beam, BATCH):
-                    here = np.full(len(block.track), burst)
+                    here, some = np.full(len(block.track), burst), True
                     yield one[block.track], other[block.partner], here, block.quantities
+                if not (some or like_sign):
+                    break  # what has no pair from one side has none from the other
 
     def _judged(
         self, waiting: list[tuple[NDArray[np.int64], ...]], quantities: list[NDArray[np.float64]]
