@@ -39,7 +39,13 @@ extern "C" int64_t pairs_early(const Tracks *a, const Tracks *b, const Task *t, 
             }
         }
       } else {
-        for (int64_t k = 0; k < n; ++k) survivors += keep[k];
+        // Eight flags are counted at once; those behind the last track are cleared.
+        for (int64_t k = n; k % 8; ++k) keep[k] = 0;
+        for (int64_t begin = 0; begin < n; begin += 8) {
+          uint64_t word;
+          std::memcpy(&word, keep + begin, 8);
+          survivors += __builtin_popcountll(word);
+        }
       }
     }
   }

@@ -4,7 +4,8 @@
 
 Half of the tracks are positive. Every kernel reconstructs the pairs with CDA < 20 mm and 105 < z < 180 m, counts them by
 region and track, and histograms their mass. `naive` and `early` run one thread and, above 100 000 tracks, on 100 000 of
-them, their time scaled with the number of pairs. The kernels take turns, so that a machine that slows down does so for
+them, their time scaled with the number of pairs; so is `estimate`, the whole combinatorial estimate of an analysis with
+the tracks in one burst: cuts of the selection, histograms, covariances. The kernels take turns, so that a machine that slows down does so for
 all. The build needs g++, or the compiler that CXX names.
 """
 
@@ -22,12 +23,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import awkward as ak
 import numba
 import numpy as np
 
 import bdana
+from bdana.events import BurstTable
 from bdana.pairing import PairSearch, count_pairs
-from bdana.reconstruction import Line
+from bdana.reconstruction import Line, Tracks
+from bdana.selection import Cutflow, SelectedSingles
+from bdana.selection.single_track import SingleEvents
 
 Z_PLANE = 183_000.0
 CUTS = (20.0, 105_000.0, 180_000.0)
@@ -39,7 +44,7 @@ FEWEST = 1000
 """Tracks that make a time worth comparing."""
 
 
-class Tracks(ctypes.Structure):
+class TrackColumns(ctypes.Structure):
     """`Tracks` of kernels.hpp."""
 
     _fields_ = [*((name, ctypes.c_void_p) for name in ("x", "y", "tx", "ty", "pz")), ("n", ctypes.c_int64)]
@@ -110,7 +115,7 @@ def run_reference(
 ) -> Run:
     """Run one C++ kernel; without `full`, early only counts the pairs that it does not reject."""
     regions = len(boxes) + 1
-    sets = [Tracks(*(row.ctypes.data for row in tracks), tracks.shape[1]) for tracks in sample]
+    sets = [TrackColumns(*(row.ctypes.data for row in tracks), tracks.shape[1]) for tracks in sample]
     task = Task(Z_PLANE, *CUTS, MUON_MASS, 0.0, -22.0, 23_070.0, boxes.ctypes.data, len(boxes))
     by_first, by_second = (np.zeros((t.shape[1], regions), dtype=np.int32) for t in sample)
     mass = np.zeros((regions, 60), dtype=np.int64)
@@ -146,9 +151,53 @@ def search(sample: tuple[np.ndarray, np.ndarray]) -> float:
     return time.perf_counter() - begin
 
 
-def tested(sample: tuple[np.ndarray, np.ndarray]) -> int:
-    """Return the number of pairs whose tracks are compared."""
-    return PairSearch.prepare(*(lines(t) for t in sample), *CUTS).tested()
+def single_tracks(sample: tuple[np.ndarray, np.ndarray], analysis: bdana.Analysis) -> SelectedSingles:
+    """Return the tracks as a single-track sample of burst 0 of run 1."""
+    x, y, tx, ty, pz = np.concatenate(sample, axis=1)
+    n = len(x)
+    one, zero = np.ones(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    record = ak.zip(
+        {
+            "x_before": x,
+            "y_before": y,
+            "z_before": np.full(n, Z_PLANE),
+            "tx_before": tx,
+            "ty_before": ty,
+            "p": pz * np.sqrt(1.0 + tx**2 + ty**2),
+            "time": np.zeros(n),
+            "charge": np.repeat([1, -1], [s.shape[1] for s in sample]),
+        }
+    )
+    events = ak.zip({"run": one, "burst": zero, "event": np.arange(n), "weight": np.ones(n)})
+    tracks = Tracks(record, events, np.arange(n), analysis.setup.detector)
+    none = Tracks(record[:0], events[:0], np.arange(0), tracks.detector)
+    return SelectedSingles(Cutflow(()), tracks, SingleEvents(one, zero, one > 0, np.ones(n)), none)
+
+
+def estimate(sample: tuple[np.ndarray, np.ndarray], analysis: bdana.Analysis) -> float:
+    """Return the seconds of the estimate of an analysis, with its own selection and variables."""
+    singles = single_tracks(sample, analysis)
+    one = np.ones(1)
+    table = BurstTable(
+        run=np.ones(1, dtype=np.int64),
+        burst=np.zeros(1, dtype=np.int64),
+        pot=1e12 * one,
+        live_time_s=one,
+        good=one > 0,
+        downscale=one,
+    )
+    background, par = analysis.combinatorial("combinatorial")
+    selection, cuts = analysis.selection("dimuon")
+    par = par.model_copy(update={"readout_ns": 0.0})  # or so many tracks in one burst would leave none alone
+    begin = time.perf_counter()
+    background.estimate(singles, table, selection, cuts, par, analysis.setup, analysis.variables)
+    return time.perf_counter() - begin
+
+
+def tested(sample: tuple[np.ndarray, np.ndarray]) -> tuple[int, int]:
+    """Return the number of pairs whose tracks are compared, and how often boxes are."""
+    prepared = PairSearch.prepare(*(lines(t) for t in sample), *CUTS)
+    return prepared.tested(), prepared.tested_boxes()
 
 
 def first_of(sample: tuple[np.ndarray, np.ndarray], share: float) -> tuple[np.ndarray, np.ndarray]:
@@ -170,6 +219,7 @@ def measure(tracks: int, threads: int, seed: int) -> dict[str, object]:
     warm = first_of(sample, min(1.0, 2000 / tracks))
     run_bdana(warm, analysis)
     search(warm)
+    estimate(warm, analysis)
     ours, rejections, early, early_rejections = [], [], [], []
     with tempfile.TemporaryDirectory() as folder:
         kernels = build(Path(folder))
@@ -187,7 +237,7 @@ def measure(tracks: int, threads: int, seed: int) -> dict[str, object]:
     seconds = float(np.median([run.seconds for run in ours]))
     seconds_search = float(np.median(rejections))
     seconds_early = float(np.median([run.seconds for run in early])) * scale
-    count = tested(sample)
+    count, boxes_tested = tested(sample)
     return {
         "tracks": tracks,
         "threads": threads,
@@ -196,6 +246,7 @@ def measure(tracks: int, threads: int, seed: int) -> dict[str, object]:
         "pairs": pairs,
         "passing": int(ours[0].by_first.sum()),
         "tested": count,
+        "tested_boxes": boxes_tested,
         "seconds_search": seconds_search,
         "seconds_naive": naive.seconds * scale,
         "seconds_early": seconds_early,
@@ -203,7 +254,8 @@ def measure(tracks: int, threads: int, seed: int) -> dict[str, object]:
         "speedup_early": seconds_early / seconds,
         "rejection_vs_early": float(np.median(early_rejections)) * scale / seconds_search,
         "identical_counts": same_sample.same_as(naive) and same_sample.same_as(early[0]),
-        "exponent_tested": float(np.log(count / tested(first_of(sample, 0.25))) / np.log(4.0)),
+        "exponent_tested": float(np.log(count / tested(first_of(sample, 0.25))[0]) / np.log(4.0)),
+        "estimate": estimate(small, analysis) * scale,
         "memory_mib": memory / (1024.0 if sys.platform == "linux" else 1024.0**2),
     }
 
@@ -220,6 +272,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.tracks < FEWEST:
         parser.error(f"--tracks must be at least {FEWEST}")
+    if arguments.seed < 0:
+        parser.error("--seed must not be negative")
     if not 1 <= arguments.threads <= numba.config.NUMBA_NUM_THREADS:
         parser.error(f"--threads must be between 1 and {numba.config.NUMBA_NUM_THREADS} here")
     result = measure(arguments.tracks, arguments.threads, arguments.seed)

@@ -48,6 +48,8 @@ def background(
     from bdana.engine import ProcessExecutor, SerialExecutor
     from bdana.pairing import pair_file
 
+    if bootstrap == 1:
+        raise typer.BadParameter("a spread needs at least 2 replicas", param_hint="--bootstrap")
     analysis = require_analysis(overrides)
     if analysis.is_prompt(name):
         share = analysis.prompt_share(files, kind=kind, schema=schema, name=name, all_bursts=all_bursts)

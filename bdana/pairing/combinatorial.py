@@ -138,17 +138,22 @@ class Combinatorial:
         like_sign : bool
             Estimate pairs of equal charge instead, which no signal makes.
         bootstrap : int
-            Replicas of the sample, drawn with a fixed seed, that cross-check the errors.
+            Replicas of the sample, drawn with a fixed seed, that cross-check the errors: none, or two or more.
         sink : callable, optional
             Gets every batch of selected pairs: candidates, tracks, and the places of both tracks of each pair.
 
         Raises
         ------
         ConfigError
-            When `replaced`, `charge` or `timing` names a cut that the selection does not have.
+            When `replaced`, `charge` or `timing` names a cut that the selection does not have, or `bootstrap` is 1 or
+            negative.
         InputError
             When a burst with tracks lacks live time or downscale, or no burst has them.
         """
+        if bootstrap < 0 or bootstrap == 1:
+            raise ConfigError(
+                f"a spread needs at least 2 bootstrap replicas (0: no bootstrap), not {bootstrap}"
+            )
         selection.require_cuts((*self.replaced, self.charge), "pair")
         selection.require_cuts(self.timing)
         bursts = SingleBursts.of_singles(singles, table, par.downscale)
@@ -251,6 +256,7 @@ def _estimate(
     systematics: tuple[Systematic, ...],
 ) -> PairEstimate:
     n, sums = len(names), sample.sums
+    heaviest = float(np.asarray(singles.tracks.events.weight)[singles.tracks.index].max(initial=0.0)) or 1.0
     by_burst = np.zeros((len(bursts), n))
     np.add.at(by_burst, grouped.burst, sample.by_place)
     return PairEstimate(
@@ -259,8 +265,9 @@ def _estimate(
         covariance=sums.covariance()[:n, :n],
         pairs=sums.pairs[:n],
         sum_w2=sums.sum_w2[:n],
-        upper_limit=np.where(sums.pairs[:n] == 0, POISSON_90 * grouped.largest, np.nan),
+        upper_limit=np.where(sums.pairs[:n] == 0, POISSON_90 * grouped.largest * heaviest**2, np.nan),
         hists=sample.hists,
+        bin_covariances=sample.bin_covariances,
         systematics=systematics,
         bursts=bursts,
         by_burst=by_burst,

@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bdana._version import __version__
 from bdana.counts import Predicted
-from bdana.pairing.search import close_pairs
-from bdana.pairing.sums import PairSums
-from bdana.reconstruction import Pairs
-from bdana.regions import UNDEFINED
-from bdana.selection import LEPTON_MASS, Candidates
+from bdana.errors import ConfigError
+from bdana.pairing.sums import HistogramSums, PairSums, flat_in_time
+from bdana.pairing.task import PairedTracks, PairSink, PairTask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from bdana.pairing.bursts import SingleBursts
-    from bdana.pairing.combinatorial import Search
     from bdana.pairing.slices import DutyFactor
     from bdana.reconstruction import Tracks
-    from bdana.selection import Cut, Cutflow, Histogram, Parameters, Setup, Variable
+    from bdana.selection import Cutflow, Histogram
     from bdana.statistics import Systematic
 
 __all__ = ["PairEstimate", "PairSample", "PairSink", "PairTask", "estimate_pairs"]
 
-PairSink = Callable[["Candidates", "Tracks", "NDArray[np.int64]", "NDArray[np.int64]"], None]
-Three = tuple["NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.int64]"]
-BATCH = 100_000
-"""Pairs that are reconstructed together: bounds the memory, changes no result."""
 BOOTSTRAP_SEED = 1
 
 
@@ -58,6 +50,8 @@ class PairEstimate:
         NaN where there are pairs.
     hists : mapping of str to hist.Hist
         The analysis' variables by region, with the variance of the U-statistic.
+    bin_covariances : mapping of str to ndarray, shape (R, B, R, B)
+        Statistical covariance of the B bins of each variable in each region.
     systematics : tuple of Systematic
         Their relative effects by region.
     bursts : SingleBursts
@@ -87,6 +81,7 @@ class PairEstimate:
     sum_w2: NDArray[np.float64]
     upper_limit: NDArray[np.float64]
     hists: Mapping[str, Histogram]
+    bin_covariances: Mapping[str, NDArray[np.float64]]
     systematics: tuple[Systematic, ...]
     bursts: SingleBursts
     by_burst: NDArray[np.float64]
@@ -126,8 +121,34 @@ class PairEstimate:
         """Statistical and systematic error of each region in quadrature, shape (R,)."""
         return np.sqrt(self.error**2 + np.diag(self.systematic_covariance))
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the result as plain values, for JSON."""
+    def bin_covariance(self, variable: str, regions: Sequence[str] | None = None) -> NDArray[np.float64]:
+        """Return the statistical covariance of the bins of a variable, summed over regions, shape (B, B).
+
+        Parameters
+        ----------
+        variable : str
+            Name of a variable of `hists`.
+        regions : sequence of str, optional
+            Which regions; all if not given.
+
+        Raises
+        ------
+        ConfigError
+            When there is no such variable or region.
+        """
+        if variable not in self.bin_covariances:
+            raise ConfigError(f"no variable '{variable}': there are {', '.join(self.bin_covariances)}")
+        chosen = self.regions if regions is None else regions
+        unknown = [name for name in chosen if name not in self.regions]
+        if unknown:
+            raise ConfigError(f"no region '{unknown[0]}': there are {', '.join(self.regions)}")
+        places = [self.regions.index(name) for name in chosen]
+        covariance = self.bin_covariances[variable][places][:, :, places]
+        summed: NDArray[np.float64] = covariance.sum(axis=(0, 2))
+        return summed
+
+    def to_dict(self, *, bins: bool = False) -> dict[str, Any]:
+        """Return the result as plain values, for JSON; `bins` adds the covariance of the bins, summed over regions."""
         rows = zip(
             self.regions,
             self.expected,
@@ -137,7 +158,13 @@ class PairEstimate:
             self.upper_limit,
             strict=True,
         )
-        checked = {} if self.bootstrap_error is None else {"bootstrap_error": self.bootstrap_error.tolist()}
+        checked: dict[str, Any] = (
+            {} if self.bootstrap_error is None else {"bootstrap_error": self.bootstrap_error.tolist()}
+        )
+        if bins:
+            checked["bin_covariance"] = {
+                name: self.bin_covariance(name).tolist() for name in self.bin_covariances
+            }
         return checked | {
             "regions": [
                 {
@@ -170,53 +197,6 @@ class PairEstimate:
 
 
 @dataclass(frozen=True)
-class PairTask:
-    """How pairs are built and judged.
-
-    Attributes
-    ----------
-    cuts : sequence of Cut
-        Cuts on the built pairs, in the order of the data's selection.
-    par : Parameters
-        Their parameters.
-    search : Search
-        Which pairs need not be built.
-    window : float
-        Full width W of the window of time differences, in ns.
-    setup : Setup
-    variables : mapping of str to Variable
-    like_sign : bool
-        Whether tracks of equal charge are paired, each two once, instead of those of opposite charge.
-    bootstrap : int
-        Number of replicas of the sample.
-    sink : callable, optional
-        Gets every batch of selected pairs.
-    """
-
-    cuts: Sequence[Cut]
-    par: Parameters
-    search: Search
-    window: float
-    setup: Setup
-    variables: Mapping[str, Variable]
-    like_sign: bool = False
-    bootstrap: int = 0
-    sink: PairSink | None = None
-
-    def candidates(
-        self, tracks: Tracks, first: NDArray[np.int64], second: NDArray[np.int64], weight: NDArray[np.float64]
-    ) -> tuple[Candidates, NDArray[np.bool_]]:
-        """Reconstruct pairs, apply the cuts, and return the candidates with the mask of the pairs they are."""
-        pairs = Pairs.by_charge(tracks, first, second, LEPTON_MASS[self.par.lepton], self.setup.beam_line)
-        left = np.ones(len(pairs), dtype=np.bool_)
-        for cut in self.cuts:
-            left[left] = cut(pairs.take(left), self.par)
-        candidates = Candidates.of_pairs(pairs.take(left), self.setup.regions)
-        # Two tracks of different events have no time difference: in the window every one is equally likely.
-        return replace(candidates, dt=np.full(len(candidates), np.nan), weight=weight[left]), left
-
-
-@dataclass(frozen=True)
 class PairSample:
     """What all pairs of a sample add up to.
 
@@ -226,6 +206,8 @@ class PairSample:
         By region, `undefined` last.
     hists : mapping of str to hist.Hist
         The variables by region, with the variance of the U-statistic.
+    bin_covariances : mapping of str to ndarray, shape (R, B, R, B)
+        Covariance of their bins.
     by_place : ndarray, shape (places, R)
         Sum of weights from each burst in each region, without `undefined`.
     built : int
@@ -236,6 +218,7 @@ class PairSample:
 
     sums: PairSums
     hists: Mapping[str, Histogram]
+    bin_covariances: Mapping[str, NDArray[np.float64]]
     by_place: NDArray[np.float64]
     built: int
     replicas: NDArray[np.float64]
@@ -259,48 +242,46 @@ def estimate_pairs(
     Parameters
     ----------
     tracks : Tracks
-        N single tracks.
+        N single tracks; the weights of their events multiply that of a pair.
     places : ndarray of int, shape (N,)
         The burst of each.
     weight : ndarray, shape (places,)
         Weight of a pair in each burst.
     task : PairTask
+
+    Returns
+    -------
+    PairSample
+        The same, bit for bit, for any number of threads.
     """
-    names = (*task.setup.regions.names, UNDEFINED)
-    n = len(names)
-    sums = PairSums(len(tracks), n)
+    paired = PairedTracks(tracks, places, weight, task)
+    regions, n = paired.names[:-1], len(paired.names)
+    sums, by_place = PairSums(n), np.zeros((len(weight), n))
     filling = {
-        name: _HistogramSums(variable, names[:-1], len(tracks))
-        for name, variable in task.variables.items()
-        if name != "dt"
+        name: HistogramSums(variable, regions) for name, variable in task.variables.items() if name != "dt"
     }
-    built, number = 0, {name: index for index, name in enumerate(names)}
-    by_place = np.zeros((len(weight), n))
     times = _multiplicities(task.bootstrap, len(tracks))
     replicas = np.zeros((task.bootstrap, n))
 
-    for batch in _batches(tracks, places, len(weight), task):
-        candidates, left = task.candidates(tracks, batch.first, batch.second, weight[batch.place])
-        built += batch.possible
-        first, second = batch.first[left], batch.second[left]
-        region = np.array([number[name] for name in candidates.region], dtype=np.int64)
-        sums.fill(first, second, region, candidates.weight)
-        cell = batch.place[left] * n + region
-        by_place += np.bincount(cell, candidates.weight, minlength=by_place.size).reshape(by_place.shape)
+    for seen in paired.seen():
+        sums.fill(seen.track, seen.region, seen.candidates.weight, seen.counted)
         for histogram in filling.values():
-            histogram.fill(first, second, region, candidates)
+            histogram.fill(seen.track, seen.region, seen.candidates, seen.counted)
+        once = seen.counted
+        first, second, region = seen.plus[once], seen.minus[once], seen.region[once]
+        weights = seen.candidates.weight[once]
+        cell = seen.burst[once] * n + region
+        by_place += np.bincount(cell, weights, minlength=by_place.size).reshape(by_place.shape)
         for replica, time in enumerate(times):
-            counted = candidates.weight * time[first] * time[second]
-            replicas[replica] += np.bincount(region, counted, minlength=n)
+            replicas[replica] += np.bincount(region, weights * time[first] * time[second], minlength=n)
         if task.sink:
-            task.sink(candidates, tracks, first, second)
-        if batch.whole:
-            for filled in (sums, *(histogram.sums for histogram in filling.values())):
-                filled.close()
-    hists = {name: histogram.result() for name, histogram in filling.items()}
+            task.sink(seen.candidates.take(once), tracks, first, second)
+    results = {name: histogram.result() for name, histogram in filling.items()}
     if "dt" in task.variables:
-        hists["dt"] = _flat_in_time(task.variables["dt"], names[:-1], sums, task.window)
-    return PairSample(sums, hists, by_place[:, :-1], built, replicas)
+        results["dt"] = flat_in_time(task.variables["dt"], regions, sums, task.window)
+    hists = {name: made for name, (made, _) in results.items()}
+    covariances = {name: covariance for name, (_, covariance) in results.items()}
+    return PairSample(sums, hists, covariances, by_place[:, :-1], paired.built, replicas)
 
 
 def _multiplicities(replicas: int, tracks: int) -> NDArray[np.uint8]:
@@ -310,95 +291,3 @@ def _multiplicities(replicas: int, tracks: int) -> NDArray[np.uint8]:
     for row in times:
         row[:] = rng.poisson(1.0, tracks)
     return times
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Pairs worth building.
-
-    Attributes
-    ----------
-    first, second, place : ndarray of int, shape (K,)
-        Place of both tracks and of their burst.
-    possible : int
-        How many pairs these were chosen from.
-    whole : bool
-        Whether the batch ends with the last pair of a burst.
-    """
-
-    first: NDArray[np.int64]
-    second: NDArray[np.int64]
-    place: NDArray[np.int64]
-    possible: int
-    whole: bool
-
-
-def _batches(tracks: Tracks, places: NDArray[np.int64], bursts: int, task: PairTask) -> Iterator[Batch]:
-    order = np.argsort(places, kind="stable")
-    ends = np.searchsorted(places[order], np.arange(bursts + 1))
-    charge, line, search = tracks.charge, tracks.before, task.search
-    empty = np.empty(0, dtype=np.int64)
-    waiting: list[Three] = []
-    size = possible = 0
-    for burst in np.flatnonzero(np.diff(ends) > 1):
-        own = order[ends[burst] : ends[burst + 1]]
-        plus, minus = own[charge[own] > 0], own[charge[own] < 0]
-        for one, other in ((plus, plus), (minus, minus)) if task.like_sign else ((plus, minus),):
-            partners = None if task.like_sign else line.take(other)
-            i, j = close_pairs(line.take(one), partners, search.max_cda, search.z_min, search.z_max)
-            possible += len(one) * (len(one) - 1) // 2 if task.like_sign else len(one) * len(other)
-            for start in range(0, len(i), BATCH):
-                part = slice(start, start + BATCH)
-                waiting.append((one[i[part]], other[j[part]], np.full(len(i[part]), burst)))
-                size += len(i[part])
-                if size >= 2 * BATCH:
-                    yield Batch(*_join(waiting), possible, whole=False)
-                    waiting, size, possible = [], 0, 0
-        if size >= BATCH:
-            yield Batch(*_join(waiting), possible, whole=True)
-            waiting, size, possible = [], 0, 0
-    yield Batch(*_join([(empty, empty, empty), *waiting]), possible, whole=True)
-
-
-def _join(parts: Sequence[Three]) -> Three:
-    first, second, burst = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return first, second, burst
-
-
-class _HistogramSums:
-    """The sums of one variable by region, flow bins included."""
-
-    def __init__(self, variable: Variable, regions: Sequence[str], tracks: int) -> None:
-        self.variable, self.made = variable, variable.histogram(regions)
-        self.sums = PairSums(tracks, len(regions) * (variable.bins + 2), covariance=False)
-
-    def fill(
-        self,
-        first: NDArray[np.int64],
-        second: NDArray[np.int64],
-        region: NDArray[np.int64],
-        candidates: Candidates,
-    ) -> None:
-        known = region < len(self.made.axes[0])
-        value = getattr(candidates, self.variable.name)[known] / self.variable.scale
-        inside = np.asarray(self.made.axes[1].index(value)) + 1  # the underflow comes first
-        bins = region[known] * (self.variable.bins + 2) + inside
-        self.sums.fill(first[known], second[known], bins, candidates.weight[known])
-
-    def result(self) -> Histogram:
-        view: Any = self.made.view(flow=True)
-        view["value"] = self.sums.total.reshape(view.shape)
-        view["variance"] = self.sums.variance().reshape(view.shape)
-        return self.made
-
-
-def _flat_in_time(variable: Variable, regions: Sequence[str], sums: PairSums, window: float) -> Histogram:
-    """Spread each region evenly over the time window; bins of one region then vary together."""
-    made = variable.histogram(regions)
-    edges = np.clip(made.axes[1].edges * variable.scale, -0.5 * window, 0.5 * window)
-    share = np.diff(edges) / window
-    n = len(regions)
-    view: Any = made.view()
-    view["value"] = np.outer(sums.total[:n], share)
-    view["variance"] = np.outer(sums.variance()[:n], share**2)
-    return made

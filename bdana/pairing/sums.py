@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numba
 import numpy as np
-from scipy import sparse
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-__all__ = ["PairSums"]
+    from bdana.selection import Candidates, Histogram, Variable
+
+__all__ = ["HistogramSums", "PairSums", "flat_in_time"]
 
 
 class PairSums:
@@ -19,64 +23,135 @@ class PairSums:
     With h^a_ij the weight of pair (i, j) if it is in bin a and 0 otherwise, and s^a_t the sum of h^a over all pairs
     that track t is part of, the covariance of the sums in bins a and b for Poisson numbers of tracks is estimated
     without bias by sum_t s^a_t s^b_t - sum_ij h^a_ij h^b_ij (Hoeffding, Ann. Math. Statist. 19 (1948) 293;
-    derivation in docs/combinatorial.md). Only the sums by track are kept, never the pairs, and those only until
-    `close`.
+    derivation in docs/combinatorial.md). Neither pairs nor sums by track are kept: all pairs of a track come together.
 
     Parameters
     ----------
-    tracks : int
-        Number of tracks; tracks are named by 0 ... tracks - 1, those of both charges in one numbering.
     bins : int
         Number of bins.
-    covariance : bool
-        Whether bins are wanted with their covariance, which takes bins^2 numbers, or with their variance only.
     """
 
-    def __init__(self, tracks: int, bins: int, *, covariance: bool = True) -> None:
+    def __init__(self, bins: int) -> None:
         self.total = np.zeros(bins)
         """Sum of weights in each bin, shape (bins,)."""
         self.sum_w2 = np.zeros(bins)
         """Sum of squared weights in each bin, shape (bins,): what the variance would be if pairs were independent."""
         self.pairs = np.zeros(bins, dtype=np.int64)
         """Number of pairs in each bin, shape (bins,)."""
-        self._squares = np.zeros((bins, bins) if covariance else bins)
-        self._nothing = sparse.csr_array((tracks, bins))
-        self._by_track = self._nothing
+        self._squares = np.zeros((bins, bins))
 
     def fill(
         self,
-        first: NDArray[np.int64],
-        second: NDArray[np.int64],
+        track: NDArray[np.int64],
         bins: NDArray[np.int64],
         weight: NDArray[np.float64],
+        counted: NDArray[np.bool_],
     ) -> None:
-        """Add pairs of the tracks `first` and `second` in the given bins with their weights (each shape (K,))."""
-        n = len(self.total)
-        self.total += np.bincount(bins, weight, minlength=n)
-        self.sum_w2 += np.bincount(bins, weight**2, minlength=n)
-        self.pairs += np.bincount(bins, minlength=n)
-        where = np.concatenate([first, second]), np.concatenate([bins, bins])
-        values = np.concatenate([weight, weight])
-        self._by_track = self._by_track + sparse.coo_array((values, where), self._by_track.shape).tocsr()
+        """Add pairs as seen from one of their tracks; every pair comes once from each of its two.
 
-    def close(self) -> None:
-        """Forget the tracks of the pairs so far: no pair that is still to come has any of them."""
-        self._squares += self._squares_of_tracks()
-        self._by_track = self._nothing
+        Parameters
+        ----------
+        track : ndarray of int, shape (K,)
+            The track. All its pairs follow each other, and none of them is in another call.
+        bins : ndarray of int, shape (K,)
+            Bin of each pair.
+        weight : ndarray, shape (K,)
+            Weight of each pair.
+        counted : ndarray of bool, shape (K,)
+            Whether the pair is added to the sums over pairs: the first or the second time, not both.
+        """
+        n = len(self.total)
+        own, value = bins[counted], weight[counted]
+        self.total += np.bincount(own, value, minlength=n)
+        self.sum_w2 += np.bincount(own, value**2, minlength=n)
+        self.pairs += np.bincount(own, minlength=n)
+        _add_squares(track, bins, weight, self._squares)
 
     def covariance(self) -> NDArray[np.float64]:
         """Return the covariance of all bins, shape (bins, bins)."""
-        squares: NDArray[np.float64] = self._squares + self._squares_of_tracks()
-        return squares - np.diag(self.sum_w2)
+        both = self._squares + self._squares.T
+        return both - np.diag(np.diag(self._squares) + self.sum_w2)
 
     def variance(self) -> NDArray[np.float64]:
         """Return the variance of each bin, shape (bins,)."""
-        squares: NDArray[np.float64] = self._squares + self._squares_of_tracks()
-        return (np.diag(squares) if squares.ndim == 2 else squares) - self.sum_w2
+        variance: NDArray[np.float64] = np.diag(self._squares) - self.sum_w2
+        return variance
 
-    def _squares_of_tracks(self) -> NDArray[np.float64]:
-        """Sum s^a_t s^b_t, or the square of s^a_t, over the tracks that are not forgotten."""
-        kept = self._by_track
-        summed = (kept.T @ kept).toarray() if self._squares.ndim == 2 else kept.power(2).sum(axis=0)
-        squares: NDArray[np.float64] = np.asarray(summed)
-        return squares
+
+@numba.njit(cache=True, nogil=True)
+def _add_squares(track, bins, weight, squares):  # type: ignore[no-untyped-def]
+    """Add s^a s^b of every track: each two different bins once, in the order in which the track came to them."""
+    n = 0
+    met, is_met = np.empty(len(squares), dtype=np.int64), np.zeros(len(squares), dtype=np.bool_)
+    by_bin = np.zeros(len(squares))
+    for k in range(len(track)):
+        if not is_met[bins[k]]:
+            is_met[bins[k]] = True
+            met[n] = bins[k]
+            n += 1
+        by_bin[bins[k]] += weight[k]
+        if k + 1 == len(track) or track[k + 1] != track[k]:
+            for x in range(n):
+                for y in range(x, n):
+                    squares[met[x], met[y]] += by_bin[met[x]] * by_bin[met[y]]
+            for x in range(n):
+                is_met[met[x]] = False
+                by_bin[met[x]] = 0.0
+            n = 0
+
+
+class HistogramSums:
+    """The sums of one variable by region, flow bins included.
+
+    Parameters
+    ----------
+    variable : Variable
+    regions : sequence of str
+        Names of the R regions that are counted.
+    """
+
+    def __init__(self, variable: Variable, regions: Sequence[str]) -> None:
+        self.variable, self.made = variable, variable.histogram(regions)
+        self.sums = PairSums(len(regions) * (variable.bins + 2))
+
+    def fill(
+        self,
+        track: NDArray[np.int64],
+        region: NDArray[np.int64],
+        candidates: Candidates,
+        counted: NDArray[np.bool_],
+    ) -> None:
+        """Add candidates (K) with the place of their region; the rest is as in `PairSums.fill`."""
+        value = getattr(candidates, self.variable.name) / self.variable.scale
+        inside = np.asarray(self.made.axes[1].index(value)) + 1  # the underflow comes first
+        bins, weight = region * (self.variable.bins + 2) + inside, candidates.weight
+        known = region < len(self.made.axes[0])
+        if not known.all():
+            track, bins, weight, counted = track[known], bins[known], weight[known], counted[known]
+        self.sums.fill(track, bins, weight, counted)
+
+    def result(self) -> tuple[Histogram, NDArray[np.float64]]:
+        """Return the histogram, and the covariance of its bins without those of the flow, shape (R, B, R, B)."""
+        view: Any = self.made.view(flow=True)
+        view["value"] = self.sums.total.reshape(view.shape)
+        view["variance"] = self.sums.variance().reshape(view.shape)
+        covariance = self.sums.covariance().reshape(view.shape * 2)
+        return self.made, covariance[:, 1:-1, :, 1:-1]
+
+
+def flat_in_time(
+    variable: Variable, regions: Sequence[str], sums: PairSums, window: float
+) -> tuple[Histogram, NDArray[np.float64]]:
+    """Spread each region evenly over the time window (full width in ns); bins of one region then vary together.
+
+    Returns what `HistogramSums.result` does.
+    """
+    made = variable.histogram(regions)
+    edges = np.clip(made.axes[1].edges * variable.scale, -0.5 * window, 0.5 * window)
+    share = np.diff(edges) / window
+    n = len(regions)
+    covariance = np.einsum("rs,a,b->rasb", sums.covariance()[:n, :n], share, share)
+    view: Any = made.view()
+    view["value"] = np.outer(sums.total[:n], share)
+    view["variance"] = np.outer(sums.variance()[:n], share**2)
+    return made, covariance

@@ -69,27 +69,27 @@ class Tracks:
     @property
     def charge(self) -> NDArray[np.int64]:
         """Charge in units of e, shape (N,)."""
-        return self._column("charge")
+        return self.column("charge")
 
     @property
     def p(self) -> NDArray[np.float64]:
         """Momentum in MeV/c, shape (N,)."""
-        return self._column("p")
+        return self.column("p")
 
     @property
     def time(self) -> NDArray[np.float64]:
         """Time in ns, on the scale of the trigger time, shape (N,)."""
-        return self._column("time")
+        return self.column("time")
 
     @property
     def chi2(self) -> NDArray[np.float64]:
         """Chi2 of the track fit, shape (N,); NaN where the fit failed."""
-        return self._column("chi2")
+        return self.column("chi2")
 
     @property
     def n_chambers(self) -> NDArray[np.int64]:
         """Number of chambers with hits, shape (N,)."""
-        return self._column("n_chambers")
+        return self.column("n_chambers")
 
     @cached_property
     def before(self) -> Line:
@@ -112,10 +112,11 @@ class Tracks:
         return vector.array({"px": p[:, 0], "py": p[:, 1], "pz": p[:, 2]})
 
     def _line(self, side: str) -> Line:
-        x, y, z, tx, ty = (self._column(f"{name}_{side}") for name in ("x", "y", "z", "tx", "ty"))
+        x, y, z, tx, ty = (self.column(f"{name}_{side}") for name in ("x", "y", "z", "tx", "ty"))
         return Line.from_slopes(x, y, z, tx, ty)
 
-    def _column(self, name: str) -> NDArray[Any]:
+    def column(self, name: str) -> NDArray[Any]:
+        """Return a field of `record`, shape (N,); MissingColumnError where there is none."""
         if name not in ak.fields(self.record):
             msg = f"the tracks have no column '{name}': the schema does not map it, or the cut does not declare it"
             raise MissingColumnError(msg)
@@ -187,12 +188,12 @@ class Pairs:
         """Closest approach of the two upstream lines: its midpoint is the decay vertex, its length CDA_FV."""
         return closest_approach(self.plus.before, self.minus.before)
 
-    @property
+    @cached_property
     def z_vertex(self) -> NDArray[np.float64]:
         """The decay vertex's z in mm, shape (N,); NaN for an invalid vertex."""
         return self.vertex.midpoint[:, 2]
 
-    @property
+    @cached_property
     def cda(self) -> NDArray[np.float64]:
         """Distance of closest approach of the two tracks (CDA_FV) in mm, shape (N,)."""
         return self.vertex.distance
@@ -214,12 +215,12 @@ class Pairs:
             self.beam_line,
         )
 
-    @property
+    @cached_property
     def z_tax(self) -> NDArray[np.float64]:
         """The z in mm of the point of the di-lepton line nearest to the beam line (z_TAX), shape (N,)."""
         return self.tax.on_first[:, 2]
 
-    @property
+    @cached_property
     def cda_tax(self) -> NDArray[np.float64]:
         """Distance in mm between the di-lepton line and the beam line (CDA_TAX), shape (N,)."""
         return self.tax.distance

@@ -151,6 +151,7 @@ def test_like_sign_pairs_in_a_file(tmp_path):
         pairs = file["pairs"].arrays(library="np")
     assert len(pairs["weight"]) == found.pairs.sum() > 5
     assert (pairs["charge_1"] == pairs["charge_2"]).all()
+    assert (pairs["event_1"] < pairs["event_2"]).all()
     assert len(np.unique(np.sort([pairs["event_1"], pairs["event_2"]], axis=0), axis=1).T) == len(
         pairs["weight"]
     )

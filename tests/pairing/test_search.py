@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bdana.pairing import PairSearch, close_pairs
+from bdana.pairing import PairSearch, close_pairs, search
 from bdana.reconstruction import Line, closest_approach
 
 from .halo import Z, halo_lines
@@ -149,22 +149,82 @@ def test_borders(opening, reach, place):
         assert (0, 0) in zip(i.tolist(), j.tolist(), strict=True)
 
 
-def test_same_for_any_number_of_threads():
+@pytest.mark.parametrize("like_sign", [False, True])
+def test_same_for_any_number_of_threads(monkeypatch, like_sign):
     rng = np.random.default_rng(8)
-    first, second = halo_lines(1500, rng), halo_lines(1500, rng)
-    before, found = numba.get_num_threads(), []
+    first, second = halo_lines(1500, rng), None if like_sign else halo_lines(1300, rng)
+    alone = close_pairs(first, second, *CUTS)
+    assert len(alone[0]) > 1000
+    monkeypatch.setattr(search, "ALONE", 0)  # even a small search is shared out
+    before = numba.get_num_threads()
     try:
         for threads in range(1, numba.config.NUMBA_NUM_THREADS + 1):
             numba.set_num_threads(threads)
-            found.append(close_pairs(first, second, *CUTS))
+            assert PairSearch.prepare(first, second, *CUTS).threads == threads
+            found = close_pairs(first, second, *CUTS)
+            assert np.array_equal(found, alone)
     finally:
         numba.set_num_threads(before)
-    for i, j in found[1:]:
-        assert np.array_equal(i, found[0][0])
-        assert np.array_equal(j, found[0][1])
+
+
+def test_pairs_of_one_set():
+    """Each pair once, none of a track with itself; `twice`, from both tracks."""
+    rng = np.random.default_rng(11)
+    lines = halo_lines(700, rng)
+    lines = joined(lines, lines.take(np.arange(30)))  # tracks that are there twice
+    wanted = brute_force(lines, lines, *CUTS)
+    i, j = close_pairs(lines, None, *CUTS)
+    assert (i < j).all()
+    names = i * 10**7 + j
+    assert len(np.unique(names)) == len(names)
+    one, other = wanted // 10**7, wanted % 10**7
+    assert (one < other).sum() > 500
+    assert np.isin(wanted[one < other], names).all()
+    k, m = PairSearch.prepare(lines, None, *CUTS, twice=True).pairs()
+    both = np.concatenate([names, j * 10**7 + i])
+    assert sorted((k * 10**7 + m).tolist()) == sorted(both.tolist())
+
+
+@pytest.mark.parametrize("slope", [0.1, 1.0, 10.0, 1e3, 1e7, 1e12, 1e200])
+def test_a_steep_track_slows_no_other(slope):
+    rng = np.random.default_rng(12)
+    first, second = halo_lines(800, rng), halo_lines(800, rng)
+    usual = len(close_pairs(first, second, *CUTS)[0])
+    for lines in (first, second):
+        lines.direction[0, 0] = slope
+        lines.direction[1, 1] = -slope
+    _, found = assert_none_lost(first, second)
+    assert found < usual + 4 * 16 * 800
+
+
+@pytest.mark.parametrize("x", [1e5, 1e7, 1e9, 1e12, 1e25, 1e38, 1e60])
+def test_a_far_track_slows_no_other(x):
+    """A track that comes from far away, and one that stays there; with it some that come close to it."""
+    rng = np.random.default_rng(13)
+    first, second = halo_lines(800, rng), halo_lines(800, rng)
+    usual = len(close_pairs(first, second, *CUTS)[0])
+    for lines in (first, second):
+        lines.point[0, 0] = x
+        lines.direction[0, 0] = x / (Z - 150_000.0)  # it crosses the beam at z = 150 m
+        lines.point[1, 1] = -x
+    second.point[1, 1] += min(10.0, 1e-3 * x)
+    second.direction[1] = first.direction[1] + np.array([0.3, 0.0, 0.0])
+    wanted, found = assert_none_lost(first, second)
+    assert wanted > 500
+    assert found < usual + 4 * 16 * 800
+
+
+def test_all_tracks_steep_or_far():
+    rng = np.random.default_rng(14)
+    for size in (1e6, 1e10):
+        x, y = size * rng.standard_normal((2, 200))
+        tx, ty = size / 1e5 * rng.standard_normal((2, 200))
+        lines = Line.from_slopes(x, y, np.full(200, Z), tx, ty)
+        assert_none_lost(lines, lines.take(np.arange(100)), (size / 10.0, 105e3, 180e3))
 
 
 def test_few_pairs_are_tested():
     rng = np.random.default_rng(9)
-    search = PairSearch.prepare(halo_lines(20_000, rng), halo_lines(20_000, rng), *CUTS)
-    assert search.count().sum() < search.tested() < 0.2 * 20_000**2
+    prepared = PairSearch.prepare(halo_lines(20_000, rng), halo_lines(20_000, rng), *CUTS)
+    assert prepared.count().sum() < prepared.tested() < 0.2 * 20_000**2
+    assert prepared.tested_boxes() < 0.2 * 20_000**2

@@ -7,12 +7,16 @@ from bdana.pairing import PairSums
 
 
 def filled(h, bins, n_bins):
-    """Fill the matrix of weights h (N, M) with its matrix of bins; second tracks are numbered after the first."""
-    n, m = h.shape
-    i, j = np.nonzero(h)
-    sums = PairSums(n + m, n_bins)
-    for part in np.array_split(np.arange(len(i)), 3):
-        sums.fill(i[part], n + j[part], bins[i[part], j[part]], h[i[part], j[part]])
+    """Fill the matrix of weights h (N, M) with its matrix of bins."""
+    n = len(h)
+    sums = PairSums(n_bins)
+    # From the first tracks, in two calls, and then from the second ones.
+    for tracks in (slice(0, n // 2), slice(n // 2, n)):
+        i, j = np.nonzero(h[tracks])
+        i += tracks.start
+        sums.fill(i, bins[i, j], h[i, j], np.ones(len(i), dtype=bool))
+    j, i = np.nonzero(h.T)
+    sums.fill(n + j, bins[i, j], h[i, j], np.zeros(len(i), dtype=bool))
     return sums
 
 
@@ -38,9 +42,10 @@ def test_pairs_of_one_species():
     """The same formula with i < j: sum of squared sums by track, minus the sum of squares."""
     rng = np.random.default_rng(2)
     h = np.triu(rng.random((25, 25)), k=1)
-    i, j = np.nonzero(h)
-    sums = PairSums(25, 1)
-    sums.fill(i, j, np.zeros(len(i), dtype=np.int64), h[i, j])
+    i, j = np.nonzero(h + h.T)
+    sums = PairSums(1)
+    sums.fill(i, np.zeros(len(i), dtype=np.int64), (h + h.T)[i, j], i < j)
+    assert sums.total[0] == pytest.approx(h.sum())
     by_track = h.sum(axis=0) + h.sum(axis=1)
     assert sums.variance()[0] == pytest.approx((by_track**2).sum() - (h**2).sum())
 
@@ -70,7 +75,7 @@ def test_unbiased_and_far_above_independent_pairs(mean, passing):
 
 def test_without_pairs_everything_is_zero():
     empty = np.empty(0, dtype=np.int64)
-    sums = PairSums(5, 2)
-    sums.fill(empty, empty, empty, np.empty(0))
+    sums = PairSums(2)
+    sums.fill(empty, empty, np.empty(0), np.empty(0, dtype=bool))
     assert not sums.total.any()
     assert not sums.covariance().any()

@@ -1,0 +1,121 @@
+"""Candidate quantities of pairs in compiled code: what `Pairs` computes, for a track and a list of its partners.
+
+One pair has the same values, bit for bit, whichever of its tracks comes first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numba
+import numpy as np
+
+from bdana.reconstruction import PARALLEL_SINE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bdana.reconstruction import Line
+    from bdana.regions import Regions
+
+__all__ = [
+    "BATCH",
+    "QUANTITIES",
+    "beam_numbers",
+    "box_numbers",
+    "find_regions",
+    "gather",
+    "reconstruct",
+    "track_states",
+]
+
+BATCH = 256
+"""Pairs that are reconstructed together: few enough to stay close to the processor."""
+QUANTITIES = ("cda", "z_vertex", "z_tax", "cda_tax", "mass")
+"""What `reconstruct` computes: the attributes of `Pairs`, in mm and MeV/c2."""
+
+
+def beam_numbers(beam_line: Line | None) -> NDArray[np.float64]:
+    """Return point and direction of the beam line, shape (6,); NaN without one."""
+    return np.full(6, np.nan) if beam_line is None else np.concatenate([beam_line.point, beam_line.direction])
+
+
+def box_numbers(regions: Regions) -> NDArray[np.float64]:
+    """Return z_min, z_max and cda_max in mm of each box, innermost first, shape (boxes, 3)."""
+    return np.array([(box.z_min, box.z_max, box.cda_max) for box in regions.boxes]).reshape(-1, 3)
+
+
+def track_states(line: Line, p: NDArray[np.float64], places: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return x, y, z, tx, ty, the momentum along z, (1 + tx^2 + ty^2) and p^2 of each place, shape (N, 8)."""
+    states = np.empty((len(places), 8))
+    _fill_states(line.point, line.direction, np.asarray(p, dtype=np.float64), places, states)
+    return states
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _fill_states(point, direction, p, places, states):  # type: ignore[no-untyped-def]
+    for k, i in enumerate(places):
+        tx, ty = direction[i, 0] / direction[i, 2], direction[i, 1] / direction[i, 2]
+        norm = 1.0 + (tx * tx + ty * ty)
+        along = p[i] / np.sqrt(norm) * np.sign(direction[i, 2])
+        states[k, 0], states[k, 1], states[k, 2] = point[i, 0], point[i, 1], point[i, 2]
+        states[k, 3], states[k, 4], states[k, 5] = tx, ty, along
+        states[k, 6], states[k, 7] = norm, along * along * norm
+
+
+@numba.njit(cache=True)
+def gather(states, found, begin, n, columns):  # type: ignore[no-untyped-def]
+    """Copy the states of found tracks into columns."""
+    for k in range(n):
+        j = found[begin + k]
+        for c in range(8):
+            columns[c, k] = states[j, c]
+
+
+@numba.njit(cache=True, error_model="numpy")
+def reconstruct(a, i, b, n, lepton_mass, beam, out):  # type: ignore[no-untyped-def]
+    """Compute cda, z_vertex, z_tax, cda_tax and mass of track i with n tracks: the formulas of `closest_approach`."""
+    m2 = lepton_mass * lepton_mass
+    bx, by, bz, ux, uy, uz = beam[0], beam[1], beam[2], beam[3], beam[4], beam[5]
+    ax, ay, az, tx, ty, p1, norm = a[i, 0], a[i, 1], a[i, 2], a[i, 3], a[i, 4], a[i, 5], a[i, 6]
+    e1 = np.sqrt(a[i, 7] + m2)
+    beam2 = PARALLEL_SINE * PARALLEL_SINE * (ux * ux + uy * uy + uz * uz)
+    for m in range(n):
+        k = np.uint64(m)
+        x, y, z, sx, sy, p2 = b[0, k], b[1, k], b[2, k], b[3, k], b[4, k], b[5, k]
+        # n = d1 x d2, w = p2 - p1
+        nx, ny, nz = ty - sy, sx - tx, tx * sy - ty * sx
+        wx, wy, wz = x - ax, y - ay, z - az
+        n2 = nx * nx + ny * ny + nz * nz
+        n2 = n2 if n2 > PARALLEL_SINE * PARALLEL_SINE * (norm * b[6, k]) else np.nan
+        out[0, k] = abs(wx * nx + wy * ny + wz * nz) / np.sqrt(n2)
+        one = ((wy - wz * sy) * nx + (wz * sx - wx) * ny + (wx * sy - wy * sx) * nz) / n2
+        two = ((wy - wz * ty) * nx + (wz * tx - wx) * ny + (wx * ty - wy * tx) * nz) / n2
+        vx = 0.5 * ((ax + one * tx) + (x + two * sx))
+        vy = 0.5 * ((ay + one * ty) + (y + two * sy))
+        vz = 0.5 * ((az + one) + (z + two))
+        out[1, k] = vz
+        px, py, pz = p1 * tx + p2 * sx, p1 * ty + p2 * sy, p1 + p2
+        out[4, k] = np.sqrt(2.0 * (m2 + e1 * np.sqrt(b[7, k] + m2) - p1 * p2 * (1.0 + tx * sx + ty * sy)))
+        nx, ny, nz = py * uz - pz * uy, pz * ux - px * uz, px * uy - py * ux
+        wx, wy, wz = bx - vx, by - vy, bz - vz
+        n2 = nx * nx + ny * ny + nz * nz
+        n2 = n2 if n2 > beam2 * (px * px + py * py + pz * pz) else np.nan
+        out[3, k] = abs(wx * nx + wy * ny + wz * nz) / np.sqrt(n2)
+        along = ((wy * uz - wz * uy) * nx + (wz * ux - wx * uz) * ny + (wx * uy - wy * ux) * nz) / n2
+        out[2, k] = vz + along * pz
+
+
+@numba.njit(cache=True)
+def find_regions(z_tax, cda_tax, n, boxes, region):  # type: ignore[no-untyped-def]
+    """Find the place of the region of n points: len(boxes) outside of all, one more where a point is not finite."""
+    for m in range(n):
+        k = np.uint64(m)
+        finite = (abs(z_tax[k]) < np.inf) & (abs(cda_tax[k]) < np.inf)
+        region[k] = len(boxes) if finite else len(boxes) + 1
+    for r in range(len(boxes) - 1, -1, -1):
+        z_min, z_max, cda = boxes[r, 0], boxes[r, 1], boxes[r, 2]
+        for m in range(n):
+            k = np.uint64(m)
+            inside = (z_min < z_tax[k]) & (z_tax[k] < z_max) & (cda_tax[k] < cda)
+            region[k] = r if inside & (region[k] <= len(boxes)) else region[k]
