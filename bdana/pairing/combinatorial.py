@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bdana.errors import InputError
+from bdana.errors import ConfigError, InputError
 from bdana.pairing.bursts import SingleBursts
 from bdana.pairing.estimate import PairEstimate, PairSample, PairTask, estimate_pairs
 from bdana.pairing.measured import Measured, SampleChoice, measured_duty

@@ -97,7 +97,7 @@ def test_globs_lists_and_memory_give_the_same_as_files(tmp_path):
 def test_events_in_memory_are_checked():
     with pytest.raises(InputError, match="'colour' is no column"):
         EventArrays(ak.Array([{"colour": 1}]))
-    with pytest.raises(InputError, match="infinite"):
+    with pytest.raises(InputError, match="not finite"):
         EventArrays(ak.Array([{"trigger_time": np.inf}])).read(["trigger_time"], 0, 1)
     with pytest.raises(MissingColumnError, match=r"tracks\.p"):
         select(EventArrays(ak.Array([{"run": 1, "burst": 1, "event": 1}])))
