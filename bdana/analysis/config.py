@@ -116,10 +116,6 @@ class SearchConfig(_Strict):
         description="module of backgrounds/ whose in-time component is bounded in the open regions",
     )
     joint: list[str] = Field(default=[], description="regions that are judged together in the table")
-    agreement_p_min: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.01,
-        description="a control region whose p(L <= Lobs) is below fails its agreement test, assumed",
-    )
 
 
 class AnalysisConfig(_Strict):

@@ -19,12 +19,13 @@ from bdana.selection import Parameters, Selection, Setup, SingleTrackSelection
 from bdana.upstream import Prompt
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from bdana.analysis.config import AnalysisConfig
     from bdana.analysis.modules import AnalysisModules
     from bdana.events import EventFile, Gate
-    from bdana.regions import Regions
+    from bdana.regions import Box, Regions
     from bdana.selection import Variable
 
 __all__ = ["DeclaredAnalysis"]
@@ -90,6 +91,11 @@ class DeclaredAnalysis:
         files = [file for s in self.config.samples.values() if s.kind == "data" for file in s.files]
         folders = tuple(sorted({(self.folder / file.removeprefix("@")).parent for file in files}))
         return policy.gate(self.detector, SealedOnly(policy, folders) if policy.people else None)
+
+    def closed_boxes(self, names: Collection[str]) -> list[Box]:
+        """Return the envelopes (mm) of some of the regions that the policy closes."""
+        gate = self.gate
+        return [box for box in gate.envelopes.boxes if box.name in names] if gate else []
 
     @property
     def variables(self) -> dict[str, Variable]:

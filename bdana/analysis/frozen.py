@@ -13,6 +13,7 @@ import awkward as ak
 import numpy as np
 from pydantic import ValidationError
 
+import bdana
 from bdana._version import __version__
 from bdana.analysis.analysis import Analysis
 from bdana.analysis.config import AnalysisConfig
@@ -21,7 +22,7 @@ from bdana.analysis.opened import data_period, ledger_of
 from bdana.analysis.prompt_check import SEED
 from bdana.analysis.search import run_closed
 from bdana.blinding import load_policy
-from bdana.blinding.canonical import canonical, differences
+from bdana.blinding.canonical import canonical, differences, sha256
 from bdana.blinding.manifest import (
     check_open_file,
     file_sha256,
@@ -46,7 +47,15 @@ if TYPE_CHECKING:
     from bdana.events import Dataset
     from bdana.selection import Candidates
 
-__all__ = ["freeze_document", "outputs_of", "reproduce", "sealed_files", "thaw"]
+__all__ = [
+    "code_sha256",
+    "declared_settings",
+    "freeze_document",
+    "outputs_of",
+    "reproduce",
+    "sealed_files",
+    "thaw",
+]
 
 FORMAT = 1
 """Of the document; another one is not read."""
@@ -57,7 +66,7 @@ SEEDS = {"bootstrap": str(BOOTSTRAP_SEED), "prompt": str(SEED)}
 SHOWN = ("bdana", "packages")
 """What is written down and shown, and may be another at the opening: the numbers must come out all the same."""
 PARTS = (
-    "format", "code", "config", "cuts", "analysis_hash", "policy", "beside", "inputs", "sealed", "outputs", "seeds",
+    "format", "code", "config", "cuts", "analysis_hash", "policy", "agreement", "beside", "inputs", "sealed", "outputs", "seeds",
     "prediction", "table", "conventions", "exposure", *SHOWN,
 )  # fmt: skip
 """All parts of a freeze."""
@@ -80,23 +89,25 @@ def freeze_document(analysis: Analysis, policy: Policy) -> dict[str, Any]:
         require_keys(ledger_of(analysis), policy, manifest_of(source.path))
     return {
         **_declared(analysis, policy),
-        "bdana": __version__,
+        "bdana": f"{__version__}, code {code_sha256()}",
         "packages": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
         **counted,
     }
 
 
+def code_sha256() -> str:
+    """Return a hash of the framework's own files: two versions of one number differ in it."""
+    package = Path(bdana.__file__).parent
+    files = sorted(
+        p for kind in ("*.py", "*.toml") for p in package.rglob(kind) if "_template" not in p.parts
+    )
+    return sha256(canonical({str(path.relative_to(package)): file_sha256(path) for path in files}))
+
+
 def _declared(analysis: Analysis, policy: Policy) -> dict[str, Any]:
     """Return what an analysis, its files and this bdana say, which must be the same at every opening."""
     files = {path for d in analysis.sample(*_samples(analysis)) for path in map(Path, d.files)}
-    return {
-        "format": FORMAT,
-        "code": dict(analysis.modules.texts),
-        "config": analysis.config.model_dump(mode="json", by_alias=True),
-        "cuts": {name: model.model_dump(mode="json") for name, model in analysis.parameters().items()},
-        "analysis_hash": analysis.hash,
-        "policy": policy.sha256,
-        "beside": {str(path): file_sha256(analysis.folder / path) for path in _beside(analysis)},
+    return declared_settings(analysis, policy) | {
         "inputs": {file_sha256(path): path.name for path in sorted(files)},  # two files may have one name
         "sealed": {
             period: {
@@ -107,6 +118,20 @@ def _declared(analysis: Analysis, policy: Policy) -> dict[str, Any]:
             }
             for period in _periods(analysis, policy)
         },
+    }
+
+
+def declared_settings(analysis: Analysis, policy: Policy) -> dict[str, Any]:
+    """Return what of a freeze can be told without a look at data."""
+    return {
+        "format": FORMAT,
+        "code": dict(analysis.modules.texts),
+        "config": analysis.config.model_dump(mode="json", by_alias=True),
+        "cuts": {name: model.model_dump(mode="json") for name, model in analysis.parameters().items()},
+        "analysis_hash": analysis.hash,
+        "policy": policy.sha256,
+        "agreement": {name: stage.agreement_p_min for name, stage in policy.stages.items()},
+        "beside": {str(path): file_sha256(analysis.folder / path) for path in _beside(analysis)},
         "outputs": list(OUTPUTS),
         "seeds": dict(SEEDS),
     }
@@ -272,7 +297,7 @@ def _counted(analysis: Analysis) -> dict[str, Any]:
         },
         "table": table,
         "conventions": {
-            "agreement": f"p(L <= Lobs) of a control region is at least {search.agreement_p_min:g}"
+            "agreement": "p(L <= Lobs) of a control region is at least agreement_p_min of its stage in the policy"
         },
         "exposure": {"pot": run.exposure.pot, "bursts": run.exposure.bursts} if run.exposure else None,
     }
@@ -327,4 +352,4 @@ def _verdict(frozen: Mapping[str, Any], stage: str, observed: int) -> dict[str, 
     verdict = expected.to_dict() | {"observed": observed, "p_n": p.p_n, "p_l": p.p_l}
     if place == 0:
         return verdict  # the signal region is a result, not a test
-    return verdict | {"agrees": bool(p.p_l >= frozen["config"]["search"]["agreement_p_min"])}
+    return verdict | {"agrees": bool(p.p_l >= frozen["agreement"][stage])}

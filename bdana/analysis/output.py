@@ -10,7 +10,7 @@ import hist
 import uhi.io.json
 
 from bdana._version import __version__
-from bdana.analysis.opened import seen_rows
+from bdana.analysis.opened import ledger_of, seen_rows
 from bdana.errors import InputError
 from bdana.files import write_atomically
 from bdana.selection import plane_histogram
@@ -92,13 +92,18 @@ def write_output(analysis: Analysis, runs: Sequence[SampleRun]) -> Path:
         run.candidates.write_csv(folder / "candidates.csv")
         _write(folder / "histograms.json", dict(run.hists) | {"plane": plane_histogram(run.candidates)})
         if run.table and run.estimate:
-            stamp = {"sample": run.name, "analysis_hash": analysis.hash, "bdana_version": __version__}
+            stamp = {
+                "sample": run.name,
+                "analysis_hash": analysis.hash,
+                "bdana_version": __version__,
+                "ledger_head": ledger_of(analysis).head,
+            }
             record = {region.name: region.provenance for region in run.opened}
             _write(
                 out / "table.json",
                 run.table.to_dict() | {"opened": record, "seen": seen_rows(analysis)} | stamp,
             )
-            _write(out / "prediction.json", run.estimate.to_dict() | stamp)
+            _write(out / "prediction.json", run.estimate.to_dict(bins=True) | stamp)
             _write(out / "prediction_histograms.json", dict(run.estimate.hists))
         if run.checks:
             _write(out / "checks.json", run.checks.to_dict() | {"sample": run.name})

@@ -102,6 +102,10 @@ class Stage(_Strict):
     approval: dict[Role, Annotated[int, Field(ge=1)]] = Field(
         default={"analyst": 1, "reviewer": 1}, min_length=1, description="how many of each role must agree"
     )
+    agreement_p_min: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.01,
+        description="a control region whose p(L <= Lobs) is below fails its agreement test, assumed",
+    )
     capacity_kib: Annotated[int, Field(gt=0)] = Field(
         default=4096,
         description="size of a sealed file, whatever it holds; doubled when that is not enough, assumed",

@@ -118,7 +118,7 @@ def seal(
     manifest = folder / f"{path.stem}{MANIFEST}"
     if manifest.exists():
         raise InputError(f"{manifest}: is there already; nothing was changed")
-    raw = _raw(path, sealing.gate, schema)
+    raw = _raw(path, sealing, schema)
     earlier = EarlierSealings(previous, sealing.gate, schema)
     opened = folder / f"{path.stem}{OPEN}"
     with ThreadPoolExecutor(1) as pool:
@@ -171,18 +171,28 @@ def reconstruction_of(path: Path) -> str | None:
     )
 
 
-def _raw(path: Path, gate: Gate, schema: str | None) -> Dataset:
-    """Open raw data; refuses what cannot be judged, and what is no raw data."""
+def _raw(path: Path, sealing: Sealing, schema: str | None) -> Dataset:
+    """Open raw data; refuses what cannot be judged, and what is no raw data of the period."""
     if path.name.endswith(OPEN):
         raise BlindingError(f"refused: {path} is sealed already; seal the raw data")
     schema = schema or guess_schema(path)
     source = open_events(path, schema)
-    if source.bursts() is None:
+    bursts = source.bursts()
+    if bursts is None:
         raise InputError(
             f"{path}: has no burst table with schema '{source.schema.name}', so its exposure would be lost; write one, or "
             "name the schema that has it with --schema"
         )
-    return Dataset.open([path], kind="data", schema=schema, all_bursts=True, gate=gate)
+    if any(name.startswith("truth.") for name in source.columns()):
+        raise InputError(f"{path}: has truth columns, so it is simulation, which is never sealed")
+    ranges = sealing.policy.periods[sealing.period].data_runs
+    inside = np.any([(first <= bursts.run) & (bursts.run <= last) for first, last in ranges], axis=0)
+    if not np.all(inside):
+        raise InputError(
+            f"{path}: run {bursts.run[~inside][0]} is not in data_runs of [periods.{sealing.period}] of the policy; name the "
+            "period that it is of"
+        )
+    return Dataset.open([path], kind="data", schema=schema, all_bursts=True, gate=sealing.gate)
 
 
 def _mark_seen(closed: dict[str, list[ak.Array]], earlier: EarlierSealings) -> None:

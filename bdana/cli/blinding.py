@@ -219,17 +219,13 @@ def _stages(policy: Policy, ledger: Ledger) -> dict[str, str]:
 
 def _differs(policy: Policy, ledger: Ledger) -> list[str]:
     """Return what differs between the newest freeze and the folder, of what can be told without reading events."""
+    from bdana.analysis.frozen import declared_settings
     from bdana.blinding.canonical import differences
 
     frozen = ledger.of_kind("freeze")
     if not frozen:
         return []
-    analysis = require_analysis(None)
-    now = {
-        "code": dict(analysis.modules.texts),
-        "config": analysis.config.model_dump(mode="json", by_alias=True),
-        "policy": policy.sha256,
-    }
+    now = declared_settings(require_analysis(None), policy)
     then = {key: frozen[-1].body["frozen"].get(key) for key in now}
     return differences(then, now)
 

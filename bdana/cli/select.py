@@ -106,7 +106,9 @@ def select(
         from bdana.plotting import save_plane
         from bdana.selection import plane_histogram
 
-        save_plane(plane_histogram(run.candidates), analysis.regions, plot, closed=run.closed)
+        save_plane(
+            plane_histogram(run.candidates), analysis.regions, plot, closed=analysis.closed_boxes(run.closed)
+        )
         note(f"picture in {plot}")
     if as_json:
         print_json(run.to_dict())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import mplhep
 import numpy as np
 from hist.intervals import poisson_interval
 
@@ -75,7 +74,7 @@ def save_comparison(
             np.append(expected + error, 0),
             step="post",
             facecolor="none",
-            edgecolor="gray",
+            edgecolor="#3a6b70",
             hatch="////",
             linewidth=0,
             label="its error",
@@ -83,22 +82,24 @@ def save_comparison(
         if observed is not None:
             counts = np.asarray(observed.values(), dtype=np.float64)
             low, high = poisson_interval(counts)
-            errors = np.abs(np.stack([counts - np.where(counts > 0, low, 0.0), high - counts]))
-            mplhep.histplot(
-                counts,
-                axis.edges,
-                yerr=errors,
-                histtype="errorbar",
-                color="black",
-                ax=upper,
+            some = counts > 0  # an empty bin has no point: its pull below says how much that means
+            errors = np.abs(np.stack([counts - low, high - counts]))
+            upper.errorbar(
+                axis.centers[some],
+                counts[some],
+                errors[:, some],
+                axis.widths[some] / 2,
+                fmt="ko",
+                markersize=4,
                 label="data",
-                flow=None,
             )
             lower.errorbar(axis.centers, pulls(counts, expected, error), yerr=1.0, fmt="ko", markersize=4)
-        upper.set(xlim=(axis.edges[0], axis.edges[-1]), ylim=(0, None))
+        upper.set(
+            xlim=(axis.edges[0], axis.edges[-1]), ylim=(0, 1.35 * upper.get_ylim()[1])
+        )  # room for the legend
         upper.set_ylabel("candidates in a bin")
         upper.set_title(title, loc="left")
-        upper.legend()
+        upper.legend(ncols=3)
         lower.axhline(0.0, color="gray", linewidth=1)
         lower.set(ylim=(-4, 4), xlabel=axis.label)
         lower.set_ylabel("pull")

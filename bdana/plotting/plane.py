@@ -13,19 +13,19 @@ from bdana.plotting.figures import figure
 from bdana.selection import CDA_FRAME_MM, Z_FRAME_M
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Sequence
     from pathlib import Path
 
     from matplotlib.axes import Axes
 
-    from bdana.regions import Regions
+    from bdana.regions import Box, Regions
     from bdana.selection import Histogram
 
 __all__ = ["save_plane"]
 
 
 def save_plane(
-    plane: Histogram, regions: Regions, path: Path, title: str = "", closed: Collection[str] = ()
+    plane: Histogram, regions: Regions, path: Path, title: str = "", closed: Sequence[Box] = ()
 ) -> None:
     """Draw candidates and region borders into a PNG, PDF or SVG.
 
@@ -38,8 +38,8 @@ def save_plane(
         The picture; replaced if it exists.
     title : str
         Written above the frame.
-    closed : collection of str
-        Regions that are closed: hatched. The candidates hold nothing of them.
+    closed : sequence of Box
+        Envelopes that are closed, named as their regions: hatched. The candidates hold nothing of them.
     """
     with figure(path) as fig:
         axes = fig.add_subplot()
@@ -56,12 +56,19 @@ def save_plane(
         axes.set_title(f"{title}\n{counts}".strip(), loc="left")
 
 
-def _draw_borders(axes: Axes, regions: Regions, closed: Collection[str]) -> None:
+def _draw_borders(axes: Axes, regions: Regions, closed: Sequence[Box]) -> None:
     bottom = CDA_FRAME_MM[0]
+    if closed:  # they are nested
+        widest = max(closed, key=lambda box: box.cda_max)
+        z_min, width = widest.z_min / hepunits.m, (widest.z_max - widest.z_min) / hepunits.m
+        corner, height = (z_min, bottom), widest.cda_max / hepunits.mm - bottom
+        axes.add_patch(
+            Rectangle(corner, width, height, fill=False, edgecolor="gray", linewidth=0, hatch="///")
+        )
     for i, box in enumerate(regions.boxes):
         z_min, z_max, cda = box.z_min / hepunits.m, box.z_max / hepunits.m, box.cda_max / hepunits.mm
         colour = "red" if i == 0 else "black"
-        hatch = "///" if box.name in closed else None
+        is_closed = any(box.name == envelope.name for envelope in closed)
         axes.add_patch(
             Rectangle(
                 (z_min, bottom),
@@ -70,11 +77,10 @@ def _draw_borders(axes: Axes, regions: Regions, closed: Collection[str]) -> None
                 fill=False,
                 edgecolor=colour,
                 linewidth=1.5,
-                hatch=hatch,
             )
         )
-        text = f"{box.name} (closed)" if hatch else box.name
+        text = f"{box.name} (closed)" if is_closed else box.name
         axes.annotate(
             text, (z_min, cda), xytext=(5, -5), textcoords="offset points", va="top", color=colour, fontsize=13,
-            bbox={"facecolor": "white" if hatch else "none", "edgecolor": "none", "pad": 1},
+            bbox={"facecolor": "white" if is_closed else "none", "edgecolor": "none", "pad": 1},
         )  # fmt: skip

@@ -66,7 +66,7 @@ def write_report(analysis: Analysis) -> Path:
         ),
         *([Section("Validation", [*check_blocks(run.checks), *checked])] if run.checks else []),
         *(Section(f"Sample {sample.name}", _sample_blocks(sample)) for sample in run.samples),
-        Section("Provenance", [_provenance(analysis)]),
+        Section("Provenance", [_provenance(analysis, run)]),
     ]
     summary = "What is marked closed was not looked at: nothing of it is in this report."
     path = analysis.folder / "output" / "report.html"
@@ -78,7 +78,11 @@ def _plane(analysis: Analysis, sample: StoredSample, folder: Path) -> Figure:
     path = folder / f"plane_{sample.name}.png"
     closed = sample.summary["closed"]
     save_plane(
-        sample.hists["plane"], analysis.regions, path, f"{sample.name} ({sample.summary['kind']})", closed
+        sample.hists["plane"],
+        analysis.regions,
+        path,
+        f"{sample.name} ({sample.summary['kind']})",
+        analysis.closed_boxes(closed),
     )
     hatched = "; hatched: closed, with the guard band around it" if closed else ""
     return Figure(path, f"Candidates of {sample.name} in the plane of z_TAX and CDA_TAX{hatched}.")
@@ -151,10 +155,11 @@ def _sample_blocks(sample: StoredSample) -> list[Text | Table]:
     ]
 
 
-def _provenance(analysis: Analysis) -> Table:
+def _provenance(analysis: Analysis, run: StoredRun) -> Table:
     rows = [
         ["analysis", str(analysis.folder)],
         ["hash of configuration and code", analysis.hash],
+        ["head of the ledger", (run.table or {}).get("ledger_head") or "no ledger"],
         ["replaced on the command line", ", ".join(analysis.overrides) or "nothing"],
         ["bdana", __version__],
     ]

@@ -23,7 +23,7 @@ FROZEN = {
         "error": [0.01] * 6,
         "upper_limit_90": [None] * 6,
     },
-    "config": {"search": {"agreement_p_min": 0.01}},
+    "agreement": dict.fromkeys(REGIONS, 0.01),
     "outputs": ["observed", "seen_before", "candidates", "verdict"],
 }
 

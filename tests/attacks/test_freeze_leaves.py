@@ -25,7 +25,7 @@ from tests.blinding.people import policy_text
 from tests.blinding.test_whole_search import SAMPLES
 
 READ = (
-    "analysis_hash", "beside", "code", "config", "conventions", "cuts", "exposure", "format", "inputs", "outputs",
+    "agreement", "analysis_hash", "beside", "code", "config", "conventions", "cuts", "exposure", "format", "inputs", "outputs",
     "policy", "prediction", "sealed", "seeds", "table",
 )  # fmt: skip
 SHOWN = ("bdana", "packages")

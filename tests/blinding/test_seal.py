@@ -15,7 +15,7 @@ from bdana.analysis import template_folder
 from bdana.blinding import load_policy
 from bdana.blinding.seal import Sealing, seal
 from bdana.blinding.sealed import decrypt_events
-from bdana.errors import BlindingError
+from bdana.errors import BlindingError, InputError
 from bdana.events import BurstTable, write_events
 from tests.blinding.people import policy_text
 from tests.synthetic import dimuon_event, records
@@ -168,6 +168,23 @@ def test_only_production_seals(tmp_path, sealing, keys):
             tmp_path,
             replace(sealing, person="ann", key=keys["ann"]),
         )
+
+
+def test_simulation_is_not_sealed(tmp_path, sealing):
+    truth = {"truth": {"process": 1, "mass": 500.0, "p": 80e3, "z_decay": 140e3}}
+    path = raw_file(tmp_path / "r.root", [closed(1) | truth])
+    with pytest.raises(InputError, match="has truth columns, so it is simulation"):
+        seal(path, tmp_path, sealing)
+    assert [file.name for file in tmp_path.iterdir()] == ["r.root"]
+
+
+def test_runs_of_another_period_are_not_sealed(tmp_path, sealing):
+    path = raw_file(tmp_path / "r.root", [closed(1)])
+    period = sealing.policy.periods["2021"].model_copy(update={"data_runs": [(11002, 12000), (1, 2)]})
+    other = sealing.policy.model_copy(update={"periods": {"2021": period}})
+    with pytest.raises(InputError, match=r"run 11001 is not in data_runs of \[periods.2021\]"):
+        seal(path, tmp_path, replace(sealing, policy=other))
+    assert [file.name for file in tmp_path.iterdir()] == ["r.root"]
 
 
 def attack_raw(folder, analysis):

@@ -41,5 +41,5 @@ def test_a_picture_for_any_number_of_candidates(tmp_path, count):
 def test_closed_regions_change_the_picture(tmp_path):
     found = plane_histogram(candidates([100.0], [5.0]))
     save_plane(found, REGIONS, tmp_path / "open.png")
-    save_plane(found, REGIONS, tmp_path / "closed.png", closed=["SR", "CR"])
+    save_plane(found, REGIONS, tmp_path / "closed.png", closed=REGIONS.boxes[:2])
     assert (tmp_path / "open.png").read_bytes() != (tmp_path / "closed.png").read_bytes()
