@@ -26,5 +26,6 @@ def init(
     print_tables(
         *(f"  {path}" for path in made),
         f"Next: name your samples in {folder / 'analysis.toml'}, read a cut in {folder / 'selections/dimuon.py'}, "
-        f"then `bdana run` in {'this folder' if folder == Path() else folder}.",
+        f"then `bdana run` in {'this folder' if folder == Path() else folder}. Before data are sealed, edit "
+        f"{folder / 'blinding/policy.toml'}: people with their SSH keys, approvals of the stages, periods with their runs.",
     )
