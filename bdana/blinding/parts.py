@@ -213,7 +213,7 @@ class Parts:
             ]
         )
         if not _makes(secret, self.keys.body["stages"][stage]["public"]):
-            raise BlindingError(f"refused: the parts of {stage} do not make its key")
+            raise BlindingError(f"refused: the key of {stage} is not complete: these parts do not make it")
         return secret
 
     def _own(self, person: str, identity: pyrage.x25519.Identity, stage: str) -> dict[Share, bytes]:

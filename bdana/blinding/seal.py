@@ -224,9 +224,9 @@ def _write(
         for done, chunk in enumerate(chunks, 1):
             events, out_of_range = file.read_unchecked(columns, chunk.start, chunk.stop)
             secrecy = earlier.secrecy(events)
-            for found in out_of_range:
-                found.refuse_open(secrecy == len(stages))
             flat, is_open = FlatEvents.of_records(events, types), secrecy == len(stages)
+            for found in out_of_range:
+                found.refuse_open(is_open)
             hidden.append(flat.take(~is_open))
             levels.append(secrecy[~is_open])
             yield flat.take(is_open)

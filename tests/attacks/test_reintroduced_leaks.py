@@ -84,8 +84,8 @@ def density(monkeypatch, closed):
 def row_index(monkeypatch, closed):
     honest = Gate.open_events
 
-    def leak(gate, events):
-        return honest(gate, ak.with_field(events, np.arange(len(events)), "event"))
+    def leak(gate, events, *more):
+        return honest(gate, ak.with_field(events, np.arange(len(events)), "event"), *more)
 
     monkeypatch.setattr(Gate, "open_events", leak)
 
@@ -93,8 +93,8 @@ def row_index(monkeypatch, closed):
 def log_line(monkeypatch, closed):
     honest = Gate.open_events
 
-    def leak(gate, events):
-        left = honest(gate, events)
+    def leak(gate, events, *more):
+        left = honest(gate, events, *more)
         sys.stderr.write(f"read {len(left)} of {len(events)} events\n")
         return left
 
@@ -104,10 +104,10 @@ def log_line(monkeypatch, closed):
 def cache_file(monkeypatch, closed):
     honest = Gate.open_events
 
-    def leak(gate, events):
+    def leak(gate, events, *more):
         Path("output").mkdir(exist_ok=True)
         (Path("output") / ".cache.npy").write_bytes(np.asarray(events.event).tobytes())
-        return honest(gate, events)
+        return honest(gate, events, *more)
 
     monkeypatch.setattr(Gate, "open_events", leak)
 

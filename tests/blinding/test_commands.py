@@ -10,7 +10,7 @@ import sys
 import pyrage
 import pytest
 
-from bdana.analysis import template_folder
+from bdana.analysis import scaffold, template_folder
 from bdana.blinding import load_policy
 from bdana.blinding.keys import join, make_period
 from bdana.blinding.ledger import Ledger
@@ -62,7 +62,7 @@ def test_status_and_verify(folder, publics):
     assert [row["kind"] for row in state["rows"]] == ["join"] * 5 + ["keys", "seal"]
     verified = bdana("blinding", "verify", cwd=folder)
     assert verified.returncode == 0, verified.stderr
-    assert f"7 rows, all signed; head: {state['head']}" in verified.stdout
+    assert f"7 rows, all signed and allowed where they stand; head: {state['head']}" in verified.stdout
     assert verified.stdout.count("SHA256:") == 5
 
 
@@ -122,5 +122,10 @@ def test_a_reviewer_comes_and_takes_over(folder, keys, publics):
 
 def test_without_people_there_is_nothing_to_show(tmp_path):
     done = bdana("blinding", "status", cwd=tmp_path)
-    assert done.returncode == 3
-    assert "names no [people]" in done.stderr
+    assert (done.returncode, "no analysis.toml here or above" in done.stderr) == (2, True)
+    scaffold(tmp_path / "a")
+    done = bdana("blinding", "status", cwd=tmp_path / "a")
+    assert (done.returncode, "policy.toml names no [people]" in done.stderr) == (3, True)
+    (tmp_path / "a" / "blinding" / "policy.toml").unlink()
+    done = bdana("blinding", "status", cwd=tmp_path / "a")
+    assert (done.returncode, "policy.toml is not there" in done.stderr) == (3, True)

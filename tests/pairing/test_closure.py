@@ -12,7 +12,8 @@ import pytest
 
 import bdana
 from bdana.pairing.estimate import PairTask
-from bdana.reconstruction import Tracks
+from bdana.reconstruction import Pairs, Tracks
+from bdana.selection import LEPTON_MASS
 
 from .halo import burst_table, halo_record, singles_of
 
@@ -83,8 +84,11 @@ def world():
     tracks = Tracks(pool, bare, np.arange(2 * POOL), analysis.detector)
     for block in np.array_split(np.arange(POOL), 4):
         i, j = (k.ravel() for k in np.meshgrid(block, others, indexing="ij"))
-        found, _ = task.candidates(tracks, i, j, np.ones(len(i)))
-        passed += [np.count_nonzero(found.region == name) for name in analysis.regions.names]
+        pairs, _ = task.judge(
+            Pairs.by_charge(tracks, i, j, LEPTON_MASS[cuts.lepton], analysis.setup.beam_line)
+        )
+        region = analysis.regions.classify(pairs.z_tax, pairs.cda_tax)
+        passed += [np.count_nonzero(region == name) for name in analysis.regions.names]
     return World(analysis, pool, passed / POOL**2)
 
 
