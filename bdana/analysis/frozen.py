@@ -108,6 +108,7 @@ def _declared(analysis: Analysis, policy: Policy) -> dict[str, Any]:
     """Return what an analysis, its files and this bdana say, which must be the same at every opening."""
     files = {path for d in analysis.sample(*_samples(analysis)) for path in map(Path, d.files)}
     return declared_settings(analysis, policy) | {
+        "cuts": {name: model.model_dump(mode="json") for name, model in analysis.parameters().items()},
         "inputs": {file_sha256(path): path.name for path in sorted(files)},  # two files may have one name
         "sealed": {
             period: {
@@ -122,12 +123,11 @@ def _declared(analysis: Analysis, policy: Policy) -> dict[str, Any]:
 
 
 def declared_settings(analysis: Analysis, policy: Policy) -> dict[str, Any]:
-    """Return what of a freeze can be told without a look at data."""
+    """Return what of a freeze can be told without a look at data, and without running code of the analysis."""
     return {
         "format": FORMAT,
         "code": dict(analysis.modules.texts),
         "config": analysis.config.model_dump(mode="json", by_alias=True),
-        "cuts": {name: model.model_dump(mode="json") for name, model in analysis.parameters().items()},
         "analysis_hash": analysis.hash,
         "policy": policy.sha256,
         "agreement": {name: stage.agreement_p_min for name, stage in policy.stages.items()},

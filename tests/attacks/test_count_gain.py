@@ -155,7 +155,7 @@ def attack(folder, sealing, worlds, seed=1):
     return gain(seen, numbers)
 
 
-@pytest.mark.parametrize("worlds", [60, pytest.param(400, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("worlds", [40, pytest.param(400, marks=pytest.mark.exhaustive)])
 def test_the_best_estimator_gains_no_more_than_the_bound(tmp_path, sealing, monkeypatch, worlds):
     stop_clocks(monkeypatch)
     assert attack(tmp_path, sealing, worlds) <= BOUND + tolerance(worlds)

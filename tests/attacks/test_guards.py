@@ -26,7 +26,7 @@ QUICK = [
     if guard["attacks"][0].startswith(("test_disguise", "test_policy", "test_opening", "test_amend"))
     and len(guard["attacks"]) == 1
 ]
-SAMPLE = QUICK[:: -(-len(QUICK) // 8)]
+SAMPLE = QUICK[:: -(-len(QUICK) // 5)]
 """Guards that are removed by default: eight of those with one attack that takes little time, from all over the table."""
 PACKAGE = Path(bdana.__file__).parent
 ENTRIES = ("analysis.toml", "selections", "backgrounds", "blinding", "output", "pyproject.toml")
