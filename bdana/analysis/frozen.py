@@ -112,10 +112,8 @@ def _declared(analysis: Analysis, policy: Policy) -> dict[str, Any]:
         "inputs": {file_sha256(path): path.name for path in sorted(files)},  # two files may have one name
         "sealed": {
             period: {
-                stage: {
-                    path.name: file_sha256(path) for path in sealed_files(analysis, policy, period, stage)
-                }
-                for stage in policy.stages
+                stage: {path.name: file_sha256(path) for path in files}
+                for stage, files in sealed_files(analysis, policy, period).items()
             }
             for period in _periods(analysis, policy)
         },
@@ -249,23 +247,22 @@ def outputs_of(
     return {name: outputs[name] for name in frozen["outputs"]}
 
 
-def sealed_files(analysis: Analysis, policy: Policy, period: str, stage: str) -> list[Path]:
-    """Return the encrypted files of the search's data, of a period and a stage; none for data that are not sealed.
+def sealed_files(analysis: Analysis, policy: Policy, period: str) -> dict[str, list[Path]]:
+    """Return the encrypted files of the search's data, of a period, by stage; none for data that are not sealed.
 
     Raises
     ------
     BlindingError
         When two have one name, by which the freeze knows them.
     """
+    found: dict[str, list[Path]] = {stage: [] for stage in policy.stages}
     (dataset,) = analysis.sample(str(analysis.config.search.data))
-    if dataset.kind != "data":
-        return []
-    found = []
-    for path in map(Path, dataset.files):
+    for path in map(Path, dataset.files if dataset.kind == "data" else ()):
         manifest = read_manifest(manifest_of(path), policy)
         if manifest["period"] == period:
-            found.append(path.with_name(manifest["sealed"][stage]["name"]))
-    names = [path.name for path in found]
+            for stage, files in found.items():
+                files.append(path.with_name(manifest["sealed"][stage]["name"]))
+    names = [path.name for files in found.values() for path in files]
     for name in names:
         if names.count(name) > 1:
             raise BlindingError(

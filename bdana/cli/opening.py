@@ -136,6 +136,7 @@ def open_stages(stages: Stages, person: Name, key: Key, period: PeriodOption = N
     requests = [_asked(opening, stage) for stage in stages]
     for asked in requests:
         opening.may_open(person, asked)
+    sealed = sealed_files(analysis, opening.policy, opening.period)
     job = Job(
         folder=str(analysis.folder),
         records=str(analysis.folder),
@@ -143,10 +144,7 @@ def open_stages(stages: Stages, person: Name, key: Key, period: PeriodOption = N
         key=str(key.absolute()),
         period=opening.period,
         requests=tuple(row.hash for row in requests),
-        sealed={
-            stage: [str(path) for path in sealed_files(analysis, opening.policy, opening.period, stage)]
-            for stage in stages
-        },
+        sealed={stage: [str(path) for path in sealed[stage]] for stage in stages},
         secret=ask_passphrase(),
     )
     open_in_child(job)
