@@ -7,6 +7,7 @@ the vertex and the regions as if it were data. How often such a pair is in time 
 import numpy as np
 from hepunits import m, ns
 from pydantic import Field
+from scipy.special import lambertw
 
 import bdana
 
@@ -43,7 +44,9 @@ def weight(bursts, cuts, par):
 
 def third_track(bursts, cuts, par):
     """`Exactly one` twice loses exp(-2 R tau) of the pairs to a further track, `exactly two` only exp(-R tau)."""
-    return np.exp(bursts.rate * par.readout_ns * ns)
+    # Seen are events without a further track, R exp(-R tau): solved for R tau, at most 1, where what is seen is largest.
+    seen = np.minimum(bursts.rate * par.readout_ns * ns, np.exp(-1.0) - 1e-13)
+    return np.exp(-lambertw(-seen).real)
 
 
 def accidental_veto(bursts, cuts, par):
@@ -58,7 +61,7 @@ def coincidence_trigger(bursts, cuts, par):
 
 def systematics(bursts, cuts, par):
     """Sources that move all regions together: name -> (relative effect, where it comes from)."""
-    rate = np.average(bursts.rate, weights=bursts.events) if bursts.events.any() else 0.0
+    lost = np.average(third_track(bursts, cuts, par), weights=bursts.events) if bursts.events.any() else 1.0
     width = window(cuts, par) / ns
     trigger = par.h2_efficiency_error / par.h2_efficiency
     said = (
@@ -67,7 +70,7 @@ def systematics(bursts, cuts, par):
     )
     return {
         "time_window": (np.hypot(par.window_error_ns / width, trigger), said),
-        "third_track": (np.expm1(rate * par.readout_ns * ns), "the whole correction"),
+        "third_track": (lost - 1.0, "the whole correction"),
     }
 
 

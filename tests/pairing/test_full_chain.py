@@ -100,7 +100,7 @@ def test_closure_of_a_sample(tmp_path, case):
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_closure_of_many_samples(tmp_path, case):
-    """To 2%; the rate of third tracks is that of events that had none, which leaves up to 0.13^2 uncorrected."""
+    """To 2%."""
     made = [closure(tmp_path / f"halo{seed}.root", case, seed) for seed in range(21, 31)]
     observed = sum(n for n, *_ in made)
     full, without = (np.sum([found[i] for found in made], axis=0) for i in (1, 2))

@@ -1,6 +1,7 @@
 """Systematic sources of the estimate that are measured or stated in backgrounds/combinatorial.py."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -84,3 +85,20 @@ def test_the_total_is_the_quadratic_sum():
     expected = np.hypot(found.error[-1], found.expected[-1] * np.sqrt(np.sum(np.square(effects))))
     assert found.total_error[-1] == pytest.approx(expected)
     assert all(source.source for source in found.systematics)
+
+
+@pytest.mark.parametrize("third", [0.0, 0.01, 0.18, 0.7, 1.0])
+def test_a_third_track_is_corrected_for_with_the_rate_that_makes_what_is_seen(third):
+    """Of a rate R, R exp(-R tau) is seen; the weight grows by exp(R tau)."""
+    module = bdana.load().modules.load("backgrounds", "combinatorial")
+    seen = SimpleNamespace(rate=np.array([third * np.exp(-third)]) / 100.0)
+    par = module.Parameters(readout_ns=100.0)
+    assert module.third_track(seen, None, par) == pytest.approx(np.exp(third), rel=1e-5)
+
+
+def test_more_than_can_be_seen_is_the_most():
+    module = bdana.load().modules.load("backgrounds", "combinatorial")
+    par = module.Parameters(readout_ns=100.0)
+    assert module.third_track(SimpleNamespace(rate=np.array([1.0])), None, par) == pytest.approx(
+        np.e, rel=1e-6
+    )
