@@ -42,11 +42,20 @@ def sealing(analysis, keys, secrets):
     return Sealing(policy, policy.gate(analysis.detector), recipients, "2021", "bob", keys["bob"])
 
 
-@pytest.fixture
-def search(tmp_path, keys):
-    made = Search(tmp_path, keys)
+@pytest.fixture(scope="session")
+def frozen_search(tmp_path_factory, keys):
+    folder = tmp_path_factory.mktemp("search")
+    made = Search(folder, keys)
     made.freeze()
-    return made
+    return folder, made
+
+
+@pytest.fixture
+def search(tmp_path, frozen_search):
+    """A frozen search in a folder of its own: a copy, since the signatures of a new one take their time."""
+    folder, made = frozen_search
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    return made.at(tmp_path)
 
 
 @pytest.fixture(scope="session")

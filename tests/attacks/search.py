@@ -53,6 +53,12 @@ class Search:
         other.opening = Opening(other.ledger, self.policy, "2021")
         return other
 
+    def at(self, folder):
+        """Return the search as it lies in a copy of its folder."""
+        made = self.with_ledger(folder / "ledger")
+        made.files = {stage: folder / path.name for stage, path in self.files.items()}
+        return made
+
     def freeze(self, person="ann", channel="mumu", **more):
         sealed = {stage: {path.name: sha256(path.read_bytes())} for stage, path in self.files.items()}
         document = {
