@@ -78,7 +78,7 @@ class Opening:
             "period": self.period,
             "shares": self._parts.release(person, identity, stage, opener),
         }
-        # The newest row of the main line: approvals that hang on older requests do not count.
+        # The head as it is when the row is written: somebody else may have been faster.
         return self.ledger.append("request", person, key, lambda rows: body | {"head": head(rows)})
 
     def may_request(
@@ -241,8 +241,12 @@ class Opening:
 
     def requests(self, stage: str | None = None) -> list[Row]:
         """Return the requests of the newest freeze that nobody withdrew, oldest first; of one stage, or of all."""
-        pending = self._pending(self.newest_freeze())
+        pending = self._pending([self.newest_freeze()])
         return [row for row in pending if stage in {None, row.body["stage"]}]
+
+    def asked(self) -> set[str]:
+        """Return the stages that are asked for with the newest freeze, whether or not that is still good."""
+        return {row.body["stage"] for row in self._pending(self.ledger.of_kind("freeze")[-1:])}
 
     def opened(self) -> list[str]:
         """Return the stages that were opened in this period; one that began counts."""
@@ -321,7 +325,7 @@ class Opening:
         ends = self._ends(channel)
         done = {row.body["stage"] for row in ends}
         if asking and stage != list(self.policy.stages)[-1]:
-            done |= {row.body["stage"] for row in self._pending(frozen)} | set(after)
+            done |= {row.body["stage"] for row in self._pending([frozen])} | set(after)
         if before is not None and before not in done:
             raise BlindingError(f"refused: {stage} is opened after {before}, which is not open")
         for row in ends:
@@ -333,13 +337,15 @@ class Opening:
                     f"refused: {row.body['stage']} did not agree with its prediction; find out why, freeze and ask again"
                 )
 
-    def _pending(self, frozen: Row) -> list[Row]:
-        """Return the requests of a freeze that nobody withdrew."""
+    def _pending(self, freezes: Sequence[Row]) -> list[Row]:
+        """Return the requests of some freezes that nobody withdrew."""
         gone = withdrawn(self.ledger)
         return [
             row
             for row in self.ledger.of_kind("request")
-            if (row.body["freeze"], row.body["period"]) == (frozen.hash, self.period) and row.hash not in gone
+            if row.body["freeze"] in {frozen.hash for frozen in freezes}
+            and row.body["period"] == self.period
+            and row.hash not in gone
         ]
 
     def _require_valid(self, request: Row, *, asking: bool = False) -> None:

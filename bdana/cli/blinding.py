@@ -208,7 +208,7 @@ def _stages(policy: Policy, ledger: Ledger) -> dict[str, str]:
     found = {}
     for period in policy.periods:
         opening = Opening(ledger, policy, period)
-        asked = {row.body["stage"] for row in opening.requests()} if ledger.of_kind("freeze") else set()
+        asked = opening.asked()
         done = {row.body["stage"] for row in ended(ledger, period)}
         for stage in policy.stages:
             words = {"open": stage in done, "begun": stage in opening.opened(), "requested": stage in asked}

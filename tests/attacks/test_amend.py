@@ -10,6 +10,7 @@ from bdana.blinding.keys import make_period, require_signed, stage_recipients
 from bdana.blinding.manifest import read_manifest
 from bdana.blinding.policy import Policy
 from bdana.blinding.signing import sign
+from bdana.cli.blinding import _stages
 from bdana.errors import BlindingError
 from tests.attacks.changing import text_of
 from tests.attacks.search import REGIONS
@@ -189,6 +190,15 @@ def test_a_new_ssh_key_needs_a_new_join(changing, more_keys):
         changing.request("CR3", opener="rea")
     with pytest.raises(BlindingError, match="rea has not joined this policy"):
         make_period(changing.policy, changing.ledger, "2021", "bob", more_keys["bob"])
+
+
+def test_the_status_goes_on_after_a_change(changing):
+    """What is asked for is said, though nothing is opened with a freeze from before."""
+    changing.freeze()
+    changing.request("CR3")
+    changing.add_zoe()
+    assert _stages(changing.policy, changing.ledger)["CR3"] == "requested"
+    assert _stages(changing.policy, changing.ledger)["CR2"] == "closed"
 
 
 def test_a_freeze_from_before_the_change(changing):
