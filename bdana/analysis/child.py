@@ -19,7 +19,7 @@ from bdana.blinding import load_policy
 from bdana.blinding.identity import unlock_identity
 from bdana.blinding.ledger import Ledger
 from bdana.blinding.opening import Opening
-from bdana.errors import BdanaError, BlindingError
+from bdana.errors import BdanaError, BlindingError, InputError
 
 __all__ = ["Job", "open_here", "open_in_child"]
 
@@ -67,8 +67,10 @@ def open_in_child(job: Job) -> None:
 
     Raises
     ------
-    BlindingError
+    InputError, BlindingError
         With the child's message, which carries no closed value.
+    RuntimeError
+        When the child stopped at something else, or was killed.
     """
     # -P and -E: no module is imported from the analysis folder, from here, or from PYTHONPATH.
     command = [sys.executable, "-P", "-E", "-c", CHILD, str(Path(bdana.__file__).parents[1])]
@@ -76,8 +78,9 @@ def open_in_child(job: Job) -> None:
         command, input=json.dumps(asdict(job)), stdout=subprocess.PIPE, text=True, check=False
     )
     if done.returncode:
-        raise BlindingError(
-            done.stdout.strip() or "refused: the opening stopped; the same request may be opened again"
+        known = {error.exit_code: error for error in (InputError, BlindingError)}
+        raise known.get(done.returncode, RuntimeError)(
+            done.stdout.strip() or "the opening stopped; the same request may be opened again"
         )
 
 
@@ -130,7 +133,7 @@ def main() -> int:
             open_here(job)
     except BdanaError as err:
         sys.stdout.write(str(err))
-        return 3
+        return err.exit_code
     except Exception as err:  # noqa: BLE001 - a traceback could show a closed value
         sys.stdout.write(
             f"the opening failed with {type(err).__name__}; the same request may be opened again"

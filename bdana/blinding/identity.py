@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyrage
 
-from bdana.errors import BlindingError
+from bdana.errors import InputError
 
 __all__ = ["identity_path", "make_identity", "unlock_identity"]
 
@@ -23,14 +23,14 @@ def make_identity(person: str, passphrase: str) -> str:
 
     Raises
     ------
-    BlindingError
+    InputError
         When there is one already that the passphrase does not open, or the passphrase is empty.
     """
     path = identity_path(person)
     if path.exists():
         return str(unlock_identity(person, passphrase).to_public())
     if not passphrase:
-        raise BlindingError("refused: an age identity needs a passphrase")
+        raise InputError("refused: an age identity needs a passphrase")
     identity = pyrage.x25519.Identity.generate()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -43,7 +43,7 @@ def unlock_identity(person: str, passphrase: str) -> pyrage.x25519.Identity:
 
     Raises
     ------
-    BlindingError
+    InputError
         When there is none, or the passphrase is wrong.
     """
     path = identity_path(person)
@@ -52,6 +52,6 @@ def unlock_identity(person: str, passphrase: str) -> pyrage.x25519.Identity:
             pyrage.passphrase.decrypt(path.read_bytes(), passphrase).decode()
         )
     except OSError:
-        raise BlindingError(f"{path}: no age identity there; `bdana blinding join` makes it") from None
+        raise InputError(f"{path}: no age identity there; `bdana blinding join` makes it") from None
     except (pyrage.DecryptError, pyrage.IdentityError, UnicodeDecodeError):
-        raise BlindingError(f"{path}: the passphrase does not open it") from None
+        raise InputError(f"{path}: the passphrase does not open it") from None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bdana.blinding.identity import identity_path
-from bdana.errors import BlindingError
+from bdana.errors import InputError
 from bdana.files import write_atomically
 
 if TYPE_CHECKING:
@@ -53,20 +53,18 @@ def read_receipts(path: Path) -> tuple[Receipt, ...]:
 
     Raises
     ------
-    BlindingError
+    InputError
         When it cannot be read, or a line is no receipt.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as err:
-        raise BlindingError(f"{path}: cannot be read: {err}") from None
+        raise InputError(f"{path}: cannot be read: {err}") from None
     found = []
     for number, line in enumerate(lines, 1):
         matched = _LINE.fullmatch(line)
         if matched is None or matched[1][:16] not in matched[2]:
-            raise BlindingError(
-                f"{path}: line {number} is no receipt; it has the SHA-256 and the name of a row"
-            )
+            raise InputError(f"{path}: line {number} is no receipt; it has the SHA-256 and the name of a row")
         found.append(Receipt(matched[1], matched[2]))
     return tuple(found)
 

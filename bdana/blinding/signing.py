@@ -12,7 +12,7 @@ from pathlib import Path
 
 import sshsig
 
-from bdana.errors import BlindingError
+from bdana.errors import InputError
 
 __all__ = ["fingerprint", "make_key", "raw_key", "sign", "verify"]
 
@@ -79,15 +79,13 @@ def make_key(path: Path, name: str) -> str:
 
     Raises
     ------
-    BlindingError
+    InputError
         When there is no ssh-keygen or it makes no key.
     """
     command = [_required_program(), "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(path)]
     done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - no shell
     if done.returncode:
-        raise BlindingError(
-            f"{path}: ssh-keygen makes no key: {done.stderr.decode(errors='replace').strip()}"
-        )
+        raise InputError(f"{path}: ssh-keygen makes no key: {done.stderr.decode(errors='replace').strip()}")
     return path.with_name(f"{path.name}.pub").read_text(encoding="utf-8").strip()
 
 
@@ -107,15 +105,13 @@ def sign(message: bytes, key: Path) -> bytes:
 
     Raises
     ------
-    BlindingError
+    InputError
         When there is no ssh-keygen or it does not sign.
     """
     command = [_required_program(), "-Y", "sign", "-q", "-f", str(key), "-n", NAMESPACE]
     done = subprocess.run(command, input=message, capture_output=True, check=False)  # noqa: S603 - no shell
     if done.returncode:
-        raise BlindingError(
-            f"{key}: ssh-keygen does not sign: {done.stderr.decode(errors='replace').strip()}"
-        )
+        raise InputError(f"{key}: ssh-keygen does not sign: {done.stderr.decode(errors='replace').strip()}")
     return done.stdout
 
 
@@ -160,5 +156,5 @@ def _program() -> str | None:
 def _required_program() -> str:
     program = _program()
     if program is None:
-        raise BlindingError("signing needs the program ssh-keygen (OpenSSH 8.2 or newer)")
+        raise InputError("signing needs the program ssh-keygen (OpenSSH 8.2 or newer)")
     return program

@@ -11,7 +11,7 @@ import typer
 from bdana.cli.app import app
 from bdana.cli.console import note, print_json, print_tables, require_analysis, table
 from bdana.cli.options import Json
-from bdana.errors import BlindingError, ConfigError
+from bdana.errors import BdanaError, BlindingError, ConfigError
 
 if TYPE_CHECKING:
     from bdana.blinding import Policy
@@ -57,7 +57,7 @@ def join(person: Name, key: Key) -> None:
     recipient = make_identity(person, ask_passphrase(confirm=True))
     try:
         join_ledger(policy, ledger, person, key, recipient)
-    except BlindingError:
+    except BdanaError:
         if not had:
             path.unlink(missing_ok=True)
         raise

@@ -10,7 +10,7 @@ import typer
 from bdana.cli.blinding import Key, Name, ask_passphrase, blinding, ledger_state
 from bdana.cli.console import note, print_tables, require_analysis, table
 from bdana.counts import Predicted
-from bdana.errors import BlindingError
+from bdana.errors import BlindingError, InputError
 
 if TYPE_CHECKING:
     from pyrage.x25519 import Identity
@@ -201,7 +201,7 @@ def _opening(period: str | None) -> Opening:
 
     policy, ledger = ledger_state()
     if period is None and len(policy.periods) != 1:
-        raise BlindingError(f"say --period: the policy has {', '.join(policy.periods) or 'none'}")
+        raise InputError(f"say --period: the policy has {', '.join(policy.periods) or 'none'}")
     return Opening(ledger, policy, period or next(iter(policy.periods)))
 
 

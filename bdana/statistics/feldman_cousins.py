@@ -16,11 +16,11 @@ import numpy as np
 from scipy import optimize, special
 from scipy.linalg import toeplitz
 
-from bdana.errors import InputError
 from bdana.statistics.limits import Interval, classical, efficiency_nodes
 from bdana.statistics.poisson import (
     Background,
     Floats,
+    TooManyCountsError,
     check_level,
     count_probabilities,
     log_pmf,
@@ -141,7 +141,7 @@ def _belt(n: int, background: Background, level: float, error: float) -> _Belt:
     below = np.cumsum(count_probabilities(highest, upper_count(highest)))
     size = 1 + max(n, int(special.pdtrik(1 - rare, signal)) + int((below < 1 - rare).sum()))
     if size > MAX_COUNTS:
-        raise InputError(
+        raise TooManyCountsError(
             f"Feldman-Cousins intervals of up to {size} counts take too long (more than {MAX_COUNTS}): "
             f"ask for other methods, or for a smaller efficiency error or confidence level"
         )

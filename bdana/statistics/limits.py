@@ -49,7 +49,8 @@ def log_below(n: int, mean: Floats) -> Floats:
     small = value < 1e-280
     logs = np.log(np.where(small, 1.0, value))
     if small.any():
-        counts = np.arange(n + 1)
+        # Each term is smaller than the next by n/mean, here below 1 - 36/sqrt(n): these are all in double precision.
+        counts = np.arange(max(0, n - int(2 * np.sqrt(n)) - 60), n + 1)
         logs[small] = special.logsumexp(log_pmf(counts, mean[small][:, None]), axis=1)
     return np.asarray(logs)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, TypeAlias
 
 from bdana.errors import InputError
 from bdana.statistics.asymptotic import asymptotic_cls
 from bdana.statistics.feldman_cousins import feldman_cousins
 from bdana.statistics.limits import Interval, bayes, classical, cls
+from bdana.statistics.poisson import TooManyCountsError
 from bdana.statistics.profile import profile_likelihood
 
 if TYPE_CHECKING:
@@ -36,9 +38,28 @@ def limits(
     efficiency_error: float = 0.0,
     names: tuple[str, ...] = (),
 ) -> dict[str, Interval]:
-    """Limits of the named methods; without a name, of all but those on request."""
+    """Limits of the named methods; without a name, of all but those on request, and but those that would take too long.
+
+    Warns
+    -----
+    UserWarning
+        Of a method that nobody named and that is left out, with its reason.
+
+    Raises
+    ------
+    InputError
+        When a name is unknown, the input is wrong, or a method that is asked for would take too long.
+    """
     known = METHODS | ON_REQUEST
     unknown = [name for name in names if name not in known]
     if unknown:
         raise InputError(f"unknown method '{unknown[0]}': one of {', '.join(known)}")
-    return {name: known[name](observed, background, level, efficiency_error) for name in names or METHODS}
+    found = {}
+    for name in names or METHODS:
+        try:
+            found[name] = known[name](observed, background, level, efficiency_error)
+        except TooManyCountsError as err:
+            if names:
+                raise
+            warnings.warn(f"{name} left out: {err}", stacklevel=2)
+    return found

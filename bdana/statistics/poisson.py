@@ -15,15 +15,30 @@ from bdana.errors import InputError
 if TYPE_CHECKING:
     from bdana.counts import Predicted
 
-__all__ = ["PRIORS", "Background", "Counting", "Prior", "count_probabilities", "p_values", "upper_count"]
+__all__ = [
+    "PRIORS",
+    "Background",
+    "Counting",
+    "Prior",
+    "TooManyCountsError",
+    "count_probabilities",
+    "p_values",
+    "upper_count",
+]
 
 Prior = Literal["truncated_gaussian", "gamma", "lognormal", "exponential"]
 PRIORS: tuple[Prior, ...] = ("truncated_gaussian", "gamma", "lognormal")
 """Forms that an analyst may choose; `exponential` is that of `Background.unseen`."""
 MAX_RATIO = 5  # assumed: of error and expectation, where gamma and log-normal priors can be integrated
 TIE = 1e-9  # relative: counts this close in probability are equally likely
+MAX_TERMS = 10**9  # assumed: of a sum over counts and values of the background, some ten seconds
+_BLOCK = 10**6
 Floats = NDArray[np.float64]
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(96)
+
+
+class TooManyCountsError(InputError):
+    """Raised when sums over counts would take too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +171,27 @@ def log_pmf(n: NDArray[np.int64] | int, mean: Floats) -> Floats:
 
 
 def count_probabilities(background: Background, n_max: int) -> Floats:
-    """P(N) for N = 0 .. `n_max`, marginalised over the background error; shape (n_max + 1,)."""
+    """P(N) for N = 0 .. `n_max`, marginalised over the background error; shape (n_max + 1,).
+
+    Raises
+    ------
+    TooManyCountsError
+        When the sum has more than 10^9 terms.
+    """
     if background.prior == "exponential":
         b, n = background.expected, np.arange(n_max + 1)
         return np.asarray((b / (1.0 + b)) ** n / (1.0 + b))
     x, w = background.nodes(n_max)
-    counts = np.arange(n_max + 1)
-    return np.asarray(np.exp(log_pmf(counts[:, None], x[None, :])) @ w)
+    if x.size * (n_max + 1) > MAX_TERMS:
+        raise TooManyCountsError(
+            f"exact probabilities of {n_max:.3g} counts take too long: at such numbers a count is Gaussian"
+        )
+    found = np.empty(n_max + 1)
+    rows = max(1, _BLOCK // x.size)
+    for first in range(0, n_max + 1, rows):
+        counts = np.arange(first, min(first + rows, n_max + 1))
+        found[counts] = np.exp(log_pmf(counts[:, None], x[None, :])) @ w
+    return found
 
 
 def upper_count(background: Background, n: int = 0) -> int:

@@ -3,7 +3,7 @@
 import pytest
 
 from bdana.blinding.receipts import keep_receipts, read_receipts, receipts_path
-from bdana.errors import BlindingError
+from bdana.errors import BlindingError, InputError
 
 
 @pytest.fixture
@@ -44,5 +44,5 @@ def test_receipts_are_of_one_ledger(search, kept, tmp_path):
 def test_a_damaged_file_of_receipts_is_refused(search, kept, line):
     path = receipts_path("ann", search.ledger)
     path.write_text(f"{kept.hash}  {kept.name}\n{line}\n")
-    with pytest.raises(BlindingError, match="line 2 is no receipt"):
+    with pytest.raises(InputError, match="line 2 is no receipt"):
         read_receipts(path)

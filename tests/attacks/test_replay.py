@@ -10,7 +10,7 @@ from bdana.analysis.child import Job, open_in_child
 from bdana.blinding.canonical import canonical, sha256
 from bdana.blinding.keys import shares
 from bdana.blinding.ledger import Ledger, Row
-from bdana.errors import BlindingError
+from bdana.errors import BlindingError, InputError
 from tests.attacks.interference import run
 from tests.attacks.search import IDENTITIES, Search
 
@@ -155,6 +155,24 @@ def test_hostile_modules_are_not_imported_where_people_sign(search, tmp_path, ke
     assert Ledger(folder / "blinding" / "ledger").head[:16] in out
 
 
+@pytest.mark.parametrize(
+    ("end", "error"),
+    [
+        ("exit 2", InputError),
+        ("exit 3", BlindingError),
+        ("exit 1", RuntimeError),
+        ("kill -9 $$", RuntimeError),
+    ],
+)
+def test_how_an_opening_ended_is_told(tmp_path, monkeypatch, end, error):
+    child = tmp_path / "child"
+    child.write_text(f"#!/bin/sh\n{end}\n")
+    child.chmod(0o700)
+    monkeypatch.setattr("sys.executable", str(child))
+    with pytest.raises(error, match="the opening stopped; the same request may be opened again"):
+        open_in_child(Job("a", "a", "rob", "key", "2021", (), {}, "passphrase"))
+
+
 @pytest.mark.parametrize("place", ["working folder", "PYTHONPATH", "PYTHONPATH by name"])
 def test_an_opening_imports_no_module_of_the_folder(tmp_path, monkeypatch, place):
     for name in ("bdana", "sshsig", "pyrage", "awkward", "json"):
@@ -163,6 +181,6 @@ def test_an_opening_imports_no_module_of_the_folder(tmp_path, monkeypatch, place
         )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", {"PYTHONPATH": ".", "PYTHONPATH by name": str(tmp_path)}.get(place, ""))
-    with pytest.raises(BlindingError, match=r"no analysis\.toml"):
+    with pytest.raises(InputError, match=r"no analysis\.toml"):
         open_in_child(Job(str(tmp_path), str(tmp_path), "rob", "key", "2021", (), {}, "passphrase"))
     assert not list(tmp_path.glob("*.owned"))

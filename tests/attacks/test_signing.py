@@ -9,7 +9,7 @@ import pytest
 from bdana.blinding import signing
 from bdana.blinding.ledger import Ledger
 from bdana.blinding.signing import sign, verify
-from bdana.errors import BlindingError
+from bdana.errors import InputError
 from tests.blinding.people import ssh_key
 
 TEXT = b'{"seed":"1"}'
@@ -49,7 +49,7 @@ def test_a_locked_key_signs_with_its_passphrase(tmp_path, monkeypatch):
 def test_a_locked_key_does_not_sign_with_another_passphrase(tmp_path, monkeypatch):
     key = locked_key(tmp_path)
     ask(tmp_path, monkeypatch, "guess")
-    with pytest.raises(BlindingError, match=r"locked: ssh-keygen does not sign: .*incorrect passphrase"):
+    with pytest.raises(InputError, match=r"locked: ssh-keygen does not sign: .*incorrect passphrase"):
         sign(TEXT, key)
 
 
@@ -65,18 +65,18 @@ def test_a_key_that_only_the_agent_holds_signs(tmp_path, agent):
 def test_a_key_that_the_agent_does_not_hold_is_refused(tmp_path, agent, publics):
     public = tmp_path / "rob.pub"
     public.write_text(publics["rob"])
-    with pytest.raises(BlindingError, match=r"rob.pub: ssh-keygen does not sign: "):
+    with pytest.raises(InputError, match=r"rob.pub: ssh-keygen does not sign: "):
         sign(TEXT, public)
 
 
 def test_a_key_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(BlindingError, match=r"nothing: ssh-keygen does not sign: .*No such file"):
+    with pytest.raises(InputError, match=r"nothing: ssh-keygen does not sign: .*No such file"):
         sign(TEXT, tmp_path / "nothing")
 
 
 def test_no_ssh_keygen_is_said(tmp_path, keys, monkeypatch):
     monkeypatch.setattr(signing, "_program", lambda: None)
-    with pytest.raises(BlindingError, match="needs the program ssh-keygen"):
+    with pytest.raises(InputError, match="needs the program ssh-keygen"):
         sign(TEXT, keys["ann"])
 
 

@@ -3,18 +3,18 @@
 import pytest
 
 from bdana.blinding.identity import identity_path, make_identity, unlock_identity
-from bdana.errors import BlindingError
+from bdana.errors import InputError
 
 
 def test_an_identity_is_locked_and_made_once(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    with pytest.raises(BlindingError, match="no age identity there"):
+    with pytest.raises(InputError, match="no age identity there"):
         unlock_identity("ann", "secret")
-    with pytest.raises(BlindingError, match="needs a passphrase"):
+    with pytest.raises(InputError, match="needs a passphrase"):
         make_identity("ann", "")
     recipient = make_identity("ann", "secret")
     assert make_identity("ann", "secret") == recipient == str(unlock_identity("ann", "secret").to_public())
     assert b"AGE-SECRET-KEY" not in identity_path("ann").read_bytes()
     assert identity_path("ann").stat().st_mode & 0o777 == 0o600
-    with pytest.raises(BlindingError, match="the passphrase does not open it"):
+    with pytest.raises(InputError, match="the passphrase does not open it"):
         make_identity("ann", "guess")

@@ -240,3 +240,9 @@ def test_wrong_tables_name_the_file_and_the_line(bdana, tmp_path, text, reason):
 def test_p_values_are_finite_at_the_largest_counts(bdana):
     found = document(bdana, "--observed", 50, "--background", 100, "--method", "cls")
     assert all(math.isfinite(found[key]) for key in ("p_n", "p_l", "z_one_sided", "z_two_sided"))
+
+
+def test_counts_too_large_for_exact_sums_are_refused_at_once(bdana):
+    code, _, err = bdana("--observed", 10**9, "--background", 10**9, "--method", "cls")
+    assert code == 2
+    assert "exact probabilities of 1e+09 counts take too long" in err

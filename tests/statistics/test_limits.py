@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 from bdana.errors import InputError
-from bdana.statistics.limits import bayes, classical, cls
+from bdana.statistics.limits import bayes, classical, cls, log_below
 from bdana.statistics.methods import METHODS, limits
-from bdana.statistics.poisson import Background
+from bdana.statistics.poisson import Background, TooManyCountsError, log_pmf
 
 CASES = [
     (0, 0.6, 0.5, 0.0, 0.9),
@@ -77,3 +77,19 @@ def test_unknown_methods_and_errors_are_refused():
     for wrong in (-0.1, float("nan"), float("inf")):
         with pytest.raises(InputError, match="efficiency error"):
             cls(1, Background(1.0), efficiency_error=wrong)
+
+
+@pytest.mark.parametrize("n", [0, 1, 100, 10_000, 200_000])
+def test_tails_below_double_precision_are_whole_sums(n):
+    means = n + np.array([42.0, 60.0, 100.0]) * np.sqrt(n) + [700.0, 1000.0, 2000.0]
+    assert np.all(special.gammaincc(n + 1, means) < 1e-280)
+    sums = special.logsumexp(log_pmf(np.arange(n + 1), means[:, None]), axis=1)
+    assert log_below(n, means) == pytest.approx(sums, rel=1e-14)
+
+
+def test_what_takes_too_long_is_left_out_unless_it_is_asked_for():
+    with pytest.warns(UserWarning, match="feldman_cousins left out: .* take too long"):
+        found = limits(3, Background(1.0), efficiency_error=5.0)
+    assert set(found) == set(METHODS) - {"feldman_cousins"}
+    with pytest.raises(TooManyCountsError, match="take too long"):
+        limits(3, Background(1.0), efficiency_error=5.0, names=("feldman_cousins",))
