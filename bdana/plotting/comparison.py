@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["pulls", "save_comparison"]
 
+NOTHING = 0.1  # events: an empty bin of a smaller prediction tells nothing, and has no pull
+
 
 def pulls(
     observed: NDArray[np.float64], expected: NDArray[np.float64], error: NDArray[np.float64]
@@ -93,7 +95,10 @@ def save_comparison(
                 markersize=4,
                 label="data",
             )
-            lower.errorbar(axis.centers, pulls(counts, expected, error), yerr=1.0, fmt="ko", markersize=4)
+            told = some | (expected > NOTHING)
+            lower.errorbar(
+                axis.centers[told], pulls(counts, expected, error)[told], yerr=1.0, fmt="ko", markersize=4
+            )
         upper.set(
             xlim=(axis.edges[0], axis.edges[-1]), ylim=(0, 1.35 * upper.get_ylim()[1])
         )  # room for the legend

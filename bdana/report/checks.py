@@ -91,10 +91,11 @@ def _unfolding(estimate: dict[str, Any], path: Path) -> Figure:
 def check_blocks(checks: dict[str, Any]) -> list[Text | Table]:
     """Lay out the numbers of the checks."""
     flat, (low, high) = checks["flatness"], checks["sideband_ns"]
+    p = "too few for a p-value" if flat["p"] is None else f"p = {_p(flat['p'])} (Kolmogorov-Smirnov)"
     return [
         Text(
             f"DT of {flat['pairs']} pairs of open regions with |DT| < {flat['window_ns']:g} ns against a flat distribution: "
-            f"p = {_p(flat['p'])} (Kolmogorov-Smirnov)."
+            f"{p}."
         ),
         _compared(
             checks["like_sign"], "Like-sign pairs in time, in every region, against the like-sign prediction."

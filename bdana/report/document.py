@@ -27,11 +27,12 @@ class Text:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text cells; the first column is left-aligned, the others right."""
+    """A table of text cells; the first column and those named in `words` are left-aligned, the others right."""
 
     headers: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str = ""
+    words: Sequence[str] = ()
     kind = "table"
 
 

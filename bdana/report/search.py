@@ -121,7 +121,7 @@ def _background_blocks(prediction: dict[str, Any]) -> list[Text | Table]:
     return [
         *(Text(line) for line in tables.said_of_estimate(prediction)),
         Table(*tables.estimated(prediction)),
-        Table(*tables.sources(prediction)),
+        Table(*tables.sources(prediction), words=["from"]),
     ]
 
 

@@ -1,13 +1,8 @@
 """Raw data that differ only inside closed envelopes, and everything that then becomes visible."""
 
-import contextlib
 import datetime as dt
-import io
 import json
-import os
 import shutil
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import awkward as ak
@@ -18,12 +13,12 @@ import bdana
 from bdana.analysis import scaffold
 from bdana.blinding import load_policy
 from bdana.blinding.seal import Sealing, seal
-from bdana.cli import main
 from bdana.events import write_events
 from bdana.events.files import _open_cached
 from bdana.simulation import Beam, SimulationConfig, simulate
 from tests.attacks.raw import dimuon_at
 from tests.blinding.people import policy_text
+from tests.commands import bdana as bdana_command
 from tests.synthetic import dimuon_event, records
 
 RUN = 11001
@@ -197,21 +192,9 @@ class World:
 
 
 def run(folder, arguments):
-    """Run the command line in this process; return exit code, stdout and stderr."""
-    out, err = io.StringIO(), io.StringIO()
-    before, argv, stdin = Path.cwd(), sys.argv, sys.stdin
-    os.chdir(folder)
-    sys.argv, sys.stdin = ["bdana", *arguments], io.StringIO("secret\n")
-    status = 0
-    try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            main()
-    except SystemExit as stop:
-        status = stop.code or 0
-    finally:
-        os.chdir(before)
-        sys.argv, sys.stdin = argv, stdin
-    return status, out.getvalue(), err.getvalue()
+    """Run a command in a folder; return exit code, stdout and stderr."""
+    done = bdana_command(*arguments, cwd=folder, typed="secret\n")
+    return done.returncode, done.stdout, done.stderr
 
 
 def differences(one, other):

@@ -1,11 +1,9 @@
 """`bdana blinding` and `bdana seal` as people type them; the referee's recipe agrees."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 
 import pyrage
 import pytest
@@ -14,22 +12,20 @@ from bdana.analysis import scaffold, template_folder
 from bdana.blinding import load_policy
 from bdana.blinding.keys import join, make_period
 from bdana.blinding.ledger import Ledger
+from tests import commands
 from tests.attacks.search import IDENTITIES, REGIONS
 from tests.blinding.people import ROLES, policy_text, ssh_key
 from tests.blinding.test_seal import closed, like_sign, raw_file
 
 
 def bdana(*arguments, cwd):
-    command = [sys.executable, "-m", "bdana", *map(str, arguments)]
-    env = os.environ | {"XDG_CONFIG_HOME": str(cwd / "config")}
-    return subprocess.run(
-        command, cwd=cwd, env=env, input="sesame\n", capture_output=True, text=True, check=False
-    )
+    return commands.bdana(*arguments, cwd=cwd, typed="sesame\n")
 
 
 @pytest.fixture
-def folder(tmp_path, keys):
+def folder(tmp_path, keys, monkeypatch):
     folder = tmp_path / "analysis"
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
     for part in ("selections", "backgrounds", "blinding"):
         shutil.copytree(template_folder() / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(template_folder() / "analysis.toml", folder)

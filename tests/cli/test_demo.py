@@ -4,14 +4,17 @@ import json
 
 import pytest
 
-from bdana.cli.demo import MARKER, _start_afresh
-from tests.cli.test_select import bdana
+from bdana.cli.demo import MARKER, _samples, _start_afresh
+from tests.commands import bdana
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
+    """A demo that records a tenth of its single tracks."""
     folder = tmp_path_factory.mktemp("empty")
-    return folder / "bdana-demo", bdana("demo", cwd=folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bdana.cli.demo._samples", lambda downscale, whole=_samples: whole(10.0 * downscale))
+        return folder / "bdana-demo", bdana("demo", cwd=folder)
 
 
 def test_it_prints_the_table_and_where_the_report_is(made):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.cli.test_select import bdana
+from tests.commands import bdana
 
 
 def test_json_and_file(tmp_path):

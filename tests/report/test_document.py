@@ -17,6 +17,7 @@ def page(tmp_path):
     blocks = [
         Text("a < b & c"),
         Table(["region", "expected"], [["SR", "0.016"], ["<CR>", "0.17"]], "counts"),
+        Table(["source", "of it", "from"], [["window", "1%", "the talk"]], words=["from"]),
         Figure(picture, "the plane"),
     ]
     document = Document("A' search", "one line", [Section("Results", blocks), Section("More", [])])
@@ -30,7 +31,8 @@ def test_text_is_escaped(page):
 
 
 def test_tables_and_sections_are_there(page):
-    assert re.findall(r"<td>(.*?)</td>", page) == ["SR", "0.016", "&lt;CR&gt;", "0.17"]
+    assert re.findall(r"<td>(.*?)</td>", page) == ["SR", "0.016", "&lt;CR&gt;", "0.17", "window", "1%"]
+    assert re.findall(r'<t[dh][^>]* class="words">(.*?)</t[dh]>', page) == ["from", "the talk"]
     assert re.findall(r"<h2>(.*?)</h2>", page) == ["Results", "More"]
     assert 'href="#s2"' in page
     assert "<caption>counts</caption>" in page

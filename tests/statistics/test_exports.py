@@ -13,7 +13,7 @@ from bdana.statistics.exports import Column, Sheet, pyhf_workspace, write_sheet
 from bdana.statistics.methods import limits
 from bdana.statistics.poisson import Background
 from bdana.statistics.regions_csv import RegionCount, read_regions
-from tests.cli.test_select import bdana
+from tests.commands import bdana
 
 CSV = "name,expected,error,observed\nCR_3,1.5000000000000002,0.2,2\nSR,0.016,0.002,\n"
 
@@ -58,6 +58,7 @@ def test_small_numbers_in_latex_are_powers_of_ten(tmp_path):
     assert r"$1.25 \times 10^{-7}$" in (tmp_path / "t.tex").read_text()
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # hepdata-lib leaves a file open
 def test_hepdata_submission_is_valid_and_whole(table, tmp_path):
     # hepdata-lib validates the archive with HEPData's own schema before it is ours.
     with tarfile.open(export(table, tmp_path / "out.tar.gz")) as archive:

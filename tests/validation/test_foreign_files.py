@@ -10,7 +10,8 @@ import uproot
 
 from bdana.errors import InputError
 from bdana.events import open_events
-from tests.cli.test_select import REFERENCE, bdana
+from tests.cli.test_select import REFERENCE
+from tests.commands import bdana
 
 # Absolute tolerances of the float32 files, as their README states them.
 TOLERANCES = {

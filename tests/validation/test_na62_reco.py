@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from tests.cli.test_select import REFERENCE, bdana
+from tests.cli.test_select import REFERENCE
+from tests.commands import bdana
 
 
 @pytest.fixture(scope="module")
