@@ -20,7 +20,7 @@ from bdana.blinding.sealed import decrypt_events, encrypt_events
 from bdana.errors import BdanaError, BlindingError, InputError
 from bdana.events import write_events
 from tests.attacks.interference import closed_events
-from tests.attacks.raw import CANARY, EVENT, STAGES, canary, like_sign, raw_file
+from tests.attacks.raw import CANARY, EVENT, STAGES, canary, like_sign, of_stage, raw_file
 from tests.synthetic import records
 
 CONTAINERS = ("TTree", "ROOT::RNTuple")
@@ -176,8 +176,10 @@ def test_the_manifest_counts_nothing(sealed):
     assert {tuple(sorted(entry)) for entry in document["sealed"].values()} == {("name", "sha256", "size")}
 
 
-def test_stages_with_and_without_events_have_files_of_one_size(sealed):
-    assert len({(sealed / f"run.{stage}.age").stat().st_size for stage in STAGES}) == 1
+def test_stages_with_and_without_events_have_files_of_one_size(tmp_path, sealing):
+    events = [like_sign(1), *(of_stage(2 + i, "CR1") for i in range(12)), of_stage(20, "SR")]
+    seal(raw_file(tmp_path / "run.root", events), tmp_path, sealing)
+    assert len({(tmp_path / f"run.{stage}.age").stat().st_size for stage in STAGES}) == 1
 
 
 @pytest.mark.parametrize("events", [0, 1, 3, 40, 400, 4000])

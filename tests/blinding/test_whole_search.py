@@ -78,7 +78,7 @@ def test_nine_commands(folder, keys):
     assert "ann has not the mark `production`" in stranger.stderr
     step("record", "run.manifest.json", person="bob")
     rows = len(list((folder / "blinding" / "ledger").iterdir()))
-    wrong = bdana(folder, "blinding", "freeze", "--person", "ann", "--key", keys["con"])
+    wrong = bdana(folder, "blinding", "seen", "a plot", "--person", "ann", "--key", keys["con"])
     assert (wrong.returncode, "is not the SSH key of ann" in wrong.stderr) == (3, True)
     assert len(list((folder / "blinding" / "ledger").iterdir())) == rows
     step("freeze", person="ann")

@@ -1,6 +1,7 @@
 """Cutflow, candidates and the sum of chunks."""
 
 import csv
+from functools import cache
 
 import numpy as np
 import pytest
@@ -55,10 +56,15 @@ def test_cutflow_counts_and_weights():
     assert rows["all"].n_minus_1 is None
 
 
+@cache
+def selected_sample():
+    events = sample()
+    return events, SELECTION.apply(events, PAR, ANALYSIS.setup)
+
+
 @given(st.integers(0, 30))
 def test_two_chunks_add_up_to_the_whole(cut_at):
-    events = sample()
-    whole = SELECTION.apply(events, PAR, ANALYSIS.setup)
+    events, whole = selected_sample()
     parts = [SELECTION.apply(part, PAR, ANALYSIS.setup) for part in (events[:cut_at], events[cut_at:])]
     both = parts[0] + parts[1]
     assert [(r.cut, r.events, r.n_minus_1) for r in both.cutflow.rows] == [
