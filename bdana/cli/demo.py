@@ -58,8 +58,8 @@ def demo(
     _start_afresh(folder)
     scaffold(folder)
     _declare_samples(folder / "analysis.toml", sealed=unblind)
-    # Seven of its steps read all the data, so that demo records half of the single tracks.
-    samples = _samples(downscale=450.0 if unblind else 225.0)
+    # Seven of its steps read all the data, so that demo records a tenth of the single tracks.
+    samples = _samples(downscale=2250.0 if unblind else 225.0)
     for name, config in samples.items():
         _simulate(folder / "data" / f"{name}.root", config, seed)
     if unblind:
