@@ -17,6 +17,7 @@ import uproot
 
 from bdana.blinding import seal as seal_module
 from bdana.blinding.seal import seal
+from bdana.blinding.sealed import payload
 from bdana.events import BurstTable, write_events
 from tests.attacks.interference import stop_clocks
 from tests.attacks.raw import STAGES, like_sign, of_stage
@@ -166,7 +167,7 @@ def sizes_that_follow_the_content(monkeypatch):
     monkeypatch.setattr(
         seal_module,
         "encrypt_events",
-        lambda chunks, key, capacity: honest(chunks, key, 256 * (1 + sum(map(len, chunks)))),
+        lambda chunks, key, capacity: honest(chunks, key, len(payload(chunks)) + 8),
     )
 
 
