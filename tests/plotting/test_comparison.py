@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.axes import Axes
 
 from bdana.errors import InputError
 from bdana.plotting.comparison import pulls, save_comparison
@@ -52,6 +53,17 @@ def test_pictures_are_the_same_every_time(prediction, tmp_path, ending):
     for name in ("a", "b"):
         save_comparison(prediction * 2, prediction, tmp_path / f"{name}.{ending}")
     assert (tmp_path / f"a.{ending}").read_bytes() == (tmp_path / f"b.{ending}").read_bytes()
+
+
+def test_an_empty_bin_of_hardly_any_prediction_has_no_pull(prediction, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        Axes, "errorbar", lambda self, x, y, *args, **kwargs: drawn.append((list(x), list(y)))
+    )
+    save_comparison(prediction * 0, prediction * 0.15, tmp_path / "p.png")  # 0.075, 0.15, 0 and 0.075 events
+    (points, pulls_below) = drawn
+    assert points[0] == []
+    assert pulls_below[0] == [1.5]
 
 
 def test_a_picture_without_data_shows_the_prediction(prediction, tmp_path):
