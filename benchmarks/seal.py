@@ -31,7 +31,7 @@ from bdana.blinding.sealed import encrypt_events, payload
 from bdana.events import BurstTable, Dataset, write_events
 from bdana.simulation import SimulationConfig, simulate
 
-REPEATS = 3
+REPEATS = 5
 BLOCK = 100_000
 
 
@@ -125,7 +125,7 @@ def step(name: str, raw: Path) -> dict[str, float]:
             start = time.perf_counter()
             encrypt_events([events], next(iter(made.recipients.values())), 4096 * 1024)
             seconds = time.perf_counter() - start
-            rate = {"mb": len(payload([events])) / 1e6}
+            rate = {"mb": payload([events]).tell() / 1e6}
         else:
             start = time.perf_counter()
             if name == "seal":
@@ -137,13 +137,25 @@ def step(name: str, raw: Path) -> dict[str, float]:
     return {"seconds": seconds, "peak_mib": peak, "growth_mib": peak - warm} | rate
 
 
-def measured(name: str, raw: Path) -> dict[str, float]:
-    """Run a step in processes of their own, and return the medians."""
-    runs = []
+def measured(raw: Path) -> dict[str, dict[str, float]]:
+    """Run the steps in turn, each in processes of its own, and return the medians, and those of the ratios of each turn."""
+    runs: dict[str, list[dict[str, float]]] = {"seal": [], "copy": [], "payload": []}
     for _ in range(REPEATS):
-        command = [sys.executable, __file__, "--step", name, "--raw", str(raw)]
-        runs.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))  # noqa: S603
-    return {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+        for name, found in runs.items():
+            command = [sys.executable, __file__, "--step", name, "--raw", str(raw)]
+            found.append(
+                json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603
+            )
+    medians = {
+        name: {key: statistics.median(run[key] for run in found) for key in found[0]}
+        for name, found in runs.items()
+    }
+    turns = zip(runs["seal"], runs["copy"], strict=True)
+    medians["ratio"] = {
+        "seal_over_copy": statistics.median(seal["seconds"] / copy["seconds"] for seal, copy in turns),
+        "payload_mb_per_s": statistics.median(run["mb"] / run["seconds"] for run in runs["payload"]),
+    }
+    return medians
 
 
 def main() -> None:
@@ -161,12 +173,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "run.root"
         write_raw(raw, asked.events, asked.closed)
-        found = {name: measured(name, raw) for name in ("seal", "copy", "payload")}
+        found = measured(raw)
         found["file"] = {"events": asked.events, "closed": asked.closed, "mb": raw.stat().st_size / 1e6}
-    found["ratio"] = {
-        "seal_over_copy": found["seal"]["seconds"] / found["copy"]["seconds"],
-        "payload_mb_per_s": found["payload"]["mb"] / found["payload"]["seconds"],
-    }
     for name, numbers in found.items():
         if not asked.json:
             sys.stdout.write(f"{name}: {', '.join(f'{k} {v:.4g}' for k, v in numbers.items())}\n")

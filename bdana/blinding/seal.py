@@ -12,7 +12,6 @@ import numpy as np
 
 from bdana._version import __version__
 from bdana.blinding.ahead import ahead
-from bdana.blinding.baskets import FlatEvents, baskets
 from bdana.blinding.canonical import canonical
 from bdana.blinding.manifest import MANIFEST, OPEN, described, file_sha256, open_uuid
 from bdana.blinding.previous import EarlierSealings, event_ids
@@ -22,6 +21,7 @@ from bdana.errors import BlindingError, InputError
 from bdana.events import Dataset, write_events
 from bdana.events.containers import open_root
 from bdana.events.files import guess_schema, open_events
+from bdana.events.flat import FlatEvents
 from bdana.files import temporary_beside
 
 if TYPE_CHECKING:
@@ -222,23 +222,42 @@ def _write(
     def open_chunks() -> Iterator[FlatEvents]:
         chunks = raw.chunks(columns)
         for done, chunk in enumerate(chunks, 1):
-            events, out_of_range = file.read_unchecked(columns, chunk.start, chunk.stop)
-            secrecy = earlier.secrecy(events)
-            flat, is_open = FlatEvents.of_records(events, types), secrecy == len(stages)
+            flat, out_of_range = file.read_flat(columns, chunk.start, chunk.stop)
+            secrecy = earlier.secrecy(flat.records())
+            is_open = secrecy == len(stages)
             for found in out_of_range:
                 found.refuse_open(is_open)
-            hidden.append(flat.take(~is_open))
+            seen, unseen = flat.astype(types).split(is_open)
+            hidden.append(unseen)
             levels.append(secrecy[~is_open])
-            yield flat.take(is_open)
+            yield seen
             if progress:
                 progress(done, len(chunks))
 
     # Read and judged while the basket before is compressed and written.
-    with ahead(baskets(open_chunks(), BASKET_EVENTS)) as pieces:
+    with ahead(_baskets(open_chunks(), BASKET_EVENTS)) as pieces:
         write_events(opened, pieces, bursts, identity=lambda checksums: open_uuid(policy, checksums))
     closed, level = FlatEvents.concatenate(hidden), np.concatenate(levels)
-    found = {stage: closed.take(level == i) for i, stage in enumerate(stages)}
+    found = {stage: closed.split(level == i)[0] for i, stage in enumerate(stages)}
     return {stage: [events.records()] if len(events) else [] for stage, events in found.items()}
+
+
+def _baskets(chunks: Iterator[FlatEvents], size: int) -> Iterator[ak.Array]:
+    """Cut events anew into pieces of `size`; at least one piece, so that the columns are known.
+
+    A fixed number, whatever the chunks they come in: sizes must not tell how many are missing.
+    """
+    kept: list[FlatEvents] = []
+    first = True
+    for chunk in chunks:
+        kept.append(chunk)
+        while sum(map(len, kept)) >= size:
+            joined = FlatEvents.concatenate(kept)
+            yield joined.cut(0, size).records()
+            rest = joined.cut(size, len(joined))
+            first, kept = False, [rest] if len(rest) else []
+    if kept and (first or sum(map(len, kept))):
+        yield FlatEvents.concatenate(kept).records()
 
 
 def _write_bytes(path: Path, content: bytes) -> None:

@@ -22,14 +22,14 @@ _HEADER = 4096
 """Room for age's header, which has a random length; age adds 16 bytes to every 64 KiB."""
 
 
-def payload(chunks: Sequence[ak.Array]) -> bytes:
-    """Return the events of some chunks as bytes, in memory only: a closed event is never on disk in the clear."""
+def payload(chunks: Sequence[ak.Array]) -> io.BytesIO:
+    """Write the events of some chunks into memory only: a closed event is never on disk in the clear."""
     buffer = io.BytesIO()
     if chunks:
         form, length, parts = ak.to_buffers(ak.to_packed(ak.concatenate(list(chunks))))
         description = json.dumps({"form": form.to_dict(), "length": int(length)}).encode()
         np.savez(buffer, description=np.frombuffer(description, dtype=np.uint8), **parts)
-    return buffer.getvalue()
+    return buffer
 
 
 def encrypt_events(chunks: Sequence[ak.Array], recipient: str, capacity: int) -> bytes:
@@ -50,14 +50,26 @@ def encrypt_events(chunks: Sequence[ak.Array], recipient: str, capacity: int) ->
         The age file, zeros, and in the last 8 bytes the length of the age file. The size of it all depends on the
         number of doublings only.
     """
-    content = payload(chunks)
+    content, sealed = payload(chunks), io.BytesIO()
     size = capacity
-    while size < len(content) + _LENGTH:
+    while size < content.tell() + _LENGTH:
         size *= 2
-    padded = b"".join((len(content).to_bytes(_LENGTH, "big"), content, bytes(size - _LENGTH - len(content))))
-    sealed: bytes = pyrage.encrypt(padded, [pyrage.x25519.Recipient.from_str(recipient)])
-    total = size + 16 * (size // 65536 + 1) + _HEADER
-    return sealed + bytes(total - len(sealed) - _LENGTH) + len(sealed).to_bytes(_LENGTH, "big")
+    _pad(content, size)
+    pyrage.encrypt_io(content, sealed, [pyrage.x25519.Recipient.from_str(recipient)])
+    _pad(sealed, size + 16 * (size // 65536 + 1) + _HEADER)
+    return sealed.getvalue()
+
+
+def _pad(buffer: io.BytesIO, size: int) -> None:
+    """Fill a buffer with zeros up to a size and write its length before into the last bytes; go back to the start."""
+    length = buffer.tell()
+    buffer.seek(size - _LENGTH)
+    buffer.write(length.to_bytes(_LENGTH, "big"))
+    buffer.seek(0)
+
+
+def _unpadded(padded: bytes) -> bytes:
+    return padded[: int.from_bytes(padded[-_LENGTH:], "big")]
 
 
 def decrypt_events(sealed: bytes, secret: str, name: str) -> ak.Array | None:
@@ -69,16 +81,15 @@ def decrypt_events(sealed: bytes, secret: str, name: str) -> ak.Array | None:
         When the key is not the one it was sealed for, or the file is damaged.
     """
     try:
-        encrypted = sealed[: int.from_bytes(sealed[-_LENGTH:], "big")]
-        padded = pyrage.decrypt(encrypted, [pyrage.x25519.Identity.from_str(secret)])
+        padded = pyrage.decrypt(_unpadded(sealed), [pyrage.x25519.Identity.from_str(secret)])
     except (pyrage.DecryptError, pyrage.IdentityError):
         raise BlindingError(
             f"refused: {name} does not open: the key is not complete, or the file is not the one that was sealed"
         ) from None
-    length = int.from_bytes(padded[:_LENGTH], "big")
-    if not length:
+    content = _unpadded(padded)
+    if not content:
         return None
-    with np.load(io.BytesIO(padded[_LENGTH : _LENGTH + length]), allow_pickle=False) as parts:
+    with np.load(io.BytesIO(content), allow_pickle=False) as parts:
         description = json.loads(parts["description"].tobytes())
         buffers = {name: parts[name] for name in parts.files if name != "description"}
     return ak.from_buffers(ak.forms.from_dict(description["form"]), description["length"], buffers)

@@ -13,6 +13,7 @@ import uproot
 
 from bdana.errors import InputError
 from bdana.events.checksums import OBJECT_NAME, ColumnChecksums, damaged_page_list, damaged_pages
+from bdana.events.lists import fit
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -54,7 +55,7 @@ class Container(ABC):
         """
         read = self._read(paths, start, stop)
         for path, values in read.items():
-            if len(values) != stop - start or ak.validity_error(values):
+            if not fit(values, stop - start):
                 raise ValueError(f"branch '{path}' has lists that do not fit its entries")
         changed = self.checksums.changed(read, start, stop)
         if changed is not None:

@@ -12,6 +12,7 @@ import numpy as np
 from bdana.errors import ConfigError, InputError, MissingColumnError
 from bdana.events.containers import Container, RootFile, open_root
 from bdana.events.exposure import MEASURED, BurstTable, measured_column
+from bdana.events.flat import FlatEvents
 from bdana.events.lists import counts_and_flat
 from bdana.events.model import BURST_COLUMNS, EVENT_COLUMNS, Column
 from bdana.events.ranges import OutOfRange
@@ -154,22 +155,32 @@ class EventFile:
         InputError
             When bytes are damaged or a type is wrong.
         """
+        flat, found = self.read_flat(columns, start, stop)
+        return flat.records(), found
+
+    def read_flat(self, columns: Iterable[str], start: int, stop: int) -> tuple[FlatEvents, list[OutOfRange]]:
+        """Read events as `read_unchecked`, in flat columns."""
         wanted = set(columns)
         default_weight = "weight" in wanted and "weight" not in self.columns()
         if default_weight:
             wanted.remove("weight")
         sources = {name: self.schema.columns[name] for name in sorted(wanted)}
-        values, found = _read_columns(self.path, self._events, sources, EVENT_COLUMNS, start, stop)
+        read, found = _read_columns(self.path, self._events, sources, EVENT_COLUMNS, start, stop)
         length = stop - start
-        fields: dict[str, Any] = {
-            name: np.broadcast_to(flat, length) for name, (_, flat) in values.items() if "." not in name
-        }
+        values = {name: np.broadcast_to(flat, length) for name, (_, flat) in read.items() if "." not in name}
         if default_weight:
-            fields["weight"] = np.ones(length)
-        for collection in sorted({EVENT_COLUMNS[name].collection or "" for name in values} - {""}):
-            members = {name: value for name, value in values.items() if name.startswith(f"{collection}.")}
-            fields[collection] = self._collection(collection, members)
-        return ak.zip(fields, depth_limit=1), found
+            values["weight"] = np.ones(length)
+        counts, members = {}, {}
+        for collection in sorted({EVENT_COLUMNS[name].collection or "" for name in read} - {""}):
+            inside = {name: value for name, value in read.items() if name.startswith(f"{collection}.")}
+            known = self._counts(collection, inside)
+            if known is not None:
+                counts[collection] = known
+            total = length if known is None else int(known.sum())
+            members[collection] = {
+                name.partition(".")[2]: np.broadcast_to(flat, total) for name, (_, flat) in inside.items()
+            }
+        return FlatEvents(length, values, counts, members), found
 
     def bursts(self) -> BurstTable | None:
         """Read the burst table; None when the layout has none.
@@ -218,21 +229,17 @@ class EventFile:
         sources = [self.schema.columns[name] for name in columns if name in self.schema.columns]
         return {branch for source in sources for branch in _find(self._events, source) or ()}
 
-    def _collection(
+    def _counts(
         self, name: str, members: Mapping[str, tuple[NDArray[Any] | None, NDArray[Any]]]
-    ) -> ak.Array:
+    ) -> NDArray[np.int64] | None:
+        """Return the length of the lists of a collection; None for truth, one record an event."""
         lengths = [counts for counts, _ in members.values() if counts is not None]
-        records = {key.partition(".")[2]: flat for key, (_, flat) in members.items()}
-        if not lengths:  # truth: one record an event
-            return ak.zip(records)
         for counts in lengths[1:]:
             if not np.array_equal(counts, lengths[0]):
                 raise InputError(
                     f"{self.path}: the branches of '{name}' have different numbers of entries in one event: the file is damaged"
                 )
-        total = int(lengths[0].sum())
-        flat = {key: np.broadcast_to(column, total) for key, column in records.items()}
-        return ak.unflatten(ak.zip(flat), lengths[0])
+        return lengths[0] if lengths else None
 
 
 def open_events(path: Path, schema: str) -> EventFile:

@@ -77,15 +77,16 @@ class Gate:
     def secrecy(self, events: ak.Array) -> NDArray[np.int64]:
         """Return for each event the place in `names` of its most secret closed pair; len(names) without any."""
         most_secret = np.full(len(events), len(self.names), dtype=np.int64)
+        several = np.flatnonzero(ak.to_numpy(ak.num(events.tracks, axis=1)) > 1)
         with np.errstate(all="ignore"):  # a warning would tell of a closed event
-            tracks = Tracks.of_events(events, self.detector)
+            tracks = Tracks.of_events(events[["tracks"]][several], self.detector)
             tracks = tracks.take(np.flatnonzero(self._loose(tracks)))
-            first, second = _all_pairs(np.bincount(tracks.index, minlength=len(events)))
+            first, second = _all_pairs(np.bincount(tracks.index, minlength=len(several)))
             # The mass plays no part in (z_TAX, CDA_TAX).
             pairs = Pairs.by_charge(
                 tracks, first, second, float(literals.mu_minus.mass or 0.0), self.beam_line
             )
-            np.minimum.at(most_secret, pairs.plus.index, self.pair_secrecy(pairs))
+            np.minimum.at(most_secret, several[pairs.plus.index], self.pair_secrecy(pairs))
         return most_secret
 
     def pair_secrecy(self, pairs: Pairs) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["counts_and_flat"]
+__all__ = ["counts_and_flat", "fit"]
 
 
 def counts_and_flat(array: ak.Array) -> tuple[NDArray[np.int64], NDArray[Any]]:
@@ -20,3 +20,13 @@ def counts_and_flat(array: ak.Array) -> tuple[NDArray[np.int64], NDArray[Any]]:
         offsets, content = np.asarray(layout.offsets), np.asarray(layout.content.data)
         return np.diff(offsets).astype(np.int64, copy=False), content[offsets[0] : offsets[-1]]
     return ak.to_numpy(ak.num(array, axis=1)), ak.to_numpy(ak.flatten(array, axis=1))
+
+
+def fit(array: ak.Array, entries: int) -> bool:
+    """Tell whether an array has that many entries, and its lists lie inside the numbers that it has."""
+    layout = array.layout
+    if isinstance(layout, ak.contents.ListOffsetArray) and isinstance(layout.content, ak.contents.NumpyArray):
+        offsets = np.asarray(layout.offsets)
+        ordered = offsets[0] >= 0 and bool((offsets[1:] >= offsets[:-1]).all())
+        return ordered and len(offsets) == entries + 1 and offsets[-1] <= len(layout.content)
+    return len(array) == entries and not ak.validity_error(array)

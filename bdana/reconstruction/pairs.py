@@ -120,7 +120,13 @@ class Tracks:
         if name not in ak.fields(self.record):
             msg = f"the tracks have no column '{name}': the schema does not map it, or the cut does not declare it"
             raise MissingColumnError(msg)
-        return ak.to_numpy(self.record[name])
+        if name not in self._columns:
+            self._columns[name] = ak.to_numpy(self.record[name])
+        return self._columns[name]
+
+    @cached_property
+    def _columns(self) -> dict[str, NDArray[Any]]:
+        return {}
 
 
 @dataclass(frozen=True)

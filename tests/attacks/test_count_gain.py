@@ -167,7 +167,7 @@ def sizes_that_follow_the_content(monkeypatch):
     monkeypatch.setattr(
         seal_module,
         "encrypt_events",
-        lambda chunks, key, capacity: honest(chunks, key, len(payload(chunks)) + 8),
+        lambda chunks, key, capacity: honest(chunks, key, payload(chunks).tell() + 8),
     )
 
 

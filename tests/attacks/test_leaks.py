@@ -212,7 +212,7 @@ def test_baskets_do_not_tell_how_many_events_left(tmp_path, sealing, monkeypatch
 
 def test_baskets_would_tell_without_the_guard(tmp_path, sealing, monkeypatch):
     """With the open events of each chunk in a basket of their own, the layout shows where events are missing."""
-    monkeypatch.setattr(seal_module, "baskets", lambda chunks, size: (c.records() for c in chunks))
+    monkeypatch.setattr(seal_module, "_baskets", lambda chunks, size: (c.records() for c in chunks))
     chunks = [records([like_sign(i) for i in range(10)]), records([like_sign(1), *map(canary, range(9))])]
     other = raw_file(tmp_path / "other.root", [like_sign(0)])
     bursts = bdana.events.Dataset.open([other], kind="data", gate=sealing.gate).bursts
