@@ -121,12 +121,17 @@ def seal(
     raw = _raw(path, sealing, schema)
     earlier = EarlierSealings(previous, sealing.gate, schema)
     opened = folder / f"{path.stem}{OPEN}"
-    with ThreadPoolExecutor(1) as pool:
-        raw_sha256 = pool.submit(file_sha256, path)
+    with ThreadPoolExecutor(1) as hashing:
+        raw_sha256 = hashing.submit(file_sha256, path)
         closed = _write(opened, raw, sealing.gate.names, earlier, sealing.policy, progress)
-    if previous:
-        _mark_seen(closed, earlier)
-    document: dict[str, Any] = {
+        open_file = hashing.submit(described, opened)
+        if previous:
+            _mark_seen(closed, earlier)
+        sealed = {
+            stage: _sealed(folder / f"{path.stem}.{stage}.age", closed[stage], stage, sealing)
+            for stage in sealing.policy.stages
+        }
+    document = {
         "format": 1,
         "bdana": __version__,
         "policy": sealing.policy.sha256,
@@ -135,20 +140,10 @@ def seal(
         "reconstruction": reconstruction or reconstruction_of(path) or "unknown",
         "raw_sha256": raw_sha256.result(),
         "previous": [file_sha256(file) for file in previous],
-        "open": described(opened),
+        "open": open_file.result(),
         "keys": {stage: sealing.recipients[stage] for stage in sealing.policy.stages},
-        "sealed": {},
+        "sealed": sealed,
     }
-    for stage in sealing.policy.stages:
-        capacity = sealing.policy.stages[stage].capacity_kib * 1024
-        content = encrypt_events(closed[stage], sealing.recipients[stage], capacity)
-        name = f"{path.stem}.{stage}.age"
-        _write_bytes(folder / name, content)
-        document["sealed"][stage] = {
-            "name": name,
-            "sha256": hashlib.sha256(content).hexdigest(),
-            "size": len(content),
-        }
     text = canonical(document)
     _write_bytes(manifest.with_name(f"{manifest.name}.sig"), sign(text, sealing.key))
     _write_bytes(manifest, text)
@@ -258,6 +253,14 @@ def _baskets(chunks: Iterator[FlatEvents], size: int) -> Iterator[ak.Array]:
             first, kept = False, [rest] if len(rest) else []
     if kept and (first or sum(map(len, kept))):
         yield FlatEvents.concatenate(kept).records()
+
+
+def _sealed(path: Path, closed: list[ak.Array], stage: str, sealing: Sealing) -> dict[str, Any]:
+    """Write the sealed file of a stage, and return what the manifest says of it."""
+    capacity = sealing.policy.stages[stage].capacity_kib * 1024
+    content = encrypt_events(closed, sealing.recipients[stage], capacity)
+    _write_bytes(path, content)
+    return {"name": path.name, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
 
 
 def _write_bytes(path: Path, content: bytes) -> None:
