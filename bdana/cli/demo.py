@@ -11,11 +11,12 @@ import typer
 from bdana.cli.app import app
 from bdana.cli.console import note, print_tables, progress_bar
 from bdana.cli.options import Jobs
-from bdana.cli.run import run_and_report, search_table
+from bdana.cli.run import run_and_report, run_with_progress, search_table
 from bdana.cli.unblind import Play
 from bdana.errors import InputError
 
 if TYPE_CHECKING:
+    from bdana.analysis.search import SampleRun
     from bdana.simulation import SimulationConfig
 
 __all__ = ["MARKER", "demo"]
@@ -53,7 +54,7 @@ def demo(
     jobs: Jobs = 1,
 ) -> None:
     """Make an analysis, simulate 1.4e17 protons on target for it, and run the blinded search."""
-    from bdana.analysis import scaffold
+    from bdana.analysis import load, scaffold
 
     _start_afresh(folder)
     scaffold(folder)
@@ -65,14 +66,16 @@ def demo(
     if unblind:
         play = Play(folder, (samples["pseudo-data"].run, samples["pseudo-data"].run))
         play.set_up(folder / "data" / "pseudo-data.root")
-    report = _search(folder, jobs)
     said = "Every region but the part outside is closed: nobody has looked."
     if unblind:
+        _print_table(run_with_progress(load(folder), jobs))
         print_tables(said, "Now they open them.")
         play.open_all()
-        report = _search(folder, jobs)
-        play.verify()
         said = "Every region is open, and the record of it is in blinding/ledger."
+    results, report = run_and_report(load(folder), jobs)
+    _print_table(results)
+    if unblind:
+        play.verify()
     print_tables(
         "",
         f"The report is {report}.",
@@ -82,17 +85,12 @@ def demo(
     )
 
 
-def _search(folder: Path, jobs: int) -> Path:
-    """Run the search, print its table, and return the path of the report."""
-    from bdana.analysis import load
-
-    results, report = run_and_report(load(folder), jobs)
+def _print_table(results: tuple[SampleRun, ...]) -> None:
     for result in results:
         print_tables(
             *(search_table(result.table) if result.table else ()),
             *(f"{region.name}: {region.provenance}" for region in result.opened),
         )
-    return report
 
 
 def _declare_samples(path: Path, *, sealed: bool) -> None:

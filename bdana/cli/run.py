@@ -65,12 +65,10 @@ def report(overrides: Overrides = None) -> None:
     print_tables(f"report: {write_report(require_analysis(overrides))}")
 
 
-def run_and_report(analysis: Analysis, jobs: int) -> tuple[tuple[SampleRun, ...], Path]:
-    """Run the search, write output/ and the report, and return both."""
-    from bdana.analysis.output import write_output
+def run_with_progress(analysis: Analysis, jobs: int) -> tuple[SampleRun, ...]:
+    """Run the search, with a bar for each sample."""
     from bdana.analysis.search import run_search
     from bdana.engine import ProcessExecutor, SerialExecutor
-    from bdana.report import write_report
 
     with ExitStack() as bars:
 
@@ -78,7 +76,15 @@ def run_and_report(analysis: Analysis, jobs: int) -> tuple[tuple[SampleRun, ...]
             bars.close()  # one bar at a time
             return bars.enter_context(progress_bar(f"running {name}"))
 
-        results = run_search(analysis, ProcessExecutor(jobs) if jobs > 1 else SerialExecutor(), bar)
+        return run_search(analysis, ProcessExecutor(jobs) if jobs > 1 else SerialExecutor(), bar)
+
+
+def run_and_report(analysis: Analysis, jobs: int) -> tuple[tuple[SampleRun, ...], Path]:
+    """Run the search, write output/ and the report, and return both."""
+    from bdana.analysis.output import write_output
+    from bdana.report import write_report
+
+    results = run_with_progress(analysis, jobs)
     write_output(analysis, results)
     return results, write_report(analysis)
 
