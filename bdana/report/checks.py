@@ -120,7 +120,7 @@ def check_blocks(checks: dict[str, Any]) -> list[Text | Table]:
         ),
         Table(
             ["source", "pull", "error"],
-            [[p["source"], f"{p['value']:+.2f}", f"{p['error']:.2f}"] for p in checks["pulls"]],
+            [[p["source"], f"{p['value']:+z.2f}", f"{p['error']:.2f}"] for p in checks["pulls"]],
             "Sources of uncertainty in a fit of the regions that are known, in units of their error.",
         ),
         *(_prompt(checks["prompt"]) if checks["prompt"] else []),
@@ -136,7 +136,7 @@ def _closure(rows: Sequence[dict[str, Any]]) -> Table:
                 f"{r['estimate']:.4g} ± {r['error']:.2g}",
                 str(r["observed"]),
                 f"{r['ratio']:.3f} ± {r['ratio_error']:.3f}" if r["ratio"] is not None else "",
-                f"{r['pull']:+.2f}",
+                f"{r['pull']:+z.2f}",
             ]
             for r in rows
         ],
