@@ -25,6 +25,7 @@ from bdana.blinding import load_policy
 from bdana.blinding.canonical import canonical, differences, sha256
 from bdana.blinding.manifest import (
     check_open_file,
+    check_sealed_file,
     file_sha256,
     manifest_of,
     read_manifest,
@@ -253,7 +254,7 @@ def sealed_files(analysis: Analysis, policy: Policy, period: str) -> dict[str, l
     Raises
     ------
     BlindingError
-        When two have one name, by which the freeze knows them.
+        When one is not the file that its manifest names, or two have one name, by which the freeze knows them.
     """
     found: dict[str, list[Path]] = {stage: [] for stage in policy.stages}
     (dataset,) = analysis.sample(str(analysis.config.search.data))
@@ -261,7 +262,9 @@ def sealed_files(analysis: Analysis, policy: Policy, period: str) -> dict[str, l
         manifest = read_manifest(manifest_of(path), policy)
         if manifest["period"] == period:
             for stage, files in found.items():
-                files.append(path.with_name(manifest["sealed"][stage]["name"]))
+                named = manifest["sealed"][stage]
+                files.append(path.with_name(named["name"]))
+                check_sealed_file(files[-1], named)
     names = [path.name for files in found.values() for path in files]
     for name in names:
         if names.count(name) > 1:

@@ -122,7 +122,7 @@ def former_policies(ledger: Ledger, now: Policy) -> tuple[Former, ...]:
     former: list[Former] = []
     rows = ledger.rows()
     current: Policy | None = None
-    bound = {row.body["policy"] for row in rows if row.kind == "keys"}
+    bound = {row.body.get("policy") for row in rows if row.kind == "keys"}
     if bound and now.sha256 not in bound and not any(row.kind == "policy" for row in rows):
         raise BlindingError(
             "refused: blinding/policy.toml is not the one that people signed and keys were made for: put that one back; "
@@ -157,7 +157,7 @@ def _policy(row: Row, which: str) -> Policy:
 
 
 def _joined(ledger: Ledger, rows: Sequence[Row], policy: Policy) -> list[Row]:
-    joins = [row for row in rows if row.kind == "join" and row.body["policy"] == policy.sha256]
+    joins = [row for row in rows if row.kind == "join" and row.body.get("policy") == policy.sha256]
     return [row for row in joins if ledger.signed(row, policy.ssh_keys)]
 
 

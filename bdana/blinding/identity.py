@@ -24,7 +24,7 @@ def make_identity(person: str, passphrase: str) -> str:
     Raises
     ------
     InputError
-        When there is one already that the passphrase does not open, or the passphrase is empty.
+        When there is one already that the passphrase does not open, the passphrase is empty, or it cannot be written.
     """
     path = identity_path(person)
     if path.exists():
@@ -32,9 +32,13 @@ def make_identity(person: str, passphrase: str) -> str:
     if not passphrase:
         raise InputError("refused: an age identity needs a passphrase")
     identity = pyrage.x25519.Identity.generate()
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(pyrage.passphrase.encrypt(str(identity).encode(), passphrase))
+    locked = pyrage.passphrase.encrypt(str(identity).encode(), passphrase)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(locked)
+    except OSError as err:
+        raise InputError(f"{path}: cannot be written ({err.strerror})") from None
     return str(identity.to_public())
 
 
@@ -51,7 +55,11 @@ def unlock_identity(person: str, passphrase: str) -> pyrage.x25519.Identity:
         return pyrage.x25519.Identity.from_str(
             pyrage.passphrase.decrypt(path.read_bytes(), passphrase).decode()
         )
-    except OSError:
+    except FileNotFoundError:
         raise InputError(f"{path}: no age identity there; `bdana blinding join` makes it") from None
+    except OSError as err:
+        raise InputError(f"{path}: cannot be read ({err.strerror})") from None
     except (pyrage.DecryptError, pyrage.IdentityError, UnicodeDecodeError):
-        raise InputError(f"{path}: the passphrase does not open it") from None
+        raise InputError(
+            f"{path}: the passphrase does not open it, or it is no age identity that `bdana blinding join` made"
+        ) from None

@@ -74,6 +74,13 @@ class Row:
     body: Mapping[str, Any]
     hash: str
 
+    def __post_init__(self) -> None:
+        texts = (self.kind, self.person, self.follows, self.time)
+        if type(self.number) is not int or not all(isinstance(value, str) for value in texts):
+            raise TypeError("its number or a text has another type")
+        if self.kind not in get_args(Kind) or not isinstance(self.body, dict):
+            raise ValueError(f"it says nothing, or is of an unknown kind '{self.kind}'")
+
     @property
     def name(self) -> str:
         """Name of the row's file; its signature's ends in `.sig`."""
@@ -90,11 +97,10 @@ class Row:
             When it is not a row.
         """
         try:
-            document = parse(text)
-            row = cls(**document, hash=sha256(text))
+            row = cls(**parse(text), hash=sha256(text))
         except (ValueError, TypeError) as err:
             raise BlindingError(f"{where}: is no row of a ledger: {err}") from None
-        if row.kind not in get_args(Kind) or row.name != where.rpartition("/")[2]:
+        if row.name != where.rpartition("/")[2]:
             raise BlindingError(f"{where}: was changed or renamed: its content belongs to {row.name}")
         return row
 
@@ -126,7 +132,7 @@ class Ledger:
             return []
         self._complete_claims()
         paths = sorted(self.folder.glob("*.json"))
-        found = [Row.of_bytes(path.read_bytes(), str(path)) for path in paths]
+        found = [Row.of_bytes(_content(path), str(path)) for path in paths]
         main = sorted((row for row in found if row.kind not in BESIDE), key=lambda row: row.number)
         for i, row in enumerate(main):
             if row.number != i + 1:
@@ -275,7 +281,7 @@ class Ledger:
         there = {path.name.partition("-")[0] for path in self.folder.glob("*.json")}
         for claim in claims:
             if claim.name not in there:
-                text = claim.read_bytes()
+                text = _content(claim)
                 try:
                     row = Row(**parse(text), hash=sha256(text))
                 except (ValueError, TypeError):
@@ -288,6 +294,13 @@ class Ledger:
 def head(rows: Sequence[Row]) -> str:
     """Return the hash of the newest row of the main line; empty where there is none."""
     return next((row.hash for row in reversed(rows) if row.kind not in BESIDE), "")
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as err:
+        raise BlindingError(f"{path}: is no row of a ledger ({err.strerror}); remove it") from None
 
 
 def _link_durably(content: bytes, path: Path) -> None:

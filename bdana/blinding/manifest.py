@@ -26,6 +26,7 @@ __all__ = [
     "OPEN",
     "SealedOnly",
     "check_open_file",
+    "check_sealed_file",
     "derived_from",
     "described",
     "file_sha256",
@@ -121,8 +122,8 @@ def derived_from(path: Path) -> dict[str, str] | None:
 def _read_derived(path: Path, parents: Mapping[str, str], policy: Policy) -> Mapping[str, Any]:
     """Read the manifest of a skim and check those that it was made from, which lie beside it."""
     for name, digest in parents.items():
-        parent = path.with_name(name)
-        if not parent.is_file() or file_sha256(parent) != digest:
+        parent = path.parent / name
+        if parent.parent != path.parent or not parent.is_file() or file_sha256(parent) != digest:
             raise BlindingError(
                 f"refused: {parent}, which {path} was made from, is absent or another; copy it beside, with its signature"
             )
@@ -145,7 +146,7 @@ def record_manifests(
     if somebody is None or not somebody.production:
         raise BlindingError(f"refused: {person} has not the mark `production` in [people] of the policy")
     found = {
-        path.name: {"sha256": file_sha256(path), "period": read_manifest(path, policy)["period"]}
+        path.name: {"period": read_manifest(path, policy)["period"], "sha256": file_sha256(path)}
         for path in manifests
     }
     return ledger.append("seal", person, key, {"policy": policy.sha256, "manifests": found})
@@ -229,18 +230,39 @@ def check_open_file(path: Path, policy: Policy, *, whole: bool = False) -> None:
     manifest = manifest_of(path)
     parents = None if whole else derived_from(manifest)
     document = _read_derived(manifest, parents, policy) if parents else read_manifest(manifest, policy)
-    opened = document["open"]
-    there = path.is_file() and (path.name, path.stat().st_size) == (opened["name"], opened["size"])
-    same = there and str(root_uuid(path)) == opened.get("uuid")
-    if not same or (whole and file_sha256(path) != opened["sha256"]):
+    opened = document.get("open")
+    named = opened if isinstance(opened, dict) else {}
+    there = path.is_file() and (path.name, path.stat().st_size) == (named.get("name"), named.get("size"))
+    same = there and str(root_uuid(path)) == named.get("uuid")
+    if not same or (whole and file_sha256(path) != named.get("sha256")):
         raise BlindingError(
             f"refused: {path} is not the file that its manifest names; copy it again with its manifest"
         )
 
 
+def check_sealed_file(path: Path, named: Mapping[str, Any]) -> None:
+    """Refuse an encrypted file that is not the one that production sealed: anybody can encrypt to the key of a stage.
+
+    Parameters
+    ----------
+    path : Path
+    named : mapping
+        What the signed manifest says of it.
+
+    Raises
+    ------
+    BlindingError
+        When it is absent or another.
+    """
+    if not path.is_file() or file_sha256(path) != named["sha256"]:
+        raise BlindingError(
+            f"refused: {path} is absent, or not the file that its manifest names; copy it again with its manifest"
+        )
+
+
 def _refuse_raw(path: Path, kind: str, folders: set[Path]) -> None:
     """Refuse a file whose hash stands in a manifest of these folders as that of raw data or of an open file."""
-    manifests = sorted(found for folder in folders for found in folder.glob(f"*{MANIFEST}"))
+    manifests = sorted(f for folder in folders for f in folder.glob(f"*{MANIFEST}") if f.is_file())
     if not manifests or not path.is_file():
         return
     state = path.stat()

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bdana.blinding.manifest import OPEN
+from bdana.errors import BlindingError
 from bdana.events import Dataset
 from bdana.events.gate import GATE_COLUMNS
 
@@ -41,9 +43,19 @@ class EarlierSealings:
         The policy's.
     schema : str, optional
         Their layout; by default the one shipped schema that matches each.
+
+    Raises
+    ------
+    BlindingError
+        When one is no raw data.
     """
 
     def __init__(self, files: Sequence[Path], gate: Gate, schema: str | None = None) -> None:
+        for file in files:
+            if file.name.endswith(OPEN):
+                raise BlindingError(
+                    f"refused: {file} is sealed already, and closed events are not in it; name the raw data of that sealing"
+                )
         self._gate = gate
         self._files = [Dataset.open([file], kind="data", schema=schema, gate=gate) for file in files]
         self._closed: list[dict[EventId, int]] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from bdana.blinding.canonical import canonical
@@ -20,9 +21,10 @@ __all__ = ["require_sound"]
 def require_sound(ledger: Ledger, policy: Policy) -> None:
     """Refuse a ledger with a row that is not signed, or that the protocol does not allow where it stands.
 
-    A request is by an analyst, of a rehearsed freeze, and names the row before it; who opens is the opener it names, who
-    neither wrote the freeze nor is an analyst, with the parts that the stage asks for, after the stage before; an end
-    follows its begin, a verdict its end, once each, and says what the end says.
+    Keys of a period are made once, and again only before an opening, and each clause has its groups of people; parts go to
+    one more person of the same role. A request is by an analyst, of a rehearsed freeze, and names the row before it; who
+    opens is the opener it names, who neither wrote the freeze nor is an analyst, with the parts that the stage asks for,
+    after the stage before; an end follows its begin, a verdict its end, once each, and says what the end says.
 
     Parameters
     ----------
@@ -40,7 +42,7 @@ def require_sound(ledger: Ledger, policy: Policy) -> None:
     for row in ledger.rows():
         try:
             wrong = seen.wrong(row)
-        except (KeyError, IndexError, TypeError, AttributeError):
+        except (KeyError, IndexError, TypeError, AttributeError, BlindingError):
             wrong = "does not say what such a row says"
         if wrong:
             raise BlindingError(f"refused: {row.name} {wrong}; see who wrote it")
@@ -60,9 +62,64 @@ class _Seen:
         rule = getattr(self, f"_{row.kind}", None)
         return str(rule(row)) if rule else ""
 
+    def _join(self, row: Row) -> str:
+        said = isinstance(row.body["policy"], str) and isinstance(row.body["recipient"], str)
+        return "" if said else "names no policy or recipient"
+
+    def _keys(self, row: Row) -> str:
+        period, policy = row.body["period"], self.policy.at(row.number)
+        if row.body["policy"] != policy.sha256 or period not in policy.periods:
+            return "makes keys for another policy, or a period that it does not have"
+        policies = (*(past.policy for past in self.policy.former), self.policy)
+        alike = {p.sha256 for p in policies if (p.pair, p.stages) == (policy.pair, policy.stages)}
+        before = [r for r in self._keys_of(period) if r.body["policy"] in alike]
+        if before and (row.body.get("replaces") != before[-1].hash or self._begun(period)):
+            return "makes keys of a period that has keys"
+        for name, stage in policy.stages.items():
+            groups = [
+                (role, group)
+                for role, number in stage.approval.items()
+                for group in combinations(sorted(policy.holders(role)), number)
+            ]
+            wanted = sorted((role, group, person) for role, group in groups for person in group)
+            made = row.body["stages"][name]["shares"]
+            if sorted((s["role"], tuple(sorted(s["group"])), s["person"]) for s in made) != wanted:
+                return f"gives the key of {name} to other people than the policy asks for"
+        return ""
+
+    def _handover(self, row: Row) -> str:
+        keys, to, policy = self._find("keys", row.body["keys"]), row.body["to"], self.policy.at(row.number)
+        if keys is None or to not in policy.people or policy.role(to) != policy.role(row.person):
+            return "hands parts of no keys, or to nobody of the same role"
+        if not any(r.kind == "join" and r.person == to for r in self.rows):
+            return f"hands parts to {to}, who has not joined"
+        handed = [r for r in self.rows if r.kind == "handover"]
+        held = [share for stage in keys.body["stages"] for share in shares(keys, stage, handed)]
+        own = {share.sha256 for share in held if share.person == row.person}
+        if any(share.person == to for share in held) or not row.body["shares"].keys() <= own:
+            return f"hands parts to {to}, who holds some, or parts that {row.person} does not hold"
+        return ""
+
     def _seal(self, row: Row) -> str:
         person = self.policy.at(row.number).people[row.person]
-        return "" if person.production else "records sealed files, by somebody who is not production"
+        named = all(isinstance(one["sha256"], str) for one in row.body["manifests"].values())
+        return (
+            "" if person.production and named else "records sealed files, by somebody who is not production"
+        )
+
+    def _freeze(self, row: Row) -> str:
+        return "" if isinstance(row.body["frozen"], dict) else "freezes nothing"
+
+    def _seen(self, row: Row) -> str:
+        told = isinstance(row.body["reason"], str) and isinstance(row.body.get("regions", []), list)
+        return "" if told else "gives no reason or regions"
+
+    def _approve(self, row: Row) -> str:
+        shown = all(isinstance(s["sha256"], str) and isinstance(s["sealed"], str) for s in row.body["shares"])
+        return "" if shown else "releases no parts"
+
+    def _withdraw(self, row: Row) -> str:
+        return "" if all(isinstance(taken, str) for taken in row.body["takes_back"]) else "takes nothing back"
 
     def _rehearse(self, row: Row) -> str:
         return "" if self._find("freeze", row.body["freeze"]) else "rehearses no freeze"
@@ -102,7 +159,7 @@ class _Seen:
             return "opens with a freeze that is not the newest"
         if before is not None and not self._has({"end"}, request, before):
             return f"opens {stage} before {before}"
-        keys = [r for r in self.rows if r.kind == "keys" and r.body["period"] == request.body["period"]]
+        keys = self._keys_of(request.body["period"])
         there = shares(keys[-1], stage, [r for r in self.rows if r.kind == "handover"])
         approval = self.policy.at(row.number).stages[stage]
         try:  # what was withdrawn counts: it was there when the opening began
@@ -138,6 +195,13 @@ class _Seen:
 
     def _before(self, stage: str) -> str | None:
         return self.policy.previous(stage) if stage in self.policy.stages else None
+
+    def _keys_of(self, period: str) -> list[Row]:
+        return [row for row in self.rows if row.kind == "keys" and row.body["period"] == period]
+
+    def _begun(self, period: str) -> bool:
+        asked = {row.hash: row.body["period"] for row in self.rows if row.kind == "request"}
+        return any(row.kind == "begin" and asked[row.body["request"]] == period for row in self.rows)
 
     def _find(self, kind: str, digest: str) -> Row | None:
         return next((row for row in self.rows if (row.kind, row.hash) == (kind, digest)), None)

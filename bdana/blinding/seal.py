@@ -16,7 +16,7 @@ from bdana.blinding.canonical import canonical
 from bdana.blinding.manifest import MANIFEST, OPEN, described, file_sha256, open_uuid
 from bdana.blinding.previous import EarlierSealings, event_ids
 from bdana.blinding.sealed import encrypt_events
-from bdana.blinding.signing import sign
+from bdana.blinding.signing import sign, verify
 from bdana.errors import BlindingError, InputError
 from bdana.events import Dataset, write_events
 from bdana.events.containers import open_root
@@ -103,7 +103,8 @@ def seal(
     Raises
     ------
     BlindingError
-        When the person is not production, a stage has no key, or the file lacks what the gate must know.
+        When the person is not production or the key another's, a stage has no key, or the file lacks what the gate must
+        know.
     InputError
         When the file cannot be read or the folder not written.
     """
@@ -115,6 +116,8 @@ def seal(
     for stage in sealing.policy.stages:
         if stage not in sealing.recipients:
             raise BlindingError(f"refused: stage {stage} has no key; make them with `bdana blinding keys`")
+    if not sealing.key.is_file():
+        raise InputError(f"{sealing.key}: no such file; name the SSH key of {sealing.person} with --key")
     manifest = folder / f"{path.stem}{MANIFEST}"
     if manifest.exists():
         raise InputError(f"{manifest}: is there already; nothing was changed")
@@ -145,7 +148,13 @@ def seal(
         "sealed": sealed,
     }
     text = canonical(document)
-    _write_bytes(manifest.with_name(f"{manifest.name}.sig"), sign(text, sealing.key))
+    signature = sign(text, sealing.key)
+    if not verify(text, signature, person.ssh_key):
+        raise BlindingError(
+            f"refused: {sealing.key} is not the SSH key of {sealing.person} in [people] of blinding/policy.toml; {path} is not "
+            "sealed"
+        )
+    _write_bytes(manifest.with_name(f"{manifest.name}.sig"), signature)
     _write_bytes(manifest, text)
     return manifest
 

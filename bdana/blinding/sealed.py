@@ -89,7 +89,10 @@ def decrypt_events(sealed: bytes, secret: str, name: str) -> ak.Array | None:
     content = _unpadded(padded)
     if not content:
         return None
-    with np.load(io.BytesIO(content), allow_pickle=False) as parts:
-        description = json.loads(parts["description"].tobytes())
-        buffers = {name: parts[name] for name in parts.files if name != "description"}
-    return ak.from_buffers(ak.forms.from_dict(description["form"]), description["length"], buffers)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as parts:
+            description = json.loads(parts["description"].tobytes())
+            buffers = {name: parts[name] for name in parts.files if name != "description"}
+        return ak.from_buffers(ak.forms.from_dict(description["form"]), description["length"], buffers)
+    except Exception:  # noqa: BLE001 - of many kinds, for bytes that are no events
+        raise BlindingError(f"refused: {name} holds no events: it was not made by `bdana seal`") from None

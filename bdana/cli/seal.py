@@ -52,7 +52,7 @@ def seal(
     from bdana.blinding.manifest import record_manifests
     from bdana.blinding.seal import Sealing, reconstruction_of
     from bdana.blinding.seal import seal as seal_file
-    from bdana.errors import BlindingError
+    from bdana.errors import BlindingError, InputError
 
     analysis = load_analysis(None)
     policy = load_policy(analysis.folder, analysis.regions)
@@ -63,7 +63,10 @@ def seal(
     ledger = Ledger(analysis.folder / "blinding" / "ledger", policy.ssh_keys)
     recipients = stage_recipients(ledger, policy, period)
     sealing = Sealing(policy, policy.gate(analysis.detector), recipients, period, person, key)
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise InputError(f"{out}: cannot be made ({err.strerror}); name a folder with --out") from None
     manifests = []
     for file in files:
         with progress_bar(f"sealing {file.name}") as progress:

@@ -10,7 +10,7 @@ import numpy as np
 
 from bdana.errors import InputError, MissingColumnError
 from bdana.events.lists import counts_and_flat
-from bdana.events.model import EVENT_COLUMNS
+from bdana.events.model import CANONICAL, EVENT_COLUMNS
 from bdana.events.ranges import OutOfRange
 from bdana.events.schema import load_schema
 
@@ -53,6 +53,9 @@ class EventArrays:
                 raise InputError(
                     f"{name}: '{column}' is no column of the event model; docs/events.md lists them"
                 )
+        for column in self.columns():
+            typed = ak.values_astype(_column(events, column), CANONICAL[EVENT_COLUMNS[column].kind])
+            self._events = ak.with_field(self._events, typed, column.split("."))
 
     @property
     def schema(self) -> Schema:

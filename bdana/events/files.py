@@ -14,7 +14,7 @@ from bdana.events.containers import Container, RootFile, open_root
 from bdana.events.exposure import MEASURED, BurstTable, measured_column
 from bdana.events.flat import FlatEvents
 from bdana.events.lists import counts_and_flat
-from bdana.events.model import BURST_COLUMNS, EVENT_COLUMNS, Column
+from bdana.events.model import BURST_COLUMNS, CANONICAL, EVENT_COLUMNS, Column
 from bdana.events.ranges import OutOfRange
 from bdana.events.schema import BranchMap, Schema, Source, load_schema, shipped_schemas, unit_factor
 
@@ -252,11 +252,12 @@ def open_events(path: Path, schema: str) -> EventFile:
     ConfigError
         When there is no such schema.
     """
-    return _open_cached(path, schema)
+    there = path.stat() if path.is_file() else None
+    return _open_cached(path, schema, *((there.st_size, there.st_mtime_ns) if there else (0, 0)))
 
 
 @lru_cache(maxsize=64)
-def _open_cached(path: Path, schema: str) -> EventFile:
+def _open_cached(path: Path, schema: str, size: int, changed: int) -> EventFile:  # noqa: ARG001 - else another file
     return EventFile(open_root(path), load_schema(schema), schema)
 
 
@@ -342,7 +343,7 @@ def _read_columns(
         column, factor = model[name], unit_factor(model[name], source.map)
         if name not in branches:
             constant = np.asarray(source.map.value) * factor
-            values[name] = (None, constant.astype(np.float64 if column.kind == "float" else np.int64))
+            values[name] = (None, constant.astype(CANONICAL[column.kind]))
             continue
         parts = []
         for branch in branches[name]:
@@ -423,9 +424,7 @@ def _typed(flat: NDArray[Any], source: BranchMap, column: Column, where: str) ->
         raise InputError(f"{where} holds {flat.dtype} values, but '{column.name}' must be {column.kind}")
     if source.equals is not None:
         return flat == source.equals
-    if column.kind == "bool":
-        return flat.astype(np.bool_)
-    return flat.astype(np.float64 if column.kind == "float" else np.int64)
+    return flat.astype(CANONICAL[column.kind])
 
 
 def _out_of_range(values: NDArray[Any], source: BranchMap) -> NDArray[np.bool_] | None:

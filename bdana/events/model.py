@@ -7,9 +7,21 @@ them; schemas map the branches of a ROOT layout onto them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-__all__ = ["BURST_COLUMNS", "COLLECTIONS", "EVENT_COLUMNS", "Column"]
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["BURST_COLUMNS", "CANONICAL", "COLLECTIONS", "EVENT_COLUMNS", "Column"]
+
+CANONICAL: Mapping[str, type[np.int64 | np.float64 | np.bool_]] = {
+    "int": np.int64,
+    "float": np.float64,
+    "bool": np.bool_,
+}
+"""Types in memory, whatever a file holds: the same number is then the same in every cut."""
 
 
 @dataclass(frozen=True)
