@@ -91,13 +91,12 @@ class _Seen:
         keys, to, policy = self._find("keys", row.body["keys"]), row.body["to"], self.policy.at(row.number)
         if keys is None or to not in policy.people or policy.role(to) != policy.role(row.person):
             return "hands parts of no keys, or to nobody of the same role"
-        if not any(r.kind == "join" and r.person == to for r in self.rows):
-            return f"hands parts to {to}, who has not joined"
-        handed = [r for r in self.rows if r.kind == "handover"]
-        held = [share for stage in keys.body["stages"] for share in shares(keys, stage, handed)]
-        own = {share.sha256 for share in held if share.person == row.person}
-        if any(share.person == to for share in held) or not row.body["shares"].keys() <= own:
-            return f"hands parts to {to}, who holds some, or parts that {row.person} does not hold"
+        handed = [r for r in (*self.rows, row) if r.kind == "handover"]
+        try:
+            for stage in keys.body["stages"]:
+                shares(keys, stage, handed)
+        except BlindingError:
+            return f"hands parts to {to}, who holds one already"
         return ""
 
     def _seal(self, row: Row) -> str:

@@ -18,6 +18,7 @@ from bdana.blinding.ledger import Ledger
 from bdana.blinding.manifest import record_manifests
 from bdana.blinding.opening import Opening, freeze
 from bdana.blinding.seal import Sealing, seal
+from bdana.blinding.sealed import encrypt_events
 from bdana.errors import BdanaError, BlindingError
 from bdana.simulation import SimulationConfig, write_sample
 from tests.attacks.search import IDENTITIES
@@ -104,6 +105,28 @@ def test_every_leaf_edited_in_place(real):
     finally:
         path.write_bytes(text)
     assert real.opening.newest_freeze() == real.frozen
+
+
+@pytest.mark.parametrize("change", ["forged", "cut short", "absent"])
+def test_a_sealed_file_that_production_did_not_make_is_not_frozen(real, change):
+    """Anybody can encrypt to the key of a stage; a copy may stop half-way."""
+    analysis = load(real.folder)
+    policy, path = load_policy(real.folder, analysis.regions), real.folder / "run.CR3.age"
+    content, public = path.read_bytes(), stage_recipients(real.ledger, policy, "2021")["CR3"]
+    try:
+        path.unlink()
+        if change != "absent":
+            path.write_bytes(encrypt_events([], public, 4096) if change == "forged" else content[:1000])
+        with pytest.raises(
+            BlindingError, match=r"CR3.age is absent, or not the file that its manifest names"
+        ):
+            freeze_document(analysis, policy)
+        with pytest.raises(
+            BlindingError, match=r"CR3.age is absent, or not the file that its manifest names"
+        ):
+            reproduce(analysis, real.frozen.body["frozen"])
+    finally:
+        path.write_bytes(content)
 
 
 def test_every_key_of_a_freeze_is_read_or_shown(real):

@@ -1,5 +1,6 @@
 """Closed events and their number are nowhere on the open side: not in files, baskets or sizes, nor in memory."""
 
+import io
 import json
 import os
 import subprocess
@@ -10,11 +11,13 @@ from pathlib import Path
 
 import awkward as ak
 import numpy as np
+import pyrage
 import pytest
 import uproot
 
 import bdana
 from bdana.blinding import seal as seal_module
+from bdana.blinding import sealed as sealed_module
 from bdana.blinding.seal import seal
 from bdana.blinding.sealed import decrypt_events, encrypt_events
 from bdana.errors import BdanaError, BlindingError, InputError
@@ -284,6 +287,25 @@ def test_a_damaged_sealed_file_does_not_open(sealed, secrets, attack):
     }[attack]
     with pytest.raises(BlindingError, match=r"run.SR.age does not open"):
         decrypt_events(content, str(secrets["SR"]), "run.SR.age")
+
+
+def test_a_sealed_file_of_something_else_holds_no_events(secrets):
+    content, sealed = io.BytesIO(), io.BytesIO()
+    content.write(b"nothing that bdana wrote")
+    sealed_module._pad(content, 4096)
+    pyrage.encrypt_io(content, sealed, [secrets["SR"].to_public()])
+    sealed_module._pad(sealed, 16384)
+    with pytest.raises(BlindingError, match=r"run.SR.age holds no events"):
+        decrypt_events(sealed.getvalue(), str(secrets["SR"]), "run.SR.age")
+
+
+def test_with_the_key_of_somebody_else_nothing_is_sealed(tmp_path, sealing, keys):
+    raw = raw_file(tmp_path / "run.root", [like_sign(1), canary(2)])
+    with pytest.raises(BlindingError, match=r"ann.* is not the SSH key of bob"):
+        seal(raw, tmp_path, replace(sealing, key=keys["ann"]))
+    assert not list(tmp_path.glob("*.manifest.json*"))
+    with pytest.raises(InputError, match=r"nobody: no such file; name the SSH key of bob"):
+        seal(raw, tmp_path, replace(sealing, key=tmp_path / "nobody"))
 
 
 def test_a_file_without_burst_table_is_not_sealed(tmp_path, sealing):

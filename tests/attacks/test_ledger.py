@@ -40,6 +40,28 @@ def test_an_untouched_ledger_is_accepted(ledger, publics):
     assert ledger.unsigned(publics) == []
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"number": "5"}, {"number": None}, {"number": 5.5}, {"number": True}, {"person": ["ann"]}, {"follows": 1}, {"time": None},
+        {"body": []}, {"kind": "zzz"}, {"more": 1},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_row_with_something_of_another_type_is_none(ledger, change):
+    row = {"number": 5, "kind": "seen", "person": "ann", "follows": ledger.head, "time": "x", "body": {}}
+    (ledger.folder / "000005-seen-ann-0.json").write_bytes(canonical(row | change))
+    with pytest.raises(BlindingError, match=r"000005-seen-ann-0.json: is no row of a ledger"):
+        ledger.rows()
+
+
+@pytest.mark.parametrize("name", ["000005-seen.json", ".claims/000005"])
+def test_a_folder_where_a_row_belongs_is_named(ledger, name):
+    (ledger.folder / name).mkdir(parents=True)
+    with pytest.raises(BlindingError, match=f"{name}: is no row of a ledger"):
+        ledger.rows()
+
+
 def test_every_flipped_bit_of_a_row_is_seen(ledger):
     for path in row_files(ledger):
         text = path.read_bytes()

@@ -1,5 +1,7 @@
 """Rows that their person signed, but that the protocol does not allow: `verify` and whatever reads the ledger refuse them."""
 
+import copy
+
 import pytest
 
 from bdana.blinding import parts as parts_module
@@ -69,6 +71,30 @@ class Dying:
         return self.ledger.append(kind, *args, **kwargs)
 
 
+def beside(search, kind, body):
+    request = search.request("CR3")
+    search.ledger.append(kind, "rea", search.keys["rea"], body, request)
+
+
+def keys(search, **changes):
+    (row,) = search.ledger.of_kind("keys")
+    forge(search, "keys", "bob", **dict(row.body) | changes)
+
+
+def held_by_ann(search):
+    (row,) = search.ledger.of_kind("keys")
+    stages = copy.deepcopy(row.body["stages"])
+    for share in stages["CR3"]["shares"]:
+        share |= {"person": "ann", "group": ["ann"]}
+    return stages
+
+
+def hand_over(search, to, keys=None):
+    named = keys or search.ledger.of_kind("keys")[-1].hash
+    forge(search, "handover", "ann", keys=named, to=to, shares={}, links={})
+
+
+SAYS_NOTHING = "does not say what such a row says"
 FORGED = {
     "sealed files by an analyst": (
         lambda s: forge(s, "seal", "ann", policy=s.policy.sha256, manifests={}), "by somebody who is not production"),
@@ -111,7 +137,27 @@ FORGED = {
         lambda s: forge(s, "verdict", "rob", end=ended(s).hash, stage="CR3", agrees=True), "does not say what such a row says"),
     "another verdict than reached": (
         other_verdict, "says something else than the end of its opening"),
-    "a request that says nothing": (lambda s: forge(s, "request", "ann"), "does not say what such a row says"),
+    "a request that says nothing": (lambda s: forge(s, "request", "ann"), SAYS_NOTHING),
+    "a join that says nothing": (lambda s: forge(s, "join", "ann"), SAYS_NOTHING),
+    "keys that say nothing": (lambda s: forge(s, "keys", "ann"), SAYS_NOTHING),
+    "sealed files that say nothing": (lambda s: forge(s, "seal", "bob"), SAYS_NOTHING),
+    "a handover that says nothing": (lambda s: forge(s, "handover", "ann"), SAYS_NOTHING),
+    "a freeze that says nothing": (lambda s: forge(s, "freeze", "ann"), SAYS_NOTHING),
+    "seen without a reason": (lambda s: forge(s, "seen", "ann"), SAYS_NOTHING),
+    "an approval that says nothing": (lambda s: beside(s, "approve", {}), f"approve-rea-.* {SAYS_NOTHING}"),
+    "an approval of no parts": (lambda s: beside(s, "approve", {"shares": [{}]}), f"approve-rea-.* {SAYS_NOTHING}"),
+    "a withdrawal that says nothing": (lambda s: beside(s, "withdraw", {}), f"withdraw-rea-.* {SAYS_NOTHING}"),
+    "keys of a period that has keys": (keys, "makes keys of a period that has keys"),
+    "keys after an opening began": (
+        lambda s: (ended(s), keys(s, replaces=s.ledger.of_kind("keys")[-1].hash)), "makes keys of a period that has keys"),
+    "keys of another policy": (lambda s: keys(s, policy="0" * 64), "makes keys for another policy"),
+    "keys of no period": (lambda s: keys(s, period="1999"), "or a period that it does not have"),
+    "keys that one person holds": (
+        lambda s: keys(s, replaces=s.ledger.of_kind("keys")[-1].hash, stages=held_by_ann(s)), "to other people than the policy asks"),
+    "parts to another role": (lambda s: hand_over(s, "con"), "to nobody of the same role"),
+    "parts to nobody": (lambda s: hand_over(s, "nobody"), "to nobody of the same role"),
+    "parts of no keys": (lambda s: hand_over(s, "bob", keys="0" * 64), "hands parts of no keys"),
+    "parts to a holder": (lambda s: hand_over(s, "bob"), "hands parts to bob, who holds one already"),
 }  # fmt: skip
 
 

@@ -132,6 +132,14 @@ def test_the_manifest_names_the_raw_data_before(sealings, tmp_path):
     assert document["previous"] == [file_sha256(tmp_path / "v0" / "run.root")]
 
 
+def test_the_open_file_of_an_earlier_sealing_lacks_what_it_closed(tmp_path, sealing):
+    seal(raw_file(tmp_path / "old.root", [inside(1), like_sign(2)]), tmp_path, sealing)
+    raw = raw_file(tmp_path / "run.root", [outside(1), like_sign(2)])
+    with pytest.raises(BdanaError, match=r"old.open.root is sealed already"):
+        seal(raw, tmp_path, sealing, previous=[tmp_path / "old.open.root"])
+    assert not (tmp_path / "run.open.root").exists()
+
+
 def test_earlier_data_that_are_not_there_are_named(tmp_path, sealing):
     raw = raw_file(tmp_path / "run.root", [inside(1)])
     with pytest.raises(BdanaError, match=r"nothing.root: no such file"):

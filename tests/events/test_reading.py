@@ -45,6 +45,27 @@ def select(*files, **options):
     return ANALYSIS.select(files, **({"kind": "mc"} | options))
 
 
+def test_numbers_in_memory_have_the_types_of_those_that_are_read(tmp_path):
+    """A cut at 5 ns must not depend on where an event lies: 5 - 1e-9 is 5 in single precision."""
+    found = events()[["run", "burst", "event", "trigger", "trigger_time", "tracks"]]
+    single = ak.with_field(found, ak.values_astype(found.tracks.time, np.float32), ["tracks", "time"])
+    single = ak.with_field(
+        single, ak.values_astype(found.tracks.n_chambers, np.uint8), ["tracks", "n_chambers"]
+    )
+    opened = bdana.events.open_events(write(tmp_path / "a.root", single), "bdana")
+    read = opened.read(opened.columns() - {"weight"}, 0, opened.entries)
+    kept = EventArrays(single).read(opened.columns() - {"weight"}, 0, opened.entries)
+    for name in read.fields:
+        assert kept[name].type == read[name].type
+        assert kept[name].to_list() == read[name].to_list()
+
+
+def test_a_file_that_is_written_again_is_opened_again(tmp_path):
+    for n in (3, 9):
+        path = write(tmp_path / "a.root", events(n))
+        assert select(path).cutflow.rows[0].events == n
+
+
 @pytest.mark.parametrize("container", ["ttree", "rntuple"])
 def test_what_is_written_is_read_back(tmp_path, container):
     path = write(tmp_path / "a.root", container=container, provenance={"made": "here"})
