@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from bdana.analysis.reading import explain
-from bdana.blinding import SealedOnly, load_policy
+from bdana.blinding import KnownData, SealedOnly, load_policy
 from bdana.detector import Detector, load_detector
 from bdana.errors import ConfigError
 from bdana.pairing import Combinatorial, PairingParameters
@@ -90,7 +90,8 @@ class DeclaredAnalysis:
             return None
         files = [file for s in self.config.samples.values() if s.kind == "data" for file in s.files]
         folders = tuple(sorted({(self.folder / file.removeprefix("@")).parent for file in files}))
-        return policy.gate(self.detector, SealedOnly(policy, folders) if policy.people else None)
+        gate = policy.gate(self.detector, SealedOnly(policy, folders) if policy.people else None)
+        return replace(gate, refuse_known=KnownData(folders))
 
     def closed_boxes(self, names: Collection[str]) -> list[Box]:
         """Return the envelopes (mm) of some of the regions that the policy closes."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MANIFEST",
     "OPEN",
+    "KnownData",
     "SealedOnly",
     "check_open_file",
     "check_sealed_file",
@@ -203,7 +204,18 @@ class SealedOnly:
         if kind == "data":
             check_open_file(path, self.policy)
         else:
-            _refuse_raw(path, kind, {path.parent, *self.folders})
+            KnownData(self.folders)(path, kind)
+
+
+@dataclass(frozen=True)
+class KnownData:
+    """Refuses, as anything but data, what a manifest in some folders, or in its own, knows as data."""
+
+    folders: tuple[Path, ...] = ()
+
+    def __call__(self, path: Path, kind: str) -> None:
+        """Check one file, given what it is read as."""
+        _refuse_raw(path, kind, {path.parent, *self.folders})
 
 
 def check_open_file(path: Path, policy: Policy, *, whole: bool = False) -> None:

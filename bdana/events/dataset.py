@@ -303,6 +303,8 @@ def require_countable(source: EventFile, kind: str | None, gate: Gate | None) ->
             "say so with --kind mc"
         )
     if kind is None and gate.require_sealed is None:
+        if gate.refuse_known:
+            gate.refuse_known(source.path, "mc")
         _refuse_runs_of_data(source, "mc", gate)
         return
     _check_kind(source, kind or ("mc" if _has_truth(source) else "data"), gate)
@@ -325,8 +327,11 @@ def _refuse_runs_of_data(source: EventFile | EventArrays, kind: str, gate: Gate)
 
 def _check_kind(source: EventFile | EventArrays, kind: str, gate: Gate) -> None:
     """Refuse data that the gate cannot judge; say when simulation is taken on trust."""
+    path = source.path if isinstance(source, EventFile) else Path("arrays in memory")
     if gate.require_sealed:
-        gate.require_sealed(source.path if isinstance(source, EventFile) else Path("arrays in memory"), kind)
+        gate.require_sealed(path, kind)
+    elif gate.refuse_known and kind != "data":
+        gate.refuse_known(path, kind)
     if kind != "data":
         _refuse_runs_of_data(source, kind, gate)
     if kind == "mc":

@@ -58,6 +58,8 @@ class Gate:
     require_sealed : callable of (Path, str), optional
         Refuses a file, given what it is read as: data that are not sealed, and raw data under another name. A closed
         event in sealed data is a fault, and stops the reading; while nothing is sealed (None), closed events are dropped.
+    refuse_known : callable of (Path, str), optional
+        Refuses a file that a manifest knows as data, given what else it is read as, while nothing is sealed.
     """
 
     envelopes: Envelopes
@@ -68,6 +70,7 @@ class Gate:
     detector: Detector
     data_runs: tuple[tuple[int, int], ...] = ()
     require_sealed: Callable[[Path, str], None] | None = None
+    refuse_known: Callable[[Path, str], None] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import bdana
+from bdana.analysis import template_folder
 from bdana.blinding import manifest as manifest_module
 from bdana.blinding.canonical import canonical
 from bdana.blinding.manifest import check_open_file
@@ -19,7 +20,8 @@ from bdana.blinding.signing import sign
 from bdana.counts import Observed
 from bdana.errors import BdanaError, BlindingError, ConfigError
 from bdana.events import EventArrays
-from bdana.events.files import _open_cached
+from bdana.events.dataset import require_countable
+from bdana.events.files import _open_cached, open_events
 from bdana.events.gate import Gate
 from tests.attacks.raw import STAGES, canary, like_sign, of_stage, raw_file
 from tests.synthetic import dimuon_event, records
@@ -54,6 +56,20 @@ def test_data_under_another_name(data, analysis, name, kind, message):
         shutil.copy(data / "run.root", data / name)
     with pytest.raises(BdanaError, match=message):
         analysis.select([data / name], kind=kind)
+
+
+@pytest.mark.parametrize("name", ["run.root", "run.open.root"])
+def test_data_read_as_simulation_without_anybody_in_the_policy(data, name):
+    """The manifest beside the file knows better, in a folder that is no analysis too."""
+    plain = bdana.load(template_folder())
+    with pytest.raises(
+        BlindingError, match=rf"{name} is data and not mc, since .*run.manifest.json names it"
+    ):
+        plain.select([data / name], kind="mc")
+    with pytest.raises(
+        BlindingError, match=rf"{name} is data and not mc, since .*run.manifest.json names it"
+    ):
+        require_countable(open_events(data / name, "bdana"), None, plain.gate)
 
 
 def elsewhere(data, folder, name="else.root", truth=False):

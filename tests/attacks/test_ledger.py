@@ -44,7 +44,7 @@ def test_an_untouched_ledger_is_accepted(ledger, publics):
     "change",
     [
         {"number": "5"}, {"number": None}, {"number": 5.5}, {"number": True}, {"person": ["ann"]}, {"follows": 1}, {"time": None},
-        {"body": []}, {"kind": "zzz"}, {"more": 1},
+        {"body": []}, {"kind": "zzz"},
     ],
     ids=str,
 )  # fmt: skip
