@@ -74,13 +74,6 @@ class Row:
     body: Mapping[str, Any]
     hash: str
 
-    def __post_init__(self) -> None:
-        texts = (self.kind, self.person, self.follows, self.time)
-        if type(self.number) is not int or not all(isinstance(value, str) for value in texts):
-            raise TypeError("its number or a text has another type")
-        if self.kind not in get_args(Kind) or not isinstance(self.body, dict):
-            raise ValueError(f"it says nothing, or is of an unknown kind '{self.kind}'")
-
     @property
     def name(self) -> str:
         """Name of the row's file; its signature's ends in `.sig`."""
@@ -97,7 +90,7 @@ class Row:
             When it is not a row.
         """
         try:
-            row = cls(**parse(text), hash=sha256(text))
+            row = _row(text)
         except (ValueError, TypeError) as err:
             raise BlindingError(f"{where}: is no row of a ledger: {err}") from None
         if row.name != where.rpartition("/")[2]:
@@ -283,7 +276,7 @@ class Ledger:
             if claim.name not in there:
                 text = _content(claim)
                 try:
-                    row = Row(**parse(text), hash=sha256(text))
+                    row = _row(text)
                 except (ValueError, TypeError):
                     raise BlindingError(f"{claim}: is no row of a ledger; remove it") from None
                 if not row.name.startswith(f"{claim.name}-"):
@@ -294,6 +287,16 @@ class Ledger:
 def head(rows: Sequence[Row]) -> str:
     """Return the hash of the newest row of the main line; empty where there is none."""
     return next((row.hash for row in reversed(rows) if row.kind not in BESIDE), "")
+
+
+def _row(text: bytes) -> Row:
+    row = Row(**parse(text), hash=sha256(text))
+    texts = (row.kind, row.person, row.follows, row.time)
+    if type(row.number) is not int or not all(isinstance(value, str) for value in texts):
+        raise TypeError("its number or a text has another type")
+    if row.kind not in get_args(Kind) or not isinstance(row.body, dict):
+        raise ValueError(f"it says nothing, or is of an unknown kind '{row.kind}'")
+    return row
 
 
 def _content(path: Path) -> bytes:

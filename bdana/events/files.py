@@ -14,7 +14,7 @@ from bdana.events.containers import Container, RootFile, open_root
 from bdana.events.exposure import MEASURED, BurstTable, measured_column
 from bdana.events.flat import FlatEvents
 from bdana.events.lists import counts_and_flat
-from bdana.events.model import BURST_COLUMNS, CANONICAL, EVENT_COLUMNS, Column
+from bdana.events.model import BURST_COLUMNS, CANONICAL, COLLECTIONS, EVENT_COLUMNS, Column
 from bdana.events.ranges import OutOfRange
 from bdana.events.schema import BranchMap, Schema, Source, load_schema, shipped_schemas, unit_factor
 
@@ -239,6 +239,11 @@ class EventFile:
                 raise InputError(
                     f"{self.path}: the branches of '{name}' have different numbers of entries in one event: the file is damaged"
                 )
+        if not lengths and name in COLLECTIONS:
+            raise InputError(
+                f"{self.path}: all columns of '{name}' that are asked for are constants of schema '{self.schema.name}', so that "
+                "nobody knows how many entries an event has; map one of them to a branch"
+            )
         return lengths[0] if lengths else None
 
 

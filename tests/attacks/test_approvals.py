@@ -130,6 +130,9 @@ def test_a_policy_that_asks_for_fewer_does_not_make_the_key_whole(tmp_path, keys
     monkeypatch.setattr(Policy, "sha256", property(lambda policy, signed=signed.sha256: signed))
     weaker = copy(search)
     weaker.policy = signed.model_copy(update={"stages": signed.stages | {"CR3": fewer}})
+    with pytest.raises(BlindingError, match="gives the key of CR3 to other people than the policy asks for"):
+        weaker.with_ledger(search.ledger.folder).open(request, opener)
+    monkeypatch.setattr("bdana.blinding.opening.require_sound", lambda ledger, policy: None)
     alone = weaker.with_ledger(shutil.copytree(search.ledger.folder, tmp_path / "alone"))
     with pytest.raises(BlindingError, match="the key of CR3 is not complete"):
         alone.open(request, opener)

@@ -8,7 +8,7 @@ import pytest
 import uproot
 
 import bdana
-from bdana.errors import ConfigError
+from bdana.errors import ConfigError, InputError
 from bdana.events import load_schema, shipped_schemas
 from bdana.events.writing import make_container
 
@@ -46,6 +46,11 @@ def test_the_documented_schema_reads_a_file(tmp_path):
     # x = 30 mm and -40 mm at 180 m with slopes +-0.01 and -0.0075: they met 4 m before.
     assert found.z_vertex[0] == pytest.approx(176_000.0)
     assert found.dt[0] == -1.0
+    opened = bdana.events.open_events(tmp_path / "f.root", str(tmp_path / "mine.toml"))
+    both, _ = opened.read_unchecked(["tracks.z_before", "tracks.time"], 0, 1)
+    assert both.tracks.z_before.to_list() == [[180_000.0, 180_000.0]]
+    with pytest.raises(InputError, match=r"all columns of 'tracks' that are asked for are constants"):
+        opened.read(["tracks.z_before"], 0, 1)
 
 
 @pytest.mark.parametrize(
