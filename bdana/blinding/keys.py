@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Share",
+    "begun",
     "combine",
     "join",
     "joined",
@@ -247,8 +248,7 @@ def make_period(
             return {"policy": policy.sha256, "period": period, "stages": stages}
         if not there:
             raise BlindingError(f"refused: period {period} has no keys yet; leave out --again")
-        asked = {row.hash: row.body["period"] for row in rows if row.kind == "request"}
-        if any(row.kind == "begin" and asked[row.body["request"]] == period for row in rows):
+        if begun(rows, period):
             raise BlindingError(
                 f"refused: an opening of period {period} began, so its keys stay; runs that are sealed from now on need a period "
                 "of their own"
@@ -256,6 +256,12 @@ def make_period(
         return {"policy": policy.sha256, "period": period, "stages": stages, "replaces": there[-1].hash}
 
     return ledger.append("keys", person, key, body)
+
+
+def begun(rows: Sequence[Row], period: str) -> bool:
+    """Tell whether an opening of a period began."""
+    asked = {row.hash: row.body["period"] for row in rows if row.kind == "request"}
+    return any(row.kind == "begin" and asked[row.body["request"]] == period for row in rows)
 
 
 def period_keys(ledger: Ledger, policy: Policy, period: str) -> Row:

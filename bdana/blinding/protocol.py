@@ -7,15 +7,33 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from bdana.blinding.canonical import canonical
-from bdana.blinding.keys import require_signed, shares
+from bdana.blinding.keys import begun, require_signed, shares
 from bdana.blinding.parts import agreed_shares, approvals
 from bdana.errors import BlindingError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bdana.blinding.ledger import Ledger, Row
     from bdana.blinding.policy import Policy
 
 __all__ = ["require_sound"]
+
+NOTHING = "does not say what such a row says"
+SAYS: Mapping[str, Mapping[str, type]] = {
+    "join": {"policy": str, "recipient": str},
+    "keys": {"policy": str, "period": str, "stages": dict},
+    "handover": {"keys": str, "to": str, "shares": dict, "links": dict},
+    "seal": {"manifests": dict},
+    "freeze": {"frozen": dict},
+    "request": {"freeze": str, "stage": str, "channel": str, "period": str, "opener": str, "shares": list},
+    "approve": {"shares": list},
+    "withdraw": {"takes_back": list},
+    "begin": {"request": str, "stage": str},
+    "end": {"request": str, "stage": str, "outputs": dict, "link": str},
+    "seen": {"reason": str},
+}
+"""What a row of a kind says at least, and its type; what the value must be is for the rules."""
 
 
 def require_sound(ledger: Ledger, policy: Policy) -> None:
@@ -43,7 +61,7 @@ def require_sound(ledger: Ledger, policy: Policy) -> None:
         try:
             wrong = seen.wrong(row)
         except (KeyError, IndexError, TypeError, AttributeError, BlindingError):
-            wrong = "does not say what such a row says"
+            wrong = NOTHING
         if wrong:
             raise BlindingError(f"refused: {row.name} {wrong}; see who wrote it")
         seen.rows.append(row)
@@ -59,12 +77,10 @@ class _Seen:
 
     def wrong(self, row: Row) -> str:
         """Say what is wrong with the next row; empty when nothing is."""
+        if not all(isinstance(row.body[key], kind) for key, kind in SAYS.get(row.kind, {}).items()):
+            return NOTHING
         rule = getattr(self, f"_{row.kind}", None)
         return str(rule(row)) if rule else ""
-
-    def _join(self, row: Row) -> str:
-        said = isinstance(row.body["policy"], str) and isinstance(row.body["recipient"], str)
-        return "" if said else "names no policy or recipient"
 
     def _keys(self, row: Row) -> str:
         period, policy = row.body["period"], self.policy.at(row.number)
@@ -73,17 +89,17 @@ class _Seen:
         policies = (*(past.policy for past in self.policy.former), self.policy)
         alike = {p.sha256 for p in policies if (p.pair, p.stages) == (policy.pair, policy.stages)}
         before = [r for r in self._keys_of(period) if r.body["policy"] in alike]
-        if before and (row.body.get("replaces") != before[-1].hash or self._begun(period)):
+        if before and (row.body.get("replaces") != before[-1].hash or begun(self.rows, period)):
             return "makes keys of a period that has keys"
         for name, stage in policy.stages.items():
-            groups = [
-                (role, group)
+            wanted = [
+                (role, sorted(group), person)
                 for role, number in stage.approval.items()
-                for group in combinations(sorted(policy.holders(role)), number)
+                for group in combinations(policy.holders(role), number)
+                for person in group
             ]
-            wanted = sorted((role, group, person) for role, group in groups for person in group)
-            made = row.body["stages"][name]["shares"]
-            if sorted((s["role"], tuple(sorted(s["group"])), s["person"]) for s in made) != wanted:
+            made = [(share.role, sorted(share.group), share.person) for share in shares(row, name)]
+            if sorted(made) != sorted(wanted) or not isinstance(row.body["stages"][name]["public"], str):
                 return f"gives the key of {name} to other people than the policy asks for"
         return ""
 
@@ -101,24 +117,13 @@ class _Seen:
 
     def _seal(self, row: Row) -> str:
         person = self.policy.at(row.number).people[row.person]
-        named = all(isinstance(one["sha256"], str) for one in row.body["manifests"].values())
-        return (
-            "" if person.production and named else "records sealed files, by somebody who is not production"
-        )
-
-    def _freeze(self, row: Row) -> str:
-        return "" if isinstance(row.body["frozen"], dict) else "freezes nothing"
-
-    def _seen(self, row: Row) -> str:
-        told = isinstance(row.body["reason"], str) and isinstance(row.body.get("regions", []), list)
-        return "" if told else "gives no reason or regions"
+        if not all(isinstance(one["sha256"], str) for one in row.body["manifests"].values()):
+            return NOTHING
+        return "" if person.production else "records sealed files, by somebody who is not production"
 
     def _approve(self, row: Row) -> str:
-        shown = all(isinstance(s["sha256"], str) and isinstance(s["sealed"], str) for s in row.body["shares"])
-        return "" if shown else "releases no parts"
-
-    def _withdraw(self, row: Row) -> str:
-        return "" if all(isinstance(taken, str) for taken in row.body["takes_back"]) else "takes nothing back"
+        shares_said = ((s["sha256"], s["sealed"]) for s in row.body["shares"])
+        return "" if all(isinstance(part, str) for pair in shares_said for part in pair) else NOTHING
 
     def _rehearse(self, row: Row) -> str:
         return "" if self._find("freeze", row.body["freeze"]) else "rehearses no freeze"
@@ -197,10 +202,6 @@ class _Seen:
 
     def _keys_of(self, period: str) -> list[Row]:
         return [row for row in self.rows if row.kind == "keys" and row.body["period"] == period]
-
-    def _begun(self, period: str) -> bool:
-        asked = {row.hash: row.body["period"] for row in self.rows if row.kind == "request"}
-        return any(row.kind == "begin" and asked[row.body["request"]] == period for row in self.rows)
 
     def _find(self, kind: str, digest: str) -> Row | None:
         return next((row for row in self.rows if (row.kind, row.hash) == (kind, digest)), None)

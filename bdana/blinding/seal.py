@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from bdana.blinding.policy import Policy
+    from bdana.blinding.policy import Person, Policy
     from bdana.engine import Progress
     from bdana.events import BurstTable, Gate
     from bdana.events.files import EventFile
@@ -108,16 +108,7 @@ def seal(
     InputError
         When the file cannot be read or the folder not written.
     """
-    person = sealing.policy.people.get(sealing.person)
-    if person is None or not person.production:
-        raise BlindingError(
-            f"refused: {sealing.person} has not the mark `production` in [people] of the policy"
-        )
-    for stage in sealing.policy.stages:
-        if stage not in sealing.recipients:
-            raise BlindingError(f"refused: stage {stage} has no key; make them with `bdana blinding keys`")
-    if not sealing.key.is_file():
-        raise InputError(f"{sealing.key}: no such file; name the SSH key of {sealing.person} with --key")
+    person = _production(sealing)
     manifest = folder / f"{path.stem}{MANIFEST}"
     if manifest.exists():
         raise InputError(f"{manifest}: is there already; nothing was changed")
@@ -150,6 +141,8 @@ def seal(
     text = canonical(document)
     signature = sign(text, sealing.key)
     if not verify(text, signature, person.ssh_key):
+        for name in (opened.name, *(one["name"] for one in sealed.values())):
+            (folder / name).unlink()
         raise BlindingError(
             f"refused: {sealing.key} is not the SSH key of {sealing.person} in [people] of blinding/policy.toml; {path} is not "
             "sealed"
@@ -173,6 +166,21 @@ def reconstruction_of(path: Path) -> str | None:
         if "bdana_version" in recorded
         else None
     )
+
+
+def _production(sealing: Sealing) -> Person:
+    """Return who seals; refuses somebody else than production, and keys that are not there."""
+    person = sealing.policy.people.get(sealing.person)
+    if person is None or not person.production:
+        raise BlindingError(
+            f"refused: {sealing.person} has not the mark `production` in [people] of the policy"
+        )
+    for stage in sealing.policy.stages:
+        if stage not in sealing.recipients:
+            raise BlindingError(f"refused: stage {stage} has no key; make them with `bdana blinding keys`")
+    if not sealing.key.is_file():
+        raise InputError(f"{sealing.key}: no such file; name the SSH key of {sealing.person} with --key")
+    return person
 
 
 def _raw(path: Path, sealing: Sealing, schema: str | None) -> Dataset:

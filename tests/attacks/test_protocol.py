@@ -33,9 +33,14 @@ def begin_after(search, request):
     forge(search, "begin", "rob", request=request.hash, stage="CR3")
 
 
-def end_by(search, person, stage):
+def begun(search):
     request = search.request("CR3")
     forge(search, "begin", "rob", request=request.hash, stage="CR3")
+    return request
+
+
+def end_by(search, person, stage):
+    request = begun(search)
     forge(search, "end", person, request=request.hash, stage=stage, outputs=REFUSED, link="")
 
 
@@ -147,6 +152,14 @@ FORGED = {
     "an approval that says nothing": (lambda s: beside(s, "approve", {}), f"approve-rea-.* {SAYS_NOTHING}"),
     "an approval of no parts": (lambda s: beside(s, "approve", {"shares": [{}]}), f"approve-rea-.* {SAYS_NOTHING}"),
     "a withdrawal that says nothing": (lambda s: beside(s, "withdraw", {}), f"withdraw-rea-.* {SAYS_NOTHING}"),
+    "a reason that is none": (lambda s: forge(s, "seen", "ann", reason=1), SAYS_NOTHING),
+    "parts without links": (
+        lambda s: forge(s, "handover", "ann", keys=s.ledger.of_kind("keys")[-1].hash, to="bob", shares={}), SAYS_NOTHING),
+    "an end without a link": (
+        lambda s: (begun(s), forge(s, "end", "rob", request=s.ledger.of_kind("request")[-1].hash, stage="CR3", outputs=REFUSED)),
+        SAYS_NOTHING),
+    "a part that is none": (lambda s: beside(s, "approve", {"shares": [{"sha256": "", "sealed": 1}]}), SAYS_NOTHING),
+    "a manifest without a hash": (lambda s: forge(s, "seal", "bob", manifests={"run": {"sha256": 1}}), SAYS_NOTHING),
     "keys of a period that has keys": (keys, "makes keys of a period that has keys"),
     "keys after an opening began": (
         lambda s: (ended(s), keys(s, replaces=s.ledger.of_kind("keys")[-1].hash)), "makes keys of a period that has keys"),
