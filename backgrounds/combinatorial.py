@@ -32,9 +32,9 @@ def window(cuts, par):
     return 2.0 * cuts.max_dt_ns * ns
 
 
-def search(cuts):
+def bounds(cuts):
     """Pairs that would fail these two cuts are not even built."""
-    return bdana.Search(cuts.max_cda_mm, cuts.min_z_vertex_m * m, cuts.max_z_vertex_m * m)
+    return bdana.PairBounds(cuts.max_cda_mm, cuts.min_z_vertex_m * m, cuts.max_z_vertex_m * m)
 
 
 def weight(bursts, cuts, par):
@@ -81,7 +81,7 @@ background = bdana.Combinatorial(
     charge="opposite_charge",
     timing=("track_time_difference", "trigger_time"),
     window=window,
-    search=search,
+    bounds=bounds,
     weight=weight,
     corrections=(third_track, accidental_veto, coincidence_trigger),
     systematics=systematics,

@@ -5,16 +5,17 @@ The names below are what an analysis may use. They are loaded when first asked f
 
 from __future__ import annotations
 
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from bdana._version import __version__
 
 if TYPE_CHECKING:
-    from bdana.analysis import Analysis, load
+    from bdana.api import Analysis, load
     from bdana.engine import ProcessExecutor, SerialExecutor
     from bdana.errors import BdanaError, BlindingError, ConfigError, InputError, MissingColumnError
-    from bdana.pairing import Combinatorial, PairingParameters, Search
+    from bdana.pairing import Combinatorial, PairBounds, PairingParameters
     from bdana.reconstruction import Line, Pairs, Tracks, any_near, closest_approach, nearest, none_near
     from bdana.regions import Box, Regions
     from bdana.selection import (
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
     from bdana.upstream import MATERIALS, Block, MuonStates, Prompt, PromptParameters
 
 _HOMES = {
-    "bdana.analysis": ("Analysis", "load"),
+    "bdana.api": ("Analysis", "load"),
     "bdana.engine": ("ProcessExecutor", "SerialExecutor"),
     "bdana.errors": ("BdanaError", "BlindingError", "ConfigError", "InputError", "MissingColumnError"),
-    "bdana.pairing": ("Combinatorial", "PairingParameters", "Search"),
+    "bdana.pairing": ("Combinatorial", "PairingParameters", "PairBounds"),
     "bdana.reconstruction": (
         "Line",
         "Pairs",
@@ -73,6 +74,7 @@ __all__ = [
     "Line",
     "MissingColumnError",
     "MuonStates",
+    "PairBounds",
     "PairingParameters",
     "Pairs",
     "Parameters",
@@ -80,7 +82,6 @@ __all__ = [
     "Prompt",
     "PromptParameters",
     "Regions",
-    "Search",
     "Selection",
     "SerialExecutor",
     "SingleTrackSelection",
@@ -97,7 +98,15 @@ __all__ = [
 ]
 
 
+_RENAMED = {"Search": "PairBounds"}
+"""Names of the last release that still work, with a warning, in this one."""
+
+
 def __getattr__(name: str) -> Any:
+    if name in _RENAMED:
+        new = _RENAMED[name]
+        warnings.warn(f"bdana.{name} is now called bdana.{new}", DeprecationWarning, stacklevel=2)
+        return __getattr__(new)
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)
     msg = f"module 'bdana' has no attribute '{name}'"

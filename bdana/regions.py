@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import hepunits
 import numpy as np
+from pydantic import Field
 
 from bdana.errors import ConfigError
+from bdana.strict import StrictModel
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["OUTSIDE", "UNDEFINED", "Box", "Envelopes", "Regions"]
+__all__ = ["OUTSIDE", "UNDEFINED", "Box", "BoxTable", "Envelopes", "Regions"]
 
 OUTSIDE = "outside"
 """Name of the region of the points inside no box."""
@@ -47,6 +50,23 @@ class Box:
         """Tell which points (mm) lie strictly inside; NaN never does."""
         z, cda = np.asarray(z_tax, dtype=np.float64), np.asarray(cda_tax, dtype=np.float64)
         return (self.z_min < z) & (z < self.z_max) & (cda < self.cda_max)
+
+
+class BoxTable(StrictModel):
+    """A box of the plane as TOML gives it: z_TAX in m, CDA_TAX in mm."""
+
+    z_tax_min_m: float
+    z_tax_max_m: float
+    cda_tax_max_mm: Annotated[float, Field(gt=0)]
+
+    def box(self, name: str) -> Box:
+        """Return it in mm, under the name of its table.
+
+        Parameters
+        ----------
+        name : str
+        """
+        return Box(name, self.z_tax_min_m * hepunits.m, self.z_tax_max_m * hepunits.m, self.cda_tax_max_mm)
 
 
 @dataclass(frozen=True)

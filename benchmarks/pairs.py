@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import awkward as ak
@@ -29,13 +29,13 @@ import numpy as np
 
 import bdana
 from bdana.events import BurstTable
-from bdana.pairing import PairSearch, count_pairs
+from bdana.pairing import PairBounds, PairFinder, PairSelection, SingleSample, count_pairs
 from bdana.reconstruction import Line, Tracks
 from bdana.selection import Cutflow, SelectedSingles
 from bdana.selection.single_track import SingleEvents
 
 Z_PLANE = 183_000.0
-CUTS = (20.0, 105_000.0, 180_000.0)
+CUTS = PairBounds(20.0, 105_000.0, 180_000.0)
 MUON_MASS = 105.6583755
 LARGEST_REFERENCE = 100_000
 REPEATS = 3
@@ -116,7 +116,7 @@ def run_reference(
     """Run one C++ kernel; without `full`, early only counts the pairs that it does not reject."""
     regions = len(boxes) + 1
     sets = [TrackColumns(*(row.ctypes.data for row in tracks), tracks.shape[1]) for tracks in sample]
-    task = Task(Z_PLANE, *CUTS, MUON_MASS, 0.0, -22.0, 23_070.0, boxes.ctypes.data, len(boxes))
+    task = Task(Z_PLANE, *astuple(CUTS), MUON_MASS, 0.0, -22.0, 23_070.0, boxes.ctypes.data, len(boxes))
     by_first, by_second = (np.zeros((t.shape[1], regions), dtype=np.int32) for t in sample)
     mass = np.zeros((regions, 60), dtype=np.int64)
     out = [ctypes.c_void_p(array.ctypes.data) for array in (by_first, by_second, mass)]
@@ -147,7 +147,7 @@ def run_bdana(sample: tuple[np.ndarray, np.ndarray], analysis: bdana.Analysis) -
 def search(sample: tuple[np.ndarray, np.ndarray]) -> float:
     """Return the seconds of bdana's rejection alone, the sorting of the tracks included."""
     begin = time.perf_counter()
-    PairSearch.prepare(*(lines(t) for t in sample), *CUTS).count()
+    PairFinder.prepare(*(lines(t) for t in sample), CUTS).count()
     return time.perf_counter() - begin
 
 
@@ -190,13 +190,14 @@ def estimate(sample: tuple[np.ndarray, np.ndarray], analysis: bdana.Analysis) ->
     selection, cuts = analysis.selection("dimuon")
     par = par.model_copy(update={"readout_ns": 0.0})  # or so many tracks in one burst would leave none alone
     begin = time.perf_counter()
-    background.estimate(singles, table, selection, cuts, par, analysis.setup, analysis.variables)
+    pairs = PairSelection(selection, cuts, analysis.setup, analysis.variables)
+    background.estimate(SingleSample(singles, table), pairs, par)
     return time.perf_counter() - begin
 
 
 def tested(sample: tuple[np.ndarray, np.ndarray]) -> tuple[int, int]:
     """Return the number of pairs whose tracks are compared, and how often boxes are."""
-    prepared = PairSearch.prepare(*(lines(t) for t in sample), *CUTS)
+    prepared = PairFinder.prepare(*(lines(t) for t in sample), CUTS)
     return prepared.tested(), prepared.tested_boxes()
 
 

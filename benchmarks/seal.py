@@ -26,9 +26,9 @@ import uproot
 import bdana
 from bdana.analysis import template_folder
 from bdana.blinding import Policy
-from bdana.blinding.seal import Sealing, seal
-from bdana.blinding.sealed import encrypt_events, payload
 from bdana.events import BurstTable, Dataset, write_events
+from bdana.sealing.seal_file import Sealing, seal
+from bdana.sealing.sealed_file import encrypt_events, payload
 from bdana.simulation import SimulationConfig, simulate
 
 REPEATS = 5

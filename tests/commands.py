@@ -10,14 +10,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from bdana.cli import main
-from bdana.events.files import _open_cached
+from bdana.events.files import forget_files
 
 
 def bdana(*arguments, cwd=None, typed=""):
     """Run a command in a folder, with what is typed on its standard input; return exit code and streams."""
     out, err = io.StringIO(), io.StringIO()
     before, argv, stdin = Path.cwd(), sys.argv, sys.stdin
-    _open_cached.cache_clear()
+    forget_files()
     log = logging.StreamHandler(err)  # what Python does with warnings where nobody asks for a log
     log.setLevel(logging.WARNING)
     logging.getLogger().addHandler(log)

@@ -1,18 +1,14 @@
-"""The analysis: analysis.toml and the modules it names, loaded, checked and hashed."""
+"""An analysis folder: what it declares, where each value comes from, and how a new one is made."""
 
-from bdana.analysis.analysis import Analysis, find_analysis, load, template_folder
-from bdana.analysis.effective import Setting, effective_settings
+from bdana.analysis.folder import AnalysisFolder, find_analysis, template_folder
+from bdana.analysis.origins import Setting, settings_with_origin
 from bdana.analysis.scaffold import scaffold
-from bdana.analysis.skim import provenance, write_skim
 
 __all__ = [
-    "Analysis",
+    "AnalysisFolder",
     "Setting",
-    "effective_settings",
     "find_analysis",
-    "load",
-    "provenance",
     "scaffold",
+    "settings_with_origin",
     "template_folder",
-    "write_skim",
 ]

@@ -1,17 +1,23 @@
-"""analysis.toml as checked by pydantic: every table, every field, every default."""
+"""analysis.toml: every table, field and default, and reading it with the values that the command line replaces."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import tomllib
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import hepunits
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, ValidationError
 
+from bdana.errors import ConfigError
 from bdana.events.dataset import Kind, Trigger
 from bdana.reconstruction import Line
-from bdana.regions import Box, Regions
+from bdana.regions import BoxTable, Regions
 from bdana.selection import CSV_COLUMNS, Variable
+from bdana.strict import StrictModel, explain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
 __all__ = [
     "AnalysisConfig",
@@ -21,16 +27,13 @@ __all__ = [
     "SampleConfig",
     "SystematicConfig",
     "VariableConfig",
+    "read_config",
 ]
 
 Point = tuple[float, float, float]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class General(_Strict):
+class General(StrictModel):
     """[analysis]: what the analysis is called and where it was measured."""
 
     name: str = Field(description="title on tables, plots and reports")
@@ -39,7 +42,7 @@ class General(_Strict):
     )
 
 
-class BeamLine(_Strict):
+class BeamLine(StrictModel):
     """[beam_line]: the line that di-lepton momenta are extrapolated back to."""
 
     point_mm: Point = Field(default=(0.0, -22.0, 23070.0), description="a point of the line")
@@ -52,19 +55,11 @@ class BeamLine(_Strict):
         return Line(np.array(self.point_mm), np.array(self.direction))
 
 
-class Region(_Strict):
+class Region(BoxTable):
     """[regions.NAME]: a box of the (z_TAX, CDA_TAX) plane, borders excluded."""
 
-    z_tax_min_m: float
-    z_tax_max_m: float
-    cda_tax_max_mm: Annotated[float, Field(gt=0)]
 
-    def box(self, name: str) -> Box:
-        """Return it as a `Box` in mm."""
-        return Box(name, self.z_tax_min_m * hepunits.m, self.z_tax_max_m * hepunits.m, self.cda_tax_max_mm)
-
-
-class SampleConfig(_Strict):
+class SampleConfig(StrictModel):
     """[samples.NAME]: files that are read as one sample."""
 
     kind: Kind = Field(description="data, mc or pseudo")
@@ -83,7 +78,7 @@ class SampleConfig(_Strict):
     channel: str | None = Field(default=None, description="what the sample holds, for tables")
 
 
-class VariableConfig(_Strict):
+class VariableConfig(StrictModel):
     """[variables.NAME]: a candidate's quantity NAME as histograms and plots show it."""
 
     label: str = Field(description="text of the axis, without unit")
@@ -93,7 +88,7 @@ class VariableConfig(_Strict):
     max: float
 
 
-class SystematicConfig(_Strict):
+class SystematicConfig(StrictModel):
     """[systematics.NAME]: a relative uncertainty of the combinatorial background in all regions."""
 
     effect: Annotated[float, Field(ge=0)] = Field(description="relative")
@@ -101,7 +96,7 @@ class SystematicConfig(_Strict):
     source: str = Field(description="where the number comes from")
 
 
-class SearchConfig(_Strict):
+class SearchConfig(StrictModel):
     """[search]: which sample is compared with which prediction."""
 
     data: str | None = Field(default=None, description="the sample whose candidates are counted")
@@ -118,7 +113,7 @@ class SearchConfig(_Strict):
     joint: list[str] = Field(default=[], description="regions that are judged together in the table")
 
 
-class AnalysisConfig(_Strict):
+class AnalysisConfig(StrictModel):
     """The whole of analysis.toml."""
 
     analysis: General
@@ -180,3 +175,49 @@ class AnalysisConfig(_Strict):
         return {
             name: Variable(name, v.label, v.unit, v.bins, v.min, v.max) for name, v in self.variables.items()
         }
+
+
+def read_config(path: Path, overrides: Sequence[str]) -> AnalysisConfig:
+    """Read and check an analysis.toml after replacing values by `KEY=VALUE`.
+
+    Raises
+    ------
+    ConfigError
+        When it is no TOML, or something in it is wrong.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as err:
+        raise ConfigError(f"{path}: {err}") from None
+    for override in overrides:
+        _replace(values, override)
+    try:
+        config = AnalysisConfig.model_validate(values)
+        config.partition()
+        config.beam_line.line()
+        config.histogrammed()
+        config.require_samples()
+    except ValidationError as err:
+        raise ConfigError(f"{path}: {explain(err)}") from None
+    except (ConfigError, ValueError) as err:
+        raise ConfigError(f"{path}: {err}") from None
+    return config
+
+
+def _replace(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    path = key.strip().split(".")
+    if not equals or not all(path):
+        raise ConfigError(f"--set {override}: write KEY=VALUE, such as selection.dimuon.acceptance=false")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        raise ConfigError(
+            f"--set {override}: '{text}' is not a TOML value (strings need quotes, true and false are small)"
+        ) from None
+    table = values
+    for part in path[:-1]:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"--set {override}: {part} is a value, not a table")
+    table[path[-1]] = value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from bdana.analysis.analysis import template_folder
+from bdana.analysis.folder import template_folder
 from bdana.errors import InputError
 
 __all__ = ["PARTS", "scaffold"]

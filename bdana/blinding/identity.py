@@ -1,4 +1,4 @@
-"""A person's age identity, to which key parts are encrypted: locked with a passphrase, in the person's config folder."""
+"""A person's age identity, to which key shares are encrypted: locked with a passphrase, in the person's config folder."""
 
 from __future__ import annotations
 

@@ -18,10 +18,8 @@ from bdana.blinding.signing import sign, verify
 from bdana.errors import BlindingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
-
-    from bdana.blinding.receipts import Receipt
 
 __all__ = ["Kind", "Ledger", "Row", "head"]
 
@@ -149,8 +147,22 @@ class Ledger:
         return head(self.rows())
 
     def of_kind(self, *kinds: Kind) -> list[Row]:
-        """Return the rows of some kinds, oldest first."""
+        """Return the rows of some kinds, oldest first.
+
+        Parameters
+        ----------
+        kinds : str
+        """
         return [row for row in self.rows() if row.kind in kinds]
+
+    def by_hash(self, *kinds: Kind) -> dict[str, Row]:
+        """Return the rows of some kinds by their hash, oldest first.
+
+        Parameters
+        ----------
+        kinds : str
+        """
+        return {row.hash: row for row in self.of_kind(*kinds)}
 
     def append(
         self,
@@ -213,22 +225,6 @@ class Ledger:
                 continue
             self._publish(text, self.folder / row.name)
             return row
-
-    def require(self, receipts: Iterable[Receipt]) -> None:
-        """Refuse a ledger that lacks a row of which there is a receipt: the newest rows leave no gap when they go.
-
-        Raises
-        ------
-        BlindingError
-            Naming the row.
-        """
-        there = {row.hash for row in self.rows()}
-        for receipt in receipts:
-            if receipt.hash not in there:
-                raise BlindingError(
-                    f"{self.folder}: the row {receipt.name} is missing, of which there is a receipt: it was removed or "
-                    "replaced, or this copy of the ledger is an old one"
-                )
 
     def unsigned(
         self, keys: Mapping[str, str], former: Sequence[tuple[int, Mapping[str, str]]] = ()

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import hepunits
 import numpy as np
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     PrivateAttr,
@@ -26,13 +25,14 @@ from bdana.blinding.signing import raw_key
 from bdana.errors import BlindingError, ConfigError
 from bdana.events.gate import Gate
 from bdana.reconstruction import Line
-from bdana.regions import Box, Envelopes
+from bdana.regions import BoxTable, Envelopes
+from bdana.strict import StrictModel, explain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from bdana.detector import Detector
+    from bdana.events.gate import Admission
     from bdana.regions import Regions
 
 __all__ = ["Former", "PairRule", "Period", "Person", "Policy", "Role", "Stage", "read_policy"]
@@ -41,12 +41,12 @@ Point = Annotated[tuple[float, float, float], Strict(strict=False)]
 Role = Literal["analyst", "reviewer", "convenor"]
 
 
-class _Strict(BaseModel):
-    # strict: a text or `true` in the place of a number is a mistake, not a number.
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
+class _Signed(StrictModel):
+    # A text or `true` in the place of a number is a mistake, not a number: people sign the content.
+    model_config = ConfigDict(strict=True)
 
 
-class PairRule(_Strict):
+class PairRule(_Signed):
     """[pair]: a closed pair, looser in everything than any selection may be; the values are assumed."""
 
     max_dt_ns: Annotated[float, Field(gt=0)] = Field(description="abs(t(+) - t(-)) of a closed pair is below")
@@ -63,7 +63,7 @@ class PairRule(_Strict):
         return value
 
 
-class Person(_Strict):
+class Person(_Signed):
     """[people.NAME]: somebody with a vote."""
 
     role: Role
@@ -77,7 +77,7 @@ class Person(_Strict):
         return value.strip()
 
 
-class Period(_Strict):
+class Period(_Signed):
     """[periods.NAME]: a data-taking period."""
 
     data_runs: list[Annotated[tuple[int, int], Strict(strict=False)]] = Field(
@@ -93,12 +93,9 @@ class Period(_Strict):
         return value
 
 
-class Stage(_Strict):
+class Stage(_Signed, BoxTable):
     """[stages.NAME]: the closed envelope around the region NAME, and who opens it."""
 
-    z_tax_min_m: float
-    z_tax_max_m: float
-    cda_tax_max_mm: Annotated[float, Field(gt=0)]
     approval: dict[Role, Annotated[int, Field(ge=1)]] = Field(
         default={"analyst": 1, "reviewer": 1}, min_length=1, description="how many of each role must agree"
     )
@@ -120,18 +117,14 @@ class Stage(_Strict):
             )
         return value
 
-    def box(self, name: str) -> Box:
-        """Return it as a `Box` in mm."""
-        return Box(name, self.z_tax_min_m * hepunits.m, self.z_tax_max_m * hepunits.m, self.cda_tax_max_mm)
 
-
-class Policy(_Strict):
+class Policy(_Signed):
     """The whole of policy.toml."""
 
     pair: PairRule
     stages: dict[str, Stage] = Field(min_length=1, description="in the order in which they are opened")
     people: dict[str, Person] = Field(default={}, description="empty until data are sealed")
-    periods: dict[str, Period] = {}
+    periods: dict[str, Period] = Field(default={}, description="of data taking, each with keys of its own")
     _former: tuple[Former, ...] = PrivateAttr(())
 
     @model_validator(mode="after")
@@ -225,8 +218,15 @@ class Policy(_Strict):
         """The closed boxes in mm, most secret (opened last) first."""
         return Envelopes(tuple(stage.box(name) for name, stage in reversed(self.stages.items())))
 
-    def gate(self, detector: Detector, require_sealed: Callable[[Path, str], None] | None = None) -> Gate:
-        """Return the gate that readers of data are given."""
+    def gate(self, detector: Detector, admission: Admission | None = None) -> Gate:
+        """Return the gate that readers of data are given.
+
+        Parameters
+        ----------
+        detector : Detector
+        admission : Admission, optional
+            What looks at the files before the gate looks at their events.
+        """
         rule = self.pair
         return Gate(
             envelopes=self.envelopes,
@@ -236,7 +236,7 @@ class Policy(_Strict):
             beam_line=Line(np.array(rule.beam_line_point_mm), np.array(rule.beam_line_direction)),
             detector=detector,
             data_runs=tuple(runs for period in self.periods.values() for runs in period.data_runs),
-            require_sealed=require_sealed,
+            admission=admission,
         )
 
     def require_covers(self, regions: Regions) -> None:
@@ -299,8 +299,7 @@ def read_policy(path: Path, regions: Regions) -> Policy:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as err:
         raise ConfigError(f"{path}: cannot be read: {err}") from None
     except ValidationError as err:
-        wrong = "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in err.errors())
-        raise ConfigError(f"{path}: {wrong}") from None
+        raise ConfigError(f"{path}: {explain(err)}") from None
     except ConfigError as err:
         raise ConfigError(f"{path}: {err}") from None
     return policy

@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bdana.atomic import write_atomically
 from bdana.blinding.identity import identity_path
-from bdana.errors import InputError
-from bdana.files import write_atomically
+from bdana.errors import BlindingError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from bdana.blinding.ledger import Ledger, Row
 
-__all__ = ["Receipt", "keep_receipts", "read_receipts", "receipts_path"]
+__all__ = ["Receipt", "keep_receipts", "read_receipts", "receipts_path", "require_rows"]
 
 _LINE = re.compile(r"([0-9a-f]{64})  (\d{6}-[a-z]+-\w+-[0-9a-f]{16}\.json)")
 
@@ -85,3 +85,25 @@ def keep_receipts(person: str, ledger: Ledger, rows: Iterable[Row]) -> None:
     new = [Receipt(row.hash, row.name) for row in rows]
     with write_atomically(path) as file:
         file.writelines(f"{receipt.hash}  {receipt.name}\n" for receipt in dict.fromkeys((*had, *new)))
+
+
+def require_rows(ledger: Ledger, receipts: Iterable[Receipt]) -> None:
+    """Refuse a ledger that lacks a row of which there is a receipt: the newest rows leave no gap when they go.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    receipts : iterable of Receipt
+
+    Raises
+    ------
+    BlindingError
+        Naming the row.
+    """
+    there = {row.hash for row in ledger.rows()}
+    for receipt in receipts:
+        if receipt.hash not in there:
+            raise BlindingError(
+                f"{ledger.folder}: the row {receipt.name} is missing, of which there is a receipt: it was removed or "
+                "replaced, or this copy of the ledger is an old one"
+            )

@@ -87,7 +87,7 @@ def share_text(share: PromptShare, left_out: Sequence[str]) -> str:
 
 def estimate_tables(estimate: PairEstimate) -> list[Table | str]:
     """Lay out an estimate for people: regions, sources of uncertainty, and what it was made of."""
-    from bdana.analysis.tables import estimated, said_of_estimate, sources
+    from bdana.report.tables import estimated, said_of_estimate, sources
 
     document = estimate.to_dict()
     return [

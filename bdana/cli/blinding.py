@@ -30,14 +30,10 @@ Key = Annotated[
 
 def ledger_state() -> tuple[Policy, Ledger]:
     """Return policy and ledger of the analysis found here; refuses a policy without people."""
-    from bdana.blinding import load_policy
-    from bdana.blinding.ledger import Ledger
+    from bdana.blinding import Ledger
 
     analysis = require_analysis(None)
-    policy, path = (
-        load_policy(analysis.folder, analysis.regions),
-        analysis.folder / "blinding" / "policy.toml",
-    )
+    policy, path = analysis.policy, analysis.folder / "blinding" / "policy.toml"
     if policy is None or not policy.people:
         raise BlindingError(f"refused: {path} {'is not there' if policy is None else 'names no [people]'}")
     return policy, Ledger(analysis.folder / "blinding" / "ledger", policy.ssh_keys)
@@ -47,8 +43,8 @@ def ledger_state() -> tuple[Policy, Ledger]:
 def join(person: Name, key: Key) -> None:
     """Make your age identity, locked with a passphrase in your own config folder, and sign the policy."""
     from bdana.blinding.identity import identity_path, make_identity
-    from bdana.blinding.keys import join as join_ledger
     from bdana.blinding.signing import fingerprint
+    from bdana.blinding.stage_keys import join as join_ledger
 
     policy, ledger = ledger_state()
     policy.role(person)
@@ -80,7 +76,7 @@ def keys(
     ] = False,
 ) -> None:
     """Make the stage keys of a data period, once; the secrets are forgotten."""
-    from bdana.blinding.keys import make_period
+    from bdana.blinding.stage_keys import make_period
 
     policy, ledger = ledger_state()
     made = make_period(policy, ledger, period, person, key, again=again)
@@ -100,10 +96,10 @@ def amend(
     key: Key,
 ) -> None:
     """Sign a change of the policy; it is in force when one person of each role has signed the same."""
-    from bdana.blinding.amend import amend as amend_ledger
-    from bdana.blinding.amend import changes
+    from bdana.atomic import temporary_beside
     from bdana.blinding.policy import read_policy
-    from bdana.files import temporary_beside
+    from bdana.blinding.policy_changes import amend as amend_ledger
+    from bdana.blinding.policy_changes import changes
 
     policy, ledger = ledger_state()
     analysis = require_analysis(None)
@@ -135,7 +131,7 @@ def record(
     key: Key,
 ) -> None:
     """Write down in the ledger what was sealed by jobs that could not (`bdana seal --no-record`)."""
-    from bdana.blinding.manifest import record_manifests
+    from bdana.sealing.manifest import record_manifests
 
     policy, ledger = ledger_state()
     note(f"row {record_manifests(ledger, policy, person, key, manifests).name}")
@@ -170,9 +166,11 @@ def seen(
 @blinding.command()
 def status(as_json: Json = False) -> None:
     """Show the rows of the ledger, its head, the stages, and what differs from the newest freeze, leaf by leaf."""
+    from bdana.opening.steps import stage_states
+
     policy, ledger = ledger_state()
     rows = ledger.rows()
-    stages, differs = _stages(policy, ledger), _differs(policy, ledger)
+    stages, differs = stage_states(policy, ledger), _differs(policy, ledger)
     if as_json:
         print_json(
             {
@@ -200,27 +198,10 @@ def status(as_json: Json = False) -> None:
     )
 
 
-def _stages(policy: Policy, ledger: Ledger) -> dict[str, str]:
-    """Return how far each stage is: closed, requested with the newest freeze, begun, open; by period if there are several."""
-    from bdana.blinding.opening import Opening
-    from bdana.blinding.parts import ended
-
-    found = {}
-    for period in policy.periods:
-        opening = Opening(ledger, policy, period)
-        asked = opening.asked()
-        done = {row.body["stage"] for row in ended(ledger, period)}
-        for stage in policy.stages:
-            words = {"open": stage in done, "begun": stage in opening.opened(), "requested": stage in asked}
-            name = stage if len(policy.periods) == 1 else f"{stage}, {period}"
-            found[name] = next((word for word, true in words.items() if true), "closed")
-    return found or dict.fromkeys(policy.stages, "closed")
-
-
 def _differs(policy: Policy, ledger: Ledger) -> list[str]:
     """Return what differs between the newest freeze and the folder, of what can be told without reading events."""
-    from bdana.analysis.frozen import declared_settings
     from bdana.blinding.canonical import differences
+    from bdana.opening.freeze import declared_settings
 
     frozen = ledger.of_kind("freeze")
     if not frozen:
@@ -238,8 +219,8 @@ def verify(
     ] = None,
 ) -> None:
     """Check every row of the ledger: signature, place, protocol, and your receipts; needs no key and no data."""
-    from bdana.blinding.protocol import require_sound
-    from bdana.blinding.receipts import read_receipts, receipts_path
+    from bdana.blinding.receipts import read_receipts, receipts_path, require_rows
+    from bdana.blinding.rules import require_sound
     from bdana.blinding.signing import fingerprint
 
     policy, ledger = ledger_state()
@@ -247,7 +228,7 @@ def verify(
     mine = {path for name in policy.people if (path := receipts_path(name, ledger)) and path.exists()}
     kept = [read_receipts(path) for path in sorted(mine | ({receipt} if receipt else set()))]
     for receipts in kept:
-        ledger.require(receipts)
+        require_rows(ledger, receipts)
     require_sound(ledger, policy)
     people = table("person", "role", "production", "SSH key", numbers=False)
     now = [(name, person, "") for name, person in policy.people.items()]

@@ -23,12 +23,12 @@ def config(
     as_json: Json = False,
 ) -> None:
     """Print every value the analysis uses, with its origin."""
-    from bdana.analysis import effective_settings
+    from bdana.analysis import settings_with_origin
 
     analysis = load_analysis(overrides)
-    settings = [setting for setting in effective_settings(analysis) if setting.key.startswith(prefix)]
+    settings = [setting for setting in settings_with_origin(analysis) if setting.key.startswith(prefix)]
     if not settings:
-        keys = {setting.key for setting in effective_settings(analysis)}
+        keys = {setting.key for setting in settings_with_origin(analysis)}
         near = get_close_matches(prefix, keys | {key.rpartition(".")[0] for key in keys}, 3)
         raise ConfigError(f"no key begins with '{prefix}'; near: {', '.join(near) or 'none'}")
     if as_json:

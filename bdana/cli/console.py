@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from bdana.analysis import Analysis
+    from bdana.api import Analysis
     from bdana.engine import Progress
 
 __all__ = [
@@ -42,7 +42,8 @@ def print_json(document: dict[str, Any]) -> None:
 
 def load_analysis(overrides: list[str] | None) -> Analysis:
     """Load the analysis found upwards from here, or the packaged one, saying so."""
-    from bdana.analysis import find_analysis, load, template_folder
+    from bdana.analysis import find_analysis, template_folder
+    from bdana.api import load
 
     if find_analysis() is None:
         note(f"no analysis.toml here or above: using the default analysis in {template_folder()}")
@@ -57,7 +58,8 @@ def require_analysis(overrides: list[str] | None) -> Analysis:
     ConfigError
         When there is none.
     """
-    from bdana.analysis import find_analysis, load
+    from bdana.analysis import find_analysis
+    from bdana.api import load
 
     if find_analysis() is None:
         raise ConfigError(

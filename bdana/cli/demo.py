@@ -16,7 +16,7 @@ from bdana.cli.unblind import Play
 from bdana.errors import InputError
 
 if TYPE_CHECKING:
-    from bdana.analysis.search import SampleRun
+    from bdana.search.run import SampleRun
     from bdana.simulation import SimulationConfig
 
 __all__ = ["MARKER", "demo"]
@@ -54,7 +54,8 @@ def demo(
     jobs: Jobs = 1,
 ) -> None:
     """Make an analysis, simulate 1.4e17 protons on target for it, and run the blinded search."""
-    from bdana.analysis import load, scaffold
+    from bdana.analysis import scaffold
+    from bdana.api import load
 
     _start_afresh(folder)
     scaffold(folder)

@@ -1,4 +1,4 @@
-"""`bdana blinding` from freeze to open: the nine commands of a search, taking a consent back, handing parts over."""
+"""`bdana blinding` from freeze to open: the nine commands of a search, taking a consent back, handing shares over."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import typer
 
 from bdana.cli.blinding import Key, Name, ask_passphrase, blinding, ledger_state
 from bdana.cli.console import note, print_tables, require_analysis, table
-from bdana.counts import Predicted
 from bdana.errors import BlindingError, InputError
+from bdana.observed import Predicted
 
 if TYPE_CHECKING:
     from pyrage.x25519 import Identity
     from rich.table import Table
 
     from bdana.blinding.ledger import Row
-    from bdana.blinding.opening import Opening
+    from bdana.opening.steps import Opening
 
 __all__ = ["describe"]
 
@@ -30,8 +30,8 @@ PeriodOption = Annotated[str | None, typer.Option(help="A period of the policy; 
 @blinding.command()
 def freeze(person: Name, key: Key) -> None:
     """Run the search on what is open, and write down everything that decides what an opening will show."""
-    from bdana.analysis.frozen import freeze_document
-    from bdana.blinding.opening import freeze as freeze_ledger
+    from bdana.opening.freeze import freeze as freeze_ledger
+    from bdana.opening.freeze import freeze_document
 
     policy, ledger = ledger_state()
     document = freeze_document(require_analysis(None), policy)
@@ -42,7 +42,7 @@ def freeze(person: Name, key: Key) -> None:
 @blinding.command()
 def rehearse(person: Name, key: Key, period: PeriodOption = None) -> None:
     """Open all stages with simulated events and throw-away keys, and reveal then what was injected."""
-    from bdana.analysis.rehearsal import rehearse as rehearse_freeze
+    from bdana.opening.rehearsal import rehearse as rehearse_freeze
 
     opening = _opening(period)
     frozen = opening.newest_freeze()
@@ -63,7 +63,7 @@ def request(
     opener: Annotated[str, typer.Option(help="Who opens: a reviewer or convenor.", show_default=False)],
     period: PeriodOption = None,
 ) -> None:
-    """Ask for stages to be opened by somebody, and give that person your parts of their keys."""
+    """Ask for stages to be opened by somebody, and give that person your shares of their keys."""
     opening = _opening(period)
     analysis = require_analysis(None)
     last = list(opening.policy.stages)[-1]
@@ -115,20 +115,20 @@ def handover(
     key: Key,
     period: PeriodOption = None,
 ) -> None:
-    """Give a newcomer of your role your parts of the keys of a period."""
-    from bdana.blinding.parts import Parts
+    """Give a newcomer of your role your shares of the keys of a period."""
+    from bdana.blinding.key_shares import KeyShares
 
     opening = _opening(period)
-    parts = Parts(opening.ledger, opening.policy, opening.period)
-    row = parts.hand_over(person, key, _identity(person), to)
-    note(f"row {row.name}: {to} holds what {person} holds of period {parts.period}")
+    shares = KeyShares(opening.ledger, opening.policy, opening.period)
+    row = shares.hand_over(person, key, _identity(person), to)
+    note(f"row {row.name}: {to} holds what {person} holds of period {shares.period}")
 
 
 @blinding.command(name="open")
 def open_stages(stages: Stages, person: Name, key: Key, period: PeriodOption = None) -> None:
     """Open stages that were asked for and approved, up to the first that fails its agreement test."""
-    from bdana.analysis.child import Job, open_in_child
-    from bdana.analysis.frozen import sealed_files
+    from bdana.opening.freeze import sealed_files
+    from bdana.opening.key_process import Job, open_in_key_process
 
     opening = _opening(period)
     _check_receipts(opening, person)
@@ -147,7 +147,7 @@ def open_stages(stages: Stages, person: Name, key: Key, period: PeriodOption = N
         sealed={stage: [str(path) for path in sealed[stage]] for stage in stages},
         secret=ask_passphrase(),
     )
-    open_in_child(job)
+    open_in_key_process(job)
     _keep_receipt(opening, person)
     shown = table("stage", "expected", "observed", "p(N >= n)", "p(L <= Lobs)", "agrees")
     for row in opening.ledger.of_kind("verdict"):
@@ -197,7 +197,7 @@ def describe(opening: Opening, asked: Row, person: str) -> list[Table | str]:
 
 
 def _opening(period: str | None) -> Opening:
-    from bdana.blinding.opening import Opening
+    from bdana.opening.steps import Opening
 
     policy, ledger = ledger_state()
     if period is None and len(policy.periods) != 1:
@@ -214,11 +214,11 @@ def _asked(opening: Opening, stage: str) -> Row:
 
 def _check_receipts(opening: Opening, person: str) -> None:
     """Refuse a ledger that lacks a row of which the person kept a receipt."""
-    from bdana.blinding.receipts import read_receipts, receipts_path
+    from bdana.blinding.receipts import read_receipts, receipts_path, require_rows
 
     path = receipts_path(person, opening.ledger)
     if path is not None and path.exists():
-        opening.ledger.require(read_receipts(path))
+        require_rows(opening.ledger, read_receipts(path))
 
 
 def _keep_receipt(opening: Opening, person: str, *signed: Row) -> Path | None:

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from bdana.analysis import Analysis
-    from bdana.analysis.checks import Checks
-    from bdana.analysis.search import SampleRun
+    from bdana.api import Analysis
     from bdana.engine import Progress
+    from bdana.search.checks import Checks
+    from bdana.search.run import SampleRun
     from bdana.statistics.table import CountingTable
 
 __all__ = ["plot", "report", "run", "run_and_report", "search_table"]
@@ -27,7 +27,7 @@ __all__ = ["plot", "report", "run", "run_and_report", "search_table"]
 @app.command()
 def run(overrides: Overrides = None, jobs: Jobs = 1, as_json: Json = False) -> None:
     """Run everything analysis.toml declares into output/: samples, background, table, figures, report."""
-    from bdana.analysis.opened import seen_rows
+    from bdana.search.opened import reported_looks
 
     analysis = require_analysis(overrides)
     results, path = run_and_report(analysis, jobs)
@@ -40,7 +40,7 @@ def run(overrides: Overrides = None, jobs: Jobs = 1, as_json: Json = False) -> N
             f"{result.name}:",
             *(search_table(result.table) if result.table else result_tables(result.selected)),
             *(f"{region.name}: {region.provenance}" for region in result.opened),
-            *(seen_rows(analysis) if result.table else ()),
+            *(reported_looks(analysis) if result.table else ()),
             *(_prompt_text(result.checks) if result.checks else ()),
             *((*result.estimate.warnings, *result.estimate.notes) if result.estimate else ()),
         )
@@ -67,8 +67,8 @@ def report(overrides: Overrides = None) -> None:
 
 def run_with_progress(analysis: Analysis, jobs: int) -> tuple[SampleRun, ...]:
     """Run the search, with a bar for each sample."""
-    from bdana.analysis.search import run_search
     from bdana.engine import ProcessExecutor, SerialExecutor
+    from bdana.search.run import run_search
 
     with ExitStack() as bars:
 
@@ -81,8 +81,8 @@ def run_with_progress(analysis: Analysis, jobs: int) -> tuple[SampleRun, ...]:
 
 def run_and_report(analysis: Analysis, jobs: int) -> tuple[tuple[SampleRun, ...], Path]:
     """Run the search, write output/ and the report, and return both."""
-    from bdana.analysis.output import write_output
     from bdana.report import write_report
+    from bdana.search.output import write_output
 
     results = run_with_progress(analysis, jobs)
     write_output(analysis, results)
@@ -91,7 +91,7 @@ def run_and_report(analysis: Analysis, jobs: int) -> tuple[tuple[SampleRun, ...]
 
 def search_table(counted: CountingTable) -> list[Table | str]:
     """Lay out the table of a search for people."""
-    from bdana.analysis.tables import counting
+    from bdana.report.tables import counting
 
     return [
         filled(*counting(counted.to_dict())),

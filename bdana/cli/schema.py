@@ -14,7 +14,7 @@ from bdana.cli.options import Json, Overrides, Schema
 from bdana.errors import BlindingError
 
 if TYPE_CHECKING:
-    from bdana.analysis import Analysis
+    from bdana.api import Analysis
     from bdana.events import EventFile
     from bdana.events.schema import Source
 

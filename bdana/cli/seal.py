@@ -46,16 +46,15 @@ def seal(
     ] = True,
 ) -> None:
     """Seal data: an open file, one encrypted file a stage, and a signed manifest for each input."""
-    from bdana.blinding import load_policy
-    from bdana.blinding.keys import stage_recipients
     from bdana.blinding.ledger import Ledger
-    from bdana.blinding.manifest import record_manifests
-    from bdana.blinding.seal import Sealing, reconstruction_of
-    from bdana.blinding.seal import seal as seal_file
+    from bdana.blinding.stage_keys import stage_recipients
     from bdana.errors import BlindingError, InputError
+    from bdana.sealing.manifest import record_manifests
+    from bdana.sealing.seal_file import Sealing, reconstruction_of
+    from bdana.sealing.seal_file import seal as seal_file
 
     analysis = load_analysis(None)
-    policy = load_policy(analysis.folder, analysis.regions)
+    policy = analysis.policy
     if policy is None:
         raise BlindingError(
             f"refused: {analysis.folder} has no blinding/policy.toml that says what is sealed"

@@ -99,7 +99,7 @@ def select(
     if candidates is not None:
         _write_candidates(run, candidates, container)
     if skim is not None:
-        from bdana.analysis import write_skim
+        from bdana.search.skims import write_skim
 
         note(f"{write_skim(analysis, run, skim, container)} events in {skim}")
     if plot is not None:
@@ -120,19 +120,18 @@ def _check_outputs(
     datasets: Sequence[Dataset], candidates: Path | None, skim: Path | None, plot: Path | None
 ) -> None:
     """Refuse outputs that are inputs, and a skim of sealed data that could not be read again."""
-    from bdana.analysis.skim import sealed_for
-    from bdana.blinding.derived import check_skim_name
+    from bdana.sealing.skim_manifest import check_skim_name
 
     inputs = {Path(file).resolve() for dataset in datasets for file in dataset.files}
     for output in (candidates, skim, plot):
         if output is not None and output.resolve() in inputs:
             raise ConfigError(f"{output}: is one of the files that are read; write somewhere else")
-    if skim is not None and any(sealed_for(dataset) for dataset in datasets):
+    if skim is not None and any(dataset.sealed for dataset in datasets):
         check_skim_name(skim)
 
 
 def _write_candidates(run: SelectionRun, path: Path, container: ContainerKind) -> None:
-    from bdana.analysis import provenance
+    from bdana.search.skims import provenance
 
     if path.suffix == ".root":
         run.candidates.write_root(path, container=container, provenance=provenance(run))

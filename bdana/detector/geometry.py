@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from bdana.errors import ConfigError
+from bdana.strict import StrictModel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,18 +21,14 @@ if TYPE_CHECKING:
 __all__ = ["Detector", "Element", "Magnet", "load_detector"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Magnet(_Strict):
+class Magnet(StrictModel):
     """The spectrometer dipole, as one kick at its centre."""
 
     z_mm: float = Field(description="z of the centre")
     px_kick_mev: float = Field(description="change of p_x in MeV/c of a track of charge +1")
 
 
-class Element(_Strict):
+class Element(StrictModel):
     """A detector plane at one z. Shapes are centred on the beam axis x = y = 0 unless they say otherwise."""
 
     z_mm: float
@@ -97,7 +94,7 @@ class Square(Element):
         return inside & (np.hypot(x, y) > self.r_min_mm)
 
 
-class Detector(_Strict):
+class Detector(StrictModel):
     """A detector: one dipole and named planes.
 
     Attributes

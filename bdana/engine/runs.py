@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from bdana._version import __version__
+from bdana.engine.executors import SerialExecutor
 from bdana.errors import ConfigError
 from bdana.regions import UNDEFINED
 from bdana.selection import fill_histograms, sum_regions
@@ -224,11 +225,22 @@ class SelectionRun:
         }
 
 
-def run_selection(task: SelectionTask, executor: Executor, progress: Progress | None = None) -> SelectionRun:
+def run_selection(
+    task: SelectionTask, executor: Executor | None = None, progress: Progress | None = None
+) -> SelectionRun:
     """Run a selection over a dataset.
 
     The sum runs over chunks in the order of the files, so every executor gives the same bits.
+
+    Parameters
+    ----------
+    task : SelectionTask
+    executor : Executor, optional
+        Where chunks run; serially in this process by default.
+    progress : callable, optional
+        Called with (done, in all) after each chunk.
     """
+    executor = executor or SerialExecutor()
     chunks = task.dataset.chunks(task.columns)
     # Behind a gate the number of events in a file is not to be seen: progress counts chunks.
     steps = [chunk.stop - chunk.start if task.dataset.gate is None else 1 for chunk in chunks]

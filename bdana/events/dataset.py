@@ -112,7 +112,7 @@ class Dataset:
             for source in sources:
                 _check_kind(source, kind, gate)
             if kind == "pseudo":  # never sealed: closed events are dropped
-                gate = replace(gate, require_sealed=None)
+                gate = replace(gate, admission=None)
         bursts = _joined_bursts(sources)
         listed_only = bursts is None and good_runs is not None
         if good_runs is not None:
@@ -148,6 +148,11 @@ class Dataset:
         return self.gate.names if self.gate else ()
 
     @property
+    def sealed(self) -> bool:
+        """Whether the sources are sealed data."""
+        return self.gate is not None and self.gate.sealed
+
+    @property
     def detectors(self) -> set[str]:
         """Names of the geometries that the schemas say their files were measured in."""
         return {source.schema.detector for source in self.sources if source.schema.detector}
@@ -165,6 +170,25 @@ class Dataset:
             needed |= {"trigger": f"trigger {self.trigger} of the sample"}
         for source in self.sources:
             source.require(needed, selection)
+
+    def columns(self, needs: Mapping[str, str], optional: Iterable[str], selection: str) -> tuple[str, ...]:
+        """Return the columns to read for a selection: what it needs, and what it takes where all sources have it.
+
+        Parameters
+        ----------
+        needs : mapping of str to str
+            Columns, and what needs each.
+        optional : iterable of str
+        selection : str
+            Name of the selection, for the message.
+
+        Raises
+        ------
+        MissingColumnError
+            As `require`.
+        """
+        self.require(needs, selection)
+        return (*needs, *filter(self.has, optional))
 
     def has(self, column: str) -> bool:
         """Tell whether every source has a column."""
@@ -297,14 +321,14 @@ def require_countable(source: EventFile, kind: str | None, gate: Gate | None) ->
         raise ConfigError(f"kind '{kind}': entries and sums are shown of data and mc")
     if gate is None:
         return
-    if kind == "data" and gate.require_sealed is None:
+    if kind == "data" and not gate.sealed:
         raise BlindingError(
             f"refused: {source.path} is data that are not sealed, so closed events would be counted; if it is simulation, "
             "say so with --kind mc"
         )
-    if kind is None and gate.require_sealed is None:
-        if gate.refuse_known:
-            gate.refuse_known(source.path, "mc")
+    if kind is None and not gate.sealed:
+        if gate.admission:
+            gate.admission.check(source.path, "mc")
         _refuse_runs_of_data(source, "mc", gate)
         return
     _check_kind(source, kind or ("mc" if _has_truth(source) else "data"), gate)
@@ -328,10 +352,8 @@ def _refuse_runs_of_data(source: EventFile | EventArrays, kind: str, gate: Gate)
 def _check_kind(source: EventFile | EventArrays, kind: str, gate: Gate) -> None:
     """Refuse data that the gate cannot judge; say when simulation is taken on trust."""
     path = source.path if isinstance(source, EventFile) else Path("arrays in memory")
-    if gate.require_sealed:
-        gate.require_sealed(path, kind)
-    elif gate.refuse_known and kind != "data":
-        gate.refuse_known(path, kind)
+    if gate.admission:
+        gate.admission.check(path, kind)
     if kind != "data":
         _refuse_runs_of_data(source, kind, gate)
     if kind == "mc":

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from bdana.events.ranges import OutOfRange
 
-__all__ = ["EventFile", "guess_schema", "open_events"]
+__all__ = ["EventFile", "forget_files", "guess_schema", "open_events"]
 
 
 class EventFile:
@@ -258,6 +258,11 @@ def open_events(path: Path, schema: str) -> EventFile:
     """
     there = path.stat() if path.is_file() else None
     return _open_cached(path, schema, *((there.st_size, there.st_mtime_ns) if there else (0, 0)))
+
+
+def forget_files() -> None:
+    """Forget the handles of all open files: the next reading opens them again."""
+    _open_cached.cache_clear()
 
 
 @lru_cache(maxsize=64)

@@ -7,7 +7,7 @@ envelope of the (z_TAX, CDA_TAX) plane. Whatever cannot be decided about a pair 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import awkward as ak
 import numpy as np
@@ -17,7 +17,7 @@ from bdana.errors import BlindingError
 from bdana.reconstruction import Line, Pairs, Tracks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -26,13 +26,37 @@ if TYPE_CHECKING:
     from bdana.events.ranges import OutOfRange
     from bdana.regions import Envelopes
 
-__all__ = ["GATE_COLUMNS", "Gate"]
+__all__ = ["GATE_COLUMNS", "Admission", "Gate"]
 
 GATE_COLUMNS = (
     *(f"tracks.{name}" for name in ("charge", "p", "time", "chi2")),
     *(f"tracks.{name}_before" for name in ("x", "y", "z", "tx", "ty")),
 )
 """The columns without which nobody can tell whether an event is closed."""
+
+
+class Admission(Protocol):
+    """Which files may be read as what: judged by the files, before the gate judges their events."""
+
+    @property
+    def sealed(self) -> bool:
+        """Whether data must be sealed: a closed event in them is then a fault, and stops the reading."""
+        ...
+
+    def check(self, path: Path, kind: str) -> None:
+        """Refuse a file that must not be read as `kind`: data that are not sealed, or data under another name.
+
+        Parameters
+        ----------
+        path : Path
+        kind : {"data", "mc", "pseudo"}
+
+        Raises
+        ------
+        BlindingError
+            Naming the file and what it is.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -55,11 +79,9 @@ class Gate:
         The geometry that the policy is for.
     data_runs : tuple of (int, int)
         First and last run of each range of data: files with these runs and without truth are no simulation.
-    require_sealed : callable of (Path, str), optional
-        Refuses a file, given what it is read as: data that are not sealed, and raw data under another name. A closed
-        event in sealed data is a fault, and stops the reading; while nothing is sealed (None), closed events are dropped.
-    refuse_known : callable of (Path, str), optional
-        Refuses a file that a manifest knows as data, given what else it is read as, while nothing is sealed.
+    admission : Admission, optional
+        Which files may be read as what. A closed event in sealed data is a fault, and stops the reading; elsewhere
+        closed events are dropped.
     """
 
     envelopes: Envelopes
@@ -69,8 +91,12 @@ class Gate:
     beam_line: Line
     detector: Detector
     data_runs: tuple[tuple[int, int], ...] = ()
-    require_sealed: Callable[[Path, str], None] | None = None
-    refuse_known: Callable[[Path, str], None] | None = None
+    admission: Admission | None = None
+
+    @property
+    def sealed(self) -> bool:
+        """Whether data behind this gate must be sealed."""
+        return self.admission is not None and self.admission.sealed
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -120,7 +146,7 @@ class Gate:
             When a value of an open one is out of range.
         """
         is_open = self.secrecy(events) == len(self.names)
-        if self.require_sealed and not is_open.all():
+        if self.sealed and not is_open.all():
             _refuse()
         for found in out_of_range:
             found.refuse_open(is_open)

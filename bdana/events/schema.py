@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import hepunits
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from bdana.errors import ConfigError
 from bdana.events.model import BURST_COLUMNS, COLLECTIONS, EVENT_COLUMNS, Column
+from bdana.strict import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,11 +35,7 @@ def _as_tuple(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class BranchMap(_Strict):
+class BranchMap(StrictModel, allow_inf_nan=True):
     """Where one canonical column comes from and what its values may be."""
 
     branch: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
@@ -102,14 +99,14 @@ class Source:
     candidates: tuple[tuple[str, ...], ...]
 
 
-class Tree(_Strict):
+class Tree(StrictModel, allow_inf_nan=True):
     """A tree or RNTuple with one value an entry for each column."""
 
     tree: str
     columns: dict[str, BranchMap]
 
 
-class Collection(_Strict):
+class Collection(StrictModel, allow_inf_nan=True):
     """A list an event: its branches share a prefix."""
 
     prefix: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
@@ -118,7 +115,7 @@ class Collection(_Strict):
     columns: dict[str, BranchMap]
 
 
-class Schema(_Strict):
+class Schema(StrictModel, allow_inf_nan=True):
     """A layout of event files.
 
     Attributes
@@ -135,7 +132,7 @@ class Schema(_Strict):
     absent: dict[str, str] = Field(default={}, description="why the layout lacks a column or a collection")
     triggers: dict[str, int] = Field(default={}, description="bit of each trigger in the column `trigger`")
     events: Tree
-    collections: dict[str, Collection] = {}
+    collections: dict[str, Collection] = Field(default={}, description="lists of an event, by name")
     bursts: Tree | None = None
 
     @model_validator(mode="after")

@@ -11,8 +11,8 @@ import awkward as ak
 import numpy as np
 import uproot
 
+from bdana.atomic import temporary_beside
 from bdana.events.checksums import OBJECT_NAME, ColumnChecksums
-from bdana.files import temporary_beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -1,26 +1,37 @@
-"""Combinatorial background: single tracks paired within a burst, weights, corrections, U-statistic errors."""
+"""Combinatorial background: the search of pairs of lines (`geometry`), and the estimate that is made of them (`estimate`)."""
 
-from bdana.pairing.bursts import SingleBursts
-from bdana.pairing.combinatorial import Combinatorial, Search
-from bdana.pairing.counting import PairCounts, count_pairs
-from bdana.pairing.estimate import PairEstimate
-from bdana.pairing.pair_file import pair_file
-from bdana.pairing.parameters import PairingParameters
-from bdana.pairing.search import PairSearch, close_pairs
-from bdana.pairing.singles import SinglesTask, require_orthogonal, select_singles
-from bdana.pairing.slices import DutyFactor
-from bdana.pairing.sums import PairSums
+from bdana.pairing.estimate import (
+    Combinatorial,
+    DutyFactor,
+    PairEstimate,
+    PairingParameters,
+    PairOptions,
+    PairSelection,
+    PairSink,
+    PairSums,
+    SingleBursts,
+    SingleSample,
+    SinglesTask,
+    pair_file,
+    require_orthogonal,
+    select_singles,
+)
+from bdana.pairing.geometry import PairBounds, PairCounts, PairFinder, close_pairs, count_pairs
 
 __all__ = [
     "Combinatorial",
     "DutyFactor",
+    "PairBounds",
     "PairCounts",
     "PairEstimate",
-    "PairSearch",
+    "PairFinder",
+    "PairOptions",
+    "PairSelection",
+    "PairSink",
     "PairSums",
     "PairingParameters",
-    "Search",
     "SingleBursts",
+    "SingleSample",
     "SinglesTask",
     "close_pairs",
     "count_pairs",

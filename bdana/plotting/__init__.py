@@ -2,18 +2,18 @@
 
 from bdana.plotting.comparison import pulls, save_comparison
 from bdana.plotting.counts import save_flatness, save_regions
-from bdana.plotting.groups import save_groups
+from bdana.plotting.muon_spectrum import save_unfolding
 from bdana.plotting.plane import save_plane
-from bdana.plotting.sources import save_pulls
-from bdana.plotting.spectrum import save_unfolding
+from bdana.plotting.pulls import save_pulls
+from bdana.plotting.stability import save_stability
 
 __all__ = [
     "pulls",
     "save_comparison",
     "save_flatness",
-    "save_groups",
     "save_plane",
     "save_pulls",
     "save_regions",
+    "save_stability",
     "save_unfolding",
 ]

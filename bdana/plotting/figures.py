@@ -10,8 +10,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.style import context
 
+from bdana.atomic import temporary_beside
 from bdana.errors import InputError
-from bdana.files import temporary_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

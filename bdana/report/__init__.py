@@ -1,6 +1,6 @@
 """The HTML report."""
 
 from bdana.report.document import Document, Figure, Section, Table, Text
-from bdana.report.search import save_figures, write_report
+from bdana.report.search_report import save_figures, write_report
 
 __all__ = ["Document", "Figure", "Section", "Table", "Text", "save_figures", "write_report"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from bdana.files import write_atomically
+from bdana.atomic import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,10 +3,17 @@
 from bdana.selection.candidates import CSV_COLUMNS, Candidates
 from bdana.selection.cutflow import Cutflow, CutflowRow
 from bdana.selection.cuts import Cut, Parameters, event_cut, pair_cut, track_cut
-from bdana.selection.plane import CDA_FRAME_MM, Z_FRAME_M, plane_histogram
+from bdana.selection.histograms import (
+    CDA_FRAME_MM,
+    Z_FRAME_M,
+    Histogram,
+    Variable,
+    fill_histograms,
+    plane_histogram,
+    sum_regions,
+)
 from bdana.selection.selection import LEPTON_MASS, TRACK_AFTER, Loose, Selected, Selection, Setup
 from bdana.selection.single_track import SelectedSingles, SingleTrackSelection
-from bdana.selection.variables import Histogram, Variable, fill_histograms, sum_regions
 
 __all__ = [
     "CDA_FRAME_MM",

@@ -12,8 +12,8 @@ import hepunits
 import numpy as np
 import uproot
 
+from bdana.atomic import temporary_beside, write_atomically
 from bdana.events.writing import make_container
-from bdana.files import temporary_beside, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

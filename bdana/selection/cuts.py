@@ -16,26 +16,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from bdana.reconstruction import Pairs
+from bdana.strict import StrictModel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from bdana.reconstruction import Pairs
+    from bdana.reconstruction import Tracks
 
 __all__ = ["Cut", "Parameters", "event_cut", "pair_cut", "track_cut"]
 
 CutFunction = Callable[..., Any]
 
 
-class Parameters(BaseModel):
+class Parameters(StrictModel):
     """Base of a selection's numbers and switches; units are part of the field names.
 
     A yes/no field with the name of a cut switches that cut. [selection.NAME] of analysis.toml and
     `--set selection.NAME.FIELD=VALUE` replace the defaults.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     lepton: Literal["muon", "electron"] = Field(default="muon", description="mass hypothesis of both tracks")
 
@@ -65,13 +66,22 @@ class Cut:
         """Evaluate the function on tracks, pairs, or event and time."""
         return np.asarray(self.function(*args), dtype=np.bool_)
 
-    def passes(self, pairs: Pairs, par: Parameters) -> NDArray[np.bool_]:
-        """Evaluate the cut on pairs of one event each, whatever its level."""
-        if self.level == "track":
-            return self(pairs.plus, par) & self(pairs.minus, par)
+    def passes(self, found: Pairs | Tracks, par: Parameters, displaced_ns: float = 0.0) -> NDArray[np.bool_]:
+        """Tell which pairs, or single tracks, pass the cut, whatever its level, shape (N,).
+
+        Parameters
+        ----------
+        found : Pairs or Tracks
+            N pairs or tracks of one event each.
+        par : Parameters
+        displaced_ns : float
+            What is added to the time of the candidate that a cut of level `event` looks at.
+        """
         if self.level == "event":
-            return self(pairs.event, pairs.time, par)
-        return self(pairs, par)
+            return self(found.event, found.time + displaced_ns, par)
+        if self.level == "track" and isinstance(found, Pairs):
+            return self(found.plus, par) & self(found.minus, par)
+        return self(found, par)
 
     def active(self, par: Parameters) -> bool:
         """Tell whether the cut is on: always, unless the parameters have a switch of its name."""

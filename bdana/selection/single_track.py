@@ -137,7 +137,7 @@ class SingleTrackSelection:
         one = np.bincount(tracks.index[good], minlength=len(events)) == 1
         tracks = tracks.take(good & one[tracks.index])
         cutflow = cutflow.then(f"one_{self.good_track.name}", weights[tracks.index])
-        masks = {cut.name: self._passes(cut, tracks, par) for cut in self.active(par)}
+        masks = {cut.name: cut.passes(tracks, par) for cut in self.active(par)}
         cutflow, left = cutflow.then_cuts(masks, weights[tracks.index])
         levels = {cut.name: cut.level for cut in self.active(par)}
         track_masks = [mask for name, mask in masks.items() if levels[name] == "track"]
@@ -159,14 +159,11 @@ class SingleTrackSelection:
         )
         return SelectedSingles(cutflow, kept, singles, vetoed)
 
-    def _passes(self, cut: Cut, tracks: Tracks, par: Parameters) -> NDArray[np.bool_]:
-        return cut(tracks.event, tracks.time, par) if cut.level == "event" else cut(tracks, par)
-
     def _survival(self, tracks: Tracks, par: Parameters) -> NDArray[np.float64]:
         cuts = [cut for cut in self.active(par) if cut.level == "event"]
         survival = np.zeros(len(tracks))
         for offset in self.accidental_offsets_ns:
-            passed = [cut(tracks.event, tracks.time + offset, par) for cut in cuts]
+            passed = [cut.passes(tracks, par, offset) for cut in cuts]
             survival += np.logical_and.reduce([np.ones(len(tracks), dtype=np.bool_), *passed])
         return survival / len(self.accidental_offsets_ns)
 

@@ -12,7 +12,6 @@ size of sample straight into a file, one block in memory at a time. `simulate_co
 pairs of a sample many times over, for the expectation behind its data. Without truth (`truth=False`) it is pseudo-data.
 """
 
-from bdana.simulation.config import Activity, Beam, Halo, Response, Signal, SimulationConfig, override
 from bdana.simulation.sample import (
     simulate,
     simulate_blocks,
@@ -20,6 +19,7 @@ from bdana.simulation.sample import (
     simulate_coincidences,
     write_sample,
 )
+from bdana.simulation.sample_config import Activity, Beam, Halo, Response, Signal, SimulationConfig, override
 
 __all__ = [
     "Activity",

@@ -11,7 +11,7 @@ from bdana.events import BurstTable
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from bdana.simulation.config import SimulationConfig
+    from bdana.simulation.sample_config import SimulationConfig
 
 __all__ = ["draw_bursts", "intensity", "mean_coincidences", "mean_singles", "timestamps"]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bdana.events import BurstTable
-    from bdana.simulation.config import SimulationConfig
+    from bdana.simulation.sample_config import SimulationConfig
 
 __all__ = ["Counts", "coincidence_counts", "halo_counts", "halo_events"]
 

@@ -16,7 +16,7 @@ from bdana.simulation.muons import Muons
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from bdana.simulation.config import Signal
+    from bdana.simulation.sample_config import Signal
 
 __all__ = ["Decays", "draw_decays"]
 

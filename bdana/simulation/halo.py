@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bdana.detector import Detector
-    from bdana.simulation.config import Halo
+    from bdana.simulation.sample_config import Halo
 
 __all__ = ["TRIGGER_PLANES", "Z_REFERENCE", "draw_halo", "draw_prompt_partners"]
 

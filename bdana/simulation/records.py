@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bdana.detector import Detector
-    from bdana.simulation.config import SimulationConfig
     from bdana.simulation.muons import Flight, Muons
+    from bdana.simulation.sample_config import SimulationConfig
 
 __all__ = ["HALO", "PROMPT", "SIGNAL", "Headers", "make_events"]
 

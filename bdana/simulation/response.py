@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bdana.detector import Detector
-    from bdana.simulation.config import Response
     from bdana.simulation.muons import Flight, Muons
+    from bdana.simulation.sample_config import Response
 
 __all__ = ["Hits", "accidental_hits", "calorimeter", "collect", "correlated_lav", "muon_veto", "straw_tracks"]
 

@@ -14,7 +14,7 @@ from bdana.signal.hadrons import MAX_MASS
 from bdana.signal.widths import MUON_MASS
 from bdana.simulation.bursts import draw_bursts, mean_coincidences, mean_singles
 from bdana.simulation.coincidences import coincidence_counts, halo_counts, halo_events
-from bdana.simulation.signal import signal_events
+from bdana.simulation.signal_events import signal_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bdana.engine import Progress
     from bdana.events import BurstTable
     from bdana.simulation.coincidences import Counts
-    from bdana.simulation.config import Signal, SimulationConfig
+    from bdana.simulation.sample_config import Signal, SimulationConfig
 
 __all__ = ["simulate", "simulate_blocks", "simulate_bursts", "simulate_coincidences", "write_sample"]
 

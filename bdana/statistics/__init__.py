@@ -1,5 +1,5 @@
 """Statistics of the counting experiment."""
 
-from bdana.statistics.systematics import Systematic
+from bdana.statistics.systematic import Systematic
 
 __all__ = ["Systematic"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy
 from scipy import special
 from scipy.sparse.csgraph import connected_components
 
@@ -130,9 +131,8 @@ def draws(mean: Floats, covariance: Floats, number: int, seed: int) -> tuple[Flo
     factor = _factor(covariance)
     values, weights = np.repeat(mean[None, :], number, axis=0), np.ones(number)
     if factor.shape[1]:
-        from scipy.stats import qmc  # noqa: PLC0415 - slow to import, and needed here alone
-
-        uniform = qmc.Sobol(factor.shape[1], rng=seed).random(number)
+        # Not imported above: scipy loads its slow part `stats` when it is first asked for, which is here alone.
+        uniform = scipy.stats.qmc.Sobol(factor.shape[1], rng=seed).random(number)
         for column in range(factor.shape[1]):
             low, high = (special.ndtr(x) for x in _limits(values, factor, column, 9.0))
             z = special.ndtri(np.clip(low + uniform[:, column] * (high - low), 1e-300, 1 - 1e-16))

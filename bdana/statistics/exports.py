@@ -8,11 +8,12 @@ import io
 import json
 import tempfile
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bdana.atomic import temporary_beside, write_atomically
 from bdana.errors import ConfigError, InputError
-from bdana.files import temporary_beside, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -227,22 +228,22 @@ def _cell(column: Column, i: int) -> str:
 
 def _write_hepdata(path: Path, sheet: Sheet) -> None:
     try:
-        from hepdata_lib import Submission, Table, Uncertainty, Variable  # noqa: PLC0415 - an extra
+        hepdata = import_module("hepdata_lib")  # an extra, so that nothing imports it before
     except ImportError:
         raise ConfigError(
             f"{path}: a HEPData submission needs hepdata-lib: pip install 'bdana[export]'"
         ) from None
-    found = Table(sheet.title)
+    found = hepdata.Table(sheet.title)
     found.description = "; ".join(f"{name}: {text}" for name, text in sheet.conventions.items())
     for i, column in enumerate(sheet.columns):
-        variable = Variable(column.name, is_independent=i == 0, is_binned=False, units=column.unit)
+        variable = hepdata.Variable(column.name, is_independent=i == 0, is_binned=False, units=column.unit)
         variable.values = ["-" if value is None else value for value in column.values]
         if column.errors:
-            error = Uncertainty("total", is_symmetric=True)
+            error = hepdata.Uncertainty("total", is_symmetric=True)
             error.values = list(column.errors)
             variable.add_uncertainty(error)
         found.add_variable(variable)
-    submission = Submission()
+    submission = hepdata.Submission()
     submission.comment = found.description
     submission.add_table(found)
     with temporary_beside(path) as temporary, tempfile.TemporaryDirectory() as folder:

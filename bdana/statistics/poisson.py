@@ -13,7 +13,7 @@ from scipy import special
 from bdana.errors import InputError
 
 if TYPE_CHECKING:
-    from bdana.counts import Predicted
+    from bdana.observed import Predicted
 
 __all__ = [
     "PRIORS",

@@ -11,7 +11,7 @@ from bdana.statistics.poisson import Background, Counting, p_values
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bdana.counts import Observed, Predicted
+    from bdana.observed import Observed, Predicted
 
 __all__ = ["CountingTable", "TableRow", "counting_table"]
 

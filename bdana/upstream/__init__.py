@@ -2,8 +2,8 @@
 
 from bdana.upstream.directions import DirectionClosure, Directions, unfold_directions
 from bdana.upstream.energy_loss import COPPER, IRON, MATERIALS, Material
-from bdana.upstream.parameters import PromptParameters
 from bdana.upstream.prompt import Prompt, PromptEstimate
+from bdana.upstream.prompt_parameters import PromptParameters
 from bdana.upstream.propagation import Block, MuonStates, backward, forward
 from bdana.upstream.share import PromptShare, fit_prompt_share
 from bdana.upstream.spectrum import ProductionSpectrum, UnfoldingClosure, production_spectrum

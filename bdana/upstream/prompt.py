@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bdana.reconstruction import Tracks
     from bdana.regions import Regions
     from bdana.selection import Candidates, Parameters, Selection, Setup
-    from bdana.upstream.parameters import PromptParameters
+    from bdana.upstream.prompt_parameters import PromptParameters
 
 __all__ = ["Prompt", "PromptEstimate"]
 

@@ -2,11 +2,12 @@
 
 import pyrage
 
-from bdana.blinding.amend import amend, former_policies
-from bdana.blinding.keys import join
-from bdana.blinding.opening import Opening
-from bdana.blinding.parts import Parts
+from bdana.blinding.key_shares import KeyShares
 from bdana.blinding.policy import read_policy
+from bdana.blinding.policy_changes import amend
+from bdana.blinding.policy_in_force import former_policies
+from bdana.blinding.stage_keys import join
+from bdana.opening.steps import Opening
 from tests.attacks.search import IDENTITIES, REGIONS, Search
 from tests.blinding.people import ROLES, policy_text
 
@@ -49,5 +50,5 @@ class Changing(Search):
         join(self.policy, self.ledger, "zoe", self.keys["zoe"], str(NEW["zoe"].to_public()))
 
     def hand_over(self, giver, to="zoe"):
-        parts = Parts(self.ledger, self.policy, "2021")
+        parts = KeyShares(self.ledger, self.policy, "2021")
         return parts.hand_over(giver, self.keys[giver], (IDENTITIES | NEW)[giver], to)

@@ -8,7 +8,7 @@ import pytest
 import bdana
 from bdana.analysis import template_folder
 from bdana.blinding import load_policy
-from bdana.blinding.seal import Sealing
+from bdana.sealing.seal_file import Sealing
 from tests.attacks.changing import NEW, Changing
 from tests.attacks.raw import STAGES
 from tests.attacks.search import Search

@@ -12,9 +12,9 @@ import pyrage
 import bdana
 from bdana.analysis import scaffold
 from bdana.blinding import load_policy
-from bdana.blinding.seal import Sealing, seal
 from bdana.events import write_events
-from bdana.events.files import _open_cached
+from bdana.events.files import forget_files
+from bdana.sealing.seal_file import Sealing, seal
 from bdana.simulation import Beam, SimulationConfig, simulate
 from tests.attacks.raw import dimuon_at
 from tests.blinding.people import policy_text
@@ -155,7 +155,7 @@ class World:
         shutil.rmtree(self.folder / "output", ignore_errors=True)
         for old in (self.folder / "data").glob("run*"):
             old.unlink()
-        _open_cached.cache_clear()
+        forget_files()
 
     def seal(self, raw):
         analysis = bdana.load(self.folder)

@@ -9,10 +9,11 @@ import bdana
 from bdana.analysis import template_folder
 from bdana.blinding import load_policy
 from bdana.blinding.canonical import sha256
-from bdana.blinding.keys import join, make_period, stage_recipients
 from bdana.blinding.ledger import Ledger
-from bdana.blinding.opening import Opening, freeze
-from bdana.blinding.sealed import encrypt_events
+from bdana.blinding.stage_keys import join, make_period, stage_recipients
+from bdana.opening.freeze import freeze
+from bdana.opening.steps import Opening
+from bdana.sealing.sealed_file import encrypt_events
 from tests.blinding.people import ROLES, policy_text
 
 REGIONS = bdana.load(template_folder()).regions

@@ -9,8 +9,8 @@ import pyrage
 import bdana
 from bdana.blinding import load_policy
 from bdana.blinding.canonical import sha256
-from bdana.blinding.keys import join, make_period
 from bdana.blinding.ledger import Ledger
+from bdana.blinding.stage_keys import join, make_period
 from tests.attacks.interference import World, run
 from tests.attacks.search import IDENTITIES
 

@@ -4,14 +4,14 @@ from itertools import chain, combinations
 
 import pytest
 
-from bdana.blinding.amend import former_policies, load_policy
 from bdana.blinding.canonical import canonical
-from bdana.blinding.keys import make_period, require_signed, stage_recipients
-from bdana.blinding.manifest import read_manifest
 from bdana.blinding.policy import Policy
+from bdana.blinding.policy_in_force import former_policies, load_policy
 from bdana.blinding.signing import sign
-from bdana.cli.blinding import _stages
+from bdana.blinding.stage_keys import make_period, require_signed, stage_recipients
 from bdana.errors import BlindingError
+from bdana.opening.steps import stage_states
+from bdana.sealing.manifest import read_manifest
 from tests.attacks.changing import text_of
 from tests.attacks.search import REGIONS
 from tests.blinding.people import ROLES
@@ -130,7 +130,7 @@ def test_policy_toml_edited_by_hand_instead_of_a_change(changing):
 
 
 def test_an_analyst_becomes_a_reviewer(changing):
-    with pytest.raises(BlindingError, match="bob was analyst and may hold parts of keys as such"):
+    with pytest.raises(BlindingError, match="bob was analyst and may hold shares of keys as such"):
         changing.sign(changing.propose(ROLES | {"bob": "reviewer", "zoe": "analyst"}), "ann")
 
 
@@ -197,8 +197,8 @@ def test_the_status_goes_on_after_a_change(changing):
     changing.freeze()
     changing.request("CR3")
     changing.add_zoe()
-    assert _stages(changing.policy, changing.ledger)["CR3"] == "requested"
-    assert _stages(changing.policy, changing.ledger)["CR2"] == "closed"
+    assert stage_states(changing.policy, changing.ledger)["CR3"] == "requested"
+    assert stage_states(changing.policy, changing.ledger)["CR2"] == "closed"
 
 
 def test_a_freeze_from_before_the_change(changing):

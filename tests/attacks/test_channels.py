@@ -5,12 +5,12 @@ import shutil
 import pytest
 
 import bdana
-from bdana.analysis import opened as opened_module
 from bdana.analysis import scaffold
-from bdana.analysis.frozen import outputs_of
-from bdana.analysis.opened import data_period, opened_candidates, opened_regions, seen_rows
-from bdana.blinding.opening import Opening
 from bdana.errors import BlindingError
+from bdana.opening.opened_events import outputs_of
+from bdana.opening.steps import Opening
+from bdana.search import opened as opened_module
+from bdana.search.opened import data_period, opened_candidates, opened_regions, reported_looks
 from bdana.simulation import Signal, SimulationConfig, write_sample
 from tests.attacks.search import IDENTITIES
 from tests.synthetic import dimuon_event, records
@@ -148,7 +148,7 @@ def test_somebody_who_looked_was_there_first(search, tmp_path):
         search.open(search.request(stage, channel="dimuon"), shown=show_region(stage))
     opened = table_of(search, tmp_path / "analysis", "dimuon")
     assert {region.name: region.frozen_before for region in opened} == {"CR3": True, "CR2": False}
-    (line,) = seen_rows(bdana.load(tmp_path / "analysis"))
+    (line,) = reported_looks(bdana.load(tmp_path / "analysis"))
     assert line.startswith("CR2: seen outside the procedure by bob, ")
     assert line.endswith(": saw a plot")
 

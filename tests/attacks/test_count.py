@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import uproot
 
-from bdana.blinding.seal import seal
+from bdana.sealing.seal_file import seal
 from tests.attacks.interference import Frozen, stop_clocks
 from tests.attacks.raw import canary, like_sign, raw_file
 from tests.synthetic import dimuon_event

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 import uproot
 
-from bdana.blinding import seal as seal_module
-from bdana.blinding.seal import seal
-from bdana.blinding.sealed import payload
 from bdana.events import BurstTable, write_events
+from bdana.sealing import seal_file as seal_module
+from bdana.sealing.seal_file import seal
+from bdana.sealing.sealed_file import payload
 from tests.attacks.interference import stop_clocks
 from tests.attacks.raw import STAGES, like_sign, of_stage
 from tests.attacks.test_leaks import CONTAINERS

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from bdana.analysis import scaffold
-from bdana.blinding.seal import seal
-from bdana.events.files import _open_cached
+from bdana.events.files import forget_files
+from bdana.sealing.seal_file import seal
 from tests.attacks.interference import run
 from tests.attacks.raw import CANARY, canary, like_sign, raw_file
 
@@ -16,7 +16,7 @@ TRUTH = {"truth": {"process": 1, "mass": 500.0, "p": 80e3, "z_decay": 140e3}}
 @pytest.fixture
 def folder(analysis, sealing, tmp_path):
     """The folder of an analysis whose policy has people, and data outside it: raw, sealed, and simulation."""
-    _open_cached.cache_clear()
+    forget_files()
     seal(raw_file(tmp_path / "run.root", [like_sign(1), canary(1)]), tmp_path, sealing)
     raw_file(tmp_path / "elsewhere.root", [canary(1)])
     (tmp_path / "mc").mkdir()
@@ -71,7 +71,7 @@ def test_before_the_policy_has_people_data_are_known_by_kind_and_runs(tmp_path):
     policy = tmp_path / "search" / "blinding" / "policy.toml"
 
     def checked(*options):
-        _open_cached.cache_clear()
+        forget_files()
         return run(tmp_path / "search", ["schema", "check", str(raw), "--sums", *options])
 
     assert checked()[0] == 0

@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import awkward as ak
 import hist
@@ -12,17 +13,17 @@ import pytest
 
 import bdana
 from bdana.analysis import template_folder
-from bdana.blinding import manifest as manifest_module
 from bdana.blinding.canonical import canonical
-from bdana.blinding.manifest import check_open_file
-from bdana.blinding.seal import seal
 from bdana.blinding.signing import sign
-from bdana.counts import Observed
 from bdana.errors import BdanaError, BlindingError, ConfigError
 from bdana.events import EventArrays
 from bdana.events.dataset import require_countable
-from bdana.events.files import _open_cached, open_events
+from bdana.events.files import forget_files, open_events
 from bdana.events.gate import Gate
+from bdana.observed import Observed
+from bdana.sealing import manifest as manifest_module
+from bdana.sealing.manifest import check_open_file
+from bdana.sealing.seal_file import seal
 from tests.attacks.raw import STAGES, canary, like_sign, of_stage, raw_file
 from tests.synthetic import dimuon_event, records
 
@@ -137,7 +138,7 @@ def test_a_copy_of_raw_data_elsewhere_is_known_by_the_folders_of_the_samples(
     (tmp_path / "copy").mkdir()
     path = shutil.copy(data / "run.root", tmp_path / "copy" / "signal.root")
     gate = replace(analysis.gate, data_runs=())
-    there = replace(gate, require_sealed=replace(gate.require_sealed, folders=(data,)))
+    there = replace(gate, admission=replace(gate.admission, folders=(data,)))
     with pytest.raises(
         BlindingError, match=r"signal.root is data and not mc, since .*run.manifest.json names it"
     ):
@@ -164,7 +165,7 @@ def test_a_copy_of_raw_data_elsewhere_is_known_by_the_folders_of_the_samples(
 )  # fmt: skip
 def test_a_manifest_that_does_not_fit(data, analysis, sealing, keys, attack, message):
     opened, document = data / "run.open.root", data / "run.manifest.json"
-    _open_cached.cache_clear()
+    forget_files()
     if attack == "no manifest":
         document.unlink()
     elif attack == "no signature":
@@ -215,7 +216,7 @@ def test_another_open_file_of_the_same_name_and_size(data, tmp_path, analysis, s
     content = (other / "run.open.root").read_bytes().ljust(size, b"\0")
     assert len(content) == size
     (data / "run.open.root").write_bytes(content)
-    _open_cached.cache_clear()
+    forget_files()
     with pytest.raises(BlindingError, match=r"run.open.root is not the file that its manifest names"):
         analysis.select([data / "run.open.root"])
 
@@ -362,7 +363,7 @@ def just_outside():
 
 def test_a_recalibration_by_one_sigma_meets_the_wall_of_the_reader():
     event = just_outside()
-    gate = replace(GATE, require_sealed=lambda path, kind: None)
+    gate = replace(GATE, admission=SimpleNamespace(sealed=True))
     assert len(gate.open_events(records([event]))) == 1
     moved = ak.to_list(records([event, event]))
     for sigma, one in zip((1e-4, -1e-4), moved, strict=True):

@@ -4,8 +4,8 @@ import pytest
 
 from bdana.blinding.canonical import canonical, sha256
 from bdana.blinding.ledger import Row
-from bdana.blinding.opening import freeze
 from bdana.errors import BlindingError
+from bdana.opening.freeze import freeze
 
 
 def test_a_freeze_edited_and_renamed_is_not_signed(search):

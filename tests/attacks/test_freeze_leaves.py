@@ -7,23 +7,25 @@ from types import SimpleNamespace
 
 import pytest
 
-from bdana.analysis import Analysis, load, scaffold
-from bdana.analysis import frozen as frozen_module
-from bdana.analysis.child import Job, open_here
-from bdana.analysis.frozen import freeze_document, reproduce, thaw
+from bdana.analysis import AnalysisFolder, scaffold
+from bdana.api import load
 from bdana.blinding import load_policy
 from bdana.blinding.canonical import canonical, differences, sha256
-from bdana.blinding.keys import join, make_period, stage_recipients
 from bdana.blinding.ledger import Ledger
-from bdana.blinding.manifest import record_manifests
-from bdana.blinding.opening import Opening, freeze
-from bdana.blinding.seal import Sealing, seal
-from bdana.blinding.sealed import encrypt_events
+from bdana.blinding.stage_keys import join, make_period, stage_recipients
 from bdana.errors import BdanaError, BlindingError
+from bdana.opening import thaw as thaw_module
+from bdana.opening.freeze import freeze, freeze_document
+from bdana.opening.key_process import Job, open_here
+from bdana.opening.steps import Opening
+from bdana.opening.thaw import reproduce, thaw
+from bdana.sealing.manifest import record_manifests
+from bdana.sealing.seal_file import Sealing, seal
+from bdana.sealing.sealed_file import encrypt_events
 from bdana.simulation import SimulationConfig, write_sample
 from tests.attacks.search import IDENTITIES
 from tests.blinding.people import policy_text
-from tests.blinding.test_whole_search import SAMPLES
+from tests.opening.test_whole_search import SAMPLES
 
 READ = (
     "agreement", "analysis_hash", "beside", "code", "config", "conventions", "cuts", "exposure", "format", "inputs", "outputs",
@@ -151,8 +153,8 @@ def read_once(known, monkeypatch):
 
         return kept
 
-    monkeypatch.setattr(frozen_module, "_counted", once("table", frozen_module._counted))
-    monkeypatch.setattr(Analysis, "sample", once("sample", Analysis.sample))
+    monkeypatch.setattr(thaw_module, "counted_parts", once("table", thaw_module.counted_parts))
+    monkeypatch.setattr(AnalysisFolder, "sample", once("sample", AnalysisFolder.sample))
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 
 from bdana.blinding.ledger import Ledger
 from bdana.blinding.receipts import keep_receipts, read_receipts, receipts_path
-from bdana.blinding.seal import seal
 from bdana.errors import BdanaError, BlindingError
+from bdana.sealing.seal_file import seal
 from tests.attacks.raw import canary, like_sign, raw_file
 
 

@@ -1,11 +1,11 @@
-"""Parts of keys that are handed to newcomers: to whom, and that nobody becomes two people of a quorum."""
+"""KeyShares of keys that are handed to newcomers: to whom, and that nobody becomes two people of a quorum."""
 
 import base64
 
 import pyrage
 import pytest
 
-from bdana.blinding.keys import join, require_signed
+from bdana.blinding.stage_keys import join, require_signed
 from bdana.errors import BlindingError
 from tests.attacks.changing import NEW, Changing
 from tests.attacks.search import IDENTITIES
@@ -15,22 +15,22 @@ from tests.blinding.people import ROLES
 def test_a_newcomer_without_a_part_opens(changing):
     changing.add_zoe()
     changing.freeze()
-    with pytest.raises(BlindingError, match="zoe holds no part of the key of CR3"):
+    with pytest.raises(BlindingError, match="zoe holds no share of the key of CR3"):
         changing.request("CR3", opener="zoe")
 
 
 def test_parts_to_another_role(changing):
     changing.add_zoe()
-    with pytest.raises(BlindingError, match="ann is analyst and zoe reviewer; parts stay with their role"):
+    with pytest.raises(BlindingError, match="ann is analyst and zoe reviewer; shares stay with their role"):
         changing.hand_over("ann")
 
 
 def test_parts_to_somebody_who_holds_one(changing):
     changing.add_zoe()
-    with pytest.raises(BlindingError, match="rea holds a part already"):
+    with pytest.raises(BlindingError, match="rea holds a share already"):
         changing.hand_over("rob", "rea")
     changing.hand_over("rob")
-    with pytest.raises(BlindingError, match="zoe holds a part already"):
+    with pytest.raises(BlindingError, match="zoe holds a share already"):
         changing.hand_over("rea")
 
 
@@ -44,7 +44,7 @@ def test_parts_of_nothing(changing):
     changing.change(ROLES | {"zoe": "reviewer", "zac": "reviewer"})
     for name, identity in NEW.items():
         join(changing.policy, changing.ledger, name, changing.keys[name], str(identity.to_public()))
-    with pytest.raises(BlindingError, match="zac holds no part of a key of period 2021"):
+    with pytest.raises(BlindingError, match="zac holds no share of a key of period 2021"):
         changing.hand_over("zac")
 
 
@@ -59,7 +59,7 @@ def test_a_wrong_part_is_handed_over(changing):
     changing.ledger.append("handover", "rob", changing.keys["rob"], body)
     changing.freeze()
     asked = changing.request("CR3", opener="zoe")
-    with pytest.raises(BlindingError, match="the part of zoe is wrong"):
+    with pytest.raises(BlindingError, match="the share of zoe is wrong"):
         changing.opening.open("zoe", changing.keys["zoe"], NEW["zoe"], asked, [changing.files["CR3"]], len)
 
 
@@ -119,5 +119,5 @@ def test_one_person_is_handed_both_parts_past_the_check(pairs):
     keys = pairs.ledger.of_kind("keys")[0].body["stages"]["CR3"]["shares"]
     sealed = {share["sha256"]: share["sealed"] for share in keys if share["person"] == "bob"}
     row = pairs.ledger.append("handover", "bob", pairs.keys["bob"], body | {"shares": sealed})
-    with pytest.raises(BlindingError, match=f"{row.name} hands parts to zoe, who holds one already"):
+    with pytest.raises(BlindingError, match=f"{row.name} hands shares to zoe, who holds one already"):
         pairs.request("CR3", "ann")

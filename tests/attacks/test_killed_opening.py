@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from bdana.blinding import ledger
-from bdana.blinding.protocol import require_sound
+from bdana.blinding.rules import require_sound
 
 STEPS = 45
 """Durable steps of an opening: 15 for each of its rows begin, end and verdict."""

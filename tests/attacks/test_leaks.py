@@ -16,12 +16,12 @@ import pytest
 import uproot
 
 import bdana
-from bdana.blinding import seal as seal_module
-from bdana.blinding import sealed as sealed_module
-from bdana.blinding.seal import seal
-from bdana.blinding.sealed import decrypt_events, encrypt_events
 from bdana.errors import BdanaError, BlindingError, InputError
 from bdana.events import write_events
+from bdana.sealing import seal_file as seal_module
+from bdana.sealing import sealed_file as sealed_module
+from bdana.sealing.seal_file import seal
+from bdana.sealing.sealed_file import decrypt_events, encrypt_events
 from tests.attacks.interference import closed_events
 from tests.attacks.raw import CANARY, EVENT, STAGES, canary, like_sign, of_stage, raw_file
 from tests.synthetic import records

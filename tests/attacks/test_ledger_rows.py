@@ -12,7 +12,7 @@ import pytest
 
 from bdana.blinding.canonical import canonical, sha256
 from bdana.blinding.ledger import Ledger, Row
-from bdana.blinding.receipts import Receipt
+from bdana.blinding.receipts import Receipt, require_rows
 from bdana.blinding.signing import sign
 from bdana.errors import BlindingError
 from tests.blinding.people import ROLES
@@ -97,7 +97,7 @@ def test_a_dropped_row(ledger, i, publics):
         BlindingError,
         match=r"rows are missing before|the request of .* is missing|of which there is a receipt",
     ):
-        ledger.require(receipts)
+        require_rows(ledger, receipts)
 
 
 @pytest.mark.parametrize("kept", [0, 1, 7, 16])
@@ -110,7 +110,7 @@ def test_a_ledger_cut_short_against_a_newer_receipt(ledger, kept):
         max((row.number for row in ledger.rows()), default=0) == kept
     )  # by itself the shorter ledger is whole
     with pytest.raises(BlindingError, match=f"the row {newest.name} is missing, of which there is a receipt"):
-        ledger.require([Receipt(newest.hash, newest.name)])
+        require_rows(ledger, [Receipt(newest.hash, newest.name)])
 
 
 @pytest.mark.parametrize("i", range(16))
@@ -160,7 +160,7 @@ def test_a_whole_ledger_hashed_anew_from_one_row_on(ledger, keys, publics, signe
         before = rewritten(ledger, document, keys[signer] if signer else None).hash
     assert {row.number for row in ledger.unsigned(publics)} >= {7, 8, 9, 10}
     with pytest.raises(BlindingError, match="of which there is a receipt"):
-        ledger.require([receipt])
+        require_rows(ledger, [receipt])
 
 
 @pytest.mark.parametrize("i", range(5))

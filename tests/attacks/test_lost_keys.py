@@ -5,12 +5,12 @@ from dataclasses import replace
 import awkward as ak
 import pytest
 
-from bdana.blinding.keys import make_period, period_keys, stage_recipients
 from bdana.blinding.ledger import Ledger
-from bdana.blinding.manifest import require_keys
-from bdana.blinding.seal import seal
-from bdana.blinding.sealed import encrypt_events
+from bdana.blinding.stage_keys import make_period, period_keys, stage_recipients
 from bdana.errors import BlindingError
+from bdana.sealing.manifest import require_keys
+from bdana.sealing.seal_file import seal
+from bdana.sealing.sealed_file import encrypt_events
 from tests.attacks.raw import STAGES, canary, raw_file
 from tests.attacks.search import Search
 
@@ -27,7 +27,7 @@ def sealed_again(search):
 
 
 def test_keys_are_made_once(search):
-    with pytest.raises(BlindingError, match=r"period 2021 has keys already; if parts of them are lost"):
+    with pytest.raises(BlindingError, match=r"period 2021 has keys already; if shares of them are lost"):
         make_period(search.policy, search.ledger, "2021", "bob", search.keys["bob"])
 
 

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from bdana.report.checks import CHECK_FIGURES
+from bdana.report.check_sections import CHECK_FIGURES
 from tests.attacks.interference import (
     CLOSED,
     World,
@@ -52,7 +52,7 @@ def test_closed_events_behind_the_gate_change_nothing_that_is_visible(
 def interfere(world, seed, numbers, drawn, monkeypatch):
     stop_clocks(monkeypatch)
     if not drawn:
-        monkeypatch.setattr("bdana.report.search.save_figures", lambda analysis: [])
+        monkeypatch.setattr("bdana.report.search_report.save_figures", lambda analysis: [])
     rng = np.random.default_rng(seed)
     events, bursts = open_data(world.gate, seed)
     views = []

@@ -19,7 +19,7 @@ def test_closed_stages_change_nothing_that_is_visible_of_a_search(
 ):
     stop_clocks(monkeypatch)
     monkeypatch.setattr("secrets.randbelow", lambda below: below // 2)  # of what a rehearsal injects
-    monkeypatch.setattr("bdana.report.search.save_figures", lambda analysis: [])  # `plot` draws them
+    monkeypatch.setattr("bdana.report.search_report.save_figures", lambda analysis: [])  # `plot` draws them
     world = SearchWorld(tmp_path / "analysis", keys, monkeypatch)
     events, bursts = open_data(world.gate, seed)
     rng = np.random.default_rng(seed)

@@ -5,12 +5,12 @@ import base64
 import pyrage
 import pytest
 
-from bdana.blinding import opening as opening_module
-from bdana.blinding.keys import shares, stage_recipients
-from bdana.blinding.opening import Opening
-from bdana.blinding.parts import Parts
-from bdana.blinding.sealed import encrypt_events
+from bdana.blinding.key_shares import KeyShares
+from bdana.blinding.stage_keys import shares, stage_recipients
 from bdana.errors import BlindingError
+from bdana.opening import steps as opening_module
+from bdana.opening.steps import Opening
+from bdana.sealing.sealed_file import encrypt_events
 from tests.attacks.search import IDENTITIES, STAGES, Search, show
 
 
@@ -34,9 +34,9 @@ def test_no_stage_before_its_turn_even_with_every_check_patched(search, monkeypa
     for name in ("_require_turn", "_require_valid", "_require_opener"):
         monkeypatch.setattr(Opening, name, lambda *args, **kwargs: None)
     monkeypatch.setattr(opening_module, "require_sound", lambda *args: None)
-    monkeypatch.setattr(Parts, "require", lambda *args: None)
+    monkeypatch.setattr(KeyShares, "require", lambda *args: None)
     for stage in STAGES[1:-1]:
-        with pytest.raises(BlindingError, match=f"the key of {stage} is not complete: these parts do not"):
+        with pytest.raises(BlindingError, match=f"the key of {stage} is not complete: these shares do not"):
             search.open(search.request(stage))
     search.open(search.request("CR3"))
 
@@ -57,7 +57,7 @@ def test_the_signal_region_needs_the_convenor(search):
         ("rob", "rea", "an analyst requests an opening, and rob is reviewer"),
         ("ann", "bob", "bob is analyst; the opener is a reviewer or convenor"),
         ("ann", "ann", "ann is analyst; the opener is a reviewer or convenor"),
-        ("ann", "con", "con is convenor; the opener is a reviewer or convenor with a part of CR3"),
+        ("ann", "con", "con is convenor; the opener is a reviewer or convenor with a share of CR3"),
         ("ann", "eve", "has no eve"),
     ],
 )
@@ -87,7 +87,7 @@ def test_nobody_goes_on_after_a_stage_that_does_not_agree(search):
 
 
 def test_nobody_without_a_part_approves(search):
-    with pytest.raises(BlindingError, match="con holds no part of the key of CR3"):
+    with pytest.raises(BlindingError, match="con holds no share of the key of CR3"):
         search.approve(search.request("CR3"), "con")
 
 
@@ -98,7 +98,7 @@ def test_a_wrong_part_names_its_owner(search):
     sealed = pyrage.encrypt(bytes(74), [IDENTITIES["rob"].to_public()])
     part = {"sha256": mine.sha256, "sealed": base64.b64encode(sealed).decode()}
     search.ledger.append("approve", "con", search.keys["con"], {"shares": [part]}, request)
-    with pytest.raises(BlindingError, match="the part of con is wrong; ask for it again"):
+    with pytest.raises(BlindingError, match="the share of con is wrong; ask for it again"):
         search.open(request)
 
 

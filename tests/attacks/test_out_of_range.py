@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from bdana.analysis import scaffold
-from bdana.blinding.seal import seal
-from bdana.blinding.sealed import decrypt_events
 from bdana.errors import BdanaError
-from bdana.events.files import _open_cached
+from bdana.events.files import forget_files
+from bdana.sealing.seal_file import seal
+from bdana.sealing.sealed_file import decrypt_events
 from tests.attacks.interference import run
 from tests.attacks.raw import STAGES, like_sign, raw_file
 from tests.synthetic import dimuon_event
@@ -43,7 +43,7 @@ def folder(tmp_path):
 
 def shown(folder, events, *arguments):
     """Return exit code and streams of `bdana select` on raw data,."""
-    _open_cached.cache_clear()
+    forget_files()
     raw_file(folder / "run.root", events)
     return run(folder, ["select", "run.root", *arguments])
 

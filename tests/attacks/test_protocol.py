@@ -4,10 +4,10 @@ import copy
 
 import pytest
 
-from bdana.blinding import parts as parts_module
+from bdana.blinding import key_shares as shares_module
 from bdana.blinding.canonical import canonical
-from bdana.blinding.parts import Parts
-from bdana.blinding.protocol import require_sound
+from bdana.blinding.key_shares import KeyShares
+from bdana.blinding.rules import require_sound
 from bdana.errors import BlindingError
 
 REFUSED = {"observed": {"SR": 99}}
@@ -125,7 +125,7 @@ FORGED = {
         lambda s: begin_after(s, s.request("CR3")), "opens with a freeze that is not the newest"),
     "a begin without the convenor": (
         lambda s: (s.open_up_to("CR"), forge(s, "begin", "rob", request=s.request("SR").hash, stage="SR")),
-        "opens SR without the parts of its key"),
+        "opens SR without the shares of its key"),
     "an end of nothing": (
         lambda s: forge(s, "end", "ann", request="0" * 64, stage="SR", outputs=REFUSED, link=""), "ends what did not begin"),
     "an end without begin": (
@@ -169,8 +169,8 @@ FORGED = {
         lambda s: keys(s, replaces=s.ledger.of_kind("keys")[-1].hash, stages=held_by_ann(s)), "to other people than the policy asks"),
     "parts to another role": (lambda s: hand_over(s, "con"), "to nobody of the same role"),
     "parts to nobody": (lambda s: hand_over(s, "nobody"), "to nobody of the same role"),
-    "parts of no keys": (lambda s: hand_over(s, "bob", keys="0" * 64), "hands parts of no keys"),
-    "parts to a holder": (lambda s: hand_over(s, "bob"), "hands parts to bob, who holds one already"),
+    "parts of no keys": (lambda s: hand_over(s, "bob", keys="0" * 64), "hands shares of no keys"),
+    "parts to a holder": (lambda s: hand_over(s, "bob"), "hands shares to bob, who holds one already"),
 }  # fmt: skip
 
 
@@ -201,8 +201,8 @@ def test_no_key_without_a_row_that_says_so(search, monkeypatch):
         begun.append(search.opening.opened())
         return together(parts)
 
-    together = parts_module.combine
-    monkeypatch.setattr(parts_module, "combine", combined)
+    together = shares_module.combine
+    monkeypatch.setattr(shares_module, "combine", combined)
     search.open(search.request("CR3"))
     assert begun == [["CR3"]]
 
@@ -227,7 +227,9 @@ def test_a_failed_test_counts_even_if_its_verdict_was_not_written(search, died):
 
 def test_parts_are_looked_at_before_the_opening_begins(search, monkeypatch):
     request = search.request("CR3")
-    monkeypatch.setattr(Parts, "_piece", lambda *args: (_ for _ in ()).throw(BlindingError("wrong part")))
-    with pytest.raises(BlindingError, match="wrong part"):
+    monkeypatch.setattr(
+        KeyShares, "_decrypted", lambda *args: (_ for _ in ()).throw(BlindingError("wrong share"))
+    )
+    with pytest.raises(BlindingError, match="wrong share"):
         search.open(request)
     assert search.opening.opened() == []

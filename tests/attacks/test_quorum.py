@@ -5,15 +5,15 @@ from itertools import islice
 
 import pytest
 
-from bdana.blinding import keys as keys_module
+from bdana.blinding import key_shares as shares_module
 from bdana.blinding import load_policy
-from bdana.blinding import opening as opening_module
-from bdana.blinding import parts as parts_module
-from bdana.blinding.keys import join, make_period, stage_recipients
+from bdana.blinding import stage_keys as keys_module
 from bdana.blinding.ledger import Ledger
-from bdana.blinding.opening import Opening
 from bdana.blinding.signing import sign
+from bdana.blinding.stage_keys import join, make_period, stage_recipients
 from bdana.errors import BlindingError
+from bdana.opening import steps as opening_module
+from bdana.opening.steps import Opening
 from tests.attacks.search import IDENTITIES, REGIONS, STAGES
 from tests.blinding.people import ROLES, policy_text
 
@@ -45,8 +45,8 @@ def unguarded(monkeypatch):
         monkeypatch.setattr(Opening, name, lambda *args, **kwargs: True)
     monkeypatch.setattr(keys_module, "require_signed", lambda *args, **kwargs: True)
     monkeypatch.setattr(opening_module, "require_sound", lambda *args, **kwargs: True)
-    monkeypatch.setattr(parts_module.Parts, "require", lambda *args, **kwargs: None)
-    monkeypatch.setattr(parts_module, "_makes", lambda *args, **kwargs: True)
+    monkeypatch.setattr(shares_module.KeyShares, "require", lambda *args, **kwargs: None)
+    monkeypatch.setattr(shares_module, "_makes", lambda *args, **kwargs: True)
 
 
 def orders(search, folder, said, done=()):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bdana.blinding.receipts import keep_receipts, read_receipts, receipts_path
+from bdana.blinding.receipts import keep_receipts, read_receipts, receipts_path, require_rows
 from bdana.errors import BlindingError, InputError
 
 
@@ -21,7 +21,7 @@ def test_a_receipt_is_a_line_that_sha256sum_reads(search, kept):
     assert path.read_text() == f"{kept.hash}  {kept.name}\n"
     keep_receipts("ann", search.ledger, [kept])
     assert len(read_receipts(path)) == 1
-    search.ledger.require(read_receipts(path))
+    require_rows(search.ledger, read_receipts(path))
 
 
 def test_a_row_that_was_removed_is_named(search, kept):
@@ -30,7 +30,7 @@ def test_a_row_that_was_removed_is_named(search, kept):
     (search.ledger.folder / ".claims" / f"{kept.number:06d}").unlink()
     search.ledger.rows()  # by itself the shorter ledger is whole
     with pytest.raises(BlindingError, match=f"the row {kept.name} is missing, of which there is a receipt"):
-        search.ledger.require(read_receipts(path))
+        require_rows(search.ledger, read_receipts(path))
 
 
 def test_receipts_are_of_one_ledger(search, kept, tmp_path):

@@ -145,7 +145,7 @@ def seed(monkeypatch, closed):
 def test_a_leak_is_caught(world, closed, monkeypatch, leak, seen_in):
     stop_clocks(monkeypatch)
     if not seen_in.intersection(FIGURES):  # drawing takes the time
-        monkeypatch.setattr("bdana.report.search.save_figures", lambda analysis: [])
+        monkeypatch.setattr("bdana.report.search_report.save_figures", lambda analysis: [])
     events, bursts = open_data(world.gate, 1)
     extra = closed_events(10, np.random.default_rng(1), world.gate)
     leak(monkeypatch, closed)

@@ -6,11 +6,11 @@ import shutil
 import pytest
 
 from bdana.analysis import scaffold
-from bdana.analysis.child import Job, open_in_child
 from bdana.blinding.canonical import canonical, sha256
-from bdana.blinding.keys import shares
 from bdana.blinding.ledger import Ledger, Row
+from bdana.blinding.stage_keys import shares
 from bdana.errors import BlindingError, InputError
+from bdana.opening.key_process import Job, open_in_key_process
 from tests.attacks.interference import run
 from tests.attacks.search import IDENTITIES, Search
 
@@ -170,7 +170,7 @@ def test_how_an_opening_ended_is_told(tmp_path, monkeypatch, end, error):
     child.chmod(0o700)
     monkeypatch.setattr("sys.executable", str(child))
     with pytest.raises(error, match="the opening stopped; the same request may be opened again"):
-        open_in_child(Job("a", "a", "rob", "key", "2021", (), {}, "passphrase"))
+        open_in_key_process(Job("a", "a", "rob", "key", "2021", (), {}, "passphrase"))
 
 
 @pytest.mark.parametrize("place", ["working folder", "PYTHONPATH", "PYTHONPATH by name"])
@@ -182,5 +182,5 @@ def test_an_opening_imports_no_module_of_the_folder(tmp_path, monkeypatch, place
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", {"PYTHONPATH": ".", "PYTHONPATH by name": str(tmp_path)}.get(place, ""))
     with pytest.raises(InputError, match=r"no analysis\.toml"):
-        open_in_child(Job(str(tmp_path), str(tmp_path), "rob", "key", "2021", (), {}, "passphrase"))
+        open_in_key_process(Job(str(tmp_path), str(tmp_path), "rob", "key", "2021", (), {}, "passphrase"))
     assert not list(tmp_path.glob("*.owned"))

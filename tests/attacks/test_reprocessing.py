@@ -5,11 +5,11 @@ import json
 import pytest
 import uproot
 
-from bdana.blinding import previous as previous_module
-from bdana.blinding.manifest import file_sha256
-from bdana.blinding.seal import seal
-from bdana.blinding.sealed import decrypt_events
 from bdana.errors import BdanaError
+from bdana.sealing import reprocessing as previous_module
+from bdana.sealing.manifest import file_sha256
+from bdana.sealing.seal_file import seal
+from bdana.sealing.sealed_file import decrypt_events
 from tests.attacks.raw import STAGES, like_sign, of_stage, raw_file
 from tests.synthetic import dimuon_event
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bdana.analysis import write_skim
 from bdana.blinding.canonical import canonical
-from bdana.blinding.manifest import check_open_file, described, file_sha256, read_manifest
-from bdana.blinding.seal import seal
 from bdana.errors import BdanaError, BlindingError, InputError
-from bdana.events.files import _open_cached
+from bdana.events.files import forget_files
+from bdana.sealing.manifest import check_open_file, described, file_sha256, read_manifest
+from bdana.sealing.seal_file import seal
+from bdana.search.skims import write_skim
 from tests.attacks.raw import canary, like_sign, raw_file
 from tests.synthetic import dimuon_event
 
@@ -26,7 +26,7 @@ def data(tmp_path, sealing):
     """Sealed data of which a skim has one event."""
     raw = raw_file(tmp_path / "run.root", [like_sign(1), beside(2), canary(3)])
     seal(raw, tmp_path, sealing)
-    _open_cached.cache_clear()
+    forget_files()
     return tmp_path
 
 
@@ -71,7 +71,7 @@ def test_a_skim_does_not_depend_on_closed_events(tmp_path, sealing, analysis):
         folder.mkdir()
         raw = raw_file(folder / "run.root", [beside(2), *map(canary, range(n))])
         seal(raw, folder, sealing)
-        _open_cached.cache_clear()
+        forget_files()
         write_skim(analysis, analysis.select([folder / "run.open.root"]), folder / "skim.open.root")
         uuids.add(json.loads((folder / "skim.manifest.json").read_text())["open"]["uuid"])
     assert len(uuids) == 1
@@ -124,7 +124,7 @@ def test_a_skim_that_does_not_fit(skim, data, analysis, attack, message):
             )
         )
         message = message.replace("pairs", "other")
-    _open_cached.cache_clear()
+    forget_files()
     with pytest.raises(BlindingError, match=message):
         analysis.select([skim])
 

@@ -4,16 +4,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from bdana.analysis import frozen as frozen_module
-from bdana.analysis.frozen import reproduce, thaw
-from bdana.blinding.manifest import file_sha256
 from bdana.errors import BlindingError
+from bdana.opening import thaw as thaw_module
+from bdana.opening.freeze import PARTS
+from bdana.opening.thaw import reproduce, thaw
+from bdana.sealing.manifest import file_sha256
 
 
 @pytest.fixture
 def frozen(analysis):
     """The parts of a freeze that are looked at before anything is read."""
-    return dict.fromkeys(frozen_module.PARTS) | {
+    return dict.fromkeys(PARTS) | {
         "format": 1,
         "bdana": "0.0",
         "config": analysis.config.model_dump(mode="json", by_alias=True),
@@ -45,7 +46,7 @@ def test_a_freeze_of_another_version(analysis, frozen):
         thaw(analysis.folder, frozen | {"config": frozen["config"] | {"from_the_future": 1}})
 
 
-@pytest.mark.parametrize("part", frozen_module.PARTS)
+@pytest.mark.parametrize("part", PARTS)
 def test_a_freeze_that_lacks_a_part(analysis, frozen, part):
     del frozen[part]
     with pytest.raises(BlindingError, match=f"parts of the freeze are missing or unknown: {part}$"):
@@ -71,10 +72,9 @@ def test_a_prediction_of_other_regions(analysis, frozen):
 def counted(monkeypatch):
     """An analysis of one input file whose table is [1], and its freeze."""
     declared = {"inputs": {"1" * 64: "in.root"}}
-    monkeypatch.setattr(frozen_module, "load_policy", lambda folder, regions: "a policy")
-    monkeypatch.setattr(frozen_module, "_declared", lambda analysis, policy: declared)
-    monkeypatch.setattr(frozen_module, "_counted", lambda analysis: {"table": [1]})
-    return SimpleNamespace(folder=None, regions=None), {**declared, "table": [1], "packages": {}}
+    monkeypatch.setattr(thaw_module, "declared_parts", lambda analysis, policy: declared)
+    monkeypatch.setattr(thaw_module, "counted_parts", lambda analysis: {"table": [1]})
+    return SimpleNamespace(folder=None, policy="a policy"), {**declared, "table": [1], "packages": {}}
 
 
 def test_other_input_than_frozen(counted):
@@ -90,7 +90,7 @@ def test_a_table_that_does_not_come_out_again(counted):
         reproduce(analysis, frozen | {"table": [2]})
 
 
-def test_an_analysis_without_a_policy(counted, monkeypatch):
-    monkeypatch.setattr(frozen_module, "load_policy", lambda folder, regions: None)
+def test_an_analysis_without_a_policy(counted):
+    _, frozen = counted
     with pytest.raises(BlindingError, match=r"has no blinding/policy.toml"):
-        reproduce(*counted)
+        reproduce(SimpleNamespace(folder=None, policy=None), frozen)

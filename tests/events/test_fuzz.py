@@ -43,7 +43,7 @@ def _classes_of_whole_files():
 
 
 def answer(path):
-    event_files._open_cached.cache_clear()
+    event_files.forget_files()
     run = ANALYSIS.select([path], kind="mc", schema="bdana")
     columns = {
         name: getattr(run.candidates, name).tolist() for name in ("event", "mass", "z_tax", "cda_tax", "dt")

@@ -11,6 +11,7 @@ import bdana
 from bdana.errors import BlindingError, ConfigError, InputError, MissingColumnError
 from bdana.events import BurstTable, EventArrays, write_events
 from bdana.events.containers import open_root
+from bdana.search.skims import write_skim
 from tests.synthetic import dimuon_event, records
 
 ANALYSIS = bdana.load(bdana.analysis.template_folder())
@@ -83,7 +84,7 @@ def test_a_skim_holds_the_candidates_and_every_burst(tmp_path, container):
     path = write(tmp_path / "a.root", bursts=table((1, 2, 3, 4), good=[True, False, True, True]))
     run = select(path)
     skim = tmp_path / "skim.root"
-    assert bdana.analysis.write_skim(ANALYSIS, run, skim, container) == len(run.candidates) == 8
+    assert write_skim(ANALYSIS, run, skim, container) == len(run.candidates) == 8
     again = select(skim)
     assert again.exposure == run.exposure
     assert again.candidates.event.tolist() == run.candidates.event.tolist()

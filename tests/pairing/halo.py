@@ -1,10 +1,13 @@
 """Halo-like tracks made by hand: about 0.7 m wide at 183 m, pointing back to the TAX region."""
 
+from dataclasses import replace
+
 import awkward as ak
 import numpy as np
 
 from bdana.detector import load_detector
 from bdana.events import BurstTable
+from bdana.pairing import PairOptions, PairSelection, SingleSample
 from bdana.reconstruction import Line, Tracks
 from bdana.selection import Cutflow, SelectedSingles
 from bdana.selection.single_track import SingleEvents
@@ -75,3 +78,11 @@ def burst_table(n, *, live_time_s=1.0, downscale=10.0):
         good=np.ones(n, dtype=np.bool_),
         downscale=np.broadcast_to(np.asarray(downscale, dtype=np.float64), n).copy(),
     )
+
+
+def estimate_of(analysis, singles, table, *, variables=None, systematics=(), changed=None, **options):
+    """Return the combinatorial estimate of an analysis; `changed` replaces what backgrounds/combinatorial.py declares."""
+    background, par = analysis.combinatorial("combinatorial")
+    pairs = PairSelection(*analysis.selection("dimuon"), analysis.setup, variables or {})
+    background = replace(background, **(changed or {}))
+    return background.estimate(SingleSample(singles, table), pairs, par, systematics, PairOptions(**options))

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from bdana.counts import Predicted
 from bdana.errors import InputError
+from bdana.observed import Predicted
 from bdana.statistics.limits import bayes, cls, known_background
 from bdana.statistics.poisson import PRIORS, Background, count_probabilities, p_values
 from bdana.statistics.significance import one_sided, two_sided

@@ -5,9 +5,9 @@ import math
 
 import pytest
 
-from bdana.analysis.tables import counting
-from bdana.counts import Observed, Predicted
 from bdana.errors import BlindingError
+from bdana.observed import Observed, Predicted
+from bdana.report.tables import counting
 from bdana.statistics.poisson import Background
 from bdana.statistics.regions_csv import read_regions
 from bdana.statistics.table import counting_table

@@ -1,0 +1,385 @@
+"""An analysis folder: what its analysis.toml and modules declare, and its samples, opened behind its gate."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from bdana.analysis.config import read_config
+from bdana.analysis.modules import AnalysisModules
+from bdana.blinding import Ledger, load_policy
+from bdana.detector import Detector, load_detector
+from bdana.engine import SelectionTask
+from bdana.errors import ConfigError
+from bdana.events import Dataset, GoodRuns
+from bdana.pairing import Combinatorial, PairingParameters
+from bdana.sealing import SealedData, UnsealedData
+from bdana.selection import Parameters, Selection, Setup, SingleTrackSelection
+from bdana.strict import explain
+from bdana.upstream import Prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from bdana.analysis.config import AnalysisConfig
+    from bdana.blinding import Policy
+    from bdana.events import EventArrays, EventFile, Gate
+    from bdana.regions import Box, Regions
+    from bdana.selection import Variable
+
+__all__ = ["AnalysisFolder", "find_analysis", "template_folder"]
+
+Declared = TypeVar("Declared")
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def template_folder() -> Path:
+    """Return the packaged analysis: inside an installed wheel, or the repository root of an editable install."""
+    package = Path(__file__).parents[1]
+    packaged = package / "_template"
+    return packaged if packaged.is_dir() else package.parent
+
+
+def find_analysis(start: Path | None = None) -> Path | None:
+    """Find the analysis folder: the nearest one upwards with an analysis.toml; None when there is none.
+
+    Parameters
+    ----------
+    start : Path, optional
+        Where the search begins; by default here.
+    """
+    here = (start or Path()).resolve()
+    return next((folder for folder in (here, *here.parents) if (folder / "analysis.toml").is_file()), None)
+
+
+@dataclass(frozen=True)
+class AnalysisFolder:
+    """What an analysis folder declares: geometry, regions, gate, selections and backgrounds with their parameters.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it lies.
+    config : AnalysisConfig
+        analysis.toml with the overrides applied.
+    modules : AnalysisModules
+        Its Python text.
+    overrides : tuple of str
+        The `KEY=VALUE` replacements.
+    """
+
+    folder: Path
+    config: AnalysisConfig
+    modules: AnalysisModules
+    overrides: tuple[str, ...]
+
+    @classmethod
+    def read(cls, folder: Path, overrides: Sequence[str] = ()) -> Self:
+        """Read and check analysis.toml, and read the modules of a folder.
+
+        Parameters
+        ----------
+        folder : Path
+        overrides : sequence of str
+            `KEY=VALUE` with a dotted key of analysis.toml and a TOML value.
+
+        Raises
+        ------
+        ConfigError
+            When there is no analysis there, or something in it is wrong.
+        """
+        path = folder / "analysis.toml"
+        if not path.is_file():
+            raise ConfigError(
+                f"{folder}: no analysis.toml there; `bdana select` outside an analysis folder uses the packaged one"
+            )
+        config = read_config(path, overrides)
+        modules = AnalysisModules.read(folder)
+        for name in config.selection:
+            if name not in modules.names("selections"):
+                raise ConfigError(
+                    f"{path}: [selection.{name}] has no selections/{name}.py; there are: {', '.join(modules.names('selections'))}"
+                )
+        return cls(folder, config, modules, tuple(overrides))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Workers get the place and the hash, not the code: they read it themselves, once.
+        return _read_again, (self.folder, self.overrides, self.hash)
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of the effective configuration and of every module's text."""
+        content = {"config": self.config.model_dump(mode="json"), "modules": self.modules.hashes}
+        return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+    @cached_property
+    def detector(self) -> Detector:
+        """The geometry that analysis.toml names."""
+        return load_detector(self.config.analysis.detector, self.folder)
+
+    @property
+    def regions(self) -> Regions:
+        """The partition of the (z_TAX, CDA_TAX) plane."""
+        return self.config.partition()
+
+    @property
+    def setup(self) -> Setup:
+        """What every selection is told."""
+        return Setup(self.detector, self.config.beam_line.line(), self.regions)
+
+    @property
+    def policy(self) -> Policy | None:
+        """The policy in force, checked against the regions; None when there is none.
+
+        Raises
+        ------
+        ConfigError
+            When it is wrong or does not cover the regions.
+        BlindingError
+            When it is not the one that the ledger says is in force.
+        """
+        return load_policy(self.folder, self.regions)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger of the folder, to be read."""
+        return Ledger(self.folder / "blinding" / "ledger")
+
+    @property
+    def gate(self) -> Gate | None:
+        """What blinding/policy.toml keeps closed in data; None when there is no policy. Raises as `policy`."""
+        policy = self.policy
+        if policy is None:
+            return None
+        files = [file for s in self.config.samples.values() if s.kind == "data" for file in s.files]
+        folders = tuple(sorted({(self.folder / file.removeprefix("@")).parent for file in files}))
+        admission = SealedData(folders, policy=policy) if policy.people else UnsealedData(folders)
+        return policy.gate(self.detector, admission)
+
+    def closed_boxes(self, names: Collection[str]) -> list[Box]:
+        """Return the envelopes (mm) of some of the regions that the policy closes."""
+        gate = self.gate
+        return [box for box in gate.envelopes.boxes if box.name in names] if gate else []
+
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """What is histogrammed of candidates, by name."""
+        return self.config.histogrammed()
+
+    def selection(self, name: str) -> tuple[Selection, Parameters]:
+        """Return the selection selections/NAME.py with its parameters as analysis.toml sets them.
+
+        Raises
+        ------
+        ConfigError
+            When there is no such selection, its module fails, or a parameter is unknown or has a wrong value.
+        """
+        selection = self._declared("selections", name, "selection", Selection)
+        return selection, self._parameters("selection", name, selection.parameters)
+
+    def single_track(self, name: str) -> tuple[SingleTrackSelection, Parameters]:
+        """Return the single-track selection selections/NAME.py with its parameters.
+
+        Those are the parameters of the selection it is `like`, with the values of [selection.NAME] in their place.
+
+        Raises
+        ------
+        ConfigError
+            As `selection` does.
+        """
+        selection = self._declared("selections", name, "selection", SingleTrackSelection)
+        return selection, self._parameters("selection", name, selection.parameters, like=selection.like)
+
+    def like(self, name: str) -> str | None:
+        """Return the selection whose parameters hold in selections/NAME.py too; None for one that stands alone."""
+        declared = getattr(self.modules.load("selections", name), "selection", None)
+        return declared.like if isinstance(declared, SingleTrackSelection) else None
+
+    def combinatorial(self, name: str) -> tuple[Combinatorial, PairingParameters]:
+        """Return the background backgrounds/NAME.py with its parameters.
+
+        Raises
+        ------
+        ConfigError
+            When there is no such background, its module fails, or a parameter is unknown or has a wrong value.
+        """
+        background = self._declared("backgrounds", name, "background", Combinatorial)
+        if not issubclass(background.parameters, PairingParameters):
+            raise ConfigError(
+                f"{self.folder}/backgrounds/{name}.py: the parameters of a bdana.Combinatorial must have "
+                "bdana.PairingParameters as base"
+            )
+        return background, self._parameters("background", name, background.parameters)
+
+    def prompt(self, name: str) -> tuple[Prompt, BaseModel]:
+        """Return the prompt background backgrounds/NAME.py with its parameters; raises as `combinatorial`."""
+        background = self._declared("backgrounds", name, "background", Prompt)
+        return background, self._parameters("background", name, background.parameters)
+
+    def is_prompt(self, name: str) -> bool:
+        """Tell whether backgrounds/NAME.py declares a prompt background."""
+        return isinstance(getattr(self.modules.load("backgrounds", name), "background", None), Prompt)
+
+    def parameters(self) -> dict[str, BaseModel]:
+        """Return the parameters of every selection and background by `selection.NAME` and `background.NAME`."""
+        found: dict[str, BaseModel] = {}
+        for name in self.modules.names("selections"):
+            single = self.like(name) is not None
+            found[f"selection.{name}"] = (self.single_track(name) if single else self.selection(name))[1]
+        for name in self.modules.names("backgrounds"):
+            found[f"background.{name}"] = (self.prompt if self.is_prompt(name) else self.combinatorial)(name)[
+                1
+            ]
+        return found
+
+    def _declared(self, folder: str, name: str, attribute: str, declared: type[Declared]) -> Declared:
+        found = getattr(self.modules.load(folder, name), attribute, None)
+        if not isinstance(found, declared):
+            raise ConfigError(
+                f"{self.folder}/{folder}/{name}.py must define `{attribute} = bdana.{declared.__name__}(...)`"
+            )
+        return found
+
+    def _parameters(self, table: str, name: str, model: type[Model], like: str = "") -> Model:
+        written: dict[str, dict[str, Any]] = getattr(self.config, table)
+        try:
+            return model.model_validate(written.get(like, {}) | written.get(name, {}))
+        except ValidationError as err:
+            raise ConfigError(
+                f"[{table}.{name}] of {self.folder / 'analysis.toml'}: {explain(err)}"
+            ) from None
+
+    def missing_columns(self, file: EventFile) -> dict[str, tuple[str, ...]]:
+        """Return, for every two-track selection, the columns it needs that a file does not have."""
+        present = file.columns() | {"weight"}  # 1 where the file has none
+        missing = {}
+        for name in self.modules.names("selections"):
+            if isinstance(getattr(self.modules.load("selections", name), "selection", None), Selection):
+                chosen, par = self.selection(name)
+                missing[name] = tuple(column for column in chosen.needs(par) if column not in present)
+        return missing
+
+    def dataset(
+        self,
+        files: Sequence[str | Path | EventArrays],
+        *,
+        kind: str = "data",
+        schema: str | None = None,
+        all_bursts: bool = False,
+        good_runs: str | Path | None = None,
+    ) -> Dataset:
+        """Open files behind the analysis' gate.
+
+        Parameters
+        ----------
+        files, kind, schema, all_bursts, good_runs
+            As for `Analysis.select`.
+
+        Raises
+        ------
+        BdanaError
+            Whatever is wrong, by file and name.
+        """
+        return Dataset.open(
+            files,
+            kind=kind,
+            schema=schema,
+            all_bursts=all_bursts,
+            good_runs=_good_runs(good_runs),
+            gate=self.gate,
+        )
+
+    def sample(self, *names: str, all_bursts: bool = False) -> list[Dataset]:
+        """Open samples of analysis.toml by name.
+
+        Raises
+        ------
+        ConfigError
+            When there is no such sample.
+        BdanaError
+            When a file of it is wrong.
+        """
+        opened = []
+        for name in names:
+            if name not in self.config.samples:
+                there = ", ".join(self.config.samples) or "none"
+                raise ConfigError(
+                    f"no sample '{name}' in {self.folder / 'analysis.toml'}; there are: {there}"
+                )
+            sample = self.config.samples[name]
+            layout = sample.layout
+            dataset = Dataset.open(
+                [
+                    f"@{self.folder / file[1:]}" if file.startswith("@") else self.folder / file
+                    for file in sample.files
+                ],
+                kind=sample.kind,
+                schema=str(self.folder / layout) if layout and layout.endswith(".toml") else layout,
+                all_bursts=all_bursts,
+                good_runs=_good_runs(self.folder / sample.good_runs if sample.good_runs else None),
+                trigger=sample.trigger,
+                weight=sample.weight,
+                gate=self.gate,
+            )
+            opened.append(dataset)
+        return opened
+
+    def selection_task(
+        self, dataset: Dataset, selection: str, left_out: tuple[str, ...] = ()
+    ) -> SelectionTask:
+        """Say what is done with each chunk of a dataset to select its candidates.
+
+        Parameters
+        ----------
+        dataset : Dataset
+        selection : str
+            Name of a module of selections/.
+        left_out : tuple of str
+            Cuts that the loose candidates need not pass.
+
+        Raises
+        ------
+        ConfigError
+            When there is no such selection or cut, or the selection needs another geometry.
+        MissingColumnError
+            When a file lacks a column that the selection needs.
+        """
+        chosen, par = self.selection(selection)
+        chosen.require_cuts(left_out)
+        columns = dataset.columns(chosen.needs(par), chosen.optional, selection)
+        setup = self.setup_for(dataset, selection, any_detector=chosen.any_detector)
+        return SelectionTask(self, setup, selection, columns, dataset, left_out)
+
+    def setup_for(self, dataset: Dataset, selection: str, *, any_detector: bool = False) -> Setup:
+        """Return the setup for files, without beam line where they are of another geometry, which not every selection allows.
+
+        Raises
+        ------
+        ConfigError
+            When the selection needs the analysis' geometry and the files are of another one.
+        """
+        others = dataset.detectors - {self.detector.name}
+        if others and not any_detector:
+            raise ConfigError(
+                f"{dataset.files[0]}: measured with the geometry {', '.join(sorted(others))}, but selection {selection} of "
+                f"{self.folder} is for {self.detector.name}; set analysis.detector and [beam_line] to yours"
+            )
+        return replace(self.setup, beam_line=None) if others else self.setup
+
+
+@lru_cache(maxsize=2)
+def _read_again(folder: Path, overrides: tuple[str, ...], expected: str) -> AnalysisFolder:
+    analysis = AnalysisFolder.read(folder, overrides)
+    if analysis.hash != expected:
+        raise ConfigError(f"the analysis in {folder} changed while it was running; start again")
+    return analysis
+
+
+def _good_runs(path: str | Path | None) -> GoodRuns | None:
+    return GoodRuns.read(Path(path)) if path is not None else None

@@ -1,0 +1,87 @@
+"""Every value that an analysis uses, with where it comes from: the command line, analysis.toml, or a default."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bdana.analysis.folder import AnalysisFolder
+
+__all__ = ["Setting", "settings_with_origin"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One value.
+
+    Attributes
+    ----------
+    key : str
+        Dotted key, as `--set` takes it.
+    value : object
+        A plain TOML value.
+    origin : str
+        `--set`, `analysis.toml`, or the default of `bdana` or of the selection's module.
+    meaning : str
+        One line for people; empty where there is none.
+    """
+
+    key: str
+    value: Any
+    origin: str
+    meaning: str
+
+
+def settings_with_origin(analysis: AnalysisFolder) -> list[Setting]:
+    """List every value the analysis uses, those of its selections included."""
+    written = set(_keys(tomllib.loads((analysis.folder / "analysis.toml").read_text(encoding="utf-8"))))
+    replaced = {override.partition("=")[0].strip() for override in analysis.overrides}
+    found = [
+        Setting(key, value, _origin(key, replaced, written) or "default of bdana", meaning)
+        for key, value, meaning in _leaves(analysis.config, "")
+        if key.partition(".")[0] not in ("selection", "background")
+    ]
+    for table, parameters in analysis.parameters().items():
+        folder, _, name = table.partition(".")
+        like = analysis.like(name) if folder == "selection" else None
+        for key, value, meaning in _leaves(parameters, f"{table}."):
+            origin = _origin(key, replaced, written)
+            if not origin and like:
+                other = _origin(f"selection.{like}.{key.removeprefix(f'{table}.')}", replaced, written)
+                origin = f"{other}, [selection.{like}]" if other else ""
+            found.append(Setting(key, value, origin or f"default of {folder}s/{name}.py", meaning))
+    return found
+
+
+def _origin(key: str, replaced: set[str], written: set[str]) -> str:
+    """Say where a value was written; empty for a default."""
+    if any(key == name or key.startswith(f"{name}.") for name in replaced):
+        return "--set"
+    return "analysis.toml" if key in written else ""
+
+
+def _leaves(value: BaseModel, prefix: str) -> Iterator[tuple[str, Any, str]]:
+    for attribute, field in type(value).model_fields.items():
+        item, name = getattr(value, attribute), field.alias or attribute
+        if isinstance(item, BaseModel):
+            yield from _leaves(item, f"{prefix}{name}.")
+        elif isinstance(item, dict) and all(isinstance(v, BaseModel) for v in item.values()):
+            for key, model in item.items():
+                yield from _leaves(model, f"{prefix}{name}.{key}.")
+        else:
+            plain = value.model_dump(mode="json", include={attribute})[attribute]
+            yield f"{prefix}{name}", plain, field.description or ""
+
+
+def _keys(values: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, item in values.items():
+        if isinstance(item, dict):
+            yield from _keys(item, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"

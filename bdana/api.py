@@ -1,0 +1,210 @@
+"""What users hold: `load()` and the `Analysis` that it returns; thin methods over the rooms below."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bdana.analysis import AnalysisFolder, find_analysis, template_folder
+from bdana.engine import run_selection
+from bdana.pairing import PairOptions
+from bdana.search.estimates import estimate_combinatorial, fit_prompt
+from bdana.search.run import run_sample
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bdana.engine import Executor, Progress, SelectionRun
+    from bdana.events import Dataset, EventArrays
+    from bdana.pairing import PairEstimate, PairSink
+    from bdana.search.run import SampleRun
+    from bdana.selection import Candidates
+    from bdana.upstream import PromptShare
+
+__all__ = ["Analysis", "load"]
+
+
+def load(folder: str | Path | None = None, overrides: Sequence[str] = ()) -> Analysis:
+    """Load an analysis.
+
+    Parameters
+    ----------
+    folder : path, optional
+        The analysis folder. By default the nearest one upwards from here, else the packaged default analysis.
+    overrides : sequence of str
+        `KEY=VALUE` with a dotted key of analysis.toml and a TOML value.
+
+    Returns
+    -------
+    Analysis
+
+    Raises
+    ------
+    ConfigError
+        When there is no analysis there, or something in it is wrong.
+
+    Examples
+    --------
+    >>> import bdana
+    >>> analysis = bdana.load(overrides=["selection.dimuon.acceptance=false"])
+    >>> analysis.regions.names
+    ('SR', 'CR', 'CR1', 'CR2', 'CR3', 'outside')
+    """
+    where = Path(folder).resolve() if folder is not None else find_analysis() or template_folder()
+    return Analysis.read(where, overrides)
+
+
+class Analysis(AnalysisFolder):
+    """A loaded analysis: what its folder declares, and what is done with it."""
+
+    def select(
+        self,
+        files: Sequence[str | Path | EventArrays],
+        *,
+        kind: str = "data",
+        schema: str | None = None,
+        selection: str = "dimuon",
+        all_bursts: bool = False,
+        good_runs: str | Path | None = None,
+        executor: Executor | None = None,
+        progress: Progress | None = None,
+    ) -> SelectionRun:
+        """Run one selection on files.
+
+        Parameters
+        ----------
+        files : sequence of path or EventArrays
+            ROOT files, globs, `@list.txt` files with a name a line, or events in memory.
+        kind : {"data", "mc", "pseudo"}
+            What the files hold.
+        schema : str, optional
+            Shipped schema by name or path of a schema file; by default the one shipped schema that matches.
+        selection : str
+            Name of a module of selections/.
+        all_bursts : bool
+            Use all bursts, not only the good ones.
+        good_runs : path, optional
+            A good-run list (docs/schemas.md).
+        executor : Executor, optional
+            Where chunks run; serially in this process by default. Every executor gives the same bits.
+        progress : callable, optional
+            Called with (events done, events in all) after each chunk.
+
+        Returns
+        -------
+        SelectionRun
+            Cutflow, candidates, region counts and the exposure that was used.
+
+        Raises
+        ------
+        BdanaError
+            Whatever is wrong, by file and name.
+        """
+        dataset = self.dataset(files, kind=kind, schema=schema, all_bursts=all_bursts, good_runs=good_runs)
+        return self.select_from(dataset, selection, executor, progress)
+
+    def select_from(
+        self,
+        dataset: Dataset,
+        selection: str = "dimuon",
+        executor: Executor | None = None,
+        progress: Progress | None = None,
+        left_out: tuple[str, ...] = (),
+    ) -> SelectionRun:
+        """Run one selection on an open dataset: what `select` does after opening the files.
+
+        Parameters
+        ----------
+        dataset : Dataset
+        selection, executor, progress
+            As for `select`.
+        left_out : tuple of str
+            Cuts that the run's loose candidates need not pass.
+        """
+        return run_selection(self.selection_task(dataset, selection, left_out), executor, progress)
+
+    def background(
+        self,
+        files: Sequence[str | Path | EventArrays],
+        *,
+        kind: str = "data",
+        schema: str | None = None,
+        name: str = "combinatorial",
+        all_bursts: bool = False,
+        two_track: Candidates | None = None,
+        executor: Executor | None = None,
+        bootstrap: int = 0,
+        sink: PairSink | None = None,
+    ) -> PairEstimate:
+        """Estimate the combinatorial background from files that hold the single-track sample.
+
+        Parameters
+        ----------
+        files, kind, schema, all_bursts, executor
+            As for `select`.
+        name : str
+            Name of a module of backgrounds/.
+        two_track : Candidates, optional
+            Candidates of the sample that is to be predicted: it must share no event with the single tracks.
+        bootstrap : int
+            Replicas of the sample that cross-check the errors.
+        sink : callable, optional
+            Gets every batch of selected pairs; `bdana.pairing.estimate.pair_file` writes them.
+
+        Returns
+        -------
+        PairEstimate
+            Expected pairs by region with covariance, histograms and systematic sources.
+
+        Raises
+        ------
+        BdanaError
+            Whatever is wrong, by file and name.
+        """
+        dataset = self.dataset(files, kind=kind, schema=schema, all_bursts=all_bursts)
+        options = PairOptions(bootstrap=bootstrap, sink=sink)
+        return estimate_combinatorial(self, name, dataset, two_track, executor, options)
+
+    def prompt_share(
+        self,
+        files: Sequence[str | Path | EventArrays],
+        *,
+        kind: str = "data",
+        schema: str | None = None,
+        name: str = "prompt",
+        all_bursts: bool = False,
+        executor: Executor | None = None,
+    ) -> PromptShare:
+        """Fit the share of in-time pairs outside all boxes and bound it.
+
+        Parameters
+        ----------
+        files, kind, schema, name, all_bursts, executor
+            As for `background`, and so are the errors.
+        """
+        dataset = self.dataset(files, kind=kind, schema=schema, all_bursts=all_bursts)
+        return fit_prompt(self, name, dataset, executor)
+
+    def run(
+        self, sample: str, executor: Executor | None = None, progress: Progress | None = None
+    ) -> SampleRun:
+        """Run the search's selection on a sample of analysis.toml, and for its data the whole search.
+
+        Parameters
+        ----------
+        sample : str
+            Name of the sample.
+        executor, progress
+            As for `select`.
+
+        Returns
+        -------
+        SampleRun
+            cutflow, candidates, hists, exposure; estimate and table for the sample that [search] names as data.
+
+        Raises
+        ------
+        BdanaError
+            Whatever is wrong, by file and name.
+        """
+        return run_sample(self, sample, executor, progress)

@@ -1,0 +1,157 @@
+"""The policy in force: blinding/policy.toml, checked against the ledger, and the policies that were in force before.
+
+Rows of kind `policy` carry the policy before and after. When one person of each role of the policy before has written the
+same change, it is in force: later rows are judged by the people of the new policy, earlier ones by those of the old.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from bdana.blinding.ledger import Ledger
+from bdana.blinding.policy import Former, Policy, read_policy
+from bdana.blinding.signing import raw_key
+from bdana.errors import BlindingError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from bdana.blinding.ledger import Row
+    from bdana.regions import Regions
+
+__all__ = ["former_policies", "load_policy", "missing_roles", "require_same_people", "signers"]
+
+
+def load_policy(folder: Path, regions: Regions) -> Policy | None:
+    """Read blinding/policy.toml of an analysis folder and check it against the regions; None when there is none.
+
+    Raises
+    ------
+    ConfigError
+        When the file is wrong or does not cover the regions.
+    BlindingError
+        When it is not the policy that the ledger says is in force.
+    """
+    path, ledger = folder / "blinding" / "policy.toml", Ledger(folder / "blinding" / "ledger")
+    if not path.exists():
+        if ledger.of_kind("keys"):
+            raise BlindingError(
+                f"refused: {path} is not there, though the ledger has keys: put back the one that people signed"
+            )
+        return None
+    policy = read_policy(path, regions)
+    return policy.after(former_policies(ledger, policy))
+
+
+def former_policies(ledger: Ledger, now: Policy) -> tuple[Former, ...]:
+    """Return the policies that were in force before this one, oldest first.
+
+    Raises
+    ------
+    BlindingError
+        When the policy in force is not this one, or a change is not what `amend` writes.
+    """
+    former: list[Former] = []
+    rows = ledger.rows()
+    current: Policy | None = None
+    bound = {row.body.get("policy") for row in rows if row.kind == "keys"}
+    if bound and now.sha256 not in bound and not any(row.kind == "policy" for row in rows):
+        raise BlindingError(
+            "refused: blinding/policy.toml is not the one that people signed and keys were made for: put that one back; "
+            "`bdana blinding amend` changes it"
+        )
+    for row in (row for row in rows if row.kind == "policy"):
+        before, after = _policy_of(row, "before"), _policy_of(row, "after")
+        if current is None:
+            current = before
+            if not set(before.people) <= {r.person for r in _joins(ledger, rows[: rows.index(row)], before)}:
+                raise BlindingError(f"refused: {row.name} changes a policy that not everybody had joined")
+        if before.sha256 != current.sha256:
+            continue  # somebody else's change came first
+        signed = signers([r for r in rows if r.number <= row.number], before, after, ledger)
+        if not missing_roles(signed, before):
+            require_same_people([*(past.policy for past in former), before], after)
+            former.append(Former(before, row.number))
+            current = after
+    if current is not None and current.sha256 != now.sha256:
+        raise BlindingError(
+            "refused: blinding/policy.toml is not the policy in force, which `bdana blinding amend` changes: put the file "
+            "there that the newest rows `policy` of the ledger were signed for"
+        )
+    return tuple(former)
+
+
+def _policy_of(row: Row, which: str) -> Policy:
+    try:
+        return Policy.model_validate(row.body[which])
+    except (KeyError, ValidationError):
+        raise BlindingError(f"refused: {row.name} holds no policy") from None
+
+
+def _joins(ledger: Ledger, rows: Sequence[Row], policy: Policy) -> list[Row]:
+    joins = [row for row in rows if row.kind == "join" and row.body.get("policy") == policy.sha256]
+    return [row for row in joins if ledger.signed(row, policy.ssh_keys)]
+
+
+def signers(rows: Sequence[Row], before: Policy, after: Policy, ledger: Ledger | None = None) -> list[str]:
+    """Return who signed a change of the policy.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+    before, after : Policy
+        The change.
+    ledger : Ledger, optional
+        With it, only rows count whose signature is good.
+    """
+    return [
+        row.person
+        for row in rows
+        if row.kind == "policy"
+        and _policy_of(row, "before").sha256 == before.sha256
+        and _policy_of(row, "after").sha256 == after.sha256
+        and (ledger is None or ledger.signed(row, before.ssh_keys))
+    ]
+
+
+def missing_roles(signed: Sequence[str], policy: Policy) -> tuple[str, ...]:
+    """Return the roles of a policy of which nobody has signed.
+
+    Parameters
+    ----------
+    signed : sequence of str
+        Who has signed.
+    policy : Policy
+    """
+    roles = dict.fromkeys(person.role for person in policy.people.values())
+    there = {policy.people[name].role for name in signed if name in policy.people}
+    return tuple(role for role in roles if role not in there)
+
+
+def require_same_people(earlier: Sequence[Policy], proposed: Policy) -> None:
+    """Refuse that one person votes in two roles, or under two names, one after the other.
+
+    Parameters
+    ----------
+    earlier : sequence of Policy
+    proposed : Policy
+
+    Raises
+    ------
+    BlindingError
+        Naming the person.
+    """
+    for policy in earlier:
+        names = {raw_key(person.ssh_key): name for name, person in policy.people.items()}
+        for name, person in proposed.people.items():
+            before = policy.people.get(name)
+            if before is not None and before.role != person.role:
+                raise BlindingError(
+                    f"refused: {name} was {before.role} and may hold shares of keys as such; a role never changes"
+                )
+            other = names.get(raw_key(person.ssh_key), name)
+            if other != name:
+                raise BlindingError(f"refused: the SSH key of {name} was that of {other}")

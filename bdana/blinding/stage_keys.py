@@ -1,0 +1,301 @@
+"""Stage keys: order and quorum are in the key, not in the code.
+
+The secret of a stage is the XOR of one secret for every clause of its approval ("1 analyst", "1 reviewer", ...) and of
+a hash of the secret of the stage before it. A clause that asks for several people splits its secret once more for
+every such group. Each share is encrypted to its holder, and its SHA-256 stands in the ledger. A holder can hand them
+to a newcomer of the same role, who stands in the holder's place from then on.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from dataclasses import dataclass, replace
+from functools import reduce
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import pyrage
+
+from bdana.blinding.canonical import sha256
+from bdana.errors import BlindingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from bdana.blinding.ledger import Ledger, Row
+    from bdana.blinding.policy import Policy
+
+__all__ = [
+    "Share",
+    "begun",
+    "combine",
+    "join",
+    "joined",
+    "make_keys",
+    "make_period",
+    "next_stage_share",
+    "period_keys",
+    "require_signed",
+    "shares",
+    "stage_recipients",
+]
+
+
+@dataclass(frozen=True)
+class Share:
+    """One person's share of a stage's secret.
+
+    Attributes
+    ----------
+    role : str
+        The clause it belongs to.
+    group : tuple of str
+        The people whose shares together are the secret of the clause.
+    person : str
+        Who holds it.
+    sha256 : str
+        Hash of the share, which names the owner of a wrong one.
+    sealed : str
+        The share encrypted to its holder, in base64.
+    """
+
+    role: str
+    group: tuple[str, ...]
+    person: str
+    sha256: str
+    sealed: str
+
+
+def next_stage_share(secret: bytes) -> bytes:
+    """Return the share that an opened stage has in the secret of the next: a hash of its own, of the same length.
+
+    Parameters
+    ----------
+    secret : bytes
+        Of the opened stage.
+    """
+    return hashlib.shake_256(b"bdana next stage" + secret).digest(len(secret))
+
+
+def combine(shares: Iterable[bytes]) -> bytes:
+    """Return the XOR of byte strings of one length."""
+    return reduce(lambda a, b: bytes(x ^ y for x, y in zip(a, b, strict=True)), shares)
+
+
+def make_keys(policy: Policy, recipients: Mapping[str, str]) -> dict[str, Any]:
+    """Make one key pair a stage, and forget the secrets.
+
+    Parameters
+    ----------
+    policy : Policy
+    recipients : mapping of str to str
+        The age recipient of every person.
+
+    Returns
+    -------
+    dict
+        By stage: `public`, the age recipient that events are sealed to, and `shares`. What the ledger keeps.
+    """
+    made: dict[str, Any] = {}
+    before: bytes | None = None
+    for name, stage in policy.stages.items():
+        identity = pyrage.x25519.Identity.generate()
+        secret = str(identity).encode()
+        clauses = [secrets.token_bytes(len(secret)) for _ in stage.approval]
+        clauses[0] = combine([secret, *clauses[1:], *([] if before is None else [next_stage_share(before)])])
+        made[name] = {
+            "public": str(identity.to_public()),
+            "shares": [
+                share
+                for (role, number), clause in zip(stage.approval.items(), clauses, strict=True)
+                for group in combinations(policy.holders(role), number)
+                for share in _split(role, group, clause, recipients)
+            ],
+        }
+        before = secret
+    return made
+
+
+def _split(
+    role: str, group: tuple[str, ...], clause: bytes, recipients: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    split = [secrets.token_bytes(len(clause)) for _ in group[1:]]
+    split.append(combine([clause, *split]))
+    return [
+        {
+            "role": role,
+            "group": list(group),
+            "person": person,
+            "sha256": sha256(share),
+            "sealed": base64.b64encode(
+                pyrage.encrypt(share, [pyrage.x25519.Recipient.from_str(recipients[person])])
+            ).decode(),
+        }
+        for person, share in zip(group, split, strict=True)
+    ]
+
+
+def shares(keys: Row, stage: str, handed: Sequence[Row] = ()) -> list[Share]:
+    """Return all shares of a stage.
+
+    Parameters
+    ----------
+    keys : Row
+        The keys of the period.
+    stage : str
+    handed : sequence of Row
+        Rows `handover`, oldest first: each holder's shares that now have another holder too.
+
+    Raises
+    ------
+    BlindingError
+        When a row hands shares to somebody who has some, and would be two people of a quorum.
+    """
+    found = [
+        Share(**(share | {"group": tuple(share["group"])})) for share in keys.body["stages"][stage]["shares"]
+    ]
+    for row in (row for row in handed if row.body["keys"] == keys.hash):
+        giver, to = row.person, row.body["to"]
+        if any(share.person == to for share in found):
+            raise BlindingError(f"refused: {row.name} hands shares of {stage} to {to}, who holds one already")
+        for share in [share for share in found if giver in share.group]:
+            group = tuple(to if name == giver else name for name in share.group)
+            if share.person != giver:
+                found.append(replace(share, group=group))
+            elif share.sha256 in row.body["shares"]:
+                sealed = row.body["shares"][share.sha256]
+                found.append(replace(share, group=group, person=to, sealed=sealed))
+    return found
+
+
+def join(policy: Policy, ledger: Ledger, person: str, key: Path, recipient: str) -> Row:
+    """Sign the policy and name the age recipient that key shares are encrypted to.
+
+    Raises
+    ------
+    BlindingError
+        When the policy does not name the person.
+    """
+    policy.role(person)
+    try:
+        pyrage.x25519.Recipient.from_str(recipient)
+    except pyrage.RecipientError:
+        raise BlindingError(f"refused: '{recipient}' is no age recipient") from None
+    return ledger.append("join", person, key, {"policy": policy.sha256, "recipient": recipient})
+
+
+def joined(ledger: Ledger, policy: Policy) -> dict[str, str]:
+    """Return the age recipient of everybody who signed this policy, or a former one with the same SSH key."""
+    policies = {p.sha256: p for p in (*(past.policy for past in policy.former), policy)}
+    found = {}
+    for row in ledger.of_kind("join"):
+        then = policies[row.body["policy"]].people if row.body["policy"] in policies else {}
+        now = policy.people.get(row.person)
+        if now is not None and row.person in then and then[row.person].ssh_key == now.ssh_key:
+            found[row.person] = row.body["recipient"]
+    return found
+
+
+def require_signed(ledger: Ledger, policy: Policy) -> None:
+    """Refuse a ledger with a row that its person has not signed.
+
+    Raises
+    ------
+    BlindingError
+        Naming the row.
+    """
+    former = [(past.last, past.policy.ssh_keys) for past in policy.former]
+    for row in ledger.unsigned(policy.ssh_keys, former):
+        raise BlindingError(f"refused: {row.name} is not signed by {row.person}; see who wrote it")
+
+
+def make_period(
+    policy: Policy, ledger: Ledger, period: str, person: str, key: Path, *, again: bool = False
+) -> Row:
+    """Make the keys of a data period.
+
+    Parameters
+    ----------
+    policy : Policy
+    ledger : Ledger
+    period : str
+    person, key
+        Who makes them, and the SSH key that signs the row.
+    again : bool
+        Make new keys in the place of those that are there, when shares are lost. What was sealed before then never
+        opens: the raw data are sealed again.
+
+    Raises
+    ------
+    BlindingError
+        When somebody has not joined, a row is not signed, the period is unknown or has keys, or, with `again`, has none
+        or an opening of it began.
+    """
+    if period not in policy.periods:
+        raise BlindingError(f"refused: blinding/policy.toml has no [periods.{period}]")
+    require_signed(ledger, policy)
+    recipients = joined(ledger, policy)
+    for name in policy.people:
+        if name not in recipients:
+            raise BlindingError(f"refused: {name} has not joined this policy; `bdana blinding join` does it")
+    stages = make_keys(policy, recipients)
+
+    def body(rows: list[Row]) -> dict[str, Any]:
+        there = _of_period(rows, policy, period)
+        if there and not again:
+            raise BlindingError(
+                f"refused: period {period} has keys already; if shares of them are lost and no opening began, --again makes new "
+                "ones"
+            )
+        if not again:
+            return {"policy": policy.sha256, "period": period, "stages": stages}
+        if not there:
+            raise BlindingError(f"refused: period {period} has no keys yet; leave out --again")
+        if begun(rows, period):
+            raise BlindingError(
+                f"refused: an opening of period {period} began, so its keys stay; runs that are sealed from now on need a period "
+                "of their own"
+            )
+        return {"policy": policy.sha256, "period": period, "stages": stages, "replaces": there[-1].hash}
+
+    return ledger.append("keys", person, key, body)
+
+
+def begun(rows: Sequence[Row], period: str) -> bool:
+    """Tell whether an opening of a period began."""
+    asked = {row.hash: row.body["period"] for row in rows if row.kind == "request"}
+    return any(row.kind == "begin" and asked[row.body["request"]] == period for row in rows)
+
+
+def period_keys(ledger: Ledger, policy: Policy, period: str) -> Row:
+    """Return the row with the keys of a period: the newest, where they were made again.
+
+    Raises
+    ------
+    BlindingError
+        When there are none for this policy, or a row of the ledger is not signed.
+    """
+    require_signed(ledger, policy)
+    made = _of_period(ledger.of_kind("keys"), policy, period)
+    if made:
+        return made[-1]
+    raise BlindingError(
+        f"refused: period {period} has no keys for this policy; `bdana blinding keys {period}` makes them"
+    )
+
+
+def _of_period(rows: list[Row], policy: Policy, period: str) -> list[Row]:
+    return [
+        row
+        for row in rows
+        if row.kind == "keys" and row.body["period"] == period and row.body["policy"] in policy.alike
+    ]
+
+
+def stage_recipients(ledger: Ledger, policy: Policy, period: str) -> dict[str, str]:
+    """Return the public key of each stage in a period; errors as of `period_keys`."""
+    stages = period_keys(ledger, policy, period).body["stages"]
+    return {stage: str(made["public"]) for stage, made in stages.items()}

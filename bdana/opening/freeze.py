@@ -1,0 +1,225 @@
+"""The freeze: everything that decides what an opening will show, written down for people to sign."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bdana._version import __version__
+from bdana.blinding.canonical import canonical, sha256
+from bdana.errors import BlindingError
+from bdana.pairing.estimate.pair_estimate import BOOTSTRAP_SEED
+from bdana.sealing.manifest import (
+    check_open_file,
+    check_sealed_file,
+    file_sha256,
+    manifest_of,
+    read_manifest,
+    require_keys,
+    require_recorded,
+)
+from bdana.search.opened import data_period
+from bdana.search.prompt_check import SEED
+from bdana.search.run import run_closed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bdana.analysis import AnalysisFolder
+    from bdana.blinding import Ledger, Policy
+    from bdana.blinding.ledger import Row
+
+__all__ = [
+    "FORMAT",
+    "PARTS",
+    "code_sha256",
+    "counted_parts",
+    "declared_parts",
+    "declared_settings",
+    "freeze",
+    "freeze_document",
+    "sealed_files",
+]
+
+FORMAT = 1
+"""Of the document; another one is not read."""
+OUTPUTS = ("observed", "seen_before", "candidates", "verdict")
+"""What an opening writes down: candidates by region, how many were open before, their rows, the agreement test."""
+SEEDS = {"bootstrap": str(BOOTSTRAP_SEED), "prompt": str(SEED)}
+"""As text: JSON holds no integer beyond 2^53."""
+NOT_COMPARED = ("bdana", "packages")
+"""Parts that may differ at the opening, when the numbers come out all the same."""
+PARTS = (
+    "format", "code", "config", "cuts", "analysis_hash", "policy", "agreement", "beside", "inputs", "sealed", "outputs", "seeds",
+    "prediction", "table", "conventions", "exposure", *NOT_COMPARED,
+)  # fmt: skip
+"""All parts of a freeze."""
+PACKAGES = ("awkward", "hist", "numba", "numpy", "scipy", "uproot", "vector")
+
+
+def freeze(ledger: Ledger, person: str, key: Path, document: Mapping[str, Any]) -> Row:
+    """Freeze an analysis: write down everything that decides what an opening will show.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    person, key
+        The author, who will not be the opener.
+    document : mapping
+        Code state, cuts, regions, prediction with covariance, conventions, agreement tests, declared outputs, seeds (as
+        text), policy, hashes of open and sealed inputs. The row's hash is what people sign.
+    """
+    return ledger.append("freeze", person, key, {"frozen": dict(document)})
+
+
+def freeze_document(analysis: AnalysisFolder, policy: Policy) -> dict[str, Any]:
+    """Run the search on what is open, and return everything that decides what an opening will show.
+
+    Raises
+    ------
+    BlindingError
+        When the search is not declared, or a file of data is not the one that its manifest names.
+    """
+    counted = counted_parts(analysis)
+    (dataset,) = analysis.sample(str(analysis.config.search.data))
+    for source in dataset.sources if dataset.kind == "data" else ():
+        check_open_file(source.path, policy, whole=True)
+        require_recorded(analysis.ledger, manifest_of(source.path))
+        require_keys(analysis.ledger, policy, manifest_of(source.path))
+    return {
+        **declared_parts(analysis, policy),
+        "bdana": f"{__version__}, code {code_sha256()}",
+        "packages": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
+        **counted,
+    }
+
+
+def code_sha256() -> str:
+    """Return a hash of the framework's own files: two versions of one number differ in it."""
+    package = Path(__file__).parents[1]
+    files = sorted(
+        p for kind in ("*.py", "*.toml") for p in package.rglob(kind) if "_template" not in p.parts
+    )
+    return sha256(canonical({str(path.relative_to(package)): file_sha256(path) for path in files}))
+
+
+def declared_parts(analysis: AnalysisFolder, policy: Policy) -> dict[str, Any]:
+    """Return the parts of a freeze that an analysis, its files and this bdana declare: the same at every opening.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    policy : Policy
+    """
+    files = {path for d in analysis.sample(*_samples(analysis)) for path in map(Path, d.files)}
+    return declared_settings(analysis, policy) | {
+        "cuts": {name: model.model_dump(mode="json") for name, model in analysis.parameters().items()},
+        "inputs": {file_sha256(path): path.name for path in sorted(files)},  # two files may have one name
+        "sealed": {
+            period: {
+                stage: {path.name: file_sha256(path) for path in files}
+                for stage, files in sealed_files(analysis, policy, period).items()
+            }
+            for period in _periods(analysis, policy)
+        },
+    }
+
+
+def declared_settings(analysis: AnalysisFolder, policy: Policy) -> dict[str, Any]:
+    """Return what of a freeze can be told without a look at data, and without running code of the analysis."""
+    return {
+        "format": FORMAT,
+        "code": dict(analysis.modules.texts),
+        "config": analysis.config.model_dump(mode="json", by_alias=True),
+        "analysis_hash": analysis.hash,
+        "policy": policy.sha256,
+        "agreement": {name: stage.agreement_p_min for name, stage in policy.stages.items()},
+        "beside": {str(path): file_sha256(analysis.folder / path) for path in _referred_files(analysis)},
+        "outputs": list(OUTPUTS),
+        "seeds": dict(SEEDS),
+    }
+
+
+def sealed_files(analysis: AnalysisFolder, policy: Policy, period: str) -> dict[str, list[Path]]:
+    """Return the encrypted files of the search's data, of a period, by stage; none for data that are not sealed.
+
+    Raises
+    ------
+    BlindingError
+        When one is not the file that its manifest names, or two have one name, by which the freeze knows them.
+    """
+    found: dict[str, list[Path]] = {stage: [] for stage in policy.stages}
+    (dataset,) = analysis.sample(str(analysis.config.search.data))
+    for path in map(Path, dataset.files if dataset.kind == "data" else ()):
+        manifest = read_manifest(manifest_of(path), policy)
+        if manifest["period"] == period:
+            for stage, files in found.items():
+                named = manifest["sealed"][stage]
+                files.append(path.with_name(named["name"]))
+                check_sealed_file(files[-1], named)
+    names = [path.name for files in found.values() for path in files]
+    for name in names:
+        if names.count(name) > 1:
+            raise BlindingError(
+                f"refused: two sealed files are called {name}; give the inputs different names"
+            )
+    return found
+
+
+def counted_parts(analysis: AnalysisFolder) -> dict[str, Any]:
+    """Return the parts of a freeze that are counted, prediction and open-region table: the same at every opening.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+
+    Raises
+    ------
+    BlindingError
+        When the search is not declared.
+    """
+    search = analysis.config.search
+    if search.data is None or search.single_tracks is None:
+        raise BlindingError(
+            f"refused: [search] of {analysis.folder / 'analysis.toml'} names no data and single_tracks to freeze"
+        )
+    run = run_closed(analysis, search.data)
+    if run.table is None or run.estimate is None:
+        raise BlindingError("refused: the search makes no table")
+    estimate = run.estimate
+    table = run.table.to_dict()
+    return {
+        "prediction": {
+            "regions": list(estimate.regions),
+            "expected": estimate.expected.tolist(),
+            "error": estimate.total_error.tolist(),
+            "upper_limit_90": [predicted.upper_limit for predicted in estimate.predicted.values()],
+            "statistical_covariance": estimate.covariance.tolist(),
+            "systematic_covariance": estimate.systematic_covariance.tolist(),
+        },
+        "table": table,
+        "conventions": {
+            "agreement": "p(L <= Lobs) of a control region is at least agreement_p_min of its stage in the policy"
+        },
+        "exposure": {"pot": run.exposure.pot, "bursts": run.exposure.bursts} if run.exposure else None,
+    }
+
+
+def _periods(analysis: AnalysisFolder, policy: Policy) -> list[str]:
+    period = data_period(analysis, policy)
+    return list(policy.periods) if period is None else [period]
+
+
+def _samples(analysis: AnalysisFolder) -> list[str]:
+    search = analysis.config.search
+    return [str(search.data), str(search.single_tracks)]
+
+
+def _referred_files(analysis: AnalysisFolder) -> list[Path]:
+    """Return the files of the folder that the configuration refers to: geometry, layouts, good-run lists."""
+    names = [analysis.config.analysis.detector]
+    for sample in analysis.config.samples.values():
+        names += [name for name in (sample.layout, sample.good_runs) if name]
+    return [Path(name) for name in dict.fromkeys(names) if (analysis.folder / name).is_file()]

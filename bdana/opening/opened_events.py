@@ -1,0 +1,97 @@
+"""The selection of opened events by the frozen analysis, and the verdict on their number."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import awkward as ak
+import numpy as np
+
+from bdana.engine import run_selection
+from bdana.errors import BlindingError
+from bdana.events import EventArrays
+from bdana.observed import Predicted
+from bdana.sealing.reprocessing import EventId, event_ids
+from bdana.statistics.poisson import Background, p_values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bdana.analysis import AnalysisFolder
+    from bdana.selection import Candidates
+
+__all__ = ["outputs_of"]
+
+
+def outputs_of(
+    analysis: AnalysisFolder, frozen: Mapping[str, Any], stage: str, chunks: Sequence[ak.Array]
+) -> dict[str, Any]:
+    """Select the events of an opened stage and return the declared outputs, with the verdict.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        The frozen one.
+    frozen : mapping
+        The freeze.
+    stage : str
+    chunks : sequence of ak.Array
+        Its events.
+
+    Raises
+    ------
+    BlindingError
+        When something fails, by its kind alone: a message could carry a closed value.
+    """
+    names = list(analysis.regions.names)
+    shown = names[names.index(stage) :]
+    # The mark of production is no column of an event: no selection sees it.
+    seen = {e for c in chunks if "seen_before" in ak.fields(c) for e in event_ids(c[c.seen_before])}
+    events = [chunk[[name for name in ak.fields(chunk) if name != "seen_before"]] for chunk in chunks]
+    try:
+        found = _select(analysis, events) if events else None
+    except Exception as err:  # noqa: BLE001 - whatever it is, its message may hold a closed value
+        raise BlindingError(
+            f"refused: the frozen selection fails on the events: {type(err).__name__}"
+        ) from None
+    counts = {name: int(np.count_nonzero(found.region == name)) if found else 0 for name in shown}
+    if found is not None and not np.isin(found.region, shown).all():
+        raise BlindingError(f"refused: a candidate of {stage} lies in a region that is not open")
+    outputs = {
+        "observed": counts,
+        "seen_before": _seen_before(found, seen),
+        "candidates": found.rows() if found is not None else [],
+        "verdict": _verdict(frozen, stage, counts[stage]),
+    }
+    return {name: outputs[name] for name in frozen["outputs"]}
+
+
+def _select(analysis: AnalysisFolder, chunks: Sequence[ak.Array]) -> Candidates:
+    search = analysis.config.search
+    (dataset,) = analysis.sample(str(search.data))
+    events = EventArrays(ak.concatenate(list(chunks)), name="opened events")
+    opened = replace(dataset, sources=(events,), gate=None)
+    return run_selection(analysis.selection_task(opened, search.selection)).candidates
+
+
+def _seen_before(found: Candidates | None, seen: set[EventId]) -> dict[str, int]:
+    """Count by region the candidates of events that were open before a reprocessing."""
+    if found is None:
+        return {}
+    ids = zip(found.run.tolist(), found.burst.tolist(), found.event.tolist(), strict=True)
+    return dict(
+        Counter(region for event, region in zip(ids, found.region.tolist(), strict=True) if event in seen)
+    )
+
+
+def _verdict(frozen: Mapping[str, Any], stage: str, observed: int) -> dict[str, Any]:
+    prediction = frozen["prediction"]
+    place = prediction["regions"].index(stage)
+    expected = Predicted(*(prediction[key][place] for key in ("expected", "error", "upper_limit_90")))
+    p = p_values(observed, Background.of(expected))
+    verdict = expected.to_dict() | {"observed": observed, "p_n": p.p_n, "p_l": p.p_l}
+    if place == 0:
+        return verdict  # the signal region is a result, not a test
+    return verdict | {"agrees": bool(p.p_l >= frozen["agreement"][stage])}

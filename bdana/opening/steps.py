@@ -1,0 +1,379 @@
+"""Opening a stage: request, approve, withdraw, open. Nobody opens alone, and every step is a row of the ledger."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyrage
+
+from bdana.blinding.canonical import canonical, sha256
+from bdana.blinding.key_shares import KeyShares, consents, ended, withdrawn
+from bdana.blinding.ledger import head
+from bdana.blinding.rules import require_sound
+from bdana.blinding.stage_keys import joined, next_stage_share
+from bdana.errors import BlindingError
+from bdana.sealing.sealed_file import decrypt_events
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    import awkward as ak
+
+    from bdana.blinding.ledger import Ledger, Row
+    from bdana.blinding.policy import Policy
+
+__all__ = ["Opening", "stage_states"]
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The openings of one data period.
+
+    Attributes
+    ----------
+    ledger : Ledger
+    policy : Policy
+    period : str
+    """
+
+    ledger: Ledger
+    policy: Policy
+    period: str
+
+    def request(
+        self, person: str, key: Path, identity: pyrage.x25519.Identity, stage: str, channel: str, opener: str
+    ) -> Row:
+        """Ask for a stage to be opened; the request is the approval of its analyst.
+
+        Raises
+        ------
+        BlindingError
+            When the person is no analyst, the opener may not open, there is no rehearsed freeze, or it is not the stage's
+            turn: the stage before must be open, or for a control region be asked for; or the same was asked already.
+        """
+        frozen = self.may_request(person, stage, channel, opener)
+        body = {
+            "freeze": frozen.hash,
+            "stage": stage,
+            "channel": channel,
+            "opener": opener,
+            "period": self.period,
+            "shares": self._shares.release(person, identity, stage, opener),
+        }
+        # The head as it is when the row is written: somebody else may have been faster.
+        return self.ledger.append("request", person, key, lambda rows: body | {"head": head(rows)})
+
+    def may_request(
+        self, person: str, stage: str, channel: str, opener: str, *, after: Sequence[str] = ()
+    ) -> Row:
+        """Return the freeze that somebody may ask an opening with, if the stages `after` are asked for just before.
+
+        Raises
+        ------
+        BlindingError
+            As `request`, which is left with what needs the person's identity.
+        """
+        frozen = self.newest_freeze()
+        if self.policy.role(person) != "analyst":
+            raise BlindingError(
+                f"refused: an analyst requests an opening, and {person} is {self.policy.role(person)}"
+            )
+        if not any(row.body["freeze"] == frozen.hash for row in self.ledger.of_kind("rehearse")):
+            raise BlindingError("refused: this freeze was not rehearsed; `bdana blinding rehearse` does it")
+        self._require_data(frozen)
+        self._require_opener(opener, stage, frozen)
+        self._require_channel(channel, frozen)
+        self._require_turn(stage, channel, frozen, asking=True, after=after)
+        for row in self.requests(stage):
+            if row.body["channel"] == channel and row.body["opener"] == opener:
+                raise BlindingError(
+                    f"refused: {row.person} asked for {stage} already, {row.name}; `bdana blinding withdraw` takes that back"
+                )
+        return frozen
+
+    def may_open(self, person: str, request: Row) -> None:
+        """Refuse an opening that cannot be, as far as the ledger tells.
+
+        Raises
+        ------
+        BlindingError
+            As `open`, before the row `begin`.
+        """
+        self._require_valid(request, asking=True)
+        if person != request.body["opener"]:
+            raise BlindingError(
+                f"refused: the opener of this request is {request.body['opener']}, not {person}"
+            )
+        self._shares.held(person, request)
+
+    def approve(self, person: str, key: Path, identity: pyrage.x25519.Identity, request: Row) -> Row:
+        """Approve a request: sign its hash and hand the own shares to the opener alone.
+
+        Raises
+        ------
+        BlindingError
+            When the request is not valid any more, or the person is its opener or analyst, or has approved it.
+        """
+        self._require_valid(request, asking=True)
+        if any(row.body["request"] == request.hash for row in self._ends()):
+            raise BlindingError(f"refused: {request.body['stage']} was opened with this request already")
+        if person in {request.person, request.body["opener"]}:
+            raise BlindingError(
+                f"refused: {person} requested this opening or is its opener, which is consent enough"
+            )
+        if any(row.person == person for row in consents(self.ledger, request)):
+            raise BlindingError(f"refused: {person} has approved this request already")
+        released = self._shares.release(person, identity, request.body["stage"], request.body["opener"])
+        return self.ledger.append("approve", person, key, {"shares": released}, request)
+
+    def withdraw(self, person: str, key: Path, request: Row, reason: str) -> Row:
+        """Take the own approval, or the own request, back; counts until the opening began.
+
+        Raises
+        ------
+        BlindingError
+            When the opening began, or the person has nothing to take back.
+        """
+        if any(row.body["request"] == request.hash for row in self.ledger.of_kind("begin")):
+            raise BlindingError("refused: the opening began already, which cannot be taken back")
+        own = [row.hash for row in consents(self.ledger, request) if row.person == person]
+        if not own:
+            raise BlindingError(f"refused: {person} has neither requested nor approved this opening")
+        return self.ledger.append("withdraw", person, key, {"reason": reason, "takes_back": own}, request)
+
+    def open(
+        self,
+        person: str,
+        key: Path,
+        identity: pyrage.x25519.Identity,
+        request: Row,
+        sealed: Sequence[Path],
+        show: Callable[[list[ak.Array]], Mapping[str, Any]],
+    ) -> Row:
+        """Open a stage.
+
+        Parameters
+        ----------
+        person, key, identity
+            The opener, with SSH key and age identity.
+        request : Row
+        sealed : sequence of Path
+            The stage's encrypted files, those that the freeze names.
+        show : callable
+            The frozen selection: gets the stage's events, returns the declared outputs with the verdict.
+
+        Returns
+        -------
+        Row
+            The row `end` with the outputs.
+
+        Raises
+        ------
+        BlindingError
+            When anything is missing, before the row `begin`; after it, when the shares do not make the key or the selection
+            fails.
+        """
+        self.may_open(person, request)
+        self._require_valid(request)
+        stage = request.body["stage"]
+        frozen = self.newest_freeze().body["frozen"]["sealed"]
+        contents = {path.name: path.read_bytes() for path in sealed}
+        asked = frozen.get(self.period, {}).get(stage, {})
+        if {name: sha256(content) for name, content in contents.items()} != asked:
+            raise BlindingError(f"refused: the sealed files of {stage} are not those that were frozen")
+        self._shares.require(person, identity, request)
+        begun = [row for row in self.ledger.of_kind("begin") if row.body["request"] == request.hash]
+        if not begun:
+            self.ledger.append("begin", person, key, {"request": request.hash, "stage": stage})
+        # Only now: who has the key in memory has a row that says so.
+        secret = self._shares.secret(person, identity, request)
+        text = secret.decode("ascii", errors="replace")  # what is no key at all does not open a file
+        events = [decrypt_events(content, text, name) for name, content in contents.items()]
+        outputs = dict(show([found for found in events if found is not None]))
+        end = self._end(person, key, request, secret, outputs)
+        if "verdict" in outputs and not any(
+            row.body["end"] == end.hash for row in self.ledger.of_kind("verdict")
+        ):
+            self.ledger.append(
+                "verdict", person, key, {"end": end.hash, "stage": stage} | dict(outputs["verdict"])
+            )
+        return end
+
+    def _end(self, person: str, key: Path, request: Row, secret: bytes, outputs: Mapping[str, Any]) -> Row:
+        done = [row for row in self._ends() if row.body["request"] == request.hash]
+        if done:
+            if canonical(done[-1].body["outputs"]) != canonical(dict(outputs)):
+                raise BlindingError(
+                    "refused: this opening was run before and gave other outputs; the ledger keeps those"
+                )
+            return done[-1]
+        recipients = joined(self.ledger, self.policy)
+        # A newcomer who has not joined gets it with the shares that are handed over.
+        possible = [name for name in recipients if self.policy.role(name) != "analyst"]
+        onward = pyrage.encrypt(
+            next_stage_share(secret),
+            [pyrage.x25519.Recipient.from_str(recipients[name]) for name in possible],
+        )
+        body = {
+            "request": request.hash,
+            "stage": request.body["stage"],
+            "outputs": dict(outputs),
+            "link": base64.b64encode(onward).decode(),
+        }
+        return self.ledger.append("end", person, key, body)
+
+    def requests(self, stage: str | None = None) -> list[Row]:
+        """Return the requests of the newest freeze that nobody withdrew, oldest first; of one stage, or of all."""
+        pending = self._pending([self.newest_freeze()])
+        return [row for row in pending if stage in {None, row.body["stage"]}]
+
+    def asked(self) -> set[str]:
+        """Return the stages that are asked for with the newest freeze, whether or not that is still good."""
+        return {row.body["stage"] for row in self._pending(self.ledger.of_kind("freeze")[-1:])}
+
+    def opened(self) -> list[str]:
+        """Return the stages that were opened in this period; one that began counts."""
+        requests = self.ledger.by_hash("request")
+        rows = [requests[row.body["request"]] for row in self.ledger.of_kind("begin")]
+        return list(dict.fromkeys(row.body["stage"] for row in rows if row.body["period"] == self.period))
+
+    def newest_freeze(self) -> Row:
+        """Return the newest freeze of a ledger that is signed throughout.
+
+        Raises
+        ------
+        BlindingError
+            When a row is not signed or not allowed, or nothing is frozen.
+        """
+        require_sound(self.ledger, self.policy)
+        freezes = self.ledger.of_kind("freeze")
+        if not freezes:
+            raise BlindingError("refused: nothing is frozen; `bdana blinding freeze` does it")
+        if any(freezes[-1].number <= past.last for past in self.policy.former):
+            raise BlindingError("refused: the policy changed after this freeze; freeze again")
+        return freezes[-1]
+
+    def _require_opener(self, opener: str, stage: str, frozen: Row) -> None:
+        if stage not in self.policy.stages:
+            raise BlindingError(
+                f"refused: there is no stage {stage}; there are: {', '.join(self.policy.stages)}"
+            )
+        role = self.policy.role(opener)
+        if role == "analyst" or role not in self.policy.stages[stage].approval:
+            raise BlindingError(
+                f"refused: {opener} is {role}; the opener is a reviewer or convenor with a share of {stage}"
+            )
+        if opener == frozen.person:
+            raise BlindingError(f"refused: {opener} is the author of the freeze and cannot open it")
+        if opener not in joined(self.ledger, self.policy):
+            raise BlindingError(f"refused: {opener} has not joined; `bdana blinding join` does it")
+        if all(share.person != opener for share in self._shares.shares(stage)):
+            raise BlindingError(f"refused: {opener} holds no share of the key of {stage}")
+
+    def _require_channel(self, channel: str, frozen: Row) -> None:
+        declared = frozen.body["frozen"]["config"]["search"]["selection"]
+        if channel != declared:
+            raise BlindingError(
+                f"refused: the freeze is of the channel {declared}, not {channel}; freeze the analysis of {channel}"
+            )
+
+    def _require_data(self, frozen: Row) -> None:
+        """Refuse data of another period than frozen, keys made again, and data changed or added after an opening."""
+        there = frozen.body["frozen"]["sealed"]
+        if self.period not in there:
+            raise BlindingError(
+                f"refused: the freeze is of data of period {', '.join(there)}, not {self.period}"
+            )
+        if self._shares.keys.number > frozen.number:
+            raise BlindingError(
+                f"refused: the keys of period {self.period} were made after this freeze; seal the raw data again and freeze"
+            )
+        requests, freezes = self.ledger.by_hash("request"), self.ledger.by_hash("freeze")
+        for row in self.ledger.of_kind("begin"):
+            asked = requests[row.body["request"]].body
+            before = freezes[asked["freeze"]].body["frozen"]["sealed"]
+            if asked["period"] == self.period and before.get(self.period) != frozen.body["frozen"][
+                "sealed"
+            ].get(self.period):
+                raise BlindingError(
+                    f"refused: the sealed data of period {self.period} are not those that {asked['stage']} was opened with; "
+                    "runs that are added after an opening need a period of their own in blinding/policy.toml"
+                )
+
+    def _require_turn(
+        self, stage: str, channel: str, frozen: Row, *, asking: bool = False, after: Sequence[str] = ()
+    ) -> None:
+        before = self.policy.previous(stage)
+        ends = self._ends(channel)
+        done = {row.body["stage"] for row in ends}
+        if asking and stage != list(self.policy.stages)[-1]:
+            done |= {row.body["stage"] for row in self._pending([frozen])} | set(after)
+        if before is not None and before not in done:
+            raise BlindingError(f"refused: {stage} is opened after {before}, which is not open")
+        for row in ends:
+            # Of the outputs, since a process may die before it writes the row `verdict`.
+            failed = row.body["outputs"].get("verdict", {}).get("agrees") is False
+            asked = self.ledger.by_hash("request")[row.body["request"]]
+            if failed and row.body["stage"] != stage and asked.body["freeze"] == frozen.hash:
+                raise BlindingError(
+                    f"refused: {row.body['stage']} did not agree with its prediction; find out why, freeze and ask again"
+                )
+
+    def _pending(self, freezes: Sequence[Row]) -> list[Row]:
+        """Return the requests of some freezes that nobody withdrew."""
+        gone = withdrawn(self.ledger)
+        return [
+            row
+            for row in self.ledger.of_kind("request")
+            if row.body["freeze"] in {frozen.hash for frozen in freezes}
+            and row.body["period"] == self.period
+            and row.hash not in gone
+        ]
+
+    def _require_valid(self, request: Row, *, asking: bool = False) -> None:
+        frozen = self.newest_freeze()
+        if request.hash not in self.ledger.by_hash("request"):
+            raise BlindingError("refused: the ledger has no such request")
+        if request.body["freeze"] != frozen.hash:
+            raise BlindingError(
+                "refused: the analysis was frozen again after this request; request the opening again"
+            )
+        if request.body["period"] != self.period:
+            raise BlindingError(
+                f"refused: the request is for period {request.body['period']}, not {self.period}"
+            )
+        body = request.body
+        self._require_data(frozen)
+        self._require_opener(body["opener"], body["stage"], frozen)
+        self._require_channel(body["channel"], frozen)
+        self._require_turn(body["stage"], body["channel"], frozen, asking=asking)
+
+    def _ends(self, channel: str | None = None) -> list[Row]:
+        return ended(self.ledger, self.period, channel)
+
+    @property
+    def _shares(self) -> KeyShares:
+        return KeyShares(self.ledger, self.policy, self.period)
+
+
+def stage_states(policy: Policy, ledger: Ledger) -> dict[str, str]:
+    """Return how far each stage is: closed, requested with the newest freeze, begun, open; by period if there are several.
+
+    Parameters
+    ----------
+    policy : Policy
+    ledger : Ledger
+    """
+    found = {}
+    for period in policy.periods:
+        opening = Opening(ledger, policy, period)
+        asked = opening.asked()
+        done = {row.body["stage"] for row in ended(ledger, period)}
+        for stage in policy.stages:
+            words = {"open": stage in done, "begun": stage in opening.opened(), "requested": stage in asked}
+            name = stage if len(policy.periods) == 1 else f"{stage}, {period}"
+            found[name] = next((word for word, true in words.items() if true), "closed")
+    return found or dict.fromkeys(policy.stages, "closed")

@@ -1,0 +1,294 @@
+"""The combinatorial estimate: single tracks of a burst paired, weighted, and put through the cuts of the data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bdana._version import __version__
+from bdana.errors import ConfigError
+from bdana.observed import Predicted
+from bdana.pairing.estimate.pair_cuts import PairedTracks
+from bdana.pairing.estimate.u_statistic import HistogramSums, PairSums, flat_in_time
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from bdana.pairing.estimate.groups import DutyFactor
+    from bdana.pairing.estimate.pair_cuts import PairTask
+    from bdana.pairing.estimate.single_bursts import SingleBursts
+    from bdana.reconstruction import Tracks
+    from bdana.selection import Cutflow, Histogram
+    from bdana.statistics import Systematic
+
+__all__ = ["PairEstimate", "PairSample", "estimate_pairs"]
+
+BOOTSTRAP_SEED = 1
+
+
+@dataclass(frozen=True)
+class PairEstimate:
+    """Expected accidental pairs.
+
+    Attributes
+    ----------
+    regions : tuple of str
+        Names of the R regions, innermost first.
+    expected : ndarray, shape (R,)
+        Expected number in each region.
+    covariance : ndarray, shape (R, R)
+        Its statistical covariance, from the finite number of single tracks.
+    pairs : ndarray of int, shape (R,)
+        Built pairs in each region.
+    sum_w2 : ndarray, shape (R,)
+        Sum of squared weights: what the variance would be if the pairs were independent, which they are not.
+    upper_limit : ndarray, shape (R,)
+        90% CL upper limit on the expectation of a region without a pair: 2.303 pairs of the largest weight.
+        NaN where there are pairs.
+    hists : mapping of str to hist.Hist
+        The analysis' variables by region, with the variance of the U-statistic.
+    bin_covariances : mapping of str to ndarray, shape (R, B, R, B)
+        Statistical covariance of the B bins of each variable in each region.
+    systematics : tuple of Systematic
+        Their relative effects by region.
+    bursts : SingleBursts
+        What the weights were made of.
+    by_burst : ndarray, shape (bursts, R)
+        Expected number in each region from each burst.
+    built : int
+        Pairs of the sample: of opposite charge, or like-sign ones.
+    duty_factor : DutyFactor or None
+        <R>^2/<R^2> inside the bursts; None where it cannot be measured.
+    warnings : tuple of str
+        What must be said wherever the numbers are shown.
+    notes : tuple of str
+        Sources of uncertainty that could not be measured, and why.
+    bootstrap_error : ndarray or None, shape (R,)
+        The statistical errors by the bootstrap, if that was asked for.
+    undefined : float
+        Expected number of selected pairs without finite (z_TAX, CDA_TAX).
+    single_cutflow : Cutflow
+        Of the single tracks.
+    """
+
+    regions: tuple[str, ...]
+    expected: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    pairs: NDArray[np.int64]
+    sum_w2: NDArray[np.float64]
+    upper_limit: NDArray[np.float64]
+    hists: Mapping[str, Histogram]
+    bin_covariances: Mapping[str, NDArray[np.float64]]
+    systematics: tuple[Systematic, ...]
+    bursts: SingleBursts
+    by_burst: NDArray[np.float64]
+    built: int
+    duty_factor: DutyFactor | None
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+    bootstrap_error: NDArray[np.float64] | None
+    undefined: float
+    single_cutflow: Cutflow
+
+    @property
+    def predicted(self) -> dict[str, Predicted]:
+        """Expected number with its total error by region, innermost first; the upper limit where there is no pair."""
+        rows = zip(self.regions, self.expected, self.total_error, self.upper_limit, strict=True)
+        return {
+            name: Predicted(float(b), float(e), None if np.isnan(limit) else float(limit))
+            for name, b, e, limit in rows
+        }
+
+    @property
+    def error(self) -> NDArray[np.float64]:
+        """Statistical error of each region, shape (R,)."""
+        return np.sqrt(np.maximum(np.diag(self.covariance), 0.0))
+
+    @property
+    def systematic_covariance(self) -> NDArray[np.float64]:
+        """Covariance of all systematic sources, shape (R, R)."""
+        total = np.zeros_like(self.covariance)
+        for source in self.systematics:
+            shift = self.expected * np.array([source.effect.get(name, 0.0) for name in self.regions])
+            total += np.outer(shift, shift) if source.correlated else np.diag(shift**2)
+        return total
+
+    @property
+    def total_error(self) -> NDArray[np.float64]:
+        """Statistical and systematic error of each region in quadrature, shape (R,)."""
+        return np.sqrt(self.error**2 + np.diag(self.systematic_covariance))
+
+    def bin_covariance(self, variable: str, regions: Sequence[str] | None = None) -> NDArray[np.float64]:
+        """Return the statistical covariance of the bins of a variable, summed over regions, shape (B, B).
+
+        Parameters
+        ----------
+        variable : str
+            Name of a variable of `hists`.
+        regions : sequence of str, optional
+            Which regions; all if not given.
+
+        Raises
+        ------
+        ConfigError
+            When there is no such variable or region.
+        """
+        if variable not in self.bin_covariances:
+            raise ConfigError(f"no variable '{variable}': there are {', '.join(self.bin_covariances)}")
+        chosen = self.regions if regions is None else regions
+        unknown = [name for name in chosen if name not in self.regions]
+        if unknown:
+            raise ConfigError(f"no region '{unknown[0]}': there are {', '.join(self.regions)}")
+        places = [self.regions.index(name) for name in chosen]
+        covariance = self.bin_covariances[variable][places][:, :, places]
+        summed: NDArray[np.float64] = covariance.sum(axis=(0, 2))
+        return summed
+
+    def to_dict(self, *, bins: bool = False) -> dict[str, Any]:
+        """Return the result as plain values, for JSON; `bins` adds the covariance of the bins, summed over regions."""
+        rows = zip(
+            self.regions,
+            self.expected,
+            self.error,
+            self.total_error,
+            self.pairs,
+            self.upper_limit,
+            strict=True,
+        )
+        checked: dict[str, Any] = (
+            {} if self.bootstrap_error is None else {"bootstrap_error": self.bootstrap_error.tolist()}
+        )
+        if bins:
+            checked["bin_covariance"] = {
+                name: self.bin_covariance(name).tolist() for name in self.bin_covariances
+            }
+        return checked | {
+            "regions": [
+                {
+                    "name": name,
+                    "expected": float(expected),
+                    "error": float(total),
+                    "statistical_error": float(error),
+                    "pairs": int(pairs),
+                }
+                | ({} if pairs else {"upper_limit_90": float(limit)})
+                for name, expected, error, total, pairs, limit in rows
+            ],
+            "statistical_covariance": self.covariance.tolist(),
+            "systematic_covariance": self.systematic_covariance.tolist(),
+            "systematics": [
+                {"name": s.name, "effect": dict(s.effect), "correlated": s.correlated, "source": s.source}
+                for s in self.systematics
+            ],
+            "single_tracks": {"plus": int(self.bursts.plus.sum()), "minus": int(self.bursts.minus.sum())},
+            "single_cutflow": self.single_cutflow.to_list(),
+            "pairs": self.built,
+            "undefined": self.undefined,
+            "bursts": len(self.bursts),
+            "duty_factor": asdict(self.duty_factor) if self.duty_factor else None,
+            "warnings": list(self.warnings),
+            "notes": list(self.notes),
+            "accidental_survival": self.bursts.accidental_survival,
+            "bdana_version": __version__,
+        }
+
+
+@dataclass(frozen=True)
+class PairSample:
+    """What all pairs of a sample add up to.
+
+    Attributes
+    ----------
+    sums : PairSums
+        By region, `undefined` last.
+    hists : mapping of str to hist.Hist
+        The variables by region, with the variance of the U-statistic.
+    bin_covariances : mapping of str to ndarray, shape (R, B, R, B)
+        Covariance of their bins.
+    by_place : ndarray, shape (places, R)
+        Sum of weights from each burst in each region, without `undefined`.
+    built : int
+        Number of pairs, those that were not built because they cannot pass included.
+    replicas : ndarray, shape (replicas, regions)
+        Sum of weights of each bootstrap replica, by region and `undefined`.
+    """
+
+    sums: PairSums
+    hists: Mapping[str, Histogram]
+    bin_covariances: Mapping[str, NDArray[np.float64]]
+    by_place: NDArray[np.float64]
+    built: int
+    replicas: NDArray[np.float64]
+
+    def bootstrap_error(self, regions: int) -> NDArray[np.float64]:
+        """Return the error of the first regions from the spread of the replicas.
+
+        Each track counts Poisson(1) times in a replica, so the spread of sum h_ij m_i m_j is
+        sum r^2 + sum c^2 + sum h^2: more than the variance by twice the last term, which is taken off again.
+        """
+        spread = self.replicas.var(axis=0, ddof=1) - 2.0 * self.sums.sum_w2
+        error: NDArray[np.float64] = np.sqrt(np.maximum(spread, 0.0))[:regions]
+        return error
+
+
+def estimate_pairs(
+    tracks: Tracks, places: NDArray[np.int64], weight: NDArray[np.float64], task: PairTask
+) -> PairSample:
+    """Pair tracks within each burst and add up what passes the cuts.
+
+    Parameters
+    ----------
+    tracks : Tracks
+        N single tracks; the weights of their events multiply that of a pair.
+    places : ndarray of int, shape (N,)
+        The burst of each.
+    weight : ndarray, shape (places,)
+        Weight of a pair in each burst.
+    task : PairTask
+
+    Returns
+    -------
+    PairSample
+        The same, bit for bit, for any number of threads.
+    """
+    paired = PairedTracks(tracks, places, weight, task)
+    regions, n = paired.names[:-1], len(paired.names)
+    sums, by_place = PairSums(n), np.zeros((len(weight), n))
+    filling = {
+        name: HistogramSums(variable, regions) for name, variable in task.variables.items() if name != "dt"
+    }
+    times = _multiplicities(task.options.bootstrap, len(tracks))
+    replicas = np.zeros((task.options.bootstrap, n))
+
+    for pairs in paired.selected():
+        sums.fill(pairs.track, pairs.region, pairs.candidates.weight, pairs.counted)
+        for histogram in filling.values():
+            histogram.fill(pairs.track, pairs.region, pairs.candidates, pairs.counted)
+        once = pairs.counted
+        first, second, region = pairs.plus[once], pairs.minus[once], pairs.region[once]
+        weights = pairs.candidates.weight[once]
+        cell = pairs.burst[once] * n + region
+        by_place += np.bincount(cell, weights, minlength=by_place.size).reshape(by_place.shape)
+        for replica, time in enumerate(times):
+            replicas[replica] += np.bincount(region, weights * time[first] * time[second], minlength=n)
+        if task.options.sink:
+            task.options.sink(pairs.candidates.take(once), tracks, first, second)
+    results = {name: histogram.result() for name, histogram in filling.items()}
+    if "dt" in task.variables:
+        results["dt"] = flat_in_time(task.variables["dt"], regions, sums, task.window)
+    hists = {name: made for name, (made, _) in results.items()}
+    covariances = {name: covariance for name, (_, covariance) in results.items()}
+    return PairSample(sums, hists, covariances, by_place[:, :-1], paired.built, replicas)
+
+
+def _multiplicities(replicas: int, tracks: int) -> NDArray[np.uint8]:
+    """Draw how often each track is in each replica, shape (replicas, tracks), a byte each."""
+    rng = np.random.default_rng(BOOTSTRAP_SEED)
+    times = np.empty((replicas, tracks), dtype=np.uint8)
+    for row in times:
+        row[:] = rng.poisson(1.0, tracks)
+    return times

@@ -1,0 +1,141 @@
+"""All pairs of two sets of tracks within the bounds of a search, track by track, in blocks of bounded size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numba
+import numpy as np
+
+from bdana.pairing.geometry.kernel import BATCH, QUANTITIES, gather, reconstruct, track_states
+from bdana.pairing.geometry.pair_finder import PairFinder
+from bdana.pairing.geometry.rejection import candidate_leaves, search_track, workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from bdana.pairing.geometry.pair_finder import PairBounds
+    from bdana.reconstruction import Line
+
+__all__ = ["Block", "built_pairs"]
+
+
+class Block(NamedTuple):
+    """Pairs of some tracks: those of one track follow each other, and all its pairs are there.
+
+    Attributes
+    ----------
+    track, partner : ndarray of int, shape (K,)
+        Places in the first set, and in the second.
+    quantities : ndarray, shape (5, K)
+        cda, z_vertex, z_tax, cda_tax in mm and mass in MeV/c2 (`QUANTITIES`).
+    """
+
+    track: NDArray[np.int64]
+    partner: NDArray[np.int64]
+    quantities: NDArray[np.float64]
+
+
+def built_pairs(
+    first: tuple[Line, NDArray[np.float64]],
+    second: tuple[Line, NDArray[np.float64]] | None,
+    bounds: PairBounds,
+    lepton_mass: float,
+    beam: NDArray[np.float64],
+    size: int,
+) -> Iterator[Block]:
+    """Reconstruct the pairs of each track of the first set with all of the second, or with all others of its own set.
+
+    Parameters
+    ----------
+    first : tuple of Line and ndarray, shape (N,)
+        Lines and momenta in MeV/c.
+    second : tuple of Line and ndarray, shape (M,), optional
+        Without them, each pair within `first` comes twice, once from each track.
+    bounds : PairBounds
+        Borders included.
+    lepton_mass : float
+        Mass hypothesis in MeV/c2.
+    beam : ndarray, shape (6,)
+        Of `beam_numbers`.
+    size : int
+        Pairs of a block, unless a single track has more.
+
+    Yields
+    ------
+    Block
+        The same for any number of threads.
+    """
+    search = PairFinder.prepare(first[0], second[0] if second else None, bounds, twice=True)
+    states = track_states(*first, search.first.places)
+    others = track_states(*second, search.second.places) if second else states
+    numbers = np.array([lepton_mass, bounds.max_cda, bounds.z_min, bounds.z_max])
+    start = np.zeros(len(states) + 1, dtype=np.int64)
+    places = search.first.places, search.second.places
+
+    def run(begin: int, end: int, block: Block | None) -> None:
+        groups = search.groups[0]
+        some = int(np.searchsorted(groups, begin, side="right")) - 1, int(np.searchsorted(groups, end))
+        out = block or Block(
+            np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty((len(QUANTITIES), 0))
+        )
+        own = np.array([begin, end, *some])
+        found = search.tracks, search.within, places
+        lines = states, others, numbers, beam
+        if search.threads == 1:
+            _build_share(0, 1, own, found, lines, start, block is not None, out)
+        else:
+            _build(search.threads, own, found, lines, start, block is not None, out)
+
+    run(0, len(states), None)
+    ends = np.cumsum(start)  # start[i + 1] was the number of pairs of track i
+    begin = 0
+    while begin < len(states):
+        end = max(int(np.searchsorted(ends, ends[begin] + size, side="right")) - 1, begin + 1)
+        start[:] = ends - ends[begin]
+        n = int(start[end])
+        if n:
+            block = Block(
+                np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64), np.empty((len(QUANTITIES), n))
+            )
+            run(begin, end, block)
+            yield block
+        begin = end
+
+
+@numba.njit(cache=True)
+def _build_share(thread, threads, own, search, lines, start, fill, block):  # type: ignore[no-untyped-def]
+    """Count the pairs of tracks own[0] to own[1] in start[1:], or write them from `start` on."""
+    tracks, within, places = search
+    a, b, numbers, beam = lines
+    max_cda, z_min, z_max = numbers[1], numbers[2], numbers[3]
+    work, columns, out = workspace(tracks[7]), np.empty((8, BATCH)), np.empty((5, BATCH))
+    found = work[-1]
+    for group in range(own[2] + thread, own[3], threads):
+        candidates = candidate_leaves(group, tracks, within, work)
+        for i in range(max(tracks[0][group], own[0]), min(tracks[0][group + 1], own[1])):
+            n, _ = search_track(i, candidates, tracks, within, work)
+            to = start[i] if fill else 0
+            for begin in range(0, n, BATCH):
+                m = min(BATCH, n - begin)
+                gather(b, found, begin, m, columns)
+                reconstruct(a, i, columns, m, numbers[0], beam, out)
+                for k in range(m):
+                    if (out[0, k] <= max_cda) & (z_min <= out[1, k]) & (out[1, k] <= z_max):
+                        if fill:
+                            block[0][to], block[1][to] = places[0][i], places[1][found[begin + k]]
+                            for c in range(5):
+                                block[2][c, to] = out[c, k]
+                        to += 1
+            if not fill:
+                start[i + 1] = to
+
+
+@numba.njit(cache=True, parallel=True)
+def _build(threads, own, search, lines, start, fill, block):  # type: ignore[no-untyped-def]
+    """Every thread takes every `threads`-th group; each track has its own place in the result."""
+    tracks, within, places = search  # numba shares no tuple of tuples among threads
+    for thread in numba.prange(threads):
+        _build_share(thread, threads, own, (tracks, within, places), lines, start, fill, block)

@@ -1,0 +1,166 @@
+"""Figures and report of a search, made from what `bdana run` wrote into output/."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bdana._version import __version__
+from bdana.plotting import save_comparison, save_plane
+from bdana.report import tables
+from bdana.report.check_sections import CHECK_FIGURES, check_blocks, check_figures
+from bdana.report.document import Document, Figure, Section, Table, Text
+from bdana.search.output import read_output
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from bdana.api import Analysis
+    from bdana.search.output import StoredRun, StoredSample
+    from bdana.selection import Histogram
+
+__all__ = ["save_figures", "write_report"]
+
+
+def save_figures(analysis: Analysis) -> list[Figure]:
+    """Draw the planes of all samples, and data against prediction in the open regions, into output/figures/.
+
+    Raises
+    ------
+    InputError
+        When there is no complete run of this analysis in output/.
+    """
+    run = read_output(analysis)
+    folder = analysis.folder / "output" / "figures"
+    folder.mkdir(exist_ok=True)
+    figures = [_plane(analysis, sample, folder) for sample in run.samples]
+    for sample in run.samples:
+        if run.table and sample.name == run.table["sample"]:
+            figures += _comparisons(run, sample, folder)
+    return figures + (check_figures(run.checks, folder) if run.checks else [])
+
+
+def write_report(analysis: Analysis) -> Path:
+    """Draw the figures and write output/report.html, which needs no other file.
+
+    Returns
+    -------
+    Path
+        The report.
+
+    Raises
+    ------
+    InputError
+        When there is no complete run of this analysis in output/.
+    """
+    figures = save_figures(analysis)
+    checked = [figure for figure in figures if figure.path.stem in CHECK_FIGURES]
+    run = read_output(analysis)
+    sections = [
+        *([Section("Expected and observed", _table_blocks(run))] if run.table else []),
+        Section("Figures", [figure for figure in figures if figure.path.stem not in CHECK_FIGURES]),
+        *(
+            [Section("Combinatorial background", _background_blocks(run.prediction))]
+            if run.prediction
+            else []
+        ),
+        *([Section("Validation", [*check_blocks(run.checks), *checked])] if run.checks else []),
+        *(Section(f"Sample {sample.name}", _sample_blocks(sample)) for sample in run.samples),
+        Section("Provenance", [_provenance(analysis, run)]),
+    ]
+    summary = "What is marked closed was not looked at: nothing of it is in this report."
+    path = analysis.folder / "output" / "report.html"
+    Document(analysis.config.analysis.name, summary, sections).write(path)
+    return path
+
+
+def _plane(analysis: Analysis, sample: StoredSample, folder: Path) -> Figure:
+    path = folder / f"plane_{sample.name}.png"
+    closed = sample.summary["closed"]
+    save_plane(
+        sample.hists["plane"],
+        analysis.regions,
+        path,
+        f"{sample.name} ({sample.summary['kind']})",
+        analysis.closed_boxes(closed),
+    )
+    hatched = "; hatched: closed, with the guard band around it" if closed else ""
+    return Figure(path, f"Candidates of {sample.name} in the plane of z_TAX and CDA_TAX{hatched}.")
+
+
+def _comparisons(run: StoredRun, sample: StoredSample, folder: Path) -> list[Figure]:
+    figures = []
+    for name, predicted in run.predicted.items():
+        regions = list(sample.hists[name].axes["region"])
+        path = folder / f"{name}.png"
+        shown = ", ".join(regions)
+        save_comparison(
+            _sum(sample.hists[name], regions), _sum(predicted, regions), path, f"{sample.name}: {shown}"
+        )
+        caption = (
+            f"{name} in the open regions ({shown}): data with Garwood errors, prediction with its statistical error; "
+            "pull: difference over the error of both."
+        )
+        figures.append(Figure(path, caption))
+    return figures
+
+
+def _sum(histogram: Histogram, regions: Sequence[str]) -> Histogram:
+    return histogram.integrate("region", list(regions))
+
+
+def _table_blocks(run: StoredRun) -> list[Text | Table]:
+    table: dict[str, Any] = run.table or {}
+    conventions = [Text(f"{name}: {text}.") for name, text in table["conventions"].items()]
+    record = [Text(f"{name}: {text}.") for name, text in table["opened"].items()]
+    seen = [Text(line) for line in table["seen"]]
+    return [Table(*tables.counting(table), f"Sample {table['sample']}."), *conventions, *record, *seen]
+
+
+def _background_blocks(prediction: dict[str, Any]) -> list[Text | Table]:
+    return [
+        *(Text(line) for line in tables.said_of_estimate(prediction)),
+        Table(*tables.estimated(prediction)),
+        Table(*tables.sources(prediction), words=["from"]),
+    ]
+
+
+def _sample_blocks(sample: StoredSample) -> list[Text | Table]:
+    summary = sample.summary
+    exposure = summary["exposure"]
+    said = (
+        f"{exposure['pot']:.4g} protons on target, {exposure['live_time_s']:.6g} s live, {exposure['bursts']} bursts"
+        if exposure
+        else "exposure unknown: no burst table"
+    )
+    cutflow = [
+        [
+            row["cut"],
+            str(row["events"]),
+            f"{row['sum_w']:.6g}",
+            "" if row["n_minus_1"] is None else str(row["n_minus_1"]),
+        ]
+        for row in summary["cutflow"]
+    ]
+    total = sum(row["observed"] for row in summary["regions"])
+    regions = [
+        [row["name"], str(row["observed"]), f"{row['observed'] / total:.1%}" if total else ""]
+        for row in summary["regions"]
+    ] + [[name, "closed", ""] for name in summary["closed"]]
+    return [
+        Text(f"Kind {summary['kind']}, selection {summary['selection']}; {said}."),
+        Table(["cut", "events", "sum of weights", "all cuts but this"], cutflow),
+        Table(["region", "candidates", "share"], regions),
+        Text(f"Files: {', '.join(summary['files'])}."),
+    ]
+
+
+def _provenance(analysis: Analysis, run: StoredRun) -> Table:
+    rows = [
+        ["analysis", str(analysis.folder)],
+        ["hash of configuration and code", analysis.hash],
+        ["head of the ledger", (run.table or {}).get("ledger_head") or "no ledger"],
+        ["replaced on the command line", ", ".join(analysis.overrides) or "nothing"],
+        ["bdana", __version__],
+    ]
+    return Table(["", ""], rows)

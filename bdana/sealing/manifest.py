@@ -1,0 +1,297 @@
+"""Manifests: what production signed about sealed files, and the check that data carry one."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from bdana.blinding.canonical import parse
+from bdana.blinding.signing import verify
+from bdana.blinding.stage_keys import stage_recipients
+from bdana.errors import BlindingError
+from bdana.events.containers import root_uuid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from bdana.blinding.ledger import Ledger, Row
+    from bdana.blinding.policy import Policy
+
+__all__ = [
+    "MANIFEST",
+    "OPEN",
+    "SealedData",
+    "UnsealedData",
+    "check_open_file",
+    "check_sealed_file",
+    "described",
+    "file_sha256",
+    "manifest_of",
+    "open_uuid",
+    "read_manifest",
+    "record_manifests",
+    "require_keys",
+    "require_recorded",
+    "skim_parents",
+]
+
+MANIFEST = ".manifest.json"
+OPEN = ".open.root"
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def open_uuid(policy: Policy, checksums: str) -> uuid.UUID:
+    """Return the UUID of an open file: that of its content, so that it does not depend on closed events.
+
+    Parameters
+    ----------
+    policy : Policy
+        What its events were judged by.
+    checksums : str
+        Those of all its columns, as `write_events` gives them.
+    """
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"{policy.sha256}:{checksums}")
+
+
+def described(opened: Path) -> dict[str, Any]:
+    """Return what a manifest says of an open file: name, SHA-256, size in bytes and UUID."""
+    return {
+        "name": opened.name,
+        "sha256": file_sha256(opened),
+        "size": opened.stat().st_size,
+        "uuid": str(root_uuid(opened)),
+    }
+
+
+def manifest_of(opened: Path) -> Path:
+    """Return where the manifest of an open file lies: beside it."""
+    return opened.with_name(f"{opened.name.removesuffix(OPEN)}{MANIFEST}")
+
+
+def read_manifest(path: Path, policy: Policy) -> Mapping[str, Any]:
+    """Read a manifest and check that production signed it for this policy, or a former one that closed the same.
+
+    Raises
+    ------
+    BlindingError
+        When it is absent, changed, not signed by production, made with another policy, or of a skim.
+    """
+    if skim_parents(path) is not None:
+        raise BlindingError(
+            f"refused: {path} is of a skim; sealed events belong to the open files that it was made from, so name those"
+        )
+    try:
+        text = path.read_bytes()
+        signature = path.with_name(f"{path.name}.sig").read_bytes()
+        document: Mapping[str, Any] = parse(text)
+        then = policy.alike.get(document["policy"])
+        person = (then or policy).people.get(document["person"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BlindingError(
+            f"refused: {path} or its signature is absent or damaged; data are read with the manifest of `bdana seal`"
+        ) from None
+    if person is None or not person.production or not verify(text, signature, person.ssh_key):
+        raise BlindingError(
+            f"refused: {path} is not signed by anybody with the mark `production` in the policy"
+        )
+    if then is None:
+        raise BlindingError(
+            f"refused: {path} was made with another blinding/policy.toml; seal the raw data again"
+        )
+    return document
+
+
+def skim_parents(path: Path) -> dict[str, str] | None:
+    """Return name and SHA-256 of the signed manifests that the manifest of a skim names; None if it is of no skim."""
+    try:
+        document = parse(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    parents = document.get("parents") if isinstance(document, dict) else None
+    return parents if isinstance(parents, dict) and parents else None
+
+
+def _read_skim_manifest(path: Path, parents: Mapping[str, str], policy: Policy) -> Mapping[str, Any]:
+    """Read the manifest of a skim and check those that it was made from, which lie beside it."""
+    for name, digest in parents.items():
+        parent = path.parent / name
+        if parent.parent != path.parent or not parent.is_file() or file_sha256(parent) != digest:
+            raise BlindingError(
+                f"refused: {parent}, which {path} was made from, is absent or another; copy it beside, with its signature"
+            )
+        read_manifest(parent, policy)
+    document: Mapping[str, Any] = parse(path.read_bytes())
+    return document
+
+
+def record_manifests(
+    ledger: Ledger, policy: Policy, person: str, key: Path, manifests: Sequence[Path]
+) -> Row:
+    """Write down in the ledger which manifests there are: a row `seal`.
+
+    Raises
+    ------
+    BlindingError
+        When a manifest is not valid, or the person is not production.
+    """
+    somebody = policy.people.get(person)
+    if somebody is None or not somebody.production:
+        raise BlindingError(f"refused: {person} has not the mark `production` in [people] of the policy")
+    found = {
+        path.name: {"period": read_manifest(path, policy)["period"], "sha256": file_sha256(path)}
+        for path in manifests
+    }
+    return ledger.append("seal", person, key, {"policy": policy.sha256, "manifests": found})
+
+
+def require_keys(ledger: Ledger, policy: Policy, manifest: Path) -> None:
+    """Refuse a manifest of files that were sealed with keys that are not those of their period any more.
+
+    Raises
+    ------
+    BlindingError
+        When the keys were made again since, or there are none.
+    """
+    document = read_manifest(manifest, policy)
+    if document.get("keys") != stage_recipients(ledger, policy, document["period"]):
+        raise BlindingError(
+            f"refused: {manifest} is of files that were sealed with other keys than period {document['period']} has now; seal "
+            "the raw data again"
+        )
+
+
+def require_recorded(ledger: Ledger, manifest: Path) -> None:
+    """Refuse a manifest that no row `seal` of the ledger names.
+
+    Raises
+    ------
+    BlindingError
+        Saying how it is recorded.
+    """
+    digest = file_sha256(manifest)
+    rows = ledger.of_kind("seal")
+    if not any(one["sha256"] == digest for row in rows for one in row.body["manifests"].values()):
+        raise BlindingError(
+            f"refused: the ledger does not know {manifest}; `bdana blinding record {manifest.name}` writes it down"
+        )
+
+
+@dataclass(frozen=True)
+class UnsealedData:
+    """Admission while nothing is sealed: what a manifest knows as data is read as nothing else.
+
+    Attributes
+    ----------
+    folders : tuple of Path
+        Where the manifests of the analysis lie, besides the folder of each file.
+    """
+
+    folders: tuple[Path, ...] = ()
+    sealed = False
+
+    def check(self, path: Path, kind: str) -> None:
+        """Refuse a file of data that is read as something else; as `Admission.check`."""
+        if kind != "data":
+            _refuse_raw(path, kind, {path.parent, *self.folders})
+
+
+@dataclass(frozen=True)
+class SealedData(UnsealedData):
+    """Admission of data that are sealed for a policy, and of no others; travels to workers with the gate.
+
+    Attributes
+    ----------
+    policy : Policy
+    """
+
+    policy: Policy = field(kw_only=True)
+    sealed = True
+
+    def check(self, path: Path, kind: str) -> None:
+        """Refuse data that are not the open file of a manifest, and data under another name; as `Admission.check`."""
+        if kind == "data":
+            check_open_file(path, self.policy)
+        super().check(path, kind)
+
+
+def check_open_file(path: Path, policy: Policy, *, whole: bool = False) -> None:
+    """Refuse data that are not the open file of a manifest beside it.
+
+    Parameters
+    ----------
+    path : Path
+        The file that is to be read as data.
+    policy : Policy
+    whole : bool
+        As freeze and opening ask: compare the SHA-256 of the file too, not only name, size and UUID, and take no skim.
+
+    Raises
+    ------
+    BlindingError
+        When there is no manifest, it is not valid, or the file is not the one that it names.
+    """
+    if not path.name.endswith(OPEN):
+        raise BlindingError(
+            f"refused: {path} is not sealed: data are read from NAME{OPEN} files that `bdana seal` makes; if it is "
+            "simulation, say so with --kind mc"
+        )
+    manifest = manifest_of(path)
+    parents = None if whole else skim_parents(manifest)
+    document = _read_skim_manifest(manifest, parents, policy) if parents else read_manifest(manifest, policy)
+    opened = document.get("open")
+    named = opened if isinstance(opened, dict) else {}
+    there = path.is_file() and (path.name, path.stat().st_size) == (named.get("name"), named.get("size"))
+    same = there and str(root_uuid(path)) == named.get("uuid")
+    if not same or (whole and file_sha256(path) != named.get("sha256")):
+        raise BlindingError(
+            f"refused: {path} is not the file that its manifest names; copy it again with its manifest"
+        )
+
+
+def check_sealed_file(path: Path, named: Mapping[str, Any]) -> None:
+    """Refuse an encrypted file that is not the one that production sealed: anybody can encrypt to the key of a stage.
+
+    Parameters
+    ----------
+    path : Path
+    named : mapping
+        What the signed manifest says of it.
+
+    Raises
+    ------
+    BlindingError
+        When it is absent or another.
+    """
+    if not path.is_file() or file_sha256(path) != named["sha256"]:
+        raise BlindingError(
+            f"refused: {path} is absent, or not the file that its manifest names; copy it again with its manifest"
+        )
+
+
+def _refuse_raw(path: Path, kind: str, folders: set[Path]) -> None:
+    """Refuse a file whose hash stands in a manifest of these folders as that of raw data or of an open file."""
+    manifests = sorted(f for folder in folders for f in folder.glob(f"*{MANIFEST}") if f.is_file())
+    if not manifests or not path.is_file():
+        return
+    state = path.stat()
+    own = _sha256_of(path, state.st_size, state.st_mtime_ns)
+    for manifest in manifests:
+        # Its signature does not matter: a forged manifest can only refuse more.
+        if own.encode() in manifest.read_bytes():
+            raise BlindingError(
+                f"refused: {path} is data and not {kind}, since {manifest} names it; leave out --kind {kind}"
+            )
+
+
+@lru_cache(maxsize=4096)
+def _sha256_of(path: Path, size: int, changed: int) -> str:  # noqa: ARG001 - another size or time is another file
+    return file_sha256(path)

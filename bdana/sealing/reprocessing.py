@@ -1,0 +1,90 @@
+"""Reprocessed data: what an earlier sealing of the same events closed stays closed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bdana.errors import BlindingError
+from bdana.events import Dataset
+from bdana.events.gate import GATE_COLUMNS
+from bdana.sealing.manifest import OPEN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    import awkward as ak
+    from numpy.typing import NDArray
+
+    from bdana.events import Gate
+
+__all__ = ["EarlierSealings", "EventId", "event_ids"]
+
+EventId = tuple[int, int, int]
+"""Run, burst and event number, which a reprocessing keeps."""
+
+
+def event_ids(events: ak.Array) -> list[EventId]:
+    """Return run, burst and event number of each event."""
+    columns = (np.asarray(events[name]).tolist() for name in ("run", "burst", "event"))
+    return list(zip(*columns, strict=True))
+
+
+class EarlierSealings:
+    """The raw data of earlier sealings, oldest first, judged again: production keeps them, so no list of events is kept.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        Raw data as they were sealed before.
+    gate : Gate
+        The policy's.
+    schema : str, optional
+        Their layout; by default the one shipped schema that matches each.
+
+    Raises
+    ------
+    BlindingError
+        When one is no raw data.
+    """
+
+    def __init__(self, files: Sequence[Path], gate: Gate, schema: str | None = None) -> None:
+        for file in files:
+            if file.name.endswith(OPEN):
+                raise BlindingError(
+                    f"refused: {file} is sealed already, and closed events are not in it; name the raw data of that sealing"
+                )
+        self._gate = gate
+        self._files = [Dataset.open([file], kind="data", schema=schema, gate=gate) for file in files]
+        self._closed: list[dict[EventId, int]] = []
+        for number in range(len(self._files)):
+            closed = dict(self._closed[-1]) if self._closed else {}
+            for ids, secrecy in self._judged(number):
+                for where in np.flatnonzero(secrecy < len(gate.names)):
+                    closed[ids[where]] = min(int(secrecy[where]), closed.get(ids[where], len(gate.names)))
+            self._closed.append(closed)
+
+    def secrecy(self, events: ak.Array) -> NDArray[np.int64]:
+        """Return the most secret place of each event, as `Gate.secrecy`, now and in all sealings before."""
+        secrecy = self._gate.secrecy(events)
+        if not self._closed:
+            return secrecy
+        before = [self._closed[-1].get(event, len(self._gate.names)) for event in event_ids(events)]
+        return np.minimum(secrecy, np.array(before, dtype=np.int64))
+
+    def seen(self, closed: set[EventId]) -> set[EventId]:
+        """Return those of the events closed now that were open in an earlier sealing."""
+        found: set[EventId] = set()
+        for number, known in enumerate(self._closed):
+            for ids, _ in self._judged(number):
+                found.update(event for event in ids if event in closed and event not in known)
+        return found
+
+    def _judged(self, number: int) -> Iterator[tuple[list[EventId], NDArray[np.int64]]]:
+        (source,) = self._files[number].sources
+        columns = {"run", "burst", "event", *GATE_COLUMNS}
+        for chunk in self._files[number].chunks(columns):
+            events, _ = source.read_unchecked(columns, chunk.start, chunk.stop)
+            yield event_ids(events), self._gate.secrecy(events)

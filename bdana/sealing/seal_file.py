@@ -1,0 +1,285 @@
+"""Sealing: a file of data becomes an open file without closed events, and one encrypted file a stage."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import awkward as ak
+import numpy as np
+
+from bdana._version import __version__
+from bdana.atomic import temporary_beside
+from bdana.blinding.canonical import canonical
+from bdana.blinding.signing import sign, verify
+from bdana.errors import BlindingError, InputError
+from bdana.events import Dataset, write_events
+from bdana.events.containers import open_root
+from bdana.events.files import guess_schema, open_events
+from bdana.events.flat import FlatEvents
+from bdana.sealing.manifest import MANIFEST, OPEN, described, file_sha256, open_uuid
+from bdana.sealing.prefetch import prefetch
+from bdana.sealing.reprocessing import EarlierSealings, event_ids
+from bdana.sealing.sealed_file import encrypt_events
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from bdana.blinding.policy import Person, Policy
+    from bdana.engine import Progress
+    from bdana.events import BurstTable, Gate
+    from bdana.events.files import EventFile
+
+__all__ = ["BASKET_EVENTS", "Sealing", "reconstruction_of", "seal"]
+
+BASKET_EVENTS = 100_000
+"""Open events in a basket: a fixed number, since baskets that followed the input's would tell how many are missing."""
+
+
+@dataclass(frozen=True)
+class Sealing:
+    """With what a file is sealed.
+
+    Attributes
+    ----------
+    policy : Policy
+    gate : Gate
+    recipients : mapping of str to str
+        The public age key of each stage.
+    period : str
+        The data period that the keys are for.
+    person : str
+        Who seals, with the mark `production` in the policy.
+    key : Path
+        The SSH key that signs the manifest.
+    """
+
+    policy: Policy
+    gate: Gate
+    recipients: Mapping[str, str]
+    period: str
+    person: str
+    key: Path
+
+
+def seal(
+    path: Path,
+    folder: Path,
+    sealing: Sealing,
+    schema: str | None = None,
+    previous: Sequence[Path] = (),
+    *,
+    reconstruction: str | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Seal one file.
+
+    Parameters
+    ----------
+    path : Path
+        Data as the reconstruction wrote it.
+    folder : Path
+        Gets NAME.open.root, NAME.STAGE.age for every stage, NAME.manifest.json and its signature.
+    sealing : Sealing
+    schema : str, optional
+        Layout of the file; by default the one shipped schema that matches.
+    previous : sequence of Path
+        The raw data of earlier sealings of these events, oldest first: what they closed stays closed. What they left
+        open and is closed now carries `seen_before` in the sealed file.
+    reconstruction : str, optional
+        Name and version of the program that reconstructed the events, for the manifest; by default what
+        `reconstruction_of` finds, or "unknown".
+    progress : callable, optional
+        Called with (done, in all) after each chunk of the input.
+
+    Returns
+    -------
+    Path
+        The manifest.
+
+    Raises
+    ------
+    BlindingError
+        When the person is not production or the key another's, a stage has no key, or the file lacks what the gate must
+        know.
+    InputError
+        When the file cannot be read or the folder not written.
+    """
+    person = _production(sealing)
+    manifest = folder / f"{path.stem}{MANIFEST}"
+    if manifest.exists():
+        raise InputError(f"{manifest}: is there already; nothing was changed")
+    raw = _raw(path, sealing, schema)
+    earlier = EarlierSealings(previous, sealing.gate, schema)
+    opened = folder / f"{path.stem}{OPEN}"
+    with ThreadPoolExecutor(1) as hashing:
+        raw_sha256 = hashing.submit(file_sha256, path)
+        closed = _write(opened, raw, sealing.gate.names, earlier, sealing.policy, progress)
+        open_file = hashing.submit(described, opened)
+        if previous:
+            _mark_seen(closed, earlier)
+        sealed = {
+            stage: _sealed(folder / f"{path.stem}.{stage}.age", closed[stage], stage, sealing)
+            for stage in sealing.policy.stages
+        }
+    document = {
+        "format": 1,
+        "bdana": __version__,
+        "policy": sealing.policy.sha256,
+        "period": sealing.period,
+        "person": sealing.person,
+        "reconstruction": reconstruction or reconstruction_of(path) or "unknown",
+        "raw_sha256": raw_sha256.result(),
+        "previous": [file_sha256(file) for file in previous],
+        "open": open_file.result(),
+        "keys": {stage: sealing.recipients[stage] for stage in sealing.policy.stages},
+        "sealed": sealed,
+    }
+    text = canonical(document)
+    signature = sign(text, sealing.key)
+    if not verify(text, signature, person.ssh_key):
+        for name in (opened.name, *(one["name"] for one in sealed.values())):
+            (folder / name).unlink()
+        raise BlindingError(
+            f"refused: {sealing.key} is not the SSH key of {sealing.person} in [people] of blinding/policy.toml; {path} is not "
+            "sealed"
+        )
+    _write_bytes(manifest.with_name(f"{manifest.name}.sig"), signature)
+    _write_bytes(manifest, text)
+    return manifest
+
+
+def reconstruction_of(path: Path) -> str | None:
+    """Return name and version of the program that made a file, which bdana records in those of its own.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read.
+    """
+    recorded = open_root(path).provenance
+    return (
+        f"{recorded.get('program', 'bdana')} {recorded['bdana_version']}"
+        if "bdana_version" in recorded
+        else None
+    )
+
+
+def _production(sealing: Sealing) -> Person:
+    """Return who seals; refuses somebody else than production, and keys that are not there."""
+    person = sealing.policy.people.get(sealing.person)
+    if person is None or not person.production:
+        raise BlindingError(
+            f"refused: {sealing.person} has not the mark `production` in [people] of the policy"
+        )
+    for stage in sealing.policy.stages:
+        if stage not in sealing.recipients:
+            raise BlindingError(f"refused: stage {stage} has no key; make them with `bdana blinding keys`")
+    if not sealing.key.is_file():
+        raise InputError(f"{sealing.key}: no such file; name the SSH key of {sealing.person} with --key")
+    return person
+
+
+def _raw(path: Path, sealing: Sealing, schema: str | None) -> Dataset:
+    """Open raw data; refuses what cannot be judged, and what is no raw data of the period."""
+    if path.name.endswith(OPEN):
+        raise BlindingError(f"refused: {path} is sealed already; seal the raw data")
+    schema = schema or guess_schema(path)
+    source = open_events(path, schema)
+    bursts = source.bursts()
+    if bursts is None:
+        raise InputError(
+            f"{path}: has no burst table with schema '{source.schema.name}', so its exposure would be lost; write one, or "
+            "name the schema that has it with --schema"
+        )
+    if any(name.startswith("truth.") for name in source.columns()):
+        raise InputError(f"{path}: has truth columns, so it is simulation, which is never sealed")
+    ranges = sealing.policy.periods[sealing.period].data_runs
+    inside = np.any([(first <= bursts.run) & (bursts.run <= last) for first, last in ranges], axis=0)
+    if not np.all(inside):
+        raise InputError(
+            f"{path}: run {bursts.run[~inside][0]} is not in data_runs of [periods.{sealing.period}] of the policy; name the "
+            "period that it is of"
+        )
+    return Dataset.open([path], kind="data", schema=schema, all_bursts=True, gate=sealing.gate)
+
+
+def _mark_seen(closed: dict[str, list[ak.Array]], earlier: EarlierSealings) -> None:
+    """Say of each closed event whether it was open before."""
+    ids = {event for chunks in closed.values() for chunk in chunks for event in event_ids(chunk)}
+    seen = earlier.seen(ids)
+    for chunks in closed.values():
+        chunks[:] = [
+            ak.with_field(chunk, [event in seen for event in event_ids(chunk)], "seen_before")
+            for chunk in chunks
+        ]
+
+
+def _write(
+    opened: Path,
+    raw: Dataset,
+    stages: Sequence[str],
+    earlier: EarlierSealings,
+    policy: Policy,
+    progress: Progress | None,
+) -> dict[str, list[ak.Array]]:
+    """Write the open events, and return the closed ones by stage."""
+    file, bursts = cast("EventFile", raw.sources[0]), cast("BurstTable", raw.bursts)  # as `_raw` opened them
+    columns, types = sorted(file.columns() - {"weight"}), file.stored_types()
+    hidden, levels = [], []
+
+    def open_chunks() -> Iterator[FlatEvents]:
+        chunks = raw.chunks(columns)
+        for done, chunk in enumerate(chunks, 1):
+            flat, out_of_range = file.read_flat(columns, chunk.start, chunk.stop)
+            secrecy = earlier.secrecy(flat.records())
+            is_open = secrecy == len(stages)
+            for found in out_of_range:
+                found.refuse_open(is_open)
+            seen, unseen = flat.astype(types).split(is_open)
+            hidden.append(unseen)
+            levels.append(secrecy[~is_open])
+            yield seen
+            if progress:
+                progress(done, len(chunks))
+
+    # Read and judged while the basket before is compressed and written.
+    with prefetch(_baskets(open_chunks(), BASKET_EVENTS)) as pieces:
+        write_events(opened, pieces, bursts, identity=lambda checksums: open_uuid(policy, checksums))
+    closed, level = FlatEvents.concatenate(hidden), np.concatenate(levels)
+    found = {stage: closed.split(level == i)[0] for i, stage in enumerate(stages)}
+    return {stage: [events.records()] if len(events) else [] for stage, events in found.items()}
+
+
+def _baskets(chunks: Iterator[FlatEvents], size: int) -> Iterator[ak.Array]:
+    """Cut events anew into pieces of `size`; at least one piece, so that the columns are known.
+
+    A fixed number, whatever the chunks they come in: sizes must not tell how many are missing.
+    """
+    kept: list[FlatEvents] = []
+    first = True
+    for chunk in chunks:
+        kept.append(chunk)
+        while sum(map(len, kept)) >= size:
+            joined = FlatEvents.concatenate(kept)
+            yield joined.cut(0, size).records()
+            rest = joined.cut(size, len(joined))
+            first, kept = False, [rest] if len(rest) else []
+    if kept and (first or sum(map(len, kept))):
+        yield FlatEvents.concatenate(kept).records()
+
+
+def _sealed(path: Path, closed: list[ak.Array], stage: str, sealing: Sealing) -> dict[str, Any]:
+    """Write the sealed file of a stage, and return what the manifest says of it."""
+    capacity = sealing.policy.stages[stage].capacity_kib * 1024
+    content = encrypt_events(closed, sealing.recipients[stage], capacity)
+    _write_bytes(path, content)
+    return {"name": path.name, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    with temporary_beside(path) as temporary:
+        temporary.write_bytes(content)

@@ -1,0 +1,90 @@
+"""Skims of sealed data: their manifest is not signed, but names the signed ones that they were made from."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from bdana._version import __version__
+from bdana.atomic import temporary_beside
+from bdana.blinding.canonical import canonical
+from bdana.errors import InputError
+from bdana.sealing.manifest import OPEN, described, file_sha256, manifest_of, skim_parents
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+__all__ = ["check_skim_name", "write_skim_manifest"]
+
+
+def check_skim_name(skim: Path) -> None:
+    """Refuse a name that a skim of sealed data cannot have.
+
+    Raises
+    ------
+    InputError
+        When it would not be read as data, or is that of sealed data.
+    """
+    if not skim.name.endswith(OPEN):
+        raise InputError(
+            f"{skim}: a skim of sealed data is read with its manifest, so call it {skim.stem}{OPEN}"
+        )
+    manifest = manifest_of(skim)
+    if manifest.with_name(f"{manifest.name}.sig").exists():
+        raise InputError(f"{skim}: belongs to {manifest}, which production signed; choose another name")
+
+
+def write_skim_manifest(skim: Path, sources: Sequence[Path], selection: str, analysis_hash: str) -> Path:
+    """Write the manifest of a skim, and copy the signed manifests of its sources beside it.
+
+    Parameters
+    ----------
+    skim : Path
+        The file, complete.
+    sources : sequence of Path
+        Open files, or skims of them, that it was made from.
+    selection : str
+        The selection that its events passed.
+    analysis_hash : str
+        Of the analysis with that selection.
+
+    Returns
+    -------
+    Path
+        The manifest.
+
+    Raises
+    ------
+    InputError
+        When another manifest of the name of one of the sources lies beside the skim.
+    """
+    signed: dict[str, Path] = {}
+    for source in sources:
+        manifest = manifest_of(source)
+        parents = skim_parents(manifest) or {manifest.name: ""}
+        signed |= {name: manifest.with_name(name) for name in parents}
+    for name, path in signed.items():
+        _copy(path, skim.with_name(name))
+        _copy(path.with_name(f"{name}.sig"), skim.with_name(f"{name}.sig"))
+    document: dict[str, Any] = {
+        "format": 1,
+        "bdana": __version__,
+        "parents": {name: file_sha256(path) for name, path in signed.items()},
+        "selection": selection,
+        "analysis": analysis_hash,
+        "open": described(skim),
+    }
+    written = manifest_of(skim)
+    with temporary_beside(written) as temporary:
+        temporary.write_bytes(canonical(document))
+    return written
+
+
+def _copy(path: Path, to: Path) -> None:
+    if to.exists():
+        if to.read_bytes() != path.read_bytes():
+            raise InputError(f"{to}: is another manifest than {path}; write the skim to another folder")
+        return
+    with temporary_beside(to) as temporary:
+        shutil.copyfile(path, temporary)

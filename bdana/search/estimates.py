@@ -1,0 +1,179 @@
+"""Estimates of the backgrounds that an analysis declares, from its files or from selected single tracks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bdana.engine import SerialExecutor, run_selection
+from bdana.errors import ConfigError
+from bdana.pairing import (
+    PairOptions,
+    PairSelection,
+    SingleSample,
+    SinglesTask,
+    require_orthogonal,
+    select_singles,
+)
+from bdana.regions import OUTSIDE
+from bdana.statistics import Systematic
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bdana.analysis import AnalysisFolder
+    from bdana.engine import Executor, SelectionRun
+    from bdana.events import Dataset
+    from bdana.pairing import PairEstimate
+    from bdana.selection import Candidates
+    from bdana.upstream import PromptShare
+
+__all__ = ["estimate_combinatorial", "estimate_singles", "fit_prompt", "prompt_share", "single_tracks"]
+
+
+def estimate_combinatorial(
+    analysis: AnalysisFolder,
+    name: str,
+    dataset: Dataset,
+    two_track: Candidates | None = None,
+    executor: Executor | None = None,
+    options: PairOptions = PairOptions(),
+) -> PairEstimate:
+    """Estimate the combinatorial background backgrounds/NAME.py from a dataset.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    name : str
+        Name of the background.
+    dataset : Dataset
+        Files that hold the single-track sample.
+    two_track : Candidates, optional
+        Candidates of the sample that is to be predicted: it must share no event with the single tracks.
+    executor : Executor, optional
+        Where chunks are selected; serially in this process by default.
+    options : PairOptions
+
+    Raises
+    ------
+    BdanaError
+        Whatever is wrong, by file and name.
+    """
+    sample = single_tracks(analysis, name, dataset, two_track, executor)
+    return estimate_singles(analysis, name, sample, options)
+
+
+def single_tracks(
+    analysis: AnalysisFolder,
+    name: str,
+    dataset: Dataset,
+    two_track: Candidates | None = None,
+    executor: Executor | None = None,
+) -> SingleSample:
+    """Select the single tracks that backgrounds/NAME.py pairs.
+
+    Parameters
+    ----------
+    analysis, name, dataset, two_track, executor
+        As for `estimate_combinatorial`, and so are the errors.
+    """
+    background, par = analysis.combinatorial(name)
+    single, single_par = analysis.single_track(background.single_track)
+    bursts = dataset.used_bursts
+    if bursts is None:
+        raise ConfigError(
+            f"{dataset.files[0]}: the layout has no burst table, so live time and downscale of the single tracks "
+            "are unknown"
+        )
+    needs = single.needs(single_par) | background.needs(par)
+    columns = dataset.columns(needs, background.optional, background.single_track)
+    setup = analysis.setup_for(dataset, background.single_track)
+    task = SinglesTask(analysis, setup, background.single_track, columns, dataset)
+    singles = select_singles(task, executor or SerialExecutor())
+    if two_track is not None:
+        require_orthogonal(singles, two_track)
+    return SingleSample(singles, bursts)
+
+
+def estimate_singles(
+    analysis: AnalysisFolder,
+    name: str,
+    sample: SingleSample,
+    options: PairOptions = PairOptions(),
+    *,
+    hists: bool = True,
+) -> PairEstimate:
+    """Estimate the combinatorial background from selected single tracks.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    name : str
+        Name of the background.
+    sample : SingleSample
+    options : PairOptions
+    hists : bool
+        Whether the variables of the analysis are histogrammed.
+    """
+    background, par = analysis.combinatorial(name)
+    selection, cuts = analysis.selection(background.selection)
+    declared = [
+        Systematic(source, dict.fromkeys(analysis.regions.names, s.effect), s.correlated, s.source)
+        for source, s in sorted(
+            analysis.config.systematics.items()
+        )  # one order, or sums differ in the last bit
+    ]
+    pairs = PairSelection(selection, cuts, analysis.setup, analysis.variables if hists else {})
+    return background.estimate(sample, pairs, par, declared, options)
+
+
+def fit_prompt(
+    analysis: AnalysisFolder,
+    name: str,
+    dataset: Dataset,
+    executor: Executor | None = None,
+    open_regions: Sequence[str] = (OUTSIDE,),
+) -> PromptShare:
+    """Fit the in-time component of the pairs of a dataset, before the vetoes that backgrounds/NAME.py leaves out.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    name : str
+        Name of the background.
+    dataset : Dataset
+        Files that hold two-track events.
+    executor : Executor, optional
+        Where chunks are selected; serially in this process by default.
+    open_regions : sequence of str
+        Regions that are fitted.
+
+    Raises
+    ------
+    BdanaError
+        Whatever is wrong, by file and name.
+    """
+    background = analysis.prompt(name)[0]
+    task = analysis.selection_task(dataset, background.selection, background.left_out)
+    run = run_selection(task, executor)
+    return prompt_share(analysis, name, run, open_regions)
+
+
+def prompt_share(
+    analysis: AnalysisFolder, name: str, run: SelectionRun, open_regions: Sequence[str]
+) -> PromptShare:
+    """Fit the in-time component of a run's loose candidates, which need not pass what backgrounds/NAME.py leaves out.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    name : str
+        Name of the background.
+    run : SelectionRun
+    open_regions : sequence of str
+        Regions that are fitted.
+    """
+    background, par = analysis.prompt(name)
+    others = [cut for cut in run.loose.passes if cut not in background.left_out]
+    pairs = run.loose.candidates.take(run.loose.passing(*others))
+    cuts = analysis.selection(background.selection)[1]
+    return background.share(pairs, cuts, par, analysis.regions, open_regions)

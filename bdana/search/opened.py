@@ -1,0 +1,192 @@
+"""What the ledger says was opened: the observed numbers, and whether their prediction was frozen before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bdana.blinding.rules import require_sound
+from bdana.errors import BlindingError
+from bdana.sealing.manifest import manifest_of, read_manifest
+from bdana.selection import Candidates
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bdana.analysis import AnalysisFolder
+    from bdana.blinding import Policy
+    from bdana.blinding.ledger import Row
+
+__all__ = ["OpenedRegion", "data_period", "opened_candidates", "opened_regions", "reported_looks"]
+
+
+@dataclass(frozen=True)
+class OpenedRegion:
+    """A region that was opened.
+
+    Attributes
+    ----------
+    name : str
+    observed : int
+        Candidates, those of less secret stages and of more secret ones that the selection puts here included.
+    frozen_before : bool
+        Whether the prediction that the analysis makes now was frozen before the region was seen.
+    freeze, freezes : int
+        The freeze it was opened with, of how many.
+    same : bool
+        Whether that freeze is of the analysis as it is now, so that the same cuts made count and prediction.
+    seen_before : int
+        How many of the candidates are of events that were open before a reprocessing closed them.
+    """
+
+    name: str
+    observed: int
+    frozen_before: bool
+    freeze: int
+    freezes: int
+    same: bool
+    seen_before: int = 0
+
+    @property
+    def provenance(self) -> str:
+        """What is printed beside the region."""
+        said = "yes" if self.frozen_before else "no"
+        text = (
+            f"prediction frozen before this region was seen: {said}, freeze {self.freeze} of {self.freezes}"
+        )
+        if not self.same:
+            text += f"; the analysis has changed since: the count is of freeze {self.freeze}, the prediction of now"
+        if self.seen_before:
+            text += f"; {self.seen_before} of its candidates were open before a reprocessing closed them"
+        return text
+
+
+def data_period(analysis: AnalysisFolder, policy: Policy) -> str | None:
+    """Return the period of the search's data; None for a search without sealed data.
+
+    Raises
+    ------
+    BlindingError
+        When they are of several periods, which have keys and openings of their own.
+    """
+    name = analysis.config.search.data
+    if name is None or analysis.config.samples[name].kind != "data":
+        return None
+    (dataset,) = analysis.sample(name)
+    found = sorted({str(read_manifest(manifest_of(Path(file)), policy)["period"]) for file in dataset.files})
+    if len(found) > 1:
+        raise BlindingError(
+            f"refused: the data of [samples.{name}] are of the periods {', '.join(found)}, which are opened one by one: give "
+            "each a sample, and its single tracks too, and name those of one period in [search]"
+        )
+    return found[0]
+
+
+def opened_regions(analysis: AnalysisFolder) -> tuple[OpenedRegion, ...]:
+    """Return the regions whose opening ended in the period of the search's data, first opened first.
+
+    Raises
+    ------
+    BlindingError
+        When the ledger is damaged, or has a row that is not signed or not allowed.
+    """
+    openings, same = _openings(analysis), _frozen_now(analysis)
+    order = [row.hash for row in analysis.ledger.of_kind("freeze")]
+    looks = _looks(analysis)
+    found = []
+    for stage in openings:
+        # Events of a more secret stage that the selection puts here count, and are of the freeze of their own opening.
+        counted = [o for o in openings.values() if stage in o.outputs.get("observed", {})]
+        looked = min([openings[stage].begin, *(number for number, names, _ in looks if stage in names)])
+        if openings[stage].outputs:
+            found.append(
+                OpenedRegion(
+                    stage,
+                    observed=sum(o.outputs["observed"][stage] for o in counted),
+                    frozen_before=any(row.number < looked for row in same),
+                    freeze=order.index(openings[stage].freeze) + 1,
+                    freezes=len(order),
+                    same=all(o.freeze in {row.hash for row in same} for o in counted),
+                    seen_before=sum(o.outputs.get("seen_before", {}).get(stage, 0) for o in counted),
+                )
+            )
+    return tuple(found)
+
+
+def opened_candidates(analysis: AnalysisFolder) -> Candidates:
+    """Return the candidates of the openings whose counts are of the analysis as it is now, guard bands included.
+
+    Those of a region that was opened with other cuts are left out: they are not of the same plot.
+
+    Raises
+    ------
+    BlindingError
+        As `opened_regions` does.
+    """
+    same = {row.hash for row in _frozen_now(analysis)}
+    shown = {region.name for region in opened_regions(analysis) if region.same}
+    shown |= set(analysis.regions.names) - set(analysis.gate.names if analysis.gate else ())
+    rows = [
+        row
+        for opening in _openings(analysis).values()
+        if opening.freeze in same
+        for row in opening.outputs.get("candidates", [])
+        if row["region"] in shown
+    ]
+    return Candidates.of_rows(rows)
+
+
+def reported_looks(analysis: AnalysisFolder) -> list[str]:
+    """Return what people wrote down about having looked outside the procedure, with the regions concerned."""
+    return [f"{', '.join(names)}: {text}" for _, names, text in _looks(analysis)]
+
+
+def _looks(analysis: AnalysisFolder) -> list[tuple[int, list[str], str]]:
+    """Return number, regions and text of the rows `seen`."""
+    return [
+        (
+            row.number,
+            list(row.body.get("regions", [])),
+            f"seen outside the procedure by {row.person}, {row.time}: {row.body['reason']}",
+        )
+        for row in analysis.ledger.of_kind("seen")
+    ]
+
+
+@dataclass(frozen=True)
+class _Opening:
+    """The newest opening of a stage: the row of the first begin, the freeze, and the outputs, if it ended."""
+
+    begin: int
+    freeze: str
+    outputs: Mapping[str, Any]
+
+
+def _openings(analysis: AnalysisFolder) -> dict[str, _Opening]:
+    """Return the openings of the search's channel and period by stage, first begun first."""
+    policy = analysis.policy
+    if policy is None or not policy.people:
+        return {}
+    ledger = analysis.ledger
+    require_sound(ledger, policy)
+    requests = ledger.by_hash("request")
+    rows = ledger.of_kind("begin", "end")
+    period = data_period(analysis, policy) if rows else None
+    found: dict[str, _Opening] = {}
+    for row in rows:
+        asked, stage = requests[row.body["request"]].body, row.body["stage"]
+        if asked["channel"] != analysis.config.search.selection or period not in {None, asked["period"]}:
+            continue  # candidates of another channel or of other data are not of this table
+        first = found[stage].begin if stage in found else row.number
+        if row.kind == "end":
+            found[stage] = _Opening(first, asked["freeze"], row.body["outputs"])
+        elif stage not in found:
+            found[stage] = _Opening(first, asked["freeze"], {})
+    return found
+
+
+def _frozen_now(analysis: AnalysisFolder) -> list[Row]:
+    """Return the freezes of the analysis as it is now."""
+    freezes = analysis.ledger.of_kind("freeze")
+    return [row for row in freezes if row.body["frozen"].get("analysis_hash") == analysis.hash]

@@ -1,0 +1,160 @@
+"""What `bdana run` writes into output/, and reading it back for plots and the report."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import hist
+import uhi.io.json
+
+from bdana._version import __version__
+from bdana.atomic import write_atomically
+from bdana.errors import InputError
+from bdana.search.opened import reported_looks
+from bdana.selection import plane_histogram
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from bdana.analysis import AnalysisFolder
+    from bdana.search.run import SampleRun
+    from bdana.selection import Histogram
+
+__all__ = ["StoredRun", "StoredSample", "read_output", "write_output"]
+
+
+@dataclass(frozen=True)
+class StoredSample:
+    """One sample as it lies in output/.
+
+    Attributes
+    ----------
+    name : str
+    summary : dict
+        cutflow.json: cutflow, regions, closed regions, exposure, inputs.
+    hists : mapping of str to hist.Hist
+        The variables by region, and `plane`.
+    """
+
+    name: str
+    summary: dict[str, Any]
+    hists: Mapping[str, Histogram]
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """output/ of one run.
+
+    Attributes
+    ----------
+    samples : tuple of StoredSample
+        In the order of analysis.toml.
+    table : dict or None
+        table.json, with the name of its sample.
+    prediction : dict or None
+        prediction.json.
+    predicted : mapping of str to hist.Hist
+        Its histograms; empty when there is no prediction.
+    checks : dict or None
+        checks.json.
+    """
+
+    samples: tuple[StoredSample, ...]
+    table: dict[str, Any] | None
+    prediction: dict[str, Any] | None
+    predicted: Mapping[str, Histogram]
+    checks: dict[str, Any] | None
+
+
+def write_output(analysis: AnalysisFolder, runs: Sequence[SampleRun]) -> Path:
+    """Write cutflows, candidates, histograms, prediction and table; each file whole or not at all.
+
+    Returns
+    -------
+    Path
+        The folder output/ of the analysis.
+    """
+    out = analysis.folder / "output"
+    out.mkdir(exist_ok=True)
+    # First goes what would not belong to the new run, last comes the index that makes it readable.
+    for name in ("run.json", "table.json", "prediction.json", "prediction_histograms.json", "checks.json"):
+        (out / name).unlink(missing_ok=True)
+    for run in runs:
+        folder = out / run.name
+        folder.mkdir(exist_ok=True)
+        _write(
+            folder / "cutflow.json",
+            run.selected.to_dict() | {"sample": run.name, "closed": list(run.selected.closed)},
+        )
+        run.candidates.write_csv(folder / "candidates.csv")
+        _write(folder / "histograms.json", dict(run.hists) | {"plane": plane_histogram(run.candidates)})
+        if run.table and run.estimate:
+            stamp = {
+                "sample": run.name,
+                "analysis_hash": analysis.hash,
+                "bdana_version": __version__,
+                "ledger_head": analysis.ledger.head,
+            }
+            record = {region.name: region.provenance for region in run.opened}
+            _write(
+                out / "table.json",
+                run.table.to_dict() | {"opened": record, "seen": reported_looks(analysis)} | stamp,
+            )
+            _write(out / "prediction.json", run.estimate.to_dict(bins=True) | stamp)
+            _write(out / "prediction_histograms.json", dict(run.estimate.hists))
+        if run.checks:
+            _write(out / "checks.json", run.checks.to_dict() | {"sample": run.name})
+    _write(out / "run.json", {"samples": [run.name for run in runs], "analysis_hash": analysis.hash})
+    return out
+
+
+def read_output(analysis: AnalysisFolder) -> StoredRun:
+    """Read what the last run wrote.
+
+    Raises
+    ------
+    InputError
+        When there is no complete run, or it was made with another configuration or other code.
+    """
+    out = analysis.folder / "output"
+    index = _read(out / "run.json")
+    if index["analysis_hash"] != analysis.hash:
+        raise InputError(
+            f"{out}: was written with another configuration or other cuts than the analysis has now; run `bdana run` again"
+        )
+    samples = tuple(
+        StoredSample(
+            name,
+            _read(out / name / "cutflow.json"),
+            _read_histograms(out / name / "histograms.json"),
+        )
+        for name in index["samples"]
+    )
+    if not (out / "table.json").is_file():
+        return StoredRun(samples, None, None, {}, None)
+    predicted = _read_histograms(out / "prediction_histograms.json")
+    table, prediction, checks = (_read(out / f"{name}.json") for name in ("table", "prediction", "checks"))
+    return StoredRun(samples, table, prediction, predicted, checks)
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    with write_atomically(path) as file:
+        json.dump(document, file, indent=1, allow_nan=False, default=uhi.io.json.default)
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: not there; `bdana run` writes it") from None
+    except json.JSONDecodeError as err:
+        raise InputError(f"{path}: is damaged ({err}); run `bdana run` again") from None
+
+
+def _read_histograms(path: Path) -> dict[str, Histogram]:
+    with path.open(encoding="utf-8") as file:
+        raw = json.load(file, object_hook=uhi.io.json.object_hook)
+    return {name: hist.Hist(value) for name, value in raw.items()}

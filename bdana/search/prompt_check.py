@@ -1,0 +1,166 @@
+"""The prompt background of a search: expected from its single tracks, bounded by its pairs in open regions."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bdana.search.estimates import prompt_share
+from bdana.statistics.poisson import Background, p_values
+from bdana.statistics.significance import two_sided
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from bdana.analysis import AnalysisFolder
+    from bdana.engine import SelectionRun
+    from bdana.observed import Predicted
+    from bdana.pairing import PairEstimate, SingleSample
+    from bdana.upstream import PromptEstimate, PromptShare
+
+__all__ = ["PromptCheck", "Varied", "check_prompt", "expected_pairs", "vary"]
+
+MUONS = 20_000
+"""Single tracks that are carried back, at most; they stand for all."""
+SEED = 1
+"""Of the propagation: the same single tracks give the same bits."""
+
+
+@dataclass(frozen=True)
+class Varied:
+    """Expected number and error of one region with a prompt component, or the limit, and p(N >= n); None while closed."""
+
+    region: str
+    expected: float
+    error: float
+    p_n: float | None
+    upper_limit_90: float | None = None
+
+    @property
+    def z_two_sided(self) -> float | None:
+        """The p-value in two-sided standard deviations; None while the region is closed."""
+        return None if self.p_n is None else two_sided(self.p_n).z
+
+
+@dataclass(frozen=True)
+class PromptCheck:
+    """In-time component of pairs in open regions, what its upper limit would add, and what is expected of it.
+
+    Attributes
+    ----------
+    share : PromptShare
+    left_out : tuple of str
+        Cuts that its pairs need not pass.
+    varied : tuple of Varied
+        Every region with the upper limit added, innermost first.
+    estimate : PromptEstimate or None
+        From the single tracks, with an assumed yield; None without single tracks.
+    """
+
+    share: PromptShare
+    left_out: tuple[str, ...]
+    varied: tuple[Varied, ...]
+    estimate: PromptEstimate | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the check as plain values, for JSON."""
+        document = {
+            "share": self.share.to_dict() | {"text": self.share.text, "left_out": list(self.left_out)},
+            "varied": [asdict(row) for row in self.varied],
+            "z_two_sided": self.varied[0].z_two_sided,
+            "estimate": None,
+        }
+        if self.estimate:
+            document["estimate"] = _plain(self.estimate)
+        return document
+
+
+def _plain(made: PromptEstimate) -> dict[str, Any]:
+    keys = ("region", "expected", "error", "unfolding_error", "pairs", "simulation_error", "upper_limit_90")
+    limits = [None if np.isnan(limit) else limit for limit in made.upper_limit.tolist()]
+    columns = (made.expected, made.error, made.unfolding_error, made.pairs, made.simulation_error)
+    rows = zip(made.regions, *(column.tolist() for column in columns), limits, strict=True)
+    spectrum, closure = made.spectrum, made.spectrum.closure
+    widths = {name: value.tolist() for name, value in vars(made.directions).items()}
+    return {
+        "regions": [dict(zip(keys, row, strict=True)) for row in rows],
+        "edges_mev": made.edges.tolist(),
+        "carried_back": made.carried_back.tolist(),
+        "unfolded": spectrum.counts.tolist(),
+        "unfolded_error": np.sqrt(spectrum.covariance.diagonal()).tolist(),
+        "response_error": np.sqrt(spectrum.response_covariance.diagonal()).tolist(),
+        "efficiency": spectrum.efficiency.tolist(),
+        "iterations": spectrum.iterations,
+        "closure": {n: v.tolist() for n, v in vars(closure).items() if isinstance(v, np.ndarray)},
+        "rms_pull": closure.rms_pull,
+        "widths": {"of": ["x_mm", "y_mm", "tx", "ty"], **widths},
+        "unresolved": made.unresolved,
+    }
+
+
+def check_prompt(
+    analysis: AnalysisFolder,
+    data: SelectionRun,
+    observed: Mapping[str, int],
+    sample: SingleSample,
+    estimate: PairEstimate,
+) -> PromptCheck:
+    """Fit the in-time component in the open regions, vary the estimate by its limit, and estimate it from single tracks.
+
+    Parameters are those of `run_checks`.
+    """
+    is_open = [name for name in analysis.regions.names if name not in data.closed]
+    share = prompt_share(analysis, str(analysis.config.search.prompt), data, is_open)
+    varied = tuple(
+        vary(name, expected, share.upper_limit, observed.get(name))
+        for name, expected in estimate.predicted.items()
+    )
+    left_out = analysis.prompt(str(analysis.config.search.prompt))[0].left_out
+    return PromptCheck(share, left_out, varied, expected_pairs(analysis, sample, estimate.bursts.downscale))
+
+
+def vary(region: str, expected: Predicted, fraction: float, observed: int | None) -> Varied:
+    """Add a prompt component of a fraction of the combinatorial background, with the same relative error.
+
+    Parameters
+    ----------
+    region : str
+    expected : Predicted
+        Of the combinatorial background.
+    fraction : float
+    observed : int or None
+        None while the region is closed.
+    """
+    more = expected.scaled(1.0 + fraction)
+    p = None if observed is None else p_values(observed, Background.of(more)).p_n
+    return Varied(region, more.value, more.error, p, more.upper_limit)
+
+
+def expected_pairs(
+    analysis: AnalysisFolder, sample: SingleSample, downscale: NDArray[np.float64]
+) -> PromptEstimate | None:
+    """Estimate the prompt pairs of a sample of single tracks; None without tracks.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    sample : SingleSample
+    downscale : ndarray, shape (bursts,)
+        Of the single-track trigger in each burst, with gaps of the table filled.
+    """
+    tracks = sample.singles.tracks
+    if not len(tracks):
+        return None
+    search = analysis.config.search
+    prompt, par = analysis.prompt(str(search.prompt))
+    rng = np.random.default_rng(SEED)
+    scale = max(1.0, len(tracks) / MUONS)
+    if len(tracks) > MUONS:
+        tracks = tracks.take(np.sort(rng.choice(len(tracks), MUONS, replace=False)))
+    weights = scale * downscale[sample.burst_of(tracks)]
+    selection, cuts = analysis.selection(search.selection)
+    return prompt.expect(tracks, weights, selection, cuts, par, analysis.setup, rng)

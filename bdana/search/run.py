@@ -1,0 +1,183 @@
+"""Running the search that analysis.toml declares: samples, background, table, checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bdana.engine import run_selection
+from bdana.errors import ConfigError
+from bdana.observed import Observed
+from bdana.search.checks import Checks, left_out_cuts, run_checks
+from bdana.search.estimates import estimate_singles, single_tracks
+from bdana.search.opened import OpenedRegion, opened_candidates, opened_regions
+from bdana.statistics.table import CountingTable, counting_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from bdana.analysis import AnalysisFolder
+    from bdana.engine import Executor, Progress, SelectionRun
+    from bdana.events import BurstTable, Dataset, Exposure
+    from bdana.pairing import PairEstimate, SingleSample
+    from bdana.selection import Candidates, Cutflow, Histogram
+
+__all__ = ["SampleRun", "run_closed", "run_sample", "run_search"]
+
+
+@dataclass(frozen=True)
+class SampleRun:
+    """What became of one sample.
+
+    Attributes
+    ----------
+    name : str
+        Its name in analysis.toml.
+    selected : SelectionRun
+        Cutflow, candidates, histograms, exposure.
+    estimate : PairEstimate or None
+        The combinatorial background; for the sample that [search] names as data.
+    table : CountingTable or None
+        Expected against observed; for the same sample.
+    opened : tuple of OpenedRegion
+        The regions of the table that were opened, with what was frozen before.
+    checks : Checks or None
+        What is open of the data against the estimate; for the same sample.
+    """
+
+    name: str
+    selected: SelectionRun
+    estimate: PairEstimate | None
+    table: CountingTable | None
+    opened: tuple[OpenedRegion, ...] = ()
+    checks: Checks | None = None
+
+    @property
+    def cutflow(self) -> Cutflow:
+        """What each cut left."""
+        return self.selected.cutflow
+
+    @property
+    def candidates(self) -> Candidates:
+        """The selected pairs."""
+        return self.selected.candidates
+
+    @property
+    def hists(self) -> Mapping[str, Histogram]:
+        """The variables of analysis.toml, by region."""
+        return self.selected.hists
+
+    @property
+    def exposure(self) -> Exposure | None:
+        """Of the bursts used."""
+        return self.selected.exposure
+
+
+def run_search(
+    analysis: AnalysisFolder,
+    executor: Executor | None = None,
+    progress: Callable[[str], Progress | None] | None = None,
+) -> tuple[SampleRun, ...]:
+    """Run every two-track sample of analysis.toml.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    executor : Executor, optional
+        Where chunks run.
+    progress : callable, optional
+        Called with the name of each sample; returns what is called with (events done, events in all).
+
+    Raises
+    ------
+    ConfigError
+        When analysis.toml names no sample.
+    BdanaError
+        Whatever is wrong with one of them.
+    """
+    names = [name for name in analysis.config.samples if name != analysis.config.search.single_tracks]
+    if not names:
+        raise ConfigError(
+            f"{analysis.folder / 'analysis.toml'} names no sample to select: add [samples.<name>] with kind and files"
+        )
+    return tuple(run_sample(analysis, name, executor, progress(name) if progress else None) for name in names)
+
+
+def run_sample(
+    analysis: AnalysisFolder, name: str, executor: Executor | None = None, progress: Progress | None = None
+) -> SampleRun:
+    """Select one sample; for the data of the search also estimate the background and fill the table, opened regions too.
+
+    Raises
+    ------
+    BdanaError
+        Whatever is wrong, by file and name.
+    """
+    run, singles = _run(analysis, name, executor, progress)
+    if run.table is None or run.estimate is None or singles is None:
+        return run
+    regions, candidates = opened_regions(analysis), opened_candidates(analysis)
+    counted = {row.name: row.observed for row in run.table.rows}
+    for where, number in counted.items():
+        if number.state == "open":  # events of the guard bands are counted where the selection puts them
+            more = int(np.count_nonzero(candidates.region == where))
+            counted[where] = Observed(where, number.value + more)
+    for region in regions:
+        counted[region.name] = Observed(region.name, region.observed)
+    expected = {row.name: row.expected for row in run.table.rows}
+    table = counting_table(expected, counted, analysis.config.search.joint)
+    known = {name: number.value for name, number in counted.items() if number.state == "open"}
+    checks = run_checks(analysis, run.selected, known, *singles, run.estimate, executor)
+    shown = [region.name for region in regions if region.same]
+    selected = run.selected.with_opened(shown, candidates, analysis.regions.names, analysis.variables)
+    return replace(run, selected=selected, table=table, opened=regions, checks=checks)
+
+
+def run_closed(
+    analysis: AnalysisFolder, name: str, executor: Executor | None = None, progress: Progress | None = None
+) -> SampleRun:
+    """Do what `run_sample` does with what was never closed alone: the part of a search that anybody can repeat.
+
+    Raises
+    ------
+    BdanaError
+        Whatever is wrong, by file and name.
+    """
+    return _run(analysis, name, executor, progress)[0]
+
+
+def _run(
+    analysis: AnalysisFolder, name: str, executor: Executor | None, progress: Progress | None
+) -> tuple[SampleRun, tuple[SingleSample, Dataset] | None]:
+    search = analysis.config.search
+    (dataset,) = analysis.sample(name)
+    if name != search.data or search.single_tracks is None:
+        task = analysis.selection_task(dataset, search.selection)
+        return SampleRun(name, run_selection(task, executor, progress), None, None), None
+    task = analysis.selection_task(dataset, search.selection, left_out_cuts(analysis))
+    selected = run_selection(task, executor, progress)
+    (source,) = analysis.sample(search.single_tracks)
+    if not _same_bursts(source.used_bursts, selected.datasets[0].used_bursts):
+        raise ConfigError(
+            f"[samples.{search.single_tracks}] and [samples.{search.data}] must be of the same bursts, or the prediction is "
+            f"not for the data; their exposures are {source.exposure} and {selected.exposure}"
+        )
+    sample = single_tracks(analysis, search.background, source, selected.candidates, executor)
+    estimate = estimate_singles(analysis, search.background, sample)
+    run = SampleRun(name, selected, estimate, _table(analysis, selected, estimate))
+    return run, (sample, source)
+
+
+def _same_bursts(one: BurstTable | None, other: BurstTable | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return all(np.array_equal(getattr(one, key), getattr(other, key)) for key in ("run", "burst", "pot"))
+
+
+def _table(analysis: AnalysisFolder, selected: SelectionRun, estimate: PairEstimate) -> CountingTable:
+    counted = {region.name: region.observed for region in selected.regions}
+    expected = dict(reversed(estimate.predicted.items()))  # the outermost first
+    observed = {name: Observed(name, None if name in selected.closed else counted[name]) for name in expected}
+    return counting_table(expected, observed, analysis.config.search.joint)

@@ -1,0 +1,141 @@
+"""Histograms of candidates: the variables by region, and the plane of z_TAX and CDA_TAX."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import hepunits
+import hist
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bdana.selection.candidates import Candidates
+
+__all__ = [
+    "CDA_FRAME_MM",
+    "Z_FRAME_M",
+    "Histogram",
+    "Variable",
+    "fill_histograms",
+    "plane_histogram",
+    "sum_regions",
+]
+
+Histogram = hist.Hist[Any]
+"""Axes `region` (category) and the variable; weighted storage."""
+
+# The frame depends on no event: three decades around the boxes, where halo, control regions and signal all show.
+Z_FRAME_M = (-100.0, 180.0)
+CDA_FRAME_MM = (0.3, 3000.0)
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A quantity of a candidate.
+
+    Attributes
+    ----------
+    name : str
+        The attribute of `Candidates`.
+    label : str
+        Text of the axis, without unit.
+    unit : str
+        Unit of the axis, a name of `hepunits`; empty for pure numbers.
+    bins : int
+        Number of bins, all of one width.
+    low, high : float
+        Ends of the axis in `unit`.
+    """
+
+    name: str
+    label: str
+    unit: str
+    bins: int
+    low: float
+    high: float
+
+    @property
+    def scale(self) -> float:
+        """The unit in mm, ns, MeV."""
+        return float(getattr(hepunits, self.unit)) if self.unit else 1.0
+
+    def histogram(self, regions: Sequence[str]) -> Histogram:
+        """Return an empty histogram of the given regions; candidates elsewhere are not counted."""
+        text = f"{self.label} [{self.unit}]" if self.unit else self.label
+        return hist.Hist(
+            hist.axis.StrCategory(list(regions), name="region", overflow=False),
+            hist.axis.Regular(self.bins, self.low, self.high, name=self.name, label=text),
+            storage=hist.storage.Weight(),
+        )
+
+
+def fill_histograms(
+    candidates: Candidates, variables: Mapping[str, Variable], regions: Sequence[str]
+) -> dict[str, Histogram]:
+    """Histogram every variable by region.
+
+    Parameters
+    ----------
+    candidates : Candidates
+    variables : mapping of str to Variable
+    regions : sequence of str
+        Regions to count; what lies in others is absent.
+
+    Returns
+    -------
+    dict of str to hist.Hist
+        By the name of the variable.
+    """
+    counted = np.isin(candidates.region, list(regions))
+    filled = {}
+    for name, variable in variables.items():
+        made = variable.histogram(regions)
+        if counted.any():
+            values = getattr(candidates, variable.name)[counted] / variable.scale
+            made.fill(candidates.region[counted], values, weight=candidates.weight[counted])
+        filled[name] = made
+    return filled
+
+
+def sum_regions(histograms: Sequence[Histogram], regions: Sequence[str]) -> Histogram:
+    """Add histograms of one variable, in the given regions."""
+    variable = histograms[0].axes[1]
+    total: Histogram = hist.Hist(
+        hist.axis.StrCategory(list(regions), name="region", overflow=False),
+        variable,
+        storage=hist.storage.Weight(),
+    )
+    view: Any = total.view(flow=True)
+    for histogram in histograms:
+        for place, name in enumerate(regions):
+            one: Any = histogram[name, :]
+            view[place] += one.view(flow=True)
+    return total
+
+
+def plane_histogram(candidates: Candidates) -> Histogram:
+    """Fill weighted candidates into z_TAX (m, 2 m wide bins) and CDA_TAX (mm, 10 bins a decade).
+
+    Returns
+    -------
+    hist.Hist
+        Two axes, `z_tax` and `cda_tax`; what lies outside the frame is in the flow bins.
+    """
+    plane = hist.Hist(
+        hist.axis.Regular(140, *Z_FRAME_M, name="z_tax", label=r"$z_{TAX}$ [m]"),
+        hist.axis.Regular(
+            40, *CDA_FRAME_MM, name="cda_tax", label=r"$CDA_{TAX}$ [mm]", transform=hist.axis.transform.log
+        ),
+        storage=hist.storage.Weight(),
+    )
+    finite = np.isfinite(candidates.z_tax) & np.isfinite(candidates.cda_tax)
+    plane.fill(
+        z_tax=candidates.z_tax[finite] / hepunits.m,
+        # Below the frame a logarithm has no flow bin for 0: the exact hit counts as the smallest distance.
+        cda_tax=np.maximum(candidates.cda_tax[finite], 1e-12) / hepunits.mm,
+        weight=candidates.weight[finite],
+    )
+    return plane

@@ -1,0 +1,91 @@
+"""The outputs of an opening: counts by region, events that were open before, and what must not come out."""
+
+import awkward as ak
+import numpy as np
+import pytest
+
+import bdana
+from bdana.analysis import scaffold
+from bdana.errors import BlindingError
+from bdana.opening.opened_events import outputs_of
+from bdana.search.opened import OpenedRegion
+from bdana.simulation import Signal, SimulationConfig, write_sample
+from tests.synthetic import dimuon_event, records
+
+REGIONS = ["SR", "CR", "CR1", "CR2", "CR3", "outside"]
+FROZEN = {
+    "prediction": {
+        "regions": REGIONS,
+        "expected": [0.02, 0.2, 0.3, 0.6, 1.5, 26.0],
+        "error": [0.01] * 6,
+        "upper_limit_90": [None] * 6,
+    },
+    "agreement": dict.fromkeys(REGIONS, 0.01),
+    "outputs": ["observed", "seen_before", "candidates", "verdict"],
+}
+
+
+@pytest.fixture(scope="module")
+def analysis(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("frozen") / "a"
+    scaffold(folder)
+    write_sample(folder / "s.root", SimulationConfig(pot=1e13, bursts=1, signal=Signal(411.0, decays=10)), 1)
+    path = folder / "analysis.toml"
+    text = path.read_text().replace("[search]\n", '[search]\ndata = "s"\n')
+    path.write_text(text + '[samples.s]\nkind = "mc"\nfiles = ["s.root"]\n')
+    return bdana.load(folder)
+
+
+def test_events_that_were_open_before_a_reprocessing_are_counted_and_nothing_else_changes(analysis):
+    events = records([dimuon_event(1), dimuon_event(2), dimuon_event(3)])
+    marked = ak.with_field(events, [True, False, True], "seen_before")
+    plain = outputs_of(analysis, FROZEN, "SR", [events])
+    assert plain["observed"]["SR"] == 3
+    assert plain["seen_before"] == {}
+    # Files with and without the mark are opened together.
+    both = outputs_of(analysis, FROZEN, "SR", [records([dimuon_event(4)]), marked])
+    assert both["observed"]["SR"] == 4
+    assert both["seen_before"] == {"SR": 2}
+    assert [row["event"] for row in both["candidates"]] == [4, 1, 2, 3]
+    assert "seen_before" not in both["candidates"][0]
+
+
+def test_an_event_where_no_pair_was_expected_has_a_p_value_above_zero(analysis):
+    """Largest pair weight 0.001: p(N >= 1) = 0.001/1.001, not 0."""
+    unseen = [0.001 * np.log(10), *[None] * 5]
+    prediction = FROZEN["prediction"] | {"expected": [0.0] * 6, "error": [0.0] * 6, "upper_limit_90": unseen}
+    verdict = outputs_of(analysis, FROZEN | {"prediction": prediction}, "SR", [records([dimuon_event(1)])])[
+        "verdict"
+    ]
+    assert verdict["p_n"] == verdict["p_l"] == pytest.approx(0.001 / 1.001)
+    assert verdict["upper_limit_90"] == unseen[0]
+
+
+def test_an_opening_without_events(analysis):
+    empty = outputs_of(analysis, FROZEN, "CR3", [])
+    assert empty["observed"] == {"CR3": 0, "outside": 0}
+    assert (empty["seen_before"], empty["candidates"]) == ({}, [])
+    assert empty["verdict"]["agrees"]
+
+
+def test_a_candidate_of_a_more_secret_region_does_not_come_out(analysis):
+    with pytest.raises(BlindingError, match="a candidate of CR3 lies in a region that is not open"):
+        outputs_of(analysis, FROZEN, "CR3", [records([dimuon_event(1)])])
+
+
+def test_what_fails_is_told_by_its_kind_alone(analysis):
+    broken = records([dimuon_event(77)])[["run", "burst", "event", "weight"]]
+    with pytest.raises(BlindingError, match="the frozen selection fails on the events: ") as told:
+        outputs_of(analysis, FROZEN, "SR", [broken])
+    assert "77" not in str(told.value)
+
+
+def test_a_region_says_how_many_were_open_before():
+    text = OpenedRegion(
+        "CR3", 2, frozen_before=True, freeze=1, freezes=1, same=True, seen_before=1
+    ).provenance
+    assert "1 of its candidates were open before" in text
+    assert (
+        "open before"
+        not in OpenedRegion("CR3", 2, frozen_before=True, freeze=1, freezes=1, same=True).provenance
+    )

@@ -1,0 +1,119 @@
+"""A whole search by commands: seal, freeze, rehearse, request, approve, open, and the table that it ends in."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from bdana.analysis import scaffold
+from bdana.api import load
+from bdana.blinding import load_policy
+from bdana.blinding.identity import make_identity
+from bdana.blinding.ledger import Ledger
+from bdana.blinding.stage_keys import join, make_period, stage_recipients
+from bdana.sealing.seal_file import Sealing, seal
+from bdana.simulation import SimulationConfig, write_sample
+from tests import commands
+from tests.attacks.search import IDENTITIES
+from tests.blinding.people import policy_text
+
+SAMPLES = """
+[samples.data]
+kind = "data"
+files = ["run.open.root"]
+trigger = "H2"
+[samples.singles]
+kind = "data"
+files = ["run.open.root"]
+trigger = "Q1"
+
+[search]
+data = "data"
+single_tracks = "singles"
+"""
+
+
+def bdana(folder, *arguments):
+    return commands.bdana(*arguments, cwd=folder, typed="secret\n")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, keys):
+    base = tmp_path_factory.mktemp("whole")
+    before, os.environ["XDG_CONFIG_HOME"] = os.environ.get("XDG_CONFIG_HOME"), str(base / "config")
+    folder = base / "analysis"
+    scaffold(folder)
+    text = (folder / "analysis.toml").read_text()
+    (folder / "analysis.toml").write_text(text.replace("\n[search]\n", SAMPLES))
+    (folder / "blinding" / "policy.toml").write_text(policy_text(keys))
+    analysis = load(folder)
+    policy, ledger = load_policy(folder, analysis.regions), Ledger(folder / "blinding" / "ledger")
+    for name in policy.people:  # only those who act need their identity locked, which takes age a second each
+        acts = name in {"ann", "rob", "con"}
+        recipient = make_identity(name, "secret") if acts else str(IDENTITIES[name].to_public())
+        join(policy, ledger, name, keys[name], recipient)
+    make_period(policy, ledger, "2021", "bob", keys["bob"])
+    raw = base / "run.root"
+    write_sample(raw, SimulationConfig(pot=1e15, bursts=20, run=11001, truth=False), 1)
+    publics = stage_recipients(ledger, policy, "2021")
+    made = Sealing(policy, policy.gate(analysis.detector), publics, "2021", "bob", keys["bob"])
+    seal(raw, folder, made)
+    yield folder
+    os.environ.pop("XDG_CONFIG_HOME")
+    if before is not None:
+        os.environ["XDG_CONFIG_HOME"] = before
+
+
+def test_nine_commands(folder, keys):
+    def step(command, *arguments, person, status=0):
+        done = bdana(folder, "blinding", command, *arguments, "--person", person, "--key", keys[person])
+        assert done.returncode == status, done.stderr
+        return done
+
+    unknown = step("freeze", person="ann", status=3)
+    assert "the ledger does not know" in unknown.stderr
+    stranger = step("record", "run.manifest.json", person="ann", status=3)
+    assert "ann has not the mark `production`" in stranger.stderr
+    step("record", "run.manifest.json", person="bob")
+    rows = len(list((folder / "blinding" / "ledger").iterdir()))
+    wrong = bdana(folder, "blinding", "seen", "a plot", "--person", "ann", "--key", keys["con"])
+    assert (wrong.returncode, "is not the SSH key of ann" in wrong.stderr) == (3, True)
+    assert len(list((folder / "blinding" / "ledger").iterdir())) == rows
+    step("freeze", person="ann")
+    early = step("request", "CR3", "--opener", "rob", person="ann", status=3)
+    assert "was not rehearsed" in early.stderr
+    step("rehearse", person="ann")
+    step("request", "CR3", "CR2", "CR1", "--opener", "rob", person="ann")
+    step("open", "CR3", "CR2", "CR1", person="rob")
+    alone = step("request", "CR", "SR", "--opener", "rob", person="ann", status=3)
+    assert "always asked for alone" in alone.stderr
+    step("request", "CR", "--opener", "rob", person="ann")
+    step("open", "CR", person="rob")
+    step("request", "SR", "--opener", "rob", person="ann")
+    refused = step("open", "SR", person="rob", status=3)
+    assert "SR needs 1 convenor" in refused.stderr
+    (folder / "selections" / "hostile.py").write_text("raise SystemExit('imported')\n")
+    said = step("approve", "SR", person="con").stdout
+    assert "ann asks that rob opens SR" in said
+    assert "SHA256:" in said
+    (folder / "selections" / "hostile.py").unlink()
+    step("open", "SR", person="rob")
+    done = bdana(folder, "run", "--json")
+    assert done.returncode == 0, done.stderr
+    regions = json.loads(done.stdout)["regions"]
+    assert {row["state"] for row in regions} == {"open"}
+    # What was opened is in candidates and figures too, where the selection puts it.
+    shown = {row["name"]: row["observed"] for row in regions}
+    for sample in (path.parent for path in (folder / "output").glob("*/candidates.csv")):
+        with (sample / "candidates.csv").open() as file:
+            listed = [row["region"] for row in csv.DictReader(file)]
+        summary = json.loads((sample / "cutflow.json").read_text())
+        assert summary["closed"] == []
+        assert {name: listed.count(name) for name in shown} == shown
+        assert {row["name"]: row["observed"] for row in summary["regions"]} == shown
+    # As one types it, in a process of its own.
+    verify = [sys.executable, "-m", "bdana", "blinding", "verify"]
+    assert subprocess.run(verify, cwd=folder, check=False).returncode == 0

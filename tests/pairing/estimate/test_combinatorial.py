@@ -1,0 +1,214 @@
+"""The estimate of backgrounds/combinatorial.py: weights and corrections by hand, edge cases, errors."""
+
+from dataclasses import replace
+
+import awkward as ak
+import numpy as np
+import pytest
+
+import bdana
+from bdana.errors import ConfigError, InputError
+from bdana.pairing import SingleBursts, require_orthogonal
+from bdana.selection import Candidates
+from bdana.statistics import Systematic
+from tests.pairing.halo import burst_table, estimate_of, halo_record, singles_of
+
+
+@pytest.fixture(scope="module")
+def analysis():
+    return bdana.load()
+
+
+def estimate(analysis, singles, table, **changed):
+    return estimate_of(analysis, singles, table, variables=analysis.variables, changed=changed)
+
+
+def two_crossing_tracks():
+    """One positive and one negative track that meet at z = 150 m."""
+    record = halo_record(2, np.random.default_rng(1), np.array([1, -1]))
+    fields = {name: record[name] for name in ak.fields(record)}
+    fields |= {"tx_before": np.array([5e-3, -2e-3]), "ty_before": np.array([1e-3, 3e-3])}
+    fields |= {"x_before": np.array([165.0, -66.0]), "y_before": np.array([33.0, 99.0])}
+    return ak.zip(fields)
+
+
+def test_one_pair_by_hand(analysis):
+    """Weight D^2 W / T = 20^2 * 10 ns / 2 s, and exp(R tau) of R = D n / T."""
+    singles = singles_of(two_crossing_tracks(), [0, 0])
+    result = estimate(analysis, singles, burst_table(1, live_time_s=2.0, downscale=20.0))
+    weight = 20.0**2 * 10.0 / 2e9 * np.exp(20.0 * 2 / 2e9 * 100.0)
+    assert result.built == 1
+    assert result.pairs.sum() == 1
+    assert result.expected.sum() == pytest.approx(weight, rel=1e-12)
+    # One pair: r^2 + c^2 - h^2.
+    assert np.diag(result.covariance).sum() == pytest.approx(weight**2, rel=1e-12)
+    assert result.sum_w2.sum() == pytest.approx(weight**2, rel=1e-12)
+    there = result.pairs > 0
+    assert np.isnan(result.upper_limit[there]).all()
+    assert result.upper_limit[~there] == pytest.approx(2.302585 * weight)
+    for name, histogram in result.hists.items():
+        assert histogram.sum(flow=True).value == pytest.approx(weight, rel=1e-12), name
+    assert result.hists["dt"].values().sum(axis=0) == pytest.approx(weight / 20)
+
+
+def test_window_follows_the_selection(analysis):
+    singles = singles_of(two_crossing_tracks(), [0, 0])
+    half = bdana.load(overrides=["selection.dimuon.max_dt_ns=2.5"])
+    full = estimate(analysis, singles, burst_table(1)).expected.sum()
+    assert estimate(half, singles, burst_table(1)).expected.sum() == pytest.approx(full / 2)
+
+
+def test_tracks_of_different_bursts_are_not_paired(analysis):
+    result = estimate(analysis, singles_of(two_crossing_tracks(), [0, 1]), burst_table(2))
+    assert result.built == 0
+    assert not result.expected.any()
+
+
+def test_pair_cuts_act_on_built_pairs(analysis):
+    """Tracks less than 20 mm apart at STRAW1 are no pair, unless the selection says so."""
+    record = two_crossing_tracks()
+    close = ak.with_field(record, [4e-4, -2e-4], "tx_before")
+    close = ak.with_field(close, [13.2, -3.3], "x_before")
+    close = ak.with_field(close, [1e-3, 1e-3], "ty_before")
+    close = ak.with_field(close, [0.0, 0.0], "y_before")
+    singles = singles_of(close, [0, 0])
+    assert estimate(analysis, singles, burst_table(1)).pairs.sum() == 0
+    loose = bdana.load(overrides=["selection.dimuon.straw1_separation=false"])
+    assert estimate(loose, singles, burst_table(1)).pairs.sum() == 1
+
+
+def test_accidental_veto_is_divided_out_once(analysis):
+    singles = singles_of(two_crossing_tracks(), [0, 0])
+    vetoed = replace(singles, events=replace(singles.events, survival=np.array([0.5, 1.0])))
+    before = estimate(analysis, singles, burst_table(1)).expected.sum()
+    result = estimate(analysis, vetoed, burst_table(1))
+    assert result.bursts.accidental_survival == pytest.approx(0.75)
+    assert result.expected.sum() == pytest.approx(before / 0.75)
+    sources = {source.name: source.effect["SR"] for source in result.systematics}
+    assert sources["accidental_survival"] == pytest.approx(np.sqrt(0.75 * 0.25 / 2) / 0.75)
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_no_pair_is_an_exact_zero_with_an_upper_limit(analysis, n):
+    result = estimate(analysis, singles_of(two_crossing_tracks()[:n], np.zeros(n, dtype=int)), burst_table(3))
+    assert not result.expected.any()
+    assert not result.covariance.any()
+    assert result.upper_limit == pytest.approx(2.302585 * 1e2 * 10.0 / 1e9, rel=1e-4)
+    assert {"expected", "upper_limit_90"} <= set(result.to_dict()["regions"][0])
+
+
+def test_bursts_without_live_time_or_downscale(analysis):
+    singles = singles_of(two_crossing_tracks(), [1, 1])
+    # Only bursts with tracks matter.
+    assert estimate(analysis, singles, burst_table(2, live_time_s=[0.0, 1.0])).pairs.sum() == 1
+    with pytest.raises(InputError, match=r"run 1 burst 1: 2 single tracks but no live time"):
+        estimate(analysis, singles, burst_table(2, live_time_s=[1.0, 0.0]))
+    with pytest.raises(InputError, match=r"run 1 burst 1: 2 single tracks but no downscale"):
+        estimate(analysis, singles, burst_table(2, downscale=[1.0, np.nan]))
+    given = bdana.load(overrides=["background.combinatorial.downscale=10.0"])
+    known = estimate(analysis, singles, burst_table(2)).expected
+    assert estimate(given, singles, burst_table(2, downscale=[10.0, np.nan])).expected == pytest.approx(known)
+
+
+@pytest.mark.parametrize("live_time", [0.0, -1.0, np.nan, np.inf])
+def test_tracks_without_live_time(analysis, live_time):
+    singles = singles_of(two_crossing_tracks(), [0, 0])
+    with pytest.raises(InputError, match=r"run 1 burst 0: 2 single tracks but no live time"):
+        estimate(analysis, singles, burst_table(1, live_time_s=live_time))
+    empty = singles_of(two_crossing_tracks()[:0], np.zeros(0, dtype=int))
+    other = burst_table(2, live_time_s=[live_time, 1.0])
+    assert np.isfinite(estimate(analysis, empty, other).upper_limit).all()
+
+
+@pytest.mark.parametrize("downscale", [0.0, -3.0, 0.5])
+def test_tracks_with_a_downscale_that_cannot_be(downscale):
+    """A value that fills gaps does not hide a wrong one."""
+    given = bdana.load(overrides=["background.combinatorial.downscale=10.0"])
+    singles = singles_of(two_crossing_tracks(), [0, 0])
+    with pytest.raises(InputError, match=r"run 1 burst 0: 2 single tracks but a downscale of Q1 below 1"):
+        estimate(given, singles, burst_table(1, downscale=downscale))
+
+
+@pytest.mark.parametrize("charge", [[1, 1, 1], [-1, -1, -1], [1, 0, 0]])
+def test_tracks_of_one_charge_make_no_pair(analysis, charge):
+    record = halo_record(3, np.random.default_rng(2), np.array(charge))
+    result = estimate(analysis, singles_of(record, [0, 0, 0]), burst_table(1))
+    assert result.built == 0
+    assert not result.expected.any()
+    assert not result.covariance.any()
+    assert (result.upper_limit > 0).all()
+    assert result.bursts.events.sum() == 3
+
+
+@pytest.mark.parametrize("like_sign", [False, True])
+def test_bursts_of_no_and_one_track_add_zero(analysis, like_sign):
+    """Bursts of 0, 1 and 40 tracks: the last alone gives the same."""
+    record = halo_record(41, np.random.default_rng(2), np.resize([1, -1], 41))
+    burst = np.append(1, np.full(40, 2))
+    made = (
+        estimate_of(analysis, singles_of(tracks, at), burst_table(3), like_sign=like_sign)
+        for tracks, at in ((record, burst), (record[1:], burst[1:]))
+    )
+    every, alone = made
+    assert every.built == alone.built == (2 * 190 if like_sign else 400)
+    assert np.array_equal(every.expected, alone.expected)
+    assert not every.by_burst[:2].any()
+
+
+def test_no_burst_at_all(analysis):
+    singles = singles_of(two_crossing_tracks()[:0], np.zeros(0, dtype=int))
+    with pytest.raises(InputError, match="no burst with live time and downscale"):
+        estimate(analysis, singles, burst_table(2, live_time_s=0.0))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("field", ["x_before", "y_before", "tx_before", "ty_before", "z_before", "p"])
+def test_broken_tracks_give_no_pair(analysis, field, value):
+    record = two_crossing_tracks()
+    record = ak.with_field(record, [value, record[field][1]], field)
+    result = estimate(analysis, singles_of(record, [0, 0]), burst_table(1))
+    assert result.pairs.sum() == 0
+    assert np.isfinite(result.expected).all()
+
+
+def test_unknown_replaced_cut(analysis):
+    singles = singles_of(two_crossing_tracks(), [0, 0])
+    with pytest.raises(ConfigError, match="'muv3' is no pair cut of the selection"):
+        estimate(analysis, singles, burst_table(1), replaced=("muv3",))
+
+
+def test_an_event_in_both_samples_is_an_error(analysis):
+    singles = singles_of(two_crossing_tracks(), [0, 0])
+    columns = {name: np.zeros(1) for name in Candidates.__dataclass_fields__}
+    other = Candidates(**columns | {"run": np.array([1]), "burst": np.array([0]), "event": np.array([5])})
+    require_orthogonal(singles, other)
+    with pytest.raises(InputError, match="run 1 burst 0 event 1 is in the single-track sample and"):
+        require_orthogonal(singles, replace(other, event=np.array([1])))
+
+
+def test_survival_is_averaged_over_pairs():
+    """A burst with twice the tracks, downscaled twice as much, stands for sixteen times the pairs."""
+    bursts = SingleBursts(
+        run=np.ones(2),
+        burst=np.arange(2),
+        live_time=np.full(2, 1e9),
+        downscale=np.array([10.0, 20.0]),
+        events=np.array([100, 200]),
+        tried=np.array([100.0, 200.0]),
+        survived=np.array([100.0, 100.0]),
+        plus=np.array([50, 100]),
+        minus=np.array([50, 100]),
+    )
+    assert bursts.accidental_survival == pytest.approx((1.0 * 1.0 + 16.0 * 0.5) / 17.0)
+    assert bursts.rate == pytest.approx([1e-6, 4e-6])
+
+
+def test_systematics_add_up(analysis):
+    singles = singles_of(two_crossing_tracks(), [0, 0])
+    source = Systematic("scale", dict.fromkeys(analysis.regions.names, 0.13), correlated=True, source="test")
+    alone = replace(source, name="alone", correlated=False)
+    result = estimate_of(analysis, singles, burst_table(1), systematics=[source, alone])
+    shift = 0.13 * result.expected
+    expected = np.outer(shift, shift) + np.diag(shift**2)
+    assert result.systematic_covariance == pytest.approx(expected, rel=1e-3)
+    assert result.total_error == pytest.approx(np.sqrt(result.error**2 + 2 * shift**2), rel=1e-3)

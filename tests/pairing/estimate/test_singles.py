@@ -1,0 +1,159 @@
+"""The single-track sample of a simulated file: triggers, selection, identity, and the whole estimate of it."""
+
+import json
+
+import awkward as ak
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import bdana
+from bdana.analysis import scaffold
+from bdana.cli.app import app
+from bdana.errors import ConfigError, InputError
+from bdana.events import Dataset, load_schema, write_events
+from bdana.search.estimates import single_tracks
+from bdana.simulation import Beam, SimulationConfig, simulate
+
+BITS = load_schema("bdana").triggers
+CONFIG = SimulationConfig(pot=1.4e16, bursts=20, beam=Beam(downscale=1600.0))
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return simulate(CONFIG, seed=5)
+
+
+@pytest.fixture(scope="module")
+def file(sample, tmp_path_factory):
+    path = tmp_path_factory.mktemp("singles") / "halo.root"
+    events, bursts = sample
+    write_events(path, [events], bursts)
+    return path
+
+
+@pytest.fixture(scope="module")
+def analysis():
+    return bdana.load()
+
+
+def test_single_track_cuts_are_those_of_the_pairs(analysis):
+    single, par = analysis.single_track("single_track")
+    pairs, pair_par = analysis.selection("dimuon")
+    assert single.good_track.name == pairs.good_track.name
+    assert {c.name for c in single.cuts} == {c.name for c in pairs.cuts if c.level != "pair"}
+    assert par == pair_par
+    changed = bdana.load(
+        overrides=["selection.dimuon.max_chi2=7.0", "selection.single_track.min_p_gev=12.0"]
+    ).single_track("single_track")[1]
+    assert (changed.max_chi2, changed.min_p_gev) == (7.0, 12.0)
+
+
+def test_estimate_of_a_file(analysis, file, sample):
+    run = analysis.select([file], kind="mc")
+    estimate = analysis.background([file], kind="mc", two_track=run.candidates)
+    cutflow = {row.cut: row.events for row in estimate.single_cutflow.rows}
+    events, _ = sample
+    fired = np.asarray(events.trigger)
+    only_q1 = (fired >> BITS["Q1"] & 1 == 1) & (fired >> BITS["H2"] & 1 == 0)
+    assert cutflow["all"] == only_q1.sum()
+    assert estimate.bursts.events.sum() == cutflow["one_good_track"]
+    assert (estimate.bursts.plus + estimate.bursts.minus).sum() == cutflow["acceptance"]
+    assert 0.95 < estimate.bursts.accidental_survival < 0.99
+    # 29 pairs of 1.4e17 protons; the intensity of 20 bursts fluctuates.
+    assert estimate.expected.sum() == pytest.approx(2.9, rel=0.4)
+    assert estimate.error[-1] < 0.1 * estimate.expected[-1]
+    assert "halo_normalisation" in [source.name for source in estimate.systematics]
+    values = estimate.hists["mass"].values(flow=True)
+    assert values.sum(axis=1) == pytest.approx(estimate.expected)
+
+
+def test_same_with_worker_processes(analysis, file):
+    one = analysis.background([file], kind="mc")
+    two = analysis.background([file], kind="mc", executor=bdana.ProcessExecutor(2))
+    assert np.array_equal(one.expected, two.expected)
+    assert np.array_equal(one.covariance, two.covariance)
+
+
+def test_an_event_twice_is_an_error(analysis, sample, tmp_path):
+    events, bursts = sample
+    paths = [tmp_path / f"{name}.root" for name in "ab"]
+    for path in paths:
+        write_events(path, [events[:50]], bursts)
+    with pytest.raises(InputError, match="is in the single-track sample twice"):
+        analysis.background(paths, kind="mc")
+
+
+def renumbered(events, candidate, single):
+    """Give the event of a candidate the identity of a single track's."""
+    at = np.flatnonzero(
+        (np.asarray(events.burst) == candidate[1]) & (np.asarray(events.event) == candidate[2])
+    )[0]
+    two = events[at : at + 1]
+    for name, value in zip(("run", "burst", "event"), single, strict=True):
+        two = ak.with_field(two, [value], name)
+    return two
+
+
+@pytest.fixture(scope="module")
+def overlap(analysis, file, sample):
+    """A single track's identity, and an event of a pair that has it."""
+    events, _ = sample
+    found = analysis.select([file], kind="mc").candidates
+    dataset = Dataset.open([file], kind="mc", gate=None)
+    kept = single_tracks(analysis, "combinatorial", dataset).singles.tracks.events[0]
+    single = tuple(int(kept[name]) for name in ("run", "burst", "event"))
+    return single, renumbered(events, (found.run[0], found.burst[0], found.event[0]), single)
+
+
+def test_a_pair_with_the_identity_of_a_single_track_is_an_error(analysis, file, sample, overlap, tmp_path):
+    single, two = overlap
+    path = tmp_path / "two.root"
+    write_events(path, [two], sample[1])
+    candidates = analysis.select([path], kind="mc").candidates
+    run, burst, event = single
+    said = f"run {run} burst {burst} event {event} is in the single-track sample and in the two-track sample"
+    with pytest.raises(InputError, match=said):
+        analysis.background([file], kind="mc", two_track=candidates)
+    with pytest.raises(InputError, match=said):  # both in one file: the events of H2 are looked at too
+        analysis.background([file, path], kind="mc")
+
+
+def test_a_search_refuses_a_pair_with_the_identity_of_a_single_track(file, sample, overlap, tmp_path):
+    """Pairs from one file, single tracks from another; then both from the same, where nothing overlaps."""
+    single, two = overlap
+    path = tmp_path / "two.root"
+    write_events(path, [two], sample[1])
+    folder = tmp_path / "analysis"
+    scaffold(folder)
+    toml = folder / "analysis.toml"
+    declared = "".join(
+        f'[samples.{name}]\nkind = "mc"\nfiles = ["{where}"]\ntrigger = "{trigger}"\n'
+        for name, where, trigger in (("pairs", path, "H2"), ("singles", file, "Q1"))
+    )
+    text = toml.read_text().replace(
+        "[search]\n", declared + '[search]\ndata = "pairs"\nsingle_tracks = "singles"\n', 1
+    )
+    toml.write_text(text)
+    run, burst, event = single
+    with pytest.raises(InputError, match=f"run {run} burst {burst} event {event} is in the single"):
+        bdana.load(folder).run("pairs")
+    same = bdana.load(folder, overrides=[f'samples.pairs.files=["{file}"]'])
+    assert same.run("pairs").estimate.expected.sum() > 0
+
+
+def test_command(file, monkeypatch):
+    monkeypatch.chdir(bdana.load().folder)
+    result = CliRunner().invoke(app, ["background", str(file), "--kind", "mc", "--json"])
+    assert result.exit_code == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert [row["name"] for row in document["regions"]] == ["SR", "CR", "CR1", "CR2", "CR3", "outside"]
+    assert np.shape(document["statistical_covariance"]) == (6, 6)
+    outside = document["regions"][-1]
+    assert outside["error"] == pytest.approx(0.13 * outside["expected"], rel=0.2)
+    monkeypatch.chdir(file.parent)
+    alone = CliRunner().invoke(app, ["background", str(file), "--kind", "mc"])
+    assert isinstance(alone.exception, ConfigError)
+    monkeypatch.chdir(bdana.load().folder)
+    text = CliRunner().invoke(app, ["background", str(file), "--kind", "mc"])
+    assert "halo_normalisation" in text.stdout

@@ -1,0 +1,246 @@
+"""Sealing: closed events leave, the rest stays as it was, and nothing on disk tells how many left."""
+
+import json
+import pickle
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pyrage
+import pytest
+import uproot
+
+import bdana
+from bdana.analysis import template_folder
+from bdana.blinding import load_policy
+from bdana.errors import BlindingError, InputError
+from bdana.events import BurstTable, write_events
+from bdana.sealing.seal_file import Sealing, seal
+from bdana.sealing.sealed_file import decrypt_events
+from tests.blinding.people import policy_text
+from tests.synthetic import dimuon_event, records
+
+CANARY = 31_234.567_891
+
+
+def like_sign(number):
+    event = dimuon_event(number, run=11001)
+    event["tracks"][0]["charge"] = -1
+    return event
+
+
+def closed(number):
+    event = dimuon_event(number, run=11001)
+    event["lkr"][0]["energy"] = CANARY
+    return event
+
+
+def raw_file(path, events, provenance=None):
+    bursts = BurstTable(
+        run=np.array([11001]), burst=np.array([1]), pot=np.array([1e12]), live_time_s=np.array([3.0]),
+        good=np.array([True]), downscale=np.array([np.nan]),
+    )  # fmt: skip
+    write_events(path, [records(events)], bursts, provenance=provenance)
+    return path
+
+
+@pytest.fixture
+def analysis(tmp_path, keys):
+    folder = tmp_path / "analysis"
+    for part in ("selections", "backgrounds", "blinding"):
+        shutil.copytree(template_folder() / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(template_folder() / "analysis.toml", folder)
+    (folder / "blinding" / "policy.toml").write_text(policy_text(keys))
+    return bdana.load(folder)
+
+
+@pytest.fixture
+def secrets():
+    return {stage: pyrage.x25519.Identity.generate() for stage in ("CR3", "CR2", "CR1", "CR", "SR")}
+
+
+@pytest.fixture
+def sealing(analysis, keys, secrets):
+    policy = load_policy(analysis.folder, analysis.regions)
+    recipients = {stage: str(secret.to_public()) for stage, secret in secrets.items()}
+    return Sealing(policy, policy.gate(analysis.detector), recipients, "2021", "bob", keys["bob"])
+
+
+@pytest.fixture
+def sealed(tmp_path, sealing):
+    def make(events, name="sealed"):
+        folder = tmp_path / name
+        folder.mkdir()
+        raw = raw_file(folder / "run.root", events)
+        seal(raw, folder, sealing)
+        raw.unlink()
+        return folder
+
+    return make
+
+
+def test_closed_events_are_in_the_sealed_file_only(sealed, secrets, analysis):
+    folder = sealed([like_sign(1), closed(2), like_sign(3), closed(4)])
+    found = decrypt_events((folder / "run.SR.age").read_bytes(), str(secrets["SR"]), "run.SR.age")
+    assert found.event.tolist() == [2, 4]
+    assert found.lkr.energy[:, 0].tolist() == [CANARY, CANARY]
+    assert decrypt_events((folder / "run.CR.age").read_bytes(), str(secrets["CR"]), "run.CR.age") is None
+    run = analysis.select([folder / "run.open.root"])
+    assert run.cutflow.rows[0].events == 2
+    assert run.exposure.pot == 1e12
+
+
+def test_no_canary_is_on_disk(sealed, tmp_path):
+    sealed([closed(number) for number in range(20)])
+    assert [
+        p for p in tmp_path.rglob("*") if p.is_file() and np.float64(CANARY).tobytes() in p.read_bytes()
+    ] == []
+    assert np.float64(CANARY).tobytes() in pickle.dumps(np.full(3, CANARY))  # the search would find it
+
+
+def test_the_open_side_does_not_depend_on_closed_events(sealed):
+    seen = [like_sign(number) for number in range(50)]
+    folders = [
+        sealed(events, f"n{i}")
+        for i, events in enumerate((seen, [closed(99), *seen], [*seen, *map(closed, range(100, 150))]))
+    ]
+    reference = {path.name: path.stat().st_size for path in folders[0].iterdir()}
+    for folder in folders[1:]:
+        assert {path.name: path.stat().st_size for path in folder.iterdir()} == reference
+        with uproot.open(folder / "run.open.root") as one, uproot.open(folders[0] / "run.open.root") as other:
+            assert one.file.uuid == other.file.uuid
+            assert one.classnames() == other.classnames()
+            for name in other["events"].keys():  # noqa: SIM118 - of a tree
+                a, b = one["events"][name], other["events"][name]
+                assert a.entry_offsets == b.entry_offsets
+                assert a.array().tolist() == b.array().tolist()
+
+
+def test_baskets_have_a_fixed_number_of_open_events(sealed):
+    folder = sealed([like_sign(1), *map(closed, range(30))] * 40)
+    with uproot.open(folder / "run.open.root") as file:
+        assert {tuple(file["events"][name].entry_offsets) for name in ("run", "event")} == {(0, 40)}
+        assert sorted(file.keys(cycle=False)) == ["bursts", "checksums", "events"]
+
+
+@pytest.mark.parametrize(
+    ("provenance", "given", "expected"),
+    [
+        (None, None, "unknown"),
+        (None, "NA62 v3.1.4", "NA62 v3.1.4"),
+        ({"program": "bdana simulate", "bdana_version": "0.7"}, None, "bdana simulate 0.7"),
+        ({"bdana_version": "0.7"}, None, "bdana 0.7"),
+        ({"program": "other"}, None, "unknown"),
+        ({"bdana_version": "0.7"}, "NA62 v3.1.4", "NA62 v3.1.4"),
+    ],
+)
+def test_the_manifest_names_the_reconstruction(tmp_path, sealing, provenance, given, expected):
+    raw = raw_file(tmp_path / "run.root", [like_sign(1)], provenance)
+    manifest = seal(raw, tmp_path, sealing, reconstruction=given)
+    assert json.loads(manifest.read_text())["reconstruction"] == expected
+
+
+def test_progress_counts_the_chunks_of_the_input(tmp_path, sealing, monkeypatch):
+    raw_file(tmp_path / "one.root", [like_sign(1)])
+    bursts = bdana.events.Dataset.open([tmp_path / "one.root"], kind="data", gate=sealing.gate).bursts
+    write_events(
+        tmp_path / "run.root",
+        [records([like_sign(1)]), records([closed(2)]), records([like_sign(3)])],
+        bursts,
+    )
+    monkeypatch.setattr("bdana.events.dataset.CHUNK_ENTRIES", 1)
+    told = []
+    seal(tmp_path / "run.root", tmp_path, sealing, progress=lambda done, total: told.append((done, total)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_another_key_does_not_open(sealed, secrets):
+    content = (sealed([closed(1)]) / "run.SR.age").read_bytes()
+    for secret in (str(secrets["CR"]), "AGE-SECRET-KEY-1NONSENSE"):
+        with pytest.raises(BlindingError, match=r"refused: run.SR.age does not open"):
+            decrypt_events(content, secret, "run.SR.age")
+
+
+def test_only_production_seals(tmp_path, sealing, keys):
+    with pytest.raises(BlindingError, match="ann has not the mark `production`"):
+        seal(
+            raw_file(tmp_path / "r.root", [closed(1)]),
+            tmp_path,
+            replace(sealing, person="ann", key=keys["ann"]),
+        )
+
+
+def test_simulation_is_not_sealed(tmp_path, sealing):
+    truth = {"truth": {"process": 1, "mass": 500.0, "p": 80e3, "z_decay": 140e3}}
+    path = raw_file(tmp_path / "r.root", [closed(1) | truth])
+    with pytest.raises(InputError, match="has truth columns, so it is simulation"):
+        seal(path, tmp_path, sealing)
+    assert not [*tmp_path.glob("*.age"), *tmp_path.glob("*.open.root")]
+
+
+def test_runs_of_another_period_are_not_sealed(tmp_path, sealing):
+    path = raw_file(tmp_path / "r.root", [closed(1)])
+    period = sealing.policy.periods["2021"].model_copy(update={"data_runs": [(11002, 12000), (1, 2)]})
+    other = sealing.policy.model_copy(update={"periods": {"2021": period}})
+    with pytest.raises(InputError, match=r"run 11001 is not in data_runs of \[periods.2021\]"):
+        seal(path, tmp_path, replace(sealing, policy=other))
+    assert not [*tmp_path.glob("*.age"), *tmp_path.glob("*.open.root")]
+
+
+def attack_raw(folder, analysis):
+    return raw_file(folder / "raw.root", [closed(1)])
+
+
+def attack_renamed(folder, analysis):
+    return raw_file(folder / "other.open.root", [closed(1)])
+
+
+def attack_replaced(folder, analysis):
+    return raw_file(folder / "run.open.root", [closed(n) for n in range(9)])
+
+
+def attack_no_signature(folder, analysis):
+    (folder / "run.manifest.json.sig").unlink()
+    return folder / "run.open.root"
+
+
+def attack_edited_manifest(folder, analysis):
+    path = folder / "run.manifest.json"
+    path.write_text(path.read_text().replace('"period":"2021"', '"period":"2022"'))
+    return folder / "run.open.root"
+
+
+def attack_other_policy(folder, analysis):
+    path = analysis.folder / "blinding" / "policy.toml"
+    path.write_text(path.read_text().replace("max_chi2 = 50.0", "max_chi2 = 30.0"))
+    return folder / "run.open.root"
+
+
+@pytest.mark.parametrize(
+    ("attack", "message"),
+    [
+        (attack_raw, "is not sealed"),
+        (attack_renamed, "its signature is absent"),
+        (attack_replaced, "is not the file that its manifest names"),
+        (attack_no_signature, "its signature is absent"),
+        (attack_edited_manifest, "is not signed by anybody"),
+        (attack_other_policy, "was made with another blinding/policy.toml"),
+    ],
+)
+def test_data_without_their_manifest_are_refused(sealed, analysis, attack, message):
+    folder = sealed([like_sign(1), closed(2)])
+    with pytest.raises(BlindingError, match=message):
+        analysis.select([attack(folder, analysis)])
+
+
+def test_data_are_not_read_as_simulation(analysis, tmp_path):
+    with pytest.raises(BlindingError, match="has runs of the data and no truth columns"):
+        analysis.select([raw_file(tmp_path / "raw.root", [closed(1)])], kind="mc")
+
+
+def test_a_closed_event_in_sealed_data_stops_the_run(analysis, sealed, monkeypatch):
+    folder = sealed([like_sign(1), closed(2)])
+    raw_file(folder / "run.open.root", [like_sign(1), closed(2)])
+    monkeypatch.setattr("bdana.sealing.manifest.check_open_file", lambda path, policy: None)
+    with pytest.raises(BlindingError, match="there are closed pairs in open data"):
+        analysis.select([folder / "run.open.root"])

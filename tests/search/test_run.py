@@ -1,0 +1,162 @@
+"""A search from simulated files to output/, and what must stop it."""
+
+import json
+import re
+
+import pytest
+
+import bdana
+from bdana.analysis import scaffold
+from bdana.errors import ConfigError, InputError
+from bdana.report import write_report
+from bdana.search.output import read_output, write_output
+from bdana.search.run import run_search
+from bdana.simulation import Beam, Signal, SimulationConfig, write_sample
+
+SAMPLES = """
+[samples.pseudo]
+kind = "pseudo"
+files = ["data/halo*.root"]
+trigger = "H2"
+[samples.singles]
+kind = "pseudo"
+files = ["data/halo.root"]
+trigger = "Q1"
+[samples.signal]
+kind = "mc"
+files = ["data/signal.root"]
+weight = 0.5
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("search") / "a"
+    scaffold(folder)
+    (folder / "data").mkdir()
+    halo = SimulationConfig(pot=2e16, bursts=40, truth=False, beam=Beam(downscale=400.0))
+    write_sample(folder / "data" / "halo.root", halo, 3)
+    signal = SimulationConfig(pot=2e16, bursts=40, run=99002, signal=Signal(mass_mev=411.0, decays=500))
+    write_sample(folder / "data" / "signal.root", signal, 3)
+    config = folder / "analysis.toml"
+    text = config.read_text().replace("[search]\n", '[search]\ndata = "pseudo"\nsingle_tracks = "singles"\n')
+    config.write_text(text + SAMPLES)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(folder):
+    analysis = bdana.load(folder)
+    found = run_search(analysis)
+    write_output(analysis, found)
+    return {run.name: run for run in found}
+
+
+def test_every_two_track_sample_is_run(runs):
+    assert list(runs) == ["pseudo", "signal"]
+    assert runs["pseudo"].exposure.pot == pytest.approx(2e16)
+    assert (
+        1000 < runs["pseudo"].cutflow.rows[0].events < 10_000
+    )  # of the two-track trigger; there are far more in all
+    assert runs["signal"].table is None
+
+
+def test_closed_regions_are_absent_from_everything_of_pseudo_data(runs, folder):
+    pseudo = runs["pseudo"]
+    assert pseudo.selected.closed == ("SR", "CR", "CR1", "CR2", "CR3")
+    assert [row.name for row in pseudo.selected.regions] == ["outside"]
+    assert list(pseudo.hists["mass"].axes["region"]) == ["outside"]
+    assert {row.name: row.observed.state for row in pseudo.table.rows} == {
+        "outside": "open", "CR3": "closed", "CR2": "closed", "CR1": "closed", "CR": "closed", "SR": "closed",
+    }  # fmt: skip
+    table = json.loads((folder / "output" / "table.json").read_text())
+    assert [row["name"] for row in table["regions"] if "observed" in row] == ["outside"]
+    assert "joint" not in table
+    histograms = json.loads((folder / "output" / "pseudo" / "histograms.json").read_text())
+    assert histograms["mass"]["axes"][0]["categories"] == ["outside"]
+
+
+def test_weight_of_a_sample_acts_on_every_sum(runs):
+    rows = runs["signal"].cutflow.rows
+    assert rows[0].sum_w == 0.5 * rows[0].events
+    assert runs["signal"].hists["mass"].sum(flow=True).value == pytest.approx(0.5 * rows[-1].events)
+
+
+def test_expected_numbers_have_statistical_and_systematic_error(runs):
+    estimate, table = runs["pseudo"].estimate, runs["pseudo"].table
+    outside = table.rows[0]
+    assert outside.expected.value == pytest.approx(estimate.expected[-1])
+    assert outside.expected.error > 0.13 * outside.expected.value
+    assert outside.expected.error == pytest.approx(estimate.total_error[-1])
+
+
+def test_the_python_interface_gives_the_same(runs, folder):
+    again = bdana.load(folder).run("pseudo")
+    assert again.table.to_dict() == runs["pseudo"].table.to_dict()
+    assert again.hists["mass"] == runs["pseudo"].hists["mass"]
+
+
+def test_report_is_made_of_what_lies_in_output(runs, folder):
+    analysis = bdana.load(folder)
+    page = write_report(analysis).read_text()
+    assert analysis.hash in page
+    figures = {path.stem for path in (folder / "output" / "figures").glob("*.png")}
+    assert {"plane_pseudo", "plane_signal", "stability", "mass", "dt"} <= figures
+    assert page.count("data:image/png;base64,") == len(figures) > 2 + len(analysis.variables)
+    assert len(re.findall(r"<td>closed</td>", page)) >= 5
+    assert not re.search(r"""(src|href)=["'](?!data:|#)""", page)
+
+
+def test_output_of_another_configuration_is_refused(runs, folder):
+    with pytest.raises(InputError, match="run `bdana run` again"):
+        read_output(bdana.load(folder, overrides=["selection.dimuon.max_cda_mm=10.0"]))
+
+
+def test_output_that_is_not_there_or_damaged_is_named(runs, folder):
+    index = folder / "output" / "run.json"
+    text = index.read_text()
+    index.write_text(text[:10])
+    with pytest.raises(InputError, match=r"run\.json: is damaged"):
+        read_output(bdana.load(folder))
+    index.unlink()
+    with pytest.raises(InputError, match="`bdana run` writes it"):
+        read_output(bdana.load(folder))
+    index.write_text(text)
+
+
+def test_single_tracks_of_other_bursts_are_refused(folder):
+    analysis = bdana.load(folder, overrides=['samples.singles.files=["data/signal.root"]'])
+    with pytest.raises(ConfigError, match="must be of the same bursts"):
+        analysis.run("pseudo")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ('search.data="other"', "no sample 'other'"),
+        ('search.data="singles"', "must be another sample"),
+        ('search.joint=["CR9"]', "no region 'CR9'"),
+        ('samples.pseudo.kind="date"', "kind"),
+        ("samples.pseudo.weight=0.0", "weight"),
+        ("samples.pseudo.files=[]", "files"),
+    ],
+)
+def test_wrong_samples_are_refused(folder, override, message):
+    with pytest.raises(ConfigError, match=message):
+        bdana.load(folder, overrides=[override])
+
+
+def test_unknown_sample_and_no_sample_are_named(folder, tmp_path):
+    with pytest.raises(ConfigError, match="no sample 'other'"):
+        bdana.load(folder).run("other")
+    scaffold(tmp_path / "new")
+    with pytest.raises(ConfigError, match="names no sample to select"):
+        run_search(bdana.load(tmp_path / "new"))
+
+
+def test_progress_behind_the_gate_counts_chunks_not_events(folder):
+    seen = []
+    analysis = bdana.load(folder)
+    analysis.run("pseudo", progress=lambda done, total: seen.append((done, total)))
+    (dataset,) = analysis.sample("pseudo")
+    assert {total for _, total in seen} == {len(dataset.chunks(("run",)))}
