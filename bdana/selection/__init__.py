@@ -12,8 +12,8 @@ from bdana.selection.histograms import (
     plane_histogram,
     sum_regions,
 )
-from bdana.selection.selection import LEPTON_MASS, TRACK_AFTER, Loose, Selected, Selection, Setup
 from bdana.selection.single_track import SelectedSingles, SingleTrackSelection
+from bdana.selection.two_track import LEPTON_MASS, TRACK_AFTER, Loose, Selected, Selection, Setup
 
 __all__ = [
     "CDA_FRAME_MM",

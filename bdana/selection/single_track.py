@@ -10,7 +10,7 @@ import numpy as np
 
 from bdana.reconstruction import Tracks
 from bdana.selection.cutflow import Cutflow
-from bdana.selection.selection import CANDIDATE_COLUMNS
+from bdana.selection.two_track import CANDIDATE_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bdana.selection.cuts import Cut, Parameters
-    from bdana.selection.selection import Setup
+    from bdana.selection.two_track import Setup
 
 __all__ = ["SelectedSingles", "SingleEvents", "SingleTrackSelection"]
 

@@ -1,24 +1,21 @@
-"""Dark photons: widths and production."""
+"""Signal: models of new particles (one file each in `models/`), and what follows from any of them."""
 
-from bdana.signal.hadrons import branching_ratio, hadronic_ratio, total_width
-from bdana.signal.production import (
-    bremsstrahlung_density,
-    bremsstrahlung_yield,
-    inelastic_cross_section,
-    proton_form_factor,
-    splitting,
+from bdana.signal.contract import (
+    Mode,
+    Particles,
+    Production,
+    SignalModel,
+    branching_ratio,
+    decay_length,
+    total_width,
 )
-from bdana.signal.widths import lepton_width, leptonic_width
 
 __all__ = [
+    "Mode",
+    "Particles",
+    "Production",
+    "SignalModel",
     "branching_ratio",
-    "bremsstrahlung_density",
-    "bremsstrahlung_yield",
-    "hadronic_ratio",
-    "inelastic_cross_section",
-    "lepton_width",
-    "leptonic_width",
-    "proton_form_factor",
-    "splitting",
+    "decay_length",
     "total_width",
 ]

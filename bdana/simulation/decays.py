@@ -1,4 +1,4 @@
-"""A' -> mu+ mu-: production at the TAX, exact two-body decay in the decay volume."""
+"""Decays of a new particle into two muons: from the TAX into the decay volume, exact two-body kinematics, weights."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bdana.signal import branching_ratio, bremsstrahlung_density, bremsstrahlung_yield, total_width
-from bdana.signal.production import BEAM_MOMENTUM, PROTON_MASS, PT_MAX, Z_RANGE
-from bdana.signal.widths import HBAR_C, MUON_MASS
+from bdana.signal import Particles, branching_ratio, decay_length
+from bdana.signal.constants import MUON_MASS
 from bdana.simulation.halo import TAX_MM
 from bdana.simulation.muons import Muons
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from bdana.simulation.sample_config import Signal
 
-__all__ = ["Decays", "draw_decays"]
+__all__ = ["Decays", "FlatSpectrum", "draw_decays"]
 
 
 @dataclass(frozen=True)
@@ -40,23 +39,49 @@ class Decays:
     weight: NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class FlatSpectrum:
+    """Particles of flat momentum between two ends with half-Gaussian pT, whatever their model: no way of production.
+
+    Attributes
+    ----------
+    p_min, p_max, pt : float
+        Ends of the momentum, and width of pT, in MeV/c.
+    """
+
+    p_min: float
+    p_max: float
+    pt: float
+
+    def draw(self, n: int, rng: np.random.Generator) -> Particles:
+        """Draw particles.
+
+        Parameters
+        ----------
+        n : int
+        rng : Generator
+        """
+        p = rng.uniform(self.p_min, self.p_max, n)
+        return Particles.around_beam(p, self.pt * np.abs(rng.standard_normal(n)), np.ones(n), rng)
+
+
 def draw_decays(signal: Signal, n: int, pot: float, rng: np.random.Generator) -> tuple[Decays, Muons]:
     """Draw n decays and their 2n muons, the positive one of each decay first.
 
     Parameters
     ----------
     signal : Signal
-        The A' and its spectrum.
+        The particle and its spectrum.
     n : int
         Number of decays.
     pot : float
         Protons on target that all `signal.decays` stand for.
     rng : Generator
     """
-    p, pt, weight = _spectrum(signal, n, rng)
-    phi = rng.uniform(0.0, 2.0 * np.pi, n)
-    sine = pt / p
-    direction = np.stack([sine * np.cos(phi), sine * np.sin(phi), np.sqrt(1.0 - sine**2)])
+    model = signal.model
+    made = None if signal.spectrum == "flat" else model.production[signal.spectrum]
+    drawn = (made or FlatSpectrum(signal.p_min_mev, signal.p_max_mev, signal.pt_mev)).draw(n, rng)
+    p, direction, weight = drawn.p, drawn.direction, drawn.weight
     x0, y0 = signal.spot_mm * rng.standard_normal((2, n))
     z0 = TAX_MM[2] + signal.depth_mm * rng.standard_exponential(n)
     z = rng.uniform(signal.z_min_mm, signal.z_max_mm, n)
@@ -78,44 +103,13 @@ def draw_decays(signal: Signal, n: int, pot: float, rng: np.random.Generator) ->
         event=np.repeat(np.arange(n), 2),
     )
     if signal.epsilon is not None:
+        # Drawn flat along the way through the decay volume.
         stretch = (signal.z_max_mm - signal.z_min_mm) / direction[2]
-        weight = weight * _decay_probability(signal, signal.epsilon, p, path, stretch)
-        if signal.spectrum == "bremsstrahlung":
-            made = bremsstrahlung_yield(signal.mass_mev, form_factor=signal.form_factor)
-            weight = weight * (pot * signal.epsilon**2 * made / signal.decays)
+        length = decay_length(model, p)
+        weight = weight * (branching_ratio(model, "mumu") * np.exp(-path / length) * stretch / length)
+        if made is not None:
+            weight = weight * (pot * model.coupling2 * made.per_proton / signal.decays)
     return Decays(p, z, weight), muons
-
-
-def _spectrum(
-    signal: Signal, n: int, rng: np.random.Generator
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Draw momentum and pT (MeV) with weights of mean 1."""
-    if signal.spectrum == "flat":
-        p = rng.uniform(signal.p_min_mev, signal.p_max_mev, n)
-        return p, signal.pt_mev * np.abs(rng.standard_normal(n)), np.ones(n)
-    # Drawn from 1/z and 1/(pT^2 + h), which leaves weights of order 1.
-    low, high = Z_RANGE
-    z = low * (high / low) ** rng.random(n)
-    h = (1.0 - z) * signal.mass_mev**2 + z**2 * PROTON_MASS**2
-    span = np.log1p(PT_MAX**2 / h)
-    pt2 = h * np.expm1(span * rng.random(n))
-    density = bremsstrahlung_density(z, pt2, signal.mass_mev, form_factor=signal.form_factor)
-    drawn = 1.0 / (z * np.log(high / low) * span * (pt2 + h))
-    made = bremsstrahlung_yield(signal.mass_mev, form_factor=signal.form_factor)
-    return z * BEAM_MOMENTUM, np.sqrt(pt2), density / drawn / made
-
-
-def _decay_probability(
-    signal: Signal,
-    epsilon: float,
-    p: NDArray[np.float64],
-    path: NDArray[np.float64],
-    stretch: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Return the probability to decay to two muons at `path` (mm), times the length `stretch` it was drawn flat in."""
-    mass = signal.mass_mev
-    length = p / mass * HBAR_C / total_width(mass, epsilon)
-    return branching_ratio(mass, MUON_MASS) * np.exp(-path / length) * stretch / length
 
 
 def _two_body(

@@ -10,8 +10,7 @@ import numpy as np
 from bdana._version import __version__
 from bdana.errors import ConfigError
 from bdana.events import write_events
-from bdana.signal.hadrons import MAX_MASS
-from bdana.signal.widths import MUON_MASS
+from bdana.signal.constants import MUON_MASS
 from bdana.simulation.bursts import draw_bursts, mean_coincidences, mean_singles
 from bdana.simulation.coincidences import coincidence_counts, halo_counts, halo_events
 from bdana.simulation.signal_events import signal_events
@@ -180,10 +179,11 @@ def _check_signal(signal: Signal) -> None:
         raise ConfigError(
             f"mass_mev = {signal.mass_mev:g}: an A' decays to two muons above {2 * MUON_MASS:.1f} MeV"
         )
-    if signal.epsilon is not None and not (signal.epsilon > 0 and signal.mass_mev <= MAX_MASS):
+    largest = signal.model.largest_mass
+    if signal.epsilon is not None and not (signal.epsilon > 0 and signal.mass_mev <= largest):
         raise ConfigError(
             f"epsilon = {signal.epsilon:g}, mass_mev = {signal.mass_mev:g}: weights need a positive epsilon and a mass "
-            f"up to {MAX_MASS:g} MeV, where the hadronic width is known"
+            f"up to {largest:g} MeV, where the hadronic width is known"
         )
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bdana.errors import ConfigError
+from bdana.signal.models.dark_photon import DarkPhoton
+
+if TYPE_CHECKING:
+    from bdana.signal import SignalModel
 
 __all__ = ["Activity", "Beam", "Halo", "Response", "Signal", "SimulationConfig", "override"]
 
@@ -213,6 +217,11 @@ class Signal:
     z_max_mm: float = 180e3
     spot_mm: float = 5.0
     depth_mm: float = 153.0
+
+    @property
+    def model(self) -> SignalModel:
+        """The dark photon of this mass and mixing; its widths and yields mean nothing without a mixing."""
+        return DarkPhoton(self.mass_mev, self.epsilon or 1.0, self.form_factor)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import bdana
-from bdana.selection.selection import CANDIDATE_COLUMNS
+from bdana.selection.two_track import CANDIDATE_COLUMNS
 from tests.synthetic import after_magnet, dimuon_event, records
 
 ANALYSIS = bdana.load(bdana.analysis.template_folder(), overrides=["selection.dimuon.small_angle_veto=true"])

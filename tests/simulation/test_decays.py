@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bdana.detector import load_detector
-from bdana.signal.widths import MUON_MASS
+from bdana.signal.constants import MUON_MASS
 from bdana.simulation import Signal
 from bdana.simulation.decays import draw_decays
 from bdana.simulation.halo import TAX_MM

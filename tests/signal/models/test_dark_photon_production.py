@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
-from bdana.signal import (
+from bdana.signal.constants import PROTON_MASS
+from bdana.signal.models.dark_photon import (
+    BEAM_MOMENTUM,
     bremsstrahlung_density,
     bremsstrahlung_yield,
     inelastic_cross_section,
     proton_form_factor,
     splitting,
 )
-from bdana.signal.production import BEAM_MOMENTUM, PROTON_MASS
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Models of new particles, one file each; docs/architecture.md says what a file must have."""
