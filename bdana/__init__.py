@@ -1,4 +1,4 @@
-"""bdana: blinded event-level searches for dark photons at proton beam dumps.
+"""Blinded, event-level searches for dark photons at proton beam dumps.
 
 The names below are what an analysis may use. They are loaded when first asked for, so `bdana --help` stays fast.
 """
@@ -99,7 +99,7 @@ __all__ = [
 
 
 _RENAMED = {"Search": "PairBounds"}
-"""Names of the last release that still work, with a warning, in this one."""
+"""Old names that still work in this release, with a deprecation warning, and their new names."""
 
 
 def __getattr__(name: str) -> Any:

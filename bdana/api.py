@@ -1,4 +1,4 @@
-"""What users hold: `load()` and the `Analysis` that it returns; thin methods over the rooms below."""
+"""The Python interface: `load()` and the `Analysis` that it returns."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["Analysis", "load"]
 
 
 def load(folder: str | Path | None = None, overrides: Sequence[str] = ()) -> Analysis:
-    """Load an analysis.
+    """Load an analysis: its configuration, selections and backgrounds.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def load(folder: str | Path | None = None, overrides: Sequence[str] = ()) -> Ana
 
 
 class Analysis(AnalysisFolder):
-    """A loaded analysis: what its folder declares, and what is done with it."""
+    """A loaded analysis: its configuration, and methods that select events and estimate backgrounds with it."""
 
     def select(
         self,
@@ -99,6 +99,16 @@ class Analysis(AnalysisFolder):
         ------
         BdanaError
             Whatever is wrong, by file and name.
+
+        Examples
+        --------
+        >>> import bdana
+        >>> from bdana.events import EventArrays
+        >>> from bdana.simulation import Signal, SimulationConfig, simulate
+        >>> events, bursts = simulate(SimulationConfig(signal=Signal(mass_mev=411.0, decays=200)), seed=1)
+        >>> run = bdana.load().select([EventArrays(events, bursts)], kind="mc")
+        >>> {region.name: region.observed for region in run.regions}
+        {'SR': 71, 'CR': 1, 'CR1': 0, 'CR2': 0, 'CR3': 1, 'outside': 1}
         """
         dataset = self.dataset(files, kind=kind, schema=schema, all_bursts=all_bursts, good_runs=good_runs)
         return self.select_from(dataset, selection, executor, progress)
@@ -160,6 +170,16 @@ class Analysis(AnalysisFolder):
         ------
         BdanaError
             Whatever is wrong, by file and name.
+
+        Examples
+        --------
+        >>> import bdana
+        >>> from bdana.events import EventArrays
+        >>> from bdana.simulation import SimulationConfig, simulate
+        >>> events, bursts = simulate(SimulationConfig(pot=3.5e14, bursts=5), seed=1)
+        >>> estimate = bdana.load().background([EventArrays(events, bursts)], kind="pseudo")
+        >>> print(estimate.predicted["CR"])  # pairs of 3.5e14 protons, statistical and systematic error
+        0.000438 ± 9.7e-05
         """
         dataset = self.dataset(files, kind=kind, schema=schema, all_bursts=all_bursts)
         options = PairOptions(bootstrap=bootstrap, sink=sink)
@@ -175,7 +195,7 @@ class Analysis(AnalysisFolder):
         all_bursts: bool = False,
         executor: Executor | None = None,
     ) -> PromptShare:
-        """Fit the share of in-time pairs outside all boxes and bound it.
+        """Fit the fraction of in-time (prompt) pairs outside all boxes, with its upper limit.
 
         Parameters
         ----------
@@ -188,7 +208,7 @@ class Analysis(AnalysisFolder):
     def run(
         self, sample: str, executor: Executor | None = None, progress: Progress | None = None
     ) -> SampleRun:
-        """Run the search's selection on a sample of analysis.toml, and for its data the whole search.
+        """Run the selection of the search on a sample of analysis.toml; for the sample of data, the whole search.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever finds half of one."""
+"""Atomic writing: a file appears under its name only when it is complete and on disk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @contextmanager
 def temporary_beside(path: Path) -> Iterator[Path]:
-    """Give a temporary name in the folder of `path`, and rename it to `path` when the block ends well.
+    """Give a temporary file in the folder of `path`, and rename it to `path` if the block raises nothing.
+
+    Parameters
+    ----------
+    path : Path
 
     Raises
     ------
@@ -43,7 +47,7 @@ def temporary_beside(path: Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         temporary.replace(path)
     except OSError as err:
-        if err.errno not in _FULL:
+        if err.errno not in _FULL:  # guard: full-disk-is-said
             raise
         raise InputError(f"{path}: cannot be written ({err.strerror})") from None
     finally:
@@ -53,6 +57,11 @@ def temporary_beside(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def write_atomically(path: Path) -> Iterator[IO[Any]]:
-    """Open a text file that appears under its name only when it is complete and on disk."""
+    """Open a text file that appears under its name only when it is complete and on disk.
+
+    Parameters
+    ----------
+    path : Path
+    """
     with temporary_beside(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         yield file

@@ -1,7 +1,7 @@
-"""Numbers of events by where they come from: observed, predicted or simulated. The three cannot be mixed.
+"""Observed and predicted numbers of events, as types that cannot be mixed.
 
-An observed number of a closed region does not exist for anybody; an `Observed` without value stands for it and
-refuses everything that would have to show one.
+The number observed in a closed (blinded) region is not available: it is an `Observed` without value, and every use
+of it raises BlindingError.
 """
 
 from __future__ import annotations
@@ -14,18 +14,31 @@ from bdana.errors import BlindingError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Observed", "Predicted", "Simulated"]
+__all__ = ["Observed", "Predicted"]
 
 
 class Observed:
-    """Events counted in data.
+    """Number of events observed in a region of the data; without value while the region is closed (blinded).
 
     Parameters
     ----------
     region : str
-        Where they were counted.
+        Name of the region.
     value : int, optional
-        Their number; None as long as the region is closed.
+        The number; None as long as the region is closed.
+
+    Examples
+    --------
+    >>> from bdana.observed import Observed
+    >>> signal, control = Observed("SR"), Observed("CR", 4)
+    >>> signal.state, control.state
+    ('closed', 'open')
+    >>> control.value
+    4
+    >>> signal.value
+    Traceback (most recent call last):
+    bdana.errors.BlindingError: refused: the observed number of region SR is closed; `bdana blinding status` shows
+    what opens it
     """
 
     __slots__ = ("_value", "region")
@@ -36,19 +49,19 @@ class Observed:
 
     @property
     def state(self) -> str:
-        """`open` or `closed`: the one thing that may be asked of a closed number."""
+        """`open` or `closed`; never raises."""
         return "closed" if self._value is None else "open"
 
     @property
     def value(self) -> int:
-        """The number.
+        """The observed number of events.
 
         Raises
         ------
         BlindingError
-            While the region is closed, as does every other use of it.
+            While the region is closed; so does every other use of the number.
         """
-        if self._value is None:
+        if self._value is None:  # guard: closed-has-no-value
             self._refuse()
         return self._value
 
@@ -121,15 +134,23 @@ class Observed:
 
 @dataclass(frozen=True)
 class Predicted:
-    """Events expected from a background estimate; free in every region.
+    """Number of events expected from a background estimate; never blinded.
 
     Attributes
     ----------
     value, error : float
         Expected number and its standard deviation.
     upper_limit : float or None
-        90% CL upper limit where nothing was seen that an expectation could be made of: value and error are then 0,
-        which says nothing of how small the expectation is. None elsewhere.
+        90% CL upper limit on the expected number where the estimate had no event to work with, so that value and
+        error are 0. None elsewhere.
+
+    Examples
+    --------
+    >>> from bdana.observed import Predicted
+    >>> print(Predicted(0.0163, 0.0021).scaled(10.0))
+    0.163 ± 0.021
+    >>> print(Predicted(0.0, 0.0, upper_limit=0.0031))
+    < 0.0031
     """
 
     value: float
@@ -142,7 +163,12 @@ class Predicted:
         return f"{self.value:.3g} ± {self.error:.2g}"
 
     def scaled(self, factor: float) -> Predicted:
-        """Return the prediction of a sample that is larger by a factor."""
+        """Return the prediction for a sample that is larger by a factor.
+
+        Parameters
+        ----------
+        factor : float
+        """
         limit = None if self.upper_limit is None else factor * self.upper_limit
         return Predicted(factor * self.value, factor * self.error, limit)
 
@@ -153,19 +179,10 @@ class Predicted:
 
     @classmethod
     def of_dict(cls, row: Mapping[str, Any]) -> Predicted:
-        """Read what `to_dict` wrote."""
+        """Rebuild a prediction from the plain values of `to_dict`.
+
+        Parameters
+        ----------
+        row : mapping
+        """
         return cls(row["expected"], row["error"], row.get("upper_limit_90"))
-
-
-@dataclass(frozen=True)
-class Simulated:
-    """Weighted events of a simulated sample; free in every region.
-
-    Attributes
-    ----------
-    value, error : float
-        Sum of weights, and the root of the sum of their squares.
-    """
-
-    value: float
-    error: float

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated
 
-import hepunits
 import numpy as np
 from pydantic import Field
 
 from bdana.errors import ConfigError
+from bdana.lengths import Millimetres, from_metres
 from bdana.strict import StrictModel
 
 if TYPE_CHECKING:
@@ -23,67 +23,96 @@ if TYPE_CHECKING:
 __all__ = ["OUTSIDE", "UNDEFINED", "Box", "BoxTable", "Envelopes", "Regions"]
 
 OUTSIDE = "outside"
-"""Name of the region of the points inside no box."""
+"""Name of the region outside all boxes."""
 UNDEFINED = "undefined"
 """Name given to candidates without finite (z_TAX, CDA_TAX): they are in no region."""
 
 
 @dataclass(frozen=True)
 class Box:
-    """A box of the plane, all borders excluded: z_min < z_TAX < z_max and CDA_TAX < cda_max, in mm."""
+    """Box of the (z_TAX, CDA_TAX) plane without its borders: z_min < z_TAX < z_max and CDA_TAX < cda_max, in mm."""
 
     name: str
-    z_min: float
-    z_max: float
-    cda_max: float
+    z_min: Millimetres
+    z_max: Millimetres
+    cda_max: Millimetres
 
     def inside(self, other: Box) -> bool:
-        """Tell whether this box lies within another one."""
+        """Tell whether this box lies within another one.
+
+        Parameters
+        ----------
+        other : Box
+        """
         return other.z_min <= self.z_min and self.z_max <= other.z_max and self.cda_max <= other.cda_max
 
     def encloses(self, z_tax: ArrayLike, cda_tax: ArrayLike) -> NDArray[np.bool_]:
-        """Tell which points (mm) are not outside: borders and whatever is not a number count as inside."""
+        """Tell which points lie inside the box or on its border; NaN counts as inside.
+
+        Parameters
+        ----------
+        z_tax, cda_tax : array-like, shape (N,)
+            In mm.
+        """
         z, cda = np.asarray(z_tax, dtype=np.float64), np.asarray(cda_tax, dtype=np.float64)
-        return ~((z < self.z_min) | (z > self.z_max) | (cda > self.cda_max))
+        return ~((z < self.z_min) | (z > self.z_max) | (cda > self.cda_max))  # guard: borders-are-inside
 
     def contains(self, z_tax: ArrayLike, cda_tax: ArrayLike) -> NDArray[np.bool_]:
-        """Tell which points (mm) lie strictly inside; NaN never does."""
+        """Tell which points lie strictly inside the box; NaN never does.
+
+        Parameters
+        ----------
+        z_tax, cda_tax : array-like, shape (N,)
+            In mm.
+        """
         z, cda = np.asarray(z_tax, dtype=np.float64), np.asarray(cda_tax, dtype=np.float64)
         return (self.z_min < z) & (z < self.z_max) & (cda < self.cda_max)
 
 
 class BoxTable(StrictModel):
-    """A box of the plane as TOML gives it: z_TAX in m, CDA_TAX in mm."""
+    """Box of the (z_TAX, CDA_TAX) plane as TOML gives it: z_TAX in m, CDA_TAX in mm."""
 
     z_tax_min_m: float
     z_tax_max_m: float
-    cda_tax_max_mm: Annotated[float, Field(gt=0)]
+    cda_tax_max_mm: Annotated[float, Field(gt=0)]  # guard: box-has-a-height
 
     def box(self, name: str) -> Box:
-        """Return it in mm, under the name of its table.
+        """Return the box in mm, under the name of its table.
 
         Parameters
         ----------
         name : str
         """
-        return Box(name, self.z_tax_min_m * hepunits.m, self.z_tax_max_m * hepunits.m, self.cda_tax_max_mm)
+        return Box(
+            name,
+            from_metres(self.z_tax_min_m),
+            from_metres(self.z_tax_max_m),
+            Millimetres(self.cda_tax_max_mm),
+        )
 
 
 @dataclass(frozen=True)
 class Regions:
-    """A partition by nested boxes, innermost first.
+    """Partition of the (z_TAX, CDA_TAX) plane by nested boxes, innermost first.
 
     Raises
     ------
     ConfigError
         When a box is empty, two have one name, a name is reserved, or they are not nested.
+
+    Examples
+    --------
+    >>> from bdana import Box, Regions
+    >>> regions = Regions((Box("SR", 6_000.0, 40_000.0, 40.0), Box("CR", -7_000.0, 53_000.0, 150.0)))
+    >>> regions.classify([23_000.0, 23_000.0, 90_000.0, float("nan")], [10.0, 40.0, 10.0, 10.0])
+    array(['SR', 'CR', 'outside', 'undefined'], dtype='<U9')
     """
 
     boxes: tuple[Box, ...]
 
     def __post_init__(self) -> None:
         for box in self.boxes:
-            if not (box.z_min < box.z_max and box.cda_max > 0):
+            if not (box.z_min < box.z_max and box.cda_max > 0):  # guard: box-is-not-empty
                 raise ConfigError(
                     f"region {box.name} is empty: z_tax_min_m must be below z_tax_max_m, cda_tax_max_mm above 0"
                 )
@@ -92,7 +121,7 @@ class Regions:
             if names.count(name) > 1:
                 raise ConfigError(f"region name {name} is taken twice (outside and undefined are reserved)")
         for inner, outer in pairwise(self.boxes):
-            if not inner.inside(outer):
+            if not inner.inside(outer):  # guard: boxes-are-nested
                 raise ConfigError(
                     f"region {inner.name} is not inside {outer.name}: list nested regions, innermost first"
                 )
@@ -103,7 +132,7 @@ class Regions:
         return (*(box.name for box in self.boxes), OUTSIDE)
 
     def classify(self, z_tax: ArrayLike, cda_tax: ArrayLike) -> NDArray[np.str_]:
-        """Name the region of each point.
+        """Return the name of the region of each point.
 
         Parameters
         ----------
@@ -125,12 +154,19 @@ class Regions:
 
 @dataclass(frozen=True)
 class Envelopes:
-    """The closed boxes around the regions, innermost (most secret) first; borders and the undecidable are inside.
+    """Closed (blinded) boxes, innermost first; points on a border or without finite position are inside.
 
     Raises
     ------
     ConfigError
         When two boxes have one name or are not nested.
+
+    Examples
+    --------
+    >>> from bdana.regions import Box, Envelopes
+    >>> closed = Envelopes((Box("SR", 6_000.0, 40_000.0, 40.0), Box("CR", -7_000.0, 53_000.0, 150.0)))
+    >>> closed.secrecy([23_000.0, 23_000.0, 90_000.0, float("nan")], [40.0, 60.0, 10.0, 10.0])
+    array([0, 1, 2, 0])
     """
 
     boxes: tuple[Box, ...]
@@ -140,15 +176,20 @@ class Envelopes:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the boxes, most secret first."""
+        """Names of the boxes, innermost (most secret) first."""
         return tuple(box.name for box in self.boxes)
 
     def secrecy(self, z_tax: ArrayLike, cda_tax: ArrayLike) -> NDArray[np.int64]:
-        """Return the place in `boxes` of the most secret box around each point (mm), shape (N,).
+        """Return the index in `boxes` of the innermost box around each point, shape (N,).
 
-        A point without finite position is in the most secret box; one outside of all gets len(boxes).
+        A point without finite position gets 0, one outside of all boxes len(boxes).
+
+        Parameters
+        ----------
+        z_tax, cda_tax : array-like, shape (N,)
+            In mm.
         """
         z, cda = np.asarray(z_tax, dtype=np.float64), np.asarray(cda_tax, dtype=np.float64)
-        undecided = ~(np.isfinite(z) & np.isfinite(cda))
+        undecided = ~(np.isfinite(z) & np.isfinite(cda))  # guard: no-number-is-inside
         inside = [box.encloses(z, cda) for box in self.boxes]
         return np.select([undecided, *inside], [0, *range(len(inside))], default=len(inside)).astype(np.int64)

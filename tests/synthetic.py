@@ -1,7 +1,9 @@
-"""Events made by hand: dimuon candidates that pass every cut of the default selection."""
+"""Events made by hand: dimuon candidates that pass every cut of the default selection; and bursts."""
 
 import awkward as ak
 import numpy as np
+
+from bdana.events import BurstTable
 
 MUON_MASS = 105.6583755
 
@@ -79,3 +81,13 @@ def dimuon_event(
 def records(events):
     """Turn event dictionaries into canonical records."""
     return ak.Array(events)
+
+
+def good_bursts(number=1, *, run=99001, **columns):
+    """Return good bursts of a run, each of 1e12 protons in 3 s; columns of one value or one a burst replace that."""
+    usual = {
+        "burst": 1 + np.arange(number), "pot": 1e12, "live_time_s": 3.0, "good": True, "downscale": np.nan,
+    }  # fmt: skip
+    values = {name: np.full(number, value) for name, value in usual.items()}
+    values |= {name: np.full(number, value, values[name].dtype) for name, value in columns.items()}
+    return BurstTable(run=np.full(number, run), **values)

@@ -1,6 +1,7 @@
 """The rooms of the package: what each may import, no circle anywhere, one name for one module, a picture that is true."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -54,3 +55,27 @@ def test_nothing_is_imported_inside_a_function(name):
 def test_the_picture_is_drawn_from_the_imports_of_now():
     """`python docs/draw_architecture.py` draws it again."""
     assert draw_architecture.PICTURE.read_text() == draw_architecture.picture()
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", *(f"docs/{path.name}" for path in (TOP / "docs").glob("*.md"))]
+)
+def test_files_that_the_documentation_names_are_there(name):
+    named = re.findall(
+        r"`((?:bdana|tests|benchmarks|selections|backgrounds|blinding|docs)/[\w./-]+)`",
+        (TOP / name).read_text(),
+    )
+    assert [path for path in named if "NAME" not in path and not (TOP / path).exists()] == []
+
+
+def test_each_way_through_the_package_is_eight_modules_at_most():
+    ways = (
+        (TOP / "docs" / "events.md")
+        .read_text()
+        .partition("## Four ways")[2]
+        .partition("\n## ")[0]
+        .split("\n**")[1:]
+    )
+    modules = [re.findall(r"^\| `(bdana/[\w/]+\.py)`", way, flags=re.MULTILINE) for way in ways]
+    assert len(modules) == 4
+    assert all(4 <= len(way) <= 8 for way in modules)

@@ -1,4 +1,4 @@
-"""analysis.toml: every table, field and default, and reading it with the values that the command line replaces."""
+"""Tables, fields and defaults of analysis.toml, and reading it with values replaced on the command line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bdana.events.dataset import Kind, Trigger
 from bdana.reconstruction import Line
 from bdana.regions import BoxTable, Regions
 from bdana.selection import CSV_COLUMNS, Variable
-from bdana.strict import StrictModel, explain
+from bdana.strict import StrictModel, explain, parse_override
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ Point = tuple[float, float, float]
 
 
 class General(StrictModel):
-    """[analysis]: what the analysis is called and where it was measured."""
+    """Table [analysis]: name of the analysis and geometry of the detector."""
 
     name: str = Field(description="title on tables, plots and reports")
     detector: str = Field(
@@ -43,24 +43,24 @@ class General(StrictModel):
 
 
 class BeamLine(StrictModel):
-    """[beam_line]: the line that di-lepton momenta are extrapolated back to."""
+    """Table [beam_line]: the line that di-lepton momenta are extrapolated back to."""
 
     point_mm: Point = Field(default=(0.0, -22.0, 23070.0), description="a point of the line")
     direction: Point = Field(default=(0.0, 0.0, 1.0), description="its direction, of any length")
 
     def line(self) -> Line:
-        """Return it as a `Line` in mm."""
+        """Return the beam line as a `Line` in mm."""
         if not any(self.direction):
             raise ValueError("beam_line.direction must not be zero")
         return Line(np.array(self.point_mm), np.array(self.direction))
 
 
 class Region(BoxTable):
-    """[regions.NAME]: a box of the (z_TAX, CDA_TAX) plane, borders excluded."""
+    """Table [regions.NAME]: a box of the (z_TAX, CDA_TAX) plane, borders excluded."""
 
 
 class SampleConfig(StrictModel):
-    """[samples.NAME]: files that are read as one sample."""
+    """Table [samples.NAME]: files that are read as one sample."""
 
     kind: Kind = Field(description="data, mc or pseudo")
     files: Annotated[list[str], Field(min_length=1)] = Field(
@@ -79,7 +79,7 @@ class SampleConfig(StrictModel):
 
 
 class VariableConfig(StrictModel):
-    """[variables.NAME]: a candidate's quantity NAME as histograms and plots show it."""
+    """Table [variables.NAME]: axis of the candidate quantity NAME in histograms and plots."""
 
     label: str = Field(description="text of the axis, without unit")
     unit: Literal["", "mm", "m", "ns", "MeV", "GeV"] = Field(default="", description="unit of min and max")
@@ -89,7 +89,7 @@ class VariableConfig(StrictModel):
 
 
 class SystematicConfig(StrictModel):
-    """[systematics.NAME]: a relative uncertainty of the combinatorial background in all regions."""
+    """Table [systematics.NAME]: a relative uncertainty of the combinatorial background in all regions."""
 
     effect: Annotated[float, Field(ge=0)] = Field(description="relative")
     correlated: bool = Field(description="whether it moves all regions together")
@@ -97,7 +97,7 @@ class SystematicConfig(StrictModel):
 
 
 class SearchConfig(StrictModel):
-    """[search]: which sample is compared with which prediction."""
+    """Table [search]: which sample is compared with which prediction."""
 
     data: str | None = Field(default=None, description="the sample whose candidates are counted")
     single_tracks: str | None = Field(
@@ -114,7 +114,7 @@ class SearchConfig(StrictModel):
 
 
 class AnalysisConfig(StrictModel):
-    """The whole of analysis.toml."""
+    """All tables of analysis.toml."""
 
     analysis: General
     beam_line: BeamLine = BeamLine()
@@ -137,7 +137,7 @@ class AnalysisConfig(StrictModel):
         return Regions(tuple(region.box(name) for name, region in self.regions.items()))
 
     def require_samples(self) -> None:
-        """Refuse a [search] that names samples or regions that are not there.
+        """Raise an error when [search] names samples or regions that do not exist.
 
         Raises
         ------
@@ -157,7 +157,7 @@ class AnalysisConfig(StrictModel):
                 raise ValueError(f"search.joint: no region '{name}'; there are {', '.join(self.regions)}")
 
     def histogrammed(self) -> dict[str, Variable]:
-        """Return the variables by name.
+        """Return the variables that are histogrammed, by name.
 
         Raises
         ------
@@ -178,7 +178,13 @@ class AnalysisConfig(StrictModel):
 
 
 def read_config(path: Path, overrides: Sequence[str]) -> AnalysisConfig:
-    """Read and check an analysis.toml after replacing values by `KEY=VALUE`.
+    """Read and check an analysis.toml, with values replaced by overrides.
+
+    Parameters
+    ----------
+    path : Path
+    overrides : sequence of str
+        `KEY=VALUE` with a dotted key and a TOML value.
 
     Raises
     ------
@@ -205,16 +211,7 @@ def read_config(path: Path, overrides: Sequence[str]) -> AnalysisConfig:
 
 
 def _replace(values: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    path = key.strip().split(".")
-    if not equals or not all(path):
-        raise ConfigError(f"--set {override}: write KEY=VALUE, such as selection.dimuon.acceptance=false")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        raise ConfigError(
-            f"--set {override}: '{text}' is not a TOML value (strings need quotes, true and false are small)"
-        ) from None
+    path, value = parse_override(override, "selection.dimuon.acceptance=false")
     table = values
     for part in path[:-1]:
         table = table.setdefault(part, {})

@@ -1,4 +1,4 @@
-"""An analysis folder: what its analysis.toml and modules declare, and its samples, opened behind its gate."""
+"""An analysis folder: its configuration and modules, and its samples, read through the blinding gate."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def template_folder() -> Path:
-    """Return the packaged analysis: inside an installed wheel, or the repository root of an editable install."""
+    """Return the folder of the packaged analysis: in an installed wheel, or the repository of an editable install."""
     package = Path(__file__).parents[1]
     packaged = package / "_template"
     return packaged if packaged.is_dir() else package.parent
@@ -52,7 +52,13 @@ def find_analysis(start: Path | None = None) -> Path | None:
     Parameters
     ----------
     start : Path, optional
-        Where the search begins; by default here.
+        Where to begin; by default the working directory.
+
+    Examples
+    --------
+    >>> from bdana.analysis import find_analysis, template_folder
+    >>> find_analysis(template_folder() / "selections") == template_folder().resolve()
+    True
     """
     here = (start or Path()).resolve()
     return next((folder for folder in (here, *here.parents) if (folder / "analysis.toml").is_file()), None)
@@ -60,7 +66,7 @@ def find_analysis(start: Path | None = None) -> Path | None:
 
 @dataclass(frozen=True)
 class AnalysisFolder:
-    """What an analysis folder declares: geometry, regions, gate, selections and backgrounds with their parameters.
+    """Declarations of an analysis folder: geometry, regions, blinding, selections and backgrounds with parameters.
 
     Attributes
     ----------
@@ -120,7 +126,7 @@ class AnalysisFolder:
 
     @cached_property
     def detector(self) -> Detector:
-        """The geometry that analysis.toml names."""
+        """Detector geometry that analysis.toml names."""
         return load_detector(self.config.analysis.detector, self.folder)
 
     @property
@@ -130,12 +136,12 @@ class AnalysisFolder:
 
     @property
     def setup(self) -> Setup:
-        """What every selection is told."""
+        """Detector, beam line and regions, as every selection gets them."""
         return Setup(self.detector, self.config.beam_line.line(), self.regions)
 
     @property
     def policy(self) -> Policy | None:
-        """The policy in force, checked against the regions; None when there is none.
+        """Blinding policy in force, checked against the regions; None when there is none.
 
         Raises
         ------
@@ -148,32 +154,41 @@ class AnalysisFolder:
 
     @property
     def ledger(self) -> Ledger:
-        """The ledger of the folder, to be read."""
+        """Blinding ledger of the folder."""
         return Ledger(self.folder / "blinding" / "ledger")
 
     @property
     def gate(self) -> Gate | None:
-        """What blinding/policy.toml keeps closed in data; None when there is no policy. Raises as `policy`."""
+        """Blinding gate: what the policy keeps closed in data; None without a policy. Raises as `policy`."""
         policy = self.policy
         if policy is None:
             return None
         files = [file for s in self.config.samples.values() if s.kind == "data" for file in s.files]
         folders = tuple(sorted({(self.folder / file.removeprefix("@")).parent for file in files}))
         admission = SealedData(folders, policy=policy) if policy.people else UnsealedData(folders)
-        return policy.gate(self.detector, admission)
+        return policy.gate(self.detector, admission)  # guard: folder-gate
 
     def closed_boxes(self, names: Collection[str]) -> list[Box]:
-        """Return the envelopes (mm) of some of the regions that the policy closes."""
+        """Return the envelopes in mm, guard bands included, of those of the named regions that are closed.
+
+        Parameters
+        ----------
+        names : collection of str
+        """
         gate = self.gate
         return [box for box in gate.envelopes.boxes if box.name in names] if gate else []
 
     @property
     def variables(self) -> dict[str, Variable]:
-        """What is histogrammed of candidates, by name."""
+        """Variables of candidates that are histogrammed, by name."""
         return self.config.histogrammed()
 
     def selection(self, name: str) -> tuple[Selection, Parameters]:
         """Return the selection selections/NAME.py with its parameters as analysis.toml sets them.
+
+        Parameters
+        ----------
+        name : str
 
         Raises
         ------
@@ -188,6 +203,10 @@ class AnalysisFolder:
 
         Those are the parameters of the selection it is `like`, with the values of [selection.NAME] in their place.
 
+        Parameters
+        ----------
+        name : str
+
         Raises
         ------
         ConfigError
@@ -197,12 +216,21 @@ class AnalysisFolder:
         return selection, self._parameters("selection", name, selection.parameters, like=selection.like)
 
     def like(self, name: str) -> str | None:
-        """Return the selection whose parameters hold in selections/NAME.py too; None for one that stands alone."""
+        """Return the selection whose parameters selections/NAME.py takes over; None when it has only its own.
+
+        Parameters
+        ----------
+        name : str
+        """
         declared = getattr(self.modules.load("selections", name), "selection", None)
         return declared.like if isinstance(declared, SingleTrackSelection) else None
 
     def combinatorial(self, name: str) -> tuple[Combinatorial, PairingParameters]:
         """Return the background backgrounds/NAME.py with its parameters.
+
+        Parameters
+        ----------
+        name : str
 
         Raises
         ------
@@ -218,12 +246,22 @@ class AnalysisFolder:
         return background, self._parameters("background", name, background.parameters)
 
     def prompt(self, name: str) -> tuple[Prompt, BaseModel]:
-        """Return the prompt background backgrounds/NAME.py with its parameters; raises as `combinatorial`."""
+        """Return the prompt background backgrounds/NAME.py with its parameters; raises as `combinatorial`.
+
+        Parameters
+        ----------
+        name : str
+        """
         background = self._declared("backgrounds", name, "background", Prompt)
         return background, self._parameters("background", name, background.parameters)
 
     def is_prompt(self, name: str) -> bool:
-        """Tell whether backgrounds/NAME.py declares a prompt background."""
+        """Tell whether backgrounds/NAME.py declares a prompt background.
+
+        Parameters
+        ----------
+        name : str
+        """
         return isinstance(getattr(self.modules.load("backgrounds", name), "background", None), Prompt)
 
     def parameters(self) -> dict[str, BaseModel]:
@@ -256,7 +294,12 @@ class AnalysisFolder:
             ) from None
 
     def missing_columns(self, file: EventFile) -> dict[str, tuple[str, ...]]:
-        """Return, for every two-track selection, the columns it needs that a file does not have."""
+        """Return, for every two-track selection, the columns that it needs and a file does not have.
+
+        Parameters
+        ----------
+        file : EventFile
+        """
         present = file.columns() | {"weight"}  # 1 where the file has none
         missing = {}
         for name in self.modules.names("selections"):
@@ -274,7 +317,7 @@ class AnalysisFolder:
         all_bursts: bool = False,
         good_runs: str | Path | None = None,
     ) -> Dataset:
-        """Open files behind the analysis' gate.
+        """Open files as one dataset, read through the blinding gate of the analysis.
 
         Parameters
         ----------
@@ -285,6 +328,16 @@ class AnalysisFolder:
         ------
         BdanaError
             Whatever is wrong, by file and name.
+
+        Examples
+        --------
+        >>> import bdana
+        >>> from bdana.events import EventArrays
+        >>> from bdana.simulation import SimulationConfig, simulate
+        >>> events, bursts = simulate(SimulationConfig(pot=7e13, bursts=1), seed=1)
+        >>> dataset = bdana.load().dataset([EventArrays(events, bursts)], kind="pseudo")
+        >>> dataset.kind, dataset.exposure.bursts
+        ('pseudo', 1)
         """
         return Dataset.open(
             files,
@@ -297,6 +350,12 @@ class AnalysisFolder:
 
     def sample(self, *names: str, all_bursts: bool = False) -> list[Dataset]:
         """Open samples of analysis.toml by name.
+
+        Parameters
+        ----------
+        *names : str
+        all_bursts : bool
+            Use all bursts, not only the good ones.
 
         Raises
         ------
@@ -333,7 +392,7 @@ class AnalysisFolder:
     def selection_task(
         self, dataset: Dataset, selection: str, left_out: tuple[str, ...] = ()
     ) -> SelectionTask:
-        """Say what is done with each chunk of a dataset to select its candidates.
+        """Return the task that selects candidates from each chunk of a dataset.
 
         Parameters
         ----------
@@ -357,7 +416,15 @@ class AnalysisFolder:
         return SelectionTask(self, setup, selection, columns, dataset, left_out)
 
     def setup_for(self, dataset: Dataset, selection: str, *, any_detector: bool = False) -> Setup:
-        """Return the setup for files, without beam line where they are of another geometry, which not every selection allows.
+        """Return detector, beam line and regions for a dataset; no beam line for files of another geometry.
+
+        Parameters
+        ----------
+        dataset : Dataset
+        selection : str
+            Name of a module of selections/, for the error message.
+        any_detector : bool
+            Whether the selection allows files of another geometry.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Importing the analysis' own Python from exactly the text that was hashed.
+"""Import of the analysis' own Python from exactly the text that was hashed.
 
 The modules appear as `bdana_analysis_<hash>.selections.dimuon`: two versions of an analysis never mix in one
 process, relative imports work, nothing is put on sys.path, and no stale bytecode is used.
@@ -29,7 +29,7 @@ FOLDERS = ("selections", "backgrounds")
 
 @dataclass(frozen=True)
 class AnalysisModules:
-    """The Python text of an analysis.
+    """Python source of an analysis.
 
     Attributes
     ----------
@@ -44,7 +44,12 @@ class AnalysisModules:
 
     @classmethod
     def read(cls, folder: Path) -> AnalysisModules:
-        """Read every module of the folders in `FOLDERS`."""
+        """Read every module of the folders in `FOLDERS`.
+
+        Parameters
+        ----------
+        folder : Path
+        """
         paths = sorted(path for name in FOLDERS for path in (folder / name).rglob("*.py"))
         return cls(
             folder, {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in paths}
@@ -64,7 +69,13 @@ class AnalysisModules:
         return f"bdana_analysis_{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
 
     def names(self, folder: str) -> list[str]:
-        """Return the names of the modules of one folder."""
+        """Return the names of the modules of one folder.
+
+        Parameters
+        ----------
+        folder : str
+            One of `FOLDERS`.
+        """
         paths = (Path(path) for path in self.texts)
         return [
             path.stem for path in paths if path.parent.as_posix() == folder and not path.stem.startswith("_")
@@ -72,6 +83,12 @@ class AnalysisModules:
 
     def load(self, folder: str, name: str) -> ModuleType:
         """Import one module.
+
+        Parameters
+        ----------
+        folder : str
+            One of `FOLDERS`.
+        name : str
 
         Raises
         ------
@@ -126,7 +143,7 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 
 class _TextLoader(importlib.machinery.SourceFileLoader):
-    """Compiles the text that was hashed; tracebacks and tools still see the file's path."""
+    """Loader that compiles the text that was hashed; tracebacks and tools still see the file's path."""
 
     def __init__(self, fullname: str, path: str, text: str) -> None:
         super().__init__(fullname, path)

@@ -1,4 +1,4 @@
-"""Every value that an analysis uses, with where it comes from: the command line, analysis.toml, or a default."""
+"""Values that an analysis uses, each with its origin: the command line, analysis.toml, or a default."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Setting", "settings_with_origin"]
 
 @dataclass(frozen=True)
 class Setting:
-    """One value.
+    """A value of the configuration with its origin.
 
     Attributes
     ----------
@@ -39,7 +39,20 @@ class Setting:
 
 
 def settings_with_origin(analysis: AnalysisFolder) -> list[Setting]:
-    """List every value the analysis uses, those of its selections included."""
+    """List every value that the analysis uses, those of its selections and backgrounds included.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+
+    Examples
+    --------
+    >>> import bdana
+    >>> from bdana.analysis import settings_with_origin
+    >>> settings = settings_with_origin(bdana.load(overrides=["selection.dimuon.max_cda_mm=30.0"]))
+    >>> [(s.value, s.origin) for s in settings if s.key in ("analysis.detector", "selection.dimuon.max_cda_mm")]
+    [('na62', 'analysis.toml'), (30.0, '--set')]
+    """
     written = set(_keys(tomllib.loads((analysis.folder / "analysis.toml").read_text(encoding="utf-8"))))
     replaced = {override.partition("=")[0].strip() for override in analysis.overrides}
     found = [
@@ -60,7 +73,7 @@ def settings_with_origin(analysis: AnalysisFolder) -> list[Setting]:
 
 
 def _origin(key: str, replaced: set[str], written: set[str]) -> str:
-    """Say where a value was written; empty for a default."""
+    """Return where a value was set; empty for a default."""
     if any(key == name or key.startswith(f"{name}.") for name in replaced):
         return "--set"
     return "analysis.toml" if key in written else ""

@@ -18,7 +18,7 @@ PARTS = (
     "blinding/policy.toml",
     "output/README.md",
 )
-"""What an analysis folder starts with; the same names as in the repository, whose ledger and results stay there."""
+"""Files and folders of the packaged analysis that are copied into a new one; its ledger and results are not."""
 
 
 def scaffold(folder: str | Path) -> list[Path]:

@@ -14,15 +14,24 @@ __all__ = ["canonical", "differences", "parse", "sha256"]
 
 
 def canonical(document: Any) -> bytes:
-    """Return the canonical JSON of a document.
+    """Return the canonical JSON of a document: the one byte string that is hashed and signed.
+
+    Parameters
+    ----------
+    document : dict, list, str, number, bool or None
 
     Raises
     ------
     BlindingError
         For what JSON cannot hold exactly: integers beyond 2^53 (write seeds as text), NaN, other types.
+
+    Examples
+    --------
+    >>> canonical({"b": 1.0, "a": [True, None]})
+    b'{"a":[true,null],"b":1}'
     """
     try:
-        return rfc8785.dumps(document)
+        return rfc8785.dumps(document)  # guard: exact-numbers
     except rfc8785.CanonicalizationError as err:
         raise BlindingError(
             f"cannot be written as canonical JSON: {err}; write large integers as text"
@@ -30,18 +39,30 @@ def canonical(document: Any) -> bytes:
 
 
 def parse(text: bytes) -> Any:
-    """Read a document that must be in canonical form.
+    """Read a document from its canonical JSON, and refuse any other spelling of it.
+
+    Parameters
+    ----------
+    text : bytes
 
     Raises
     ------
     ValueError
         When it is not JSON, or not byte for byte the canonical form.
+
+    Examples
+    --------
+    >>> parse(b'{"a":[1,2]}')
+    {'a': [1, 2]}
+    >>> parse(b'{"a": [1, 2]}')
+    Traceback (most recent call last):
+    ValueError: not in canonical form
     """
     try:
         document = json.loads(text, parse_int=_number)
-    except RecursionError:
+    except RecursionError:  # guard: not-too-deep
         raise ValueError("nested too deeply") from None
-    if canonical(document) != text:
+    if canonical(document) != text:  # guard: canonical-form
         raise ValueError("not in canonical form")
     return document
 
@@ -53,12 +74,34 @@ def _number(digits: str) -> float:
 
 
 def sha256(content: bytes) -> str:
-    """Return the SHA-256 of bytes as 64 hexadecimal digits."""
+    """Return the SHA-256 of bytes as 64 hexadecimal digits.
+
+    Parameters
+    ----------
+    content : bytes
+
+    Examples
+    --------
+    >>> sha256(canonical({"stage": "SR"}))[:16]
+    '1f4c81f7fb40770b'
+    """
     return hashlib.sha256(content).hexdigest()
 
 
 def differences(old: Any, new: Any, path: str = "") -> list[str]:
-    """List what differs between two documents, leaf by leaf, as paths joined with dots."""
+    """List what differs between two documents, leaf by leaf, as paths joined with dots.
+
+    Parameters
+    ----------
+    old, new : dict, list, str, number, bool or None
+    path : str
+        Where the two are in a larger document: the beginning of each path.
+
+    Examples
+    --------
+    >>> differences({"cuts": {"p": 5, "cda": 50}}, {"cuts": {"p": 7}})
+    ['cuts.cda removed', 'cuts.p changed']
+    """
     if isinstance(old, dict) and isinstance(new, dict):
         keys = sorted(old.keys() | new.keys())
         return [

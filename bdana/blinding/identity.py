@@ -1,4 +1,4 @@
-"""A person's age identity, to which key shares are encrypted: locked with a passphrase, in the person's config folder."""
+"""A person's age identity, to which shares of keys are encrypted: locked with a passphrase, in the config folder."""
 
 from __future__ import annotations
 
@@ -13,13 +13,22 @@ __all__ = ["identity_path", "make_identity", "unlock_identity"]
 
 
 def identity_path(person: str) -> Path:
-    """Return where a person's locked identity lies; stock `age` reads it too."""
+    """Return the path of a person's locked identity, which the program `age` reads too.
+
+    Parameters
+    ----------
+    person : str
+    """
     config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     return config / "bdana" / f"{person}.age"
 
 
 def make_identity(person: str, passphrase: str) -> str:
-    """Make an identity unless there is one, and return its recipient.
+    """Make a person's age identity unless there is one, and return its public half, the age recipient.
+
+    Parameters
+    ----------
+    person, passphrase : str
 
     Raises
     ------
@@ -43,7 +52,11 @@ def make_identity(person: str, passphrase: str) -> str:
 
 
 def unlock_identity(person: str, passphrase: str) -> pyrage.x25519.Identity:
-    """Open a person's identity.
+    """Read a person's age identity with the passphrase that locks it.
+
+    Parameters
+    ----------
+    person, passphrase : str
 
     Raises
     ------

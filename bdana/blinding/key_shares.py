@@ -1,4 +1,4 @@
-"""The shares of a period's keys: who holds them, and how they are released to an opener, handed on, and put together."""
+"""Shares of a period's keys: who holds them, and how they are released to an opener, handed over, and put together."""
 
 from __future__ import annotations
 
@@ -23,7 +23,15 @@ __all__ = ["KeyShares", "agreed_shares", "approvals", "consents", "ended", "with
 
 
 def ended(ledger: Ledger, period: str, channel: str | None = None) -> list[Row]:
-    """Return the openings of a period that ended; of one channel, or of all, which share the keys."""
+    """Return the rows `end` of the openings of a period, of one channel or of all.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    period : str
+    channel : str, optional
+        By default all channels, which are opened with the same keys.
+    """
     requests = {row.hash: row.body for row in ledger.of_kind("request")}
     return [
         row
@@ -34,33 +42,50 @@ def ended(ledger: Ledger, period: str, channel: str | None = None) -> list[Row]:
 
 
 def withdrawn(ledger: Ledger) -> set[str]:
-    """Return the hashes of requests and approvals that their own person took back."""
+    """Return the hashes of requests and approvals that their own person took back.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    """
     people = {row.hash: row.person for row in ledger.of_kind("request", "approve")}
     return {
         taken
         for row in ledger.of_kind("withdraw")
         for taken in row.body["takes_back"]
-        if people.get(taken) == row.person
+        if people.get(taken) == row.person  # guard: own-withdrawal
     }
 
 
 def approvals(ledger: Ledger, request: Row) -> list[Row]:
-    """Return a request, which is that of its analyst, and its other approvals."""
+    """Return all approvals of a request: the request itself, which is that of its analyst, and the rows `approve`.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    request : Row
+    """
     return [request, *(row for row in ledger.of_kind("approve") if row.follows == request.hash)]
 
 
 def consents(ledger: Ledger, request: Row) -> list[Row]:
-    """Return a request and its approvals, without what was withdrawn."""
+    """Return the approvals of a request, as `approvals`, without those that were withdrawn.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    request : Row
+    """
     gone = withdrawn(ledger)
-    return [row for row in approvals(ledger, request) if row.hash not in gone]
+    return [row for row in approvals(ledger, request) if row.hash not in gone]  # guard: withdrawn-is-gone
 
 
 def agreed_shares(
     shares: Sequence[Share], stage: Stage, opener: str, agreed: Sequence[Row]
 ) -> dict[Share, str]:
-    """Return, encrypted, one whole group of shares for every clause of a stage: the opener's own and released ones.
+    """Choose a whole group of shares for every clause of a stage, of the opener's own and released ones.
 
-    Nothing is decrypted: anybody can tell from the ledger whether an opening has its quorum.
+    They stay encrypted to the opener: anybody can tell from the ledger whether an opening has its quorum.
 
     Parameters
     ----------
@@ -80,18 +105,18 @@ def agreed_shares(
     there = {share: share.sealed for share in shares if share.person == opener} | {
         share: released[share.person][share.sha256]
         for share in shares
-        if share.sha256 in released.get(share.person, {})
+        if share.sha256 in released.get(share.person, {})  # guard: share-of-its-owner
     }
     chosen: dict[Share, str] = {}
     for role, number in stage.approval.items():
         clause = [share for share in shares if share.role == role]
-        groups = [
+        groups = [  # guard: whole-groups
             [share for share in clause if share.group == group] for group in {s.group: 0 for s in clause}
         ]
         whole = next((group for group in groups if all(share in there for share in group)), None)
         if whole is None:
             people = {share.person for share in clause if share in there}
-            raise BlindingError(
+            raise BlindingError(  # guard: clause-is-filled
                 f"refused: {agreed[0].body['stage']} needs {number} {role}, and {len(people)} agreed"
             )
         chosen |= {share: there[share] for share in whole}
@@ -115,17 +140,28 @@ class KeyShares:
 
     @property
     def keys(self) -> Row:
-        """The row with the keys."""
+        """The row `keys` of the period."""
         return period_keys(self.ledger, self.policy, self.period)
 
     def shares(self, stage: str) -> list[Share]:
-        """Return all shares of a stage, those that were handed to newcomers too."""
+        """Return all shares of a stage, with those that were handed over to newcomers.
+
+        Parameters
+        ----------
+        stage : str
+        """
         return shares(self.keys, stage, self.ledger.of_kind("handover"))
 
     def release(
         self, person: str, identity: pyrage.x25519.Identity, stage: str, opener: str
     ) -> list[dict[str, str]]:
-        """Encrypt somebody's shares of a stage to the opener alone.
+        """Encrypt somebody's shares of a stage to the opener alone, for a request or an approval.
+
+        Parameters
+        ----------
+        person, identity
+            Who releases the shares, and the age identity that they are encrypted to.
+        stage, opener : str
 
         Raises
         ------
@@ -139,7 +175,16 @@ class KeyShares:
         ]
 
     def hand_over(self, person: str, key: Path, identity: pyrage.x25519.Identity, to: str) -> Row:
-        """Give a newcomer of the same role the own shares of all stages, and what opened stages contribute to the next.
+        """Hand over somebody's shares of all stages to a newcomer of the same role.
+
+        With them go the shares that opened stages have in the keys of the next.
+
+        Parameters
+        ----------
+        person, key, identity
+            The holder, the path of the SSH key, and the age identity.
+        to : str
+            The newcomer.
 
         Raises
         ------
@@ -147,18 +192,18 @@ class KeyShares:
             When the newcomer has another role, has not joined, or holds a share already.
         """
         role, other = self.policy.role(person), self.policy.role(to)
-        if role != other:
+        if role != other:  # guard: same-role
             raise BlindingError(f"refused: {person} is {role} and {to} {other}; shares stay with their role")
         recipients = joined(self.ledger, self.policy)
-        if to not in recipients:
+        if to not in recipients:  # guard: newcomer-has-joined
             raise BlindingError(f"refused: {to} has not joined; `bdana blinding join` does it")
         holders = {stage: {share.person for share in self.shares(stage)} for stage in self.policy.stages}
-        if any(to in people for people in holders.values()):
+        if any(to in people for people in holders.values()):  # guard: one-share-each
             raise BlindingError(
                 f"refused: {to} holds a share already, and would be two people of a quorum with a second"
             )
         stages = [stage for stage, people in holders.items() if person in people]
-        if not stages:
+        if not stages:  # guard: has-shares-to-give
             raise BlindingError(f"refused: {person} holds no share of a key of period {self.period}")
         given: dict[str, str] = {}
         links: dict[str, str] = {}
@@ -171,7 +216,12 @@ class KeyShares:
         return self.ledger.append("handover", person, key, body)
 
     def held(self, opener: str, request: Row) -> dict[Share, str]:
-        """Return `agreed_shares` of a request, of what was not withdrawn.
+        """Return the shares that a request can be opened with, encrypted: `agreed_shares` of what was not withdrawn.
+
+        Parameters
+        ----------
+        opener : str
+        request : Row
 
         Raises
         ------
@@ -179,13 +229,18 @@ class KeyShares:
             When the request was withdrawn or a clause is not filled.
         """
         agreed = consents(self.ledger, request)
-        if request not in agreed:
+        if request not in agreed:  # guard: request-stands
             raise BlindingError(f"refused: {request.person} withdrew the request")
         stage = request.body["stage"]
         return agreed_shares(self.shares(stage), self.policy.stages[stage], opener, agreed)
 
     def require(self, opener: str, identity: pyrage.x25519.Identity, request: Row) -> None:
-        """Refuse a request whose key cannot be put together; the shares are looked at one by one, and the key is not made.
+        """Check the shares that a request can be opened with, one by one, without putting the key together.
+
+        Parameters
+        ----------
+        opener, identity, request
+            As for `secret`.
 
         Raises
         ------
@@ -199,7 +254,13 @@ class KeyShares:
             raise BlindingError(f"refused: the key of {stage} is not complete: the stage before is missing")
 
     def secret(self, opener: str, identity: pyrage.x25519.Identity, request: Row) -> bytes:
-        """Put a stage's secret together from the opener's own shares and those that were released.
+        """Put the key of a stage together from the opener's own shares and those that were released.
+
+        Parameters
+        ----------
+        opener, identity
+            The opener, and the age identity that the shares are encrypted to.
+        request : Row
 
         Raises
         ------
@@ -214,14 +275,14 @@ class KeyShares:
                 *self._from_stage_before(stage, identity),
             ]
         )
-        if not _makes(secret, self.keys.body["stages"][stage]["public"]):
+        if not _makes(secret, self.keys.body["stages"][stage]["public"]):  # guard: shares-make-the-key
             raise BlindingError(f"refused: the key of {stage} is not complete: these shares do not make it")
         return secret
 
     def _own(self, person: str, identity: pyrage.x25519.Identity, stage: str) -> dict[Share, bytes]:
         """Decrypt somebody's shares of a stage."""
         mine = [share for share in self.shares(stage) if share.person == person]
-        if not mine:
+        if not mine:  # guard: approver-has-a-share
             raise BlindingError(f"refused: {person} holds no share of the key of {stage}")
         return {share: self._decrypted(share, share.sealed, person, identity) for share in mine}
 
@@ -229,17 +290,20 @@ class KeyShares:
         """Decrypt a share that is encrypted to a person, and check that it is the one of the ledger."""
         try:
             content: bytes = pyrage.decrypt(base64.b64decode(sealed), [identity])
-        except pyrage.DecryptError:
+        except pyrage.DecryptError:  # guard: own-identity
             raise BlindingError(
                 f"refused: this age identity is not the one that {person} joined with, or the share of {share.person} is "
                 "encrypted to somebody else"
             ) from None
-        if sha256(content) != share.sha256:
+        if sha256(content) != share.sha256:  # guard: share-of-the-ledger
             raise BlindingError(f"refused: the share of {share.person} is wrong; ask for it again")
         return content
 
     def _from_stage_before(self, stage: str, identity: pyrage.x25519.Identity) -> list[bytes]:
-        """Return what the stage before contributes, if anything: of the end of its opening, or handed over with shares."""
+        """Return the share that the stage before has in the key of a stage, in a list; an empty one without it.
+
+        It is in the row `end` of that stage's opening, or was handed over with other shares.
+        """
         before = self.policy.previous(stage)
         ends = [row for row in ended(self.ledger, self.period) if row.body["stage"] == before]
         keys = self.keys.hash
@@ -257,7 +321,7 @@ def _sealed(content: bytes, recipient: str) -> str:
 
 
 def _makes(secret: bytes, public: str) -> bool:
-    """Tell whether a secret is the one behind a public age key."""
+    """Tell whether bytes are the private key of a public age key."""
     try:
         return str(pyrage.x25519.Identity.from_str(secret.decode("ascii")).to_public()) == public
     except (UnicodeDecodeError, pyrage.IdentityError):

@@ -1,6 +1,6 @@
 """The ledger: signed JSON rows in a folder, one file each, that nobody can change unseen.
 
-The rows of the main line form one chain: each names the row before it. Approvals and withdrawals hang on their
+The rows of the main line form one chain: each names the row before it. Approvals and withdrawals belong to their
 request, so people who approve at the same time never touch the same file. A row appears whole or not at all.
 """
 
@@ -40,12 +40,12 @@ Kind = Literal[
     "seen",
 ]
 BESIDE = ("approve", "withdraw")
-"""Kinds of rows that hang on a request instead of the main line."""
+"""Kinds of rows that belong to a request instead of the main line."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row.
+    """One row of the ledger: what somebody signed, when, and after which row.
 
     Attributes
     ----------
@@ -74,13 +74,19 @@ class Row:
 
     @property
     def name(self) -> str:
-        """Name of the row's file; its signature's ends in `.sig`."""
+        """Name of the row's file; the file of its signature adds `.sig`."""
         return f"{self.number:06d}-{self.kind}-{self.person}-{self.hash[:16]}.json"
 
     @classmethod
-    @lru_cache(maxsize=4096)  # all rows are read again at every step, and canonical JSON takes its time
+    @lru_cache(maxsize=4096)  # all rows are read again at every step, and canonical JSON is slow
     def of_bytes(cls, text: bytes, where: str) -> Row:
-        """Read a row.
+        """Read a row from the content of its file.
+
+        Parameters
+        ----------
+        text : bytes
+        where : str
+            Path of the file, whose name must be that of the row.
 
         Raises
         ------
@@ -89,16 +95,16 @@ class Row:
         """
         try:
             row = _row(text)
-        except (ValueError, TypeError) as err:
+        except (ValueError, TypeError) as err:  # guard: row-is-a-row
             raise BlindingError(f"{where}: is no row of a ledger: {err}") from None
-        if row.name != where.rpartition("/")[2]:
+        if row.name != where.rpartition("/")[2]:  # guard: row-name
             raise BlindingError(f"{where}: was changed or renamed: its content belongs to {row.name}")
         return row
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """The ledger of an analysis.
+    """The ledger of an analysis: a folder of signed rows, which can only be added to.
 
     Attributes
     ----------
@@ -112,7 +118,7 @@ class Ledger:
     keys: Mapping[str, str] = field(default_factory=dict)
 
     def rows(self) -> list[Row]:
-        """Read all rows: the main line in order, each request followed by what hangs on it.
+        """Read all rows: the main line in order, each request followed by its approvals and withdrawals.
 
         Raises
         ------
@@ -121,23 +127,23 @@ class Ledger:
         """
         if not self.folder.is_dir():
             return []
-        self._complete_claims()
+        self._complete_claims()  # guard: claims-are-completed
         paths = sorted(self.folder.glob("*.json"))
         found = [Row.of_bytes(_content(path), str(path)) for path in paths]
         main = sorted((row for row in found if row.kind not in BESIDE), key=lambda row: row.number)
         for i, row in enumerate(main):
-            if row.number != i + 1:
+            if row.number != i + 1:  # guard: numbers-without-fork
                 raise BlindingError(
                     f"{self.folder}: {'the main line forks at' if row.number <= i else 'rows are missing before'} {row.name}"
                 )
-            if row.follows != (main[i - 1].hash if i else ""):
+            if row.follows != (main[i - 1].hash if i else ""):  # guard: rows-follow
                 raise BlindingError(f"{self.folder}: {row.name} does not follow the row before it")
         requests = {row.hash: row for row in main if row.kind == "request"}
         ordered = list(main)
         for row in (row for row in found if row.kind in BESIDE):
             request = requests.get(row.follows)
             if request is None or request.number != row.number:
-                raise BlindingError(f"{self.folder}: the request of {row.name} is missing")
+                raise BlindingError(f"{self.folder}: the request of {row.name} is missing")  # guard: request
             ordered.insert(ordered.index(request) + 1, row)
         return ordered
 
@@ -172,7 +178,7 @@ class Ledger:
         body: Mapping[str, Any] | Callable[[list[Row]], Mapping[str, Any]],
         request: Row | None = None,
     ) -> Row:
-        """Add a row, signed, durable before this returns.
+        """Sign a row and add it to the ledger; it is on disk when this returns.
 
         Parameters
         ----------
@@ -182,7 +188,7 @@ class Ledger:
         body : mapping, or callable of the rows so far
             What the row says; a callable is asked again, and may refuse, when somebody else was faster.
         request : Row, optional
-            What an approval or withdrawal hangs on.
+            That of an approval or withdrawal.
 
         Raises
         ------
@@ -209,21 +215,21 @@ class Ledger:
             text = canonical(document)
             row = Row(**document, hash=sha256(text))
             signature = sign(text, key)
-            if self.keys and not verify(text, signature, self.keys.get(person, "")):
+            if self.keys and not verify(text, signature, self.keys.get(person, "")):  # guard: own-key
                 raise BlindingError(
                     f"refused: {key} is not the SSH key of {person} in [people] of blinding/policy.toml; nothing was written"
                 )
-            self._publish(signature, self.folder / f"{row.name}.sig")
+            self._publish(signature, self.folder / f"{row.name}.sig")  # guard: signature-first
             claim = self.folder / ".claims" / f"{row.number:06d}"
             # Claims are of this copy of the ledger: two copies would conflict in git before their fork is seen.
             ignored = claim.with_name(".gitignore")
-            if not ignored.exists():
+            if not ignored.exists():  # guard: git-ignores-claims
                 self._publish(b"*\n", ignored)
-            if request is None and not self._publish(text, claim):
+            if request is None and not self._publish(text, claim):  # guard: number-is-claimed
                 if claim.read_bytes() != text:  # else the same person wrote the same in this very second
                     (self.folder / f"{row.name}.sig").unlink(missing_ok=True)
                 continue
-            self._publish(text, self.folder / row.name)
+            self._publish(text, self.folder / row.name)  # guard: row-after-signature
             return row
 
     def unsigned(
@@ -238,34 +244,41 @@ class Ledger:
         former : sequence of (int, mapping), optional
             Earlier keys, oldest first, each with the number of the last row that they hold for.
         """
-        return [
+        return [  # guard: rows-are-signed
             row
             for row in self.rows()
             if not self.signed(row, next((then for last, then in former if row.number <= last), keys))
         ]
 
     def signed(self, row: Row, keys: Mapping[str, str]) -> bool:
-        """Tell whether the person of a row has signed it, given everybody's public key."""
+        """Tell whether the person of a row has signed it.
+
+        Parameters
+        ----------
+        row : Row
+        keys : mapping of str to str
+            Everybody's public SSH key.
+        """
         signature = self.folder / f"{row.name}.sig"
         if row.person not in keys or not signature.is_file():
             return False
         return verify((self.folder / row.name).read_bytes(), signature.read_bytes(), keys[row.person])
 
     def _publish(self, content: bytes, path: Path) -> bool:
-        """Make a file appear whole and on disk; False when the name is taken."""
+        """Write a file that appears whole or not at all; False when its name is taken."""
         try:
             path.parent.mkdir(exist_ok=True)
             _link_durably(content, path)
         except FileExistsError:
             return False
-        except OSError as err:
+        except OSError as err:  # guard: writing-fails-aloud
             raise BlindingError(
                 f"{path}: cannot be written ({err.strerror}); `bdana blinding status` shows whether the row is there"
             ) from None
         return True
 
     def _complete_claims(self) -> None:
-        """Finish the rows of writers that died between claiming a number and naming the row."""
+        """Finish the rows of programs that were stopped after they had claimed a number."""
         claims = sorted((self.folder / ".claims").glob("[0-9]*"))
         there = {path.name.partition("-")[0] for path in self.folder.glob("*.json")}
         for claim in claims:
@@ -273,15 +286,20 @@ class Ledger:
                 text = _content(claim)
                 try:
                     row = _row(text)
-                except (ValueError, TypeError):
+                except (ValueError, TypeError):  # guard: claim-is-a-row
                     raise BlindingError(f"{claim}: is no row of a ledger; remove it") from None
-                if not row.name.startswith(f"{claim.name}-"):
+                if not row.name.startswith(f"{claim.name}-"):  # guard: claim-of-its-number
                     raise BlindingError(f"{claim}: is not where {row.name} belongs; remove it")
                 self._publish(text, self.folder / row.name)
 
 
 def head(rows: Sequence[Row]) -> str:
-    """Return the hash of the newest row of the main line; empty where there is none."""
+    """Return the hash of the newest row of the main line; empty where there is none.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+    """
     return next((row.hash for row in reversed(rows) if row.kind not in BESIDE), "")
 
 
@@ -289,8 +307,8 @@ def _row(text: bytes) -> Row:
     row = Row(**parse(text), hash=sha256(text))
     texts = (row.kind, row.person, row.follows, row.time)
     if type(row.number) is not int or not all(isinstance(value, str) for value in texts):
-        raise TypeError("its number or a text has another type")
-    if row.kind not in get_args(Kind) or not isinstance(row.body, dict):
+        raise TypeError("its number or a text has another type")  # guard: row-types
+    if row.kind not in get_args(Kind) or not isinstance(row.body, dict):  # guard: row-kind
         raise ValueError(f"it says nothing, or is of an unknown kind '{row.kind}'")
     return row
 
@@ -298,12 +316,12 @@ def _row(text: bytes) -> Row:
 def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except OSError as err:
+    except OSError as err:  # guard: row-is-a-file
         raise BlindingError(f"{path}: is no row of a ledger ({err.strerror}); remove it") from None
 
 
 def _link_durably(content: bytes, path: Path) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".row.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".row.")  # guard: unfinished-has-no-name
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -314,6 +332,6 @@ def _link_durably(content: bytes, path: Path) -> None:
         os.unlink(temporary)  # noqa: PTH108 - a name of mkstemp
     folder = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(folder)  # guard: folder-is-synced
     finally:
         os.close(folder)

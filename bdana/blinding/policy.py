@@ -1,4 +1,4 @@
-"""blinding/policy.toml as checked by pydantic: what is closed, and who opens it."""
+"""`blinding/policy.toml` as checked by pydantic: what is closed, and who opens it."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ if TYPE_CHECKING:
 __all__ = ["Former", "PairRule", "Period", "Person", "Policy", "Role", "Stage", "read_policy"]
 
 Point = Annotated[tuple[float, float, float], Strict(strict=False)]
-Role = Literal["analyst", "reviewer", "convenor"]
+Role = Literal["analyst", "reviewer", "convenor"]  # guard: three-roles
 
 
 class _Signed(StrictModel):
     # A text or `true` in the place of a number is a mistake, not a number: people sign the content.
-    model_config = ConfigDict(strict=True)
+    model_config = ConfigDict(strict=True)  # guard: strict-types
 
 
-class PairRule(_Signed):
-    """[pair]: a closed pair, looser in everything than any selection may be; the values are assumed."""
+class PairRule(_Signed):  # guard: pair-rule
+    """[pair]: what a closed pair is, looser in everything than any selection may be; the values are assumed."""
 
     max_dt_ns: Annotated[float, Field(gt=0)] = Field(description="abs(t(+) - t(-)) of a closed pair is below")
     max_chi2: Annotated[float, Field(gt=0)] = Field(description="chi2 of both tracks is below")
@@ -58,13 +58,13 @@ class PairRule(_Signed):
     @field_validator("beam_line_direction")
     @classmethod
     def _not_zero(cls, value: Point) -> Point:
-        if not any(value):
+        if not any(value):  # guard: line-has-direction
             raise ValueError("must not be zero")
         return value
 
 
-class Person(_Signed):
-    """[people.NAME]: somebody with a vote."""
+class Person(_Signed):  # guard: person
+    """[people.NAME]: somebody who may seal, request, approve or open, with role and SSH key."""
 
     role: Role
     production: bool = Field(default=False, description="makes and signs the sealed files")
@@ -80,7 +80,7 @@ class Person(_Signed):
 class Period(_Signed):
     """[periods.NAME]: a data-taking period."""
 
-    data_runs: list[Annotated[tuple[int, int], Strict(strict=False)]] = Field(
+    data_runs: list[Annotated[tuple[int, int], Strict(strict=False)]] = Field(  # guard: period-has-runs
         min_length=1, description="first and last run of each range"
     )
 
@@ -88,7 +88,7 @@ class Period(_Signed):
     @classmethod
     def _in_order(cls, value: list[tuple[int, int]]) -> list[tuple[int, int]]:
         for first, last in value:
-            if first > last:
+            if first > last:  # guard: range-has-runs
                 raise ValueError(f"the range [{first}, {last}] holds no run: write the first run first")
         return value
 
@@ -96,14 +96,14 @@ class Period(_Signed):
 class Stage(_Signed, BoxTable):
     """[stages.NAME]: the closed envelope around the region NAME, and who opens it."""
 
-    approval: dict[Role, Annotated[int, Field(ge=1)]] = Field(
+    approval: dict[Role, Annotated[int, Field(ge=1)]] = Field(  # guard: clauses
         default={"analyst": 1, "reviewer": 1}, min_length=1, description="how many of each role must agree"
     )
     agreement_p_min: Annotated[float, Field(gt=0, lt=1)] = Field(
         default=0.01,
         description="a control region whose p(L <= Lobs) is below fails its agreement test, assumed",
     )
-    capacity_kib: Annotated[int, Field(gt=0)] = Field(
+    capacity_kib: Annotated[int, Field(gt=0)] = Field(  # guard: sealed-has-a-size
         default=4096,
         description="size of a sealed file, whatever it holds; doubled when that is not enough, assumed",
     )
@@ -111,7 +111,7 @@ class Stage(_Signed, BoxTable):
     @field_validator("approval")
     @classmethod
     def _not_one_side_alone(cls, value: dict[Role, int]) -> dict[Role, int]:
-        if "analyst" not in value or len(value) == 1:
+        if "analyst" not in value or len(value) == 1:  # guard: both-sides-agree
             raise ValueError(
                 "must ask for an analyst, who requests, and for a reviewer or convenor, who opens"
             )
@@ -119,7 +119,7 @@ class Stage(_Signed, BoxTable):
 
 
 class Policy(_Signed):
-    """The whole of policy.toml."""
+    """The content of blinding/policy.toml: what is closed, in which order it is opened, and by whom."""
 
     pair: PairRule
     stages: dict[str, Stage] = Field(min_length=1, description="in the order in which they are opened")
@@ -130,13 +130,13 @@ class Policy(_Signed):
     @model_validator(mode="after")
     def _people_differ(self) -> Policy:
         names = [" ".join(name.split()).casefold() for name in self.people]
-        keys = [raw_key(person.ssh_key) for person in self.people.values()]
+        keys = [raw_key(person.ssh_key) for person in self.people.values()]  # guard: key-is-read
         for i, name in enumerate(self.people):
-            if not re.fullmatch(r"[A-Za-z0-9_]+", name):
+            if not re.fullmatch(r"[A-Za-z0-9_]+", name):  # guard: name-of-a-file
                 raise ValueError(f"the name '{name}' is part of file names: use letters, digits and _")
-            if names[i] in names[:i]:
+            if names[i] in names[:i]:  # guard: one-name-each
                 raise ValueError(f"{name} stands in [people] twice")
-            if keys[i] in keys[:i]:
+            if keys[i] in keys[:i]:  # guard: one-key-each
                 other = list(self.people)[keys.index(keys[i])]
                 raise ValueError(f"{name} and {other} have the same SSH key: every person needs an own one")
         return self
@@ -146,7 +146,7 @@ class Policy(_Signed):
         for name, stage in self.stages.items() if self.people else ():
             for role, number in stage.approval.items():
                 there = len(self.holders(role))
-                if there < number:
+                if there < number:  # guard: enough-people
                     raise ValueError(f"[stages.{name}] asks for {number} {role}, but [people] has {there}")
         return self
 
@@ -154,13 +154,13 @@ class Policy(_Signed):
     def _runs_are_of_one_period(self) -> Policy:
         ranges = sorted((*runs, name) for name, period in self.periods.items() for runs in period.data_runs)
         for (_, last, one), (first, _, other) in pairwise(ranges):
-            if first <= last:
+            if first <= last:  # guard: run-of-one-period
                 raise ValueError(f"run {first} is in [periods.{one}] and again in [periods.{other}]")
         return self
 
     @property
     def sha256(self) -> str:
-        """Identity of the policy's content, which people sign."""
+        """SHA-256 of the policy's content, which people sign."""
         return sha256(canonical(self.model_dump(mode="json")))
 
     @property
@@ -169,7 +169,13 @@ class Policy(_Signed):
         return self._former
 
     def after(self, former: tuple[Former, ...]) -> Policy:
-        """Return this policy as the one that came after others."""
+        """Return this policy with those that were in force before it.
+
+        Parameters
+        ----------
+        former : tuple of Former
+            Oldest first.
+        """
         policy = self.model_copy()
         policy._former = former
         return policy
@@ -181,7 +187,7 @@ class Policy(_Signed):
         Data that were sealed, and keys that were made, with one of them stay good.
         """
         found = (*(past.policy for past in self.former), self)
-        return {p.sha256: p for p in found if (p.pair, p.stages) == (self.pair, self.stages)}
+        return {p.sha256: p for p in found if (p.pair, p.stages) == (self.pair, self.stages)}  # guard: alike
 
     @property
     def ssh_keys(self) -> dict[str, str]:
@@ -189,27 +195,52 @@ class Policy(_Signed):
         return {name: person.ssh_key for name, person in self.people.items()}
 
     def at(self, number: int) -> Policy:
-        """Return the policy that was in force when the row of this number was written."""
+        """Return the policy that was in force when the row of this number was written.
+
+        Parameters
+        ----------
+        number : int
+        """
         return next((past.policy for past in self.former if number <= past.last), self)
 
     def role(self, person: str) -> str:
         """Return somebody's role.
+
+        Parameters
+        ----------
+        person : str
 
         Raises
         ------
         BlindingError
             When the policy does not name the person.
         """
-        if person not in self.people:
+        if person not in self.people:  # guard: person-of-the-policy
             raise BlindingError(f"refused: [people] of blinding/policy.toml has no {person}")
         return self.people[person].role
 
     def holders(self, role: str) -> list[str]:
-        """Return the names of the people with a role."""
+        """Return the names of the people with a role.
+
+        Parameters
+        ----------
+        role : str
+        """
         return [name for name, person in self.people.items() if person.role == role]
 
     def previous(self, stage: str) -> str | None:
-        """Return the stage that is opened before a stage; None for the first."""
+        """Return the stage that is opened before a stage; None for the first.
+
+        Parameters
+        ----------
+        stage : str
+
+        Examples
+        --------
+        >>> policy = Policy.model_construct(stages={"CR": ..., "SR": ...})
+        >>> policy.previous("SR"), policy.previous("CR")
+        ('CR', None)
+        """
         order = list(self.stages)
         return order[order.index(stage) - 1] if order.index(stage) else None
 
@@ -219,7 +250,7 @@ class Policy(_Signed):
         return Envelopes(tuple(stage.box(name) for name, stage in reversed(self.stages.items())))
 
     def gate(self, detector: Detector, admission: Admission | None = None) -> Gate:
-        """Return the gate that readers of data are given.
+        """Return the gate that keeps closed events out of data that are read.
 
         Parameters
         ----------
@@ -240,7 +271,11 @@ class Policy(_Signed):
         )
 
     def require_covers(self, regions: Regions) -> None:
-        """Refuse regions that the stages do not cover one by one.
+        """Refuse regions unless each lies in the envelope of its own stage, in the same order.
+
+        Parameters
+        ----------
+        regions : Regions
 
         Raises
         ------
@@ -250,20 +285,20 @@ class Policy(_Signed):
         envelopes = {box.name: box for box in self.envelopes.boxes}
         names = [box.name for box in regions.boxes]
         for name in names:
-            if name not in envelopes:
+            if name not in envelopes:  # guard: region-has-a-stage
                 raise ConfigError(
                     f"region {name} has no stage: add [stages.{name}], or nothing would keep it closed"
                 )
         for name in envelopes:
-            if name not in names:
+            if name not in names:  # guard: stage-has-a-region
                 raise ConfigError(f"[stages.{name}] has no region of that name in analysis.toml")
-        if names != list(envelopes):
+        if names != list(envelopes):  # guard: stages-in-order
             raise ConfigError(
                 f"the stages open in the order {', '.join(self.stages)}, but the regions from the outermost inwards are "
                 f"{', '.join(reversed(names))}: list the stages in that order"
             )
         for box in regions.boxes:
-            if not box.inside(envelopes[box.name]):
+            if not box.inside(envelopes[box.name]):  # guard: region-in-its-envelope
                 raise ConfigError(
                     f"region {box.name} leaves its closed envelope [stages.{box.name}]: keep it inside, or widen the "
                     "envelope and seal the raw data again"
@@ -288,6 +323,11 @@ class Former:
 def read_policy(path: Path, regions: Regions) -> Policy:
     """Read a policy and check it against the regions.
 
+    Parameters
+    ----------
+    path : Path
+    regions : Regions
+
     Raises
     ------
     ConfigError
@@ -296,7 +336,7 @@ def read_policy(path: Path, regions: Regions) -> Policy:
     try:
         policy = Policy.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
         policy.require_covers(regions)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as err:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as err:  # guard: policy-is-toml
         raise ConfigError(f"{path}: cannot be read: {err}") from None
     except ValidationError as err:
         raise ConfigError(f"{path}: {explain(err)}") from None

@@ -21,7 +21,7 @@ __all__ = ["Amendment", "amend", "changes"]
 
 @dataclass(frozen=True)
 class Amendment:
-    """How far a change of the policy is.
+    """How far a change of the policy is: who still has to sign it.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Amendment:
 
 
 def amend(ledger: Ledger, now: Policy, proposed: Policy, person: str, key: Path) -> Amendment:
-    """Sign a change of the policy.
+    """Sign a change of the policy, which is in force when one person of each role has signed it.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def amend(ledger: Ledger, now: Policy, proposed: Policy, person: str, key: Path)
     proposed : Policy
         What is to take its place.
     person, key
-        Somebody of the policy in force.
+        Somebody of the policy in force, and the path of the SSH key.
 
     Raises
     ------
@@ -54,21 +54,21 @@ def amend(ledger: Ledger, now: Policy, proposed: Policy, person: str, key: Path)
         When the person is not named by the policy in force or signed before, somebody has not joined it, nothing changes,
         or people are confused: a role changes, or a key comes back under another name.
     """
-    if person not in now.people:
+    if person not in now.people:  # guard: signer-in-force
         raise BlindingError(f"refused: [people] of the policy in force has no {person}")
-    if proposed.sha256 == now.sha256:
+    if proposed.sha256 == now.sha256:  # guard: change-of-something
         raise BlindingError("refused: nothing is changed by this policy")
     there = joined(ledger, now)
     for name in now.people:
-        if name not in there:
+        if name not in there:  # guard: everybody-is-bound
             raise BlindingError(
                 f"refused: {name} has not joined this policy, so that nobody is bound by it: edit blinding/policy.toml"
             )
-    require_same_people([*(former.policy for former in now.former), now], proposed)
+    require_same_people([*(former.policy for former in now.former), now], proposed)  # guard: former-people
     document = {"before": now.model_dump(mode="json"), "after": proposed.model_dump(mode="json")}
 
     def body(rows: list[Row]) -> dict[str, Any]:
-        if person in signers(rows, now, proposed):
+        if person in signers(rows, now, proposed):  # guard: signs-once
             raise BlindingError(f"refused: {person} has signed this change already")
         return document
 
@@ -77,5 +77,10 @@ def amend(ledger: Ledger, now: Policy, proposed: Policy, person: str, key: Path)
 
 
 def changes(now: Policy, proposed: Policy) -> list[str]:
-    """List what differs, leaf by leaf."""
+    """List what differs between two policies, leaf by leaf.
+
+    Parameters
+    ----------
+    now, proposed : Policy
+    """
     return differences(now.model_dump(mode="json"), proposed.model_dump(mode="json"))

@@ -28,6 +28,12 @@ __all__ = ["former_policies", "load_policy", "missing_roles", "require_same_peop
 def load_policy(folder: Path, regions: Regions) -> Policy | None:
     """Read blinding/policy.toml of an analysis folder and check it against the regions; None when there is none.
 
+    Parameters
+    ----------
+    folder : Path
+        The analysis folder.
+    regions : Regions
+
     Raises
     ------
     ConfigError
@@ -37,7 +43,7 @@ def load_policy(folder: Path, regions: Regions) -> Policy | None:
     """
     path, ledger = folder / "blinding" / "policy.toml", Ledger(folder / "blinding" / "ledger")
     if not path.exists():
-        if ledger.of_kind("keys"):
+        if ledger.of_kind("keys"):  # guard: keys-need-a-policy
             raise BlindingError(
                 f"refused: {path} is not there, though the ledger has keys: put back the one that people signed"
             )
@@ -49,6 +55,11 @@ def load_policy(folder: Path, regions: Regions) -> Policy | None:
 def former_policies(ledger: Ledger, now: Policy) -> tuple[Former, ...]:
     """Return the policies that were in force before this one, oldest first.
 
+    Parameters
+    ----------
+    ledger : Ledger
+    now : Policy
+
     Raises
     ------
     BlindingError
@@ -59,24 +70,24 @@ def former_policies(ledger: Ledger, now: Policy) -> tuple[Former, ...]:
     current: Policy | None = None
     bound = {row.body.get("policy") for row in rows if row.kind == "keys"}
     if bound and now.sha256 not in bound and not any(row.kind == "policy" for row in rows):
-        raise BlindingError(
+        raise BlindingError(  # guard: policy-of-the-keys
             "refused: blinding/policy.toml is not the one that people signed and keys were made for: put that one back; "
             "`bdana blinding amend` changes it"
         )
     for row in (row for row in rows if row.kind == "policy"):
         before, after = _policy_of(row, "before"), _policy_of(row, "after")
-        if current is None:
+        if current is None:  # guard: first-policy-was-joined
             current = before
             if not set(before.people) <= {r.person for r in _joins(ledger, rows[: rows.index(row)], before)}:
                 raise BlindingError(f"refused: {row.name} changes a policy that not everybody had joined")
-        if before.sha256 != current.sha256:
+        if before.sha256 != current.sha256:  # guard: change-of-the-one-in-force
             continue  # somebody else's change came first
         signed = signers([r for r in rows if r.number <= row.number], before, after, ledger)
         if not missing_roles(signed, before):
-            require_same_people([*(past.policy for past in former), before], after)
+            require_same_people([*(past.policy for past in former), before], after)  # guard: same-people
             former.append(Former(before, row.number))
             current = after
-    if current is not None and current.sha256 != now.sha256:
+    if current is not None and current.sha256 != now.sha256:  # guard: policy-in-force
         raise BlindingError(
             "refused: blinding/policy.toml is not the policy in force, which `bdana blinding amend` changes: put the file "
             "there that the newest rows `policy` of the ledger were signed for"
@@ -87,7 +98,7 @@ def former_policies(ledger: Ledger, now: Policy) -> tuple[Former, ...]:
 def _policy_of(row: Row, which: str) -> Policy:
     try:
         return Policy.model_validate(row.body[which])
-    except (KeyError, ValidationError):
+    except (KeyError, ValidationError):  # guard: change-holds-policies
         raise BlindingError(f"refused: {row.name} holds no policy") from None
 
 
@@ -113,7 +124,7 @@ def signers(rows: Sequence[Row], before: Policy, after: Policy, ledger: Ledger |
         if row.kind == "policy"
         and _policy_of(row, "before").sha256 == before.sha256
         and _policy_of(row, "after").sha256 == after.sha256
-        and (ledger is None or ledger.signed(row, before.ssh_keys))
+        and (ledger is None or ledger.signed(row, before.ssh_keys))  # guard: change-is-signed
     ]
 
 
@@ -128,11 +139,11 @@ def missing_roles(signed: Sequence[str], policy: Policy) -> tuple[str, ...]:
     """
     roles = dict.fromkeys(person.role for person in policy.people.values())
     there = {policy.people[name].role for name in signed if name in policy.people}
-    return tuple(role for role in roles if role not in there)
+    return tuple(role for role in roles if role not in there)  # guard: roles-that-lack
 
 
 def require_same_people(earlier: Sequence[Policy], proposed: Policy) -> None:
-    """Refuse that one person votes in two roles, or under two names, one after the other.
+    """Refuse a policy in which a person of an earlier one has another role or another name.
 
     Parameters
     ----------
@@ -148,10 +159,10 @@ def require_same_people(earlier: Sequence[Policy], proposed: Policy) -> None:
         names = {raw_key(person.ssh_key): name for name, person in policy.people.items()}
         for name, person in proposed.people.items():
             before = policy.people.get(name)
-            if before is not None and before.role != person.role:
+            if before is not None and before.role != person.role:  # guard: role-never-changes
                 raise BlindingError(
                     f"refused: {name} was {before.role} and may hold shares of keys as such; a role never changes"
                 )
             other = names.get(raw_key(person.ssh_key), name)
-            if other != name:
+            if other != name:  # guard: key-keeps-its-name
                 raise BlindingError(f"refused: the SSH key of {name} was that of {other}")

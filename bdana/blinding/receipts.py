@@ -1,4 +1,4 @@
-"""Receipts: the hashes of rows that a person has signed or seen, kept where the ledger is not.
+"""Receipts: hashes of rows that a person has signed or seen, kept apart from the ledger.
 
 A file of receipts has a line a row, its SHA-256 and its name, so that `sha256sum --check` reads it in the ledger's folder.
 """
@@ -26,7 +26,7 @@ _LINE = re.compile(r"([0-9a-f]{64})  (\d{6}-[a-z]+-\w+-[0-9a-f]{16}\.json)")
 
 @dataclass(frozen=True)
 class Receipt:
-    """What shows that a row was there.
+    """Hash and name of a row, which show that it was in the ledger.
 
     Attributes
     ----------
@@ -41,15 +41,25 @@ class Receipt:
 
 
 def receipts_path(person: str, ledger: Ledger) -> Path | None:
-    """Return where a person's receipts of a ledger lie; None while the ledger is empty, whose first row names it."""
+    """Return the path of a person's receipts of a ledger, named after its first row; None while it is empty.
+
+    Parameters
+    ----------
+    person : str
+    ledger : Ledger
+    """
     rows = ledger.rows()
     if not rows:
         return None
-    return identity_path(person).with_name(f"{person}-{rows[0].hash[:16]}.receipts")
+    return identity_path(person).with_name(f"{person}-{rows[0].hash[:16]}.receipts")  # guard: one-ledger
 
 
 def read_receipts(path: Path) -> tuple[Receipt, ...]:
     """Read a file of receipts.
+
+    Parameters
+    ----------
+    path : Path
 
     Raises
     ------
@@ -63,7 +73,7 @@ def read_receipts(path: Path) -> tuple[Receipt, ...]:
     found = []
     for number, line in enumerate(lines, 1):
         matched = _LINE.fullmatch(line)
-        if matched is None or matched[1][:16] not in matched[2]:
+        if matched is None or matched[1][:16] not in matched[2]:  # guard: line-is-a-receipt
             raise InputError(f"{path}: line {number} is no receipt; it has the SHA-256 and the name of a row")
         found.append(Receipt(matched[1], matched[2]))
     return tuple(found)
@@ -71,6 +81,12 @@ def read_receipts(path: Path) -> tuple[Receipt, ...]:
 
 def keep_receipts(person: str, ledger: Ledger, rows: Iterable[Row]) -> None:
     """Add receipts of rows to those that a person has of a ledger.
+
+    Parameters
+    ----------
+    person : str
+    ledger : Ledger
+    rows : iterable of Row
 
     Raises
     ------
@@ -83,12 +99,14 @@ def keep_receipts(person: str, ledger: Ledger, rows: Iterable[Row]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     had = read_receipts(path) if path.exists() else ()
     new = [Receipt(row.hash, row.name) for row in rows]
-    with write_atomically(path) as file:
+    with write_atomically(path) as file:  # guard: receipts-whole
         file.writelines(f"{receipt.hash}  {receipt.name}\n" for receipt in dict.fromkeys((*had, *new)))
 
 
 def require_rows(ledger: Ledger, receipts: Iterable[Receipt]) -> None:
-    """Refuse a ledger that lacks a row of which there is a receipt: the newest rows leave no gap when they go.
+    """Refuse a ledger that lacks a row of which there is a receipt.
+
+    When the newest rows are removed, nothing in the ledger shows it.
 
     Parameters
     ----------
@@ -102,7 +120,7 @@ def require_rows(ledger: Ledger, receipts: Iterable[Receipt]) -> None:
     """
     there = {row.hash for row in ledger.rows()}
     for receipt in receipts:
-        if receipt.hash not in there:
+        if receipt.hash not in there:  # guard: receipt-has-its-row
             raise BlindingError(
                 f"{ledger.folder}: the row {receipt.name} is missing, of which there is a receipt: it was removed or "
                 "replaced, or this copy of the ledger is an old one"

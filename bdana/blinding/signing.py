@@ -1,4 +1,4 @@
-"""Signatures with people's SSH keys: `ssh-keygen` signs, and two programs must accept a signature."""
+"""Signatures with people's SSH keys: made by `ssh-keygen`, and checked by it and by the package sshsig."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ _TYPES = {"ssh-ed25519": 2, "ssh-rsa": 3}
 
 
 def raw_key(public: str) -> bytes:
-    """Return the bytes of an OpenSSH public key line, which are what makes a key: not its name or comment.
+    """Return the bytes of the key in an OpenSSH public key line: equal bytes are the same key, whatever the comment.
+
+    Parameters
+    ----------
+    public : str
 
     Raises
     ------
@@ -33,18 +37,18 @@ def raw_key(public: str) -> bytes:
         When it is not an ed25519 or rsa key.
     """
     kind, *rest = public.split(maxsplit=2)[:2] or [""]
-    if kind.startswith("sk-"):
+    if kind.startswith("sk-"):  # guard: no-fido-key
         raise ValueError(
             f"key type '{kind}' lives in a FIDO token and cannot be used: give an {_either()} public key"
         )
-    if kind not in _TYPES:
+    if kind not in _TYPES:  # guard: key-of-known-type
         raise ValueError(f"key type '{kind}' cannot be used: give an {_either()} public key")
-    raw = base64.b64decode("".join(rest), validate=True)
+    raw = base64.b64decode("".join(rest), validate=True)  # guard: key-is-base64
     fields = _fields(raw)
     # Nothing beside the key in its shortest form, or one key could be written as two.
     whole = len(fields) == _TYPES[kind] and b"".join(len(f).to_bytes(4, "big") + f for f in fields) == raw
     shortest = len(fields[-1]) == 32 if kind == "ssh-ed25519" else all(_shortest(f) for f in fields[1:])
-    if fields[0] != kind.encode() or not whole or not shortest:
+    if fields[0] != kind.encode() or not whole or not shortest:  # guard: key-in-one-form
         raise ValueError(f"the key is not the {kind} key it says it is")
     return raw
 
@@ -69,13 +73,25 @@ def _shortest(integer: bytes) -> bool:
 
 
 def fingerprint(public: str) -> str:
-    """Return the fingerprint of a public key as `ssh-keygen -l` prints it."""
+    """Return the fingerprint of a public key as `ssh-keygen -l` prints it.
+
+    Parameters
+    ----------
+    public : str
+    """
     digest = base64.b64encode(hashlib.sha256(raw_key(public)).digest()).decode()
     return f"SHA256:{digest.rstrip('=')}"
 
 
 def make_key(path: Path, name: str) -> str:
     """Make an ed25519 key pair without passphrase, for a rehearsal or demo, and return its public line.
+
+    Parameters
+    ----------
+    path : Path
+        Of the private key; the public one lies beside it.
+    name : str
+        The comment of the key.
 
     Raises
     ------
@@ -110,20 +126,27 @@ def sign(message: bytes, key: Path) -> bytes:
     """
     command = [_required_program(), "-Y", "sign", "-q", "-f", str(key), "-n", NAMESPACE]
     done = subprocess.run(command, input=message, capture_output=True, check=False)  # noqa: S603 - no shell
-    if done.returncode:
+    if done.returncode:  # guard: signing-fails-aloud
         raise InputError(f"{key}: ssh-keygen does not sign: {done.stderr.decode(errors='replace').strip()}")
     return done.stdout
 
 
 @lru_cache(maxsize=4096)
 def verify(message: bytes, signature: bytes, public: str) -> bool:
-    """Tell whether sshsig and, where present, ssh-keygen both accept a signature of this key, in its one spelling."""
-    if not _as_written(signature):
+    """Tell whether sshsig and, where installed, ssh-keygen accept a signature, written as ssh-keygen writes it.
+
+    Parameters
+    ----------
+    message, signature : bytes
+    public : str
+        The public key line.
+    """
+    if not _as_written(signature):  # guard: one-spelling
         return False
     try:
         sshsig.verify(message, signature, [sshsig.PublicKey.from_openssh_str(public)], namespace=NAMESPACE)
     except Exception:  # noqa: BLE001 - sshsig raises many kinds for damaged bytes, AssertionError among them
-        return False
+        return False  # guard: sshsig-accepts
     program = _program()
     if program is None:
         return True
@@ -133,7 +156,7 @@ def verify(message: bytes, signature: bytes, public: str) -> bool:
         signed.write_bytes(signature)
         command = [program, "-Y", "verify", "-f", str(signers), "-I", "*", "-n", NAMESPACE, "-s", str(signed)]
         done = subprocess.run(command, input=message, capture_output=True, check=False)  # noqa: S603 - no shell
-    return done.returncode == 0
+    return done.returncode == 0  # guard: ssh-keygen-accepts
 
 
 def _as_written(signature: bytes) -> bool:
@@ -155,6 +178,6 @@ def _program() -> str | None:
 
 def _required_program() -> str:
     program = _program()
-    if program is None:
+    if program is None:  # guard: ssh-keygen-is-there
         raise InputError("signing needs the program ssh-keygen (OpenSSH 8.2 or newer)")
     return program

@@ -1,7 +1,7 @@
-"""Stage keys: order and quorum are in the key, not in the code.
+"""Keys of the stages, made so that no stage can be opened without its quorum, or before its turn.
 
-The secret of a stage is the XOR of one secret for every clause of its approval ("1 analyst", "1 reviewer", ...) and of
-a hash of the secret of the stage before it. A clause that asks for several people splits its secret once more for
+The key of a stage is the XOR of one share for every clause of its approval ("1 analyst", "1 reviewer", ...) and of
+a hash of the key of the stage before it. A clause that asks for several people splits its share once more for
 every such group. Each share is encrypted to its holder, and its SHA-256 stands in the ledger. A holder can hand them
 to a newcomer of the same role, who stands in the holder's place from then on.
 """
@@ -46,14 +46,14 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Share:
-    """One person's share of a stage's secret.
+    """One person's share of the key of a stage.
 
     Attributes
     ----------
     role : str
         The clause it belongs to.
     group : tuple of str
-        The people whose shares together are the secret of the clause.
+        The people whose shares together fill the clause.
     person : str
         Who holds it.
     sha256 : str
@@ -70,23 +70,36 @@ class Share:
 
 
 def next_stage_share(secret: bytes) -> bytes:
-    """Return the share that an opened stage has in the secret of the next: a hash of its own, of the same length.
+    """Return the share that an opened stage has in the key of the next: a hash of its own key, of the same length.
 
     Parameters
     ----------
     secret : bytes
-        Of the opened stage.
+        The key of the opened stage.
     """
-    return hashlib.shake_256(b"bdana next stage" + secret).digest(len(secret))
+    return hashlib.shake_256(b"bdana next stage" + secret).digest(len(secret))  # guard: stage-before-in-key
 
 
 def combine(shares: Iterable[bytes]) -> bytes:
-    """Return the XOR of byte strings of one length."""
+    """Return the XOR of byte strings of one length: the key of a stage from its shares.
+
+    Parameters
+    ----------
+    shares : iterable of bytes
+
+    Examples
+    --------
+    >>> key, analyst = b"the key of SR", b"random bytes!"
+    >>> before = next_stage_share(b"the key of CR")
+    >>> reviewer = combine([key, analyst, before])
+    >>> combine([analyst, reviewer, before])
+    b'the key of SR'
+    """
     return reduce(lambda a, b: bytes(x ^ y for x, y in zip(a, b, strict=True)), shares)
 
 
 def make_keys(policy: Policy, recipients: Mapping[str, str]) -> dict[str, Any]:
-    """Make one key pair a stage, and forget the secrets.
+    """Make a key pair for every stage, and split the private key into shares; it is kept nowhere.
 
     Parameters
     ----------
@@ -97,21 +110,21 @@ def make_keys(policy: Policy, recipients: Mapping[str, str]) -> dict[str, Any]:
     Returns
     -------
     dict
-        By stage: `public`, the age recipient that events are sealed to, and `shares`. What the ledger keeps.
+        By stage: `public`, the age recipient that events are sealed to, and `shares`. The ledger keeps both.
     """
     made: dict[str, Any] = {}
     before: bytes | None = None
     for name, stage in policy.stages.items():
         identity = pyrage.x25519.Identity.generate()
         secret = str(identity).encode()
-        clauses = [secrets.token_bytes(len(secret)) for _ in stage.approval]
+        clauses = [secrets.token_bytes(len(secret)) for _ in stage.approval]  # guard: shares-are-random
         clauses[0] = combine([secret, *clauses[1:], *([] if before is None else [next_stage_share(before)])])
         made[name] = {
             "public": str(identity.to_public()),
             "shares": [
                 share
                 for (role, number), clause in zip(stage.approval.items(), clauses, strict=True)
-                for group in combinations(policy.holders(role), number)
+                for group in combinations(policy.holders(role), number)  # guard: whole-clause-needed
                 for share in _split(role, group, clause, recipients)
             ],
         }
@@ -159,7 +172,7 @@ def shares(keys: Row, stage: str, handed: Sequence[Row] = ()) -> list[Share]:
     ]
     for row in (row for row in handed if row.body["keys"] == keys.hash):
         giver, to = row.person, row.body["to"]
-        if any(share.person == to for share in found):
+        if any(share.person == to for share in found):  # guard: one-person-of-a-quorum
             raise BlindingError(f"refused: {row.name} hands shares of {stage} to {to}, who holds one already")
         for share in [share for share in found if giver in share.group]:
             group = tuple(to if name == giver else name for name in share.group)
@@ -172,23 +185,37 @@ def shares(keys: Row, stage: str, handed: Sequence[Row] = ()) -> list[Share]:
 
 
 def join(policy: Policy, ledger: Ledger, person: str, key: Path, recipient: str) -> Row:
-    """Sign the policy and name the age recipient that key shares are encrypted to.
+    """Sign the policy and name the age recipient that shares of keys are encrypted to.
+
+    Parameters
+    ----------
+    policy : Policy
+    ledger : Ledger
+    person, key
+        Who joins, and the path of the SSH key.
+    recipient : str
 
     Raises
     ------
     BlindingError
         When the policy does not name the person.
     """
-    policy.role(person)
+    policy.role(person)  # guard: people-join
     try:
         pyrage.x25519.Recipient.from_str(recipient)
-    except pyrage.RecipientError:
+    except pyrage.RecipientError:  # guard: joins-with-age
         raise BlindingError(f"refused: '{recipient}' is no age recipient") from None
     return ledger.append("join", person, key, {"policy": policy.sha256, "recipient": recipient})
 
 
-def joined(ledger: Ledger, policy: Policy) -> dict[str, str]:
-    """Return the age recipient of everybody who signed this policy, or a former one with the same SSH key."""
+def joined(ledger: Ledger, policy: Policy) -> dict[str, str]:  # guard: joined-with-this-key
+    """Return the age recipient of everybody who signed this policy, or a former one with the same SSH key.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    policy : Policy
+    """
     policies = {p.sha256: p for p in (*(past.policy for past in policy.former), policy)}
     found = {}
     for row in ledger.of_kind("join"):
@@ -202,12 +229,17 @@ def joined(ledger: Ledger, policy: Policy) -> dict[str, str]:
 def require_signed(ledger: Ledger, policy: Policy) -> None:
     """Refuse a ledger with a row that its person has not signed.
 
+    Parameters
+    ----------
+    ledger : Ledger
+    policy : Policy
+
     Raises
     ------
     BlindingError
         Naming the row.
     """
-    former = [(past.last, past.policy.ssh_keys) for past in policy.former]
+    former = [(past.last, past.policy.ssh_keys) for past in policy.former]  # guard: signer-at-that-time
     for row in ledger.unsigned(policy.ssh_keys, former):
         raise BlindingError(f"refused: {row.name} is not signed by {row.person}; see who wrote it")
 
@@ -215,7 +247,7 @@ def require_signed(ledger: Ledger, policy: Policy) -> None:
 def make_period(
     policy: Policy, ledger: Ledger, period: str, person: str, key: Path, *, again: bool = False
 ) -> Row:
-    """Make the keys of a data period.
+    """Make the keys of a data period, of all stages, and write their shares into a row `keys`.
 
     Parameters
     ----------
@@ -234,27 +266,27 @@ def make_period(
         When somebody has not joined, a row is not signed, the period is unknown or has keys, or, with `again`, has none
         or an opening of it began.
     """
-    if period not in policy.periods:
+    if period not in policy.periods:  # guard: known-period
         raise BlindingError(f"refused: blinding/policy.toml has no [periods.{period}]")
-    require_signed(ledger, policy)
+    require_signed(ledger, policy)  # guard: keys-in-signed-ledger
     recipients = joined(ledger, policy)
     for name in policy.people:
-        if name not in recipients:
+        if name not in recipients:  # guard: everybody-has-joined
             raise BlindingError(f"refused: {name} has not joined this policy; `bdana blinding join` does it")
     stages = make_keys(policy, recipients)
 
     def body(rows: list[Row]) -> dict[str, Any]:
         there = _of_period(rows, policy, period)
-        if there and not again:
+        if there and not again:  # guard: keys-again-if-asked
             raise BlindingError(
                 f"refused: period {period} has keys already; if shares of them are lost and no opening began, --again makes new "
                 "ones"
             )
         if not again:
             return {"policy": policy.sha256, "period": period, "stages": stages}
-        if not there:
+        if not there:  # guard: again-if-there
             raise BlindingError(f"refused: period {period} has no keys yet; leave out --again")
-        if begun(rows, period):
+        if begun(rows, period):  # guard: keys-of-opened-stay
             raise BlindingError(
                 f"refused: an opening of period {period} began, so its keys stay; runs that are sealed from now on need a period "
                 "of their own"
@@ -265,7 +297,13 @@ def make_period(
 
 
 def begun(rows: Sequence[Row], period: str) -> bool:
-    """Tell whether an opening of a period began."""
+    """Tell whether an opening of a period began.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+    period : str
+    """
     asked = {row.hash: row.body["period"] for row in rows if row.kind == "request"}
     return any(row.kind == "begin" and asked[row.body["request"]] == period for row in rows)
 
@@ -273,21 +311,27 @@ def begun(rows: Sequence[Row], period: str) -> bool:
 def period_keys(ledger: Ledger, policy: Policy, period: str) -> Row:
     """Return the row with the keys of a period: the newest, where they were made again.
 
+    Parameters
+    ----------
+    ledger : Ledger
+    policy : Policy
+    period : str
+
     Raises
     ------
     BlindingError
         When there are none for this policy, or a row of the ledger is not signed.
     """
-    require_signed(ledger, policy)
+    require_signed(ledger, policy)  # guard: keys-are-signed
     made = _of_period(ledger.of_kind("keys"), policy, period)
     if made:
-        return made[-1]
+        return made[-1]  # guard: newest-keys
     raise BlindingError(
         f"refused: period {period} has no keys for this policy; `bdana blinding keys {period}` makes them"
     )
 
 
-def _of_period(rows: list[Row], policy: Policy, period: str) -> list[Row]:
+def _of_period(rows: list[Row], policy: Policy, period: str) -> list[Row]:  # guard: keys-of-the-period
     return [
         row
         for row in rows
@@ -296,6 +340,12 @@ def _of_period(rows: list[Row], policy: Policy, period: str) -> list[Row]:
 
 
 def stage_recipients(ledger: Ledger, policy: Policy, period: str) -> dict[str, str]:
-    """Return the public key of each stage in a period; errors as of `period_keys`."""
+    """Return the public age key of each stage in a period; errors as of `period_keys`.
+
+    Parameters
+    ----------
+    ledger, policy, period
+        As for `period_keys`.
+    """
     stages = period_keys(ledger, policy, period).body["stages"]
     return {stage: str(made["public"]) for stage, made in stages.items()}

@@ -1,4 +1,4 @@
-"""The command line: one thin module a command, each a caller of the Python interface."""
+"""The command line: one module a command, each of which calls the Python interface."""
 
 from bdana.cli import (  # noqa: F401 - importing a command registers it
     background,

@@ -43,7 +43,7 @@ def _common(
 
 
 def main() -> None:
-    """Run the command line: a BdanaError becomes one message and its exit code, any other error a fault."""
+    """Run the command line: a BdanaError becomes a message and its exit code, any other error is shown as a fault."""
     debug = "--debug" in sys.argv[1:]
     try:
         app([argument for argument in sys.argv[1:] if argument != "--debug"], prog_name="bdana")

@@ -1,4 +1,4 @@
-"""`bdana background`: what accidental pairs of single tracks are expected to contribute."""
+"""`bdana background`: expected number of accidental pairs of single tracks, or bound on prompt pairs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def background(
     """Estimate the combinatorial background from single tracks, or bound the prompt one (--background prompt)."""
     from contextlib import nullcontext
 
-    from bdana.engine import ProcessExecutor, SerialExecutor
+    from bdana.engine import executor_of
     from bdana.pairing import pair_file
 
     if bootstrap == 1:
@@ -65,7 +65,7 @@ def background(
             schema=schema,
             name=name,
             all_bursts=all_bursts,
-            executor=ProcessExecutor(jobs) if jobs > 1 else SerialExecutor(),
+            executor=executor_of(jobs),
             bootstrap=bootstrap,
             sink=sink,
         )
@@ -86,12 +86,12 @@ def share_text(share: PromptShare, left_out: Sequence[str]) -> str:
 
 
 def estimate_tables(estimate: PairEstimate) -> list[Table | str]:
-    """Lay out an estimate for people: regions, sources of uncertainty, and what it was made of."""
-    from bdana.report.tables import estimated, said_of_estimate, sources
+    """Lay out an estimate as tables and text: its inputs, regions and sources of uncertainty."""
+    from bdana.report.tables import estimate_notes, estimated, sources
 
     document = estimate.to_dict()
     return [
         filled(*estimated(document)),
         filled(*sources(document), numbers=False),
-        *said_of_estimate(document),
+        *estimate_notes(document),
     ]

@@ -34,7 +34,7 @@ def ledger_state() -> tuple[Policy, Ledger]:
 
     analysis = require_analysis(None)
     policy, path = analysis.policy, analysis.folder / "blinding" / "policy.toml"
-    if policy is None or not policy.people:
+    if policy is None or not policy.people:  # guard: no-module-imported
         raise BlindingError(f"refused: {path} {'is not there' if policy is None else 'names no [people]'}")
     return policy, Ledger(analysis.folder / "blinding" / "ledger", policy.ssh_keys)
 

@@ -1,4 +1,4 @@
-"""What commands show: results on stdout, notes and progress on stderr."""
+"""Output of commands: results on stdout, notes and progress on stderr."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 
 
 def note(text: str) -> None:
-    """Say something beside the result."""
+    """Print a note on stderr."""
     typer.echo(text, err=True)
 
 

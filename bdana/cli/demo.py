@@ -12,7 +12,7 @@ from bdana.cli.app import app
 from bdana.cli.console import note, print_tables, progress_bar
 from bdana.cli.options import Jobs
 from bdana.cli.run import run_and_report, run_with_progress, search_table
-from bdana.cli.unblind import Play
+from bdana.cli.unblind import DemoPeople
 from bdana.errors import InputError
 
 if TYPE_CHECKING:
@@ -65,18 +65,18 @@ def demo(
     for name, config in samples.items():
         _simulate(folder / "data" / f"{name}.root", config, seed)
     if unblind:
-        play = Play(folder, (samples["pseudo-data"].run, samples["pseudo-data"].run))
-        play.set_up(folder / "data" / "pseudo-data.root")
+        people = DemoPeople(folder, (samples["pseudo-data"].run, samples["pseudo-data"].run))
+        people.set_up(folder / "data" / "pseudo-data.root")
     said = "Every region but the part outside is closed: nobody has looked."
     if unblind:
         _print_table(run_with_progress(load(folder), jobs))
         print_tables(said, "Now they open them.")
-        play.open_all()
+        people.open_all()
         said = "Every region is open, and the record of it is in blinding/ledger."
     results, report = run_and_report(load(folder), jobs)
     _print_table(results)
     if unblind:
-        play.verify()
+        people.verify()
     print_tables(
         "",
         f"The report is {report}.",

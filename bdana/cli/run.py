@@ -67,7 +67,7 @@ def report(overrides: Overrides = None) -> None:
 
 def run_with_progress(analysis: Analysis, jobs: int) -> tuple[SampleRun, ...]:
     """Run the search, with a bar for each sample."""
-    from bdana.engine import ProcessExecutor, SerialExecutor
+    from bdana.engine import executor_of
     from bdana.search.run import run_search
 
     with ExitStack() as bars:
@@ -76,7 +76,7 @@ def run_with_progress(analysis: Analysis, jobs: int) -> tuple[SampleRun, ...]:
             bars.close()  # one bar at a time
             return bars.enter_context(progress_bar(f"running {name}"))
 
-        return run_search(analysis, ProcessExecutor(jobs) if jobs > 1 else SerialExecutor(), bar)
+        return run_search(analysis, executor_of(jobs), bar)
 
 
 def run_and_report(analysis: Analysis, jobs: int) -> tuple[tuple[SampleRun, ...], Path]:
@@ -90,7 +90,7 @@ def run_and_report(analysis: Analysis, jobs: int) -> tuple[tuple[SampleRun, ...]
 
 
 def search_table(counted: CountingTable) -> list[Table | str]:
-    """Lay out the table of a search for people."""
+    """Lay out the table of a search with notes on its conventions."""
     from bdana.report.tables import counting
 
     return [

@@ -1,4 +1,4 @@
-"""`bdana schema`: which layouts are known, and what one finds in a file."""
+"""`bdana schema`: the known layouts, and how the columns of a file match one."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def _countable_entries(
     from bdana.events.dataset import require_countable
 
     try:
-        require_countable(opened, kind, analysis.gate)
+        require_countable(opened, kind, analysis.gate)  # guard: raw-is-not-counted
     except BlindingError as err:
         if refuse:
             raise

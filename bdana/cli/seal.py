@@ -1,4 +1,4 @@
-"""`bdana seal`: closed events leave the data, encrypted, before anybody reads them."""
+"""`bdana seal`: moves the events of closed regions out of the data into encrypted files."""
 
 from __future__ import annotations
 
@@ -75,6 +75,6 @@ def seal(
         manifests.append(made)
         if not reconstruction and reconstruction_of(file) is None:
             note(f"{file}: its manifest says that the reconstruction is unknown; --reconstruction names it")
-        note(f"{file}: sealed, see {made}")
+        note(f"{file}: sealed, see {made}")  # guard: sealing-is-silent
     if record:
         note(f"row {record_manifests(ledger, policy, person, key, manifests).name}")

@@ -71,7 +71,7 @@ def select(
     as_json: Json = False,
 ) -> None:
     """Run one selection on files: cutflow, candidates, region counts, exposure."""
-    from bdana.engine import ProcessExecutor, SerialExecutor
+    from bdana.engine import executor_of
 
     analysis = load_analysis(overrides)
     if bool(files) == bool(sample):
@@ -89,7 +89,7 @@ def select(
             )
         ]
     _check_outputs(datasets, candidates, skim, plot)  # before the long work
-    executor = ProcessExecutor(jobs) if jobs > 1 else SerialExecutor()
+    executor = executor_of(jobs)
     runs = []
     for dataset in datasets:
         with progress_bar("selecting") as progress:
@@ -143,7 +143,7 @@ def _write_candidates(run: SelectionRun, path: Path, container: ContainerKind) -
 
 
 def result_tables(run: SelectionRun) -> list[Table | str]:
-    """Lay out a selection's cutflow, regions and exposure for people."""
+    """Lay out cutflow, regions and exposure of a selection as tables and text."""
     cutflow = table("cut", "events", "sum w", "all cuts but this")
     for row in run.cutflow.rows:
         n_minus_1 = "" if row.n_minus_1 is None else f"{row.n_minus_1}"

@@ -1,4 +1,4 @@
-"""`bdana demo --unblind`: made-up people with throw-away keys, sealed data, and all openings by nine commands."""
+"""`bdana demo --unblind`: all openings of a search, by made-up people with throw-away keys and nine commands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from bdana.cli.console import print_tables
 from bdana.errors import BlindingError
 
-__all__ = ["COMMANDS", "PERIOD", "Play"]
+__all__ = ["COMMANDS", "PERIOD", "DemoPeople"]
 
 PERIOD = "demo"
 PASSPHRASE = "demo"  # noqa: S105 - of identities that guard nothing
@@ -45,7 +45,7 @@ convenor = 1
 """
 
 
-class Play:
+class DemoPeople:
     """The people of a demo, each of whom types commands in the analysis folder.
 
     Parameters
@@ -71,7 +71,7 @@ class Play:
             policy.write(text)
 
     def set_up(self, data: Path) -> None:
-        """Everybody joins, keys are made, and the data are sealed; the raw file is removed."""
+        """Let everybody join, make the keys, seal the data, and remove the raw file."""
         for name in PEOPLE:
             self._type(name, "blinding", "join")
         self._type(PRODUCTION, "blinding", "keys", PERIOD)
@@ -89,7 +89,7 @@ class Play:
         self._type(None, "blinding", "verify")
 
     def _type(self, name: str | None, *words: str) -> None:
-        """Run a command as the person would, in a process of its own."""
+        """Run a command for a person in a process of its own, and show it."""
         signing = () if name is None else ("--person", name, "--key", f"people/{name}")
         command = " ".join(["bdana", *words, *signing])
         print_tables(f"\n$ {command}")

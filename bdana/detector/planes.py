@@ -1,4 +1,4 @@
-"""The detector as planes with a shape: where a track crosses them and whether they see it."""
+"""Detector geometry: a dipole and planes of given shape, which tell whether they cover a point."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Detector", "Element", "Magnet", "load_detector"]
 
 
 class Magnet(StrictModel):
-    """The spectrometer dipole, as one kick at its centre."""
+    """Spectrometer dipole, taken as one momentum kick at its centre."""
 
     z_mm: float = Field(description="z of the centre")
     px_kick_mev: float = Field(description="change of p_x in MeV/c of a track of charge +1")
@@ -35,18 +35,30 @@ class Element(StrictModel):
 
     @abstractmethod
     def contains(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Tell which points (mm, shape (N,)) of the plane the element covers; NaN is never covered."""
+        """Tell which points of the plane the element covers; NaN is never covered.
+
+        Parameters
+        ----------
+        x, y : ndarray, shape (N,)
+            In mm.
+        """
 
 
 class Ring(Element):
-    """A disc with a hole."""
+    """A disc with a round hole."""
 
     shape: Literal["ring"] = "ring"
     r_min_mm: float
     r_max_mm: float
 
     def contains(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Tell which points lie between the two radii."""
+        """Tell which points lie between the two radii.
+
+        Parameters
+        ----------
+        x, y
+            As for `Element.contains`.
+        """
         r = np.hypot(x, y)
         return (r > self.r_min_mm) & (r < self.r_max_mm)
 
@@ -60,7 +72,13 @@ class Straw(Element):
     r_max_mm: float
 
     def contains(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Tell which points lie inside the outer radius (around x = y = 0) and outside the gap of at least two views."""
+        """Tell which points lie inside the outer radius (around x = y = 0) and outside the gap of at least two views.
+
+        Parameters
+        ----------
+        x, y
+            As for `Element.contains`.
+        """
         dx = x - self.centre_x_mm
         views = (dx, y, (dx + y) / np.sqrt(2), (dx - y) / np.sqrt(2))
         seen = sum((np.abs(view) > self.view_gap_mm).astype(int) for view in views)
@@ -75,7 +93,13 @@ class Octagon(Element):
     apothem_mm: float
 
     def contains(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Tell which points lie inside the octagon and outside the hole."""
+        """Tell which points lie inside the octagon and outside the hole.
+
+        Parameters
+        ----------
+        x, y
+            As for `Element.contains`.
+        """
         ax, ay = np.abs(x), np.abs(y)
         inside = (np.maximum(ax, ay) < self.apothem_mm) & ((ax + ay) / np.sqrt(2) < self.apothem_mm)
         return inside & (np.hypot(x, y) > self.r_min_mm)
@@ -89,7 +113,13 @@ class Square(Element):
     half_side_mm: float
 
     def contains(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Tell which points lie inside the square and outside the hole."""
+        """Tell which points lie inside the square and outside the hole.
+
+        Parameters
+        ----------
+        x, y
+            As for `Element.contains`.
+        """
         inside = (np.abs(x) < self.half_side_mm) & (np.abs(y) < self.half_side_mm)
         return inside & (np.hypot(x, y) > self.r_min_mm)
 
@@ -122,10 +152,27 @@ class Detector(StrictModel):
 def load_detector(name: str, folder: Path | None = None) -> Detector:
     """Load a detector that ships with bdana ("na62"), or a TOML file named relative to `folder`.
 
+    Parameters
+    ----------
+    name : str
+        "na62", or the path of a TOML file.
+    folder : Path, optional
+        Folder that the path is relative to.
+
     Raises
     ------
     ConfigError
         When there is no such geometry or its file is wrong.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bdana.detector import load_detector
+    >>> chamber = load_detector("na62")["STRAW1"]
+    >>> chamber.z_mm
+    183508.0
+    >>> chamber.contains(np.array([101.2, 400.0, 2000.0]), np.zeros(3))
+    array([False,  True, False])
     """
     path: Any = files("bdana.detector") / f"{name}.toml"
     if name.endswith(".toml"):

@@ -1,6 +1,6 @@
-"""Chunks to results: executors, ordered sums, progress."""
+"""Running a selection over the chunks of a dataset, in this process or in worker processes."""
 
-from bdana.engine.executors import Executor, ProcessExecutor, SerialExecutor
+from bdana.engine.executors import Executor, ProcessExecutor, SerialExecutor, executor_of
 from bdana.engine.runs import Progress, RegionCount, SelectionRun, SelectionTask, run_selection
 
 __all__ = [
@@ -11,5 +11,6 @@ __all__ = [
     "SelectionRun",
     "SelectionTask",
     "SerialExecutor",
+    "executor_of",
     "run_selection",
 ]

@@ -1,4 +1,4 @@
-"""Executors: where chunks run. Whatever runs them, results come back in the order of the chunks."""
+"""Executors: apply a function to many items, here or in worker processes; results keep the order of the items."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Future
 
-__all__ = ["Executor", "ProcessExecutor", "SerialExecutor"]
+__all__ = ["Executor", "ProcessExecutor", "SerialExecutor", "executor_of"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -23,20 +23,39 @@ class Executor(Protocol):
     """Applies a function to items and gives the results in the order of the items."""
 
     def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-        """Yield function(item) for each item, in order."""
+        """Yield function(item) for each item, in order.
+
+        Parameters
+        ----------
+        function : callable
+        items : sequence
+        """
         ...
 
 
 class SerialExecutor:
-    """Runs everything in this process."""
+    """Executor that runs everything in this process.
+
+    Examples
+    --------
+    >>> from bdana import SerialExecutor
+    >>> list(SerialExecutor().map(abs, [-1, 2, -3]))
+    [1, 2, 3]
+    """
 
     def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-        """Yield function(item) for each item, in order."""
+        """Yield function(item) for each item, in order.
+
+        Parameters
+        ----------
+        function, items
+            As for `Executor.map`.
+        """
         return map(function, items)
 
 
 class ProcessExecutor:
-    """Runs items in worker processes on this machine.
+    """Executor that runs items in worker processes on this machine.
 
     Parameters
     ----------
@@ -50,7 +69,13 @@ class ProcessExecutor:
         self.workers = workers
 
     def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-        """Yield function(item) for each item, in order; at most two items a worker wait in memory."""
+        """Yield function(item) for each item, in order; at most two items a worker wait in memory.
+
+        Parameters
+        ----------
+        function, items
+            As for `Executor.map`.
+        """
         # Fresh interpreters: forking a process that has threads (uproot's, rich's) can hang.
         context = multiprocessing.get_context("spawn")
         pending: deque[Future[Result]] = deque()
@@ -64,3 +89,13 @@ class ProcessExecutor:
                     yield pending.popleft().result()
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
+
+
+def executor_of(jobs: int) -> Executor:
+    """Return the executor for a number of processes: serial for one, worker processes for more.
+
+    Parameters
+    ----------
+    jobs : int
+    """
+    return ProcessExecutor(jobs) if jobs > 1 else SerialExecutor()

@@ -1,4 +1,4 @@
-"""From chunks to one result: select each chunk wherever the executor says, add up in the order of the chunks."""
+"""Selection of a whole dataset: an executor selects its chunks, and the results are added in their order."""
 
 from __future__ import annotations
 
@@ -35,30 +35,35 @@ if TYPE_CHECKING:
 __all__ = ["Progress", "RegionCount", "SelectionRun", "SelectionTask", "run_selection"]
 
 Progress = Callable[[int, int], None]
-"""Called with (done, in all): events, or chunks where data are gated."""
+"""Reports progress: called with (done, in all) in events, or in chunks where events are closed."""
 
 
 class RunsSelections(Protocol):
-    """What the engine needs of an analysis."""
+    """Interface of an analysis, as far as the engine uses it."""
 
     @property
     def hash(self) -> str:
-        """Identity of configuration and code."""
+        """Hash of configuration and code."""
         ...
 
     @property
     def variables(self) -> dict[str, Variable]:
-        """What is histogrammed."""
+        """Variables to histogram, by name."""
         ...
 
     def selection(self, name: str) -> tuple[Selection, Parameters]:
-        """Return a selection with its parameters."""
+        """Return a selection with its parameters.
+
+        Parameters
+        ----------
+        name : str
+        """
         ...
 
 
 @dataclass(frozen=True)
 class SelectionTask:
-    """What is done with a chunk; sent to workers, so it holds names and the analysis, no arrays.
+    """Function that selects one chunk; sent to workers, so it holds names and the analysis, but no arrays.
 
     Attributes
     ----------
@@ -71,7 +76,7 @@ class SelectionTask:
     columns : tuple of str
         Columns to read.
     dataset : Dataset
-        What they are read from.
+        What the columns are read from.
     left_out : tuple of str
         Cuts that the loose candidates need not pass.
     """
@@ -100,7 +105,7 @@ class RegionCount:
 
 @dataclass(frozen=True)
 class SelectionRun:
-    """A selection's result on a dataset, with what is needed to make it again.
+    """Result of a selection on a dataset, with the information needed to repeat it.
 
     Attributes
     ----------
@@ -109,7 +114,7 @@ class SelectionRun:
     loose : Loose
         Candidates without the cuts that the task leaves out.
     regions : tuple of RegionCount
-        Innermost first, closed ones absent; a last row `undefined` when there are candidates without finite (z_TAX, CDA_TAX).
+        Innermost first, closed ones absent; a last row `undefined` when candidates have no finite (z_TAX, CDA_TAX).
     hists : mapping of str to hist.Hist
         The analysis' variables, each with the axes `region` (closed ones absent) and itself.
     exposure : Exposure or None
@@ -135,7 +140,7 @@ class SelectionRun:
 
     @property
     def closed(self) -> tuple[str, ...]:
-        """Regions that are closed: nothing of them is in here."""
+        """Names of the closed (blinded) regions, of which the result contains nothing."""
         names = max((dataset.closed for dataset in self.datasets), key=len)
         return tuple(name for name in names if name not in self.opened)
 
@@ -146,7 +151,7 @@ class SelectionRun:
         names: Sequence[str],
         variables: Mapping[str, Variable],
     ) -> SelectionRun:
-        """Return the run with what an opening showed; cutflow and loose candidates stay those of the open part.
+        """Return the result with the candidates of opened regions; cutflow and loose candidates stay as they are.
 
         Parameters
         ----------
@@ -230,7 +235,7 @@ def run_selection(
 ) -> SelectionRun:
     """Run a selection over a dataset.
 
-    The sum runs over chunks in the order of the files, so every executor gives the same bits.
+    The sum runs over chunks in the order of the files, so results are bit-identical for every executor.
 
     Parameters
     ----------
@@ -265,7 +270,7 @@ def run_selection(
 
 
 def _add_up(parts: list[Selected]) -> Selected:
-    """Add neighbours pairwise: the same order always, and no array is copied more than log2(N) times."""
+    """Add neighbours pairwise: the order is always the same, and no array is copied more than log2(N) times."""
     while len(parts) > 1:
         parts = [a + b for a, b in zip(parts[0::2], parts[1::2], strict=False)] + parts[len(parts) // 2 * 2 :]
     return parts[0]

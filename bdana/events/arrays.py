@@ -13,18 +13,18 @@ from bdana.events.lists import counts_and_flat
 from bdana.events.model import CANONICAL, EVENT_COLUMNS
 from bdana.events.ranges import OutOfRange
 from bdana.events.schema import load_schema
+from bdana.events.source import EventSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from bdana.events.exposure import BurstTable
-    from bdana.events.schema import Schema
 
 __all__ = ["EventArrays"]
 
 
-class EventArrays:
-    """Canonical records in mm, ns, MeV, with their burst table.
+class EventArrays(EventSource):
+    """Events in memory: records of the event model in mm, ns, MeV, with their burst table.
 
     Parameters
     ----------
@@ -33,18 +33,26 @@ class EventArrays:
     bursts : BurstTable, optional
         Their bursts.
     name : str
-        What messages call them.
+        Name of the events in messages.
 
     Raises
     ------
     InputError
         When a field is not of the event model.
+
+    Examples
+    --------
+    >>> import awkward as ak
+    >>> from bdana.events import EventArrays
+    >>> events = EventArrays(ak.Array([{"run": 9000, "tracks": [{"p": 45_000.0}]}, {"run": 9000, "tracks": []}]))
+    >>> events.entries, sorted(events.columns())
+    (2, ['run', 'tracks.p'])
     """
 
     def __init__(
         self, events: ak.Array, bursts: BurstTable | None = None, name: str = "events in memory"
     ) -> None:
-        self.path = Path(name)
+        self.path, self.file, self.schema = Path(name), None, load_schema("bdana")
         self.entries = len(events)
         self._events = events
         self._bursts = bursts
@@ -57,11 +65,6 @@ class EventArrays:
             typed = ak.values_astype(_column(events, column), CANONICAL[EVENT_COLUMNS[column].kind])
             self._events = ak.with_field(self._events, typed, column.split("."))
 
-    @property
-    def schema(self) -> Schema:
-        """The layout: bdana's own."""
-        return load_schema("bdana")
-
     def columns(self) -> set[str]:
         """Return the canonical columns that the events have."""
         fields = {name: ak.fields(self._events[name]) for name in ak.fields(self._events)}
@@ -70,7 +73,12 @@ class EventArrays:
         }
 
     def require(self, columns: Mapping[str, str], selection: str) -> None:
-        """Refuse the events unless they have all of the given columns; values say what needs each.
+        """Raise an error unless the events have all of the given columns.
+
+        Parameters
+        ----------
+        columns, selection
+            As for `EventSource.require`.
 
         Raises
         ------
@@ -85,26 +93,25 @@ class EventArrays:
             )
 
     def clusters(self, columns: Iterable[str]) -> list[int]:  # noqa: ARG002 - the same for every column
-        """Return the entries at which a chunk may begin."""
-        return [0, self.entries] if self.entries else [0]
+        """Return the entries at which a chunk may begin.
 
-    def read(self, columns: Iterable[str], start: int, stop: int) -> ak.Array:
-        """Return the events of a range of entries, with at least the given columns; a missing `weight` is 1.
-
-        Raises
-        ------
-        InputError
-            When a number is infinite.
+        Parameters
+        ----------
+        columns
+            As for `EventSource.clusters`.
         """
-        events, found = self.read_unchecked(columns, start, stop)
-        for out_of_range in found:
-            out_of_range.refuse()
-        return events
+        return [0, self.entries] if self.entries else [0]
 
     def read_unchecked(
         self, columns: Iterable[str], start: int, stop: int
     ) -> tuple[ak.Array, list[OutOfRange]]:
-        """Return what `read` does, and say which numbers are infinite."""
+        """Return what `read` does, and report the numbers that are infinite.
+
+        Parameters
+        ----------
+        columns, start, stop
+            As for `EventSource.read`.
+        """
         events = self._events[start:stop]
         found = []
         for column in sorted(self.columns()):

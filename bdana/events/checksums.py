@@ -1,4 +1,4 @@
-"""Checksums of columns: bytes that changed on disk are found, which no compression promises.
+"""Checksums of the columns of ROOT files, which reveal bytes that changed on disk even where decompression succeeds.
 
 A file of bdana's own layout keeps, for every tree and column, one XXH3 digest of each piece that was written; ROOT's RNTuple
 keeps one of each page (RNTuple Reference Specifications 1.0, "Page Locations"), which uproot does not look at.
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 __all__ = ["OBJECT_NAME", "ColumnChecksums", "damaged_page_list", "damaged_pages"]
 
 OBJECT_NAME = "checksums"
-"""The object of a ROOT file that holds the digests of its trees as JSON."""
+"""Name of the object of a ROOT file that holds the digests of its trees as JSON."""
 
 
 @dataclass
 class ColumnChecksums:
-    """Digests of the columns of one tree.
+    """XXH3 checksums (digests) of the columns of one tree.
 
     Attributes
     ----------
@@ -41,7 +41,12 @@ class ColumnChecksums:
     digests: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, columns: Mapping[str, Any]) -> None:
-        """Take note of a piece that was written; records are split into their members, `name_member`."""
+        """Add the digests of one piece that was written; records are split into members, `name_member`.
+
+        Parameters
+        ----------
+        columns : mapping of str to array
+        """
         for name, column in columns.items():
             array = column if isinstance(column, ak.Array) else ak.Array(column)
             for branch, values in _branches(name, array):
@@ -49,7 +54,14 @@ class ColumnChecksums:
         self.entries.append(self.entries[-1] + len(array))
 
     def changed(self, columns: Mapping[str, ak.Array], start: int, stop: int) -> str | None:
-        """Name a column that is not what was written; only whole pieces between start and stop are looked at."""
+        """Return the name of a column whose checksum is wrong, or None; pieces partly in the range are skipped.
+
+        Parameters
+        ----------
+        columns : mapping of str to ak.Array
+        start, stop : int
+            Range of entries that the columns hold.
+        """
         for name, values in columns.items():
             digests = self.digests.get(name, [])
             for first, last, digest in zip(self.entries, self.entries[1:], digests, strict=False):
@@ -60,7 +72,13 @@ class ColumnChecksums:
 
     @classmethod
     def of_file(cls, text: str) -> dict[str, Self]:
-        """Read the digests of a file's trees, by name of the tree."""
+        """Read the digests of the trees of a file, by name of the tree.
+
+        Parameters
+        ----------
+        text : str
+            The JSON in the object `checksums`.
+        """
         return {tree: cls(kept["entries"], kept["digests"]) for tree, kept in json.loads(text).items()}
 
 
@@ -81,7 +99,12 @@ def _digest(values: ak.Array) -> str:
 
 
 def damaged_page_list(ntuple: Any) -> bool:
-    """Tell whether a list of pages of an RNTuple is not what was written."""
+    """Tell whether a list of pages of an RNTuple has a wrong checksum.
+
+    Parameters
+    ----------
+    ntuple : uproot RNTuple
+    """
     for group in ntuple.footer.cluster_group_records:
         link = group.page_list_link
         chunk, cursor = ntuple.read_locator(link.locator, link.env_uncomp_size)
@@ -93,7 +116,15 @@ def damaged_page_list(ntuple: Any) -> bool:
 
 
 def damaged_pages(ntuple: Any, fields: Iterable[str], start: int, stop: int) -> str | None:
-    """Name a top-level field of which a page between two entries is not what was written; None when all are."""
+    """Return the name of a top-level field that has a page with a wrong checksum, or None.
+
+    Parameters
+    ----------
+    ntuple : uproot RNTuple
+    fields : iterable of str
+    start, stop : int
+        Range of entries; pages of clusters outside are not read.
+    """
     tops: dict[str, list[int]] = {name: [] for name in fields}
     records = ntuple.field_records
     for column in ntuple.column_records:

@@ -1,4 +1,4 @@
-"""Columns of the event model from the branches of a file: found, read, checked, and in canonical types and units."""
+"""Reading of event-model columns from the branches of a file, with checks, in canonical types and units."""
 
 from __future__ import annotations
 
@@ -29,12 +29,24 @@ _KINDS = {"int": "iu", "float": "fiu", "bool": "biu"}
 
 
 def find_branches(container: Container, source: Source) -> tuple[str, ...] | None:
-    """Return the first group of branches of a source that the container has."""
+    """Return the first group of branches of a source that the container has; None without any.
+
+    Parameters
+    ----------
+    container : Container
+    source : Source
+    """
     return next((names for names in source.candidates if container.paths.issuperset(names)), None)
 
 
 def why_no_branch(container: Container, source: Source) -> str:
-    """Say in words which branch of a source the container does not have, or why it cannot be read."""
+    """Say in words which branch of a source the container does not have, or why it cannot be read.
+
+    Parameters
+    ----------
+    container : Container
+    source : Source
+    """
     branch = next(name for name in source.candidates[0] if name not in container.paths)
     parent = branch.partition("/")[0]
     unsplit = (
@@ -59,9 +71,26 @@ def read_columns(
     stop: int,
     unchecked: Iterable[str] = (),
 ) -> tuple[dict[str, tuple[NDArray[Any] | None, NDArray[Any]]], list[OutOfRange]]:
-    """Read columns as (counts an event or None, flat values in canonical units), and say what is out of range.
+    """Read columns in canonical units, and report the values that are out of range.
 
-    Numbers out of range are NaN, unless their column is in `unchecked`.
+    Parameters
+    ----------
+    path : Path
+        The file, for messages.
+    container : Container
+    sources : mapping of str to Source
+        Columns to read.
+    model : mapping of str to Column
+    start, stop : int
+        Range of entries.
+    unchecked : iterable of str
+        Columns whose values out of range are kept and not reported.
+
+    Returns
+    -------
+    dict of str to (ndarray of int or None, ndarray)
+        Entries of each event, None for one an event, and the values, NaN where out of range.
+    list of OutOfRange
     """
     branches = {
         name: found for name, source in sources.items() if (found := find_branches(container, source))
@@ -88,7 +117,7 @@ def read_columns(
             bad = None if name in unchecked else _out_of_range(typed, source.map)
             if bad is not None:
                 out_of_range.append(OutOfRange(where, _asked(source.map, column), bad, counts))
-                typed = np.where(bad, np.nan, typed) if column.kind == "float" else typed
+                typed = np.where(bad, np.nan, typed) if column.kind == "float" else typed  # guard: no-number
             parts.append((counts, typed))
         values[name] = _combined(
             parts, source.map, f"{path}: column '{name}' of tree '{container.name}'", factor

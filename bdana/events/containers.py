@@ -1,4 +1,4 @@
-"""TTree and RNTuple behind one small interface: the places where uproot's two readers differ are only here."""
+"""One interface to TTree and RNTuple; whatever differs between the two readers of uproot is here."""
 
 from __future__ import annotations
 
@@ -48,6 +48,11 @@ class Container(ABC):
     def arrays(self, paths: Collection[str], start: int, stop: int) -> dict[str, ak.Array]:
         """Read the given branches of entries start to stop in one pass.
 
+        Parameters
+        ----------
+        paths : collection of str
+        start, stop : int
+
         Raises
         ------
         Exception
@@ -66,13 +71,23 @@ class Container(ABC):
     def _read(self, paths: Collection[str], start: int, stop: int) -> dict[str, ak.Array]: ...
 
     def stored_type(self, path: str) -> np.dtype[Any] | None:
-        """Return the type of a branch's numbers; None where it is not known."""
+        """Return the type of a branch's numbers; None where it is not known.
+
+        Parameters
+        ----------
+        path : str
+        """
         del path
         return None
 
     @abstractmethod
     def clusters(self, paths: Collection[str]) -> list[int]:
-        """Return the entry numbers at which all given branches begin a new basket, first 0, last `entries`."""
+        """Return the entry numbers at which all given branches begin a new basket, first 0, last `entries`.
+
+        Parameters
+        ----------
+        paths : collection of str
+        """
 
 
 class _TTree(Container):
@@ -117,7 +132,7 @@ class _RNTuple(Container):
         return {path: self._signed(path, read[path]) for path in paths}
 
     def _signed(self, path: str, values: ak.Array) -> ak.Array:
-        """Give the char of C++ its sign, which uproot leaves out."""
+        """Return C++ chars as signed numbers; uproot reads them as unsigned."""
         if self._ntuple[path].typename in {"char", "std::vector<char>"}:
             return ak.values_astype(values, np.int8)
         return values
@@ -143,7 +158,7 @@ class RootFile:
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """What bdana recorded of the making of the file; empty for files of others."""
+        """How the file was made, as bdana recorded it; empty for files of other programs."""
         try:
             found = json.loads(str(self._directory["provenance"]))
         except Exception:  # noqa: BLE001 - somebody else's object of that name, of any class
@@ -152,6 +167,10 @@ class RootFile:
 
     def container(self, name: str) -> Container:
         """Open a tree or RNTuple.
+
+        Parameters
+        ----------
+        name : str
 
         Raises
         ------
@@ -186,6 +205,10 @@ class RootFile:
 def open_root(path: Path) -> RootFile:
     """Open a ROOT file.
 
+    Parameters
+    ----------
+    path : Path
+
     Raises
     ------
     InputError
@@ -197,7 +220,7 @@ def open_root(path: Path) -> RootFile:
         opened, size = RootFile(path, directory), path.stat().st_size
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except IsADirectoryError:
+    except IsADirectoryError:  # guard: folder-is-no-file
         raise InputError(f"{path}: is a folder, not a ROOT file") from None
     except PermissionError:
         raise InputError(f"{path}: no permission to read it") from None
@@ -213,7 +236,12 @@ def open_root(path: Path) -> RootFile:
 
 
 def root_uuid(path: Path) -> uuid.UUID | None:
-    """Return the identity that a ROOT file has in its header; None for a file that is not ROOT."""
+    """Return the UUID in the header of a ROOT file; None for a file that is not ROOT.
+
+    Parameters
+    ----------
+    path : Path
+    """
     try:
         with uproot.open(path) as file:
             return uuid.UUID(str(file.file.uuid))

@@ -1,4 +1,4 @@
-"""A dataset: the sources that are read as one sample, the bursts of them that are used, and the gate in front."""
+"""Dataset: the files that are read as one sample, with burst table, trigger, weight and blinding."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from bdana.errors import BlindingError, ConfigError, InputError
 from bdana.events.arrays import EventArrays
 from bdana.events.exposure import BurstTable, Exposure
-from bdana.events.files import EventFile, guess_schema, open_events
+from bdana.events.files import guess_schema, open_events
 from bdana.events.gate import GATE_COLUMNS, Gate
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bdana.events.good_runs import GoodRuns
+    from bdana.events.source import EventSource
 
 __all__ = ["Chunk", "Dataset", "Kind", "Trigger", "expand", "require_countable"]
 
@@ -35,7 +36,7 @@ CHUNK_ENTRIES = 100_000
 
 @dataclass(frozen=True)
 class Chunk:
-    """Entries start to stop of one source, by its place in the dataset."""
+    """A range of entries of one source of a dataset."""
 
     source: int
     start: int
@@ -44,14 +45,14 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Sources of one sample.
+    """Files, or events in memory, that are read as one sample.
 
     Attributes
     ----------
-    sources : tuple of EventFile or EventArrays
+    sources : tuple of EventSource
         Files, in the order given, or events in memory.
     kind : {"data", "mc", "pseudo"}
-        What they hold.
+        Data, simulation or pseudo-data.
     bursts : BurstTable or None
         The bursts of all sources; None when there is no burst table and no good-run list.
     all_bursts : bool
@@ -59,14 +60,14 @@ class Dataset:
     listed_only : bool
         Whether the bursts are those of a good-run list, so that events of others are left out.
     trigger : {"any", "H2", "Q1"}
-        Events of other triggers are left out at reading: they are no input.
+        Events of other triggers are left out at reading.
     weight : float
         Factor to every event weight.
     gate : Gate or None
-        What is kept closed; None for simulation.
+        Blinding: which events are closed; None for simulation.
     """
 
-    sources: tuple[EventFile | EventArrays, ...]
+    sources: tuple[EventSource, ...]
     kind: Kind
     bursts: BurstTable | None
     all_bursts: bool
@@ -88,7 +89,18 @@ class Dataset:
         weight: float = 1.0,
         gate: Gate | None,
     ) -> Dataset:
-        """Open every source once and join the burst tables; data and pseudo-data are read through the gate.
+        """Open the files and join their burst tables; data and pseudo-data need a gate, which hides closed events.
+
+        Parameters
+        ----------
+        files : sequence of str, Path or EventArrays
+            As for `expand`.
+        kind, all_bursts, trigger, weight, gate
+            Attributes of the dataset.
+        schema : str, optional
+            As for `load_schema`; by default the shipped schema that matches each file.
+        good_runs : GoodRuns, optional
+            Bursts that are not listed are not good.
 
         Raises
         ------
@@ -99,9 +111,9 @@ class Dataset:
         InputError
             When a file is absent, damaged or given twice, burst tables disagree, or data have no exposure.
         """
-        if kind not in get_args(Kind):
+        if kind not in get_args(Kind):  # guard: known-kind
             raise ConfigError(f"kind '{kind}' is unknown: choose {', '.join(get_args(Kind))}")
-        if kind != "mc" and gate is None:
+        if kind != "mc" and gate is None:  # guard: data-need-a-policy
             raise BlindingError(
                 f"refused: these files are read as '{kind}', and the analysis has no blinding/policy.toml that says what "
                 "stays closed; if they are simulation, say so with --kind mc"
@@ -145,7 +157,7 @@ class Dataset:
     @property
     def closed(self) -> tuple[str, ...]:
         """Names of the regions that are closed in these sources, most secret first."""
-        return self.gate.names if self.gate else ()
+        return self.gate.names if self.gate else ()  # guard: closed-is-absent
 
     @property
     def sealed(self) -> bool:
@@ -158,7 +170,12 @@ class Dataset:
         return {source.schema.detector for source in self.sources if source.schema.detector}
 
     def require(self, columns: Mapping[str, str], selection: str) -> None:
-        """Refuse the dataset unless every source has the columns; values say what needs each.
+        """Raise an error unless every source has the given columns.
+
+        Parameters
+        ----------
+        columns, selection
+            As for `EventSource.require`.
 
         Raises
         ------
@@ -191,7 +208,12 @@ class Dataset:
         return (*needs, *filter(self.has, optional))
 
     def has(self, column: str) -> bool:
-        """Tell whether every source has a column."""
+        """Tell whether every source has a column.
+
+        Parameters
+        ----------
+        column : str
+        """
         return all(column in source.columns() for source in self.sources)
 
     @property
@@ -207,7 +229,12 @@ class Dataset:
         return self.bursts.take(self.bursts.good)
 
     def chunks(self, columns: Iterable[str]) -> list[Chunk]:
-        """Cut the sources into chunks of whole clusters with at least 100 000 entries; one empty chunk for an empty one."""
+        """Cut the sources into chunks of whole clusters, at least 100 000 entries each; an empty source gives one.
+
+        Parameters
+        ----------
+        columns : iterable of str
+        """
         chunks = []
         for index, source in enumerate(self.sources):
             start, *ends = source.clusters(columns)
@@ -218,13 +245,19 @@ class Dataset:
         return chunks
 
     def read(self, chunk: Chunk, columns: Iterable[str]) -> ak.Array:
-        """Read the events of a chunk that are not closed, lie in bursts that are used, and that the trigger took."""
+        """Read the events of a chunk that are not closed, lie in bursts that are used, and fired the trigger.
+
+        Parameters
+        ----------
+        chunk : Chunk
+        columns : iterable of str
+        """
         source = self.sources[chunk.source]
         wanted = {*columns, "trigger"} if self.trigger != "any" else set(columns)
         if self.gate is not None:
             # Judged first: what is wrong in a closed event is not told.
             found = source.read_unchecked(wanted.union(GATE_COLUMNS), chunk.start, chunk.stop)
-            events = self.gate.open_events(*found)
+            events = self.gate.open_events(*found)  # guard: checked-if-open
         else:
             events = source.read(wanted, chunk.start, chunk.stop)
         used = np.ones(len(events), dtype=np.bool_)
@@ -240,7 +273,15 @@ class Dataset:
         return events if used.all() else events[used]
 
     def fired(self, chunk: Chunk, events: ak.Array, trigger: str) -> NDArray[np.bool_]:
-        """Tell which events of a chunk a trigger took.
+        """Tell which events of a chunk fired a trigger.
+
+        Parameters
+        ----------
+        chunk : Chunk
+        events : ak.Array
+            With the column `trigger`.
+        trigger : str
+            A name in the schema's [triggers].
 
         Raises
         ------
@@ -258,12 +299,22 @@ class Dataset:
 def expand(files: Sequence[str | Path | EventArrays]) -> list[Path | EventArrays]:
     """Resolve globs and `@list.txt` files (one name a line, relative to the list) into the files they stand for.
 
+    Parameters
+    ----------
+    files : sequence of str, Path or EventArrays
+
     Raises
     ------
     InputError
         When a list cannot be read, or a glob matches nothing.
     ConfigError
         When nothing is given.
+
+    Examples
+    --------
+    >>> from bdana.events.dataset import expand
+    >>> [path.name for path in expand(["run9001.root", "run9002.root"])]
+    ['run9001.root', 'run9002.root']
     """
     found: list[Path | EventArrays] = []
     for file in files:
@@ -295,16 +346,16 @@ def _listed(path: Path) -> list[Path]:
     return [path.parent / name for name in names]
 
 
-def _open(file: Path | EventArrays, schema: str | None) -> EventFile | EventArrays:
+def _open(file: Path | EventArrays, schema: str | None) -> EventSource:
     return file if isinstance(file, EventArrays) else open_events(file, schema or guess_schema(file))
 
 
-def require_countable(source: EventFile, kind: str | None, gate: Gate | None) -> None:
-    """Refuse a file of which not even entries and sums may be shown, since closed events may be in it.
+def require_countable(source: EventSource, kind: str | None, gate: Gate | None) -> None:
+    """Raise an error for a file that may hold closed events, of which not even counts and sums may be shown.
 
     Parameters
     ----------
-    source : EventFile
+    source : EventSource
     kind : {"data", "mc"} or None
         What it holds. None: a file with truth columns is simulation; others are data once a policy has people.
     gate : Gate or None
@@ -334,24 +385,24 @@ def require_countable(source: EventFile, kind: str | None, gate: Gate | None) ->
     _check_kind(source, kind or ("mc" if _has_truth(source) else "data"), gate)
 
 
-def _has_truth(source: EventFile | EventArrays) -> bool:
+def _has_truth(source: EventSource) -> bool:
     return any(column.startswith("truth.") for column in source.columns())
 
 
-def _refuse_runs_of_data(source: EventFile | EventArrays, kind: str, gate: Gate) -> None:
+def _refuse_runs_of_data(source: EventSource, kind: str, gate: Gate) -> None:
     """Refuse a file without truth that has runs of the data."""
     if gate.data_runs and not _has_truth(source):
-        runs = np.asarray(source.read_unchecked(["run"], 0, source.entries)[0].run)
+        runs = np.asarray(source.read_unchecked(["run"], 0, source.entries)[0].run)  # guard: unchecked-runs
         if any(((first <= runs) & (runs <= last)).any() for first, last in gate.data_runs):
-            raise BlindingError(
+            raise BlindingError(  # guard: runs-of-data
                 f"refused: {source.path} has runs of the data and no truth columns, so it is data and not {kind}; leave "
                 f"out --kind {kind}"
             )
 
 
-def _check_kind(source: EventFile | EventArrays, kind: str, gate: Gate) -> None:
-    """Refuse data that the gate cannot judge; say when simulation is taken on trust."""
-    path = source.path if isinstance(source, EventFile) else Path("arrays in memory")
+def _check_kind(source: EventSource, kind: str, gate: Gate) -> None:
+    """Refuse data that the gate cannot judge; warn when files are simulation only by their declared kind."""
+    path = source.file or Path("arrays in memory")
     if gate.admission:
         gate.admission.check(path, kind)
     if kind != "data":
@@ -361,26 +412,26 @@ def _check_kind(source: EventFile | EventArrays, kind: str, gate: Gate) -> None:
             _log.warning("%s: has no truth columns; it is read as mc because it was named so", source.path)
         return
     missing = [column for column in GATE_COLUMNS if column not in source.columns()]
-    if missing:
+    if missing:  # guard: columns-of-the-gate
         raise BlindingError(
             f"refused: {source.path} is read as '{kind}' but lacks {', '.join(missing)}, without which nobody can tell "
             "what is closed; if it is simulation, say so with --kind mc"
         )
-    if source.schema.detector not in {None, gate.detector.name}:
+    if source.schema.detector not in {None, gate.detector.name}:  # guard: geometry-of-the-policy
         raise BlindingError(
             f"refused: {source.path} is read as '{kind}' and was measured with the geometry {source.schema.detector}, but "
             f"blinding/policy.toml is for {gate.detector.name}; if it is simulation, say so with --kind mc"
         )
 
 
-def _refuse_twice(sources: Sequence[EventFile | EventArrays]) -> None:
-    real = [source.path.resolve() for source in sources if isinstance(source, EventFile)]
+def _refuse_twice(sources: Sequence[EventSource]) -> None:
+    real = [source.file.resolve() for source in sources if source.file]
     for path in real:
         if real.count(path) > 1:
             raise InputError(f"{path}: given twice; its events would count double")
 
 
-def _joined_bursts(sources: Sequence[EventFile | EventArrays]) -> BurstTable | None:
+def _joined_bursts(sources: Sequence[EventSource]) -> BurstTable | None:
     tables = [(source.path, source.bursts()) for source in sources]
     known = [(path, table) for path, table in tables if table is not None]
     if known and len(known) < len(tables):

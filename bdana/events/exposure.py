@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 __all__ = ["MEASURED", "BurstTable", "Exposure", "burst_key", "measured_column"]
 
 MEASURED = ("pot", "live_time_s", "downscale")
-"""Columns that only bursts in use need."""
+"""Columns that may be unknown for bursts that are not used."""
 
 
 @dataclass(frozen=True)
 class Exposure:
-    """What the bursts used add up to.
+    """Protons on target, live time and number of the bursts used.
 
     Attributes
     ----------
@@ -49,20 +49,31 @@ class Exposure:
 
 @dataclass(frozen=True)
 class BurstTable:
-    """Bursts by (run, burst), sorted by that key.
+    """Table of bursts (spills), sorted by run and burst number.
 
     Attributes
     ----------
     run, burst : ndarray of int, shape (N,)
         The key.
     pot : ndarray of float, shape (N,)
-        Protons on target; NaN where the file has no number that can be.
+        Protons on target; NaN where the file has no possible value.
     live_time_s : ndarray of float, shape (N,)
         Live time in s; NaN in the same way.
     good : ndarray of bool, shape (N,)
         Usable for physics.
     downscale : ndarray of float, shape (N,)
         Downscale of the single-track trigger; NaN where file or layout do not have it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bdana.events import BurstTable
+    >>> bursts = BurstTable(
+    ...     run=np.array([9000, 9000]), burst=np.array([1, 2]), pot=np.array([2e12, 1e12]),
+    ...     live_time_s=np.array([3.0, 2.5]), good=np.array([True, False]), downscale=np.full(2, np.nan),
+    ... )
+    >>> bursts.take(bursts.good).exposure
+    Exposure(pot=2000000000000.0, live_time_s=3.0, bursts=1)
     """
 
     run: NDArray[np.int64]
@@ -74,7 +85,14 @@ class BurstTable:
 
     @classmethod
     def of_file(cls, path: Path, columns: Mapping[str, NDArray[Any]]) -> BurstTable:
-        """Build the table of one file.
+        """Build the burst table of one file.
+
+        Parameters
+        ----------
+        path : Path
+            The file, for messages.
+        columns : mapping of str to ndarray, shape (N,)
+            In any order of bursts; `downscale` may be absent.
 
         Raises
         ------
@@ -95,6 +113,10 @@ class BurstTable:
     @classmethod
     def union(cls, tables: Sequence[tuple[Path, BurstTable]]) -> BurstTable:
         """Join the tables of several files; a burst read in parts, with equal values, counts once.
+
+        Parameters
+        ----------
+        tables : sequence of (Path, BurstTable)
 
         Raises
         ------
@@ -122,7 +144,12 @@ class BurstTable:
         return joined.take(np.concatenate([[True], ~same]) if len(joined.run) else slice(None))
 
     def take(self, where: Any) -> BurstTable:
-        """Return the bursts at the given places (mask or indices)."""
+        """Return the bursts at the given places (mask or indices).
+
+        Parameters
+        ----------
+        where : ndarray or slice
+        """
         return BurstTable(**{name: getattr(self, name)[where] for name in self.__dataclass_fields__})
 
     @property
@@ -145,14 +172,29 @@ class BurstTable:
         return Exposure(math.fsum(self.pot), math.fsum(self.live_time_s), len(self.run))
 
     def places(self, run: NDArray[np.int64], burst: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return where in the table each (run, burst) stands; any place for one that is not in it."""
+        """Return the index in the table of each (run, burst); an arbitrary one for a burst that is not in it.
+
+        Parameters
+        ----------
+        run, burst : ndarray of int, shape (M,)
+        """
         at = np.searchsorted(burst_key(self.run, self.burst), burst_key(run, burst))
         return np.minimum(at, max(len(self.run) - 1, 0))
 
     def used(
         self, events: ak.Array, source: Path, *, all_bursts: bool, listed_only: bool = False
     ) -> NDArray[np.bool_]:
-        """Tell which events lie in bursts that are used: the good ones, or all; `listed_only`: no others exist.
+        """Tell which events lie in bursts that are used.
+
+        Parameters
+        ----------
+        events : ak.Array
+        source : Path
+            Their file, for messages.
+        all_bursts : bool
+            Whether bursts that are not good are used too.
+        listed_only : bool
+            Whether events of bursts that are not in the table are left out; else they are an error.
 
         Raises
         ------
@@ -177,7 +219,17 @@ class BurstTable:
 def measured_column(
     path: Path, columns: Mapping[str, NDArray[Any]], name: str, low: float, high: float
 ) -> NDArray[np.float64]:
-    """Return a burst column with NaN where a bad burst has a number outside the range; NaN may be in good ones, too.
+    """Return a burst column, with NaN where a bad burst has a number outside the range; NaN in good ones stays.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for messages.
+    columns : mapping of str to ndarray, shape (N,)
+    name : str
+        Which column.
+    low, high : float
+        Range, in the units of the burst table.
 
     Raises
     ------
@@ -198,5 +250,10 @@ def measured_column(
 
 
 def burst_key(run: NDArray[np.int64], burst: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return one number a burst, unique and sorted like (run, burst) for burst numbers below 2^32."""
+    """Return one number for each burst, unique and sorted like (run, burst) for burst numbers below 2^32.
+
+    Parameters
+    ----------
+    run, burst : ndarray of int, shape (N,)
+    """
     return run * np.int64(2**32) + burst

@@ -15,6 +15,7 @@ from bdana.events.exposure import MEASURED, BurstTable, measured_column
 from bdana.events.flat import FlatEvents
 from bdana.events.model import BURST_COLUMNS, COLLECTIONS, EVENT_COLUMNS
 from bdana.events.schema import Schema, Source, load_schema, shipped_schemas, unit_factor
+from bdana.events.source import EventSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["EventFile", "forget_files", "guess_schema", "open_events"]
 
 
-class EventFile:
+class EventFile(EventSource):
     """A ROOT file and the schema it is read with.
 
     Attributes
@@ -43,7 +44,7 @@ class EventFile:
 
     def __init__(self, root: RootFile, schema: Schema, schema_key: str) -> None:
         self._schema_key = schema_key
-        self.path = root.path
+        self.path = self.file = root.path
         self.schema = schema
         self._root = root
         self._events = root.container(schema.events.tree)
@@ -62,7 +63,7 @@ class EventFile:
         }
 
     def stored_types(self) -> dict[str, np.dtype[Any]]:
-        """Return the types that hold the values of columns exactly, where the file has them in the canonical unit."""
+        """Return the types in the file of the columns that it stores in canonical units, and therefore exactly."""
         types = {}
         for name, source in self.schema.columns.items():
             found = find_branches(self._events, source) if source.candidates else None
@@ -77,7 +78,12 @@ class EventFile:
         return types
 
     def require(self, columns: Mapping[str, str], selection: str) -> None:
-        """Refuse the file unless it has all of the given columns; values say what needs each.
+        """Raise an error unless the file has all of the given columns.
+
+        Parameters
+        ----------
+        columns, selection
+            As for `EventSource.require`.
 
         Raises
         ------
@@ -96,12 +102,23 @@ class EventFile:
             )
 
     def why_missing(self, column: str) -> str:
-        """Say in words why the file does not have a column."""
+        """Say in words why the file does not have a column.
+
+        Parameters
+        ----------
+        column : str
+        """
         source = self.schema.columns.get(column)
         return why_no_branch(self._events, source) if source else self.schema.why_absent(column)
 
     def clusters(self, columns: Iterable[str]) -> list[int]:
-        """Return the entries at which a chunk may begin without reading a basket twice."""
+        """Return the entries at which a chunk may begin without reading a basket twice.
+
+        Parameters
+        ----------
+        columns
+            As for `EventSource.clusters`.
+        """
         branches = self._branches(columns)
         try:
             return self._events.clusters(branches)
@@ -110,37 +127,17 @@ class EventFile:
                 f"{self.path}: tree '{self._events.name}' is damaged ({err}); copy the file again"
             ) from err
 
-    def read(self, columns: Iterable[str], start: int, stop: int) -> ak.Array:
-        """Read events.
-
-        Parameters
-        ----------
-        columns : iterable of str
-            Canonical names; each must be in `columns()`. A `weight` that the file does not have is 1.
-        start, stop : int
-            Range of entries.
-
-        Returns
-        -------
-        ak.Array
-            Records of the event model in mm, ns, MeV.
-
-        Raises
-        ------
-        InputError
-            When bytes are damaged, a type is wrong, or a value is outside the schema's range.
-        """
-        events, found = self.read_unchecked(columns, start, stop)
-        for out_of_range in found:
-            out_of_range.refuse()
-        return events
-
     def read_unchecked(
         self, columns: Iterable[str], start: int, stop: int
     ) -> tuple[ak.Array, list[OutOfRange]]:
-        """Read events whose values need not lie in the schema's ranges, as `read`.
+        """Read events as `read`, and report the values that are out of range in place of raising an error.
 
-        Closed events are judged, and left out, before anybody is told what is wrong in the others.
+        So closed events can be left out before an error tells of a value.
+
+        Parameters
+        ----------
+        columns, start, stop
+            As for `EventSource.read`.
 
         Returns
         -------
@@ -158,7 +155,13 @@ class EventFile:
         return flat.records(), found
 
     def read_flat(self, columns: Iterable[str], start: int, stop: int) -> tuple[FlatEvents, list[OutOfRange]]:
-        """Read events as `read_unchecked`, in flat columns."""
+        """Read events as `read_unchecked`, in flat columns.
+
+        Parameters
+        ----------
+        columns, start, stop
+            As for `EventSource.read`.
+        """
         wanted = set(columns)
         default_weight = "weight" in wanted and "weight" not in self.columns()
         if default_weight:
@@ -184,8 +187,8 @@ class EventFile:
     def bursts(self) -> BurstTable | None:
         """Read the burst table; None when the layout has none.
 
-        A number that cannot be, in a burst that is marked bad, is NaN. NaN in a good burst is left to whoever needs
-        the number.
+        A number out of range in a burst that is marked bad becomes NaN. NaN in a good burst is an error only where the
+        number is used.
 
         Raises
         ------
@@ -249,6 +252,12 @@ class EventFile:
 def open_events(path: Path, schema: str) -> EventFile:
     """Open an event file; the handle is kept, so that a worker opens each file once.
 
+    Parameters
+    ----------
+    path : Path
+    schema : str
+        As for `load_schema`.
+
     Raises
     ------
     InputError
@@ -261,7 +270,7 @@ def open_events(path: Path, schema: str) -> EventFile:
 
 
 def forget_files() -> None:
-    """Forget the handles of all open files: the next reading opens them again."""
+    """Drop the cached handles of all files: the next reading opens them again."""
     _open_cached.cache_clear()
 
 
@@ -271,7 +280,11 @@ def _open_cached(path: Path, schema: str, size: int, changed: int) -> EventFile:
 
 
 def guess_schema(path: Path) -> str:
-    """Name the one shipped schema whose required branches a file has.
+    """Return the name of the one shipped schema whose required branches a file has.
+
+    Parameters
+    ----------
+    path : Path
 
     Raises
     ------

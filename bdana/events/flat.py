@@ -1,4 +1,4 @@
-"""Events as flat columns, one NumPy array for each branch: what files hold, and what is cheap to cut and to join."""
+"""Events as flat columns, one NumPy array for each branch, which are cheap to cut and to join."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["FlatEvents"]
 
 @dataclass(frozen=True)
 class FlatEvents:
-    """N events.
+    """N events as flat columns.
 
     Attributes
     ----------
@@ -41,7 +41,12 @@ class FlatEvents:
         return self.length
 
     def split(self, where: NDArray[np.bool_]) -> tuple[FlatEvents, FlatEvents]:
-        """Return the events of a mask, shape (N,), and the others."""
+        """Return the events of a mask, and the others.
+
+        Parameters
+        ----------
+        where : ndarray of bool, shape (N,)
+        """
         inside = {name: np.repeat(where, counts) for name, counts in self.counts.items()}
         chosen = int(np.count_nonzero(where))
         return (
@@ -50,7 +55,13 @@ class FlatEvents:
         )
 
     def cut(self, first: int, last: int) -> FlatEvents:
-        """Return events first to last (exclusive), without a copy."""
+        """Return a range of events, without a copy.
+
+        Parameters
+        ----------
+        first, last : int
+            The last is excluded.
+        """
         inside = {
             name: slice(int(counts[:first].sum()), int(counts[:last].sum()))
             for name, counts in self.counts.items()
@@ -74,7 +85,13 @@ class FlatEvents:
         )
 
     def astype(self, types: Mapping[str, np.dtype[np.generic]]) -> FlatEvents:
-        """Return the events with the columns in `types`, which must hold their values exactly, in that type."""
+        """Return the events with columns in other types, which must hold their values exactly.
+
+        Parameters
+        ----------
+        types : mapping of str to dtype
+            By column; others keep their type.
+        """
 
         def typed(name: str, column: NDArray[np.generic]) -> NDArray[np.generic]:
             return column.astype(types.get(name, column.dtype), copy=False)
@@ -91,7 +108,12 @@ class FlatEvents:
 
     @classmethod
     def concatenate(cls, parts: Sequence[FlatEvents]) -> FlatEvents:
-        """Join events in the order given."""
+        """Join events in the order given.
+
+        Parameters
+        ----------
+        parts : sequence of FlatEvents
+        """
         first = parts[0]
         if len(parts) == 1:
             return first
@@ -106,7 +128,7 @@ class FlatEvents:
         )
 
     def records(self) -> ak.Array:
-        """Return them as records of the event model; no number is copied."""
+        """Return the events as records of the event model, without a copy."""
         contents = {name: ak.contents.NumpyArray(column) for name, column in self.values.items()}
         for name, columns in self.members.items():
             counts = self.counts.get(name)

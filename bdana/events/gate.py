@@ -1,7 +1,8 @@
-"""The gate in front of data: which events hold a closed pair and are therefore not to be seen.
+"""Blinding of data at reading: which events hold a closed pair of tracks and must not be seen.
 
 A closed pair is two tracks of opposite charge, in time and of loose quality, whose common line leads into a closed
-envelope of the (z_TAX, CDA_TAX) plane. Whatever cannot be decided about a pair puts it into the most secret envelope.
+envelope of the (z_TAX, CDA_TAX) plane. A pair with a quantity that is not finite counts as in the most
+secret envelope, unless another quantity excludes it.
 """
 
 from __future__ import annotations
@@ -32,19 +33,19 @@ GATE_COLUMNS = (
     *(f"tracks.{name}" for name in ("charge", "p", "time", "chi2")),
     *(f"tracks.{name}_before" for name in ("x", "y", "z", "tx", "ty")),
 )
-"""The columns without which nobody can tell whether an event is closed."""
+"""Columns that are needed to decide whether an event is closed."""
 
 
 class Admission(Protocol):
-    """Which files may be read as what: judged by the files, before the gate judges their events."""
+    """Check of whole files before their events are read: which may be read as data, mc or pseudo."""
 
     @property
     def sealed(self) -> bool:
-        """Whether data must be sealed: a closed event in them is then a fault, and stops the reading."""
+        """Whether data must be sealed: a closed event in them is then an error, and stops the reading."""
         ...
 
     def check(self, path: Path, kind: str) -> None:
-        """Refuse a file that must not be read as `kind`: data that are not sealed, or data under another name.
+        """Raise an error for a file that must not be read as `kind`: unsealed data, or data declared as another kind.
 
         Parameters
         ----------
@@ -61,7 +62,7 @@ class Admission(Protocol):
 
 @dataclass(frozen=True)
 class Gate:
-    """What is closed, and how to tell.
+    """Blinding of data: what makes a pair of tracks closed, and which files may be read.
 
     Attributes
     ----------
@@ -80,7 +81,7 @@ class Gate:
     data_runs : tuple of (int, int)
         First and last run of each range of data: files with these runs and without truth are no simulation.
     admission : Admission, optional
-        Which files may be read as what. A closed event in sealed data is a fault, and stops the reading; elsewhere
+        Which files may be read as what. A closed event in sealed data is an error, and stops the reading; elsewhere
         closed events are dropped.
     """
 
@@ -104,7 +105,13 @@ class Gate:
         return self.envelopes.names
 
     def secrecy(self, events: ak.Array) -> NDArray[np.int64]:
-        """Return for each event the place in `names` of its most secret closed pair; len(names) without any."""
+        """Return for each event the index in `names` of its most secret closed pair; len(names) without any.
+
+        Parameters
+        ----------
+        events : ak.Array, type N * record
+            With the `GATE_COLUMNS`.
+        """
         most_secret = np.full(len(events), len(self.names), dtype=np.int64)
         several = np.flatnonzero(ak.to_numpy(ak.num(events.tracks, axis=1)) > 1)
         with np.errstate(all="ignore"):  # a warning would tell of a closed event
@@ -115,19 +122,24 @@ class Gate:
             pairs = Pairs.by_charge(
                 tracks, first, second, float(literals.mu_minus.mass or 0.0), self.beam_line
             )
-            np.minimum.at(most_secret, several[pairs.plus.index], self.pair_secrecy(pairs))
+            np.minimum.at(most_secret, several[pairs.plus.index], self.pair_secrecy(pairs))  # guard: closed
         return most_secret
 
-    def pair_secrecy(self, pairs: Pairs) -> NDArray[np.int64]:
-        """Return for each pair the place in `names` of the envelope that holds it; len(names) for an open pair."""
+    def pair_secrecy(self, pairs: Pairs) -> NDArray[np.int64]:  # guard: unknown-charge
+        """Return for each pair the index in `names` of the innermost envelope around it; len(names) for an open pair.
+
+        Parameters
+        ----------
+        pairs : Pairs
+        """
         where = self.envelopes.secrecy(pairs.z_tax, pairs.cda_tax)
         deciding = [pairs.dt, *(value for t in (pairs.plus, pairs.minus) for value in (t.chi2, t.p))]
         unknown_charge = (np.abs(pairs.plus.charge) != 1) | (np.abs(pairs.minus.charge) != 1)
         undecided = np.logical_or.reduce([unknown_charge, *(~np.isfinite(value) for value in deciding)])
-        opposite = unknown_charge | (pairs.plus.charge != pairs.minus.charge)
-        out_of_time = np.isfinite(pairs.dt) & (np.abs(pairs.dt) >= self.max_dt)
+        opposite = unknown_charge | (pairs.plus.charge != pairs.minus.charge)  # guard: opposite-if-unknown
+        out_of_time = np.isfinite(pairs.dt) & (np.abs(pairs.dt) >= self.max_dt)  # guard: in-time-if-unknown
         closed = opposite & ~out_of_time & self._loose(pairs.plus) & self._loose(pairs.minus)
-        return np.where(closed, np.where(undecided, 0, where), len(self.names))
+        return np.where(closed, np.where(undecided, 0, where), len(self.names))  # guard: undecided-is-secret
 
     def open_events(self, events: ak.Array, out_of_range: Sequence[OutOfRange] = ()) -> ak.Array:
         """Return the events without closed pair.
@@ -145,32 +157,36 @@ class Gate:
         InputError
             When a value of an open one is out of range.
         """
-        is_open = self.secrecy(events) == len(self.names)
-        if self.sealed and not is_open.all():
+        is_open = self.secrecy(events) == len(self.names)  # guard: every-stage-is-closed
+        if self.sealed and not is_open.all():  # guard: reader-stops
             _refuse()
         for found in out_of_range:
             found.refuse_open(is_open)
-        return events[is_open]
+        return events[is_open]  # guard: closed-are-dropped
 
     def refuse_closed(self, pairs: Pairs) -> None:
-        """Stop when a selected pair of open data is closed by what the selection computed: the second wall.
+        """Raise an error when a selected pair is closed by the quantities that the selection computed.
 
-        The quality of the tracks, which must be looser than in any selection, is not asked here.
+        This second check ignores the limits on track quality, which must be looser than those of any selection.
+
+        Parameters
+        ----------
+        pairs : Pairs
 
         Raises
         ------
         BlindingError
-            Without any value of the pair.
+            When there is one; the message has no value of the pair.
         """
-        any_quality = replace(self, max_chi2=np.inf, min_p=-np.inf)
-        if (any_quality.pair_secrecy(pairs) < len(self.names)).any():
+        any_quality = replace(self, max_chi2=np.inf, min_p=-np.inf)  # guard: any-quality
+        if (any_quality.pair_secrecy(pairs) < len(self.names)).any():  # guard: wall-for-every-stage
             _refuse()
 
     def _loose(self, tracks: Tracks) -> NDArray[np.bool_]:
         # Only a number, and neither NaN nor an infinity, says that a track is not loose.
         bad_fit = np.isfinite(tracks.chi2) & (tracks.chi2 >= self.max_chi2)
         too_slow = np.isfinite(tracks.p) & (tracks.p <= self.min_p)
-        return ~(bad_fit | too_slow)
+        return ~(bad_fit | too_slow)  # guard: loose-if-unknown
 
 
 def _refuse() -> NoReturn:

@@ -1,4 +1,4 @@
-"""Good-run lists: which bursts are used, and what they contain where the files do not say."""
+"""Good-run lists: which bursts are used, and their protons on target and live time where files lack them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,11 @@ class GoodRuns:
 
     @classmethod
     def read(cls, path: Path) -> GoodRuns:
-        """Read a list.
+        """Read a good-run list.
+
+        Parameters
+        ----------
+        path : Path
 
         Raises
         ------
@@ -83,7 +87,12 @@ class GoodRuns:
         return BurstTable.of_file(self.path, columns | {"good": np.ones(len(self.run), dtype=np.bool_)})
 
     def among(self, bursts: BurstTable) -> BurstTable:
-        """Return a burst table in which those are good that were good and are in the list."""
+        """Return a burst table in which bursts that are not in the list are bad.
+
+        Parameters
+        ----------
+        bursts : BurstTable
+        """
         if self.burst is None:
             listed = np.isin(bursts.run, self.run)
         else:

@@ -1,4 +1,4 @@
-"""Looking at a file: what a schema finds in it, and what its branches hold."""
+"""Inspection of a file: which columns of a schema it has, and the number and sum of the values of its branches."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STEP = 100_000
 
 @dataclass(frozen=True)
 class FoundColumn:
-    """A canonical column in a file.
+    """Whether a file has a canonical column, and in which branches.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class FoundColumn:
 
 @dataclass(frozen=True)
 class BranchSum:
-    """What a branch holds.
+    """Number and sum of the values of a branch.
 
     Attributes
     ----------
@@ -70,6 +70,11 @@ class BranchSum:
 
 def found_columns(path: Path, schema: Schema) -> list[FoundColumn]:
     """Look for every column of a schema in a file.
+
+    Parameters
+    ----------
+    path : Path
+    schema : Schema
 
     Raises
     ------
@@ -93,6 +98,12 @@ def _found(sources: Mapping[str, Source], paths: frozenset[str], prefix: str) ->
 
 def branch_sums(path: Path, tree: str) -> dict[str, BranchSum]:
     """Count and add up the values of every numeric branch of a tree, members of classes one by one.
+
+    Parameters
+    ----------
+    path : Path
+    tree : str
+        Name of a TTree or RNTuple.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Lists of numbers as counts and flat values: the buffers themselves, without a copy."""
+"""Jagged arrays as counts and flat values: the buffers themselves, without a copy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ __all__ = ["counts_and_flat", "fit"]
 
 
 def counts_and_flat(array: ak.Array) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Return the length of each list, shape (N,), and the numbers of all lists one after the other."""
+    """Return the length of each list, shape (N,), and the numbers of all lists one after the other.
+
+    Parameters
+    ----------
+    array : ak.Array, type N * var * number
+    """
     layout = array.layout
     if isinstance(layout, ak.contents.ListOffsetArray) and isinstance(layout.content, ak.contents.NumpyArray):
         offsets, content = np.asarray(layout.offsets), np.asarray(layout.content.data)
@@ -23,7 +28,13 @@ def counts_and_flat(array: ak.Array) -> tuple[NDArray[np.int64], NDArray[Any]]:
 
 
 def fit(array: ak.Array, entries: int) -> bool:
-    """Tell whether an array has that many entries, and its lists lie inside the numbers that it has."""
+    """Tell whether an array has the given number of entries, and no list reaches beyond the values.
+
+    Parameters
+    ----------
+    array : ak.Array
+    entries : int
+    """
     layout = array.layout
     if isinstance(layout, ak.contents.ListOffsetArray) and isinstance(layout.content, ak.contents.NumpyArray):
         offsets = np.asarray(layout.offsets)

@@ -21,7 +21,7 @@ CANONICAL: Mapping[str, type[np.int64 | np.float64 | np.bool_]] = {
     "float": np.float64,
     "bool": np.bool_,
 }
-"""Types in memory, whatever a file holds: the same number is then the same in every cut."""
+"""Types in memory, whatever type a file has, so that cuts do not depend on the file."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Column:
     unit : str
         Unit in memory, a name of `hepunits`; empty for pure numbers.
     meaning : str
-        One line for people.
+        Description in one line.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Values outside the range that a schema gives its column."""
+"""Values outside the range that a schema gives their column."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["OutOfRange"]
 
 @dataclass(frozen=True)
 class OutOfRange:
-    """Values of one column, of N events, that are not what the layout asks.
+    """Values of one column, of N events, that are outside the range of the schema.
 
     Attributes
     ----------
@@ -37,25 +37,29 @@ class OutOfRange:
     counts: NDArray[Any] | None
 
     def refuse(self) -> None:
-        """Refuse the values.
+        """Raise an error that says how many values are out of range.
 
         Raises
         ------
         InputError
-            With their number.
+            Always.
         """
         raise InputError(
             f"{self.where}: {int(self.bad.sum())} of {len(self.bad)} values are not {self.asked}"
         )
 
     def refuse_open(self, is_open: NDArray[np.bool_]) -> None:
-        """Refuse the values if one is of an open event; is_open has shape (N,).
+        """Raise an error if a value of an open event is out of range.
+
+        Parameters
+        ----------
+        is_open : ndarray of bool, shape (N,)
 
         Raises
         ------
         InputError
-            Without any number, since what was read together depends on closed events.
+            If there is one; without any number, since what was read together depends on closed events.
         """
         of_open = is_open if self.counts is None else np.repeat(is_open, self.counts)
-        if (self.bad & of_open).any():
-            raise InputError(f"{self.where}: there are values that are not {self.asked}")
+        if (self.bad & of_open).any():  # guard: open-values-in-range
+            raise InputError(f"{self.where}: there are values that are not {self.asked}")  # guard: no-count

@@ -1,4 +1,4 @@
-"""Schemas: how the branches of a ROOT layout map onto the event model. One TOML file a layout."""
+"""Schemas: how the branches of a ROOT layout map onto the event model. One TOML file for each layout."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _as_tuple(value: object) -> object:
 
 
 class BranchMap(StrictModel, allow_inf_nan=True):
-    """Where one canonical column comes from and what its values may be."""
+    """Where a canonical column comes from and what its values may be."""
 
     branch: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
         default=(), description="full branch path after the prefix; the first of a list that exists is used"
@@ -77,7 +77,13 @@ class BranchMap(StrictModel, allow_inf_nan=True):
         return self
 
     def candidates(self, prefixes: tuple[str, ...] = ("",)) -> tuple[tuple[str, ...], ...]:
-        """Return what can hold the column, in the order of preference: one branch, or several that are combined."""
+        """Return the branches that can hold the column, best first: single ones, or groups that are combined.
+
+        Parameters
+        ----------
+        prefixes : tuple of str
+            What is put in front of the branches, best first.
+        """
         together = self.norm or self.ratio
         groups = (together,) if together else tuple((name,) for name in self.branch)
         return tuple(tuple(prefix + name for name in names) for prefix in prefixes for names in groups)
@@ -107,7 +113,7 @@ class Tree(StrictModel, allow_inf_nan=True):
 
 
 class Collection(StrictModel, allow_inf_nan=True):
-    """A list an event: its branches share a prefix."""
+    """A collection with a list of records for each event; its branches share a prefix."""
 
     prefix: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
         default=("",), description="put in front of every branch; of a list, the first that exists"
@@ -116,7 +122,7 @@ class Collection(StrictModel, allow_inf_nan=True):
 
 
 class Schema(StrictModel, allow_inf_nan=True):
-    """A layout of event files.
+    """Layout of event files: which branches hold which canonical columns.
 
     Attributes
     ----------
@@ -165,13 +171,29 @@ class Schema(StrictModel, allow_inf_nan=True):
         return {name: Source(source, source.candidates()) for name, source in columns.items()}
 
     def why_absent(self, column: str) -> str:
-        """Say in words why this layout has no such column."""
+        """Say in words why this layout has no such column.
+
+        Parameters
+        ----------
+        column : str
+        """
         reason = self.absent.get(column) or self.absent.get(column.partition(".")[0])
         return reason or "the schema does not map it"
 
 
 def unit_factor(column: Column, source: BranchMap) -> float:
-    """Return the factor that turns a file's number into the column's canonical unit."""
+    """Return the factor that turns a file's number into the column's canonical unit.
+
+    Parameters
+    ----------
+    column : Column
+    source : BranchMap
+
+    Raises
+    ------
+    ValueError
+        When only one of the two has a unit.
+    """
     if bool(column.unit) != bool(source.unit) and source.scale == 1.0 and source.equals is None:
         raise ValueError(
             f"column '{column.name}' needs a unit that converts to '{column.unit or 'a pure number'}'"
@@ -191,6 +213,10 @@ def shipped_schemas() -> dict[str, Path]:
 @cache
 def load_schema(name: str) -> Schema:
     """Load a shipped schema by name, or a schema file by path (`*.toml`).
+
+    Parameters
+    ----------
+    name : str
 
     Raises
     ------

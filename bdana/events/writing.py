@@ -105,7 +105,17 @@ def _identify(path: Path, before: uuid.UUID, identity: uuid.UUID) -> None:
 
 
 def make_container(file: Any, name: str, columns: Mapping[str, Any], container: ContainerKind) -> Any:
-    """Begin a tree or RNTuple with the types of the given columns; uproot's file["name"] = ... would choose by itself."""
+    """Create a TTree or RNTuple with exactly the types of the given columns.
+
+    uproot's file["name"] = ... would choose types by itself.
+
+    Parameters
+    ----------
+    file : uproot.WritableDirectory
+    name : str
+    columns : mapping of str to array
+    container : {"ttree", "rntuple"}
+    """
     types = {
         key: column.type if container == "ttree" else ak.type(column).content
         for key, column in _arrays(columns)

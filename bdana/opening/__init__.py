@@ -1,1 +1,1 @@
-"""Opening closed regions: where the frozen analysis, the people of the policy and the sealed events meet."""
+"""Opening closed regions: an analysis is frozen and rehearsed, stages are requested, approved and opened."""

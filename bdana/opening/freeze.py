@@ -22,7 +22,7 @@ from bdana.sealing.manifest import (
 )
 from bdana.search.opened import data_period
 from bdana.search.prompt_check import SEED
-from bdana.search.run import run_closed
+from bdana.search.run import run_open_part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,11 +44,11 @@ __all__ = [
 ]
 
 FORMAT = 1
-"""Of the document; another one is not read."""
+"""Format of a freeze; one of another format is not read."""
 OUTPUTS = ("observed", "seen_before", "candidates", "verdict")
-"""What an opening writes down: candidates by region, how many were open before, their rows, the agreement test."""
+"""What an opening writes down: counts by region, how many were open before, the candidates, the agreement test."""
 SEEDS = {"bootstrap": str(BOOTSTRAP_SEED), "prompt": str(SEED)}
-"""As text: JSON holds no integer beyond 2^53."""
+"""Seeds of the search, as text: JSON holds no integer beyond 2^53."""
 NOT_COMPARED = ("bdana", "packages")
 """Parts that may differ at the opening, when the numbers come out all the same."""
 PARTS = (
@@ -66,7 +66,7 @@ def freeze(ledger: Ledger, person: str, key: Path, document: Mapping[str, Any]) 
     ----------
     ledger : Ledger
     person, key
-        The author, who will not be the opener.
+        The author, who cannot be the opener, and the path of the SSH key.
     document : mapping
         Code state, cuts, regions, prediction with covariance, conventions, agreement tests, declared outputs, seeds (as
         text), policy, hashes of open and sealed inputs. The row's hash is what people sign.
@@ -76,6 +76,11 @@ def freeze(ledger: Ledger, person: str, key: Path, document: Mapping[str, Any]) 
 
 def freeze_document(analysis: AnalysisFolder, policy: Policy) -> dict[str, Any]:
     """Run the search on what is open, and return everything that decides what an opening will show.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    policy : Policy
 
     Raises
     ------
@@ -97,7 +102,7 @@ def freeze_document(analysis: AnalysisFolder, policy: Policy) -> dict[str, Any]:
 
 
 def code_sha256() -> str:
-    """Return a hash of the framework's own files: two versions of one number differ in it."""
+    """Return a hash of bdana's own files, which tells apart two states of the code with one version number."""
     package = Path(__file__).parents[1]
     files = sorted(
         p for kind in ("*.py", "*.toml") for p in package.rglob(kind) if "_template" not in p.parts
@@ -128,7 +133,13 @@ def declared_parts(analysis: AnalysisFolder, policy: Policy) -> dict[str, Any]:
 
 
 def declared_settings(analysis: AnalysisFolder, policy: Policy) -> dict[str, Any]:
-    """Return what of a freeze can be told without a look at data, and without running code of the analysis."""
+    """Return the parts of a freeze that need neither data nor a run of the analysis's code.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    policy : Policy
+    """
     return {
         "format": FORMAT,
         "code": dict(analysis.modules.texts),
@@ -138,12 +149,18 @@ def declared_settings(analysis: AnalysisFolder, policy: Policy) -> dict[str, Any
         "agreement": {name: stage.agreement_p_min for name, stage in policy.stages.items()},
         "beside": {str(path): file_sha256(analysis.folder / path) for path in _referred_files(analysis)},
         "outputs": list(OUTPUTS),
-        "seeds": dict(SEEDS),
+        "seeds": dict(SEEDS),  # guard: freeze-has-seeds
     }
 
 
 def sealed_files(analysis: AnalysisFolder, policy: Policy, period: str) -> dict[str, list[Path]]:
-    """Return the encrypted files of the search's data, of a period, by stage; none for data that are not sealed.
+    """Return the sealed files of the search's data, of a period, by stage; none for data that are not sealed.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    policy : Policy
+    period : str
 
     Raises
     ------
@@ -185,7 +202,7 @@ def counted_parts(analysis: AnalysisFolder) -> dict[str, Any]:
         raise BlindingError(
             f"refused: [search] of {analysis.folder / 'analysis.toml'} names no data and single_tracks to freeze"
         )
-    run = run_closed(analysis, search.data)
+    run = run_open_part(analysis, search.data)
     if run.table is None or run.estimate is None:
         raise BlindingError("refused: the search makes no table")
     estimate = run.estimate

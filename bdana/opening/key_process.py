@@ -1,4 +1,4 @@
-"""The process that holds a key: the key of a stage and its events exist in its memory and nowhere else."""
+"""The process that opens stages: the key of a stage and its events are in its memory and nowhere else."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PROGRAM = (
     "import sys; sys.path.insert(0, sys.argv[1]); import bdana; del sys.path[0]; "
     "from bdana.opening.key_process import main; sys.exit(main())"
 )
-"""What the process runs: this bdana, wherever it lies, and everything else from where Python has its packages."""
+"""What the process runs: this bdana, whatever its folder, and all other packages from where Python has them."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Job:
     requests : tuple of str
         Hashes of the requests, in the order of their stages.
     sealed : mapping of str to list of str
-        The encrypted files of each stage.
+        The sealed files of each stage.
     secret : str
         The passphrase of the opener's age identity; in a rehearsal the throw-away identity itself.
     """
@@ -62,7 +62,11 @@ class Job:
 
 
 def open_in_key_process(job: Job) -> None:
-    """Open stages in a process of their own, which ends with them.
+    """Open stages in a process of their own, so that keys and events leave memory when it ends.
+
+    Parameters
+    ----------
+    job : Job
 
     Raises
     ------
@@ -72,11 +76,11 @@ def open_in_key_process(job: Job) -> None:
         When the process stopped at something else, or was killed.
     """
     # -P and -E: no module is imported from the analysis folder, from here, or from PYTHONPATH.
-    command = [sys.executable, "-P", "-E", "-c", PROGRAM, str(Path(__file__).parents[2])]
+    command = [sys.executable, "-P", "-E", "-c", PROGRAM, str(Path(__file__).parents[2])]  # guard: isolated
     done = subprocess.run(  # noqa: S603 - no shell
         command, input=json.dumps(asdict(job)), stdout=subprocess.PIPE, text=True, check=False
     )
-    if done.returncode:
+    if done.returncode:  # guard: opening-fails-aloud
         known = {error.exit_code: error for error in (InputError, BlindingError)}
         raise known.get(done.returncode, RuntimeError)(
             done.stdout.strip() or "the opening stopped; the same request may be opened again"
@@ -84,7 +88,11 @@ def open_in_key_process(job: Job) -> None:
 
 
 def open_here(job: Job) -> None:
-    """Open stages in this process, which is right for the one that was started for it, and for a rehearsal's throw-away keys.
+    """Open stages in this process: the one that was started for it, or that of a rehearsal.
+
+    Parameters
+    ----------
+    job : Job
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The selection of opened events by the frozen analysis, and the verdict on their number."""
+"""The selection of opened events by the frozen analysis, and the verdict: a test of their number."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def outputs_of(
 
     Parameters
     ----------
-    analysis : Analysis
+    analysis : AnalysisFolder
         The frozen one.
     frozen : mapping
         The freeze.
@@ -73,7 +73,7 @@ def _select(analysis: AnalysisFolder, chunks: Sequence[ak.Array]) -> Candidates:
     (dataset,) = analysis.sample(str(search.data))
     events = EventArrays(ak.concatenate(list(chunks)), name="opened events")
     opened = replace(dataset, sources=(events,), gate=None)
-    return run_selection(analysis.selection_task(opened, search.selection)).candidates
+    return run_selection(analysis.selection_task(opened, search.selection)).candidates  # guard: own-channel
 
 
 def _seen_before(found: Candidates | None, seen: set[EventId]) -> dict[str, int]:

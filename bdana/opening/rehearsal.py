@@ -43,7 +43,7 @@ DECAYS = 400
 
 @dataclass(frozen=True)
 class Rehearsed:
-    """One stage of a rehearsal.
+    """What was injected and found in one stage of a rehearsal.
 
     Attributes
     ----------

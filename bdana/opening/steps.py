@@ -30,7 +30,7 @@ __all__ = ["Opening", "stage_states"]
 
 @dataclass(frozen=True)
 class Opening:
-    """The openings of one data period.
+    """The steps to an opening in one data period: who may take them, and the rows that they write.
 
     Attributes
     ----------
@@ -46,7 +46,14 @@ class Opening:
     def request(
         self, person: str, key: Path, identity: pyrage.x25519.Identity, stage: str, channel: str, opener: str
     ) -> Row:
-        """Ask for a stage to be opened; the request is the approval of its analyst.
+        """Ask for a stage to be opened: write a request, which is also the approval of its analyst.
+
+        Parameters
+        ----------
+        person, key, identity
+            The analyst, the path of the SSH key, and the age identity.
+        stage, channel, opener : str
+            What is opened, with which selection, and by whom.
 
         Raises
         ------
@@ -66,10 +73,17 @@ class Opening:
         # The head as it is when the row is written: somebody else may have been faster.
         return self.ledger.append("request", person, key, lambda rows: body | {"head": head(rows)})
 
-    def may_request(
+    def may_request(  # guard: freeze-was-rehearsed
         self, person: str, stage: str, channel: str, opener: str, *, after: Sequence[str] = ()
     ) -> Row:
-        """Return the freeze that somebody may ask an opening with, if the stages `after` are asked for just before.
+        """Return the freeze that a request would name, or refuse the request as far as the ledger tells.
+
+        Parameters
+        ----------
+        person, stage, channel, opener
+            As for `request`.
+        after : sequence of str
+            Stages that are requested just before.
 
         Raises
         ------
@@ -77,7 +91,7 @@ class Opening:
             As `request`, which is left with what needs the person's identity.
         """
         frozen = self.newest_freeze()
-        if self.policy.role(person) != "analyst":
+        if self.policy.role(person) != "analyst":  # guard: analyst-requests
             raise BlindingError(
                 f"refused: an analyst requests an opening, and {person} is {self.policy.role(person)}"
             )
@@ -95,7 +109,12 @@ class Opening:
         return frozen
 
     def may_open(self, person: str, request: Row) -> None:
-        """Refuse an opening that cannot be, as far as the ledger tells.
+        """Refuse to open a request when the ledger already tells that it cannot be opened.
+
+        Parameters
+        ----------
+        person : str
+        request : Row
 
         Raises
         ------
@@ -103,14 +122,20 @@ class Opening:
             As `open`, before the row `begin`.
         """
         self._require_valid(request, asking=True)
-        if person != request.body["opener"]:
+        if person != request.body["opener"]:  # guard: named-opener-opens
             raise BlindingError(
                 f"refused: the opener of this request is {request.body['opener']}, not {person}"
             )
         self._shares.held(person, request)
 
     def approve(self, person: str, key: Path, identity: pyrage.x25519.Identity, request: Row) -> Row:
-        """Approve a request: sign its hash and hand the own shares to the opener alone.
+        """Approve a request: sign its hash and release the own shares to the opener alone.
+
+        Parameters
+        ----------
+        person, key, identity
+            Who approves, the path of the SSH key, and the age identity.
+        request : Row
 
         Raises
         ------
@@ -120,27 +145,33 @@ class Opening:
         self._require_valid(request, asking=True)
         if any(row.body["request"] == request.hash for row in self._ends()):
             raise BlindingError(f"refused: {request.body['stage']} was opened with this request already")
-        if person in {request.person, request.body["opener"]}:
+        if person in {request.person, request.body["opener"]}:  # guard: nobody-agrees-twice
             raise BlindingError(
                 f"refused: {person} requested this opening or is its opener, which is consent enough"
             )
-        if any(row.person == person for row in consents(self.ledger, request)):
+        if any(row.person == person for row in consents(self.ledger, request)):  # guard: approves-once
             raise BlindingError(f"refused: {person} has approved this request already")
         released = self._shares.release(person, identity, request.body["stage"], request.body["opener"])
         return self.ledger.append("approve", person, key, {"shares": released}, request)
 
     def withdraw(self, person: str, key: Path, request: Row, reason: str) -> Row:
-        """Take the own approval, or the own request, back; counts until the opening began.
+        """Take back the own approval or request, which is possible until the opening began.
+
+        Parameters
+        ----------
+        person, key, request
+            As for `approve`.
+        reason : str
 
         Raises
         ------
         BlindingError
             When the opening began, or the person has nothing to take back.
         """
-        if any(row.body["request"] == request.hash for row in self.ledger.of_kind("begin")):
+        if any(row.body["request"] == request.hash for row in self.ledger.of_kind("begin")):  # guard: begun
             raise BlindingError("refused: the opening began already, which cannot be taken back")
         own = [row.hash for row in consents(self.ledger, request) if row.person == person]
-        if not own:
+        if not own:  # guard: takes-back-own
             raise BlindingError(f"refused: {person} has neither requested nor approved this opening")
         return self.ledger.append("withdraw", person, key, {"reason": reason, "takes_back": own}, request)
 
@@ -153,7 +184,7 @@ class Opening:
         sealed: Sequence[Path],
         show: Callable[[list[ak.Array]], Mapping[str, Any]],
     ) -> Row:
-        """Open a stage.
+        """Open a stage: put its key together, decrypt its events, and write down what the frozen selection finds.
 
         Parameters
         ----------
@@ -161,7 +192,7 @@ class Opening:
             The opener, with SSH key and age identity.
         request : Row
         sealed : sequence of Path
-            The stage's encrypted files, those that the freeze names.
+            The stage's sealed files, those that the freeze names.
         show : callable
             The frozen selection: gets the stage's events, returns the declared outputs with the verdict.
 
@@ -182,19 +213,19 @@ class Opening:
         frozen = self.newest_freeze().body["frozen"]["sealed"]
         contents = {path.name: path.read_bytes() for path in sealed}
         asked = frozen.get(self.period, {}).get(stage, {})
-        if {name: sha256(content) for name, content in contents.items()} != asked:
+        if {name: sha256(content) for name, content in contents.items()} != asked:  # guard: frozen-files
             raise BlindingError(f"refused: the sealed files of {stage} are not those that were frozen")
-        self._shares.require(person, identity, request)
+        self._shares.require(person, identity, request)  # guard: shares-before-begin
         begun = [row for row in self.ledger.of_kind("begin") if row.body["request"] == request.hash]
-        if not begun:
+        if not begun:  # guard: begins-once
             self.ledger.append("begin", person, key, {"request": request.hash, "stage": stage})
-        # Only now: who has the key in memory has a row that says so.
+        # Only now, so that the row `begin` is there before the key is in memory.
         secret = self._shares.secret(person, identity, request)
-        text = secret.decode("ascii", errors="replace")  # what is no key at all does not open a file
+        text = secret.decode("ascii", errors="replace")  # guard: no-key-opens-no-file
         events = [decrypt_events(content, text, name) for name, content in contents.items()]
         outputs = dict(show([found for found in events if found is not None]))
         end = self._end(person, key, request, secret, outputs)
-        if "verdict" in outputs and not any(
+        if "verdict" in outputs and not any(  # guard: one-verdict
             row.body["end"] == end.hash for row in self.ledger.of_kind("verdict")
         ):
             self.ledger.append(
@@ -204,8 +235,8 @@ class Opening:
 
     def _end(self, person: str, key: Path, request: Row, secret: bytes, outputs: Mapping[str, Any]) -> Row:
         done = [row for row in self._ends() if row.body["request"] == request.hash]
-        if done:
-            if canonical(done[-1].body["outputs"]) != canonical(dict(outputs)):
+        if done:  # guard: one-end
+            if canonical(done[-1].body["outputs"]) != canonical(dict(outputs)):  # guard: same-outputs
                 raise BlindingError(
                     "refused: this opening was run before and gave other outputs; the ledger keeps those"
                 )
@@ -226,16 +257,21 @@ class Opening:
         return self.ledger.append("end", person, key, body)
 
     def requests(self, stage: str | None = None) -> list[Row]:
-        """Return the requests of the newest freeze that nobody withdrew, oldest first; of one stage, or of all."""
+        """Return the requests of the newest freeze that nobody withdrew, oldest first; of one stage, or of all.
+
+        Parameters
+        ----------
+        stage : str, optional
+        """
         pending = self._pending([self.newest_freeze()])
         return [row for row in pending if stage in {None, row.body["stage"]}]
 
     def asked(self) -> set[str]:
-        """Return the stages that are asked for with the newest freeze, whether or not that is still good."""
+        """Return the stages that are requested with the newest freeze, which may be out of date."""
         return {row.body["stage"] for row in self._pending(self.ledger.of_kind("freeze")[-1:])}
 
     def opened(self) -> list[str]:
-        """Return the stages that were opened in this period; one that began counts."""
+        """Return the stages whose opening began in this period, ended or not."""
         requests = self.ledger.by_hash("request")
         rows = [requests[row.body["request"]] for row in self.ledger.of_kind("begin")]
         return list(dict.fromkeys(row.body["stage"] for row in rows if row.body["period"] == self.period))
@@ -248,34 +284,34 @@ class Opening:
         BlindingError
             When a row is not signed or not allowed, or nothing is frozen.
         """
-        require_sound(self.ledger, self.policy)
+        require_sound(self.ledger, self.policy)  # guard: sound-before-opening
         freezes = self.ledger.of_kind("freeze")
-        if not freezes:
+        if not freezes:  # guard: freeze-is-there
             raise BlindingError("refused: nothing is frozen; `bdana blinding freeze` does it")
-        if any(freezes[-1].number <= past.last for past in self.policy.former):
+        if any(freezes[-1].number <= past.last for past in self.policy.former):  # guard: freeze-of-policy
             raise BlindingError("refused: the policy changed after this freeze; freeze again")
         return freezes[-1]
 
     def _require_opener(self, opener: str, stage: str, frozen: Row) -> None:
-        if stage not in self.policy.stages:
+        if stage not in self.policy.stages:  # guard: stage-of-the-policy
             raise BlindingError(
                 f"refused: there is no stage {stage}; there are: {', '.join(self.policy.stages)}"
             )
         role = self.policy.role(opener)
-        if role == "analyst" or role not in self.policy.stages[stage].approval:
+        if role == "analyst" or role not in self.policy.stages[stage].approval:  # guard: role-may-open
             raise BlindingError(
                 f"refused: {opener} is {role}; the opener is a reviewer or convenor with a share of {stage}"
             )
-        if opener == frozen.person:
+        if opener == frozen.person:  # guard: opener-is-not-author
             raise BlindingError(f"refused: {opener} is the author of the freeze and cannot open it")
         if opener not in joined(self.ledger, self.policy):
             raise BlindingError(f"refused: {opener} has not joined; `bdana blinding join` does it")
-        if all(share.person != opener for share in self._shares.shares(stage)):
+        if all(share.person != opener for share in self._shares.shares(stage)):  # guard: opener-has-a-share
             raise BlindingError(f"refused: {opener} holds no share of the key of {stage}")
 
     def _require_channel(self, channel: str, frozen: Row) -> None:
         declared = frozen.body["frozen"]["config"]["search"]["selection"]
-        if channel != declared:
+        if channel != declared:  # guard: channel-as-frozen
             raise BlindingError(
                 f"refused: the freeze is of the channel {declared}, not {channel}; freeze the analysis of {channel}"
             )
@@ -283,16 +319,16 @@ class Opening:
     def _require_data(self, frozen: Row) -> None:
         """Refuse data of another period than frozen, keys made again, and data changed or added after an opening."""
         there = frozen.body["frozen"]["sealed"]
-        if self.period not in there:
+        if self.period not in there:  # guard: period-as-frozen
             raise BlindingError(
                 f"refused: the freeze is of data of period {', '.join(there)}, not {self.period}"
             )
-        if self._shares.keys.number > frozen.number:
+        if self._shares.keys.number > frozen.number:  # guard: freeze-after-keys
             raise BlindingError(
                 f"refused: the keys of period {self.period} were made after this freeze; seal the raw data again and freeze"
             )
         requests, freezes = self.ledger.by_hash("request"), self.ledger.by_hash("freeze")
-        for row in self.ledger.of_kind("begin"):
+        for row in self.ledger.of_kind("begin"):  # guard: opened-data-stay
             asked = requests[row.body["request"]].body
             before = freezes[asked["freeze"]].body["frozen"]["sealed"]
             if asked["period"] == self.period and before.get(self.period) != frozen.body["frozen"][
@@ -311,14 +347,14 @@ class Opening:
         done = {row.body["stage"] for row in ends}
         if asking and stage != list(self.policy.stages)[-1]:
             done |= {row.body["stage"] for row in self._pending([frozen])} | set(after)
-        if before is not None and before not in done:
+        if before is not None and before not in done:  # guard: stage-in-its-turn
             raise BlindingError(f"refused: {stage} is opened after {before}, which is not open")
         for row in ends:
             # Of the outputs, since a process may die before it writes the row `verdict`.
-            failed = row.body["outputs"].get("verdict", {}).get("agrees") is False
+            failed = row.body["outputs"].get("verdict", {}).get("agrees") is False  # guard: failed-by-end
             asked = self.ledger.by_hash("request")[row.body["request"]]
             if failed and row.body["stage"] != stage and asked.body["freeze"] == frozen.hash:
-                raise BlindingError(
+                raise BlindingError(  # guard: failure-stops
                     f"refused: {row.body['stage']} did not agree with its prediction; find out why, freeze and ask again"
                 )
 
@@ -335,13 +371,13 @@ class Opening:
 
     def _require_valid(self, request: Row, *, asking: bool = False) -> None:
         frozen = self.newest_freeze()
-        if request.hash not in self.ledger.by_hash("request"):
+        if request.hash not in self.ledger.by_hash("request"):  # guard: request-of-the-ledger
             raise BlindingError("refused: the ledger has no such request")
-        if request.body["freeze"] != frozen.hash:
+        if request.body["freeze"] != frozen.hash:  # guard: request-of-newest-freeze
             raise BlindingError(
                 "refused: the analysis was frozen again after this request; request the opening again"
             )
-        if request.body["period"] != self.period:
+        if request.body["period"] != self.period:  # guard: request-of-its-period
             raise BlindingError(
                 f"refused: the request is for period {request.body['period']}, not {self.period}"
             )

@@ -1,22 +1,16 @@
-"""Combinatorial background: the search of pairs of lines (`geometry`), and the estimate that is made of them (`estimate`)."""
+"""Combinatorial background: finding pairs of tracks (`geometry`), and the estimate made of them (`estimate`)."""
 
-from bdana.pairing.estimate import (
-    Combinatorial,
-    DutyFactor,
-    PairEstimate,
-    PairingParameters,
-    PairOptions,
-    PairSelection,
-    PairSink,
-    PairSums,
-    SingleBursts,
-    SingleSample,
-    SinglesTask,
-    pair_file,
-    require_orthogonal,
-    select_singles,
-)
-from bdana.pairing.geometry import PairBounds, PairCounts, PairFinder, close_pairs, count_pairs
+from bdana.pairing.estimate.combinatorial import Combinatorial
+from bdana.pairing.estimate.groups import DutyFactor
+from bdana.pairing.estimate.pair_cuts import PairOptions, PairSelection, PairSink
+from bdana.pairing.estimate.pair_estimate import PairEstimate
+from bdana.pairing.estimate.pair_file import pair_file
+from bdana.pairing.estimate.pairing_parameters import PairingParameters
+from bdana.pairing.estimate.single_bursts import SingleBursts
+from bdana.pairing.estimate.singles import SingleSample, SinglesTask, require_orthogonal, select_singles
+from bdana.pairing.estimate.u_statistic import PairSums
+from bdana.pairing.geometry.counting import PairCounts, count_pairs
+from bdana.pairing.geometry.pair_finder import PairBounds, PairFinder, close_pairs
 
 __all__ = [
     "Combinatorial",

@@ -1,4 +1,4 @@
-"""Pictures: hist objects drawn by mplhep."""
+"""Figures of candidates, estimates and checks, drawn with mplhep."""
 
 from bdana.plotting.comparison import pulls, save_comparison
 from bdana.plotting.counts import save_flatness, save_regions

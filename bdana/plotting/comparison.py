@@ -1,4 +1,4 @@
-"""Data against prediction: points with Garwood errors on a band, and the pulls below."""
+"""Data against prediction: counts with Garwood errors, the prediction with its error, and the pulls below."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = ["pulls", "save_comparison"]
 
-NOTHING = 0.1  # events: an empty bin of a smaller prediction tells nothing, and has no pull
+NEGLIGIBLE = 0.1  # events: an empty bin of a smaller prediction tells nothing, and has no pull
 
 
 def pulls(
     observed: NDArray[np.float64], expected: NDArray[np.float64], error: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return (observed - expected) over the error of the difference.
+    """Return the pulls: (observed - expected) over the error of the difference.
 
     The error is the prediction's and, in quadrature, the side of the observed count's Garwood interval (Fixed limits
     for the Poisson distribution, Biometrika 28 (1936) 437) that faces the prediction.
@@ -38,6 +38,13 @@ def pulls(
     -------
     ndarray, shape (N,)
         NaN where nothing is predicted and nothing observed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bdana.plotting.comparison import pulls
+    >>> pulls(np.array([0.0, 9.0, 25.0]), np.array([0.5, 9.0, 16.0]), np.array([0.1, 1.0, 2.0])).round(2)
+    array([-0.27,  0.  ,  1.68])
     """
     low, high = poisson_interval(observed)
     low = np.where(observed > 0, low, 0.0)
@@ -49,7 +56,7 @@ def pulls(
 def save_comparison(
     observed: Histogram | None, predicted: Histogram, path: Path, title: str = "", label: str = "prediction"
 ) -> None:
-    """Draw one variable into a PNG, PDF or SVG.
+    """Draw data against prediction for one variable, with the pulls below, into a PNG, PDF or SVG.
 
     Parameters
     ----------
@@ -95,7 +102,7 @@ def save_comparison(
                 markersize=4,
                 label="data",
             )
-            told = some | (expected > NOTHING)
+            told = some | (expected > NEGLIGIBLE)
             lower.errorbar(
                 axis.centers[told], pulls(counts, expected, error)[told], yerr=1.0, fmt="ko", markersize=4
             )

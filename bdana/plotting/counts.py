@@ -1,4 +1,4 @@
-"""Observed numbers on expected ones, over names or over an axis."""
+"""Observed against expected numbers of pairs, by region or by time difference."""
 
 from __future__ import annotations
 
@@ -59,7 +59,17 @@ def save_regions(
 
 
 def save_flatness(counts: NDArray[np.int64], window: float, path: Path, title: str = "") -> None:
-    """Draw time differences in equal bins of |DT| < window (ns) on their mean."""
+    """Draw the time differences of pairs against a flat distribution with the same mean.
+
+    Parameters
+    ----------
+    counts : ndarray of int, shape (B,)
+        In equal bins of |DT| < window.
+    window : float
+        In ns.
+    path, title
+        As for `save_regions`.
+    """
     edges = np.linspace(-window, window, len(counts) + 1)
     with figure(path, size=(9, 6)) as fig:
         axes = fig.subplots()

@@ -1,4 +1,4 @@
-"""Figures in one style, written whole or not at all."""
+"""Figures in one style; their files are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -28,7 +28,13 @@ _STYLE = {"svg.hashsalt": "bdana", "font.size": 16, "legend.fontsize": 13, "axes
 
 @contextmanager
 def figure(path: Path, size: tuple[float, float] = (10, 7.5)) -> Iterator[Figure]:
-    """Give an empty figure (inches) and save it under `path` when the block ends well.
+    """Yield an empty figure, and save it when the block ends without error.
+
+    Parameters
+    ----------
+    path : Path
+    size : tuple of float
+        Width and height in inches.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Unfolded spectra: of the data, and of a known truth."""
+"""Closure of the unfolding of a muon spectrum."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def save_unfolding(
     path: Path,
     title: str = "",
 ) -> None:
-    """Draw a known spectrum, what was seen of it and what was unfolded; below, the pulls of the last two, up to 4.8.
+    """Draw a true spectrum, the observed and the unfolded one; below, the pulls of the last two, clipped at 4.8.
 
     Parameters
     ----------

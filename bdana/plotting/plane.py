@@ -27,7 +27,7 @@ __all__ = ["save_plane"]
 def save_plane(
     plane: Histogram, regions: Regions, path: Path, title: str = "", closed: Sequence[Box] = ()
 ) -> None:
-    """Draw candidates and region borders into a PNG, PDF or SVG.
+    """Draw the candidates in the (z_TAX, CDA_TAX) plane with the borders of the regions, into a PNG, PDF or SVG.
 
     Parameters
     ----------

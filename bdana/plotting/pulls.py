@@ -18,7 +18,15 @@ __all__ = ["save_pulls"]
 def save_pulls(
     sources: Sequence[str], values: Sequence[float], errors: Sequence[float], path: Path, title: str = ""
 ) -> None:
-    """Draw the fitted shift of each source and its error after the fit, in units of its error before."""
+    """Draw the fitted shift of each source of uncertainty and its error, in units of the error before the fit.
+
+    Parameters
+    ----------
+    sources : sequence of str
+    values, errors : sequence of float
+    path, title
+        As for `save_regions`.
+    """
     at = np.arange(len(sources))
     with figure(path, size=(9, 1.8 + 0.5 * len(sources))) as fig:
         axes = fig.subplots()

@@ -1,4 +1,4 @@
-"""Observed over expected in groups: what a stable estimate leaves flat."""
+"""Ratio of observed to expected numbers in groups, such as groups of bursts."""
 
 from __future__ import annotations
 

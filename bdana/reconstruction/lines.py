@@ -25,7 +25,7 @@ the position of the closest approach would be known to worse than 1e-4 of the di
 
 @dataclass(frozen=True)
 class Line:
-    """N straight lines, or one that is used against many.
+    """N straight lines, or one line that is combined with many.
 
     Attributes
     ----------
@@ -40,16 +40,43 @@ class Line:
 
     @classmethod
     def from_slopes(cls, x: ArrayLike, y: ArrayLike, z: ArrayLike, tx: ArrayLike, ty: ArrayLike) -> Line:
-        """Build the lines of tracks at (x, y, z) in mm with slopes tx = dx/dz, ty = dy/dz (each shape (N,))."""
+        """Build the lines of tracks from a point and the slopes dx/dz and dy/dz.
+
+        Parameters
+        ----------
+        x, y, z : array-like, shape (N,)
+            Point in mm.
+        tx, ty : array-like, shape (N,)
+            Slopes dx/dz and dy/dz.
+
+        Examples
+        --------
+        >>> from bdana import Line
+        >>> tracks = Line.from_slopes(x=[10.0, 0.0], y=[0.0, 5.0], z=180_000.0, tx=[0.001, 0.0], ty=[0.0, 0.002])
+        >>> x, y = tracks.at(z=181_000.0)
+        >>> x, y
+        (array([11.,  0.]), array([0., 7.]))
+        """
         tx = np.asarray(tx, dtype=np.float64)
         return cls(_stack(x, y, z), _stack(tx, ty, np.ones_like(tx)))
 
     def take(self, where: Any) -> Line:
-        """Return the lines at the given places (indices or mask)."""
+        """Return the lines at the given places (indices or mask).
+
+        Parameters
+        ----------
+        where : ndarray
+        """
         return Line(self.point[where], self.direction[where])
 
     def at(self, z: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return x and y in mm, each of shape (N,), where the lines cross the plane z (mm)."""
+        """Return x and y in mm, each of shape (N,), where the lines cross a plane of constant z.
+
+        Parameters
+        ----------
+        z : float
+            In mm.
+        """
         step = (z - self.point[..., 2]) / self.direction[..., 2]
         return (
             self.point[..., 0] + step * self.direction[..., 0],
@@ -59,7 +86,7 @@ class Line:
 
 @dataclass(frozen=True)
 class ClosestApproach:
-    """Where N pairs of lines come closest; every value is NaN where the pair has no such place.
+    """Closest approach of N pairs of lines; every value is NaN where a pair has none.
 
     Attributes
     ----------
@@ -85,7 +112,7 @@ class ClosestApproach:
 
 
 def closest_approach(first: Line, second: Line) -> ClosestApproach:
-    """Find the shortest segment between lines.
+    """Find the shortest segment between two lines, for N pairs of lines.
 
     With n = d1 x d2 and w = p2 - p1 the distance is abs(w.n)/abs(n), and the segment ends at p1 + d1 (w x d2).n/n^2
     and p2 + d2 (w x d1).n/n^2. Cross products keep the precision that the usual a c - b^2 loses for track
@@ -100,6 +127,18 @@ def closest_approach(first: Line, second: Line) -> ClosestApproach:
     -------
     ClosestApproach
         NaN for lines that are parallel within `PARALLEL_SINE`, have a zero direction or a NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bdana import Line, closest_approach
+    >>> beam = Line(point=np.array([0.0, 0.0, 0.0]), direction=np.array([0.0, 0.0, 1.0]))
+    >>> tracks = Line.from_slopes(x=[5.0, 5.0], y=[0.0, 0.0], z=[2000.0, 2000.0], tx=[0.0, 0.0], ty=[0.001, 0.0])
+    >>> found = closest_approach(tracks, beam)
+    >>> found.distance  # the second track is parallel to the beam
+    array([ 5., nan])
+    >>> found.midpoint[0]
+    array([   2.5,    0. , 2000. ])
     """
     with np.errstate(invalid="ignore", over="ignore"):
         normal = np.cross(first.direction, second.direction)

@@ -1,4 +1,4 @@
-"""Association of tracks with candidates of other detectors: our own matching, in the plane of the detector.
+"""Matching of tracks with hits or clusters of another detector, in the plane of that detector.
 
 A track is a point (x, y) in that plane; the candidates of its event are a jagged record array beside it.
 """
@@ -33,6 +33,14 @@ def nearest(candidates: ak.Array, x: NDArray[np.float64], y: NDArray[np.float64]
     ak.Array, type N * option[record]
         None where no candidate is near. Where a distance is undefined (NaN) it cannot be told which is nearest,
         and every field is NaN.
+
+    Examples
+    --------
+    >>> import awkward as ak, numpy as np
+    >>> from bdana import nearest
+    >>> clusters = ak.Array([[{"x": 0.0, "y": 0.0}, {"x": 50.0, "y": 0.0}], [{"x": 900.0, "y": 0.0}]])
+    >>> nearest(clusters, np.array([45.0, 45.0]), np.zeros(2), within=20.0).x.to_list()
+    [50.0, None]
     """
     distance = _distance(candidates, x, y)
     undefined = ak.to_numpy(ak.any(np.isnan(distance), axis=1))
@@ -77,6 +85,14 @@ def any_near(
     -------
     ndarray of bool, shape (N,)
         A candidate with NaN position or time is never near.
+
+    Examples
+    --------
+    >>> import awkward as ak, numpy as np
+    >>> from bdana import any_near
+    >>> hits = ak.Array([[{"x": 40.0, "y": 0.0, "time": 1.0}], [{"x": 40.0, "y": 0.0, "time": 9.0}]])
+    >>> any_near(hits, np.array([45.0, 45.0]), np.zeros(2), within=20.0, time=np.zeros(2), time_window=5.0)
+    array([ True, False])
     """
     near = _distance(candidates, x, y) < within
     if time is not None:
@@ -92,7 +108,7 @@ def none_near(
     time: NDArray[np.float64],
     time_window: float,
 ) -> NDArray[np.bool_]:
-    """Tell whether no candidate lies near each track and in time with it: the veto to `any_near`.
+    """Tell whether no candidate lies near each track and in time with it, as a veto requires.
 
     Parameters
     ----------

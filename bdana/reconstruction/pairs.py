@@ -1,4 +1,4 @@
-"""Single tracks and pairs of tracks, with everything that is computed from them.
+"""Single tracks and pairs of tracks, with the kinematic quantities that are computed from them.
 
 `Tracks` and `Pairs` are what the cuts of a selection receive. Data pairs and pairs built for the combinatorial
 estimate are the same type, so they go through the same cuts.
@@ -48,7 +48,13 @@ class Tracks:
 
     @classmethod
     def of_events(cls, events: ak.Array, detector: Detector) -> Tracks:
-        """Take every track of every event, in order."""
+        """Take every track of every event, in order.
+
+        Parameters
+        ----------
+        events : ak.Array, type N * record
+        detector : Detector
+        """
         counts = ak.to_numpy(ak.num(events.tracks, axis=1))
         return cls(
             ak.flatten(events.tracks, axis=1), events, np.repeat(np.arange(len(events)), counts), detector
@@ -58,7 +64,12 @@ class Tracks:
         return len(self.index)
 
     def take(self, where: NDArray[Any]) -> Tracks:
-        """Return the tracks at the given places (indices or mask)."""
+        """Return the tracks at the given places (indices or mask).
+
+        Parameters
+        ----------
+        where : ndarray
+        """
         return Tracks(self.record[where], self.events, self.index[where], self.detector)
 
     @cached_property
@@ -102,7 +113,13 @@ class Tracks:
         return self._line("after")
 
     def at(self, z: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return x and y in mm at the plane z (mm), on the line of that side of the magnet."""
+        """Return x and y in mm at a plane of constant z, on the line of that side of the magnet.
+
+        Parameters
+        ----------
+        z : float
+            In mm.
+        """
         return (self.before if z < self.detector.magnet.z_mm else self.after).at(z)
 
     @cached_property
@@ -116,7 +133,17 @@ class Tracks:
         return Line.from_slopes(x, y, z, tx, ty)
 
     def column(self, name: str) -> NDArray[Any]:
-        """Return a field of `record`, shape (N,); MissingColumnError where there is none."""
+        """Return a field of `record`, shape (N,).
+
+        Parameters
+        ----------
+        name : str
+
+        Raises
+        ------
+        MissingColumnError
+            When there is no such field.
+        """
         if name not in ak.fields(self.record):
             msg = f"the tracks have no column '{name}': the schema does not map it, or the cut does not declare it"
             raise MissingColumnError(msg)
@@ -157,13 +184,29 @@ class Pairs:
         lepton_mass: float,
         beam_line: Line | None,
     ) -> Pairs:
-        """Pair the tracks at the places `first` and `second` (each shape (N,)), the larger charge as `plus`."""
+        """Pair tracks given by their indices, the one of larger charge as `plus`.
+
+        Parameters
+        ----------
+        tracks : Tracks
+        first, second : ndarray of int, shape (N,)
+            Indices in `tracks` of the two tracks of each pair.
+        lepton_mass : float
+            In MeV/c2.
+        beam_line : Line or None
+            In mm.
+        """
         swap = tracks.charge[second] > tracks.charge[first]
         plus, minus = np.where(swap, second, first), np.where(swap, first, second)
         return cls(tracks.take(plus), tracks.take(minus), lepton_mass, beam_line)
 
     def take(self, where: NDArray[Any]) -> Pairs:
-        """Return the pairs at the given places (indices or mask)."""
+        """Return the pairs at the given places (indices or mask).
+
+        Parameters
+        ----------
+        where : ndarray
+        """
         return Pairs(self.plus.take(where), self.minus.take(where), self.lepton_mass, self.beam_line)
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""The HTML report."""
+"""The HTML report of a search, and the layout of its tables."""
 
 from bdana.report.document import Document, Figure, Section, Table, Text
 from bdana.report.search_report import save_figures, write_report

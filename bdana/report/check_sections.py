@@ -23,7 +23,14 @@ CHECK_FIGURES = frozenset({"flatness", "like_sign", "out_of_time", "stability", 
 
 
 def check_figures(checks: dict[str, Any], folder: Path) -> list[Figure]:
-    """Draw the checks into output/figures/."""
+    """Draw the figures of the checks into a folder.
+
+    Parameters
+    ----------
+    checks : dict
+        checks.json.
+    folder : Path
+    """
     flat, (low, high) = checks["flatness"], checks["sideband_ns"]
     path = folder / "flatness.png"
     save_flatness(
@@ -89,7 +96,13 @@ def _unfolding(estimate: dict[str, Any], path: Path) -> Figure:
 
 
 def check_blocks(checks: dict[str, Any]) -> list[Text | Table]:
-    """Lay out the numbers of the checks."""
+    """Lay out the results of the checks as text and tables.
+
+    Parameters
+    ----------
+    checks : dict
+        checks.json.
+    """
     flat, (low, high) = checks["flatness"], checks["sideband_ns"]
     p = "too few for a p-value" if flat["p"] is None else f"p = {_p(flat['p'])} (Kolmogorov-Smirnov)"
     return [

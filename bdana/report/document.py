@@ -60,7 +60,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """A report.
+    """An HTML report.
 
     Attributes
     ----------
@@ -75,13 +75,18 @@ class Document:
     sections: Sequence[Section]
 
     def html(self) -> str:
-        """Render to one HTML page that needs nothing else: no script, no font, no picture from elsewhere."""
+        """Render to one HTML page that refers to no other file: no script, no font, no picture from elsewhere."""
         environment = Environment(
             loader=PackageLoader("bdana.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
         return environment.get_template("document.html.j2").render(document=self)
 
     def write(self, path: Path) -> None:
-        """Write the page, whole or not at all."""
+        """Write the page into a file, whole or not at all.
+
+        Parameters
+        ----------
+        path : Path
+        """
         with write_atomically(path) as file:
             file.write(self.html())

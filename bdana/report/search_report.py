@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from bdana.analysis.config import SampleConfig
     from bdana.api import Analysis
     from bdana.search.output import StoredRun, StoredSample
     from bdana.selection import Histogram
@@ -24,6 +25,10 @@ __all__ = ["save_figures", "write_report"]
 
 def save_figures(analysis: Analysis) -> list[Figure]:
     """Draw the planes of all samples, and data against prediction in the open regions, into output/figures/.
+
+    Parameters
+    ----------
+    analysis : Analysis
 
     Raises
     ------
@@ -42,6 +47,10 @@ def save_figures(analysis: Analysis) -> list[Figure]:
 
 def write_report(analysis: Analysis) -> Path:
     """Draw the figures and write output/report.html, which needs no other file.
+
+    Parameters
+    ----------
+    analysis : Analysis
 
     Returns
     -------
@@ -65,7 +74,10 @@ def write_report(analysis: Analysis) -> Path:
             else []
         ),
         *([Section("Validation", [*check_blocks(run.checks), *checked])] if run.checks else []),
-        *(Section(f"Sample {sample.name}", _sample_blocks(sample)) for sample in run.samples),
+        *(
+            Section(f"Sample {sample.name}", _sample_blocks(sample, analysis.config.samples[sample.name]))
+            for sample in run.samples
+        ),
         Section("Provenance", [_provenance(analysis, run)]),
     ]
     summary = "What is marked closed was not looked at: nothing of it is in this report."
@@ -119,14 +131,15 @@ def _table_blocks(run: StoredRun) -> list[Text | Table]:
 
 def _background_blocks(prediction: dict[str, Any]) -> list[Text | Table]:
     return [
-        *(Text(line) for line in tables.said_of_estimate(prediction)),
+        *(Text(line) for line in tables.estimate_notes(prediction)),
         Table(*tables.estimated(prediction)),
         Table(*tables.sources(prediction), words=["from"]),
     ]
 
 
-def _sample_blocks(sample: StoredSample) -> list[Text | Table]:
+def _sample_blocks(sample: StoredSample, config: SampleConfig) -> list[Text | Table]:
     summary = sample.summary
+    of = "".join(f", {what}" for what in (config.year, config.channel) if what)
     exposure = summary["exposure"]
     said = (
         f"{exposure['pot']:.4g} protons on target, {exposure['live_time_s']:.6g} s live, {exposure['bursts']} bursts"
@@ -148,7 +161,7 @@ def _sample_blocks(sample: StoredSample) -> list[Text | Table]:
         for row in summary["regions"]
     ] + [[name, "closed", ""] for name in summary["closed"]]
     return [
-        Text(f"Kind {summary['kind']}, selection {summary['selection']}; {said}."),
+        Text(f"Kind {summary['kind']}{of}, selection {summary['selection']}; {said}."),
         Table(["cut", "events", "sum of weights", "all cuts but this"], cutflow),
         Table(["region", "candidates", "share"], regions),
         Text(f"Files: {', '.join(summary['files'])}."),

@@ -1,4 +1,4 @@
-"""Tables of a search as headers and rows of text, one layout for terminal and report, from what is written into output/."""
+"""Tables of a search as headers and rows of text, for terminal and report, from the files in output/."""
 
 from __future__ import annotations
 
@@ -10,15 +10,32 @@ from bdana.pairing import DutyFactor
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Layout", "compared", "counting", "estimated", "said_of_estimate", "sources"]
+__all__ = ["Layout", "compared", "counting", "estimate_notes", "estimated", "sources"]
 
 Layout = tuple[list[str], list[list[str]]]
-"""Headers and rows."""
+"""Headers and rows of a table."""
 _P = ["p(N ≥ n)", "p(L ≤ Lobs)"]
 
 
 def counting(document: Mapping[str, Any]) -> Layout:
-    """Lay out the table of a search, from `CountingTable.to_dict`: what is closed has no number."""
+    """Lay out the table of a search; a closed region has neither observed number nor p-values.
+
+    Parameters
+    ----------
+    document : mapping
+        Of `CountingTable.to_dict`.
+
+    Examples
+    --------
+    >>> from bdana.observed import Observed, Predicted
+    >>> from bdana.statistics.table import counting_table
+    >>> expected = {"CR": Predicted(9.0, 3.0), "SR": Predicted(0.016, 0.002)}
+    >>> table = counting_table(expected, {"CR": Observed("CR", 7), "SR": Observed("SR")}, joint=())
+    >>> for row in counting(table.to_dict())[1]:
+    ...     print(*row)
+    CR 9 ± 3 7 0.7035 0.905
+    SR 0.016 ± 0.002 closed
+    """
     rows = [
         _compared(row)
         if row["state"] == "open"
@@ -32,13 +49,37 @@ def counting(document: Mapping[str, Any]) -> Layout:
 
 
 def compared(document: Sequence[Mapping[str, Any]]) -> Layout:
-    """Lay out the rows of a check: pairs that are open in every region against their prediction."""
+    """Lay out the rows of a check: pairs that are open in every region against their prediction.
+
+    Parameters
+    ----------
+    document : sequence of mapping
+        Rows of checks.json.
+
+    Examples
+    --------
+    >>> row = {"region": "CR", "expected": 9.0, "error": 3.0, "observed": 7, "p_n": 0.7, "p_l": 0.8}
+    >>> compared([row])[1]
+    [['CR', '9 ± 3', '7', '0.7', '0.8']]
+    """
     rows = [_compared(row | {"name": row["region"]}) for row in map(dict, document)]
     return ["region", "expected", "observed", *_P], rows
 
 
 def estimated(document: Mapping[str, Any]) -> Layout:
-    """Lay out the regions of an estimate, from `PairEstimate.to_dict`: the 90% CL upper limit where there is no pair."""
+    """Lay out the regions of an estimate; where there is no pair, the 90% CL upper limit.
+
+    Parameters
+    ----------
+    document : mapping
+        Of `PairEstimate.to_dict`.
+
+    Examples
+    --------
+    >>> region = {"name": "CR", "expected": 9.0, "statistical_error": 1.0, "error": 1.5, "pairs": 400}
+    >>> estimated({"regions": [region], "systematic_covariance": [[1.25]]})[1]
+    [['CR', '9', '1', '1.1', '1.5', '400']]
+    """
     rows = []
     systematic = document["systematic_covariance"]
     for i, row in enumerate(document["regions"]):
@@ -52,7 +93,19 @@ def estimated(document: Mapping[str, Any]) -> Layout:
 
 
 def sources(document: Mapping[str, Any]) -> Layout:
-    """Lay out the systematic uncertainties of an estimate."""
+    """Lay out the systematic uncertainties of an estimate.
+
+    Parameters
+    ----------
+    document : mapping
+        Of `PairEstimate.to_dict`.
+
+    Examples
+    --------
+    >>> source = {"name": "time_window", "effect": {"CR": 0.02}, "correlated": True, "source": "assumed"}
+    >>> sources({"systematics": [source]})[1]
+    [['time_window', '2.00%', 'yes', 'assumed']]
+    """
     rows = [
         [
             source["name"],
@@ -65,8 +118,14 @@ def sources(document: Mapping[str, Any]) -> Layout:
     return ["systematic source", "relative", "correlated", "from"], rows
 
 
-def said_of_estimate(document: Mapping[str, Any]) -> list[str]:
-    """Return what an estimate was made of, what must be said of it, and what it could not measure."""
+def estimate_notes(document: Mapping[str, Any]) -> list[str]:
+    """Return sentences on the inputs of an estimate, its warnings, and what it could not measure.
+
+    Parameters
+    ----------
+    document : mapping
+        Of `PairEstimate.to_dict`.
+    """
     singles = document["single_tracks"]
     made_of = (
         f"{singles['plus']} positive and {singles['minus']} negative single tracks in {document['bursts']} bursts, "

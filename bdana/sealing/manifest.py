@@ -1,4 +1,4 @@
-"""Manifests: what production signed about sealed files, and the check that data carry one."""
+"""Manifests: what production signed about the files that it sealed, and the check that data have one."""
 
 from __future__ import annotations
 
@@ -44,13 +44,18 @@ OPEN = ".open.root"
 
 
 def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file."""
+    """Return the SHA-256 of a file.
+
+    Parameters
+    ----------
+    path : Path
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def open_uuid(policy: Policy, checksums: str) -> uuid.UUID:
-    """Return the UUID of an open file: that of its content, so that it does not depend on closed events.
+    """Return the UUID of an open file, made of its content so that it does not depend on closed events.
 
     Parameters
     ----------
@@ -59,11 +64,16 @@ def open_uuid(policy: Policy, checksums: str) -> uuid.UUID:
     checksums : str
         Those of all its columns, as `write_events` gives them.
     """
-    return uuid.uuid5(uuid.NAMESPACE_URL, f"{policy.sha256}:{checksums}")
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"{policy.sha256}:{checksums}")  # guard: identity-of-open-events
 
 
 def described(opened: Path) -> dict[str, Any]:
-    """Return what a manifest says of an open file: name, SHA-256, size in bytes and UUID."""
+    """Return what a manifest says of an open file: name, SHA-256, size in bytes and UUID.
+
+    Parameters
+    ----------
+    opened : Path
+    """
     return {
         "name": opened.name,
         "sha256": file_sha256(opened),
@@ -73,19 +83,35 @@ def described(opened: Path) -> dict[str, Any]:
 
 
 def manifest_of(opened: Path) -> Path:
-    """Return where the manifest of an open file lies: beside it."""
+    """Return the path of the manifest of an open file, which lies beside it.
+
+    Parameters
+    ----------
+    opened : Path
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> manifest_of(Path("run11000.open.root")).name
+    'run11000.manifest.json'
+    """
     return opened.with_name(f"{opened.name.removesuffix(OPEN)}{MANIFEST}")
 
 
 def read_manifest(path: Path, policy: Policy) -> Mapping[str, Any]:
     """Read a manifest and check that production signed it for this policy, or a former one that closed the same.
 
+    Parameters
+    ----------
+    path : Path
+    policy : Policy
+
     Raises
     ------
     BlindingError
         When it is absent, changed, not signed by production, made with another policy, or of a skim.
     """
-    if skim_parents(path) is not None:
+    if skim_parents(path) is not None:  # guard: no-skim-is-sealed
         raise BlindingError(
             f"refused: {path} is of a skim; sealed events belong to the open files that it was made from, so name those"
         )
@@ -94,16 +120,16 @@ def read_manifest(path: Path, policy: Policy) -> Mapping[str, Any]:
         signature = path.with_name(f"{path.name}.sig").read_bytes()
         document: Mapping[str, Any] = parse(text)
         then = policy.alike.get(document["policy"])
-        person = (then or policy).people.get(document["person"])
+        person = (then or policy).people.get(document["person"])  # guard: signer-then
     except (OSError, ValueError, KeyError, TypeError):
         raise BlindingError(
             f"refused: {path} or its signature is absent or damaged; data are read with the manifest of `bdana seal`"
         ) from None
     if person is None or not person.production or not verify(text, signature, person.ssh_key):
-        raise BlindingError(
+        raise BlindingError(  # guard: manifest-is-signed
             f"refused: {path} is not signed by anybody with the mark `production` in the policy"
         )
-    if then is None:
+    if then is None:  # guard: manifest-of-this-policy
         raise BlindingError(
             f"refused: {path} was made with another blinding/policy.toml; seal the raw data again"
         )
@@ -111,7 +137,12 @@ def read_manifest(path: Path, policy: Policy) -> Mapping[str, Any]:
 
 
 def skim_parents(path: Path) -> dict[str, str] | None:
-    """Return name and SHA-256 of the signed manifests that the manifest of a skim names; None if it is of no skim."""
+    """Return name and SHA-256 of the signed manifests that the manifest of a skim names; None if it is of no skim.
+
+    Parameters
+    ----------
+    path : Path
+    """
     try:
         document = parse(path.read_bytes())
     except (OSError, ValueError):
@@ -125,10 +156,10 @@ def _read_skim_manifest(path: Path, parents: Mapping[str, str], policy: Policy) 
     for name, digest in parents.items():
         parent = path.parent / name
         if parent.parent != path.parent or not parent.is_file() or file_sha256(parent) != digest:
-            raise BlindingError(
+            raise BlindingError(  # guard: parents-as-named
                 f"refused: {parent}, which {path} was made from, is absent or another; copy it beside, with its signature"
             )
-        read_manifest(parent, policy)
+        read_manifest(parent, policy)  # guard: parents-are-valid
     document: Mapping[str, Any] = parse(path.read_bytes())
     return document
 
@@ -136,7 +167,15 @@ def _read_skim_manifest(path: Path, parents: Mapping[str, str], policy: Policy) 
 def record_manifests(
     ledger: Ledger, policy: Policy, person: str, key: Path, manifests: Sequence[Path]
 ) -> Row:
-    """Write down in the ledger which manifests there are: a row `seal`.
+    """Write the names and hashes of manifests into the ledger, in a row `seal`.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    policy : Policy
+    person, key
+        Who records them, and the path of the SSH key.
+    manifests : sequence of Path
 
     Raises
     ------
@@ -154,7 +193,13 @@ def record_manifests(
 
 
 def require_keys(ledger: Ledger, policy: Policy, manifest: Path) -> None:
-    """Refuse a manifest of files that were sealed with keys that are not those of their period any more.
+    """Refuse the manifest of files that were sealed with other keys than their period has now.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    policy : Policy
+    manifest : Path
 
     Raises
     ------
@@ -163,7 +208,7 @@ def require_keys(ledger: Ledger, policy: Policy, manifest: Path) -> None:
     """
     document = read_manifest(manifest, policy)
     if document.get("keys") != stage_recipients(ledger, policy, document["period"]):
-        raise BlindingError(
+        raise BlindingError(  # guard: keys-in-force
             f"refused: {manifest} is of files that were sealed with other keys than period {document['period']} has now; seal "
             "the raw data again"
         )
@@ -171,6 +216,11 @@ def require_keys(ledger: Ledger, policy: Policy, manifest: Path) -> None:
 
 def require_recorded(ledger: Ledger, manifest: Path) -> None:
     """Refuse a manifest that no row `seal` of the ledger names.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    manifest : Path
 
     Raises
     ------
@@ -187,7 +237,7 @@ def require_recorded(ledger: Ledger, manifest: Path) -> None:
 
 @dataclass(frozen=True)
 class UnsealedData:
-    """Admission while nothing is sealed: what a manifest knows as data is read as nothing else.
+    """Admission while nothing is sealed: a file that a manifest names as data is read as nothing else.
 
     Attributes
     ----------
@@ -199,14 +249,22 @@ class UnsealedData:
     sealed = False
 
     def check(self, path: Path, kind: str) -> None:
-        """Refuse a file of data that is read as something else; as `Admission.check`."""
+        """Refuse a file of data that is read as something else.
+
+        Parameters
+        ----------
+        path, kind
+            As for `Admission.check`.
+        """
         if kind != "data":
-            _refuse_raw(path, kind, {path.parent, *self.folders})
+            _refuse_raw(path, kind, {path.parent, *self.folders})  # guard: data-in-any-folder
 
 
 @dataclass(frozen=True)
 class SealedData(UnsealedData):
-    """Admission of data that are sealed for a policy, and of no others; travels to workers with the gate.
+    """Admission of data that are sealed for a policy, and of no others.
+
+    Workers get it with the gate.
 
     Attributes
     ----------
@@ -217,9 +275,15 @@ class SealedData(UnsealedData):
     sealed = True
 
     def check(self, path: Path, kind: str) -> None:
-        """Refuse data that are not the open file of a manifest, and data under another name; as `Admission.check`."""
+        """Refuse data that are not the open file of a manifest, and data under another name.
+
+        Parameters
+        ----------
+        path, kind
+            As for `Admission.check`.
+        """
         if kind == "data":
-            check_open_file(path, self.policy)
+            check_open_file(path, self.policy)  # guard: data-are-sealed
         super().check(path, kind)
 
 
@@ -245,20 +309,22 @@ def check_open_file(path: Path, policy: Policy, *, whole: bool = False) -> None:
             "simulation, say so with --kind mc"
         )
     manifest = manifest_of(path)
-    parents = None if whole else skim_parents(manifest)
+    parents = None if whole else skim_parents(manifest)  # guard: no-skim-is-frozen
     document = _read_skim_manifest(manifest, parents, policy) if parents else read_manifest(manifest, policy)
     opened = document.get("open")
     named = opened if isinstance(opened, dict) else {}
     there = path.is_file() and (path.name, path.stat().st_size) == (named.get("name"), named.get("size"))
-    same = there and str(root_uuid(path)) == named.get("uuid")
-    if not same or (whole and file_sha256(path) != named.get("sha256")):
+    same = there and str(root_uuid(path)) == named.get("uuid")  # guard: file-of-the-manifest
+    if not same or (whole and file_sha256(path) != named.get("sha256")):  # guard: whole-file-compared
         raise BlindingError(
             f"refused: {path} is not the file that its manifest names; copy it again with its manifest"
         )
 
 
 def check_sealed_file(path: Path, named: Mapping[str, Any]) -> None:
-    """Refuse an encrypted file that is not the one that production sealed: anybody can encrypt to the key of a stage.
+    """Refuse a sealed file that is not the one that production made.
+
+    Anybody can encrypt to the public key of a stage.
 
     Parameters
     ----------
@@ -271,7 +337,7 @@ def check_sealed_file(path: Path, named: Mapping[str, Any]) -> None:
     BlindingError
         When it is absent or another.
     """
-    if not path.is_file() or file_sha256(path) != named["sha256"]:
+    if not path.is_file() or file_sha256(path) != named["sha256"]:  # guard: sealed-by-production
         raise BlindingError(
             f"refused: {path} is absent, or not the file that its manifest names; copy it again with its manifest"
         )
@@ -285,8 +351,8 @@ def _refuse_raw(path: Path, kind: str, folders: set[Path]) -> None:
     state = path.stat()
     own = _sha256_of(path, state.st_size, state.st_mtime_ns)
     for manifest in manifests:
-        # Its signature does not matter: a forged manifest can only refuse more.
-        if own.encode() in manifest.read_bytes():
+        # Its signature is not checked: a forged manifest could only make this refuse more.
+        if own.encode() in manifest.read_bytes():  # guard: raw-under-any-name
             raise BlindingError(
                 f"refused: {path} is data and not {kind}, since {manifest} names it; leave out --kind {kind}"
             )

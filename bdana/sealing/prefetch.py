@@ -16,7 +16,12 @@ Item = TypeVar("Item")
 
 @contextmanager
 def prefetch(items: Iterator[Item]) -> Iterator[Iterator[Item]]:
-    """Give the items, each made while the one before is used: at most two are in memory."""
+    """Iterate over items, each made in a thread while the one before is used: at most two are in memory.
+
+    Parameters
+    ----------
+    items : iterator
+    """
     end = object()
     with ThreadPoolExecutor(1) as pool:
 

@@ -27,13 +27,20 @@ EventId = tuple[int, int, int]
 
 
 def event_ids(events: ak.Array) -> list[EventId]:
-    """Return run, burst and event number of each event."""
+    """Return run, burst and event number of each event.
+
+    Parameters
+    ----------
+    events : ak.Array
+    """
     columns = (np.asarray(events[name]).tolist() for name in ("run", "burst", "event"))
     return list(zip(*columns, strict=True))
 
 
 class EarlierSealings:
-    """The raw data of earlier sealings, oldest first, judged again: production keeps them, so no list of events is kept.
+    """What earlier sealings of the same events closed, found by judging their raw data again.
+
+    Production keeps the raw data, so no list of closed events has to be kept.
 
     Parameters
     ----------
@@ -52,7 +59,7 @@ class EarlierSealings:
 
     def __init__(self, files: Sequence[Path], gate: Gate, schema: str | None = None) -> None:
         for file in files:
-            if file.name.endswith(OPEN):
+            if file.name.endswith(OPEN):  # guard: earlier-is-raw
                 raise BlindingError(
                     f"refused: {file} is sealed already, and closed events are not in it; name the raw data of that sealing"
                 )
@@ -60,31 +67,41 @@ class EarlierSealings:
         self._files = [Dataset.open([file], kind="data", schema=schema, gate=gate) for file in files]
         self._closed: list[dict[EventId, int]] = []
         for number in range(len(self._files)):
-            closed = dict(self._closed[-1]) if self._closed else {}
+            closed = dict(self._closed[-1]) if self._closed else {}  # guard: closed-by-any-earlier
             for ids, secrecy in self._judged(number):
                 for where in np.flatnonzero(secrecy < len(gate.names)):
                     closed[ids[where]] = min(int(secrecy[where]), closed.get(ids[where], len(gate.names)))
             self._closed.append(closed)
 
     def secrecy(self, events: ak.Array) -> NDArray[np.int64]:
-        """Return the most secret place of each event, as `Gate.secrecy`, now and in all sealings before."""
+        """Return the index of the most secret stage that each event was ever closed in, as `Gate.secrecy`.
+
+        Parameters
+        ----------
+        events : ak.Array
+        """
         secrecy = self._gate.secrecy(events)
         if not self._closed:
             return secrecy
         before = [self._closed[-1].get(event, len(self._gate.names)) for event in event_ids(events)]
-        return np.minimum(secrecy, np.array(before, dtype=np.int64))
+        return np.minimum(secrecy, np.array(before, dtype=np.int64))  # guard: most-secret-of-all
 
     def seen(self, closed: set[EventId]) -> set[EventId]:
-        """Return those of the events closed now that were open in an earlier sealing."""
+        """Return those of the events closed now that were open in an earlier sealing.
+
+        Parameters
+        ----------
+        closed : set of EventId
+        """
         found: set[EventId] = set()
         for number, known in enumerate(self._closed):
             for ids, _ in self._judged(number):
-                found.update(event for event in ids if event in closed and event not in known)
+                found.update(event for event in ids if event in closed and event not in known)  # guard: seen
         return found
 
     def _judged(self, number: int) -> Iterator[tuple[list[EventId], NDArray[np.int64]]]:
         (source,) = self._files[number].sources
         columns = {"run", "burst", "event", *GATE_COLUMNS}
         for chunk in self._files[number].chunks(columns):
-            events, _ = source.read_unchecked(columns, chunk.start, chunk.stop)
+            events, _ = source.read_unchecked(columns, chunk.start, chunk.stop)  # guard: earlier-is-judged
             yield event_ids(events), self._gate.secrecy(events)

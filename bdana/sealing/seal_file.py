@@ -1,4 +1,4 @@
-"""Sealing: a file of data becomes an open file without closed events, and one encrypted file a stage."""
+"""Sealing: a file of data becomes an open file without closed events, and one sealed file for each stage."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ BASKET_EVENTS = 100_000
 
 @dataclass(frozen=True)
 class Sealing:
-    """With what a file is sealed.
+    """The policy, keys and person that files are sealed with.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ def seal(
     reconstruction: str | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Seal one file.
+    """Seal one file: write its open events, a sealed file for each stage, and the signed manifest.
 
     Parameters
     ----------
@@ -110,10 +110,10 @@ def seal(
     """
     person = _production(sealing)
     manifest = folder / f"{path.stem}{MANIFEST}"
-    if manifest.exists():
+    if manifest.exists():  # guard: sealed-once
         raise InputError(f"{manifest}: is there already; nothing was changed")
     raw = _raw(path, sealing, schema)
-    earlier = EarlierSealings(previous, sealing.gate, schema)
+    earlier = EarlierSealings(previous, sealing.gate, schema)  # guard: earlier-is-there
     opened = folder / f"{path.stem}{OPEN}"
     with ThreadPoolExecutor(1) as hashing:
         raw_sha256 = hashing.submit(file_sha256, path)
@@ -133,14 +133,14 @@ def seal(
         "person": sealing.person,
         "reconstruction": reconstruction or reconstruction_of(path) or "unknown",
         "raw_sha256": raw_sha256.result(),
-        "previous": [file_sha256(file) for file in previous],
+        "previous": [file_sha256(file) for file in previous],  # guard: earlier-is-named
         "open": open_file.result(),
         "keys": {stage: sealing.recipients[stage] for stage in sealing.policy.stages},
-        "sealed": sealed,
+        "sealed": sealed,  # guard: manifest-counts-nothing
     }
     text = canonical(document)
     signature = sign(text, sealing.key)
-    if not verify(text, signature, person.ssh_key):
+    if not verify(text, signature, person.ssh_key):  # guard: signed-by-the-named
         for name in (opened.name, *(one["name"] for one in sealed.values())):
             (folder / name).unlink()
         raise BlindingError(
@@ -154,6 +154,10 @@ def seal(
 
 def reconstruction_of(path: Path) -> str | None:
     """Return name and version of the program that made a file, which bdana records in those of its own.
+
+    Parameters
+    ----------
+    path : Path
 
     Raises
     ------
@@ -171,12 +175,12 @@ def reconstruction_of(path: Path) -> str | None:
 def _production(sealing: Sealing) -> Person:
     """Return who seals; refuses somebody else than production, and keys that are not there."""
     person = sealing.policy.people.get(sealing.person)
-    if person is None or not person.production:
+    if person is None or not person.production:  # guard: production-seals
         raise BlindingError(
             f"refused: {sealing.person} has not the mark `production` in [people] of the policy"
         )
     for stage in sealing.policy.stages:
-        if stage not in sealing.recipients:
+        if stage not in sealing.recipients:  # guard: stages-have-keys
             raise BlindingError(f"refused: stage {stage} has no key; make them with `bdana blinding keys`")
     if not sealing.key.is_file():
         raise InputError(f"{sealing.key}: no such file; name the SSH key of {sealing.person} with --key")
@@ -185,12 +189,12 @@ def _production(sealing: Sealing) -> Person:
 
 def _raw(path: Path, sealing: Sealing, schema: str | None) -> Dataset:
     """Open raw data; refuses what cannot be judged, and what is no raw data of the period."""
-    if path.name.endswith(OPEN):
+    if path.name.endswith(OPEN):  # guard: raw-is-sealed
         raise BlindingError(f"refused: {path} is sealed already; seal the raw data")
     schema = schema or guess_schema(path)
     source = open_events(path, schema)
     bursts = source.bursts()
-    if bursts is None:
+    if bursts is None:  # guard: exposure-is-sealed
         raise InputError(
             f"{path}: has no burst table with schema '{source.schema.name}', so its exposure would be lost; write one, or "
             "name the schema that has it with --schema"
@@ -208,7 +212,7 @@ def _raw(path: Path, sealing: Sealing, schema: str | None) -> Dataset:
 
 
 def _mark_seen(closed: dict[str, list[ak.Array]], earlier: EarlierSealings) -> None:
-    """Say of each closed event whether it was open before."""
+    """Add to each closed event whether it was open in an earlier sealing."""
     ids = {event for chunks in closed.values() for chunk in chunks for event in event_ids(chunk)}
     seen = earlier.seen(ids)
     for chunks in closed.values():
@@ -236,28 +240,28 @@ def _write(
         for done, chunk in enumerate(chunks, 1):
             flat, out_of_range = file.read_flat(columns, chunk.start, chunk.stop)
             secrecy = earlier.secrecy(flat.records())
-            is_open = secrecy == len(stages)
+            is_open = secrecy == len(stages)  # guard: every-stage-is-sealed
             for found in out_of_range:
-                found.refuse_open(is_open)
+                found.refuse_open(is_open)  # guard: closed-is-unchecked
             seen, unseen = flat.astype(types).split(is_open)
             hidden.append(unseen)
             levels.append(secrecy[~is_open])
-            yield seen
+            yield seen  # guard: only-open-is-written
             if progress:
                 progress(done, len(chunks))
 
     # Read and judged while the basket before is compressed and written.
-    with prefetch(_baskets(open_chunks(), BASKET_EVENTS)) as pieces:
+    with prefetch(_baskets(open_chunks(), BASKET_EVENTS)) as pieces:  # guard: full-baskets
         write_events(opened, pieces, bursts, identity=lambda checksums: open_uuid(policy, checksums))
-    closed, level = FlatEvents.concatenate(hidden), np.concatenate(levels)
-    found = {stage: closed.split(level == i)[0] for i, stage in enumerate(stages)}
+    closed, level = FlatEvents.concatenate(hidden), np.concatenate(levels)  # guard: nothing-beside
+    found = {stage: closed.split(level == i)[0] for i, stage in enumerate(stages)}  # guard: own-stage
     return {stage: [events.records()] if len(events) else [] for stage, events in found.items()}
 
 
 def _baskets(chunks: Iterator[FlatEvents], size: int) -> Iterator[ak.Array]:
-    """Cut events anew into pieces of `size`; at least one piece, so that the columns are known.
+    """Regroup events in baskets of `size`; at least one, so that the columns are known.
 
-    A fixed number, whatever the chunks they come in: sizes must not tell how many are missing.
+    The size is fixed, whatever the chunks they come in: it must not tell how many events are missing.
     """
     kept: list[FlatEvents] = []
     first = True

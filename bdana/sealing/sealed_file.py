@@ -23,7 +23,12 @@ _HEADER = 4096
 
 
 def payload(chunks: Sequence[ak.Array]) -> io.BytesIO:
-    """Write the events of some chunks into memory only: a closed event is never on disk in the clear."""
+    """Write events into a buffer in memory: a closed event is never on disk without encryption.
+
+    Parameters
+    ----------
+    chunks : sequence of ak.Array
+    """
     buffer = io.BytesIO()
     if chunks:
         form, length, parts = ak.to_buffers(ak.to_packed(ak.concatenate(list(chunks))))
@@ -51,12 +56,12 @@ def encrypt_events(chunks: Sequence[ak.Array], recipient: str, capacity: int) ->
         number of doublings only.
     """
     content, sealed = payload(chunks), io.BytesIO()
-    size = capacity
+    size = capacity  # guard: padded
     while size < content.tell() + _LENGTH:
         size *= 2
     _pad(content, size)
-    pyrage.encrypt_io(content, sealed, [pyrage.x25519.Recipient.from_str(recipient)])
-    _pad(sealed, size + 16 * (size // 65536 + 1) + _HEADER)
+    pyrage.encrypt_io(content, sealed, [pyrage.x25519.Recipient.from_str(recipient)])  # guard: encrypted
+    _pad(sealed, size + 16 * (size // 65536 + 1) + _HEADER)  # guard: header-is-padded
     return sealed.getvalue()
 
 
@@ -75,13 +80,21 @@ def _unpadded(padded: bytes) -> bytes:
 def decrypt_events(sealed: bytes, secret: str, name: str) -> ak.Array | None:
     """Decrypt a sealed file; None when it holds no event.
 
+    Parameters
+    ----------
+    sealed : bytes
+    secret : str
+        The key of the stage.
+    name : str
+        The file's name, for messages.
+
     Raises
     ------
     BlindingError
         When the key is not the one it was sealed for, or the file is damaged.
     """
     try:
-        padded = pyrage.decrypt(_unpadded(sealed), [pyrage.x25519.Identity.from_str(secret)])
+        padded = pyrage.decrypt(_unpadded(sealed), [pyrage.x25519.Identity.from_str(secret)])  # guard: secret
     except (pyrage.DecryptError, pyrage.IdentityError):
         raise BlindingError(
             f"refused: {name} does not open: the key is not complete, or the file is not the one that was sealed"
@@ -94,5 +107,5 @@ def decrypt_events(sealed: bytes, secret: str, name: str) -> ak.Array | None:
             description = json.loads(parts["description"].tobytes())
             buffers = {name: parts[name] for name in parts.files if name != "description"}
         return ak.from_buffers(ak.forms.from_dict(description["form"]), description["length"], buffers)
-    except Exception:  # noqa: BLE001 - of many kinds, for bytes that are no events
+    except Exception:  # noqa: BLE001 - of many kinds, for bytes that are no events # guard: sealed-is-events
         raise BlindingError(f"refused: {name} holds no events: it was not made by `bdana seal`") from None

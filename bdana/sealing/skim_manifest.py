@@ -21,17 +21,21 @@ __all__ = ["check_skim_name", "write_skim_manifest"]
 def check_skim_name(skim: Path) -> None:
     """Refuse a name that a skim of sealed data cannot have.
 
+    Parameters
+    ----------
+    skim : Path
+
     Raises
     ------
     InputError
         When it would not be read as data, or is that of sealed data.
     """
-    if not skim.name.endswith(OPEN):
+    if not skim.name.endswith(OPEN):  # guard: skim-is-called-data
         raise InputError(
             f"{skim}: a skim of sealed data is read with its manifest, so call it {skim.stem}{OPEN}"
         )
     manifest = manifest_of(skim)
-    if manifest.with_name(f"{manifest.name}.sig").exists():
+    if manifest.with_name(f"{manifest.name}.sig").exists():  # guard: skim-replaces-nothing
         raise InputError(f"{skim}: belongs to {manifest}, which production signed; choose another name")
 
 
@@ -83,7 +87,7 @@ def write_skim_manifest(skim: Path, sources: Sequence[Path], selection: str, ana
 
 def _copy(path: Path, to: Path) -> None:
     if to.exists():
-        if to.read_bytes() != path.read_bytes():
+        if to.read_bytes() != path.read_bytes():  # guard: manifests-do-not-mix
             raise InputError(f"{to}: is another manifest than {path}; write the skim to another folder")
         return
     with temporary_beside(to) as temporary:

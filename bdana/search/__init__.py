@@ -1,1 +1,1 @@
-"""The search of an analysis folder: samples to results, backgrounds, checks, what was opened, output and skims."""
+"""The search of an analysis folder: its run, backgrounds, checks, opened regions, output and skims."""

@@ -1,4 +1,4 @@
-"""What is open of the data against the combinatorial estimate: the checks that a report shows (docs/combinatorial.md)."""
+"""Validation of the combinatorial estimate with open data: the checks that a report shows (docs/combinatorial.md)."""
 
 from __future__ import annotations
 
@@ -33,13 +33,15 @@ if TYPE_CHECKING:
 __all__ = ["Checks", "Compared", "Flatness", "Stability", "left_out_cuts", "only_bad_bursts", "run_checks"]
 
 GROUPS = 4
-"""Groups of bursts with equal expectation, and of slices of the time window."""
+"""Number of groups of bursts with equal expectation, and of slices of the time window."""
 FLAT_BINS = 20
 
 
 @dataclass(frozen=True)
 class Compared:
-    """Pairs of one region that are open whatever the region: expected and observed number, and p-values.
+    """Expected and observed number of control pairs (like-sign, or out of time) in one region, with p-values.
+
+    Such pairs may be looked at in every region, closed ones included.
 
     Without a pair to estimate from, expectation and error are 0 and there is an upper limit at 90% CL.
     """
@@ -55,7 +57,7 @@ class Compared:
 
 @dataclass(frozen=True)
 class Flatness:
-    """Time differences of pairs in open regions, which are flat for accidental ones.
+    """Test of the time differences of pairs in open regions, which are flat for accidental coincidences.
 
     Attributes
     ----------
@@ -76,7 +78,7 @@ class Flatness:
 
 @dataclass(frozen=True)
 class Stability:
-    """Pairs of open regions in groups.
+    """Expected and observed numbers of pairs of open regions in groups, and the test that their shares agree.
 
     Attributes
     ----------
@@ -136,7 +138,12 @@ class Checks:
 
 
 def left_out_cuts(analysis: AnalysisFolder) -> tuple[str, ...]:
-    """Return the cuts that the checks do without: of charge and time, and those of the prompt fit."""
+    """Return the cuts that the checks leave out: those on charge and time, and those that the prompt fit leaves out.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    """
     search = analysis.config.search
     background, _ = analysis.combinatorial(search.background)
     prompt = analysis.prompt(search.prompt)[0].left_out if search.prompt else ()
@@ -152,7 +159,7 @@ def run_checks(
     estimate: PairEstimate,
     executor: Executor | None = None,
 ) -> Checks:
-    """Compare what is open of the data with the estimate.
+    """Compare open data with the combinatorial estimate: control pairs, flatness, stability, pulls, prompt fit.
 
     Parameters
     ----------
@@ -210,7 +217,7 @@ def _closure(
     made: Sequence[Sequence[Compared]],
     scale: float,
 ) -> tuple[Closure, ...]:
-    """Close like-sign pairs, pairs out of time, and, if nothing is closed, those of opposite charge in time."""
+    """Compare estimated and simulated pairs: like-sign, out of time, and in time if no region is closed."""
     same, outside = (sum(row.observed for row in rows) for rows in made)
     found = int(np.isin(data.candidates.region, estimate.regions).sum())
     rows = (
@@ -280,7 +287,7 @@ def _bad_bursts(
     is_open: Sequence[str],
     executor: Executor | None,
 ) -> list[Stability]:
-    """Do the search of the good bursts again on the bad ones, where there are any with a live time."""
+    """Repeat selection and estimate on the bad bursts, where there are any with a live time."""
     (dataset,) = data.datasets
     search = analysis.config.search
     known = analysis.combinatorial(search.background)[1].downscale is not None
@@ -314,7 +321,7 @@ def only_bad_bursts(dataset: Dataset, *, downscale_known: bool) -> Dataset | Non
 
 
 def _of_regions(values: NDArray[np.float64], regions: Sequence[str], chosen: Sequence[str]) -> Any:
-    """Sum over some of the regions, the last axis."""
+    """Sum over some of the regions, which are the last axis."""
     return values[..., np.isin(regions, chosen)].sum(axis=-1)
 
 

@@ -1,4 +1,4 @@
-"""Closure on simulated samples: the estimate over what is really there, with the errors of counting alone."""
+"""Closure test on simulated samples: estimated over simulated number of pairs, with statistical errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Closure", "close"]
 
 @dataclass(frozen=True)
 class Closure:
-    """Pairs of one sort in a simulated sample.
+    """Estimated and simulated number of pairs of one kind in a simulated sample.
 
     Attributes
     ----------
@@ -41,9 +41,16 @@ class Closure:
 
 
 def close(source: str, estimate: PairEstimate, observed: int, scale: float = 1.0) -> Closure | None:
-    """Compare an estimate, summed over all regions, with what was observed there; None without an estimated pair.
+    """Compare an estimate, summed over all regions, with the observed number; None without an estimated pair.
 
-    `scale` is how much longer the observed window of time differences is than that of the estimate.
+    Parameters
+    ----------
+    source : str
+        Which pairs.
+    estimate : PairEstimate
+    observed : int
+    scale : float
+        Width of the observed window of time differences over that of the estimate.
     """
     expected = scale * float(estimate.expected.sum())
     variance = scale**2 * max(float(estimate.covariance.sum()), 0.0)

@@ -133,7 +133,7 @@ def fit_prompt(
     executor: Executor | None = None,
     open_regions: Sequence[str] = (OUTSIDE,),
 ) -> PromptShare:
-    """Fit the in-time component of the pairs of a dataset, before the vetoes that backgrounds/NAME.py leaves out.
+    """Fit the fraction of in-time pairs in a dataset, without the cuts that backgrounds/NAME.py leaves out.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def fit_prompt(
 def prompt_share(
     analysis: AnalysisFolder, name: str, run: SelectionRun, open_regions: Sequence[str]
 ) -> PromptShare:
-    """Fit the in-time component of a run's loose candidates, which need not pass what backgrounds/NAME.py leaves out.
+    """Fit the fraction of in-time pairs among the loose candidates of a run, as `fit_prompt` does for a dataset.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the ledger says was opened: the observed numbers, and whether their prediction was frozen before."""
+"""Opened regions according to the ledger: observed numbers, and whether the prediction was frozen before."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class OpenedRegion:
 
     @property
     def provenance(self) -> str:
-        """What is printed beside the region."""
+        """Text printed beside the region: whether its prediction was frozen before it was seen."""
         said = "yes" if self.frozen_before else "no"
         text = (
             f"prediction frozen before this region was seen: {said}, freeze {self.freeze} of {self.freezes}"
@@ -63,7 +63,12 @@ class OpenedRegion:
 
 
 def data_period(analysis: AnalysisFolder, policy: Policy) -> str | None:
-    """Return the period of the search's data; None for a search without sealed data.
+    """Return the data-taking period of the search's data; None for a search without sealed data.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    policy : Policy
 
     Raises
     ------
@@ -75,7 +80,7 @@ def data_period(analysis: AnalysisFolder, policy: Policy) -> str | None:
         return None
     (dataset,) = analysis.sample(name)
     found = sorted({str(read_manifest(manifest_of(Path(file)), policy)["period"]) for file in dataset.files})
-    if len(found) > 1:
+    if len(found) > 1:  # guard: data-of-one-period
         raise BlindingError(
             f"refused: the data of [samples.{name}] are of the periods {', '.join(found)}, which are opened one by one: give "
             "each a sample, and its single tracks too, and name those of one period in [search]"
@@ -84,7 +89,11 @@ def data_period(analysis: AnalysisFolder, policy: Policy) -> str | None:
 
 
 def opened_regions(analysis: AnalysisFolder) -> tuple[OpenedRegion, ...]:
-    """Return the regions whose opening ended in the period of the search's data, first opened first.
+    """Return the regions of the search whose opening is complete, in the order of their openings.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
 
     Raises
     ------
@@ -93,7 +102,7 @@ def opened_regions(analysis: AnalysisFolder) -> tuple[OpenedRegion, ...]:
     """
     openings, same = _openings(analysis), _frozen_now(analysis)
     order = [row.hash for row in analysis.ledger.of_kind("freeze")]
-    looks = _looks(analysis)
+    looks = _looks(analysis)  # guard: looks-count
     found = []
     for stage in openings:
         # Events of a more secret stage that the selection puts here count, and are of the freeze of their own opening.
@@ -104,10 +113,10 @@ def opened_regions(analysis: AnalysisFolder) -> tuple[OpenedRegion, ...]:
                 OpenedRegion(
                     stage,
                     observed=sum(o.outputs["observed"][stage] for o in counted),
-                    frozen_before=any(row.number < looked for row in same),
+                    frozen_before=any(row.number < looked for row in same),  # guard: fix-is-said
                     freeze=order.index(openings[stage].freeze) + 1,
                     freezes=len(order),
-                    same=all(o.freeze in {row.hash for row in same} for o in counted),
+                    same=all(o.freeze in {row.hash for row in same} for o in counted),  # guard: same-cuts
                     seen_before=sum(o.outputs.get("seen_before", {}).get(stage, 0) for o in counted),
                 )
             )
@@ -115,9 +124,13 @@ def opened_regions(analysis: AnalysisFolder) -> tuple[OpenedRegion, ...]:
 
 
 def opened_candidates(analysis: AnalysisFolder) -> Candidates:
-    """Return the candidates of the openings whose counts are of the analysis as it is now, guard bands included.
+    """Return the candidates of the openings made with the present analysis, guard bands included.
 
     Those of a region that was opened with other cuts are left out: they are not of the same plot.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
 
     Raises
     ------
@@ -138,12 +151,17 @@ def opened_candidates(analysis: AnalysisFolder) -> Candidates:
 
 
 def reported_looks(analysis: AnalysisFolder) -> list[str]:
-    """Return what people wrote down about having looked outside the procedure, with the regions concerned."""
+    """Return the looks outside the procedure that people reported in the ledger, with the regions concerned.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    """
     return [f"{', '.join(names)}: {text}" for _, names, text in _looks(analysis)]
 
 
 def _looks(analysis: AnalysisFolder) -> list[tuple[int, list[str], str]]:
-    """Return number, regions and text of the rows `seen`."""
+    """Return number, regions and text of the ledger's rows of kind `seen`."""
     return [
         (
             row.number,
@@ -177,7 +195,7 @@ def _openings(analysis: AnalysisFolder) -> dict[str, _Opening]:
     for row in rows:
         asked, stage = requests[row.body["request"]].body, row.body["stage"]
         if asked["channel"] != analysis.config.search.selection or period not in {None, asked["period"]}:
-            continue  # candidates of another channel or of other data are not of this table
+            continue  # candidates of another channel or of other data are not of this table # guard: channel
         first = found[stage].begin if stage in found else row.number
         if row.kind == "end":
             found[stage] = _Opening(first, asked["freeze"], row.body["outputs"])
@@ -187,6 +205,6 @@ def _openings(analysis: AnalysisFolder) -> dict[str, _Opening]:
 
 
 def _frozen_now(analysis: AnalysisFolder) -> list[Row]:
-    """Return the freezes of the analysis as it is now."""
+    """Return the ledger's freezes of the present analysis."""
     freezes = analysis.ledger.of_kind("freeze")
     return [row for row in freezes if row.body["frozen"].get("analysis_hash") == analysis.hash]

@@ -1,4 +1,4 @@
-"""What `bdana run` writes into output/, and reading it back for plots and the report."""
+"""Writing the results of a search into output/, and reading them back for plots and the report."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["StoredRun", "StoredSample", "read_output", "write_output"]
 
 @dataclass(frozen=True)
 class StoredSample:
-    """One sample as it lies in output/.
+    """Results of one sample, as stored in output/.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class StoredSample:
 
 @dataclass(frozen=True)
 class StoredRun:
-    """output/ of one run.
+    """Results of one run, as stored in output/.
 
     Attributes
     ----------
@@ -70,7 +70,12 @@ class StoredRun:
 
 
 def write_output(analysis: AnalysisFolder, runs: Sequence[SampleRun]) -> Path:
-    """Write cutflows, candidates, histograms, prediction and table; each file whole or not at all.
+    """Write cutflows, candidates, histograms, prediction and table into output/; each file whole or not at all.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    runs : sequence of SampleRun
 
     Returns
     -------
@@ -112,7 +117,11 @@ def write_output(analysis: AnalysisFolder, runs: Sequence[SampleRun]) -> Path:
 
 
 def read_output(analysis: AnalysisFolder) -> StoredRun:
-    """Read what the last run wrote.
+    """Read the results of the last run from output/.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
 
     Raises
     ------

@@ -25,19 +25,20 @@ if TYPE_CHECKING:
 __all__ = ["PromptCheck", "Varied", "check_prompt", "expected_pairs", "vary"]
 
 MUONS = 20_000
-"""Single tracks that are carried back, at most; they stand for all."""
+"""Largest number of single tracks that are propagated back; of more, a random subset stands for all."""
 SEED = 1
-"""Of the propagation: the same single tracks give the same bits."""
+"""Seed of the propagation: the same single tracks give the same result, bit for bit."""
 
 
 @dataclass(frozen=True)
 class Varied:
-    """Expected number and error of one region with a prompt component, or the limit, and p(N >= n); None while closed."""
+    """Expected number of one region with a prompt component added, its error or limit, and its p(N >= n)."""
 
     region: str
     expected: float
     error: float
     p_n: float | None
+    """None while the region is closed."""
     upper_limit_90: float | None = None
 
     @property
@@ -48,7 +49,7 @@ class Varied:
 
 @dataclass(frozen=True)
 class PromptCheck:
-    """In-time component of pairs in open regions, what its upper limit would add, and what is expected of it.
+    """In-time component fitted in open regions, the effect of its upper limit, and what single tracks predict.
 
     Attributes
     ----------
@@ -109,9 +110,12 @@ def check_prompt(
     sample: SingleSample,
     estimate: PairEstimate,
 ) -> PromptCheck:
-    """Fit the in-time component in the open regions, vary the estimate by its limit, and estimate it from single tracks.
+    """Fit the in-time component in open regions, vary the estimate by its limit, and predict it from single tracks.
 
-    Parameters are those of `run_checks`.
+    Parameters
+    ----------
+    analysis, data, observed, sample, estimate
+        As for `run_checks`.
     """
     is_open = [name for name in analysis.regions.names if name not in data.closed]
     share = prompt_share(analysis, str(analysis.config.search.prompt), data, is_open)

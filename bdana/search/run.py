@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from bdana.pairing import PairEstimate, SingleSample
     from bdana.selection import Candidates, Cutflow, Histogram
 
-__all__ = ["SampleRun", "run_closed", "run_sample", "run_search"]
+__all__ = ["SampleRun", "run_open_part", "run_sample", "run_search"]
 
 
 @dataclass(frozen=True)
 class SampleRun:
-    """What became of one sample.
+    """Results of one sample.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class SampleRun:
 
     @property
     def cutflow(self) -> Cutflow:
-        """What each cut left."""
+        """Number of events after each cut."""
         return self.selected.cutflow
 
     @property
@@ -66,12 +66,12 @@ class SampleRun:
 
     @property
     def hists(self) -> Mapping[str, Histogram]:
-        """The variables of analysis.toml, by region."""
+        """Histograms of the variables of analysis.toml, by region."""
         return self.selected.hists
 
     @property
     def exposure(self) -> Exposure | None:
-        """Of the bursts used."""
+        """Exposure of the bursts used."""
         return self.selected.exposure
 
 
@@ -80,7 +80,7 @@ def run_search(
     executor: Executor | None = None,
     progress: Callable[[str], Progress | None] | None = None,
 ) -> tuple[SampleRun, ...]:
-    """Run every two-track sample of analysis.toml.
+    """Run the search: every two-track sample of analysis.toml.
 
     Parameters
     ----------
@@ -108,14 +108,21 @@ def run_search(
 def run_sample(
     analysis: AnalysisFolder, name: str, executor: Executor | None = None, progress: Progress | None = None
 ) -> SampleRun:
-    """Select one sample; for the data of the search also estimate the background and fill the table, opened regions too.
+    """Select one sample; for the data of the search also estimate the background, check it and fill the table.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    name : str
+    executor, progress
+        As for `run_selection`.
 
     Raises
     ------
     BdanaError
         Whatever is wrong, by file and name.
     """
-    run, singles = _run(analysis, name, executor, progress)
+    run, singles = _open_part(analysis, name, executor, progress)
     if run.table is None or run.estimate is None or singles is None:
         return run
     regions, candidates = opened_regions(analysis), opened_candidates(analysis)
@@ -135,20 +142,25 @@ def run_sample(
     return replace(run, selected=selected, table=table, opened=regions, checks=checks)
 
 
-def run_closed(
+def run_open_part(
     analysis: AnalysisFolder, name: str, executor: Executor | None = None, progress: Progress | None = None
 ) -> SampleRun:
-    """Do what `run_sample` does with what was never closed alone: the part of a search that anybody can repeat.
+    """Run a sample as `run_sample` does, without opened regions and checks: the part that anybody can repeat.
+
+    Parameters
+    ----------
+    analysis, name, executor, progress
+        As for `run_sample`.
 
     Raises
     ------
     BdanaError
         Whatever is wrong, by file and name.
     """
-    return _run(analysis, name, executor, progress)[0]
+    return _open_part(analysis, name, executor, progress)[0]
 
 
-def _run(
+def _open_part(
     analysis: AnalysisFolder, name: str, executor: Executor | None, progress: Progress | None
 ) -> tuple[SampleRun, tuple[SingleSample, Dataset] | None]:
     search = analysis.config.search

@@ -1,4 +1,4 @@
-"""Skims: the selected events, whole, in bdana's own layout."""
+"""Skims: files of the selected events with all their columns, in bdana's own layout."""
 
 from __future__ import annotations
 
@@ -23,7 +23,12 @@ __all__ = ["provenance", "write_skim"]
 
 
 def provenance(run: SelectionRun) -> dict[str, Any]:
-    """Return what an artefact of a selection records of its making, as plain values."""
+    """Return the origin of what a selection writes (inputs, exposure, code and configuration), as plain values.
+
+    Parameters
+    ----------
+    run : SelectionRun
+    """
     kept = run.to_dict()
     return {name: value for name, value in kept.items() if name not in ("cutflow", "regions")}
 
@@ -82,10 +87,10 @@ def write_skim(
         dataset.used_bursts,
         container=container,
         provenance=provenance(run),
-        identity=None if policy is None else lambda checksums: open_uuid(policy, checksums),
+        identity=None if policy is None else lambda checksums: open_uuid(policy, checksums),  # guard: skim-id
     )
     if policy is not None:
-        write_skim_manifest(
+        write_skim_manifest(  # guard: skim-has-a-manifest
             path, [source.path for source in dataset.sources], run.selection, run.analysis_hash
         )
     return written

@@ -1,4 +1,4 @@
-"""What a selection ends in: the candidates, as columns, and their CSV form."""
+"""Candidates: the pairs that pass a selection, as columns, and their CSV and ROOT tables."""
 
 from __future__ import annotations
 
@@ -66,7 +66,13 @@ class Candidates:
 
     @classmethod
     def of_pairs(cls, pairs: Pairs, regions: Regions) -> Candidates:
-        """Compute the candidates' quantities from selected pairs; `dt` is NaN for tracks without times."""
+        """Compute the candidates' quantities from selected pairs; `dt` is NaN for tracks without times.
+
+        Parameters
+        ----------
+        pairs : Pairs
+        regions : Regions
+        """
         timed = "time" in ak.fields(pairs.plus.record)
         return cls(
             run=np.asarray(pairs.event.run),
@@ -86,26 +92,40 @@ class Candidates:
 
     @classmethod
     def concatenate(cls, parts: Sequence[Candidates]) -> Candidates:
-        """Join candidates in the order given."""
+        """Join candidates in the order given.
+
+        Parameters
+        ----------
+        parts : sequence of Candidates
+        """
         return cls(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)})
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the candidates as plain values with the names and units of the CSV; None where there is no value."""
-        columns = {
-            header: (getattr(self, name) / unit if unit else getattr(self, name)).tolist()
-            for header, (name, unit) in CSV_COLUMNS.items()
-        }
+        columns = [column.tolist() for column in self.columns().values()]
         return [
             {
                 header: None if isinstance(value, float) and not np.isfinite(value) else value
-                for header, value in zip(columns, row, strict=True)
+                for header, value in zip(CSV_COLUMNS, row, strict=True)
             }
-            for row in zip(*columns.values(), strict=True)
+            for row in zip(*columns, strict=True)
         ]
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Return the columns of the CSV by header, each in its unit, shape (N,)."""
+        return {
+            header: getattr(self, name) / unit if unit else getattr(self, name)
+            for header, (name, unit) in CSV_COLUMNS.items()
+        }
 
     @classmethod
     def of_rows(cls, rows: Sequence[Mapping[str, Any]]) -> Candidates:
-        """Return the candidates that `rows` gave, of data: each of weight 1."""
+        """Rebuild candidates of data, each of weight 1, from the plain values of `rows`.
+
+        Parameters
+        ----------
+        rows : sequence of mapping
+        """
         columns: dict[str, Any] = {"weight": np.ones(len(rows))}
         for header, (name, unit) in CSV_COLUMNS.items():
             values = [row[header] for row in rows]
@@ -116,20 +136,25 @@ class Candidates:
         return cls(**columns)
 
     def take(self, where: NDArray[Any]) -> Candidates:
-        """Return the candidates at the given places (indices or mask)."""
+        """Return the candidates at the given places (indices or mask).
+
+        Parameters
+        ----------
+        where : ndarray
+        """
         return Candidates(**{f.name: getattr(self, f.name)[where] for f in fields(self)})
 
     def __len__(self) -> int:
         return len(self.run)
 
     def write_csv(self, path: Path) -> None:
-        """Write one row a candidate, every float in its shortest exact form, empty where there is no value."""
-        columns = [
-            [_text(value) for value in (getattr(self, name) / unit).tolist()]
-            if unit
-            else [str(value) for value in getattr(self, name).tolist()]
-            for name, unit in CSV_COLUMNS.values()
-        ]
+        """Write one CSV row for each candidate, floats in shortest exact form, empty where there is no value.
+
+        Parameters
+        ----------
+        path : Path
+        """
+        columns = [map(_text, column.tolist()) for column in self.columns().values()]
         with write_atomically(path) as file:
             rows = csv.writer(file, lineterminator="\n")
             rows.writerow(CSV_COLUMNS)
@@ -149,13 +174,8 @@ class Candidates:
         provenance : mapping, optional
             Plain values, kept as JSON in the object `provenance` of the file.
         """
-        columns = {
-            header: getattr(self, name) / unit if unit else getattr(self, name)
-            for header, (name, unit) in CSV_COLUMNS.items()
-        }
-        table = {name: ak.Array(column) for name, column in columns.items()} | {
-            "weight": ak.Array(self.weight)
-        }
+        columns = self.columns() | {"weight": self.weight}
+        table = {name: ak.Array(column) for name, column in columns.items()}
         with (
             temporary_beside(path) as temporary,
             uproot.recreate(temporary, compression=uproot.ZSTD(1)) as file,
@@ -182,5 +202,7 @@ CSV_COLUMNS: dict[str, tuple[str, Any]] = {
 """CSV header -> (attribute, unit it is written in; None for what is written as it is)."""
 
 
-def _text(value: float) -> str:
-    return repr(value) if np.isfinite(value) else ""
+def _text(value: float | str) -> str:
+    if isinstance(value, float):
+        return repr(value) if np.isfinite(value) else ""
+    return str(value)

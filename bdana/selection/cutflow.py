@@ -1,4 +1,4 @@
-"""The cutflow: what each named cut leaves."""
+"""Cutflow: the number of events that are left after each cut."""
 
 from __future__ import annotations
 
@@ -54,18 +54,44 @@ class CutflowRow:
 
 @dataclass(frozen=True)
 class Cutflow:
-    """Rows in the order of the cuts."""
+    """Events left after each cut: one row a cut, in order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bdana.selection import Cutflow
+    >>> masks = {"in_time": np.array([True, True, False]), "vertex": np.array([True, False, True])}
+    >>> cutflow, left = Cutflow(()).then("all", np.ones(3)).then_cuts(masks, np.ones(3))
+    >>> [(row.cut, row.events, row.n_minus_1) for row in cutflow.rows]
+    [('all', 3, None), ('in_time', 2, 2), ('vertex', 1, 2)]
+    >>> left
+    array([ True, False, False])
+    """
 
     rows: tuple[CutflowRow, ...]
 
     def then(self, name: str, weights: NDArray[np.float64]) -> Cutflow:
-        """Add a row with the events of the given weights."""
+        """Return the cutflow with one more row.
+
+        Parameters
+        ----------
+        name : str
+        weights : ndarray, shape (N,)
+            Of the events that are left.
+        """
         return Cutflow((*self.rows, _row(name, weights)))
 
     def then_cuts(
         self, masks: dict[str, NDArray[np.bool_]], weights: NDArray[np.float64]
     ) -> tuple[Cutflow, NDArray[np.bool_]]:
-        """Apply masks (shape (N,) each) in order to N pairs of the given weights; return rows and what is left."""
+        """Apply cuts in order; return the cutflow with their rows, and which pairs pass all, shape (N,).
+
+        Parameters
+        ----------
+        masks : dict of str to ndarray of bool, shape (N,)
+            Which pairs pass each cut.
+        weights : ndarray, shape (N,)
+        """
         failures = np.zeros(len(weights), dtype=np.int64)
         for mask in masks.values():
             failures += ~mask

@@ -32,7 +32,7 @@ CutFunction = Callable[..., Any]
 
 
 class Parameters(StrictModel):
-    """Base of a selection's numbers and switches; units are part of the field names.
+    """Base class of the parameters of a selection; units are part of the field names.
 
     A yes/no field with the name of a cut switches that cut. [selection.NAME] of analysis.toml and
     `--set selection.NAME.FIELD=VALUE` replace the defaults.
@@ -43,7 +43,7 @@ class Parameters(StrictModel):
 
 @dataclass(frozen=True)
 class Cut:
-    """A named cut.
+    """A named cut on tracks, pairs or events.
 
     Attributes
     ----------
@@ -84,20 +84,49 @@ class Cut:
         return self(found, par)
 
     def active(self, par: Parameters) -> bool:
-        """Tell whether the cut is on: always, unless the parameters have a switch of its name."""
+        """Tell whether the cut is on: always, unless the parameters have a switch of its name.
+
+        Parameters
+        ----------
+        par : Parameters
+        """
         return bool(getattr(par, self.name, True))
 
 
 def track_cut(*needs: str) -> Callable[[CutFunction], Cut]:
-    """Mark a function of single tracks, `f(tracks, par)`, as a cut that reads the given columns."""
+    """Mark a function of single tracks, `f(tracks, par)`, as a cut that reads the given columns.
+
+    Parameters
+    ----------
+    *needs : str
+
+    Examples
+    --------
+    >>> from bdana import track_cut
+    >>> @track_cut("tracks.n_chambers")
+    ... def all_chambers(tracks, par):
+    ...     return tracks.n_chambers == 4
+    >>> all_chambers.name, all_chambers.level, all_chambers.needs
+    ('all_chambers', 'track', ('tracks.n_chambers',))
+    """
     return lambda function: Cut(function.__name__, "track", function, needs)
 
 
 def pair_cut(*needs: str) -> Callable[[CutFunction], Cut]:
-    """Mark a function of pairs, `f(pairs, par)`, as a cut that reads the given columns."""
+    """Mark a function of pairs, `f(pairs, par)`, as a cut that reads the given columns.
+
+    Parameters
+    ----------
+    *needs : str
+    """
     return lambda function: Cut(function.__name__, "pair", function, needs)
 
 
 def event_cut(*needs: str) -> Callable[[CutFunction], Cut]:
-    """Mark a function of events, `f(event, time, par)`, as a cut that reads the given columns."""
+    """Mark a function of events, `f(event, time, par)`, as a cut that reads the given columns.
+
+    Parameters
+    ----------
+    *needs : str
+    """
     return lambda function: Cut(function.__name__, "event", function, needs)

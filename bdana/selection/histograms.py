@@ -34,7 +34,7 @@ CDA_FRAME_MM = (0.3, 3000.0)
 
 @dataclass(frozen=True)
 class Variable:
-    """A quantity of a candidate.
+    """A quantity of a candidate, with its histogram axis.
 
     Attributes
     ----------
@@ -48,6 +48,14 @@ class Variable:
         Number of bins, all of one width.
     low, high : float
         Ends of the axis in `unit`.
+
+    Examples
+    --------
+    >>> from bdana.selection import Variable
+    >>> mass = Variable("mass", "m(mu mu)", "MeV", bins=10, low=200.0, high=700.0)
+    >>> made = mass.histogram(["CR"]).fill("CR", [250.0, 320.0, 330.0])
+    >>> made["CR", :].values()
+    array([0., 1., 2., 0., 0., 0., 0., 0., 0., 0.])
     """
 
     name: str
@@ -59,11 +67,16 @@ class Variable:
 
     @property
     def scale(self) -> float:
-        """The unit in mm, ns, MeV."""
+        """The unit of the axis in mm, ns, MeV."""
         return float(getattr(hepunits, self.unit)) if self.unit else 1.0
 
     def histogram(self, regions: Sequence[str]) -> Histogram:
-        """Return an empty histogram of the given regions; candidates elsewhere are not counted."""
+        """Return an empty histogram of the given regions; candidates elsewhere are not counted.
+
+        Parameters
+        ----------
+        regions : sequence of str
+        """
         text = f"{self.label} [{self.unit}]" if self.unit else self.label
         return hist.Hist(
             hist.axis.StrCategory(list(regions), name="region", overflow=False),
@@ -101,7 +114,13 @@ def fill_histograms(
 
 
 def sum_regions(histograms: Sequence[Histogram], regions: Sequence[str]) -> Histogram:
-    """Add histograms of one variable, in the given regions."""
+    """Add histograms of one variable, in the given regions.
+
+    Parameters
+    ----------
+    histograms : sequence of hist.Hist
+    regions : sequence of str
+    """
     variable = histograms[0].axes[1]
     total: Histogram = hist.Hist(
         hist.axis.StrCategory(list(regions), name="region", overflow=False),
@@ -118,6 +137,10 @@ def sum_regions(histograms: Sequence[Histogram], regions: Sequence[str]) -> Hist
 
 def plane_histogram(candidates: Candidates) -> Histogram:
     """Fill weighted candidates into z_TAX (m, 2 m wide bins) and CDA_TAX (mm, 10 bins a decade).
+
+    Parameters
+    ----------
+    candidates : Candidates
 
     Returns
     -------

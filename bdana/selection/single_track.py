@@ -34,7 +34,7 @@ class SingleEvents:
     tried : ndarray of bool
         The track passes every track cut, so that the event cuts are the only ones left.
     survival : ndarray of float
-        Share of the displaced windows in which the event passes all event cuts: activity that came by accident.
+        Fraction of the displaced time windows in which the event passes all event cuts.
     """
 
     run: NDArray[np.int64]
@@ -44,13 +44,18 @@ class SingleEvents:
 
     @classmethod
     def concatenate(cls, parts: Sequence[SingleEvents]) -> SingleEvents:
-        """Join events in the order given."""
+        """Join events in the order given.
+
+        Parameters
+        ----------
+        parts : sequence of SingleEvents
+        """
         return cls(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)})
 
 
 @dataclass(frozen=True)
 class SelectedSingles:
-    """What a single-track selection finds in some events.
+    """Result of a single-track selection on some events.
 
     Attributes
     ----------
@@ -70,7 +75,12 @@ class SelectedSingles:
 
     @classmethod
     def concatenate(cls, parts: Sequence[SelectedSingles]) -> SelectedSingles:
-        """Join the results of consecutive chunks."""
+        """Join the results of consecutive chunks.
+
+        Parameters
+        ----------
+        parts : sequence of SelectedSingles
+        """
         cutflow = parts[0].cutflow
         for part in parts[1:]:
             cutflow = cutflow + part.cutflow
@@ -89,7 +99,7 @@ class SelectedSingles:
 
 @dataclass(frozen=True)
 class SingleTrackSelection:
-    """Events with exactly one good track, recorded by one trigger and not by another.
+    """Single-track selection: events with exactly one good track, of one trigger and not of another.
 
     Attributes
     ----------
@@ -106,7 +116,7 @@ class SingleTrackSelection:
         Names in the schema's [triggers]: events must have the one bit and must not have the other.
     accidental_offsets_ns : tuple of float
         Displacements from the track's time at which the event cuts are tried again, to measure how often
-        activity that has nothing to do with the track vetoes it.
+        unrelated (accidental) activity vetoes a track.
     """
 
     good_track: Cut
@@ -118,18 +128,35 @@ class SingleTrackSelection:
     accidental_offsets_ns: tuple[float, ...]
 
     def active(self, par: Parameters) -> list[Cut]:
-        """Return the cuts that are switched on, in order."""
+        """Return the cuts that are switched on, in order.
+
+        Parameters
+        ----------
+        par : Parameters
+        """
         return [cut for cut in self.cuts if cut.active(par)]
 
     def needs(self, par: Parameters) -> dict[str, str]:
-        """Return every column to be read, with what asks for it."""
+        """Return every column that is read, with what needs it.
+
+        Parameters
+        ----------
+        par : Parameters
+        """
         columns = dict.fromkeys(CANDIDATE_COLUMNS, "every single track") | {"trigger": "the trigger"}
         for cut in [self.good_track, *self.active(par)]:
             columns |= {name: f"cut {cut.name}" for name in cut.needs if name not in columns}
         return columns
 
     def apply(self, events: ak.Array, par: Parameters, setup: Setup) -> SelectedSingles:
-        """Select the single tracks of some events (canonical records with the columns of `needs`)."""
+        """Select the single tracks of some events (canonical records with the columns of `needs`).
+
+        Parameters
+        ----------
+        events : ak.Array, type N * record
+        par : Parameters
+        setup : Setup
+        """
         weights = np.asarray(events.weight)
         cutflow = Cutflow(()).then("all", weights)
         tracks = Tracks.of_events(events, setup.detector)

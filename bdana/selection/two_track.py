@@ -1,4 +1,4 @@
-"""A selection: two tracks of an event make a pair, named cuts in order make a candidate of it."""
+"""Two-track selection: the two good tracks of an event form a pair, which is a candidate if it passes all cuts."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ CANDIDATE_COLUMNS = (
 
 @dataclass(frozen=True)
 class Setup:
-    """What an analysis tells every selection.
+    """Detector, beam line and regions of an analysis, common to its selections.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Setup:
 
 @dataclass(frozen=True)
 class Loose:
-    """Candidates of a selection without some of its cuts, for the checks of what those cuts keep.
+    """Candidates of a selection with some of its cuts left out, for checks of these cuts.
 
     Attributes
     ----------
@@ -81,12 +81,22 @@ class Loose:
     like_sign: NDArray[np.bool_]
 
     def passing(self, *names: str) -> NDArray[np.bool_]:
-        """Tell which candidates pass some of the cuts that were left out, shape (N,); cuts that are off are passed."""
+        """Tell which candidates pass some of the cuts left out, shape (N,); cuts that are off are passed.
+
+        Parameters
+        ----------
+        *names : str
+        """
         masks = [self.passes[name] for name in names if name in self.passes]
         return np.logical_and.reduce([np.ones(len(self.candidates), dtype=np.bool_), *masks])
 
     def take(self, where: NDArray[Any]) -> Loose:
-        """Return the candidates at the given places (indices or mask)."""
+        """Return the candidates at the given places (indices or mask).
+
+        Parameters
+        ----------
+        where : ndarray
+        """
         passes = {name: mask[where] for name, mask in self.passes.items()}
         return Loose(self.candidates.take(where), passes, self.like_sign[where])
 
@@ -100,7 +110,7 @@ class Loose:
 
 @dataclass(frozen=True)
 class Selected:
-    """What a selection finds in some events; results of consecutive chunks add up."""
+    """Result of a selection on some events; results of consecutive chunks can be added."""
 
     cutflow: Cutflow
     candidates: Candidates
@@ -116,7 +126,7 @@ class Selected:
 
 @dataclass(frozen=True)
 class Selection:
-    """Two-track selection.
+    """Two-track selection: events with exactly two good tracks, and cuts on the pair.
 
     Attributes
     ----------
@@ -141,11 +151,21 @@ class Selection:
     any_detector: bool = False
 
     def active(self, par: Parameters) -> list[Cut]:
-        """Return the cuts that are switched on, in order."""
+        """Return the cuts that are switched on, in order.
+
+        Parameters
+        ----------
+        par : Parameters
+        """
         return [cut for cut in self.cuts if cut.active(par)]
 
     def require_cuts(self, names: Sequence[str], level: str | None = None) -> None:
-        """Refuse names that are no cut of this selection, or not of a level.
+        """Raise an error for a name that is not a cut of this selection, or not of a given level.
+
+        Parameters
+        ----------
+        names : sequence of str
+        level : {"track", "pair", "event"}, optional
 
         Raises
         ------
@@ -161,7 +181,12 @@ class Selection:
                 )
 
     def needs(self, par: Parameters) -> dict[str, str]:
-        """Return every column to be read, with what asks for it."""
+        """Return every column that is read, with what needs it.
+
+        Parameters
+        ----------
+        par : Parameters
+        """
         columns = {name: "every candidate" for name in CANDIDATE_COLUMNS if name not in self.optional}
         for cut in [self.good_track, *self.active(par)]:
             columns |= {name: f"cut {cut.name}" for name in cut.needs if name not in columns}
@@ -183,7 +208,7 @@ class Selection:
         par : Parameters
         setup : Setup
         gate : Gate, optional
-            What is kept closed.
+            Blinding; None for simulation.
         left_out : sequence of str
             Cuts that the loose candidates need not pass.
 
@@ -199,7 +224,7 @@ class Selection:
         )
         kept = pairs.take(loose)
         if gate is not None:
-            gate.refuse_closed(kept)
+            gate.refuse_closed(kept)  # guard: selection-stops
         found = Loose(
             Candidates.of_pairs(kept, setup.regions),
             {name: masks[name][loose] for name in names},
@@ -210,7 +235,13 @@ class Selection:
     def passing(
         self, events: ak.Array, par: Parameters, setup: Setup, gate: Gate | None = None
     ) -> NDArray[np.int64]:
-        """Return the places in `events` of those that hold a candidate: what a skim keeps; raises as `apply`."""
+        """Return the indices of the events that hold a candidate, which a skim keeps; raises as `apply`.
+
+        Parameters
+        ----------
+        events, par, setup, gate
+            As for `apply`.
+        """
         _, pairs, masks = self._pairs(events, par, setup)
         pairs = pairs.take(np.logical_and.reduce([np.ones(len(pairs), bool), *masks.values()]))
         if gate is not None:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bdana.signal import Particles, branching_ratio, decay_length
-from bdana.signal.constants import MUON_MASS
 from bdana.simulation.halo import TAX_MM
 from bdana.simulation.muons import Muons
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from bdana.signal import SignalModel
     from bdana.simulation.sample_config import Signal
 
 __all__ = ["Decays", "FlatSpectrum", "draw_decays"]
@@ -86,7 +86,7 @@ def draw_decays(signal: Signal, n: int, pot: float, rng: np.random.Generator) ->
     z0 = TAX_MM[2] + signal.depth_mm * rng.standard_exponential(n)
     z = rng.uniform(signal.z_min_mm, signal.z_max_mm, n)
     path = (z - z0) / direction[2]
-    momenta = _two_body(signal.mass_mev, p, direction, rng)
+    momenta = _two_body(model, p, direction, rng)
     place = np.stack([TAX_MM[0] + x0 + path * direction[0], TAX_MM[1] + y0 + path * direction[1], z])
     flat = momenta.transpose(2, 0, 1).reshape(2 * n, 3)
     pz = np.where(flat[:, 2] > 0.0, flat[:, 2], np.nan)  # a muon that flies backwards is never seen
@@ -113,11 +113,12 @@ def draw_decays(signal: Signal, n: int, pot: float, rng: np.random.Generator) ->
 
 
 def _two_body(
-    mass: float, p: NDArray[np.float64], direction: NDArray[np.float64], rng: np.random.Generator
+    model: SignalModel, p: NDArray[np.float64], direction: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Return the momenta of the two muons, shape (2, 3, N): isotropic in the rest frame, boosted along the flight."""
     n = len(p)
-    p_star = np.sqrt(mass**2 / 4.0 - MUON_MASS**2)
+    mass, (muon, _) = model.mass, model.modes["mumu"].masses
+    p_star = np.sqrt(mass**2 / 4.0 - muon**2)
     cosine = rng.uniform(-1.0, 1.0, n)
     phi = rng.uniform(0.0, 2.0 * np.pi, n)
     sine = np.sqrt(1.0 - cosine**2)

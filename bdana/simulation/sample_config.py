@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from bdana.errors import ConfigError
 from bdana.signal.models.dark_photon import DarkPhoton
+from bdana.strict import parse_override
 
 if TYPE_CHECKING:
     from bdana.signal import SignalModel
@@ -264,14 +264,7 @@ def override(config: SimulationConfig, text: str) -> SimulationConfig:
     ConfigError
         When there is no such key, or the value has another type.
     """
-    key, equals, written = text.partition("=")
-    try:
-        value = tomllib.loads(f"value = {written}")["value"]
-    except tomllib.TOMLDecodeError:
-        raise ConfigError(f"--set {text}: '{written}' is not a TOML value") from None
-    if not equals:
-        raise ConfigError(f"--set {text}: write KEY=VALUE, such as beam.ripple=0.9")
-    replaced: SimulationConfig = _replace(config, key.strip().split("."), value, text)
+    replaced: SimulationConfig = _replace(config, *parse_override(text, "beam.ripple=0.9"), text)
     return replaced
 
 

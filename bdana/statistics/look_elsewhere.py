@@ -1,4 +1,4 @@
-"""Global p-values: how often the smallest local p-value of several regions, or of a scan, is as small as the one seen."""
+"""Global p-values: how often the smallest local p-value of several regions is as small as the one seen."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
-from bdana.errors import InputError
 from bdana.statistics.correlated import blocks, draws, full_covariance, points
 from bdana.statistics.joint import check_regions
-from bdana.statistics.poisson import TIE, Background, Floats, p_values, upper_count, whole
+from bdana.statistics.poisson import TIE, Background, Floats, p_values, upper_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["GlobalPValue", "over_regions", "over_scan"]
+__all__ = ["GlobalPValue", "over_regions"]
 
 _SHARES, _DRAWS = 8, 4096  # of drawn expectations, where a quadrature is not feasible
 
@@ -32,7 +31,7 @@ class GlobalPValue:
     p_local : float
         Smallest P(N >= n).
     where : int
-        Index of its region or window, the first one of equals.
+        Index of its region, the first one of equals.
     p_global : float
     computed : str
         `exact`, or `toys, n=..., error=...` with the Monte Carlo error of p_global.
@@ -76,59 +75,10 @@ def over_regions(
         drawn = _SHARES * _DRAWS
     computed = f"toys, n={drawn}, error={quiet * spread:.1g}" if drawn else "exact"
     p_global = 1.0 if p_local >= 1 else max(p_local, 1.0 - quiet)
-    return GlobalPValue(p_local, where, p_global, computed, _convention(f"{len(counts)} regions", computed))
-
-
-def over_scan(
-    observed: ArrayLike,
-    expected: ArrayLike,
-    windows: ArrayLike,
-    relative_error: float = 0.0,
-    toys: int = 100_000,
-    seed: int = 1,
-) -> GlobalPValue:
-    """Probability that the most significant window of a scan is as significant as the one seen.
-
-    Parameters
-    ----------
-    observed, expected : array_like
-        Counts of the bins in mass and their expectations, shape (bins,).
-    windows : array_like
-        Which bins each mass hypothesis sums, 0 or 1, shape (windows, bins); they may overlap.
-    relative_error : float
-        Of the expectation, common to all bins; truncated Gaussian.
-    toys, seed : int
-        Pseudo-experiments without a signal; without overlap none are made, since the result is exact.
-    """
-    n, b = (np.atleast_1d(np.asarray(x, dtype=float)) for x in (observed, expected))
-    sums = np.asarray(windows, dtype=float)
-    if n.shape != b.shape or n.ndim != 1 or sums.ndim != 2 or sums.shape[1] != n.size or not sums.size:
-        raise InputError("give one count and one expectation for each bin, and windows of as many columns")
-    if not np.isin(sums, (0, 1)).all():
-        raise InputError("a window holds a bin or does not: its columns are 0 or 1")
-    if whole(toys, "number of toys") < 1:
-        raise InputError("the number of toys is 0: give at least one")
-    bins = np.array([whole(x) for x in n])
-    [Background(x) for x in b]  # refuses what is no expectation
-    backgrounds = [Background(float(x), float(x) * relative_error) for x in sums @ b]
-    counts = [int(x) for x in sums @ bins]
-    if sums.sum(axis=0).max() <= 1:
-        return over_regions(counts, backgrounds, seed=seed)
-    where, p_local, needed = _smallest(counts, backgrounds)
-    scale, weights = Background(1.0, relative_error).nodes()
-    rng = np.random.default_rng(seed)
-    hits = 0
-    for size in np.diff(np.append(np.arange(0, toys, 10_000), toys)):
-        factor = rng.choice(scale, size=(size, 1), p=weights)
-        hits += int(((rng.poisson(factor * b) @ sums.T) >= needed).any(axis=1).sum())
-    p_global = hits / toys
-    error = max(np.sqrt(p_global * (1 - p_global) / toys), 1 / toys)
-    computed = f"toys, n={toys}, error={error:.1g}"
-    return GlobalPValue(p_local, where, p_global, computed, _convention(f"{len(sums)} windows", computed))
-
-
-def _convention(what: str, computed: str) -> str:
-    return f"probability that the smallest P(N >= n) of {what} is as small as the one seen; {computed}"
+    convention = (
+        f"probability that the smallest P(N >= n) of {len(counts)} regions is as small as the one seen; {computed}"
+    )
+    return GlobalPValue(p_local, where, p_global, computed, convention)
 
 
 def _smallest(

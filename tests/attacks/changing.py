@@ -8,8 +8,8 @@ from bdana.blinding.policy_changes import amend
 from bdana.blinding.policy_in_force import former_policies
 from bdana.blinding.stage_keys import join
 from bdana.opening.steps import Opening
-from tests.attacks.search import IDENTITIES, REGIONS, Search
-from tests.blinding.people import ROLES, policy_text
+from tests.attacks.search import REGIONS, Search
+from tests.blinding.people import IDENTITIES, ROLES, policy_text
 
 NEW = {name: pyrage.x25519.Identity.generate() for name in ("zoe", "zac")}
 

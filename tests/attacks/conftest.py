@@ -2,44 +2,30 @@
 
 import shutil
 
-import pyrage
 import pytest
 
 import bdana
-from bdana.analysis import template_folder
-from bdana.blinding import load_policy
-from bdana.sealing.seal_file import Sealing
 from tests.attacks.changing import NEW, Changing
-from tests.attacks.raw import STAGES
 from tests.attacks.search import Search
-from tests.blinding.people import policy_text, ssh_key
+from tests.blinding.people import ssh_key
+from tests.searches import analysis_folder, one_variable, sealing_of, stage_secrets
 
 
 @pytest.fixture(scope="session")
 def secrets():
-    return {stage: pyrage.x25519.Identity.generate() for stage in STAGES}
+    return stage_secrets()
 
 
 @pytest.fixture(scope="session")
 def analysis(tmp_path_factory, keys):
     folder = tmp_path_factory.mktemp("leaks") / "analysis"
-    for part in ("selections", "backgrounds", "blinding"):
-        shutil.copytree(template_folder() / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-    text = (template_folder() / "analysis.toml").read_text()
-    before, _, after = text.partition("[variables.dt]")
-    text = before + after[after.index("# One table a selection") :]
-    (folder / "analysis.toml").write_text(
-        text + '[samples.data]\nkind = "data"\nfiles = ["data/run.open.root"]\n'
-    )
-    (folder / "blinding" / "policy.toml").write_text(policy_text(keys))
-    return bdana.load(folder)
+    samples = {"data": {"kind": "data", "files": ["data/run.open.root"]}}
+    return bdana.load(analysis_folder(folder, samples, keys=keys, edit=one_variable))
 
 
 @pytest.fixture(scope="session")
 def sealing(analysis, keys, secrets):
-    policy = load_policy(analysis.folder, analysis.regions)
-    recipients = {stage: str(secret.to_public()) for stage, secret in secrets.items()}
-    return Sealing(policy, policy.gate(analysis.detector), recipients, "2021", "bob", keys["bob"])
+    return sealing_of(analysis, keys, secrets)
 
 
 @pytest.fixture(scope="session")

@@ -7,34 +7,21 @@ from types import SimpleNamespace
 
 import awkward as ak
 import numpy as np
-import pyrage
 
 import bdana
-from bdana.analysis import scaffold
 from bdana.blinding import load_policy
 from bdana.events import write_events
 from bdana.events.files import forget_files
-from bdana.sealing.seal_file import Sealing, seal
+from bdana.sealing.seal_file import seal
 from bdana.simulation import Beam, SimulationConfig, simulate
 from tests.attacks.raw import dimuon_at
-from tests.blinding.people import policy_text
 from tests.commands import bdana as bdana_command
+from tests.searches import one_variable, sealing_of, search_folder, stage_secrets
 from tests.synthetic import dimuon_event, records
 
 RUN = 11001
 CLOSED = (0, 1, 10, 1000, "nan")
 """How many closed events the data hold: see `closed_events`."""
-
-SAMPLES = """
-[samples.data]
-kind = "data"
-files = ["data/run{ending}"]
-trigger = "H2"
-[samples.singles]
-kind = "data"
-files = ["data/run{ending}"]
-trigger = "Q1"
-"""
 COMMANDS = (
     ("run",),
     ("select", "data/run{ending}"),
@@ -118,29 +105,23 @@ def mixed(events, extra, rng):
 
 
 class World:
-    """An analysis folder whose raw data are replaced again and again, all under the same names."""
+    """An analysis folder whose raw data are replaced again and again, all under the same names.
+
+    The prompt background takes most of the time, so that it may be left out.
+    """
 
     def __init__(self, folder, keys, *, sealed, prompt=True):
         self.folder, self.keys, self.sealed = folder, keys, sealed
         self.ending = ".open.root" if sealed else ".root"
-        scaffold(folder)
+
+        def edit(text):
+            return one_variable(text if prompt else text.replace('prompt = "prompt"\n', ""))
+
+        search_folder(folder, f"data/run{self.ending}", keys=keys if sealed else None, edit=edit)
         (folder / "data").mkdir()
-        config = folder / "analysis.toml"
-        before, _, after = config.read_text().partition(
-            "[variables.dt]"
-        )  # one variable: figures take the time
-        config.write_text(before + after[after.index("# One table a selection") :])
-        text = config.read_text().replace(
-            "[search]\n", '[search]\ndata = "data"\nsingle_tracks = "singles"\n'
-        )
-        if not prompt:  # this background takes most of the time
-            text = text.replace('prompt = "prompt"\n', "")
-        config.write_text(text + SAMPLES.format(ending=self.ending))
-        if sealed:
-            (folder / "blinding" / "policy.toml").write_text(policy_text(keys))
         analysis = bdana.load(folder)
         self.gate = load_policy(folder, analysis.regions).gate(analysis.detector)
-        self.secrets = {name: pyrage.x25519.Identity.generate() for name in self.gate.names}
+        self.secrets = stage_secrets(self.gate.names)
 
     def put(self, events, bursts):
         """Write data, sealed if the analysis is; what the raw file was is then gone."""
@@ -158,11 +139,7 @@ class World:
         forget_files()
 
     def seal(self, raw):
-        analysis = bdana.load(self.folder)
-        policy = load_policy(self.folder, analysis.regions)
-        recipients = {name: str(secret.to_public()) for name, secret in self.secrets.items()}
-        gate = policy.gate(analysis.detector)
-        seal(raw, raw.parent, Sealing(policy, gate, recipients, "2021", "bob", self.keys["bob"]))
+        seal(raw, raw.parent, sealing_of(bdana.load(self.folder), self.keys, self.secrets))
 
     def visible(self, commands=COMMANDS):
         """Run commands and return all there is to see, normalised: streams, exit codes, names, sizes and bytes."""

@@ -3,12 +3,12 @@
 import numpy as np
 import uproot
 
-from bdana.events import BurstTable, write_events
-from tests.synthetic import dimuon_event, records
+from bdana.events import write_events
+from tests.searches import STAGES
+from tests.synthetic import dimuon_event, good_bursts, records
 
 CANARY = 31_234.567_891
 EVENT = 777_123_457
-STAGES = ("CR3", "CR2", "CR1", "CR", "SR")
 CDA = {"SR": 5.0, "CR": 80.0, "CR1": 220.0, "CR2": 350.0, "CR3": 600.0}
 """A distance from the beam axis (mm) inside the envelope of each stage, for pairs from the z of the beam's impact."""
 IMPACT = np.array([0.0, -22.0])
@@ -36,19 +36,20 @@ def like_sign(number):
     return event
 
 
-def canary(number):
-    """Return a closed event with an energy and a number to look for; five in a row are of the five stages."""
-    event = of_stage(EVENT + number, STAGES[number % len(STAGES)])
+def closed(number, stage="SR"):
+    """Return a closed event with an energy to look for."""
+    event = of_stage(number, stage)
     event["lkr"][0]["energy"] = CANARY
     return event
 
 
-def raw_file(path, events, extra=False):
-    bursts = BurstTable(
-        run=np.array([11001]), burst=np.array([1]), pot=np.array([1e12]), live_time_s=np.array([3.0]),
-        good=np.array([True]), downscale=np.array([np.nan]),
-    )  # fmt: skip
-    write_events(path, [records(events)], bursts)
+def canary(number):
+    """Return a closed event with an energy and a number to look for; five in a row are of the five stages."""
+    return closed(EVENT + number, STAGES[number % len(STAGES)])
+
+
+def raw_file(path, events, extra=False, provenance=None):
+    write_events(path, [records(events)], good_bursts(run=11001), provenance=provenance)
     if extra:
         numbers = np.array([len(events)])
         with uproot.update(path) as file:

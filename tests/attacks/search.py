@@ -3,22 +3,20 @@
 from copy import copy
 
 import awkward as ak
-import pyrage
 
 import bdana
 from bdana.analysis import template_folder
 from bdana.blinding import load_policy
 from bdana.blinding.canonical import sha256
 from bdana.blinding.ledger import Ledger
-from bdana.blinding.stage_keys import join, make_period, stage_recipients
+from bdana.blinding.stage_keys import stage_recipients
 from bdana.opening.freeze import freeze
 from bdana.opening.steps import Opening
 from bdana.sealing.sealed_file import encrypt_events
-from tests.blinding.people import ROLES, policy_text
+from tests.blinding.people import IDENTITIES, everybody_joins_with_keys, policy_text
+from tests.searches import STAGES
 
 REGIONS = bdana.load(template_folder()).regions
-IDENTITIES = {name: pyrage.x25519.Identity.generate() for name in ROLES}
-STAGES = ("CR3", "CR2", "CR1", "CR", "SR")
 
 
 def show(chunks):
@@ -34,18 +32,18 @@ class Search:
         self.policy = load_policy(folder, REGIONS)
         self.ledger = Ledger(folder / "ledger")
         self.keys = keys
-        for name in self.policy.people:
-            join(self.policy, self.ledger, name, keys[name], str(IDENTITIES[name].to_public()))
-        make_period(self.policy, self.ledger, "2021", "bob", keys["bob"])
+        everybody_joins_with_keys(self.policy, self.ledger, keys)
         self.files = {}
+        self.seal(folder)
+        self.opening = Opening(self.ledger, self.policy, "2021")
+
+    def seal(self, folder):
+        """Write the sealed file of each stage, with one event more than that of the one before."""
         publics = stage_recipients(self.ledger, self.policy, "2021")
         for i, stage in enumerate(STAGES):
-            public = publics[stage]
+            events = [ak.Array([{"event": n} for n in range(i + 1)])]
             self.files[stage] = folder / f"run.{stage}.age"
-            self.files[stage].write_bytes(
-                encrypt_events([ak.Array([{"event": n} for n in range(i + 1)])], public, 8192)
-            )
-        self.opening = Opening(self.ledger, self.policy, "2021")
+            self.files[stage].write_bytes(encrypt_events(events, publics[stage], 8192))
 
     def with_ledger(self, folder):
         """Return the same search with another ledger."""

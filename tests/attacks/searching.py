@@ -10,9 +10,8 @@ import bdana
 from bdana.blinding import load_policy
 from bdana.blinding.canonical import sha256
 from bdana.blinding.ledger import Ledger
-from bdana.blinding.stage_keys import join, make_period
 from tests.attacks.interference import World, run
-from tests.attacks.search import IDENTITIES
+from tests.blinding.people import IDENTITIES, everybody_joins_with_keys
 
 STEPS = (
     ("blinding freeze", "ann"),
@@ -59,9 +58,7 @@ class SearchWorld(World):
         monkeypatch.setenv("XDG_CONFIG_HOME", str(self.config))
         policy = load_policy(folder, bdana.load(folder).regions)
         self.ledger = Ledger(folder / "blinding" / "ledger", policy.ssh_keys)
-        for name in policy.people:
-            join(policy, self.ledger, name, keys[name], str(IDENTITIES[name].to_public()))
-        make_period(policy, self.ledger, "2021", "bob", keys["bob"])
+        everybody_joins_with_keys(policy, self.ledger, keys)
         self.joined = folder.parent / "joined"
         shutil.copytree(self.ledger.folder, self.joined)
         # The opening runs in a process of its own, which asks for the passphrase; the others' takes age a second each.

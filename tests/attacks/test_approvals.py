@@ -9,8 +9,8 @@ import pytest
 from bdana.blinding.policy import Policy
 from bdana.errors import BlindingError
 from tests.attacks.changing import NEW, Changing
-from tests.attacks.search import IDENTITIES, Search, show
-from tests.blinding.people import ROLES
+from tests.attacks.search import Search, show
+from tests.blinding.people import IDENTITIES, ROLES
 
 TABLES = {
     "analyst and reviewer": "analyst = 1\nreviewer = 1",

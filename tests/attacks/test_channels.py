@@ -11,21 +11,10 @@ from bdana.opening.opened_events import outputs_of
 from bdana.opening.steps import Opening
 from bdana.search import opened as opened_module
 from bdana.search.opened import data_period, opened_candidates, opened_regions, reported_looks
-from bdana.simulation import Signal, SimulationConfig, write_sample
-from tests.attacks.search import IDENTITIES
+from bdana.simulation import SimulationConfig, write_sample
+from tests.blinding.people import IDENTITIES
+from tests.searches import FROZEN, analysis_folder, signal_search_folder
 from tests.synthetic import dimuon_event, records
-
-REGIONS = ["SR", "CR", "CR1", "CR2", "CR3", "outside"]
-FROZEN = {
-    "prediction": {
-        "regions": REGIONS,
-        "expected": [0.02, 0.2, 0.3, 0.6, 1.5, 26.0],
-        "error": [0.01] * 6,
-        "upper_limit_90": [None] * 6,
-    },
-    "agreement": dict.fromkeys(REGIONS, 0.01),
-    "outputs": ["observed", "seen_before", "candidates", "verdict"],
-}
 
 
 def dielectron_event(number):
@@ -38,13 +27,7 @@ def dielectron_event(number):
 @pytest.fixture(scope="module", params=["dimuon", "dielectron"])
 def analysis(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("channels") / "a"
-    scaffold(folder)
-    write_sample(folder / "s.root", SimulationConfig(pot=1e13, bursts=1, signal=Signal(411.0, decays=10)), 1)
-    path = folder / "analysis.toml"
-    search = f'[search]\ndata = "s"\nselection = "{request.param}"\n'
-    text = path.read_text().replace('selection = "dimuon"\n', "").replace("[search]\n", search)
-    path.write_text(text + '[samples.s]\nkind = "mc"\nfiles = ["s.root"]\n')
-    made = bdana.load(folder)
+    made = bdana.load(signal_search_folder(folder, selection=request.param))
     assert made.config.search.selection == request.param
     return made
 
@@ -58,9 +41,7 @@ def test_an_opening_of_one_channel_writes_no_candidate_of_another(analysis):
 
 def table_of(search, folder, channel):
     """Return an analysis folder of a channel with the ledger of a search, and what its table shows."""
-    scaffold(folder)
-    path = folder / "analysis.toml"
-    path.write_text(path.read_text().replace('selection = "dimuon"\n', f'selection = "{channel}"\n'))
+    analysis_folder(folder, search={"selection": channel})
     shutil.copy(folder.parent / "blinding" / "policy.toml", folder / "blinding")
     shutil.copytree(search.ledger.folder, folder / "blinding" / "ledger")
     return opened_regions(bdana.load(folder))
@@ -154,13 +135,10 @@ def test_somebody_who_looked_was_there_first(search, tmp_path):
 
 
 def test_data_of_two_periods_are_not_frozen_together(search, tmp_path, monkeypatch):
-    folder = tmp_path / "analysis"
-    scaffold(folder)
+    samples = {"d": {"kind": "data", "files": ["*.open.root"]}}
+    folder = analysis_folder(tmp_path / "analysis", samples, {"data": "d"})
     for name in ("one", "two"):
         write_sample(folder / f"{name}.open.root", SimulationConfig(pot=1e12, bursts=1, truth=False), 1)
-    path = folder / "analysis.toml"
-    text = path.read_text().replace("[search]\n", '[search]\ndata = "d"\n')
-    path.write_text(text + '[samples.d]\nkind = "data"\nfiles = ["*.open.root"]\n')
     periods = {"one": "2021", "two": "2022"}
     monkeypatch.setattr(
         opened_module, "read_manifest", lambda path, policy: {"period": periods[path.name[:3]]}

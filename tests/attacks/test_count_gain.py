@@ -15,14 +15,15 @@ import numpy as np
 import pytest
 import uproot
 
-from bdana.events import BurstTable, write_events
+from bdana.events import write_events
 from bdana.sealing import seal_file as seal_module
 from bdana.sealing.seal_file import seal
 from bdana.sealing.sealed_file import payload
 from tests.attacks.interference import stop_clocks
-from tests.attacks.raw import STAGES, like_sign, of_stage
+from tests.attacks.raw import like_sign, of_stage
 from tests.attacks.test_leaks import CONTAINERS
-from tests.synthetic import records
+from tests.searches import STAGES
+from tests.synthetic import good_bursts, records
 
 MEANS = {"SR": 12.0, **dict.fromkeys(STAGES[:-1], 0.5)}
 LEFT_OUT, OPEN, BURSTS = 200.0, 12.0, 2
@@ -49,12 +50,8 @@ def draw(rng):
 
 def sealed_file(folder, events, sealing):
     folder.mkdir()
-    bursts = BurstTable(
-        run=np.full(BURSTS, 11001), burst=1 + np.arange(BURSTS), pot=np.full(BURSTS, 1e12),
-        live_time_s=np.full(BURSTS, 3.0), good=np.full(BURSTS, True), downscale=np.full(BURSTS, np.nan),
-    )  # fmt: skip
     raw = folder / "run.root"
-    write_events(raw, [records(events)], bursts)
+    write_events(raw, [records(events)], good_bursts(BURSTS, run=11001))
     seal(raw, folder, sealing)
     raw.unlink()
     return folder

@@ -24,7 +24,8 @@ from bdana.observed import Observed
 from bdana.sealing import manifest as manifest_module
 from bdana.sealing.manifest import check_open_file
 from bdana.sealing.seal_file import seal
-from tests.attacks.raw import STAGES, canary, like_sign, of_stage, raw_file
+from tests.attacks.raw import canary, like_sign, of_stage, raw_file
+from tests.searches import STAGES
 from tests.synthetic import dimuon_event, records
 
 TRUTH = {"truth": {"process": 1, "mass": 500.0, "p": 80e3, "z_decay": 140e3}}

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from bdana.analysis import AnalysisFolder, scaffold
+from bdana.analysis import AnalysisFolder
 from bdana.api import load
 from bdana.blinding import load_policy
 from bdana.blinding.canonical import canonical, differences, sha256
 from bdana.blinding.ledger import Ledger
-from bdana.blinding.stage_keys import join, make_period, stage_recipients
+from bdana.blinding.stage_keys import stage_recipients
 from bdana.errors import BdanaError, BlindingError
 from bdana.opening import thaw as thaw_module
 from bdana.opening.freeze import freeze, freeze_document
@@ -20,12 +20,11 @@ from bdana.opening.key_process import Job, open_here
 from bdana.opening.steps import Opening
 from bdana.opening.thaw import reproduce, thaw
 from bdana.sealing.manifest import record_manifests
-from bdana.sealing.seal_file import Sealing, seal
+from bdana.sealing.seal_file import seal
 from bdana.sealing.sealed_file import encrypt_events
 from bdana.simulation import SimulationConfig, write_sample
-from tests.attacks.search import IDENTITIES
-from tests.blinding.people import policy_text
-from tests.opening.test_whole_search import SAMPLES
+from tests.blinding.people import IDENTITIES, everybody_joins_with_keys
+from tests.searches import sealing_of, search_folder
 
 READ = (
     "agreement", "analysis_hash", "beside", "code", "config", "conventions", "cuts", "exposure", "format", "inputs", "outputs",
@@ -40,19 +39,18 @@ def real(tmp_path_factory, keys):
     """An analysis of simulated data with a geometry of its own, sealed, and its freeze by ann."""
     base = tmp_path_factory.mktemp("leaves")
     folder = base / "analysis"
-    scaffold(folder)
+    search_folder(
+        folder,
+        "run.open.root",
+        keys=keys,
+        edit=lambda text: text.replace('detector = "na62"', 'detector = "geometry.toml"'),
+    )
     shutil.copy(str(files("bdana.detector") / "na62.toml"), folder / "geometry.toml")
-    text = (folder / "analysis.toml").read_text().replace('detector = "na62"', 'detector = "geometry.toml"')
-    (folder / "analysis.toml").write_text(text.replace("\n[search]\n", SAMPLES))
-    (folder / "blinding" / "policy.toml").write_text(policy_text(keys))
     analysis = load(folder)
     policy, ledger = load_policy(folder, analysis.regions), Ledger(folder / "blinding" / "ledger")
-    for name in policy.people:
-        join(policy, ledger, name, keys[name], str(IDENTITIES[name].to_public()))
-    make_period(policy, ledger, "2021", "bob", keys["bob"])
+    everybody_joins_with_keys(policy, ledger, keys)
     write_sample(base / "run.root", SimulationConfig(pot=1e15, bursts=5, run=11001, truth=False), 1)
-    publics = stage_recipients(ledger, policy, "2021")
-    sealing = Sealing(policy, policy.gate(analysis.detector), publics, "2021", "bob", keys["bob"])
+    sealing = sealing_of(analysis, keys, publics=stage_recipients(ledger, policy, "2021"))
     record_manifests(ledger, policy, "bob", keys["bob"], [seal(base / "run.root", folder, sealing)])
     frozen = freeze(ledger, "ann", keys["ann"], freeze_document(analysis, policy))
     return SimpleNamespace(

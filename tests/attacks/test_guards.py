@@ -1,9 +1,11 @@
 """Every attack fails to be refused when its guard is removed: `guards.toml` says which guard that is, and how it goes.
 
-A guard is removed by the smallest edits that take it out of a copy of the package. Where a second guard stands behind
-the first, an entry removes both, or the attack is then refused with another message than the one it asserts.
+The source names its guards in comments, so that code moves and is renamed without a change of the table. A guard is removed
+by the smallest edits that take it out of a copy of the package. Where a second guard stands behind the first, an entry
+removes both, or the attack is then refused with another message than the one it asserts.
 """
 
+import ast
 import json
 import os
 import shutil
@@ -16,6 +18,7 @@ import pytest
 
 import bdana
 from bdana.analysis import template_folder
+from tests.attacks.removal import Package
 
 HERE = Path(__file__).parent
 TABLE = tomllib.loads((HERE / "guards.toml").read_text())
@@ -27,8 +30,9 @@ QUICK = [
     and len(guard["attacks"]) == 1
 ]
 SAMPLE = QUICK[:: -(-len(QUICK) // 5)]
-"""Guards that are removed by default: eight of those with one attack that takes little time, from all over the table."""
+"""Guards that are removed by default: a few of those with one attack that takes little time, from all over the table."""
 PACKAGE = Path(bdana.__file__).parent
+MARKED = Package(PACKAGE)
 ENTRIES = ("analysis.toml", "selections", "backgrounds", "blinding", "output", "pyproject.toml")
 """What the tests need beside the package: the packaged analysis, and the settings of pytest."""
 
@@ -75,11 +79,17 @@ def meant(names, cases):
     return {case for name in names for case in named(name, cases)}
 
 
+def test_guards_of_the_source_are_those_of_the_table():
+    removals = [removal for guard in GUARDS.values() for removal in guard["removed"]]
+    named_there = {removal if isinstance(removal, str) else removal[0] for removal in removals}
+    assert sorted(MARKED.marks) == sorted(named_there)  # each of them once
+
+
 @pytest.mark.parametrize("name", GUARDS)
-def test_a_guard_stands_once_where_the_table_says(name):
-    for file, text, without in GUARDS[name]["removed"]:
-        assert (PACKAGE / file).read_text().count(text) == 1, (file, text)
-        assert text != without
+def test_a_removal_changes_the_source_and_leaves_python(name):
+    changed = MARKED.without(GUARDS[name]["removed"])
+    for path, text in changed.items():
+        assert ast.dump(ast.parse(text)) != ast.dump(ast.parse((PACKAGE / path).read_text())), path
 
 
 def test_every_name_in_the_table_is_an_attack(cases):
@@ -97,13 +107,10 @@ def test_every_attack_has_a_guard(cases):
 
 
 def copy_of_everything(folder):
-    """Copy the package and its attacks, so that neither this tree nor an installed bdana is what runs."""
+    """Copy the package and its tests, so that neither this tree nor an installed bdana is what runs."""
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(PACKAGE, folder / "bdana", ignore=ignore)
-    for part in ("attacks", "blinding"):
-        shutil.copytree(HERE.parent / part, folder / "tests" / part, ignore=ignore)
-    for path in HERE.parent.glob("*.py"):
-        shutil.copy(path, folder / "tests")
+    shutil.copytree(HERE.parent, folder / "tests", ignore=ignore)
     for name in ENTRIES:
         source = template_folder() / name if name != "pyproject.toml" else HERE.parents[1] / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
@@ -135,9 +142,8 @@ def test_with_all_guards_every_attack_is_refused(tmp_path, cases):
 )
 def test_without_its_guard_an_attack_is_not_refused(tmp_path, cases, name):
     copy_of_everything(tmp_path)
-    for file, text, without in GUARDS[name]["removed"]:
-        path = tmp_path / "bdana" / file
-        path.write_text(path.read_text().replace(text, without))
+    for path, text in MARKED.without(GUARDS[name]["removed"]).items():
+        (tmp_path / "bdana" / path).write_text(text)
     found = outcomes(tmp_path, sorted(meant(GUARDS[name]["attacks"], cases)))
     # Skipped is what this machine cannot attack, such as the rights of root.
     assert [case for case, (outcome, _) in found.items() if outcome not in {"failed", "skipped"}] == []

@@ -8,8 +8,7 @@ import pytest
 from bdana.blinding.stage_keys import join, require_signed
 from bdana.errors import BlindingError
 from tests.attacks.changing import NEW, Changing
-from tests.attacks.search import IDENTITIES
-from tests.blinding.people import ROLES
+from tests.blinding.people import IDENTITIES, ROLES
 
 
 def test_a_newcomer_without_a_part_opens(changing):

@@ -23,7 +23,8 @@ from bdana.sealing import sealed_file as sealed_module
 from bdana.sealing.seal_file import seal
 from bdana.sealing.sealed_file import decrypt_events, encrypt_events
 from tests.attacks.interference import closed_events
-from tests.attacks.raw import CANARY, EVENT, STAGES, canary, like_sign, of_stage, raw_file
+from tests.attacks.raw import CANARY, EVENT, canary, like_sign, of_stage, raw_file
+from tests.searches import STAGES
 from tests.synthetic import records
 
 CONTAINERS = ("TTree", "ROOT::RNTuple")

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import awkward as ak
 import pytest
 
 from bdana.blinding.ledger import Ledger
@@ -10,20 +9,12 @@ from bdana.blinding.stage_keys import make_period, period_keys, stage_recipients
 from bdana.errors import BlindingError
 from bdana.sealing.manifest import require_keys
 from bdana.sealing.seal_file import seal
-from bdana.sealing.sealed_file import encrypt_events
-from tests.attacks.raw import STAGES, canary, raw_file
+from tests.attacks.raw import canary, raw_file
 from tests.attacks.search import Search
 
 
 def again(search):
     return make_period(search.policy, search.ledger, "2021", "bob", search.keys["bob"], again=True)
-
-
-def sealed_again(search):
-    publics = stage_recipients(search.ledger, search.policy, "2021")
-    for i, stage in enumerate(STAGES):
-        events = [ak.Array([{"event": n} for n in range(i + 1)])]
-        search.files[stage].write_bytes(encrypt_events(events, publics[stage], 8192))
 
 
 def test_keys_are_made_once(search):
@@ -40,9 +31,9 @@ def test_new_keys_take_the_place_of_lost_ones(search):
     assert len({*publics[0], *publics[1]}) == 10
 
 
-def test_a_whole_search_with_keys_made_again(search):
+def test_a_whole_search_with_keys_made_again(search, tmp_path):
     again(search)
-    sealed_again(search)
+    search.seal(tmp_path)
     search.freeze()
     search.open_up_to("CR")
     request = search.request("SR")

@@ -11,7 +11,9 @@ from bdana.errors import BlindingError
 from bdana.opening import steps as opening_module
 from bdana.opening.steps import Opening
 from bdana.sealing.sealed_file import encrypt_events
-from tests.attacks.search import IDENTITIES, STAGES, Search, show
+from tests.attacks.search import Search, show
+from tests.blinding.people import IDENTITIES
+from tests.searches import STAGES
 
 
 def test_a_whole_search(search, publics):

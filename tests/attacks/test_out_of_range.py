@@ -9,7 +9,8 @@ from bdana.events.files import forget_files
 from bdana.sealing.seal_file import seal
 from bdana.sealing.sealed_file import decrypt_events
 from tests.attacks.interference import run
-from tests.attacks.raw import STAGES, like_sign, raw_file
+from tests.attacks.raw import like_sign, raw_file
+from tests.searches import STAGES
 from tests.synthetic import dimuon_event
 
 VALUES = {

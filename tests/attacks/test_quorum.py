@@ -14,8 +14,9 @@ from bdana.blinding.stage_keys import join, make_period, stage_recipients
 from bdana.errors import BlindingError
 from bdana.opening import steps as opening_module
 from bdana.opening.steps import Opening
-from tests.attacks.search import IDENTITIES, REGIONS, STAGES
-from tests.blinding.people import ROLES, policy_text
+from tests.attacks.search import REGIONS
+from tests.blinding.people import ROLES, everybody_joins, policy_text, recipient
+from tests.searches import STAGES
 
 
 @pytest.fixture
@@ -28,8 +29,7 @@ def policy(tmp_path, keys):
 @pytest.fixture
 def ledger(tmp_path, policy, keys):
     ledger = Ledger(tmp_path / "ledger")
-    for name in policy.people:
-        join(policy, ledger, name, keys[name], str(IDENTITIES[name].to_public()))
+    everybody_joins(policy, ledger, keys)
     return ledger
 
 
@@ -105,13 +105,13 @@ def test_nothing_is_sealed_to_keys_that_are_not_signed(policy, ledger, row, keys
 def test_no_keys_until_everybody_has_joined(tmp_path, policy, keys):
     ledger = Ledger(tmp_path / "empty")
     for name in list(policy.people)[:-1]:
-        join(policy, ledger, name, keys[name], str(IDENTITIES[name].to_public()))
+        join(policy, ledger, name, keys[name], recipient(name))
     with pytest.raises(BlindingError, match="con has not joined"):
         make_period(policy, ledger, "2021", "bob", keys["bob"])
 
 
 def test_nobody_joins_for_another(tmp_path, policy, ledger, keys):
-    join(policy, ledger, "con", keys["ann"], str(IDENTITIES["ann"].to_public()))
+    join(policy, ledger, "con", keys["ann"], recipient("ann"))
     with pytest.raises(BlindingError, match=r"join-con-.* is not signed by con"):
         make_period(policy, ledger, "2021", "bob", keys["bob"])
 
@@ -123,7 +123,7 @@ def test_keys_of_a_period_are_made_once(policy, ledger, row, keys):
 
 def test_strangers_and_unknown_periods_are_refused(policy, ledger, keys):
     with pytest.raises(BlindingError, match="has no eve"):
-        join(policy, ledger, "eve", keys["ann"], str(IDENTITIES["ann"].to_public()))
+        join(policy, ledger, "eve", keys["ann"], recipient("ann"))
     with pytest.raises(BlindingError, match="no age recipient"):
         join(policy, ledger, "ann", keys["ann"], "age1nonsense")
     with pytest.raises(BlindingError, match=r"no \[periods.1999\]"):

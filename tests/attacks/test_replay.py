@@ -12,7 +12,8 @@ from bdana.blinding.stage_keys import shares
 from bdana.errors import BlindingError, InputError
 from bdana.opening.key_process import Job, open_in_key_process
 from tests.attacks.interference import run
-from tests.attacks.search import IDENTITIES, Search
+from tests.attacks.search import Search
+from tests.blinding.people import IDENTITIES
 
 
 def copied(ledger, row, **changes):

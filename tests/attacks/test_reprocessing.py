@@ -10,7 +10,8 @@ from bdana.sealing import reprocessing as previous_module
 from bdana.sealing.manifest import file_sha256
 from bdana.sealing.seal_file import seal
 from bdana.sealing.sealed_file import decrypt_events
-from tests.attacks.raw import STAGES, like_sign, of_stage, raw_file
+from tests.attacks.raw import like_sign, of_stage, raw_file
+from tests.searches import STAGES
 from tests.synthetic import dimuon_event
 
 

@@ -2,20 +2,20 @@
 
 import json
 import re
-import shutil
 import subprocess
 
 import pyrage
 import pytest
 
-from bdana.analysis import scaffold, template_folder
+from bdana.analysis import scaffold
 from bdana.blinding import load_policy
 from bdana.blinding.ledger import Ledger
-from bdana.blinding.stage_keys import join, make_period
 from tests import commands
-from tests.attacks.search import IDENTITIES, REGIONS
-from tests.blinding.people import ROLES, policy_text, ssh_key
-from tests.sealing.test_seal_file import closed, like_sign, raw_file
+from tests.attacks.raw import closed, like_sign, raw_file
+from tests.attacks.search import REGIONS
+from tests.blinding.people import IDENTITIES, ROLES, everybody_joins_with_keys, policy_text, ssh_key
+from tests.blinding.referee import PAGE, run_recipe, write_signers
+from tests.searches import analysis_folder
 
 
 def bdana(*arguments, cwd):
@@ -24,16 +24,10 @@ def bdana(*arguments, cwd):
 
 @pytest.fixture
 def folder(tmp_path, keys, monkeypatch):
-    folder = tmp_path / "analysis"
+    folder = analysis_folder(tmp_path / "analysis", keys=keys)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
-    for part in ("selections", "backgrounds", "blinding"):
-        shutil.copytree(template_folder() / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(template_folder() / "analysis.toml", folder)
-    (folder / "blinding" / "policy.toml").write_text(policy_text(keys))
     policy, ledger = load_policy(folder, REGIONS), Ledger(folder / "blinding" / "ledger")
-    for name in policy.people:
-        join(policy, ledger, name, keys[name], str(IDENTITIES[name].to_public()))
-    make_period(policy, ledger, "2021", "bob", keys["bob"])
+    everybody_joins_with_keys(policy, ledger, keys)
     raw_file(folder / "run.root", [like_sign(1), closed(2)])
     options = ["--period", "2021", "--person", "bob", "--key", keys["bob"]]
     done = bdana("seal", "run.root", *options, cwd=folder)
@@ -62,22 +56,17 @@ def test_status_and_verify(folder, publics):
     assert verified.stdout.count("SHA256:") == 5
 
 
-def recipe(page):
-    return re.search(r"```sh\n(.*?)```", page, re.DOTALL)[1].replace("cd blinding/ledger\n", "")
-
-
 def test_the_referee_recipe_agrees(folder, publics):
-    page = (template_folder() / "docs" / "blinding.md").read_text()
     ledger = folder / "blinding" / "ledger"
-    (ledger / "signers").write_text("".join(f'{n} namespaces="bdana" {k}\n' for n, k in publics.items()))
-    run = subprocess.run(["bash", "-c", recipe(page)], cwd=ledger, capture_output=True, text=True, check=True)
-    assert run.stdout.count("Good") == 7
-    assert not re.search("changed|not signed|does not follow", run.stdout)
+    write_signers(ledger / "signers", publics)
+    said = run_recipe(ledger)
+    assert said.count("Good") == 7
+    assert not re.search("changed|not signed|does not follow", said)
     first = min(ledger.glob("*.json"))
     text = first.read_text()
     first.write_text(text.replace("join", "joim"))
-    run = subprocess.run(["bash", "-c", recipe(page)], cwd=ledger, capture_output=True, text=True, check=True)
-    assert all(word in run.stdout for word in ("changed", "not signed", "does not follow"))
+    said = run_recipe(ledger)
+    assert all(word in said for word in ("changed", "not signed", "does not follow"))
     refused = bdana("blinding", "verify", cwd=folder)
     assert refused.returncode == 3
 
@@ -107,13 +96,11 @@ def test_a_reviewer_comes_and_takes_over(folder, keys, publics):
     assert verified.returncode == 0, verified.stderr
     assert verified.stdout.count("SHA256:") == 6
     # The recipe of docs/blinding.md takes the people from the rows `policy` too.
-    page = (template_folder() / "docs" / "blinding.md").read_text()
-    (signers,) = re.findall(r"`(jq -r .*? > signers)`", page)
+    (signers,) = re.findall(r"`(jq -r .*? > signers)`", PAGE.read_text())
     ledger = folder / "blinding" / "ledger"
     subprocess.run(["bash", "-c", signers], cwd=ledger, check=True)
     assert len((ledger / "signers").read_text().splitlines()) == 6
-    run = subprocess.run(["bash", "-c", recipe(page)], cwd=ledger, capture_output=True, text=True, check=True)
-    assert not re.search("changed|not signed|does not follow", run.stdout)
+    assert not re.search("changed|not signed|does not follow", run_recipe(ledger))
 
 
 def test_without_people_there_is_nothing_to_show(tmp_path):

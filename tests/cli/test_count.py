@@ -6,8 +6,8 @@ import math
 import pytest
 from scipy import stats
 
-from bdana.cli import main
 from bdana.statistics.methods import METHODS
+from tests.commands import bdana
 
 SIGNAL_REGION = ("--observed", "1", "--background", "0.016", "--background-error", "0.002")
 # NA62, A' -> mu mu, workshop of 2 November 2022 (preliminary); p-values recalculated.
@@ -21,20 +21,13 @@ ROWS = {
 }
 
 
-@pytest.fixture
-def bdana(monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["bdana", "count", *map(str, arguments)])
-        with pytest.raises(SystemExit) as done:
-            main()
-        shown = capsys.readouterr()
-        return done.value.code or 0, shown.out, shown.err
-
-    return run
+def count(*arguments):
+    done = bdana("count", *arguments)
+    return done.returncode, done.stdout, done.stderr
 
 
-def document(bdana, *arguments):
-    code, out, err = bdana(*arguments, "--json")
+def document(*arguments):
+    code, out, err = count(*arguments, "--json")
     assert code == 0, err
     return json.loads(out)
 
@@ -46,8 +39,8 @@ def regions_file(folder, names):
     return path
 
 
-def test_json_of_one_region(bdana):
-    found = document(bdana, *SIGNAL_REGION, "--cl", "0.9")
+def test_json_of_one_region():
+    found = document(*SIGNAL_REGION, "--cl", "0.9")
     assert found["p_n"] == pytest.approx(0.01587, abs=5e-6)
     assert found["p_l"] == pytest.approx(0.01587, abs=5e-6)
     assert found["z_one_sided"] == pytest.approx(2.15, abs=0.005)
@@ -61,20 +54,20 @@ def test_json_of_one_region(bdana):
     assert found["limits"]["feldman_cousins"] == pytest.approx([0.0894, 4.3414], abs=5e-4)
 
 
-def test_efficiency_error_is_log_normal_with_median_one(bdana):
-    found = document(bdana, *SIGNAL_REGION, "--efficiency-error", "0.2")["limits"]
+def test_efficiency_error_is_log_normal_with_median_one():
+    found = document(*SIGNAL_REGION, "--efficiency-error", "0.2")["limits"]
     assert found["cls"][1] == pytest.approx(3.995, abs=1e-3)
     assert found["bayes"][1] == pytest.approx(4.130, abs=1e-3)
 
 
-def test_other_significances_name_themselves(bdana):
-    found = document(bdana, *SIGNAL_REGION, "--method", "cls")
+def test_other_significances_name_themselves():
+    found = document(*SIGNAL_REGION, "--method", "cls")
     assert found["z_bi"] == pytest.approx(
         2.1415, abs=1e-4
     )  # betainc(1, tau b + 1, 1/(1+tau)), tau = b/error^2
     assert "Z_Bi" in found["conventions"]["z_bi"]
     assert "asymptotic" in found["conventions"]["z_profile_likelihood"]
-    known = document(bdana, "--observed", 1, "--background", 0.016, "--method", "cls")
+    known = document("--observed", 1, "--background", 0.016, "--method", "cls")
     assert "z_bi" not in known
     assert known["z_profile_likelihood"] == pytest.approx(math.sqrt(2 * (math.log(1 / 0.016) - 1 + 0.016)))
     assert (
@@ -83,41 +76,41 @@ def test_other_significances_name_themselves(bdana):
 
 
 @pytest.mark.parametrize("prior", ["gamma", "lognormal"])
-def test_the_form_of_the_background_error_is_named(bdana, prior):
+def test_the_form_of_the_background_error_is_named(prior):
     wide = ("--observed", 3, "--background", 1, "--background-error", 0.5, "--method", "cls")
-    found = document(bdana, *wide, "--background-prior", prior)
+    found = document(*wide, "--background-prior", prior)
     assert prior in found["conventions"]["p"]
     assert prior in found["conventions"]["cls"]
-    assert found["p_n"] != pytest.approx(document(bdana, *wide)["p_n"], rel=1e-3)
+    assert found["p_n"] != pytest.approx(document(*wide)["p_n"], rel=1e-3)
     if prior == "gamma":
         assert found["p_n"] == pytest.approx(stats.nbinom.sf(2, 4, 0.8), rel=1e-7)
 
 
-def test_an_infinite_significance_is_null(bdana):
-    found = document(bdana, "--observed", 2, "--background", 0)
+def test_an_infinite_significance_is_null():
+    found = document("--observed", 2, "--background", 0)
     assert found["p_n"] == 0
     assert found["z_one_sided"] is found["z_two_sided"] is found["z_profile_likelihood"] is None
-    assert "infinite" in bdana("--observed", 2, "--background", 0, "--method", "cls")[1]
+    assert "infinite" in count("--observed", 2, "--background", 0, "--method", "cls")[1]
 
 
-def test_asymptotic_limits_only_on_request_and_with_a_warning(bdana):
-    code, out, err = bdana(*SIGNAL_REGION, "--method", "asymptotic_cls", "--json")
+def test_asymptotic_limits_only_on_request_and_with_a_warning():
+    code, out, err = count(*SIGNAL_REGION, "--method", "asymptotic_cls", "--json")
     assert code == 0
     assert json.loads(out)["limits"]["asymptotic_cls"][1] == pytest.approx(3.0364, abs=1e-3)
     assert "-21.6% from the exact limit 3.874" in err
     assert "-21.6%" in json.loads(out)["conventions"]["asymptotic_cls"]
 
 
-def test_methods_may_be_named_one_by_one(bdana):
-    found = document(bdana, *SIGNAL_REGION, "--method", "bayes", "--method", "cls")
+def test_methods_may_be_named_one_by_one():
+    found = document(*SIGNAL_REGION, "--method", "bayes", "--method", "cls")
     assert list(found["limits"]) == ["bayes", "cls"]
 
 
 @pytest.mark.parametrize("level", [0.5, 0.683, 0.95, 0.99, 0.999])
-def test_any_confidence_level(bdana, level):
+def test_any_confidence_level(level):
     n, b = 3, 2.6
     found = document(
-        bdana, "--observed", n, "--background", b, "--cl", level, "--method", "cls", "--method", "classical"
+        "--observed", n, "--background", b, "--cl", level, "--method", "cls", "--method", "classical"
     )
     classical, cls = found["limits"]["classical"][1], found["limits"]["cls"][1]
     assert stats.poisson.cdf(n, b + classical) == pytest.approx(1 - level, rel=1e-9)
@@ -125,9 +118,9 @@ def test_any_confidence_level(bdana, level):
 
 
 @pytest.mark.parametrize("number", range(1, 7))
-def test_tables_of_one_to_six_regions(bdana, tmp_path, number):
+def test_tables_of_one_to_six_regions(tmp_path, number):
     names = list(ROWS)[-number:]
-    found = document(bdana, "--regions", regions_file(tmp_path, names))
+    found = document("--regions", regions_file(tmp_path, names))
     assert [row["name"] for row in found["regions"]] == names
     for row in found["regions"]:
         assert (row["p_n"], row["p_l"]) == pytest.approx(ROWS[row["name"]][3:], abs=5e-5), row
@@ -141,20 +134,20 @@ def test_tables_of_one_to_six_regions(bdana, tmp_path, number):
     assert local * (1 - 1e-9) <= joint["p_global"] <= number * local
 
 
-def test_joint_of_the_control_regions(bdana, tmp_path):
-    joint = document(bdana, "--regions", regions_file(tmp_path, ["CR1", "CR2", "CR3"]))["joint"]
+def test_joint_of_the_control_regions(tmp_path):
+    joint = document("--regions", regions_file(tmp_path, ["CR1", "CR2", "CR3"]))["joint"]
     assert (joint["p_n"], joint["p_l"]) == pytest.approx((0.2595, 0.2396), abs=5e-5)
 
 
-def test_a_covariance_replaces_errors_that_move_together(bdana, tmp_path):
+def test_a_covariance_replaces_errors_that_move_together(tmp_path):
     table, matrix = regions_file(tmp_path, ["CR2", "CR1"]), tmp_path / "covariance.csv"
     matrix.write_text("name,CR1,CR2\nCR1,0.0016,0.0028\nCR2,0.0028,0.0049\n")
-    joint = document(bdana, "--regions", table, "--covariance", matrix)
-    together = document(bdana, "--regions", table)
+    joint = document("--regions", table, "--covariance", matrix)
+    together = document("--regions", table)
     assert joint["joint"]["p_l"] == pytest.approx(together["joint"]["p_l"], rel=1e-9)
     assert "given covariance" in joint["conventions"]["joint"]
     matrix.write_text("name,CR2,CR1\nCR2,0.0049,0\nCR1,0,0.0016\n")
-    joint = document(bdana, "--regions", table, "--covariance", matrix)["joint"]
+    joint = document("--regions", table, "--covariance", matrix)["joint"]
     assert joint["p_l"] != pytest.approx(together["joint"]["p_l"], rel=1e-6)
     for text, reason in [
         ("name,CR1\nCR1,0.0016\n", "CR2"),
@@ -162,25 +155,25 @@ def test_a_covariance_replaces_errors_that_move_together(bdana, tmp_path):
         ("name,CR1,CR2\nCR1,1,0\nCR2,0,1\n", "diagonal"),
     ]:
         matrix.write_text(text)
-        code, _, err = bdana("--regions", table, "--covariance", matrix)
+        code, _, err = count("--regions", table, "--covariance", matrix)
         assert code == 2
         assert reason in err
 
 
-def test_a_closed_region_shows_no_number_and_no_joint(bdana, tmp_path):
+def test_a_closed_region_shows_no_number_and_no_joint(tmp_path):
     path = regions_file(tmp_path, ["CR1", "SR"])
     path.write_text(path.read_text().replace("SR,0.016,0.002,1", "SR,0.016,0.002,"))
-    found = document(bdana, "--regions", path)
+    found = document("--regions", path)
     assert found["regions"][1] == {"name": "SR", "expected": 0.016, "error": 0.002, "state": "closed"}
     assert "joint" not in found
 
 
-def test_the_table_for_people_says_every_convention(bdana, tmp_path):
-    code, out, _ = bdana(*SIGNAL_REGION, "--method", "cls")
+def test_the_table_for_people_says_every_convention(tmp_path):
+    code, out, _ = count(*SIGNAL_REGION, "--method", "cls")
     assert code == 0
     for word in ("0.01587", "3.874", "one-sided", "two-sided", "truncated_gaussian", "P(L <= Lobs)"):
         assert word in out
-    code, out, _ = bdana("--regions", regions_file(tmp_path, ["CR1", "SR"]))
+    code, out, _ = count("--regions", regions_file(tmp_path, ["CR1", "SR"]))
     assert code == 0
     assert "joint" in out
     assert "exact" in out
@@ -209,8 +202,8 @@ def test_the_table_for_people_says_every_convention(bdana, tmp_path):
         (("--regions", "absent.csv", "--observed", "1"), "not both"),
     ],
 )
-def test_refusals_say_why(bdana, arguments, reason):
-    code, out, err = bdana(*arguments)
+def test_refusals_say_why(arguments, reason):
+    code, out, err = count(*arguments)
     assert (code, out) == (2, "")
     assert reason in err
     assert "Traceback" not in err
@@ -228,21 +221,21 @@ def test_refusals_say_why(bdana, arguments, reason):
         ("name,expected,error,observed\nSR,1,0,1\nSR,2,0,1\n", "region 'SR' twice"),
     ],
 )
-def test_wrong_tables_name_the_file_and_the_line(bdana, tmp_path, text, reason):
+def test_wrong_tables_name_the_file_and_the_line(tmp_path, text, reason):
     path = tmp_path / "counts.csv"
     path.write_text(text)
-    code, _, err = bdana("--regions", path)
+    code, _, err = count("--regions", path)
     assert code == 2
     assert str(path) in err
     assert reason in err
 
 
-def test_p_values_are_finite_at_the_largest_counts(bdana):
-    found = document(bdana, "--observed", 50, "--background", 100, "--method", "cls")
+def test_p_values_are_finite_at_the_largest_counts():
+    found = document("--observed", 50, "--background", 100, "--method", "cls")
     assert all(math.isfinite(found[key]) for key in ("p_n", "p_l", "z_one_sided", "z_two_sided"))
 
 
-def test_counts_too_large_for_exact_sums_are_refused_at_once(bdana):
-    code, _, err = bdana("--observed", 10**9, "--background", 10**9, "--method", "cls")
+def test_counts_too_large_for_exact_sums_are_refused_at_once():
+    code, _, err = count("--observed", 10**9, "--background", 10**9, "--method", "cls")
     assert code == 2
     assert "exact probabilities of 1e+09 counts take too long" in err

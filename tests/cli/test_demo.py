@@ -4,17 +4,23 @@ import json
 
 import pytest
 
-from bdana.cli.demo import MARKER, _samples, _start_afresh
+from bdana import simulation
+from bdana.cli.demo import MARKER
+from bdana.simulation import Beam
 from tests.commands import bdana
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A demo that records a tenth of its single tracks."""
+    """A demo that records a tenth of its single tracks, in the place of an older one."""
     folder = tmp_path_factory.mktemp("empty")
+    old = folder / "bdana-demo"
+    old.mkdir()
+    (old / MARKER).write_text("")
+    (old / "left-over").write_text("")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bdana.cli.demo._samples", lambda downscale, whole=_samples: whole(10.0 * downscale))
-        return folder / "bdana-demo", bdana("demo", cwd=folder)
+        patch.setattr(simulation, "Beam", lambda downscale: Beam(downscale=10.0 * downscale))
+        return old, bdana("demo", cwd=folder)
 
 
 def test_it_prints_the_table_and_where_the_report_is(made):
@@ -69,12 +75,10 @@ def test_a_changed_cut_moves_the_cutflow_and_asks_for_a_new_run(made):
     module.write_text(text)
 
 
-def test_only_a_demo_is_replaced(tmp_path):
-    old = tmp_path / "demo"
-    _start_afresh(old)
-    (old / "left-over").write_text("")
-    _start_afresh(old)
-    assert [path.name for path in old.iterdir()] == [MARKER]
+def test_an_older_demo_is_replaced(made):
+    folder = made[0]
+    assert (folder / MARKER).is_file()
+    assert not (folder / "left-over").exists()
 
 
 def test_other_folders_are_left_alone(tmp_path):

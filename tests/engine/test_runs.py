@@ -1,16 +1,12 @@
-"""Executors give the same bits, in the order of the chunks, whatever their number."""
-
-import time
+"""A selection gives the same bits, whatever the chunks and whoever works on them."""
 
 import numpy as np
 import pytest
 
 import bdana
-from bdana.errors import ConfigError
 from bdana.events import dataset
-from bdana.events.exposure import BurstTable
 from bdana.events.writing import write_events
-from tests.synthetic import dimuon_event, records
+from tests.synthetic import dimuon_event, good_bursts, records
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +39,7 @@ def clustered(tmp_path):
     """A bdana file of 3 clusters; every third event is out of time with the trigger."""
     events = [dimuon_event(i) | ({"trigger_time": 40.0} if i % 3 == 1 else {}) for i in range(70)]
     path = tmp_path / "clustered.root"
-    one = np.array([1])
-    bursts = BurstTable(99001 * one, one, 1e12 * one, 4.8 * one, one == 1, 100.0 * one)
+    bursts = good_bursts(downscale=100.0)
     write_events(path, (records(events[i : i + 30]) for i in range(0, 70, 30)), bursts)
     return path
 
@@ -58,28 +53,3 @@ def test_chunks_follow_the_clusters_and_change_nothing(clustered, monkeypatch):
     assert seen == [(30, 70), (60, 70), (70, 70)]
     same(run, whole)
     assert run.candidates.event.tolist() == [i for i in range(70) if i % 3 != 1]
-
-
-def slower_first(item):
-    time.sleep(0.2 if item == 0 else 0.0)
-    return item * item
-
-
-@pytest.mark.parametrize("workers", [1, 2, 5])
-def test_results_come_in_the_order_of_the_items(workers):
-    assert list(bdana.ProcessExecutor(workers).map(slower_first, range(6))) == [0, 1, 4, 9, 16, 25]
-    assert list(bdana.SerialExecutor().map(slower_first, range(3))) == [0, 1, 4]
-
-
-def fails(item):
-    raise ConfigError(f"item {item} is bad")
-
-
-def test_an_error_in_a_worker_is_the_error_here():
-    with pytest.raises(ConfigError, match="item 0 is bad"):
-        list(bdana.ProcessExecutor(2).map(fails, range(4)))
-
-
-def test_no_worker_is_refused():
-    with pytest.raises(ConfigError, match="at least 1"):
-        bdana.ProcessExecutor(0)

@@ -10,9 +10,9 @@ import pytest
 import bdana
 from bdana.analysis import template_folder
 from bdana.errors import BlindingError
-from bdana.events import BurstTable, Dataset, write_events
+from bdana.events import Dataset, write_events
 from bdana.regions import Box, Envelopes
-from tests.synthetic import dimuon_event, records
+from tests.synthetic import dimuon_event, good_bursts, records
 
 ANALYSIS = bdana.load(template_folder())
 GATE = ANALYSIS.gate
@@ -26,18 +26,11 @@ def edited(**tracks):
     return event
 
 
-def bursts():
-    return BurstTable(
-        run=np.array([99001]), burst=np.array([1]), pot=np.array([1e12]), live_time_s=np.array([3.0]),
-        good=np.array([True]), downscale=np.array([np.nan]),
-    )  # fmt: skip
-
-
 @pytest.fixture
 def written(tmp_path):
     def write(name, events):
         path = tmp_path / f"{name}.root"
-        write_events(path, [records(events)], bursts())
+        write_events(path, [records(events)], good_bursts())
         return path
 
     return write

@@ -9,26 +9,15 @@ import uproot
 
 import bdana
 from bdana.errors import BlindingError, ConfigError, InputError, MissingColumnError
-from bdana.events import BurstTable, EventArrays, write_events
+from bdana.events import EventArrays, write_events
 from bdana.events.containers import open_root
-from bdana.search.skims import write_skim
-from tests.synthetic import dimuon_event, records
+from tests.synthetic import dimuon_event, good_bursts, records
 
 ANALYSIS = bdana.load(bdana.analysis.template_folder())
 
 
-def table(burst=(1, 2, 3), run=99001, good=None, pot=1e12):
-    n = len(burst)
-    good = np.ones(n, dtype=bool) if good is None else np.array(good)
-    columns = (
-        np.full(n, run),
-        np.array(burst, dtype=np.int64),
-        np.full(n, pot),
-        np.full(n, 4.5),
-        good,
-        np.full(n, 100.0),
-    )
-    return BurstTable(*columns)
+def table(burst=(1, 2, 3), **columns):
+    return good_bursts(len(burst), burst=burst, live_time_s=4.5, downscale=100.0, **columns)
 
 
 def events(n=12, bursts=3):
@@ -77,18 +66,6 @@ def test_what_is_written_is_read_back(tmp_path, container):
         assert back[field].tolist() == events()[field].tolist(), field
     assert uproot.open(path)["provenance"] == '{"made": "here"}'
     assert select(path).exposure == bdana.events.Exposure(3e12, 13.5, 3)
-
-
-@pytest.mark.parametrize("container", ["ttree", "rntuple"])
-def test_a_skim_holds_the_candidates_and_every_burst(tmp_path, container):
-    path = write(tmp_path / "a.root", bursts=table((1, 2, 3, 4), good=[True, False, True, True]))
-    run = select(path)
-    skim = tmp_path / "skim.root"
-    assert write_skim(ANALYSIS, run, skim, container) == len(run.candidates) == 8
-    again = select(skim)
-    assert again.exposure == run.exposure
-    assert again.candidates.event.tolist() == run.candidates.event.tolist()
-    np.testing.assert_array_equal(again.candidates.z_tax, run.candidates.z_tax)
 
 
 @pytest.mark.parametrize("container", ["ttree", "rntuple"])

@@ -8,32 +8,16 @@ import sys
 
 import pytest
 
-from bdana.analysis import scaffold
 from bdana.api import load
 from bdana.blinding import load_policy
 from bdana.blinding.identity import make_identity
 from bdana.blinding.ledger import Ledger
-from bdana.blinding.stage_keys import join, make_period, stage_recipients
-from bdana.sealing.seal_file import Sealing, seal
+from bdana.blinding.stage_keys import stage_recipients
+from bdana.sealing.seal_file import seal
 from bdana.simulation import SimulationConfig, write_sample
 from tests import commands
-from tests.attacks.search import IDENTITIES
-from tests.blinding.people import policy_text
-
-SAMPLES = """
-[samples.data]
-kind = "data"
-files = ["run.open.root"]
-trigger = "H2"
-[samples.singles]
-kind = "data"
-files = ["run.open.root"]
-trigger = "Q1"
-
-[search]
-data = "data"
-single_tracks = "singles"
-"""
+from tests.blinding.people import everybody_joins_with_keys, recipient
+from tests.searches import sealing_of, search_folder
 
 
 def bdana(folder, *arguments):
@@ -44,23 +28,17 @@ def bdana(folder, *arguments):
 def folder(tmp_path_factory, keys):
     base = tmp_path_factory.mktemp("whole")
     before, os.environ["XDG_CONFIG_HOME"] = os.environ.get("XDG_CONFIG_HOME"), str(base / "config")
-    folder = base / "analysis"
-    scaffold(folder)
-    text = (folder / "analysis.toml").read_text()
-    (folder / "analysis.toml").write_text(text.replace("\n[search]\n", SAMPLES))
-    (folder / "blinding" / "policy.toml").write_text(policy_text(keys))
+    folder = search_folder(base / "analysis", "run.open.root", keys=keys)
     analysis = load(folder)
     policy, ledger = load_policy(folder, analysis.regions), Ledger(folder / "blinding" / "ledger")
-    for name in policy.people:  # only those who act need their identity locked, which takes age a second each
-        acts = name in {"ann", "rob", "con"}
-        recipient = make_identity(name, "secret") if acts else str(IDENTITIES[name].to_public())
-        join(policy, ledger, name, keys[name], recipient)
-    make_period(policy, ledger, "2021", "bob", keys["bob"])
+    # Only those who act need their identity locked, which takes age a second each.
+    acts = {"ann", "rob", "con"}
+    everybody_joins_with_keys(
+        policy, ledger, keys, lambda name: make_identity(name, "secret") if name in acts else recipient(name)
+    )
     raw = base / "run.root"
     write_sample(raw, SimulationConfig(pot=1e15, bursts=20, run=11001, truth=False), 1)
-    publics = stage_recipients(ledger, policy, "2021")
-    made = Sealing(policy, policy.gate(analysis.detector), publics, "2021", "bob", keys["bob"])
-    seal(raw, folder, made)
+    seal(raw, folder, sealing_of(analysis, keys, publics=stage_recipients(ledger, policy, "2021")))
     yield folder
     os.environ.pop("XDG_CONFIG_HOME")
     if before is not None:

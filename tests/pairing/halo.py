@@ -6,11 +6,11 @@ import awkward as ak
 import numpy as np
 
 from bdana.detector import load_detector
-from bdana.events import BurstTable
 from bdana.pairing import PairOptions, PairSelection, SingleSample
 from bdana.reconstruction import Line, Tracks
 from bdana.selection import Cutflow, SelectedSingles
 from bdana.selection.single_track import SingleEvents
+from tests.synthetic import good_bursts
 
 Z = 183_000.0
 
@@ -70,14 +70,7 @@ def singles_of(record, burst, timestamp=None):
 
 def burst_table(n, *, live_time_s=1.0, downscale=10.0):
     """Return n good bursts 0 ... n - 1 of run 1."""
-    return BurstTable(
-        run=np.ones(n, dtype=np.int64),
-        burst=np.arange(n),
-        pot=np.full(n, 1e12),
-        live_time_s=np.broadcast_to(np.asarray(live_time_s, dtype=np.float64), n).copy(),
-        good=np.ones(n, dtype=np.bool_),
-        downscale=np.broadcast_to(np.asarray(downscale, dtype=np.float64), n).copy(),
-    )
+    return good_bursts(n, run=1, burst=np.arange(n), live_time_s=live_time_s, downscale=downscale)
 
 
 def estimate_of(analysis, singles, table, *, variables=None, systematics=(), changed=None, **options):

@@ -2,68 +2,19 @@
 
 import json
 import pickle
-import shutil
 from dataclasses import replace
 
 import numpy as np
-import pyrage
 import pytest
 import uproot
 
 import bdana
-from bdana.analysis import template_folder
-from bdana.blinding import load_policy
 from bdana.errors import BlindingError, InputError
-from bdana.events import BurstTable, write_events
-from bdana.sealing.seal_file import Sealing, seal
+from bdana.events import write_events
+from bdana.sealing.seal_file import seal
 from bdana.sealing.sealed_file import decrypt_events
-from tests.blinding.people import policy_text
-from tests.synthetic import dimuon_event, records
-
-CANARY = 31_234.567_891
-
-
-def like_sign(number):
-    event = dimuon_event(number, run=11001)
-    event["tracks"][0]["charge"] = -1
-    return event
-
-
-def closed(number):
-    event = dimuon_event(number, run=11001)
-    event["lkr"][0]["energy"] = CANARY
-    return event
-
-
-def raw_file(path, events, provenance=None):
-    bursts = BurstTable(
-        run=np.array([11001]), burst=np.array([1]), pot=np.array([1e12]), live_time_s=np.array([3.0]),
-        good=np.array([True]), downscale=np.array([np.nan]),
-    )  # fmt: skip
-    write_events(path, [records(events)], bursts, provenance=provenance)
-    return path
-
-
-@pytest.fixture
-def analysis(tmp_path, keys):
-    folder = tmp_path / "analysis"
-    for part in ("selections", "backgrounds", "blinding"):
-        shutil.copytree(template_folder() / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(template_folder() / "analysis.toml", folder)
-    (folder / "blinding" / "policy.toml").write_text(policy_text(keys))
-    return bdana.load(folder)
-
-
-@pytest.fixture
-def secrets():
-    return {stage: pyrage.x25519.Identity.generate() for stage in ("CR3", "CR2", "CR1", "CR", "SR")}
-
-
-@pytest.fixture
-def sealing(analysis, keys, secrets):
-    policy = load_policy(analysis.folder, analysis.regions)
-    recipients = {stage: str(secret.to_public()) for stage, secret in secrets.items()}
-    return Sealing(policy, policy.gate(analysis.detector), recipients, "2021", "bob", keys["bob"])
+from tests.attacks.raw import CANARY, closed, like_sign, raw_file
+from tests.synthetic import records
 
 
 @pytest.fixture
@@ -135,7 +86,7 @@ def test_baskets_have_a_fixed_number_of_open_events(sealed):
     ],
 )
 def test_the_manifest_names_the_reconstruction(tmp_path, sealing, provenance, given, expected):
-    raw = raw_file(tmp_path / "run.root", [like_sign(1)], provenance)
+    raw = raw_file(tmp_path / "run.root", [like_sign(1)], provenance=provenance)
     manifest = seal(raw, tmp_path, sealing, reconstruction=given)
     assert json.loads(manifest.read_text())["reconstruction"] == expected
 

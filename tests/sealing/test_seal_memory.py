@@ -5,10 +5,10 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from bdana.events import BurstTable, write_events
+from bdana.events import write_events
 from bdana.sealing.seal_file import seal
-from tests.sealing.test_seal_file import analysis, like_sign, sealing, secrets  # noqa: F401 - fixtures
-from tests.synthetic import records
+from tests.attacks.raw import like_sign
+from tests.synthetic import good_bursts, records
 
 CLUSTER = 50_000
 
@@ -16,12 +16,8 @@ CLUSTER = 50_000
 def peak(folder, made, clusters):
     """Peak in bytes of what Python and NumPy allocate while a file of like-sign events is sealed."""
     folder.mkdir()
-    bursts = BurstTable(
-        run=np.array([11001]), burst=np.array([1]), pot=np.array([1e12]), live_time_s=np.array([3.0]),
-        good=np.array([True]), downscale=np.array([np.nan]),
-    )  # fmt: skip
     cluster = records([like_sign(1)])[np.zeros(CLUSTER, dtype=np.int64)]
-    write_events(folder / "run.root", (cluster for _ in range(clusters)), bursts)
+    write_events(folder / "run.root", (cluster for _ in range(clusters)), good_bursts(run=11001))
     tracemalloc.start()
     try:
         seal(folder / "run.root", folder, made)
@@ -31,6 +27,6 @@ def peak(folder, made, clusters):
 
 
 @pytest.mark.exhaustive
-def test_memory_does_not_grow_with_the_file(tmp_path, sealing):  # noqa: F811
+def test_memory_does_not_grow_with_the_file(tmp_path, sealing):
     short, long = (peak(tmp_path / f"{n}", sealing, n) for n in (10, 40))
     assert long < 1.6 * short  # how far reading is ahead of writing differs; four times the events would show

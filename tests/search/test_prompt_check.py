@@ -11,11 +11,7 @@ from bdana.search.checks import left_out_cuts
 from bdana.search.estimates import estimate_singles, prompt_share, single_tracks
 from bdana.search.prompt_check import check_prompt, expected_pairs, vary
 from bdana.simulation import Beam, Halo, SimulationConfig, simulate, write_sample
-
-# Prompt pairs come from before the decay volume: without vertex cuts there are many of them.
-LOOSE = [
-    f"selection.dimuon.{value}" for value in ("max_cda_mm=1e7", "min_z_vertex_m=-1e6", "max_z_vertex_m=1e6")
-]
+from tests.searches import OPEN_VERTEX
 
 
 def recover(analysis, folder, fraction, seed, pot=0.7e17):
@@ -45,7 +41,7 @@ def open_regions(found):
 
 @pytest.fixture(scope="module")
 def loose():
-    return bdana.load(overrides=LOOSE)
+    return bdana.load(overrides=OPEN_VERTEX)
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.3, 1.0])

@@ -12,35 +12,20 @@ from bdana.report import write_report
 from bdana.search.output import read_output, write_output
 from bdana.search.run import run_search
 from bdana.simulation import Beam, Signal, SimulationConfig, write_sample
-
-SAMPLES = """
-[samples.pseudo]
-kind = "pseudo"
-files = ["data/halo*.root"]
-trigger = "H2"
-[samples.singles]
-kind = "pseudo"
-files = ["data/halo.root"]
-trigger = "Q1"
-[samples.signal]
-kind = "mc"
-files = ["data/signal.root"]
-weight = 0.5
-"""
+from tests.searches import search_folder
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("search") / "a"
-    scaffold(folder)
+    samples = {"signal": {"kind": "mc", "files": ["data/signal.root"], "weight": 0.5}}
+    files = {"file": "data/halo*.root", "singles": "data/halo.root"}
+    search_folder(folder, kind="pseudo", data="pseudo", samples=samples, **files)
     (folder / "data").mkdir()
     halo = SimulationConfig(pot=2e16, bursts=40, truth=False, beam=Beam(downscale=400.0))
     write_sample(folder / "data" / "halo.root", halo, 3)
     signal = SimulationConfig(pot=2e16, bursts=40, run=99002, signal=Signal(mass_mev=411.0, decays=500))
     write_sample(folder / "data" / "signal.root", signal, 3)
-    config = folder / "analysis.toml"
-    text = config.read_text().replace("[search]\n", '[search]\ndata = "pseudo"\nsingle_tracks = "singles"\n')
-    config.write_text(text + SAMPLES)
     return folder
 
 

@@ -143,7 +143,7 @@ def test_override_replaces_one_value():
     [
         ("beam.rippel=1", "no 'rippel'"),
         ("beam.ripple.x=1", "no 'x'"),
-        ("beam.ripple", "not a TOML value"),
+        ("beam.ripple", "write KEY=VALUE, such as beam.ripple=0.9"),
         ("beam.ripple=fast", "not a TOML value"),
         ("beam.ripple=true", "must be like"),
         ("beam=1", "must be like"),

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from bdana.errors import InputError
-from bdana.statistics import coverage as module
+from bdana.statistics import methods
 from bdana.statistics.coverage import coverage
 from bdana.statistics.limits import Interval
 from bdana.statistics.poisson import Background
@@ -49,9 +49,20 @@ def test_a_profile_likelihood_falls_short_at_a_few_events():
     )
 
 
-def test_a_method_that_covers_nothing_is_seen(monkeypatch):
-    monkeypatch.setattr(module, "limits", lambda *a: {"cls": Interval(0.0, 1.0, 0.9, "")})
-    assert coverage([0.5, 1.5], Background(0.6)).values == pytest.approx([1, 0], abs=1e-10)
+@pytest.fixture
+def covered(monkeypatch):
+    """Return the coverage of limits of one's own, whose upper end is f(observed, background)."""
+
+    def of(high, *arguments, **options):
+        own = {"own": lambda n, b, level, error: Interval(0.0, high(n, b), level, "")}
+        monkeypatch.setattr(methods, "METHODS", own)
+        return coverage(*arguments, method="own", **options).values
+
+    return of
+
+
+def test_a_method_that_covers_nothing_is_seen(covered):
+    assert covered(lambda n, b: 1.0, [0.5, 1.5], Background(0.6)) == pytest.approx([1, 0], abs=1e-10)
 
 
 @pytest.mark.parametrize(("method", "efficiency_error"), [("cls", 0.0), ("classical", 0.2)])
@@ -63,14 +74,12 @@ def test_with_errors_within_the_monte_carlo_error(method, efficiency_error):
     assert np.array_equal(found.values, again.values)
 
 
-def test_estimates_fluctuate_as_their_errors_say(monkeypatch):
-    monkeypatch.setattr(module, "limits", lambda *a: {"cls": Interval(0.0, 3.0, 0.9, "")})
+def test_estimates_fluctuate_as_their_errors_say(covered):
     # The limit contains s = 2 when the estimated efficiency is below 1.5, one standard deviation.
-    found = coverage([2.0], Background(0.6), efficiency_error=0.5, toys=20_000)
-    assert found.values[0] == pytest.approx(stats.norm.cdf(1 + 1 / 8), abs=0.01)  # of the next quarter
-    monkeypatch.setattr(module, "limits", lambda n, b, *a: {"cls": Interval(0.0, b.expected, 0.9, "")})
-    found = coverage([5.5], Background(5.0, 0.5), toys=20_000)
-    assert found.values[0] == pytest.approx(stats.norm.sf(1 - 1 / 8), abs=0.01)
+    found = covered(lambda n, b: 3.0, [2.0], Background(0.6), efficiency_error=0.5, toys=20_000)
+    assert found[0] == pytest.approx(stats.norm.cdf(1 + 1 / 8), abs=0.01)  # of the next quarter
+    found = covered(lambda n, b: b.expected, [5.5], Background(5.0, 0.5), toys=20_000)
+    assert found[0] == pytest.approx(stats.norm.sf(1 - 1 / 8), abs=0.01)
 
 
 def test_toys_of_a_small_error_agree_with_the_sum():

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bdana.errors import InputError
-from bdana.statistics.look_elsewhere import over_regions, over_scan
+from bdana.statistics.look_elsewhere import over_regions
 from bdana.statistics.poisson import Background, p_values
 
 
@@ -55,64 +54,6 @@ def test_many_sources_of_error_state_theirs():
     between = [over_regions([2, 0, 0, 0, 0], given, c).p_global for c in (None, 0.01 * np.eye(5))]
     assert error < 1e-4
     assert min(between) < found.p_global < max(between)
-
-
-def sliding(bins, width):
-    return np.array([[i <= j < i + width for j in range(bins)] for i in range(bins - width + 1)])
-
-
-def test_a_scan_without_overlap_is_exact():
-    found = over_scan([0, 1, 0, 0], [0.1, 0.2, 0.1, 0.3], np.eye(4))
-    # One event is as rare in the first three bins; in the last it takes two.
-    needed = 1 - np.exp(-0.1 - 0.1 - 0.2) * stats.poisson.cdf(1, 0.3)
-    assert found.p_global == pytest.approx(needed, rel=1e-9)
-    assert found.computed == "exact"
-
-
-def test_an_overlapping_scan_against_enumeration():
-    # Three bins, windows of two: the needed sums by hand over all counts.
-    b, windows, observed = np.array([0.4, 0.2, 0.5]), sliding(3, 2), [1, 1, 0]
-    p = stats.poisson.pmf(np.arange(14)[:, None], b[None, :])
-    local = min(stats.poisson.sf(1, 0.6), stats.poisson.sf(0, 0.7))
-    total = sum(
-        p[i, 0] * p[j, 1] * p[k, 2]
-        for i in range(14)
-        for j in range(14)
-        for k in range(14)
-        if min(stats.poisson.sf(i + j - 1, 0.6), stats.poisson.sf(j + k - 1, 0.7)) <= local * (1 + 1e-9)
-    )
-    found = over_scan(observed, b, windows)
-    count, error = re.fullmatch(r"toys, n=(\d+), error=(.+)", found.computed).groups()
-    assert int(count) == 100_000
-    assert abs(found.p_global - total) < 4 * float(error)
-    assert float(error) == pytest.approx(np.sqrt(total * (1 - total) / 1e5), rel=0.1)
-    assert found == over_scan(observed, b, windows)
-    assert found.p_global != over_scan(observed, b, windows, seed=2).p_global
-
-
-def test_a_finer_scan_looks_at_more_places():
-    b = np.full(60, 0.02)
-    observed = np.zeros(60, dtype=int)
-    observed[[30, 31]] = 1
-    wide, narrow = (over_scan(observed, b, sliding(60, w), 0.2, toys=20_000) for w in (20, 3))
-    for found in (wide, narrow):
-        assert found.p_local < found.p_global < 1
-    assert narrow.p_local < wide.p_local
-    assert narrow.p_global / narrow.p_local > wide.p_global / wide.p_local
-
-
-@pytest.mark.parametrize(
-    ("arguments", "reason"),
-    [
-        (([1, 0], [0.1], np.eye(2)), "each bin"),
-        (([1, 0], [0.1, 0.1], [[1, 2], [0, 1]]), "0 or 1"),
-        (([1.5, 0], [0.1, 0.1], np.eye(2)), "1.5"),
-        (([1, 0], [0.1, -0.1], np.eye(2)), "-0.1"),
-    ],
-)
-def test_refusals(arguments, reason):
-    with pytest.raises(InputError, match=reason):
-        over_scan(*arguments)
 
 
 def test_regions_without_a_pair():

@@ -1,4 +1,4 @@
-"""Built pairs as the cuts of a selection see them: `Pairs` of single tracks whose columns are gathered when asked for."""
+"""Pairs built of single tracks, as the cuts of a selection see them: columns are gathered when asked for."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["BuiltPairs", "PickedTracks"]
 
 
 class PickedTracks(Tracks):
-    """Tracks at the given places of a sample; a column is gathered only when a cut asks for it."""
+    """Tracks at given places of a sample; a column is gathered only when a cut asks for it."""
 
     sample: Tracks
     places: NDArray[np.int64]
@@ -49,11 +49,22 @@ class PickedTracks(Tracks):
         return _picked(self.sample.after, self.places)
 
     def take(self, where: NDArray[Any]) -> PickedTracks:
-        """As in `Tracks`."""
+        """As in `Tracks`.
+
+        Parameters
+        ----------
+        where : ndarray
+            Mask or indices.
+        """
         return PickedTracks(self.sample, self.places[where])
 
     def column(self, name: str) -> NDArray[Any]:
-        """As in `Tracks`."""
+        """As in `Tracks`.
+
+        Parameters
+        ----------
+        name : str
+        """
         return self.sample.column(name)[self.places]
 
 
@@ -63,7 +74,7 @@ def _picked(line: Line, places: NDArray[np.int64]) -> Line:
 
 
 class BuiltPairs(Pairs):
-    """Pairs of tracks of a sample with the quantities of `built_pairs`; everything else is computed when asked for.
+    """Pairs of tracks of a sample with the quantities of `built_pairs`; all others are computed when asked for.
 
     Parameters
     ----------
@@ -89,7 +100,13 @@ class BuiltPairs(Pairs):
         vars(self)["quantities"] = quantities
 
     def take(self, where: NDArray[Any]) -> BuiltPairs:
-        """As in `Pairs`."""
+        """As in `Pairs`.
+
+        Parameters
+        ----------
+        where : ndarray
+            Mask or indices.
+        """
         plus, minus = self.plus.take(where), self.minus.take(where)
         left = (
             np.compress(where, self.quantities, axis=1)

@@ -1,4 +1,4 @@
-"""What backgrounds/combinatorial.py declares, and how the estimate is made of it."""
+"""Declaration of a combinatorial background in backgrounds/NAME.py, and its estimate."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _no_bounds(_cuts: Parameters) -> PairBounds:
 
 @dataclass(frozen=True, kw_only=True)
 class Combinatorial:
-    """A combinatorial estimate: which tracks, which pairs, and what a pair weighs.
+    """Declaration of a combinatorial estimate: single tracks, pair cuts, and the weight of a pair.
 
     The functions get the bursts of the single tracks (`SingleBursts`), the parameters of the pair selection and
     those of the background.
@@ -55,9 +55,9 @@ class Combinatorial:
     replaced : tuple of str
         Pair cuts that are not applied because the weight stands for them.
     charge : str
-        The pair cut that wants opposite charges, which like-sign pairs do without.
+        The pair cut that requires opposite charges; not applied to like-sign pairs.
     timing : tuple of str
-        Cuts that pairs out of time do without.
+        Cuts that are not applied to pairs out of time.
     window : callable
         f(cuts, par) -> full width in ns of the window of time differences.
     bounds : callable
@@ -67,8 +67,8 @@ class Combinatorial:
     corrections : tuple of callable
         Each f(bursts, cuts, par) -> factor on the weight, shape (bursts,) or a number.
     systematics : callable
-        f(bursts, cuts, par) -> mapping of name to (relative effect on every region, source), beside those that the
-        single tracks themselves tell (`Measured.systematics`).
+        f(bursts, cuts, par) -> mapping of name to (relative effect on every region, source), beside those that are
+        measured with the single tracks (`Measured.systematics`).
     parameters : type
         Model of the background's own numbers, with `PairingParameters` as base.
     """
@@ -94,7 +94,12 @@ class Combinatorial:
             object.__setattr__(self, "bounds", search)
 
     def needs(self, par: PairingParameters) -> dict[str, str]:
-        """Return the columns that the estimate needs beside those of the single-track selection, and what for."""
+        """Return the columns that the estimate needs beside those of the single-track selection, and what for.
+
+        Parameters
+        ----------
+        par : PairingParameters
+        """
         return {"timestamp": "background slice_ms"} if par.slice_ms is not None else {}
 
     optional = ("timestamp",)
@@ -135,11 +140,9 @@ class Combinatorial:
         left_out = (*self.replaced, *([self.charge] if options.like_sign else []))
         task = PairTask(
             cuts=[c for c in selection.active(cuts) if c.level == "pair" and c.name not in left_out],
-            par=cuts,
+            pairs=pairs,
             bounds=self.bounds(cuts),
             window=self.window(cuts, par),
-            setup=pairs.setup,
-            variables=pairs.variables,
             options=options,
         )
         weighted = WeightedBursts(bursts, weight, par)
@@ -173,7 +176,7 @@ class Combinatorial:
 
 
 def _measured(sample: SingleSample, weighted: WeightedBursts, task: PairTask, expected: float) -> Measured:
-    """Measure what the systematic uncertainties need; `expected` is the sum over all regions."""
+    """Measure duty factor and choice of vetoed tracks for the systematics; `expected` is summed over regions."""
     tracks, par, bursts = sample.singles.tracks, weighted.par, weighted.bursts
     tried = [[par.slice_ms], [0.5 * par.slice_ms]] if par.slice_ms else [par.duty_slices_ms]
     duty = [measured_duty(tracks, sample.burst_of(tracks), weighted, widths) for widths in tried]
@@ -181,7 +184,11 @@ def _measured(sample: SingleSample, weighted: WeightedBursts, task: PairTask, ex
     if expected and len(sample.singles.vetoed):
         every = sample.singles.before_vetoes
         grouped = weighted.group(every, sample.burst_of(every))
-        bare = replace(task, variables={}, options=replace(task.options, bootstrap=0, sink=None))
+        bare = replace(
+            task,
+            pairs=replace(task.pairs, variables={}),
+            options=replace(task.options, bootstrap=0, sink=None),
+        )
         sums = estimate_pairs(every, grouped.places, grouped.weight, bare).sums
         choice = SampleChoice.of(sums, expected, bursts.take(bursts.usable).veto_survival)
     return Measured.of(duty[0], duty[1] if len(duty) > 1 else None, choice)

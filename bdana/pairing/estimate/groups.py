@@ -1,4 +1,4 @@
-"""What tracks are paired within: a burst, time slices of it where the intensity varies inside, or several bursts mixed."""
+"""Groups of tracks that are paired with each other: a burst, time slices of a burst, or several bursts mixed."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ __all__ = [
 ]
 
 EMPTY = 0.01
-"""Part of a burst before its first track that changes the number of pairs in slices too little to matter, assumed."""
+"""Fraction of a burst that may be empty before its first track: changes the pairs in slices by little, assumed."""
 CHANCE = 1e-6
-"""Probability of such an empty part for a uniform beam, below which the beam begins later, assumed."""
+"""Probability of an empty fraction for a uniform beam, below which the beam is said to begin later, assumed."""
 
 
 def time_slices(
@@ -119,7 +119,7 @@ def slice_weights(
     places: NDArray[np.int64],
     weight: NDArray[np.float64],
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
-    """Give the slices that hold tracks numbers, and a weight to pairs in them.
+    """Return consecutive numbers of the time slices that hold tracks, and the weight of a pair in each.
 
     The live time of a slice is that of the burst over the number of slices, so D^2 W / T grows by this number.
 
@@ -150,7 +150,7 @@ def slice_weights(
 
 @dataclass(frozen=True)
 class DutyFactor:
-    """<R>^2/<R^2> inside the bursts: what pairs without time slices are of the truth.
+    """Duty factor <R>^2/<R^2> inside the bursts: estimated over true number of pairs without time slices.
 
     Attributes
     ----------
@@ -204,7 +204,7 @@ def duty_factor(
 def mix_bursts(
     number: int, places: NDArray[np.int64], weight: NDArray[np.float64], bursts: SingleBursts
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], float]:
-    """Put neighbouring bursts together, so that tracks of different bursts are paired too.
+    """Merge neighbouring bursts, so that tracks of different bursts are paired too.
 
     A pair weighs D^2 W / T, and a mixed burst has the live time of all its own: 1 / w = sum_k 1 / w_k. The estimate is
     then of <n>^2 instead of <n^2>: biased low by how much the intensity varies from burst to burst. With downscales D_i
@@ -254,7 +254,7 @@ def mix_bursts(
 
 @dataclass(frozen=True)
 class Grouped:
-    """What tracks are paired within.
+    """Groups of tracks that are paired with each other, and the weight of a pair in each.
 
     Attributes
     ----------

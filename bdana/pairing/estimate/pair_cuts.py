@@ -1,4 +1,4 @@
-"""Cuts on built pairs: pairs of single tracks are found, reconstructed, put through the cuts, and become candidates."""
+"""Cuts on pairs of single tracks: pairs are found, reconstructed, put through the cuts, and become candidates."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ __all__ = ["PairOptions", "PairSelection", "PairSink", "PairTask", "PairedTracks
 
 PairSink = Callable[["Candidates", "Tracks", "NDArray[np.int64]", "NDArray[np.int64]"], None]
 BATCH = 100_000
-"""Pairs that go through the cuts together: bounds the memory, changes no result."""
+"""Number of pairs that go through the cuts together: limits the memory, changes no result."""
 
 
 @dataclass(frozen=True)
 class PairOptions:
-    """What an estimate may do beside its ordinary work.
+    """Options of an estimate: like-sign pairs, bootstrap errors, and a function that gets the selected pairs.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class PairOptions:
 
 @dataclass(frozen=True)
 class PairSelection:
-    """The selection that pairs are put through, with the values that the analysis gives it.
+    """Selection that is applied to pairs, with its parameters, the setup and the variables of the analysis.
 
     Attributes
     ----------
@@ -85,29 +85,24 @@ class PairSelection:
 
 @dataclass(frozen=True)
 class PairTask:
-    """How pairs are built and judged.
+    """Bounds, cuts and options with which pairs are built and selected.
 
     Attributes
     ----------
     cuts : sequence of Cut
         Cuts on the built pairs, in the order of the data's selection.
-    par : Parameters
-        Their parameters.
+    pairs : PairSelection
     bounds : PairBounds
         Which pairs need not be built.
     window : float
         Full width W of the window of time differences, in ns.
-    setup : Setup
-    variables : mapping of str to Variable
     options : PairOptions
     """
 
     cuts: Sequence[Cut]
-    par: Parameters
+    pairs: PairSelection
     bounds: PairBounds
     window: float
-    setup: Setup
-    variables: Mapping[str, Variable]
     options: PairOptions = PairOptions()
 
     def judge(self, pairs: Pairs) -> tuple[Pairs, NDArray[np.int64]]:
@@ -119,7 +114,7 @@ class PairTask:
         """
         left = np.arange(len(pairs))
         for cut in self.cuts:
-            passed = np.broadcast_to(cut.passes(pairs, self.par), len(pairs))
+            passed = np.broadcast_to(cut.passes(pairs, self.pairs.cuts), len(pairs))
             if not passed.all():
                 pairs, left = pairs.take(passed), left[passed]
         return pairs, left
@@ -175,10 +170,13 @@ class PairedTracks:
             for name in ("run", "burst", "event", "weight")
         }
         self.of_event, self.charge, self.p = of_event, tracks.charge, tracks.p
-        self.boxes, self.names = box_numbers(task.setup.regions), (*task.setup.regions.names, UNDEFINED)
-        self.mass, self.beam = LEPTON_MASS[task.par.lepton], beam_numbers(task.setup.beam_line)
+        self.boxes, self.names = (
+            box_numbers(task.pairs.setup.regions),
+            (*task.pairs.setup.regions.names, UNDEFINED),
+        )
+        self.mass, self.beam = LEPTON_MASS[task.pairs.cuts.lepton], beam_numbers(task.pairs.setup.beam_line)
         self.built = 0
-        """Pairs so far, those that were not built because they cannot pass included."""
+        """Number of pairs so far, including those that were not built because they cannot pass."""
 
     def selected(self) -> Iterator[SelectedPairs]:
         """Give the selected pairs in batches, at least one."""
@@ -233,7 +231,7 @@ class PairedTracks:
             PickedTracks(self.tracks, plus),
             PickedTracks(self.tracks, minus),
             self.mass,
-            self.task.setup.beam_line,
+            self.task.pairs.setup.beam_line,
             values,
         )
         pairs, left = self.task.judge(pairs)

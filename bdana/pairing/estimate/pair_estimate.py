@@ -32,7 +32,7 @@ BOOTSTRAP_SEED = 1
 
 @dataclass(frozen=True)
 class PairEstimate:
-    """Expected accidental pairs.
+    """Expected number of accidental pairs by region, with covariance, histograms and systematic uncertainties.
 
     Attributes
     ----------
@@ -149,7 +149,13 @@ class PairEstimate:
         return summed
 
     def to_dict(self, *, bins: bool = False) -> dict[str, Any]:
-        """Return the result as plain values, for JSON; `bins` adds the covariance of the bins, summed over regions."""
+        """Return the result as plain values, for JSON.
+
+        Parameters
+        ----------
+        bins : bool
+            Whether the covariance of the bins, summed over regions, is included.
+        """
         rows = zip(
             self.regions,
             self.expected,
@@ -199,7 +205,7 @@ class PairEstimate:
 
 @dataclass(frozen=True)
 class PairSample:
-    """What all pairs of a sample add up to.
+    """Sums over all pairs of a sample: by region, in histograms, by burst, and of bootstrap replicas.
 
     Attributes
     ----------
@@ -225,10 +231,15 @@ class PairSample:
     replicas: NDArray[np.float64]
 
     def bootstrap_error(self, regions: int) -> NDArray[np.float64]:
-        """Return the error of the first regions from the spread of the replicas.
+        """Return the statistical error of the first regions from the spread of the bootstrap replicas.
 
         Each track counts Poisson(1) times in a replica, so the spread of sum h_ij m_i m_j is
         sum r^2 + sum c^2 + sum h^2: more than the variance by twice the last term, which is taken off again.
+
+        Parameters
+        ----------
+        regions : int
+            How many regions.
         """
         spread = self.replicas.var(axis=0, ddof=1) - 2.0 * self.sums.sum_w2
         error: NDArray[np.float64] = np.sqrt(np.maximum(spread, 0.0))[:regions]
@@ -259,7 +270,9 @@ def estimate_pairs(
     regions, n = paired.names[:-1], len(paired.names)
     sums, by_place = PairSums(n), np.zeros((len(weight), n))
     filling = {
-        name: HistogramSums(variable, regions) for name, variable in task.variables.items() if name != "dt"
+        name: HistogramSums(variable, regions)
+        for name, variable in task.pairs.variables.items()
+        if name != "dt"
     }
     times = _multiplicities(task.options.bootstrap, len(tracks))
     replicas = np.zeros((task.options.bootstrap, n))
@@ -278,8 +291,8 @@ def estimate_pairs(
         if task.options.sink:
             task.options.sink(pairs.candidates.take(once), tracks, first, second)
     results = {name: histogram.result() for name, histogram in filling.items()}
-    if "dt" in task.variables:
-        results["dt"] = flat_in_time(task.variables["dt"], regions, sums, task.window)
+    if "dt" in task.pairs.variables:
+        results["dt"] = flat_in_time(task.pairs.variables["dt"], regions, sums, task.window)
     hists = {name: made for name, (made, _) in results.items()}
     covariances = {name: covariance for name, (_, covariance) in results.items()}
     return PairSample(sums, hists, covariances, by_place[:, :-1], paired.built, replicas)

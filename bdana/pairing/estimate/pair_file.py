@@ -1,4 +1,4 @@
-"""Selected pairs of the combinatorial estimate as a ROOT file, batch by batch."""
+"""Writing the selected pairs of the combinatorial estimate into a ROOT file, batch by batch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import uproot
 
 from bdana.atomic import temporary_beside
 from bdana.events.writing import make_container
-from bdana.selection import CSV_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,10 +27,14 @@ __all__ = ["pair_file"]
 
 @contextmanager
 def pair_file(path: Path) -> Iterator[PairSink]:
-    """Give a sink that writes the TTree `pairs`; the file appears when the block ends well.
+    """Yield a sink that writes the TTree `pairs`; the file appears when the block ends without error.
 
     A row is a pair: the quantities of a candidate table but `dt_ns`, and `weight`, and of each track where it was found
     (`run_1`, `burst_1`, `event_1`, ...) and its charge. The memory does not grow with the number of pairs.
+
+    Parameters
+    ----------
+    path : Path
     """
     with temporary_beside(path) as temporary, uproot.recreate(temporary, compression=uproot.ZSTD(1)) as file:
         tree = None
@@ -51,15 +54,10 @@ def pair_file(path: Path) -> Iterator[PairSink]:
 def _table(
     candidates: Candidates, tracks: Tracks, first: NDArray[np.int64], second: NDArray[np.int64]
 ) -> dict[str, ak.Array]:
-    columns = {
-        header: getattr(candidates, name) / unit if unit else getattr(candidates, name)
-        for header, (name, unit) in CSV_COLUMNS.items()
-        if name not in {"run", "burst", "event", "dt"}
-    }
+    found = candidates.columns()
+    columns = {header: found[header] for header in found if header not in {"run", "burst", "event", "dt_ns"}}
     of_track = {name: np.asarray(tracks.events[name])[tracks.index] for name in ("run", "burst", "event")}
     of_track |= {"charge": tracks.charge}
     for number, places in (("1", first), ("2", second)):
         columns |= {f"{name}_{number}": values[places] for name, values in of_track.items()}
-    return {name: ak.Array(column) for name, column in columns.items()} | {
-        "weight": ak.Array(candidates.weight)
-    }
+    return {name: ak.Array(column) for name, column in (columns | {"weight": candidates.weight}).items()}

@@ -1,4 +1,4 @@
-"""Numbers that the pairing itself reads; a background adds its own."""
+"""Parameters of the pairing, to which a background adds its own."""
 
 from __future__ import annotations
 

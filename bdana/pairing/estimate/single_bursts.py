@@ -1,4 +1,4 @@
-"""What the combinatorial estimate knows of each burst: live time, downscale, tracks, rate, accidental vetoes."""
+"""Bursts of the single-track sample: live time, downscale, tracks, rate, and survival of accidental vetoes."""
 
 from __future__ import annotations
 
@@ -113,7 +113,13 @@ class SingleBursts:
         return len(self.run)
 
     def take(self, where: Any) -> SingleBursts:
-        """Return the bursts at the given places (mask or indices)."""
+        """Return some of the bursts.
+
+        Parameters
+        ----------
+        where : ndarray
+            Mask or indices.
+        """
         return SingleBursts(**{name: getattr(self, name)[where] for name in self.__dataclass_fields__})
 
     @property
@@ -135,11 +141,7 @@ class SingleBursts:
         Averaged over bursts with the number of pairs D^2 n^2 / T, since activity and pairs both follow the
         intensity.
         """
-        per_track = np.divide(
-            self.downscale**2 * self.tried, self.live_time, out=np.zeros(len(self)), where=self.tried > 0
-        )
-        tried = float(np.sum(per_track * self.tried))
-        return float(np.sum(per_track * self.survived)) / tried if tried else 1.0
+        return self._share_over_pairs(self.survived)
 
     @property
     def veto_survival(self) -> float:
@@ -147,14 +149,18 @@ class SingleBursts:
 
         Accidental activity and that of the muon itself both count; averaged as in `accidental_survival`.
         """
-        per_track = np.divide(
-            self.downscale**2 * self.tried, self.live_time, out=np.zeros(len(self)), where=self.tried > 0
-        )
-        tried = float(np.sum(per_track * self.tried))
-        return float(np.sum(per_track * (self.plus + self.minus))) / tried if tried else 1.0
+        return self._share_over_pairs(self.plus + self.minus)
 
     @property
     def accidental_survival_error(self) -> float:
         """Binomial error of `accidental_survival`; the windows of one event count once."""
         a, n = self.accidental_survival, float(self.tried.sum())
         return float(np.sqrt(a * (1.0 - a) / n)) if n else 0.0
+
+    def _share_over_pairs(self, kept: NDArray[Any]) -> float:
+        """Return which share of the tried tracks is kept, averaged with the number of pairs of each burst; 1 without any."""
+        per_track = np.divide(
+            self.downscale**2 * self.tried, self.live_time, out=np.zeros(len(self)), where=self.tried > 0
+        )
+        tried = float(np.sum(per_track * self.tried))
+        return float(np.sum(per_track * kept)) / tried if tried else 1.0

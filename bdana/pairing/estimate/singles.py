@@ -1,4 +1,4 @@
-"""Reading the single-track sample, and its orthogonality to the two-track sample."""
+"""Selection of the single-track sample, and its orthogonality to the two-track sample."""
 
 from __future__ import annotations
 
@@ -50,16 +50,21 @@ class SingleSample:
 
 
 class HasSingleTracks(Protocol):
-    """What reading single tracks needs of an analysis."""
+    """Interface of an analysis, as far as reading single tracks uses it."""
 
     def single_track(self, name: str) -> tuple[SingleTrackSelection, Parameters]:
-        """Return a single-track selection with its parameters."""
+        """Return a single-track selection with its parameters.
+
+        Parameters
+        ----------
+        name : str
+        """
         ...
 
 
 @dataclass(frozen=True)
 class SinglesTask:
-    """What is done with a chunk; sent to workers, so it holds names and the analysis, no arrays.
+    """Function that selects the single tracks of one chunk; sent to workers, so it holds names, but no arrays.
 
     Attributes
     ----------
@@ -91,6 +96,11 @@ class SinglesTask:
 def select_singles(task: SinglesTask, executor: Executor) -> SelectedSingles:
     """Select the single tracks of a dataset, in the order of the files whatever the executor.
 
+    Parameters
+    ----------
+    task : SinglesTask
+    executor : Executor
+
     Raises
     ------
     InputError
@@ -109,7 +119,13 @@ def select_singles(task: SinglesTask, executor: Executor) -> SelectedSingles:
 
 
 def require_orthogonal(singles: SelectedSingles, candidates: Candidates) -> None:
-    """Refuse single tracks of events that are in the two-track sample too.
+    """Raise an error if single tracks are of events that are in the two-track sample too.
+
+    Parameters
+    ----------
+    singles : SelectedSingles
+    candidates : Candidates
+        Of the two-track sample.
 
     Raises
     ------
@@ -137,7 +153,7 @@ def _possible(rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.
 
 
 def _first_repeated(identity: NDArray[np.int64]) -> list[int] | None:
-    """Return the first row, in their order, that is there more than once."""
+    """Return the first row, in ascending order, that occurs more than once."""
     run, burst, event = np.diff(identity, axis=0).T
     if ((run > 0) | (run == 0) & ((burst > 0) | (burst == 0) & (event > 0))).all():
         return None  # in order already, as files mostly are

@@ -1,4 +1,4 @@
-"""What the single tracks themselves tell of the uncertainties of the estimate."""
+"""Systematic uncertainties of the estimate that are measured with the single tracks."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["Measured", "SampleChoice", "measured_duty"]
 
 KNOWN = 0.05
-"""Largest relative statistical error of a ratio that counts as measured: a coarser one tells of its own fluctuation."""
+"""Largest relative statistical error of a ratio that counts as measured: a larger one is mostly fluctuation."""
 PRECISE = 0.02
-"""Relative statistical error of a duty factor that is good enough to look no further, assumed."""
+"""Relative statistical error of a duty factor below which longer slices are not tried, assumed."""
 
 
 def measured_duty(
@@ -35,9 +35,9 @@ def measured_duty(
     weighted: WeightedBursts,
     widths_ms: Sequence[float],
 ) -> DutyFactor | str:
-    """Measure the duty factor in slices of one of the given lengths, or say why that cannot be done.
+    """Measure the duty factor in slices of one of the given lengths, or return why that cannot be done.
 
-    The shortest slices show most; the shortest ones whose error is below 2% are taken, otherwise those with the
+    Short slices see the most structure; the shortest ones whose error is below 2% are taken, otherwise those with the
     smallest error.
 
     Parameters
@@ -68,7 +68,7 @@ def measured_duty(
 
 @dataclass(frozen=True)
 class SampleChoice:
-    """Vetoed single tracks against all of them.
+    """Test of the vetoes: pairs of single tracks that pass them against pairs of all single tracks.
 
     Attributes
     ----------
@@ -85,7 +85,17 @@ class SampleChoice:
 
     @classmethod
     def of(cls, every: PairSums, passing: float, survival: float) -> SampleChoice | None:
-        """Compare the sums over pairs of all tracks with that over pairs of tracks that pass; None without pairs."""
+        """Compare pairs of all tracks with pairs of tracks that pass the vetoes; None without pairs.
+
+        Parameters
+        ----------
+        every : PairSums
+            Of all tracks, by region.
+        passing : float
+            Sum of weights over pairs of tracks that pass, in all regions.
+        survival : float
+            Share of tracks that pass the vetoes.
+        """
         total = float(every.total[:-1].sum())
         if not total or not passing:
             return None
@@ -96,7 +106,7 @@ class SampleChoice:
 
 @dataclass(frozen=True)
 class Measured:
-    """Measured sources of uncertainty; None where there are too few tracks, or no times, to tell.
+    """Measured sources of uncertainty; None where there are too few tracks, or no times, to measure them.
 
     Attributes
     ----------
@@ -124,10 +134,18 @@ class Measured:
         finer: DutyFactor | str | None,
         choice: SampleChoice | None,
     ) -> Measured:
-        """Keep what is known well enough, with notes on the rest; a text in place of a duty factor says why there is none.
+        """Keep the sources that are measured precisely enough, with notes on the others.
 
         Without slices a duty factor is known with its error; with slices only the change from one length to half of it
         is used, for which both must be known well.
+
+        Parameters
+        ----------
+        duty : DutyFactor or str
+            Inside the bursts; a str says why it could not be measured.
+        finer : DutyFactor, str or None
+            In slices of half the length; None when pairs are not made within slices.
+        choice : SampleChoice or None
         """
         sliced, notes = finer is not None, []
         if isinstance(duty, str):
@@ -154,7 +172,7 @@ class Measured:
         )
 
     def systematics(self, bursts: SingleBursts) -> dict[str, tuple[float, str]]:
-        """Return the sources that were measured: name -> (relative effect on every region, where it comes from).
+        """Return the measured sources: name -> (relative effect on every region, where it comes from).
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Sums over pairs of tracks in bins, and their covariance when a track is part of many pairs."""
+"""Sums over pairs of tracks in bins, and their covariance, given that a track is part of many pairs."""
 
 from __future__ import annotations
 
@@ -29,6 +29,16 @@ class PairSums:
     ----------
     bins : int
         Number of bins.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bdana.pairing import PairSums
+    >>> sums = PairSums(bins=1)  # two pairs, (0, 1) and (0, 2), each as seen from both its tracks
+    >>> track, counted = np.array([0, 0, 1, 2]), np.array([True, True, False, False])
+    >>> sums.fill(track, np.zeros(4, dtype=np.int64), np.ones(4), counted)
+    >>> sums.total, sums.variance()  # not 2: the pairs share a track
+    (array([2.]), array([4.]))
     """
 
     def __init__(self, bins: int) -> None:
@@ -101,7 +111,7 @@ def _add_squares(track, bins, weight, squares):  # type: ignore[no-untyped-def]
 
 
 class HistogramSums:
-    """The sums of one variable by region, flow bins included.
+    """Sums over pairs in the bins of one variable by region, underflow and overflow included.
 
     Parameters
     ----------
@@ -121,7 +131,17 @@ class HistogramSums:
         candidates: Candidates,
         counted: NDArray[np.bool_],
     ) -> None:
-        """Add candidates (K) with the place of their region; the rest is as in `PairSums.fill`."""
+        """Add pairs as seen from one of their tracks.
+
+        Parameters
+        ----------
+        track, counted
+            As for `PairSums.fill`.
+        region : ndarray of int, shape (K,)
+            Place of each pair's region.
+        candidates : Candidates
+            The K pairs.
+        """
         value = getattr(candidates, self.variable.name) / self.variable.scale
         inside = np.asarray(self.made.axes[1].index(value)) + 1  # the underflow comes first
         bins, weight = region * (self.variable.bins + 2) + inside, candidates.weight
@@ -142,9 +162,18 @@ class HistogramSums:
 def flat_in_time(
     variable: Variable, regions: Sequence[str], sums: PairSums, window: float
 ) -> tuple[Histogram, NDArray[np.float64]]:
-    """Spread each region evenly over the time window (full width in ns); bins of one region then vary together.
+    """Spread each region evenly over the window of time differences; bins of one region then vary together.
 
     Returns what `HistogramSums.result` does.
+
+    Parameters
+    ----------
+    variable : Variable
+    regions : sequence of str
+    sums : PairSums
+        By region.
+    window : float
+        Full width in ns.
     """
     made = variable.histogram(regions)
     edges = np.clip(made.axes[1].edges * variable.scale, -0.5 * window, 0.5 * window)

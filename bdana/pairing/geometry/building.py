@@ -1,4 +1,4 @@
-"""All pairs of two sets of tracks within the bounds of a search, track by track, in blocks of bounded size."""
+"""Reconstruction of all pairs of two sets of tracks within given bounds, track by track, in blocks of bounded size."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from bdana.pairing.geometry.pair_finder import PairBounds
     from bdana.reconstruction import Line
 
-__all__ = ["Block", "built_pairs"]
+__all__ = ["PairBlock", "built_pairs"]
 
 
-class Block(NamedTuple):
-    """Pairs of some tracks: those of one track follow each other, and all its pairs are there.
+class PairBlock(NamedTuple):
+    """Block of reconstructed pairs: those of one track follow each other, and all its pairs are in the same block.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ def built_pairs(
     lepton_mass: float,
     beam: NDArray[np.float64],
     size: int,
-) -> Iterator[Block]:
+) -> Iterator[PairBlock]:
     """Reconstruct the pairs of each track of the first set with all of the second, or with all others of its own set.
 
     Parameters
@@ -65,7 +65,7 @@ def built_pairs(
 
     Yields
     ------
-    Block
+    PairBlock
         The same for any number of threads.
     """
     search = PairFinder.prepare(first[0], second[0] if second else None, bounds, twice=True)
@@ -75,10 +75,10 @@ def built_pairs(
     start = np.zeros(len(states) + 1, dtype=np.int64)
     places = search.first.places, search.second.places
 
-    def run(begin: int, end: int, block: Block | None) -> None:
+    def run(begin: int, end: int, block: PairBlock | None) -> None:
         groups = search.groups[0]
         some = int(np.searchsorted(groups, begin, side="right")) - 1, int(np.searchsorted(groups, end))
-        out = block or Block(
+        out = block or PairBlock(
             np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty((len(QUANTITIES), 0))
         )
         own = np.array([begin, end, *some])
@@ -97,7 +97,7 @@ def built_pairs(
         start[:] = ends - ends[begin]
         n = int(start[end])
         if n:
-            block = Block(
+            block = PairBlock(
                 np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64), np.empty((len(QUANTITIES), n))
             )
             run(begin, end, block)
@@ -135,7 +135,7 @@ def _build_share(thread, threads, own, search, lines, start, fill, block):  # ty
 
 @numba.njit(cache=True, parallel=True)
 def _build(threads, own, search, lines, start, fill, block):  # type: ignore[no-untyped-def]
-    """Every thread takes every `threads`-th group; each track has its own place in the result."""
+    """Run `_build_share` on all threads, each for every `threads`-th group; each track has its own place in `block`."""
     tracks, within, places = search  # numba shares no tuple of tuples among threads
     for thread in numba.prange(threads):
         _build_share(thread, threads, own, (tracks, within, places), lines, start, fill, block)

@@ -36,7 +36,7 @@ __all__ = ["PairCounts", "count_pairs"]
 
 @dataclass(frozen=True)
 class PairCounts:
-    """Pairs within the cuts, by region.
+    """Number of pairs within the cuts, by region.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ def count_pairs(
     regions: Regions,
     mass_axis: tuple[int, float, float] = (60, 200.0, 1400.0),
 ) -> PairCounts:
-    """Reconstruct and count every pair of a track of the first and one of the second set, or of two of one set.
+    """Reconstruct all pairs of tracks of two sets, or within one set, and count them by region.
 
     Parameters
     ----------
@@ -95,6 +95,24 @@ def count_pairs(
     -------
     PairCounts
         The same for any number of threads.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bdana import Box, Line, PairBounds, Regions
+    >>> from bdana.pairing import count_pairs
+    >>> plus = Line.from_slopes(x=[328.0, 428.0], y=[0.0, 0.0], z=180e3, tx=[0.004, 0.004], ty=[0.0, 0.0])
+    >>> minus = Line.from_slopes(x=[-14.0], y=[0.0], z=180e3, tx=[-0.002], ty=[0.0])
+    >>> counts = count_pairs(
+    ...     (plus, np.array([40e3, 40e3])),
+    ...     (minus, np.array([40e3])),
+    ...     lepton_mass=105.658,
+    ...     cuts=PairBounds(max_cda=20.0, z_min=105e3, z_max=180e3),
+    ...     beam_line=Line(np.array([0.0, 0.0, 23e3]), np.array([0.0, 0.0, 1.0])),
+    ...     regions=Regions((Box("SR", 6e3, 40e3, 20.0),)),
+    ... )
+    >>> dict(zip(counts.regions, counts.counts.tolist()))
+    {'SR': 1, 'outside': 1}
     """
     search = PairFinder.prepare(first[0], second[0] if second else None, cuts)
     names = regions.names
@@ -131,7 +149,7 @@ def _in_input_order(sums: NDArray[np.int64], places: NDArray[np.int64], n: int) 
 
 @numba.njit(cache=True)
 def _classify(out, n, numbers, boxes, bins, region, place):  # type: ignore[no-untyped-def]
-    """Find region and bin of the mass of n pairs: one past the last region or bin for those not counted."""
+    """Find region and mass bin of n pairs: one past the last region or bin for those that are not counted."""
     scale = bins / (numbers[5] - numbers[4])
     find_regions(out[2], out[3], n, boxes, region)
     for m in range(n):
@@ -144,7 +162,7 @@ def _classify(out, n, numbers, boxes, bins, region, place):  # type: ignore[no-u
 
 @numba.njit(cache=True, parallel=True)
 def _count_regions(threads, search, states, numbers, beam, boxes, bins):  # type: ignore[no-untyped-def]
-    """Every thread takes every `threads`-th group; all sums are integers, so their order does not matter."""
+    """Count pairs on all threads, each for every `threads`-th group; sums of integers do not depend on the order."""
     (tracks, within), (a, b) = search, states
     groups, rows = len(tracks[0]) - 1, len(boxes) + 2
     by_first = np.zeros((len(a), rows), dtype=np.int64)

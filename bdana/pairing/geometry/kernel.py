@@ -30,23 +30,43 @@ __all__ = [
 ]
 
 BATCH = 256
-"""Pairs that are reconstructed together: few enough to stay close to the processor."""
+"""Number of pairs that are reconstructed together: few enough for the cache of the processor."""
 QUANTITIES = ("cda", "z_vertex", "z_tax", "cda_tax", "mass")
-"""What `reconstruct` computes: the attributes of `Pairs`, in mm and MeV/c2."""
+"""Quantities that `reconstruct` computes: attributes of `Pairs`, in mm and MeV/c2."""
 
 
 def beam_numbers(beam_line: Line | None) -> NDArray[np.float64]:
-    """Return point and direction of the beam line, shape (6,); NaN without one."""
+    """Return point and direction of the beam line, shape (6,); NaN without one.
+
+    Parameters
+    ----------
+    beam_line : Line or None
+    """
     return np.full(6, np.nan) if beam_line is None else np.concatenate([beam_line.point, beam_line.direction])
 
 
 def box_numbers(regions: Regions) -> NDArray[np.float64]:
-    """Return z_min, z_max and cda_max in mm of each box, innermost first, shape (boxes, 3)."""
+    """Return z_min, z_max and cda_max in mm of each box, innermost first, shape (boxes, 3).
+
+    Parameters
+    ----------
+    regions : Regions
+    """
     return np.array([(box.z_min, box.z_max, box.cda_max) for box in regions.boxes]).reshape(-1, 3)
 
 
 def track_states(line: Line, p: NDArray[np.float64], places: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return x, y, z, tx, ty, the momentum along z, (1 + tx^2 + ty^2) and p^2 of each place, shape (N, 8)."""
+    """Return x, y, z, tx, ty, the momentum along z, (1 + tx^2 + ty^2) and p^2 of chosen tracks, shape (N, 8).
+
+    Parameters
+    ----------
+    line : Line
+        M lines.
+    p : ndarray, shape (M,)
+        In MeV/c.
+    places : ndarray of int, shape (N,)
+        Which of the lines, and in which order.
+    """
     states = np.empty((len(places), 8))
     _fill_states(line.point, line.direction, np.asarray(p, dtype=np.float64), places, states)
     return states
@@ -65,7 +85,19 @@ def _fill_states(point, direction, p, places, states):  # type: ignore[no-untype
 
 @numba.njit(cache=True)
 def gather(states, found, begin, n, columns):  # type: ignore[no-untyped-def]
-    """Copy the states of found tracks into columns."""
+    """Copy the states of found tracks into columns.
+
+    Parameters
+    ----------
+    states : ndarray, shape (M, 8)
+        Of `track_states`.
+    found : ndarray of int
+        Places of found tracks.
+    begin, n : int
+        The first of them that is copied, and how many.
+    columns : ndarray, shape (8, BATCH)
+        Is filled.
+    """
     for k in range(n):
         j = found[begin + k]
         for c in range(8):
@@ -74,7 +106,23 @@ def gather(states, found, begin, n, columns):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, error_model="numpy")
 def reconstruct(a, i, b, n, lepton_mass, beam, out):  # type: ignore[no-untyped-def]
-    """Compute cda, z_vertex, z_tax, cda_tax and mass of track i with n tracks: the formulas of `closest_approach`."""
+    """Compute cda, z_vertex, z_tax, cda_tax and mass of track i with n tracks: the formulas of `closest_approach`.
+
+    Parameters
+    ----------
+    a : ndarray, shape (N, 8)
+        Of `track_states`.
+    i : int
+    b : ndarray, shape (8, BATCH)
+        The n tracks, as `gather` copies them.
+    n : int
+    lepton_mass : float
+        In MeV/c2.
+    beam : ndarray, shape (6,)
+        Of `beam_numbers`.
+    out : ndarray, shape (5, BATCH)
+        Is filled with `QUANTITIES`.
+    """
     m2 = lepton_mass * lepton_mass
     bx, by, bz, ux, uy, uz = beam[0], beam[1], beam[2], beam[3], beam[4], beam[5]
     ax, ay, az, tx, ty, p1, norm = a[i, 0], a[i, 1], a[i, 2], a[i, 3], a[i, 4], a[i, 5], a[i, 6]
@@ -108,7 +156,18 @@ def reconstruct(a, i, b, n, lepton_mass, beam, out):  # type: ignore[no-untyped-
 
 @numba.njit(cache=True)
 def find_regions(z_tax, cda_tax, n, boxes, region):  # type: ignore[no-untyped-def]
-    """Find the place of the region of n points: len(boxes) outside of all, one more where a point is not finite."""
+    """Find the place of the region of n points: len(boxes) outside all boxes, one more where a point is not finite.
+
+    Parameters
+    ----------
+    z_tax, cda_tax : ndarray
+        In mm.
+    n : int
+    boxes : ndarray, shape (boxes, 3)
+        Of `box_numbers`.
+    region : ndarray of int
+        Is filled.
+    """
     for m in range(n):
         k = np.uint64(m)
         finite = (abs(z_tax[k]) < np.inf) & (abs(cda_tax[k]) < np.inf)

@@ -1,4 +1,4 @@
-"""Which pairs of lines can meet: a search that never loses a pair and tests few of all (docs/combinatorial.md)."""
+"""Finding the pairs of lines that may meet: none is lost, and few of all are compared (docs/combinatorial.md)."""
 
 from __future__ import annotations
 
@@ -24,21 +24,22 @@ from bdana.pairing.geometry.tree import Leaves
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from bdana.lengths import Millimetres
     from bdana.reconstruction import Line
 
 __all__ = ["PairBounds", "PairFinder", "close_pairs"]
 
 GROUP = 4
-"""Leaves of the first set that share a list of leaves of the second."""
-ALONE = 30_000_000
-"""Pairs below which a search uses one thread."""
-LARGEST = 1e9
-"""Coordinate in mm up to which the search may multiply four of them in single precision."""
+"""Number of leaves of the first set that share a list of leaves of the second."""
+SMALL_SEARCH = 30_000_000
+"""Number of possible pairs below which one thread finds them."""
+LARGEST_COORDINATE = 1e9
+"""Largest coordinate in mm of which a product of four fits into single precision."""
 
 
 @dataclass(frozen=True)
 class PairBounds:
-    """Pairs outside these bounds are not built; the cuts of a selection must be as tight or tighter.
+    """Bounds on the pairs that are built; the cuts of a selection must be as tight or tighter.
 
     Attributes
     ----------
@@ -46,11 +47,17 @@ class PairBounds:
         Largest distance of closest approach of the two tracks in mm.
     z_min, z_max : float
         Range in mm of the z of the midpoint of the closest approach, the decay vertex.
+
+    Examples
+    --------
+    >>> from bdana import PairBounds
+    >>> PairBounds(max_cda=20.0, z_min=105e3, z_max=180e3)
+    PairBounds(max_cda=20.0, z_min=105000.0, z_max=180000.0)
     """
 
-    max_cda: float
-    z_min: float
-    z_max: float
+    max_cda: Millimetres
+    z_min: Millimetres
+    z_max: Millimetres
 
 
 def close_pairs(
@@ -71,6 +78,15 @@ def close_pairs(
     i, j : ndarray of int, shape (K,)
         Places in `first` and `second`, or i < j in `first`: every pair within the cuts, and few others. The order
         depends on nothing but the input.
+
+    Examples
+    --------
+    >>> from bdana import Line, PairBounds
+    >>> from bdana.pairing import close_pairs
+    >>> plus = Line.from_slopes(x=[60.0, 900.0], y=[0.0, 0.0], z=180e3, tx=[0.001, 0.001], ty=[0.0, 0.0])
+    >>> minus = Line.from_slopes(x=[-60.0], y=[0.0], z=180e3, tx=[-0.001], ty=[0.0])
+    >>> close_pairs(plus, minus, PairBounds(max_cda=20.0, z_min=105e3, z_max=180e3))
+    (array([0]), array([0]))
     """
     i, j = PairFinder.prepare(first, second, bounds).pairs()
     return (i, j) if second is not None else (np.minimum(i, j), np.maximum(i, j))
@@ -78,7 +94,7 @@ def close_pairs(
 
 @dataclass(frozen=True)
 class PairFinder:
-    """Two sets of tracks in leaves, ready to be searched; or one set, to be searched for pairs within it.
+    """Two sets of tracks sorted into leaves, to find pairs between them; or one set, to find pairs within it.
 
     Attributes
     ----------
@@ -123,7 +139,7 @@ class PairFinder:
         first, second, bounds
             As for `close_pairs`.
         twice : bool
-            As above.
+            Whether a pair within one set is found from both its tracks.
         """
         a, b = _sorted(first, second, bounds)
         origin = _origin(a, b)
@@ -154,20 +170,20 @@ class PairFinder:
 
     @property
     def tracks(self) -> tuple[Any, ...]:
-        """What the compiled search gets."""
+        """Arrays that the compiled functions of `rejection` read."""
         return (*self.groups, self.ends, self.middle, self.margins, self.boxes, self.lanes)
 
     @property
     def within(self) -> int:
-        """Which tracks of the same set the compiled search leaves out: NONE, UP_TO_ITSELF or ITSELF."""
+        """Tracks of the same set that a track is not paired with: NONE, UP_TO_ITSELF or ITSELF."""
         if self.first is not self.second:
             return NONE
         return ITSELF if self.twice else UP_TO_ITSELF
 
     @property
     def threads(self) -> int:
-        """Number of threads; to wait for threads that have no processor costs far more than a small search."""
-        small = len(self.first.places) * len(self.second.places) < ALONE
+        """Number of threads: one for few pairs, for which starting more would take longer than it saves."""
+        small = len(self.first.places) * len(self.second.places) < SMALL_SEARCH
         return 1 if small else int(numba.get_num_threads())
 
     def count(self) -> NDArray[np.int64]:
@@ -175,7 +191,7 @@ class PairFinder:
         return self._counts()[0]
 
     def tested(self) -> int:
-        """Return the number of pairs whose tracks are compared; all others are left out by their leaves."""
+        """Return the number of pairs whose tracks are compared; all others are rejected with their leaves."""
         return WIDTH * int(self._counts()[1].sum())
 
     def tested_boxes(self) -> int:
@@ -205,7 +221,7 @@ class PairFinder:
 
 @dataclass(frozen=True)
 class SortedTracks:
-    """Tracks with finite ends, in the order of leaves.
+    """Tracks with finite ends, in the order of their leaves.
 
     Attributes
     ----------
@@ -262,7 +278,7 @@ class SortedTracks:
         reach = np.abs(self.leaves.ends - origin).max(axis=1, initial=0.0)
         with np.errstate(over="ignore"):
             margin = 0.5 * max_cda * (1.0 + self.slope**2) + 64.0 * EPSILON * reach + 1e-12 * self.size
-        margin[(reach > LARGEST) | (margin > LARGEST)] = np.inf
+        margin[(reach > LARGEST_COORDINATE) | (margin > LARGEST_COORDINATE)] = np.inf
         return (margin * (1.0 + 8.0 * EPSILON)).astype(np.float32)[:, np.newaxis]
 
 
@@ -271,7 +287,7 @@ def _sorted(first: Line, second: Line | None, bounds: PairBounds) -> tuple[Sorte
     if second is None:
         one = SortedTracks.of_lines(first, bounds)
         return one, one
-    if numba.get_num_threads() == 1 or len(first.point) * len(second.point) < ALONE:
+    if numba.get_num_threads() == 1 or len(first.point) * len(second.point) < SMALL_SEARCH:
         return SortedTracks.of_lines(first, bounds), SortedTracks.of_lines(second, bounds)
     with ThreadPoolExecutor(2) as pool:
         one, other = pool.map(SortedTracks.of_lines, (first, second), (bounds, bounds))
@@ -281,7 +297,7 @@ def _sorted(first: Line, second: Line | None, bounds: PairBounds) -> tuple[Sorte
 def _origin(*sets: SortedTracks) -> NDArray[np.float64]:
     """Return ends in the middle of the tracks, shape (4,): the median of some, which a far track does not move."""
     some = np.concatenate([s.leaves.ends[:: len(s.places) // 500 + 1] for s in sets])
-    # Not np.median: for few tracks it takes as long as the rest of the search.
+    # Not np.median: for few tracks it takes as long as finding the pairs.
     return np.sort(some, axis=0)[len(some) // 2] if len(some) else np.zeros(4)
 
 

@@ -1,4 +1,4 @@
-"""The compiled comparisons of the pair search: boxes with boxes, and tracks with the tracks of a leaf.
+"""Compiled comparisons of the pair finder: boxes with boxes, and tracks with the tracks of a leaf.
 
 What is compared is single precision; the margins keep it from losing a pair (docs/combinatorial.md).
 """
@@ -21,10 +21,10 @@ __all__ = [
 ]
 
 WIDTH = 16
-"""Tracks of a leaf: they fill the lanes of the processor."""
+"""Number of tracks of a leaf, which vector instructions compare together."""
 EPSILON = float(np.finfo(np.float32).eps)
 NONE, UP_TO_ITSELF, ITSELF = 0, 1, 2
-"""Which tracks of the same set a track is not paired with."""
+"""Tracks of the same set that a track is not paired with: none, those up to itself, or itself."""
 
 
 @numba.njit(cache=True, error_model="numpy", fastmath={"contract"})
@@ -56,7 +56,18 @@ def _test_boxes(lows, highs, margins, i, boxes, n, flags):  # type: ignore[no-un
 
 @numba.njit(cache=True)
 def candidate_leaves(group, tracks, within, work):  # type: ignore[no-untyped-def]
-    """List the leaves of the second set that can meet a group of the first, with their boxes; return how many."""
+    """List the leaves of the second set that can meet a group of the first, with their boxes; return how many.
+
+    Parameters
+    ----------
+    group : int
+    tracks : tuple of ndarray
+        `PairFinder.tracks`.
+    within : int
+        `PairFinder.within`.
+    work : tuple of ndarray
+        Of `workspace`; the list is written there.
+    """
     start, lows, highs, margins, _, _, _, boxes, _ = tracks
     leaves, near, flags = work[0], work[1], work[2]
     _test_boxes(lows, highs, margins, group, boxes, boxes.shape[1], flags)
@@ -93,7 +104,7 @@ def _test_tracks(a, i, b, leaf, radius2):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, inline="always")
 def _occupied(b, leaf):  # type: ignore[no-untyped-def]
-    """Return a bit for each track of a leaf."""
+    """Return a bit for each track that a leaf holds."""
     bits = np.uint32(0)
     for k in range(WIDTH):
         bits |= np.uint32(not np.isnan(b[leaf, 0, k])) << np.uint32(k)
@@ -102,7 +113,16 @@ def _occupied(b, leaf):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True)
 def search_track(i, candidates, tracks, within, work):  # type: ignore[no-untyped-def]
-    """List the tracks that can meet track i in the last array of `work`; return how many, and leaves compared."""
+    """List the tracks that can meet track i in the last array of `work`; return how many, and leaves compared.
+
+    Parameters
+    ----------
+    i : int
+    candidates : int
+        What `candidate_leaves` returned for its group.
+    tracks, within, work
+        As for `candidate_leaves`.
+    """
     _, _, _, _, ends, middle, margins, _, lanes = tracks
     leaves, near, flags, hits, radii, bits, words, found = work
     _test_boxes(ends, ends, margins, i, near, candidates, flags)
@@ -138,9 +158,14 @@ def search_track(i, candidates, tracks, within, work):  # type: ignore[no-untype
 
 @numba.njit(cache=True)
 def workspace(boxes):  # type: ignore[no-untyped-def]
-    """Return memory for a search.
+    """Return the arrays that `candidate_leaves` and `search_track` write into.
 
     Leaves, their boxes and flags; leaves met, the largest distance for each, their tracks as bits; tracks found.
+
+    Parameters
+    ----------
+    boxes : ndarray, shape (9, leaves)
+        `PairFinder.boxes`.
     """
     leaves = boxes.shape[1]
     bits = np.empty((leaves + 7) // 4 * 4, dtype=np.uint16)

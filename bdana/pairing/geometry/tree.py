@@ -1,4 +1,4 @@
-"""Tracks in leaves of neighbours: the order and the boxes that let the pair search leave out most pairs.
+"""Sorting of tracks into leaves of neighbours (a k-d tree), with boxes by which most pairs are rejected.
 
 A track inside the decay volume is a segment, and a segment is a point in four dimensions: (x, y) at its two ends.
 Halving the widest of them again and again puts tracks that run side by side into one leaf.
@@ -20,7 +20,7 @@ __all__ = ["Leaves"]
 
 @dataclass(frozen=True)
 class Leaves:
-    """N segments in the order of 2^k leaves, the last of which may have fewer segments or none.
+    """N track segments in the order of 2^k leaves, the last of which may have fewer segments or none.
 
     Attributes
     ----------
@@ -42,7 +42,15 @@ class Leaves:
 
     @classmethod
     def of_segments(cls, ends: NDArray[np.float64], size: int) -> Leaves:
-        """Sort segments with finite ends (mm, shape (N, 4)) into leaves of at most `size`."""
+        """Sort segments into leaves.
+
+        Parameters
+        ----------
+        ends : ndarray, shape (N, 4)
+            Finite (x1, y1, x2, y2) in mm.
+        size : int
+            Largest number of segments of a leaf.
+        """
         depth = int(np.ceil(np.log2(max(len(ends), size) / size)))
         order = np.arange(len(ends))
         start = np.minimum(size * np.arange(2**depth + 1), len(ends))

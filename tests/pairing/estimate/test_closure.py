@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import bdana
-from bdana.pairing.estimate.pair_cuts import PairTask
+from bdana.pairing.estimate.pair_cuts import PairSelection, PairTask
 from bdana.reconstruction import Pairs, Tracks
 from bdana.selection import LEPTON_MASS
 from tests.pairing.halo import burst_table, estimate_of, halo_record, singles_of
@@ -74,7 +74,8 @@ def world():
     background, _ = analysis.combinatorial("combinatorial")
     selection, cuts = analysis.selection("dimuon")
     chosen = [c for c in selection.active(cuts) if c.level == "pair" and c.name not in background.replaced]
-    task = PairTask(chosen, cuts, background.bounds(cuts), WINDOW_NS, analysis.setup, {})
+    pairs = PairSelection(selection, cuts, analysis.setup, {})
+    task = PairTask(chosen, pairs, background.bounds(cuts), WINDOW_NS)
     passed = np.zeros(len(analysis.regions.names))
     others = POOL + np.arange(POOL)
     bare = ak.zip({name: np.zeros(2 * POOL, dtype=np.int64) for name in ("run", "burst", "event", "weight")})

@@ -3,16 +3,12 @@
 from dataclasses import replace
 
 import awkward as ak
-import numba
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 import bdana
-from bdana.cli.app import app
 from bdana.errors import ConfigError
 from bdana.pairing.estimate import pair_cuts
-from bdana.pairing.geometry import pair_finder
 from bdana.reconstruction import Pairs
 from bdana.selection import LEPTON_MASS, Candidates
 from tests.pairing.halo import burst_table, estimate_of, halo_record, singles_of
@@ -132,22 +128,16 @@ def test_upper_limit_of_weighted_tracks():
 
 
 @pytest.mark.parametrize("like_sign", [False, True])
-def test_same_for_any_number_of_threads_and_size_of_batches(monkeypatch, like_sign):
+def test_same_for_any_number_of_threads_and_size_of_batches(thread_numbers, monkeypatch, like_sign):
     singles, table = sample(900, 3), burst_table(3)
     alone = estimate(singles, table, like_sign=like_sign)
-    monkeypatch.setattr(pair_finder, "ALONE", 0)
-    before = numba.get_num_threads()
-    try:
-        for threads in range(1, numba.config.NUMBA_NUM_THREADS + 1):
-            numba.set_num_threads(threads)
-            found = estimate(singles, table, like_sign=like_sign)
-            assert np.array_equal(found.expected, alone.expected)
-            assert np.array_equal(found.covariance, alone.covariance)
-            for name, covariance in alone.bin_covariances.items():
-                assert np.array_equal(found.bin_covariances[name], covariance)
-                assert np.array_equal(found.hists[name].values(), alone.hists[name].values())
-    finally:
-        numba.set_num_threads(before)
+    for _ in thread_numbers():
+        found = estimate(singles, table, like_sign=like_sign)
+        assert np.array_equal(found.expected, alone.expected)
+        assert np.array_equal(found.covariance, alone.covariance)
+        for name, covariance in alone.bin_covariances.items():
+            assert np.array_equal(found.bin_covariances[name], covariance)
+            assert np.array_equal(found.hists[name].values(), alone.hists[name].values())
     monkeypatch.setattr(pair_cuts, "BATCH", 100)
     found = estimate(singles, table, like_sign=like_sign)
     assert found.pairs.tolist() == alone.pairs.tolist()
@@ -159,9 +149,3 @@ def test_same_for_any_number_of_threads_and_size_of_batches(monkeypatch, like_si
 def test_one_replica_has_no_spread(replicas):
     with pytest.raises(ConfigError, match="at least 2 bootstrap replicas"):
         estimate(sample(20), burst_table(2), bootstrap=replicas)
-
-
-def test_one_replica_is_refused_before_any_file_is_read():
-    result = CliRunner().invoke(app, ["background", "missing.root", "--bootstrap", "1"])
-    assert result.exit_code == 2
-    assert "at least 2 replicas" in result.output

@@ -5,15 +5,15 @@ import json
 import awkward as ak
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 import bdana
-from bdana.analysis import scaffold
-from bdana.cli.app import app
-from bdana.errors import ConfigError, InputError
+from bdana.analysis import template_folder
+from bdana.errors import InputError
 from bdana.events import Dataset, load_schema, write_events
 from bdana.search.estimates import single_tracks
 from bdana.simulation import Beam, SimulationConfig, simulate
+from tests import commands
+from tests.searches import search_folder
 
 BITS = load_schema("bdana").triggers
 CONFIG = SimulationConfig(pot=1.4e16, bursts=20, beam=Beam(downscale=1600.0))
@@ -124,17 +124,7 @@ def test_a_search_refuses_a_pair_with_the_identity_of_a_single_track(file, sampl
     single, two = overlap
     path = tmp_path / "two.root"
     write_events(path, [two], sample[1])
-    folder = tmp_path / "analysis"
-    scaffold(folder)
-    toml = folder / "analysis.toml"
-    declared = "".join(
-        f'[samples.{name}]\nkind = "mc"\nfiles = ["{where}"]\ntrigger = "{trigger}"\n'
-        for name, where, trigger in (("pairs", path, "H2"), ("singles", file, "Q1"))
-    )
-    text = toml.read_text().replace(
-        "[search]\n", declared + '[search]\ndata = "pairs"\nsingle_tracks = "singles"\n', 1
-    )
-    toml.write_text(text)
+    folder = search_folder(tmp_path / "analysis", path, "mc", data="pairs", singles=file)
     run, burst, event = single
     with pytest.raises(InputError, match=f"run {run} burst {burst} event {event} is in the single"):
         bdana.load(folder).run("pairs")
@@ -142,18 +132,15 @@ def test_a_search_refuses_a_pair_with_the_identity_of_a_single_track(file, sampl
     assert same.run("pairs").estimate.expected.sum() > 0
 
 
-def test_command(file, monkeypatch):
-    monkeypatch.chdir(bdana.load().folder)
-    result = CliRunner().invoke(app, ["background", str(file), "--kind", "mc", "--json"])
-    assert result.exit_code == 0, result.stderr
-    document = json.loads(result.stdout)
+def test_command(file):
+    typed, folder = ("background", file, "--kind", "mc"), template_folder()
+    done = commands.bdana(*typed, "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
     assert [row["name"] for row in document["regions"]] == ["SR", "CR", "CR1", "CR2", "CR3", "outside"]
     assert np.shape(document["statistical_covariance"]) == (6, 6)
     outside = document["regions"][-1]
     assert outside["error"] == pytest.approx(0.13 * outside["expected"], rel=0.2)
-    monkeypatch.chdir(file.parent)
-    alone = CliRunner().invoke(app, ["background", str(file), "--kind", "mc"])
-    assert isinstance(alone.exception, ConfigError)
-    monkeypatch.chdir(bdana.load().folder)
-    text = CliRunner().invoke(app, ["background", str(file), "--kind", "mc"])
-    assert "halo_normalisation" in text.stdout
+    alone = commands.bdana(*typed, cwd=file.parent)
+    assert (alone.returncode, "no analysis.toml here or above" in alone.stderr) == (2, True)
+    assert "halo_normalisation" in commands.bdana(*typed, cwd=folder).stdout

@@ -1,7 +1,6 @@
 """Pairs built for the estimate: those of `Pairs` to the last digits, all of a track together, for any number of threads."""
 
 import awkward as ak
-import numba
 import numpy as np
 import pytest
 
@@ -10,7 +9,7 @@ from bdana.detector import load_detector
 from bdana.errors import MissingColumnError
 from bdana.pairing import PairBounds
 from bdana.pairing.estimate.built_pairs import BuiltPairs, PickedTracks
-from bdana.pairing.geometry import built_pairs, pair_finder
+from bdana.pairing.geometry.building import built_pairs
 from bdana.pairing.geometry.kernel import QUANTITIES, beam_numbers
 from bdana.reconstruction import Line, Pairs, Tracks
 from tests.pairing.halo import halo_record
@@ -95,18 +94,12 @@ def test_blocks_have_all_pairs_of_their_tracks(size):
         assert np.count_nonzero(np.diff(block.track)) == len(set(block.track)) - 1
 
 
-def test_same_for_any_number_of_threads(monkeypatch):
+def test_same_for_any_number_of_threads(thread_numbers):
     tracks = sample(1500)
     alone = build(tracks, None)
-    monkeypatch.setattr(pair_finder, "ALONE", 0)
-    before = numba.get_num_threads()
-    try:
-        for threads in range(1, numba.config.NUMBA_NUM_THREADS + 1):
-            numba.set_num_threads(threads)
-            for block, other in zip(build(tracks, None), alone, strict=True):
-                assert all(np.array_equal(a, b) for a, b in zip(block, other, strict=True))
-    finally:
-        numba.set_num_threads(before)
+    for _ in thread_numbers():
+        for block, other in zip(build(tracks, None), alone, strict=True):
+            assert all(np.array_equal(a, b) for a, b in zip(block, other, strict=True))
 
 
 @pytest.mark.parametrize(("n", "m"), [(0, 0), (0, 5), (5, 0), (1, 1)])

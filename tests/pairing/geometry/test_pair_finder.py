@@ -1,13 +1,11 @@
 """The pair search loses no pair: against brute force, with every awkward track there is."""
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bdana.pairing import PairBounds, PairFinder, close_pairs
-from bdana.pairing.geometry import pair_finder
 from bdana.reconstruction import Line, closest_approach
 from tests.pairing.halo import Z, halo_lines
 
@@ -150,21 +148,14 @@ def test_borders(opening, reach, place):
 
 
 @pytest.mark.parametrize("like_sign", [False, True])
-def test_same_for_any_number_of_threads(monkeypatch, like_sign):
+def test_same_for_any_number_of_threads(thread_numbers, like_sign):
     rng = np.random.default_rng(8)
     first, second = halo_lines(1500, rng), None if like_sign else halo_lines(1300, rng)
     alone = close_pairs(first, second, CUTS)
     assert len(alone[0]) > 1000
-    monkeypatch.setattr(pair_finder, "ALONE", 0)  # even a small search is shared out
-    before = numba.get_num_threads()
-    try:
-        for threads in range(1, numba.config.NUMBA_NUM_THREADS + 1):
-            numba.set_num_threads(threads)
-            assert PairFinder.prepare(first, second, CUTS).threads == threads
-            found = close_pairs(first, second, CUTS)
-            assert np.array_equal(found, alone)
-    finally:
-        numba.set_num_threads(before)
+    for threads in thread_numbers():
+        assert PairFinder.prepare(first, second, CUTS).threads == threads
+        assert np.array_equal(close_pairs(first, second, CUTS), alone)
 
 
 def test_pairs_of_one_set():

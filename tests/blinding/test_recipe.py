@@ -1,15 +1,14 @@
 """The referee's recipe of docs/blinding.md finds what `verify` finds in the rows: hashes, names, places, signatures."""
 
 import json
-import subprocess
 
 import pytest
 
-from bdana.analysis import template_folder
 from bdana.blinding.canonical import canonical, sha256
 from bdana.blinding.ledger import Ledger, Row
+from bdana.blinding.signing import sign
 from bdana.errors import BlindingError
-from tests.cli.test_blinding import recipe
+from tests.blinding.referee import run_recipe, write_signers
 
 TROUBLE = ("changed or renamed", "not signed", "without its request", "does not follow", "unknown kind")
 
@@ -23,17 +22,13 @@ def ledger(tmp_path, keys, publics):
     made.append("seen", "bob", keys["bob"], {"reason": "last"})
     for claim in (made.folder / ".claims").glob("0*"):
         claim.unlink()
-    (tmp_path / "signers").write_text("".join(f'{n} namespaces="bdana" {k}\n' for n, k in publics.items()))
+    write_signers(tmp_path / "signers", publics)
     return made
 
 
 def said(ledger):
-    page = (template_folder() / "docs" / "blinding.md").read_text()
-    script = recipe(page).replace("-f signers", "-f ../signers")
-    done = subprocess.run(
-        ["bash", "-c", script], cwd=ledger.folder, capture_output=True, text=True, check=False
-    )
-    return {word for word in TROUBLE if word in done.stdout}
+    found = run_recipe(ledger.folder, "../signers")
+    return {word for word in TROUBLE if word in found}
 
 
 def refused(ledger, publics):
@@ -50,8 +45,6 @@ def move(ledger, row, name):
 
 def write(ledger, row, key, **changes):
     """Write a changed row, with its right name and signed by the holder of the key."""
-    from bdana.blinding.signing import sign  # noqa: PLC0415
-
     document = json.loads((ledger.folder / row.name).read_bytes()) | changes
     text = canonical(document)
     made = Row(**document, hash=sha256(text))

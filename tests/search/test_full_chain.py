@@ -15,13 +15,11 @@ from bdana.pairing import PairSelection
 from bdana.search.estimates import single_tracks
 from bdana.simulation import Beam, Halo, SimulationConfig, write_sample
 from bdana.simulation.sample_config import Activity
+from tests.searches import OPEN_VERTEX
 
 RATE = Halo().rate_hz
 SLICES = 20
 BURSTS = 20
-LOOSE = [
-    f"selection.dimuon.{value}" for value in ("max_cda_mm=1e7", "min_z_vertex_m=-1e6", "max_z_vertex_m=1e6")
-]
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def closure(path, case, seed, pairs=20_000, singles=7_000):
     config, seconds = configured(case, pairs, singles)
     write_sample(path, config, seed)
     sliced = [f"background.combinatorial.slice_ms={1e3 * seconds / BURSTS / SLICES}"] if case.ripple else []
-    analysis = bdana.load(overrides=LOOSE + sliced)
+    analysis = bdana.load(overrides=OPEN_VERTEX + sliced)
     observed = len(analysis.select([path], kind="mc").candidates)
     dataset = Dataset.open([path], kind="mc", gate=None)
     sample = single_tracks(analysis, "combinatorial", dataset)
@@ -75,7 +73,7 @@ def closure(path, case, seed, pairs=20_000, singles=7_000):
     made = []
     for chosen, used in (
         (background, analysis),
-        (without, bdana.load(overrides=LOOSE) if case.ripple else analysis),
+        (without, bdana.load(overrides=OPEN_VERTEX) if case.ripple else analysis),
     ):
         par = used.combinatorial("combinatorial")[1]
         pairs = PairSelection(*used.selection("dimuon"), used.setup, {})

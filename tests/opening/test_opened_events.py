@@ -5,35 +5,15 @@ import numpy as np
 import pytest
 
 import bdana
-from bdana.analysis import scaffold
 from bdana.errors import BlindingError
 from bdana.opening.opened_events import outputs_of
-from bdana.search.opened import OpenedRegion
-from bdana.simulation import Signal, SimulationConfig, write_sample
+from tests.searches import FROZEN, signal_search_folder
 from tests.synthetic import dimuon_event, records
-
-REGIONS = ["SR", "CR", "CR1", "CR2", "CR3", "outside"]
-FROZEN = {
-    "prediction": {
-        "regions": REGIONS,
-        "expected": [0.02, 0.2, 0.3, 0.6, 1.5, 26.0],
-        "error": [0.01] * 6,
-        "upper_limit_90": [None] * 6,
-    },
-    "agreement": dict.fromkeys(REGIONS, 0.01),
-    "outputs": ["observed", "seen_before", "candidates", "verdict"],
-}
 
 
 @pytest.fixture(scope="module")
 def analysis(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("frozen") / "a"
-    scaffold(folder)
-    write_sample(folder / "s.root", SimulationConfig(pot=1e13, bursts=1, signal=Signal(411.0, decays=10)), 1)
-    path = folder / "analysis.toml"
-    text = path.read_text().replace("[search]\n", '[search]\ndata = "s"\n')
-    path.write_text(text + '[samples.s]\nkind = "mc"\nfiles = ["s.root"]\n')
-    return bdana.load(folder)
+    return bdana.load(signal_search_folder(tmp_path_factory.mktemp("frozen") / "a"))
 
 
 def test_events_that_were_open_before_a_reprocessing_are_counted_and_nothing_else_changes(analysis):
@@ -78,14 +58,3 @@ def test_what_fails_is_told_by_its_kind_alone(analysis):
     with pytest.raises(BlindingError, match="the frozen selection fails on the events: ") as told:
         outputs_of(analysis, FROZEN, "SR", [broken])
     assert "77" not in str(told.value)
-
-
-def test_a_region_says_how_many_were_open_before():
-    text = OpenedRegion(
-        "CR3", 2, frozen_before=True, freeze=1, freezes=1, same=True, seen_before=1
-    ).provenance
-    assert "1 of its candidates were open before" in text
-    assert (
-        "open before"
-        not in OpenedRegion("CR3", 2, frozen_before=True, freeze=1, freezes=1, same=True).provenance
-    )

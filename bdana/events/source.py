@@ -1,0 +1,120 @@
+"""Base class of the sources of events: files, and events in memory."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    import awkward as ak
+
+    from bdana.events.exposure import BurstTable
+    from bdana.events.ranges import OutOfRange
+    from bdana.events.schema import Schema
+
+__all__ = ["EventSource"]
+
+
+class EventSource(ABC):
+    """Events of one layout with their burst table, read by ranges of entries.
+
+    Attributes
+    ----------
+    path : Path
+        The file, or what messages call events in memory.
+    file : Path or None
+        The file; None for events in memory.
+    schema : Schema
+        The layout.
+    entries : int
+        Number of events.
+    """
+
+    path: Path
+    file: Path | None
+    schema: Schema
+    entries: int
+
+    @abstractmethod
+    def columns(self) -> set[str]:
+        """Return the canonical columns that can be read."""
+
+    @abstractmethod
+    def require(self, columns: Mapping[str, str], selection: str) -> None:
+        """Raise an error unless the source has the columns that a selection needs.
+
+        Parameters
+        ----------
+        columns : mapping of str to str
+            Canonical names, and what needs each.
+        selection : str
+            Name of the selection, for the message.
+
+        Raises
+        ------
+        MissingColumnError
+            Naming every column that is missing and what needs it.
+        """
+
+    @abstractmethod
+    def clusters(self, columns: Iterable[str]) -> list[int]:
+        """Return the entries at which a chunk may begin without reading anything twice, and the number of entries.
+
+        Parameters
+        ----------
+        columns : iterable of str
+            What will be read.
+        """
+
+    def read(self, columns: Iterable[str], start: int, stop: int) -> ak.Array:
+        """Read events whose values all lie in the ranges of the schema.
+
+        Parameters
+        ----------
+        columns : iterable of str
+            Canonical names; each must be in `columns()`. A `weight` that the source does not have is 1.
+        start, stop : int
+            Range of entries.
+
+        Returns
+        -------
+        ak.Array
+            Records of the event model in mm, ns, MeV.
+
+        Raises
+        ------
+        InputError
+            When bytes are damaged, a type is wrong, or a value is out of range.
+        """
+        events, found = self.read_unchecked(columns, start, stop)
+        for out_of_range in found:
+            out_of_range.refuse()
+        return events
+
+    @abstractmethod
+    def read_unchecked(
+        self, columns: Iterable[str], start: int, stop: int
+    ) -> tuple[ak.Array, list[OutOfRange]]:
+        """Read events as `read`, and report the values that are out of range in place of raising an error.
+
+        So closed events can be left out before an error tells of a value.
+
+        Parameters
+        ----------
+        columns, start, stop
+            As for `read`.
+
+        Returns
+        -------
+        ak.Array
+            Records of the event model; a floating-point value out of range is NaN.
+        list of OutOfRange
+            What is out of range, one for each branch.
+        """
+
+    @abstractmethod
+    def bursts(self) -> BurstTable | None:
+        """Return the burst table; None when there is none."""
