@@ -1,4 +1,4 @@
-"""The one way to files outside the repository, people with keys, and the settings of hypothesis."""
+"""The one way to files outside the repository, people with keys and files of their own, and the settings of hypothesis."""
 
 import os
 from pathlib import Path
@@ -20,6 +20,20 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no reference folder at {folder}; set BDANA_REFERENCE to it")
     return folder.resolve()
+
+
+@pytest.fixture
+def config_home(tmp_path, monkeypatch) -> Path:
+    """Where people's own files lie: identities and receipts."""
+    folder = tmp_path / "config"
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def chunk_each_cluster(monkeypatch) -> None:
+    """Files are read cluster by cluster, however small; otherwise small ones are read together."""
+    monkeypatch.setattr("bdana.events.dataset.CHUNK_ENTRIES", 1)
 
 
 @pytest.fixture(scope="session")

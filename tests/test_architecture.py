@@ -37,6 +37,19 @@ def test_every_room_is_in_a_layer():
     assert set(draw_architecture.room_graph(GRAPH)) - {"__main__"} == listed
 
 
+def test_a_test_stands_in_the_room_of_its_module():
+    """Attacks, validation and the analysis's own folders apart; a file may be named after a behaviour instead."""
+    modules = {(*name.split(".")[1:-1], f"test_{name.rpartition('.')[2]}") for name in GRAPH}
+    tests = {
+        path.relative_to(TOP / "tests").with_suffix("").parts for path in (TOP / "tests").rglob("test_*.py")
+    }
+    inside = {test for test in tests if test[0] not in {"attacks", "validation", "selections", "backgrounds"}}
+    rooms = {module[:-1] for module in modules}
+    named = {module[-1] for module in modules}
+    assert {test for test in inside if test[:-1] not in rooms} == set()
+    assert {test for test in inside if test[-1] in named and test not in modules} == set()
+
+
 def test_no_two_modules_have_one_name():
     """Commands apart, whose modules are called what people type."""
     names = Counter(name.rpartition(".")[2] for name in GRAPH if not name.startswith("bdana.cli."))

@@ -49,10 +49,12 @@ def test_every_argument_of_a_public_function_is_described(name):
 @pytest.mark.parametrize("name", FILES)
 def test_first_lines_are_sentences(name):
     tree = ast.parse(FILES[name].read_text())
-    documented = [(name, tree), *((called, node) for called, node in public(tree))]
+    classes = ((node.name, node) for node in tree.body if isinstance(node, ast.ClassDef))
+    documented = [(name, tree), *classes, *public(tree)]
     for called, node in documented:
         first = (ast.get_docstring(node) or "").partition("\n")[0]
-        assert first[:1].isupper() or first[:1] in "`'\"", called
+        assert first, called
+        assert first[0].isupper() or first[0] in "`'\"", called
         assert first.endswith((".", ":", "?")), called
 
 

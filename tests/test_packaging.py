@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 import bdana
-from bdana.analysis import scaffold
 
 CHECKOUT = Path(__file__).parents[1]
 PRINT = (
@@ -78,7 +77,7 @@ def test_wheel_has_license_type_marker_and_no_tests(wheel):
     assert not any(name.startswith(("tests/", "docs/")) for name in names)
 
 
-def test_neither_wheel_nor_new_analysis_takes_a_ledger_or_results_along(tmp_path, monkeypatch):
+def test_neither_wheel_nor_new_analysis_takes_a_ledger_or_results_along(tmp_path):
     ignored = shutil.ignore_patterns(".git", "__pycache__", "bdana-demo")
     checkout = shutil.copytree(CHECKOUT, tmp_path / "checkout", ignore=ignored)
     secret = ("blinding/ledger/000001-join.json", "output/data/candidates.csv")
@@ -87,8 +86,9 @@ def test_neither_wheel_nor_new_analysis_takes_a_ledger_or_results_along(tmp_path
         (checkout / name).write_text("{}")
     with zipfile.ZipFile(built_from(checkout, tmp_path)) as archive:
         names = archive.namelist()
-    monkeypatch.setitem(scaffold.__globals__, "template_folder", lambda: checkout)
-    scaffold(tmp_path / "new")
+    environment = os.environ | {"PYTHONPATH": str(checkout)}
+    command = [sys.executable, "-m", "bdana", "init", "new"]
+    subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=True)
     assert "bdana/_template/blinding/policy.toml" in names
     assert (tmp_path / "new" / "blinding" / "policy.toml").is_file()
     for name in secret:

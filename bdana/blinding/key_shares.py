@@ -32,13 +32,9 @@ def ended(ledger: Ledger, period: str, channel: str | None = None) -> list[Row]:
     channel : str, optional
         By default all channels, which are opened with the same keys.
     """
-    requests = {row.hash: row.body for row in ledger.of_kind("request")}
-    return [
-        row
-        for row in ledger.of_kind("end")
-        if requests[row.body["request"]]["period"] == period
-        and channel in {None, requests[row.body["request"]]["channel"]}
-    ]
+    requests = ledger.by_hash("request")
+    ends = [(row, requests[row.body["request"]].body) for row in ledger.of_kind("end")]
+    return [row for row, asked in ends if asked["period"] == period and channel in {None, asked["channel"]}]
 
 
 def withdrawn(ledger: Ledger) -> set[str]:
@@ -48,7 +44,7 @@ def withdrawn(ledger: Ledger) -> set[str]:
     ----------
     ledger : Ledger
     """
-    people = {row.hash: row.person for row in ledger.of_kind("request", "approve")}
+    people = {digest: row.person for digest, row in ledger.by_hash("request", "approve").items()}
     return {
         taken
         for row in ledger.of_kind("withdraw")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["Kind", "Ledger", "Row", "head"]
+__all__ = ["Kind", "Ledger", "Row", "by_hash", "head"]
 
 Kind = Literal[
     "join",
@@ -138,7 +138,7 @@ class Ledger:
                 )
             if row.follows != (main[i - 1].hash if i else ""):  # guard: rows-follow
                 raise BlindingError(f"{self.folder}: {row.name} does not follow the row before it")
-        requests = {row.hash: row for row in main if row.kind == "request"}
+        requests = by_hash(main, "request")
         ordered = list(main)
         for row in (row for row in found if row.kind in BESIDE):
             request = requests.get(row.follows)
@@ -168,7 +168,7 @@ class Ledger:
         ----------
         kinds : str
         """
-        return {row.hash: row for row in self.of_kind(*kinds)}
+        return by_hash(self.rows(), *kinds)
 
     def append(
         self,
@@ -291,6 +291,17 @@ class Ledger:
                 if not row.name.startswith(f"{claim.name}-"):  # guard: claim-of-its-number
                     raise BlindingError(f"{claim}: is not where {row.name} belongs; remove it")
                 self._publish(text, self.folder / row.name)
+
+
+def by_hash(rows: Sequence[Row], *kinds: Kind) -> dict[str, Row]:
+    """Return those of some rows that are of some kinds, by their hash, in their order.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+    *kinds : str
+    """
+    return {row.hash: row for row in rows if row.kind in kinds}
 
 
 def head(rows: Sequence[Row]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bdana.blinding.canonical import canonical
 from bdana.blinding.key_shares import agreed_shares, approvals
+from bdana.blinding.ledger import by_hash
 from bdana.blinding.stage_keys import begun, require_signed, shares
 from bdana.errors import BlindingError
 
@@ -214,9 +215,9 @@ class _Replay:
 
     def _has(self, kinds: set[str], like: Row, stage: str) -> bool:
         """Tell whether a stage was requested, or its opening ended, in the channel and period of a request."""
-        requests = {row.hash: row.body for row in self.rows if row.kind == "request"}
+        requests = by_hash(self.rows, "request")
         asked = [
-            requests[row.body["request"]] if row.kind == "end" else row.body
+            (requests[row.body["request"]] if row.kind == "end" else row).body
             for row in self.rows
             if row.kind in kinds
         ]

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pyrage
 
 from bdana.blinding.canonical import sha256
+from bdana.blinding.ledger import by_hash
 from bdana.errors import BlindingError
 
 if TYPE_CHECKING:
@@ -304,8 +305,8 @@ def begun(rows: Sequence[Row], period: str) -> bool:
     rows : sequence of Row
     period : str
     """
-    asked = {row.hash: row.body["period"] for row in rows if row.kind == "request"}
-    return any(row.kind == "begin" and asked[row.body["request"]] == period for row in rows)
+    asked = by_hash(rows, "request")
+    return any(row.kind == "begin" and asked[row.body["request"]].body["period"] == period for row in rows)
 
 
 def period_keys(ledger: Ledger, policy: Policy, period: str) -> Row:

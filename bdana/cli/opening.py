@@ -171,11 +171,10 @@ def describe(opening: Opening, asked: Row, person: str) -> list[Table | str]:
     body, people = asked.body, opening.policy.people
     frozen = opening.newest_freeze()
     signed = [r for r in opening.ledger.rows() if r.person == person and r.kind in {"approve", "request"}]
-    freezes = {row.hash: row.body["frozen"] for row in opening.ledger.of_kind("freeze")}
-    asks = {row.hash: row for row in opening.ledger.of_kind("request")}
+    freezes, asks = opening.ledger.by_hash("freeze"), opening.ledger.by_hash("request")
     before = [(asks[row.follows] if row.kind == "approve" else row).body["freeze"] for row in signed]
     changed = (
-        differences(freezes[before[-1]], frozen.body["frozen"])
+        differences(freezes[before[-1]].body["frozen"], frozen.body["frozen"])
         if before
         else ["this is your first signature"]
     )

@@ -1,6 +1,6 @@
 """Figures of candidates, estimates and checks, drawn with mplhep."""
 
-from bdana.plotting.comparison import pulls, save_comparison
+from bdana.plotting.comparison import bin_pulls, save_comparison
 from bdana.plotting.counts import save_flatness, save_regions
 from bdana.plotting.muon_spectrum import save_unfolding
 from bdana.plotting.plane import save_plane
@@ -8,7 +8,7 @@ from bdana.plotting.pulls import save_pulls
 from bdana.plotting.stability import save_stability
 
 __all__ = [
-    "pulls",
+    "bin_pulls",
     "save_comparison",
     "save_flatness",
     "save_plane",

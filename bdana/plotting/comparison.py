@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
     from bdana.selection import Histogram
 
-__all__ = ["pulls", "save_comparison"]
+__all__ = ["bin_pulls", "save_comparison"]
 
 NEGLIGIBLE = 0.1  # events: an empty bin of a smaller prediction tells nothing, and has no pull
 
 
-def pulls(
+def bin_pulls(
     observed: NDArray[np.float64], expected: NDArray[np.float64], error: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return the pulls: (observed - expected) over the error of the difference.
@@ -42,8 +42,8 @@ def pulls(
     Examples
     --------
     >>> import numpy as np
-    >>> from bdana.plotting.comparison import pulls
-    >>> pulls(np.array([0.0, 9.0, 25.0]), np.array([0.5, 9.0, 16.0]), np.array([0.1, 1.0, 2.0])).round(2)
+    >>> from bdana.plotting.comparison import bin_pulls
+    >>> bin_pulls(np.array([0.0, 9.0, 25.0]), np.array([0.5, 9.0, 16.0]), np.array([0.1, 1.0, 2.0])).round(2)
     array([-0.27,  0.  ,  1.68])
     """
     low, high = poisson_interval(observed)
@@ -104,7 +104,7 @@ def save_comparison(
             )
             told = some | (expected > NEGLIGIBLE)
             lower.errorbar(
-                axis.centers[told], pulls(counts, expected, error)[told], yerr=1.0, fmt="ko", markersize=4
+                axis.centers[told], bin_pulls(counts, expected, error)[told], yerr=1.0, fmt="ko", markersize=4
             )
         upper.set(
             xlim=(axis.edges[0], axis.edges[-1]), ylim=(0, 1.35 * upper.get_ylim()[1])

@@ -1,4 +1,4 @@
-"""Statistics of the counting experiment."""
+"""Statistics of counting experiments: p-values, limits, significances and exported tables."""
 
 from bdana.statistics.systematic import Systematic
 

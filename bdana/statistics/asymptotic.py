@@ -16,7 +16,7 @@ __all__ = ["asymptotic_cls"]
 
 
 def _statistic(s: float, n: float, background: Background, sigma: float) -> float:
-    """Test statistic q~ of an upper limit: Cowan, Cranmer, Gross and Vitells, equation 16."""
+    """Return the test statistic q~ of an upper limit: Cowan, Cranmer, Gross and Vitells, equation 16."""
     best = max(0.0, n - background.expected)
     if s <= best:
         return 0.0
@@ -27,11 +27,16 @@ def _statistic(s: float, n: float, background: Background, sigma: float) -> floa
 def asymptotic_cls(
     observed: int, background: Background, level: float = 0.9, efficiency_error: float = 0.0
 ) -> Interval:
-    """CLs upper limit from the asymptotic distribution of q~, and a warning with its error against exact CLs.
+    """Return the CLs upper limit from the asymptotic distribution of q~, and warn how far it is from exact CLs.
 
     Cowan, Cranmer, Gross and Vitells, Eur. Phys. J. C 71 (2011) 1554 (arXiv:1007.1727), equations 62 to 65, with
     the Asimov counts of no signal at the background fitted to the observed count. The background error is
     Gaussian, the efficiency error log-normal.
+
+    Parameters
+    ----------
+    observed, background, level, efficiency_error
+        As for `bdana.statistics.limits.cls`.
 
     Warns
     -----

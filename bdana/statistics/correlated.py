@@ -1,4 +1,4 @@
-"""Expectations of several regions whose errors move together: points of a normal distribution cut at zero."""
+"""Quadrature over background expectations of several regions with correlated errors, truncated at zero."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _REACH = {0: 1.0, 1: 9.0, 2: 8.0, 3: 7.0}  # standard deviations
 
 
 def full_covariance(backgrounds: Sequence[Background], covariance: ArrayLike | None = None) -> Floats:
-    """Check a covariance of the expectations, or make the one of errors that move together.
+    """Check a covariance of the expectations, or return that of fully correlated errors.
 
     Parameters
     ----------
@@ -62,13 +62,18 @@ def full_covariance(backgrounds: Sequence[Background], covariance: ArrayLike | N
 
 
 def blocks(covariance: Floats) -> list[NDArray[np.int64]]:
-    """Group the indices of the regions so that different groups are independent."""
+    """Group the indices of the regions so that different groups are uncorrelated.
+
+    Parameters
+    ----------
+    covariance : ndarray, shape (regions, regions)
+    """
     number, labels = connected_components(covariance != 0, directed=False)
     return [np.flatnonzero(labels == i) for i in range(number)]
 
 
 def _factor(covariance: Floats) -> Floats:
-    """Find F with F F^T = covariance and as few columns as its rank: Cholesky with pivots."""
+    """Return F with F F^T = covariance and as few columns as its rank (pivoted Cholesky)."""
     rest = covariance.copy()
     start = np.where(np.diag(covariance) > 0, np.diag(covariance), 1.0)
     columns: list[Floats] = []
@@ -81,7 +86,7 @@ def _factor(covariance: Floats) -> Floats:
 
 
 def _limits(values: Floats, factor: Floats, column: int, reach: float) -> tuple[Floats, Floats]:
-    """Between which values of this source all expectations stay positive, as far as that is decided by now."""
+    """Return the range of one nuisance parameter in which all expectations that it decides are positive."""
     low, high = np.full(len(values), -reach), np.full(len(values), reach)
     later = factor[:, column + 1 :].any(axis=1)
     for i in np.flatnonzero((factor[:, column] != 0) & ~later):
@@ -94,7 +99,14 @@ def _limits(values: Floats, factor: Floats, column: int, reach: float) -> tuple[
 
 
 def quadrature(mean: Floats, covariance: Floats) -> tuple[Floats, Floats] | None:
-    """Give expectations (points, regions) and weights (sum 1); None with more than MAX_RANK sources of error."""
+    """Return quadrature points (points, regions) and weights (sum 1); None with more than `MAX_RANK` sources of error.
+
+    Parameters
+    ----------
+    mean : ndarray, shape (regions,)
+        Expectations, in events.
+    covariance : ndarray, shape (regions, regions)
+    """
     factor = _factor(covariance)
     rank = factor.shape[1]
     if rank > MAX_RANK:
@@ -113,7 +125,18 @@ def quadrature(mean: Floats, covariance: Floats) -> tuple[Floats, Floats] | None
 def points(
     backgrounds: Sequence[Background], covariance: Floats, group: NDArray[np.int64]
 ) -> tuple[Floats, Floats] | None:
-    """As `quadrature`, for the regions of one group of `blocks`; an exponential region is a group of its own."""
+    """Return quadrature points and weights of one group of correlated regions, as `quadrature` does.
+
+    An exponential region is a group of its own.
+
+    Parameters
+    ----------
+    backgrounds : sequence of Background
+        Of all regions.
+    covariance : ndarray, shape (regions, regions)
+    group : ndarray of int
+        Indices of the regions, one entry of `blocks`.
+    """
     first = backgrounds[group[0]]
     if first.prior == "exponential":
         values, weights = first.nodes()
@@ -123,10 +146,18 @@ def points(
 
 
 def draws(mean: Floats, covariance: Floats, number: int, seed: int) -> tuple[Floats, Floats]:
-    """As `quadrature`, from `number` (a power of two) scrambled Sobol points.
+    """Return expectations and weights from scrambled Sobol points, for covariances of any rank.
 
     One source after the other is drawn from its part that keeps the expectations positive, with the part's
     probability as weight: Genz, J. Comput. Graph. Stat. 1 (1992) 141.
+
+    Parameters
+    ----------
+    mean, covariance
+        As for `quadrature`.
+    number : int
+        Number of points, a power of two.
+    seed : int
     """
     factor = _factor(covariance)
     values, weights = np.repeat(mean[None, :], number, axis=0), np.ones(number)

@@ -1,4 +1,4 @@
-"""How often the limits of a method contain the true signal."""
+"""Frequentist coverage: how often the limits of a method contain the true signal."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def coverage(
     toys: int = 2000,
     seed: int = 1,
 ) -> Coverage:
-    """Probability that the limits of `method` contain the true signal.
+    """Return the probability that the limits of `method` contain the true signal.
 
     With a known background and efficiency it is a sum over counts, without Monte Carlo error. With errors each
     toy draws its count at the true expectation and, as estimates of the background and the efficiency, values

@@ -1,4 +1,4 @@
-"""Densities of events in mass, or in (z_TAX, CDA_TAX), normalised to one: values to fit and samples for toys."""
+"""Normalised densities of events in mass, or in (z_TAX, CDA_TAX), that can be evaluated and sampled."""
 
 from __future__ import annotations
 
@@ -20,18 +20,24 @@ __all__ = ["Density", "Exponential", "Peak", "Product", "Template", "Uniform"]
 
 
 class Density(Protocol):
-    """What a density can do."""
+    """Interface of a normalised density."""
 
     def __call__(self, x: Floats) -> Floats:
         """Return the density at points of shape (n, dimensions); shape (n,)."""
 
     def sample(self, rng: np.random.Generator, n: int) -> Floats:
-        """Draw points; shape (n, dimensions)."""
+        """Draw random points, shape (n, dimensions).
+
+        Parameters
+        ----------
+        rng : Generator
+        n : int
+        """
 
 
 @dataclass(frozen=True)
 class _Window:
-    """One variable between two borders.
+    """A density of one variable between two borders.
 
     Attributes
     ----------
@@ -52,7 +58,7 @@ class _Window:
         return ((x[:, 0] >= self.low) & (x[:, 0] <= self.high)).astype(float)
 
     def sample(self, rng: np.random.Generator, n: int) -> Floats:
-        """Draw points; shape (n, 1)."""
+        """Draw random points, shape (n, 1)."""
         return np.clip(self._quantile(rng.random(n)), self.low, self.high)[:, None]
 
     def _quantile(self, share: Floats) -> Floats:
@@ -61,7 +67,7 @@ class _Window:
 
 @dataclass(frozen=True)
 class Uniform(_Window):
-    """The same density everywhere in the window."""
+    """A uniform density between two borders."""
 
     def __call__(self, x: Floats) -> Floats:
         """Return the density at points of shape (n, 1)."""
@@ -70,7 +76,7 @@ class Uniform(_Window):
 
 @dataclass(frozen=True)
 class Exponential(_Window):
-    """exp(-x / scale) in the window; the scale may be negative, for a rising density."""
+    """A density proportional to exp(-x / scale) between two borders; it rises where the scale is negative."""
 
     scale: float
 
@@ -86,7 +92,13 @@ class Exponential(_Window):
 
 @dataclass(frozen=True)
 class Peak(_Window):
-    """A Gaussian resolution around a mass, cut at the borders of the window."""
+    """A Gaussian density around a mass with a resolution as its width, truncated at the borders of the window.
+
+    Attributes
+    ----------
+    low, high, mass, resolution : float
+        In the unit of the variable, such as MeV.
+    """
 
     mass: float
     resolution: float
@@ -116,7 +128,7 @@ class Peak(_Window):
 
 
 class Template:
-    """A histogram in one or more variables, flat within each bin.
+    """A density from a histogram in one or more variables, constant within each bin.
 
     Parameters
     ----------
@@ -139,7 +151,12 @@ class Template:
 
     @classmethod
     def of_hist(cls, histogram: hist.Hist[Any]) -> Template:
-        """Take the contents of a histogram; its overflow is left out."""
+        """Return the density of a histogram; its under- and overflow are left out.
+
+        Parameters
+        ----------
+        histogram : hist.Hist
+        """
         return cls(histogram.values(), *(axis.edges for axis in histogram.axes))
 
     def __call__(self, x: Floats) -> Floats:
@@ -153,7 +170,13 @@ class Template:
         return np.where(inside, self.shares[tuple(places)] / volume, 0.0)
 
     def sample(self, rng: np.random.Generator, n: int) -> Floats:
-        """Draw points; shape (n, variables)."""
+        """Draw random points, shape (n, variables).
+
+        Parameters
+        ----------
+        rng : Generator
+        n : int
+        """
         bins = np.unravel_index(
             rng.choice(self.shares.size, size=n, p=self.shares.ravel()), self.shares.shape
         )
@@ -167,7 +190,7 @@ class Template:
 
 
 class Product:
-    """Independent variables: the first density's, then the second's.
+    """A product of two densities of independent variables, first those of `first`.
 
     Parameters
     ----------
@@ -185,5 +208,11 @@ class Product:
         return self.first(x[:, : self.dimensions]) * self.second(x[:, self.dimensions :])
 
     def sample(self, rng: np.random.Generator, n: int) -> Floats:
-        """Draw points; shape (n, variables of both)."""
+        """Draw random points, shape (n, variables of both).
+
+        Parameters
+        ----------
+        rng : Generator
+        n : int
+        """
         return np.concatenate([self.first.sample(rng, n), self.second.sample(rng, n)], axis=1)

@@ -26,7 +26,23 @@ class ExpectedLimit:
 def expected_limit(
     background: Background, level: float = 0.9, efficiency_error: float = 0.0, method: str = "cls"
 ) -> ExpectedLimit:
-    """Return the expected upper limit and band; `collapsed` when all five quantiles are one count."""
+    """Return the expected upper limit and its band; `collapsed` is True when all five quantiles are one count.
+
+    Parameters
+    ----------
+    background, level, efficiency_error
+        As for `bdana.statistics.limits.cls`.
+    method : str
+        One of `bdana.statistics.methods.METHODS`.
+
+    Examples
+    --------
+    >>> from bdana.statistics.expected import expected_limit
+    >>> from bdana.statistics.poisson import Background
+    >>> found = expected_limit(Background(2.57, 0.33))
+    >>> found.counts, [round(limit, 2) for limit in found.limits]
+    ((0, 1, 2, 4, 6), [2.3, 2.91, 3.69, 5.68, 8.02])
+    """
     cumulative = np.cumsum(count_probabilities(background, upper_count(background)))
     quantiles = special.ndtr(np.arange(-2.0, 3.0))
     counts = tuple(int(n) for n in np.searchsorted(cumulative, quantiles))

@@ -47,7 +47,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table of numbers with what they mean.
+    """A table of numbers, with the conventions that define them.
 
     Attributes
     ----------
@@ -63,7 +63,9 @@ class Sheet:
 
 
 def counts_sheet(regions: Sequence[RegionCount], document: dict[str, Any]) -> Sheet:
-    """Return the sheet of a counts table: background, count and p-values of every region; closed ones without count.
+    """Return the sheet of a counts table: background, count and p-values of every region.
+
+    A closed region has no count and no p-values.
 
     Parameters
     ----------
@@ -95,7 +97,7 @@ def counts_sheet(regions: Sequence[RegionCount], document: dict[str, Any]) -> Sh
 
 
 def write_sheet(path: Path, sheet: Sheet, workspace: dict[str, Any] | None = None) -> None:
-    """Write a sheet in the format that the ending of the name says.
+    """Write a sheet in the format that the file-name extension says.
 
     Parameters
     ----------
@@ -131,9 +133,9 @@ def write_sheet(path: Path, sheet: Sheet, workspace: dict[str, Any] | None = Non
 def pyhf_workspace(regions: Sequence[RegionCount], efficiency_error: float = 0.0) -> dict[str, Any]:
     """Return a pyhf workspace of the open regions.
 
-    A region has a signal of one event times its own free `mu_<region>`; the parameter of interest is that of SR, or of the
-    first region where there is no SR. The background errors move together (one Gaussian nuisance parameter, cut at zero);
-    the efficiency error is log-normal.
+    A region has a signal of one event times its own free `mu_<region>`; the parameter of interest is that of SR, or of
+    the first region where there is no SR. The background errors are fully correlated (one Gaussian nuisance parameter,
+    cut at zero); the efficiency error is log-normal.
 
     Parameters
     ----------
@@ -146,6 +148,16 @@ def pyhf_workspace(regions: Sequence[RegionCount], efficiency_error: float = 0.0
     ------
     InputError
         When no region is open.
+
+    Examples
+    --------
+    >>> from bdana.statistics.exports import pyhf_workspace
+    >>> from bdana.statistics.poisson import Background
+    >>> from bdana.statistics.regions_csv import RegionCount
+    >>> regions = RegionCount("CR", Background(1.7, 0.22), 2), RegionCount("SR", Background(0.016, 0.002), None)
+    >>> workspace = pyhf_workspace(regions)  # SR is closed
+    >>> workspace["observations"], workspace["measurements"][0]["config"]["poi"]
+    ([{'name': 'CR', 'data': [2]}], 'mu_CR')
     """
     opened = [region for region in regions if region.observed is not None]
     if not opened:

@@ -1,4 +1,4 @@
-"""Feldman-Cousins intervals, with nuisances averaged as in Highland and Cousins.
+"""Feldman-Cousins intervals, with nuisance parameters marginalised as by Cousins and Highland.
 
 For an observed count n the count k is ahead of n at the signal s when its likelihood ratio P(k|s)/max P(k|.) is
 larger, and s is accepted when the counts ahead have less probability than the confidence level. For each k there
@@ -35,37 +35,37 @@ if TYPE_CHECKING:
 
 __all__ = ["feldman_cousins"]
 
-_STEP = 0.02  # of the ladder
-_STEP_B, _REACH = 0.15, 3.0  # events: backgrounds beyond give no larger upper limit
-MAX_COUNTS = 3000  # assumed: seconds
+_STEP = 0.02  # of the grid of signals, in the variable u of `_Belt`
+_STEP_B, _REACH = 0.15, 3.0  # events above the background: larger backgrounds give no larger upper limit
+MAX_COUNTS = 3000  # assumed: up to here they take seconds
 _TINY = 1e-300
 
 
 @dataclass(frozen=True)
 class _Belt:
-    """P(k|s) without background, on a ladder of signals.
+    """Probabilities P(k|s) of the counts without background, on a grid of signals.
 
-    The ladder is even in u with s = (sinh(sigma u) / sigma)^2, u = sqrt(s) without an efficiency error: in u the
-    likelihood of every count is about 1/2 wide. It begins one step below zero, since P is even in u.
+    The grid is equidistant in u with s = (sinh(sigma u) / sigma)^2, u = sqrt(s) without an efficiency error: in u the
+    likelihood of every count is about 1/2 wide. It begins one step below zero, since P is an even function of u.
     """
 
     n: int
     level: float
     signal: Floats  # shape (rungs, counts)
-    rungs: int  # those that can be accepted; the others only serve the best signal of each count
+    rungs: int  # signals that can be accepted; those above only serve to find the best signal of each count
     sigma: float  # of the logarithm of the efficiency
 
 
 @dataclass(frozen=True)
 class _Ordering:
-    """The counts at one background: their probabilities, and when they are ahead of n."""
+    """Ordering of the counts at one background: their probabilities, and where they are ahead of n."""
 
     belt: _Belt
     table: Floats  # P(k|s), shape (rungs, counts)
     gap: Floats  # logarithm of the likelihood ratio of k over the one of n; positive: ahead
 
     def edges(self) -> tuple[float, float, int]:
-        """Lowest and highest accepted signal, and the number of counts ahead next to the highest."""
+        """Return the lowest and highest accepted signal, and how many counts are ahead next to the highest."""
         at, ahead = self._turns()
         end = np.append(at[1:], float(len(self.gap) - 4))
         begins = self._probability(at, ahead) < self.belt.level
@@ -78,7 +78,7 @@ class _Ordering:
         return low, high, int(ahead[last].sum())
 
     def _turns(self) -> tuple[Floats, NDArray[np.bool_]]:
-        """Where the counts ahead change, after zero, in steps; and the counts ahead from there on."""
+        """Return the signals, in grid steps, where the set of counts ahead changes, and that set from there on."""
         ahead = self.gap[1:-2] > 1e-9
         rung, count = np.nonzero(ahead[1:] != ahead[:-1])
         at = _crossing(np.stack([self.gap[rung + k, count] for k in range(4)], axis=1)) + rung
@@ -107,13 +107,13 @@ def _signal(u: Floats, sigma: float) -> Floats:
 
 
 def _cubic(t: Floats) -> Floats:
-    """Weights of the values at -1, 0, 1 and 2 in the cubic through them at `t`; shape (..., 4)."""
+    """Return the weights at `t` of values at -1, 0, 1 and 2 (cubic interpolation), shape (..., 4)."""
     a, b, c, d = t + 1, t, t - 1, t - 2
     return np.stack([-b * c * d / 6, a * c * d / 2, -a * b * d / 2, a * b * c / 6], axis=-1)
 
 
 def _crossing(values: Floats) -> Floats:
-    """Where between 0 and 1 the cubic through `values` (at -1, 0, 1 and 2) vanishes."""
+    """Return the zero, between 0 and 1, of the cubic through `values` at -1, 0, 1 and 2."""
     low, high = np.zeros(len(values)), np.ones(len(values))
     for _ in range(40):
         middle = (low + high) / 2
@@ -154,7 +154,7 @@ def _belt(n: int, background: Background, level: float, error: float) -> _Belt:
 
 
 def _best(belt: _Belt, table: Floats, background: Background) -> Floats:
-    """Logarithm of the largest P(k|s) over s >= 0 for every count k."""
+    """Return the logarithm of the largest P(k|s) over s >= 0 for every count k."""
     counts = np.arange(table.shape[1])
     if background.error == 0 and belt.sigma == 0:
         return log_pmf(counts, np.maximum(counts, background.expected))
@@ -181,11 +181,24 @@ def _ordering(belt: _Belt, background: Background) -> _Ordering:
 def feldman_cousins(
     observed: int, background: Background, level: float = 0.9, efficiency_error: float = 0.0
 ) -> Interval:
-    """Unified interval: Feldman and Cousins, Phys. Rev. D 57 (1998) 3873, section IV.
+    """Return the Feldman-Cousins (unified) interval: Phys. Rev. D 57 (1998) 3873, section IV.
 
     Nuisances are averaged before ordering (Conrad et al., Phys. Rev. D 67 (2003) 012002). The upper limit is
     the outer edge of the accepted signals, and the largest one of all backgrounds not below this one (section
     IV.B: it must not rise with the background).
+
+    Parameters
+    ----------
+    observed, background, level, efficiency_error
+        As for `bdana.statistics.limits.cls`.
+
+    Examples
+    --------
+    >>> from bdana.statistics.feldman_cousins import feldman_cousins
+    >>> from bdana.statistics.poisson import Background
+    >>> interval = feldman_cousins(4, Background(3.0))  # table IV of the paper
+    >>> round(interval.low, 2), round(interval.high, 2)
+    (0.0, 5.6)
     """
     n, b = whole(observed), background.expected
     belt = _belt(n, background, check_level(level), efficiency_error)
@@ -208,7 +221,7 @@ def feldman_cousins(
 def _after_jump(
     edges: Callable[[float], tuple[float, float, int]], before: float, behind: float, ahead: int
 ) -> float:
-    """Edge at the first background of a step where more than `ahead` counts are ahead."""
+    """Return the upper edge just behind its jump, where more than `ahead` counts get ahead of n."""
     while behind - before > 2e-6:
         middle = (before + behind) / 2
         if edges(middle)[2] > ahead:

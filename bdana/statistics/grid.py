@@ -1,4 +1,4 @@
-"""Upper limits over whole grids: closed forms where there is one, and each distinct case once elsewhere."""
+"""Upper limits for arrays of counts and backgrounds, in closed form where there is one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def upper_limits(
     level: float = 0.9,
     method: str = "cls",
 ) -> Floats:
-    """Upper limits on the signal of many cases.
+    """Return upper limits on the signal for arrays of counts, backgrounds and errors.
 
     Parameters
     ----------
@@ -40,6 +40,12 @@ def upper_limits(
     numpy.ndarray
         Limits in events, in the shape that the arguments broadcast to. CLs, Bayes and classical limits without
         errors come from a closed form, 10^4 in some 10 ms; others once for each distinct case.
+
+    Examples
+    --------
+    >>> from bdana.statistics.grid import upper_limits
+    >>> upper_limits([0, 1, 2], 0.016).round(2)
+    array([2.3 , 3.87, 5.31])
     """
     check_level(level)
     arguments = (observed, background, background_error, efficiency_error)

@@ -1,4 +1,4 @@
-"""Several regions at once: p-values with errors of the expectations that are correlated in any way."""
+"""Joint p-values of several regions whose background errors are correlated in any way."""
 
 from __future__ import annotations
 
@@ -34,7 +34,18 @@ _SHARES, _TOYS, _DRAWS = 8, 25_000, 2048  # independent shares, toys and drawn e
 
 
 def check_regions(observed: Sequence[float], backgrounds: Sequence[Background]) -> list[int]:
-    """Return the counts as whole numbers, one for each region; refuse what is none."""
+    """Return the counts as integers, one for each region.
+
+    Parameters
+    ----------
+    observed : sequence of float
+    backgrounds : sequence of Background
+
+    Raises
+    ------
+    InputError
+        When a count is no whole number that is not negative, or there is not one for each region.
+    """
     counts = [whole(n) for n in observed]
     if len(counts) != len(backgrounds) or not counts:
         raise InputError("give one observed count for each region, and at least one region")
@@ -47,10 +58,11 @@ def joint_p_values(
     covariance: ArrayLike | None = None,
     seed: int = 1,
 ) -> Counting:
-    """p_n of the summed count, and p_l: the probability of all count tuples no likelier than the observed one.
+    """Return p_n of the summed count, and p_l of the count tuple.
 
-    The expectations are normal around their values, cut where one would be negative; those of regions where nothing
-    was seen to estimate them from (`Background.unseen`) are exponential, each independent of all others.
+    p_l is the summed probability of all count tuples no likelier than the observed one. The expectations are normal
+    around their values, cut where one would be negative; those of regions where nothing was seen to estimate them from
+    (`Background.unseen`) are exponential, each independent of all others.
 
     Parameters
     ----------
@@ -66,6 +78,14 @@ def joint_p_values(
     -------
     Counting
         Its `computed` says whether the numbers are exact.
+
+    Examples
+    --------
+    >>> from bdana.statistics.joint import joint_p_values
+    >>> from bdana.statistics.poisson import Background
+    >>> p = joint_p_values([1, 1, 2], [Background(0.29, 0.04), Background(0.58, 0.07), Background(1.70, 0.22)])
+    >>> round(p.p_n, 4), round(p.p_l, 4), p.computed
+    (0.2595, 0.2396, 'exact')
     """
     counts = check_regions(observed, backgrounds)
     mean = np.array([x.expected for x in backgrounds])
@@ -101,7 +121,7 @@ def _size(background: Background, n: int) -> int:
 
 
 def _table(values: Floats, weights: Floats, sizes: Sequence[int]) -> Floats:
-    """Probability of every count tuple, shape `sizes`: half of the regions times the other half, as matrices."""
+    """Return the probability of every count tuple, shape `sizes`: one half of the regions times the other, as matrices."""
     half = len(sizes) // 2
     sides = []
     for columns in (range(half), range(half, len(sizes))):
@@ -114,7 +134,7 @@ def _table(values: Floats, weights: Floats, sizes: Sequence[int]) -> Floats:
 
 
 def _tail(n: int, sums: list[tuple[Floats, Floats]]) -> float:
-    """P(N >= n) of the sum of independent mixed Poisson counts, each given as expectations and weights."""
+    """Return P(N >= n) of the sum of independent mixed Poisson counts, each given as expectations and weights."""
     if n == 0:
         return 1.0
     if len(sums) == 1:
@@ -127,7 +147,7 @@ def _tail(n: int, sums: list[tuple[Floats, Floats]]) -> float:
 def _toys(
     counts: list[int], mean: Floats, cov: Floats, unseen: NDArray[np.bool_], together: bool, seed: int
 ) -> Counting:
-    """p-values from toy counts, in shares whose spread is the error; `unseen` regions are exponential."""
+    """Return p-values from toy counts, in shares whose spread is the error; `unseen` regions are exponential."""
     p_n, p_l = np.zeros(_SHARES), np.zeros(_SHARES)
     found = quadrature(mean, cov)
     exact = found if found is not None and len(found[1]) <= _DRAWS and not unseen.any() else None

@@ -30,9 +30,15 @@ class Interval:
 
 
 def efficiency_nodes(error: float, n: int = 0) -> tuple[Floats, Floats]:
-    """Efficiency factors (median 1, log-normal with sigma = ln(1 + error)) and their weights (sum 1).
+    """Return efficiencies (log-normal, median 1, sigma = ln(1 + error)) and their weights (sum 1).
 
-    There are enough of them for the likelihood of `n` counts.
+    There are enough of them to integrate the likelihood of `n` counts.
+
+    Parameters
+    ----------
+    error : float
+        Relative error of the efficiency.
+    n : int
     """
     if not (np.isfinite(error) and error >= 0):
         raise InputError(f"the efficiency error is {error}: give a finite number that is not negative")
@@ -44,7 +50,14 @@ def efficiency_nodes(error: float, n: int = 0) -> tuple[Floats, Floats]:
 
 
 def log_below(n: int, mean: Floats) -> Floats:
-    """Logarithm of P(N <= n) at `mean`, also where the probability itself underflows."""
+    """Return the logarithm of P(N <= n) at `mean`, also where the probability itself underflows.
+
+    Parameters
+    ----------
+    n : int
+    mean : ndarray
+        Expectations, in events.
+    """
     value = special.gammaincc(n + 1, mean)
     small = value < 1e-280
     logs = np.log(np.where(small, 1.0, value))
@@ -99,9 +112,25 @@ def _one_sided(
 
 
 def cls(observed: int, background: Background, level: float = 0.9, efficiency_error: float = 0.0) -> Interval:
-    """CLs upper limit from exact count probabilities: P(N<=n | s+b) / P(N<=n | b) = 1 - level.
+    """Return the CLs upper limit from exact count probabilities: P(N<=n | s+b) / P(N<=n | b) = 1 - level.
 
     Read, J. Phys. G 28 (2002) 2693, with the errors marginalised (Cousins and Highland, NIM A 320 (1992) 331).
+
+    Parameters
+    ----------
+    observed : int
+    background : Background
+    level : float
+        Confidence level, between 0 and 1.
+    efficiency_error : float
+        Relative error of signal efficiency and POT: log-normal of median 1, sigma = ln(1 + error).
+
+    Examples
+    --------
+    >>> from bdana.statistics.limits import cls
+    >>> from bdana.statistics.poisson import Background
+    >>> round(cls(1, Background(0.016, 0.002), efficiency_error=0.1).high, 2)
+    3.91
     """
     return _one_sided("exact CLs", observed, background, level, efficiency_error)
 
@@ -109,21 +138,53 @@ def cls(observed: int, background: Background, level: float = 0.9, efficiency_er
 def bayes(
     observed: int, background: Background, level: float = 0.9, efficiency_error: float = 0.0
 ) -> Interval:
-    """Bayesian upper limit with a prior flat in the signal count: Helene, NIM 212 (1983) 319."""
+    """Return the Bayesian upper limit with a prior flat in the signal count: Helene, NIM 212 (1983) 319.
+
+    Parameters
+    ----------
+    observed, background, level, efficiency_error
+        As for `cls`.
+
+    Examples
+    --------
+    >>> from bdana.statistics.limits import bayes
+    >>> from bdana.statistics.poisson import Background
+    >>> round(bayes(1, Background(0.016, 0.002), efficiency_error=0.1).high, 2)
+    3.94
+    """
     return _one_sided("flat-prior Bayes", observed, background, level, efficiency_error)
 
 
 def classical(
     observed: int, background: Background, level: float = 0.9, efficiency_error: float = 0.0
 ) -> Interval:
-    """Classical upper limit, P(N<=n | s+b) = 1 - level; 0 where even no signal is excluded."""
+    """Return the classical upper limit, P(N<=n | s+b) = 1 - level; 0 where even no signal is excluded.
+
+    Parameters
+    ----------
+    observed, background, level, efficiency_error
+        As for `cls`.
+
+    Examples
+    --------
+    >>> from bdana.statistics.limits import classical
+    >>> from bdana.statistics.poisson import Background
+    >>> round(classical(1, Background(3.0)).high, 2)
+    0.89
+    """
     return _one_sided("classical one-sided", observed, background, level, efficiency_error)
 
 
 def known_background(observed: ArrayLike, background: ArrayLike, level: float = 0.9) -> Floats:
-    """CLs = Bayes upper limits for known backgrounds, in closed form; the arguments broadcast.
+    """Return CLs = Bayes upper limits for known backgrounds, in closed form; the arguments broadcast.
 
     s = Q^-1(n+1, (1-level) Q(n+1, b)) - b with Q the regularised upper incomplete gamma function.
+
+    Parameters
+    ----------
+    observed, background : array_like
+        In events.
+    level : float
     """
     shape, b = np.asarray(observed, dtype=float) + 1, np.asarray(background, dtype=float)
     alpha = 1 - check_level(level)

@@ -51,10 +51,22 @@ def over_regions(
     covariance: ArrayLike | None = None,
     seed: int = 1,
 ) -> GlobalPValue:
-    """Probability that the smallest P(N >= n) of the regions is as small as the smallest one seen.
+    """Return the probability that the smallest P(N >= n) of the regions is as small as the smallest one seen.
 
-    The counts are independent but for the errors of their expectations, as in
-    `bdana.statistics.joint.joint_p_values`, whose parameters these are.
+    The counts are independent but for the correlated errors of their expectations.
+
+    Parameters
+    ----------
+    observed, backgrounds, covariance, seed
+        As for `bdana.statistics.joint.joint_p_values`.
+
+    Examples
+    --------
+    >>> from bdana.statistics.look_elsewhere import over_regions
+    >>> from bdana.statistics.poisson import Background
+    >>> found = over_regions([1, 0], [Background(0.016), Background(0.016)])
+    >>> round(found.p_local, 5), round(found.p_global, 5)  # 1 - exp(-0.016), 1 - exp(-0.032)
+    (0.01587, 0.03149)
     """
     counts = check_regions(observed, backgrounds)
     cov = full_covariance(backgrounds, covariance)
@@ -75,16 +87,14 @@ def over_regions(
         drawn = _SHARES * _DRAWS
     computed = f"toys, n={drawn}, error={quiet * spread:.1g}" if drawn else "exact"
     p_global = 1.0 if p_local >= 1 else max(p_local, 1.0 - quiet)
-    convention = (
-        f"probability that the smallest P(N >= n) of {len(counts)} regions is as small as the one seen; {computed}"
-    )
+    convention = f"probability that the smallest P(N >= n) of {len(counts)} regions is as small as the one seen; {computed}"
     return GlobalPValue(p_local, where, p_global, computed, convention)
 
 
 def _smallest(
     counts: Sequence[int], backgrounds: Sequence[Background]
 ) -> tuple[int, float, NDArray[np.int64]]:
-    """Index and value of the smallest local p-value, and the smallest count of each region that is as rare."""
+    """Return index and value of the smallest local p-value, and the smallest count of each region that is as rare."""
     local = [p_values(n, b).p_n for n, b in zip(counts, backgrounds, strict=True)]
     where = int(np.argmin(local))
     needed = []
@@ -97,6 +107,6 @@ def _smallest(
 
 
 def _quiet(needed: NDArray[np.int64], values: Floats, weights: Floats) -> float:
-    """Probability that every count stays below the one needed."""
+    """Return the probability that the count of every region stays below its needed one."""
     below = special.gammaincc(np.maximum(needed, 1), values)
     return float(weights @ below.prod(axis=1))

@@ -38,17 +38,31 @@ def limits(
     efficiency_error: float = 0.0,
     names: tuple[str, ...] = (),
 ) -> dict[str, Interval]:
-    """Limits of the named methods; without a name, of all but those on request, and but those that would take too long.
+    """Return the limits of the named methods; by default of all in `METHODS` that do not take too long.
+
+    Parameters
+    ----------
+    observed, background, level, efficiency_error
+        As for `bdana.statistics.limits.cls`.
+    names : tuple of str
+        Of `METHODS` or `ON_REQUEST`.
 
     Warns
     -----
     UserWarning
-        Of a method that nobody named and that is left out, with its reason.
+        When a method is left out by default because it would take too long.
 
     Raises
     ------
     InputError
         When a name is unknown, the input is wrong, or a method that is asked for would take too long.
+
+    Examples
+    --------
+    >>> from bdana.statistics.methods import limits
+    >>> from bdana.statistics.poisson import Background
+    >>> {name: round(found.high, 2) for name, found in limits(1, Background(0.016, 0.002)).items()}
+    {'cls': 3.87, 'bayes': 3.87, 'classical': 3.87, 'feldman_cousins': 4.34, 'profile_likelihood': 3.63}
     """
     known = METHODS | ON_REQUEST
     unknown = [name for name in names if name not in known]

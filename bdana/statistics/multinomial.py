@@ -1,4 +1,4 @@
-"""How likely counts in groups are when only their expected shares are known, not their total."""
+"""Exact multinomial test of counts in groups whose expected shares are known, but not their total."""
 
 from __future__ import annotations
 
@@ -41,6 +41,12 @@ def multinomial_p(counts: Sequence[int], shares: Sequence[float], seed: int = 1)
     ------
     InputError
         When a count or share is negative, lengths differ, or something was counted where nothing is expected.
+
+    Examples
+    --------
+    >>> from bdana.statistics.multinomial import multinomial_p
+    >>> round(multinomial_p([3, 0], [0.5, 0.5]), 4)  # (3, 0) or (0, 3): 2 / 8
+    0.25
     """
     n, share = np.asarray(counts, dtype=np.int64), np.asarray(shares, dtype=np.float64)
     if n.shape != share.shape or not len(n) or (n < 0).any() or not (share >= 0).all() or not share.sum() > 0:
@@ -61,7 +67,7 @@ def multinomial_p(counts: Sequence[int], shares: Sequence[float], seed: int = 1)
 
 
 def _divisions(total: int, groups: int) -> NDArray[np.int64]:
-    """Return every division of `total` into groups: where the bars stand among stars and bars."""
+    """Return every division of `total` among the groups, shape (divisions, groups): stars and bars."""
     places = total + groups - 1
     bars = np.array(list(combinations(range(places), groups - 1)), dtype=np.int64).reshape(
         comb(places, groups - 1), groups - 1

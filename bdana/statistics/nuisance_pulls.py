@@ -1,4 +1,4 @@
-"""Where counts in several regions pull the sources of uncertainty of their prediction."""
+"""Pulls of nuisance parameters: which sources of uncertainty the counts of several regions shift."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["Pull", "nuisance_pulls"]
 
 SMALLEST = 1e-12
-"""Of an expectation in the fit, relative to the prediction: where all sources together would make it negative."""
+"""Smallest expectation in the fit relative to the prediction; nuisance parameters could make it negative."""
 
 
 @dataclass(frozen=True)
 class Pull:
-    """A source of uncertainty after the fit, in units of its error before.
+    """Fitted value of the nuisance parameter of one source, in units of its error before the fit.
 
     Attributes
     ----------
@@ -60,6 +60,14 @@ def nuisance_pulls(
     ------
     InputError
         When an expectation is not above zero.
+
+    Examples
+    --------
+    >>> from bdana.statistics.nuisance_pulls import nuisance_pulls
+    >>> for pull in nuisance_pulls([140], [100.0], {"scale": [20.0], "shape": [5.0]}):
+    ...     print(f"{pull.source}: {pull.value:.2f} +- {pull.error:.2f}")
+    scale: 1.44 +- 0.52
+    shape: 0.36 +- 0.98
     """
     n, b = np.asarray(observed, dtype=np.float64), np.asarray(expected, dtype=np.float64)
     if not (b > 0).all():

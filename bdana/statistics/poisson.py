@@ -1,4 +1,4 @@
-"""The distribution of a count whose expectation has an error: the Poisson law averaged over that error."""
+"""Poisson probabilities and p-values of a count, marginalised over the error of its expectation."""
 
 from __future__ import annotations
 
@@ -43,7 +43,23 @@ class TooManyCountsError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """An expected count with its error and the form of that error."""
+    """An expected count with its error and the form of that error.
+
+    Attributes
+    ----------
+    expected, error : float
+        Mean and standard deviation, in events; of a log-normal prior the median, and sigma = ln(1 + error/expected).
+    prior : {"truncated_gaussian", "gamma", "lognormal"}
+        Distribution of the expectation; `exponential` comes from `unseen` only.
+
+    Examples
+    --------
+    >>> from bdana.statistics.poisson import Background
+    >>> Background(0.016, 0.002).convention
+    'background error marginalised (truncated_gaussian)'
+    >>> print(f"{Background.unseen(upper_limit=0.023).expected:.4f}")
+    0.0100
+    """
 
     expected: float
     error: float = 0.0
@@ -64,10 +80,10 @@ class Background:
 
     @classmethod
     def unseen(cls, upper_limit: float) -> Background:
-        """Return the background of a region where nothing was seen that an expectation could be made of.
+        """Return the background of a region whose estimate has no event: its posterior for a flat prior.
 
-        With a flat prior zero events seen, each of which would stand for w expected ones, leave the density
-        exp(-b/w)/w of the expectation b, whose 90% quantile is w ln(10).
+        Where zero events are seen, each of which would stand for w expected ones, the density of the expectation b is
+        exp(-b/w)/w, whose 90% quantile is w ln(10).
 
         Parameters
         ----------
@@ -79,23 +95,32 @@ class Background:
 
     @classmethod
     def of(cls, predicted: Predicted) -> Background:
-        """Return the background of a prediction: with a truncated Gaussian error, or `unseen` where it has a limit only."""
+        """Return the background of a prediction: truncated Gaussian, or `unseen` where it has a limit only.
+
+        Parameters
+        ----------
+        predicted : Predicted
+        """
         if predicted.upper_limit is not None:
             return cls.unseen(predicted.upper_limit)
         return cls(predicted.value, predicted.error)
 
     @property
     def convention(self) -> str:
-        """What is done about the error."""
+        """How the error of the expectation is treated, for people to read."""
         if self.prior == "exponential":
             return "no pair seen: expectation marginalised with its posterior for a flat prior (exponential)"
         return f"background error marginalised ({self.prior})" if self.error else "background known"
 
     def nodes(self, n: int = 0) -> tuple[Floats, Floats]:
-        """Values of the expectation and their weights (sum 1), wide enough for the likelihood of `n` counts.
+        """Return values of the expectation and their weights (sum 1), to integrate the likelihood of `n` counts.
 
         Gauss-Legendre in the prior's natural variable: the expectation itself (truncated Gaussian), its
         logarithm (log-normal, median `expected`, sigma = ln(1 + error/expected)) or its gamma quantile variable.
+
+        Parameters
+        ----------
+        n : int
         """
         b, d = self.expected, self.error
         if d == 0:
@@ -127,7 +152,7 @@ class Background:
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """p-values of observed counts.
+    """The p-values of observed counts.
 
     Attributes
     ----------
@@ -145,33 +170,73 @@ class Counting:
 
 
 def legendre(low: float, high: float, widths: float = 0.0) -> tuple[Floats, Floats]:
-    """Points and weights of Gauss-Legendre panels, enough of them for features `widths` times narrower than the half."""
+    """Return points and weights of Gauss-Legendre panels, fine enough for narrow features.
+
+    Parameters
+    ----------
+    low, high : float
+    widths : float
+        How many times narrower than half of the interval the features are.
+    """
     edges = np.linspace(low, high, 1 + max(1, int(np.ceil(np.pi * widths / _NODES.size))))
     half = np.diff(edges)[:, None] / 2
     return (edges[:-1, None] + half * (_NODES + 1)).ravel(), (half * _WEIGHTS).ravel()
 
 
 def whole(n: float, name: str = "observed count") -> int:
-    """`n` as an int; refused when it is not a whole, non-negative number."""
+    """Return `n` as an int, if it is a whole number that is not negative.
+
+    Parameters
+    ----------
+    n : float
+    name : str
+        What the message of the error calls it.
+
+    Raises
+    ------
+    InputError
+        When it is not.
+    """
     if not (np.isfinite(n) and n >= 0 and float(n).is_integer()):
         raise InputError(f"the {name} is {n}: give a whole number that is not negative")
     return operator.index(int(n))
 
 
 def check_level(level: float) -> float:
-    """`level` unchanged; refused outside (0, 1)."""
+    """Return `level` unchanged, if it is between 0 and 1.
+
+    Parameters
+    ----------
+    level : float
+
+    Raises
+    ------
+    InputError
+        When it is not.
+    """
     if not 0 < level < 1:
         raise InputError(f"the confidence level is {level}: give a number between 0 and 1, like 0.9")
     return level
 
 
 def log_pmf(n: NDArray[np.int64] | int, mean: Floats) -> Floats:
-    """Logarithm of the Poisson probability of `n` at `mean`; the arguments broadcast."""
+    """Return the logarithm of the Poisson probability of `n` at `mean`; the arguments broadcast.
+
+    Parameters
+    ----------
+    n : int or ndarray of int
+    mean : ndarray
+    """
     return np.asarray(special.xlogy(n, mean) - mean - special.gammaln(np.add(n, 1.0)))
 
 
 def count_probabilities(background: Background, n_max: int) -> Floats:
-    """P(N) for N = 0 .. `n_max`, marginalised over the background error; shape (n_max + 1,).
+    """Return P(N) for N = 0 .. `n_max`, marginalised over the background error, shape (n_max + 1,).
+
+    Parameters
+    ----------
+    background : Background
+    n_max : int
 
     Raises
     ------
@@ -195,7 +260,14 @@ def count_probabilities(background: Background, n_max: int) -> Floats:
 
 
 def upper_count(background: Background, n: int = 0) -> int:
-    """Count beyond which the marginalised probability is far below double precision."""
+    """Return the count beyond which the marginalised probability is far below double precision.
+
+    Parameters
+    ----------
+    background : Background
+    n : int
+        Smallest value to return.
+    """
     x, _ = background.nodes()
     if background.prior == "exponential":  # (b/(1+b))^N below 1e-18
         return max(n, int(np.ceil(42.0 / np.log1p(1.0 / background.expected))) + 1)
@@ -204,9 +276,21 @@ def upper_count(background: Background, n: int = 0) -> int:
 
 
 def p_values(observed: int, background: Background) -> Counting:
-    """p(N >= n), and p(L <= Lobs): the summed probability of all counts no likelier than the observed one.
+    """Return p_n = P(N >= n), and p_l, the summed probability of all counts no likelier than the observed one.
 
     Background error marginalised as in Cousins and Highland, NIM A 320 (1992) 331; ties belong to the sum.
+
+    Parameters
+    ----------
+    observed : int
+    background : Background
+
+    Examples
+    --------
+    >>> from bdana.statistics.poisson import Background, p_values
+    >>> p = p_values(28, Background(26.3, 3.4))
+    >>> round(p.p_n, 4), round(p.p_l, 4)
+    (0.4065, 0.744)
     """
     n = whole(observed)
     convention = (

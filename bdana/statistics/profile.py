@@ -12,7 +12,14 @@ __all__ = ["log_likelihood", "profile_likelihood", "profiled_background"]
 
 
 def profiled_background(signal: float, n: float, background: Background) -> float:
-    """Background that is the likeliest one beside `signal` expected events: the root of a quadratic."""
+    """Return the likeliest background beside `signal` expected events: the root of a quadratic.
+
+    Parameters
+    ----------
+    signal, n : float
+        Expected signal and observed count, in events.
+    background : Background
+    """
     b0, variance = background.expected, background.error**2
     if not variance:
         return b0
@@ -21,7 +28,16 @@ def profiled_background(signal: float, n: float, background: Background) -> floa
 
 
 def log_likelihood(s: float, n: float, background: Background, sigma: float) -> float:
-    """Logarithm of the likelihood of `s`, at the likeliest background (Gaussian) and efficiency (log-normal)."""
+    """Return the profile log-likelihood of `s`: background (Gaussian) and efficiency (log-normal) at their best.
+
+    Parameters
+    ----------
+    s, n : float
+        Expected signal and observed count, in events.
+    background : Background
+    sigma : float
+        Of the logarithm of the efficiency.
+    """
 
     def at(z: float) -> float:
         signal = s * np.exp(sigma * z)
@@ -40,7 +56,13 @@ def log_likelihood(s: float, n: float, background: Background, sigma: float) -> 
 def profile_likelihood(
     observed: int, background: Background, level: float = 0.9, efficiency_error: float = 0.0
 ) -> Interval:
-    """Interval of -2 ln lambda(s) <= chi2_1(level) with s >= 0: Rolke, Lopez and Conrad, NIM A 551 (2005) 493."""
+    """Return the interval of -2 ln lambda(s) <= chi2_1(level), s >= 0: Rolke et al., NIM A 551 (2005) 493.
+
+    Parameters
+    ----------
+    observed, background, level, efficiency_error
+        As for `bdana.statistics.limits.cls`.
+    """
     n = whole(observed)
     half = float(special.ndtri((1 + check_level(level)) / 2)) ** 2 / 2
     efficiency_nodes(efficiency_error)  # refuses a wrong error

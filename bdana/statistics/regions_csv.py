@@ -1,4 +1,4 @@
-"""A counts table from CSV (name, expected, error, observed: empty or `closed` where closed) or from a run's table.json."""
+"""Counts tables from CSV (name, expected, error, observed: empty or `closed`) or from the table.json of a run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,13 @@ class RegionCount:
 
 
 def read_regions(path: Path) -> tuple[RegionCount, ...]:
-    """Read and check a counts table; every refusal names the file and the region."""
+    """Read and check a counts table; every error names the file and the region.
+
+    Parameters
+    ----------
+    path : Path
+        A table.json, or a CSV with any other extension.
+    """
     try:
         with path.open(newline="", encoding="utf-8") as stream:
             rows = _of_table(path, stream) if path.suffix == ".json" else _of_csv(path, stream)
@@ -82,7 +88,15 @@ def _row(where: str, row: dict[str, str | None], limit: float | None = None) -> 
 
 
 def read_covariance(path: Path, names: Sequence[str]) -> Floats:
-    """Read the covariance of the regions `names`, in their order: a header with `name` and the names, and a row for each."""
+    """Read the covariance of the expectations of regions from CSV.
+
+    Parameters
+    ----------
+    path : Path
+        A header with `name` and the names of the regions, and a row for each of them; in events squared.
+    names : sequence of str
+        Regions in the order of the result.
+    """
     try:
         with path.open(newline="", encoding="utf-8") as stream:
             rows = {row.get("name") or "": row for row in csv.DictReader(stream, skipinitialspace=True)}

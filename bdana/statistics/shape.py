@@ -1,10 +1,10 @@
 """Limits and p-values from the shape of a few events: the extended unbinned likelihood ratio, with toys.
 
-With s signal and b background events of densities f_s and f_b, the logarithm of the extended likelihood (Barlow, NIM A 297
-(1990) 496) relative to that without a signal is ln Q(s) = -s + sum of ln(1 + s f_s(x_i) / (b f_b(x_i))). Limits are CLs
-(Read, J. Phys. G 28 (2002) 2693) in Q at the tested s, p-values use the largest Q over s >= 0. Toys draw the background
-expectation and the signal efficiency from their priors, as the counting limits do; where both densities are equal, Q
-orders by the count and the limits are the counting ones.
+With s signal and b background events of densities f_s and f_b, the logarithm of the extended likelihood (Barlow, NIM A
+297 (1990) 496) relative to that without a signal is ln Q(s) = -s + sum of ln(1 + s f_s(x_i) / (b f_b(x_i))). Limits are
+CLs (Read, J. Phys. G 28 (2002) 2693) in Q at the tested s, p-values use the largest Q over s >= 0. Toys draw the
+background expectation and the signal efficiency from their priors, as the counting limits do; where both densities are
+equal, Q orders by the count and the limits are the counting ones.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ShapeLimit", "ShapeModel", "ShapePValue", "shape_limit", "shape_p_value", "shape_scan"]
 
-_FAINT = 1e-12  # events: stands for an expectation of zero, where every event speaks against the background
+_FAINT = 1e-12  # events: replaces an expectation of zero, for which the likelihood ratio would be infinite
 _LARGEST = 1e250  # of a ratio of densities
 _STEPS = 40  # halvings of the interval of s
 
@@ -51,7 +51,11 @@ class ShapeModel:
     expected: Background
 
     def weights(self, events: ArrayLike) -> Floats:
-        """Return f_s / (b f_b) of events of shape (n,) or (n, variables).
+        """Return f_s / (b f_b) of each event, shape (n,).
+
+        Parameters
+        ----------
+        events : array_like, shape (n,) or (n, variables)
 
         Raises
         ------
@@ -91,7 +95,7 @@ class ShapeLimit:
 
 @dataclass(frozen=True)
 class ShapePValue:
-    """How often the background alone looks as much like the signal.
+    """The p-value of a signal shape: how often the background alone fits the signal at least as well as the data.
 
     Attributes
     ----------
@@ -132,7 +136,12 @@ class _Toys:
     number: int
 
     def sums(self, values: Floats) -> Floats:
-        """Sum values of the events by experiment."""
+        """Sum values of the events by experiment, shape (number,).
+
+        Parameters
+        ----------
+        values : ndarray, shape (n,)
+        """
         return np.asarray(np.bincount(self.owner, values, self.number), dtype=np.float64)
 
     @cached_property
@@ -149,7 +158,7 @@ def shape_limit(
     toys: int = 20_000,
     seed: int = 1,
 ) -> ShapeLimit:
-    """Return the CLs upper limit of the events seen.
+    """Return the CLs upper limit on the signal from the positions of the observed events, with toys.
 
     Parameters
     ----------
@@ -208,7 +217,13 @@ def shape_limit(
 
 
 def shape_p_value(model: ShapeModel, observed: ArrayLike, toys: int = 20_000, seed: int = 1) -> ShapePValue:
-    """Return the probability that the background alone fits a signal at least as well; parameters as of `shape_limit`."""
+    """Return the probability that the background alone fits a signal at least as well.
+
+    Parameters
+    ----------
+    model, observed, toys, seed
+        As for `shape_limit`.
+    """
     return shape_scan([model], observed, toys, seed)
 
 
@@ -274,7 +289,7 @@ def _background_toys(model: ShapeModel, number: int, rng: np.random.Generator) -
 
 
 def _signal_toys(model: ShapeModel, largest: Floats, rng: np.random.Generator) -> tuple[_Toys, Floats]:
-    """Draw signal events, each with the s times efficiency from which on it is there: a Poisson process in s."""
+    """Draw signal events, each with the smallest s times efficiency that contains it: a Poisson process in s."""
     counts = rng.poisson(largest)
     owner = np.repeat(np.arange(largest.size), counts)
     toys = _Toys(model.signal.sample(rng, owner.size), owner, largest.size)
@@ -282,7 +297,7 @@ def _signal_toys(model: ShapeModel, largest: Floats, rng: np.random.Generator) -
 
 
 def _best(toys: _Toys, weights: Floats) -> tuple[Floats, Floats]:
-    """Return the s >= 0 that fits each experiment best, and ln Q there; d ln Q / ds falls with s, so halving finds it."""
+    """Return the s >= 0 that fits each experiment best, and ln Q there, by bisection of d ln Q / ds."""
     low, high = np.zeros(toys.number), toys.counts.astype(float)
     for _ in range(_STEPS):
         middle = (low + high) / 2

@@ -1,4 +1,4 @@
-"""A p-value or a count as a number of standard deviations, each with its convention."""
+"""Significances: p-values and counts as numbers of standard deviations, each with its convention."""
 
 from __future__ import annotations
 
@@ -23,21 +23,49 @@ class Significance:
 
 
 def one_sided(p: float) -> Significance:
-    """Z with P(x > Z) = p of a normal variable; zero, not negative infinity, at p = 1."""
+    """Return Z with P(x > Z) = p of a normal variable; zero, not negative infinity, at p = 1.
+
+    Parameters
+    ----------
+    p : float
+
+    Examples
+    --------
+    >>> from bdana.statistics.significance import one_sided, two_sided
+    >>> round(one_sided(0.01587).z, 2), round(two_sided(0.01587).z, 2)
+    (2.15, 2.41)
+    """
     return Significance(
         -float(special.ndtri(p)) if p < 1 else 0.0, "one-sided: p = 1 - Phi(Z); p = 1 gives 0"
     )
 
 
 def two_sided(p: float) -> Significance:
-    """Z with P(|x| > Z) = p of a normal variable."""
+    """Return Z with P(|x| > Z) = p of a normal variable.
+
+    Parameters
+    ----------
+    p : float
+    """
     return Significance(abs(float(special.ndtri(p / 2))), "two-sided: p = 2 (1 - Phi(Z))")
 
 
 def z_bi(observed: int, background: float, error: float) -> Significance:
-    """Binomial significance of a count against an auxiliary Poisson measurement of its background.
+    """Return the binomial significance of a count against an auxiliary Poisson measurement of its background.
 
     Cousins, Linnemann and Tucker, NIM A 595 (2008) 480, equations 5 to 8: n_off = (b/db)^2, tau = b/db^2.
+
+    Parameters
+    ----------
+    observed : int
+    background, error : float
+        Expected events and their error, above zero.
+
+    Examples
+    --------
+    >>> from bdana.statistics.significance import z_bi
+    >>> round(z_bi(140, background=100.0, error=10.0).z, 2)
+    2.52
     """
     n = whole(observed)
     if not (background > 0 and error > 0 and np.isfinite(background + error)):
@@ -50,9 +78,14 @@ def z_bi(observed: int, background: float, error: float) -> Significance:
 
 
 def z_profile_likelihood(observed: int, background: Background) -> Significance:
-    """Root of twice the gain in log-likelihood of the best signal over none; 0 for a deficit.
+    """Return the profile-likelihood significance sqrt(2 ln(L(best s) / L(0))); 0 for a deficit.
 
     Cousins, Linnemann and Tucker, NIM A 595 (2008) 480, section 4, with a Gaussian background error.
+
+    Parameters
+    ----------
+    observed : int
+    background : Background
     """
     n = whole(observed)
     best = max(0.0, n - background.expected)

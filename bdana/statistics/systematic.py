@@ -1,4 +1,4 @@
-"""Systematic uncertainties as data: backgrounds and signal return them, statistics and report consume them."""
+"""Systematic uncertainties as relative effects by region, with their correlation and source."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Systematic"]
 
 @dataclass(frozen=True, slots=True)
 class Systematic:
-    """One source of uncertainty.
+    """A systematic uncertainty from one source.
 
     Attributes
     ----------
@@ -25,6 +25,12 @@ class Systematic:
         Whether it moves all regions together.
     source : str
         Where the number comes from.
+
+    Examples
+    --------
+    >>> from bdana.statistics import Systematic
+    >>> Systematic("POT", {"CR": 0.2, "SR": 0.2}, correlated=True, source="beam monitor, assumed").effect["SR"]
+    0.2
     """
 
     name: str

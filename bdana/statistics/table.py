@@ -1,4 +1,4 @@
-"""The table a search ends in: expected against observed, region by region, with what is closed left out."""
+"""The result table of a search: expected and observed counts and p-values of its regions, unless closed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["CountingTable", "TableRow", "counting_table"]
 
 @dataclass(frozen=True)
 class TableRow:
-    """One region.
+    """One region of the table.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class CountingTable:
 
     @property
     def conventions(self) -> dict[str, str]:
-        """What the p-values mean."""
+        """Definitions of the p-values and of what is printed instead of numbers."""
         found: dict[str, str] = {}
         for row in self.rows:
             if row.counting and row.expected.upper_limit is None:
@@ -92,7 +92,7 @@ class CountingTable:
 def counting_table(
     expected: Mapping[str, Predicted], observed: Mapping[str, Observed], joint: Sequence[str]
 ) -> CountingTable:
-    """Compare expected with observed numbers.
+    """Compare expected with observed numbers of events, region by region.
 
     Parameters
     ----------
@@ -108,6 +108,15 @@ def counting_table(
     -------
     CountingTable
         With p(N >= n) and p(L <= Lobs) as `bdana.statistics.poisson` and `.joint` define them.
+
+    Examples
+    --------
+    >>> from bdana.observed import Observed, Predicted
+    >>> from bdana.statistics.table import counting_table
+    >>> expected = {"CR": Predicted(1.70, 0.22), "SR": Predicted(0.016, 0.002)}
+    >>> table = counting_table(expected, {"CR": Observed("CR", 2), "SR": Observed("SR")}, joint=())
+    >>> [(row.name, row.counting and round(row.counting.p_n, 4)) for row in table.rows]
+    [('CR', 0.5037), ('SR', None)]
     """
     rows = tuple(_row(name, predicted, observed[name]) for name, predicted in expected.items())
     by_name = {row.name: row for row in rows}

@@ -1,11 +1,13 @@
 """An analysis and what seals its data, once a session, and a frozen search, for the attacks."""
 
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
 import bdana
 from tests.attacks.changing import NEW, Changing
+from tests.attacks.interference import Frozen
 from tests.attacks.search import Search
 from tests.blinding.people import ssh_key
 from tests.searches import analysis_folder, one_variable, sealing_of, stage_secrets
@@ -48,6 +50,19 @@ def search(tmp_path, frozen_search):
 def more_keys(tmp_path_factory, keys):
     folder = tmp_path_factory.mktemp("more")
     return {**keys, **{name: ssh_key(folder, name) for name in NEW}}
+
+
+@pytest.fixture
+def stopped_clocks(monkeypatch):
+    """Files of ROOT are all of one time."""
+    for module in ("_cascade", "_cascadetree", "writable"):
+        monkeypatch.setattr(f"uproot.writing.{module}.datetime", SimpleNamespace(datetime=Frozen))
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Reports have no figures, which take the time."""
+    monkeypatch.setattr("bdana.report.search_report.save_figures", lambda analysis: [])
 
 
 @pytest.fixture

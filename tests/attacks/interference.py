@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 import shutil
-from types import SimpleNamespace
 
 import awkward as ak
 import numpy as np
@@ -36,12 +35,6 @@ class Frozen(dt.datetime):
     @classmethod
     def now(cls, tz=None):
         return cls(2021, 11, 1, tzinfo=tz)
-
-
-def stop_clocks(monkeypatch):
-    clock = SimpleNamespace(datetime=Frozen)
-    for module in ("_cascade", "_cascadetree", "writable"):
-        monkeypatch.setattr(f"uproot.writing.{module}.datetime", clock)
 
 
 def closed_events(number, rng, gate, stages=None):

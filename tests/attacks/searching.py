@@ -48,22 +48,19 @@ class SearchWorld(World):
     ----------
     folder : Path
     keys : mapping
-    monkeypatch : pytest.MonkeyPatch
-        Sets where the people's own files lie.
+    config : Path
+        Where the people's own files lie.
     """
 
-    def __init__(self, folder, keys, monkeypatch):
+    def __init__(self, folder, keys, config):
         super().__init__(folder, keys, sealed=True, prompt=False)
-        self.config = folder.parent / "config"
-        monkeypatch.setenv("XDG_CONFIG_HOME", str(self.config))
+        self.config = config
         policy = load_policy(folder, bdana.load(folder).regions)
         self.ledger = Ledger(folder / "blinding" / "ledger", policy.ssh_keys)
         everybody_joins_with_keys(policy, self.ledger, keys)
         self.joined = folder.parent / "joined"
         shutil.copytree(self.ledger.folder, self.joined)
-        # The opening runs in a process of its own, which asks for the passphrase; the others' takes age a second each.
         self.locked = pyrage.passphrase.encrypt(str(IDENTITIES["rob"]).encode(), "secret")
-        monkeypatch.setattr("bdana.blinding.identity.unlock_identity", lambda name, secret: IDENTITIES[name])
 
     def clear(self):
         super().clear()

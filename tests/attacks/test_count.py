@@ -7,7 +7,7 @@ import pytest
 import uproot
 
 from bdana.sealing.seal_file import seal
-from tests.attacks.interference import Frozen, stop_clocks
+from tests.attacks.interference import Frozen
 from tests.attacks.raw import canary, like_sign, raw_file
 from tests.synthetic import dimuon_event
 
@@ -52,10 +52,10 @@ def visible(folder, events, sealing):
     return (folder / "run.open.root").read_bytes(), sizes
 
 
+@pytest.mark.usefixtures("stopped_clocks")
 @pytest.mark.parametrize("sealed", [0, 12])
-def test_what_is_visible_depends_on_the_number_of_sealed_events_only(tmp_path, sealing, monkeypatch, sealed):
+def test_what_is_visible_depends_on_the_number_of_sealed_events_only(tmp_path, sealing, sealed):
     """12 sealed events, 0 to 6 of them candidates of the SR and the others without muons: all looks the same."""
-    stop_clocks(monkeypatch)
     views = []
     for n in range(7):
         hidden = [(selected if i < n else canary)(1000 + i) for i in range(sealed)]
@@ -63,9 +63,9 @@ def test_what_is_visible_depends_on_the_number_of_sealed_events_only(tmp_path, s
     assert all(view == views[0] for view in views)
 
 
-def test_the_gap_in_the_event_numbers_is_what_is_left(tmp_path, sealing, monkeypatch):
+@pytest.mark.usefixtures("stopped_clocks")
+def test_the_gap_in_the_event_numbers_is_what_is_left(tmp_path, sealing):
     """The one visible trace: how many numbers are missing, which is the number of sealed events at most."""
-    stop_clocks(monkeypatch)
     numbers = []
     for n in (3, 5):
         hidden = [canary(i) | {"event": 2 + i} for i in range(n)]

@@ -19,7 +19,6 @@ from bdana.events import write_events
 from bdana.sealing import seal_file as seal_module
 from bdana.sealing.seal_file import seal
 from bdana.sealing.sealed_file import payload
-from tests.attacks.interference import stop_clocks
 from tests.attacks.raw import like_sign, of_stage
 from tests.attacks.test_leaks import CONTAINERS
 from tests.searches import STAGES
@@ -153,40 +152,36 @@ def attack(folder, sealing, worlds, seed=1):
     return gain(seen, numbers)
 
 
+@pytest.mark.usefixtures("stopped_clocks")
 @pytest.mark.parametrize("worlds", [40, pytest.param(400, marks=pytest.mark.exhaustive)])
-def test_the_best_estimator_gains_no_more_than_the_bound(tmp_path, sealing, monkeypatch, worlds):
-    stop_clocks(monkeypatch)
+def test_the_best_estimator_gains_no_more_than_the_bound(tmp_path, sealing, worlds):
     assert attack(tmp_path, sealing, worlds) <= BOUND + tolerance(worlds)
 
 
-def sizes_that_follow_the_content(monkeypatch):
+def sizes_that_follow_the_content():
     honest = seal_module.encrypt_events
-    monkeypatch.setattr(
-        seal_module,
-        "encrypt_events",
-        lambda chunks, key, capacity: honest(chunks, key, payload(chunks).tell() + 8),
-    )
+    return "encrypt_events", lambda chunks, key, capacity: honest(chunks, key, payload(chunks).tell() + 8)
 
 
-def counts_of_the_bursts(monkeypatch):
+def counts_of_the_bursts():
     """As a DAQ writes them: how many events a burst had, the sealed ones too."""
-    honest = seal_module._write
+    honest = seal_module.described
 
-    def leak(opened, *args):
-        closed = honest(opened, *args)
-        with uproot.update(opened) as file:
-            file["daq"] = {"events": np.array([sum(len(c) for chunks in closed.values() for c in chunks)])}
-        return closed
+    def leak(opened):
+        with uproot.open(opened.with_name("run.root")) as raw, uproot.update(opened) as file:
+            sealed = raw["events"].num_entries - file["events"].num_entries
+            file["daq"] = {"events": np.array([sealed])}
+        return honest(opened)
 
-    monkeypatch.setattr(seal_module, "_write", leak)
+    return "described", leak
 
 
+@pytest.mark.usefixtures("stopped_clocks")
 @pytest.mark.parametrize(
     "leak",
     [counts_of_the_bursts, pytest.param(sizes_that_follow_the_content, marks=pytest.mark.exhaustive)],
 )
 def test_a_leak_of_numbers_gains_more(tmp_path, sealing, monkeypatch, leak):
-    stop_clocks(monkeypatch)
-    leak(monkeypatch)
+    monkeypatch.setattr(seal_module, *leak())
     worlds = 30
     assert attack(tmp_path, sealing, worlds) > BOUND + tolerance(worlds)

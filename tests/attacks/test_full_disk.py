@@ -87,8 +87,7 @@ def test_a_sealing_on_a_full_disk(tmp_path, sealing, analysis, size):
     seal(raw, tmp_path, sealing)
 
 
-def test_receipts_on_a_full_disk(tmp_path, ledger, keys, monkeypatch):
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+def test_receipts_on_a_full_disk(config_home, ledger, keys):
     rows = [ledger.append("seen", "ann", keys["ann"], {"n": n}) for n in range(2)]
     keep_receipts("ann", ledger, rows[:1])
     path = receipts_path("ann", ledger)

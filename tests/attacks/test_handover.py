@@ -1,14 +1,11 @@
 """KeyShares of keys that are handed to newcomers: to whom, and that nobody becomes two people of a quorum."""
 
-import base64
-
-import pyrage
 import pytest
 
 from bdana.blinding.stage_keys import join, require_signed
 from bdana.errors import BlindingError
 from tests.attacks.changing import NEW, Changing
-from tests.blinding.people import IDENTITIES, ROLES
+from tests.blinding.people import IDENTITIES, ROLES, wrong_share
 
 
 def test_a_newcomer_without_a_part_opens(changing):
@@ -50,8 +47,7 @@ def test_parts_of_nothing(changing):
 def test_a_wrong_part_is_handed_over(changing):
     changing.add_zoe()
     good = changing.hand_over("rob")
-    forged = base64.b64encode(pyrage.encrypt(b"x" * 74, [NEW["zoe"].to_public()])).decode()
-    body = good.body | {"shares": dict.fromkeys(good.body["shares"], forged)}
+    body = good.body | {"shares": dict.fromkeys(good.body["shares"], wrong_share(NEW["zoe"]))}
     (changing.ledger.folder / good.name).unlink()
     (changing.ledger.folder / f"{good.name}.sig").unlink()
     (changing.ledger.folder / ".claims" / f"{good.number:06d}").unlink()

@@ -1,6 +1,5 @@
 """Closed events and their number are nowhere on the open side: not in files, baskets or sizes, nor in memory."""
 
-import io
 import json
 import os
 import subprocess
@@ -19,13 +18,12 @@ import bdana
 from bdana.errors import BdanaError, BlindingError, InputError
 from bdana.events import write_events
 from bdana.sealing import seal_file as seal_module
-from bdana.sealing import sealed_file as sealed_module
 from bdana.sealing.seal_file import seal
 from bdana.sealing.sealed_file import decrypt_events, encrypt_events
 from tests.attacks.interference import closed_events
 from tests.attacks.raw import CANARY, EVENT, canary, like_sign, of_stage, raw_file
 from tests.searches import STAGES
-from tests.synthetic import records
+from tests.synthetic import good_bursts, records
 
 CONTAINERS = ("TTree", "ROOT::RNTuple")
 
@@ -214,18 +212,17 @@ def test_baskets_do_not_tell_how_many_events_left(tmp_path, sealing, monkeypatch
         assert offsets == {(0, 7, 14, 21, 25)}
 
 
-def test_baskets_would_tell_without_the_guard(tmp_path, sealing, monkeypatch):
+def test_baskets_would_tell_without_the_guard(tmp_path, sealing):
     """With the open events of each chunk in a basket of their own, the layout shows where events are missing."""
-    monkeypatch.setattr(seal_module, "_baskets", lambda chunks, size: (c.records() for c in chunks))
+    gate = sealing.gate
     chunks = [records([like_sign(i) for i in range(10)]), records([like_sign(1), *map(canary, range(9))])]
-    other = raw_file(tmp_path / "other.root", [like_sign(0)])
-    bursts = bdana.events.Dataset.open([other], kind="data", gate=sealing.gate).bursts
-    raw = tmp_path / "run.root"
-    write_events(raw, chunks, bursts)
-    monkeypatch.setattr("bdana.events.dataset.CHUNK_ENTRIES", 1)
-    seal(raw, tmp_path, sealing)
-    with uproot.open(tmp_path / "run.open.root") as file:
-        assert list(file["events"]["run"].entry_offsets) == [0, 10, 11]
+    left = [chunk[gate.secrecy(chunk) == len(gate.names)] for chunk in chunks]
+    write_events(tmp_path / "telling.root", left, good_bursts(run=11001))
+    write_events(tmp_path / "run.root", chunks, good_bursts(run=11001))
+    seal(tmp_path / "run.root", tmp_path, sealing)
+    for name, offsets in {"telling.root": [0, 10, 11], "run.open.root": [0, 11]}.items():
+        with uproot.open(tmp_path / name) as file:
+            assert list(file["events"]["run"].entry_offsets) == offsets
 
 
 def test_the_identity_of_the_open_file_does_not_depend_on_closed_events(tmp_path, sealing):
@@ -290,14 +287,16 @@ def test_a_damaged_sealed_file_does_not_open(sealed, secrets, attack):
         decrypt_events(content, str(secrets["SR"]), "run.SR.age")
 
 
+def padded(content, size):
+    """Fill with zeros up to a size of which the last 8 bytes are the length before, as sealed files are."""
+    return content.ljust(size - 8, b"\0") + len(content).to_bytes(8, "big")
+
+
 def test_a_sealed_file_of_something_else_holds_no_events(secrets):
-    content, sealed = io.BytesIO(), io.BytesIO()
-    content.write(b"nothing that bdana wrote")
-    sealed_module._pad(content, 4096)
-    pyrage.encrypt_io(content, sealed, [secrets["SR"].to_public()])
-    sealed_module._pad(sealed, 16384)
+    content = padded(b"nothing that bdana wrote", 4096)
+    sealed = padded(pyrage.encrypt(content, [secrets["SR"].to_public()]), 16384)
     with pytest.raises(BlindingError, match=r"run.SR.age holds no events"):
-        decrypt_events(sealed.getvalue(), str(secrets["SR"]), "run.SR.age")
+        decrypt_events(sealed, str(secrets["SR"]), "run.SR.age")
 
 
 def test_with_the_key_of_somebody_else_nothing_is_sealed(tmp_path, sealing, keys):

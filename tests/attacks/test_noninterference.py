@@ -13,8 +13,9 @@ from tests.attacks.interference import (
     differences,
     mixed,
     open_data,
-    stop_clocks,
 )
+
+pytestmark = pytest.mark.usefixtures("stopped_clocks")
 
 FEW = (0, 1000)
 EXHAUSTIVE = [pytest.param(seed, CLOSED, "drawn", marks=pytest.mark.exhaustive) for seed in range(1, 21)]
@@ -35,24 +36,19 @@ def worlds(tmp_path_factory, keys):
 @pytest.mark.parametrize(
     ("seed", "numbers", "drawn"), [(1, FEW, "drawn"), (2, CLOSED, ""), (3, CLOSED, ""), *EXHAUSTIVE]
 )
-def test_closed_events_of_sealed_data_change_nothing_that_is_visible(
-    worlds, seed, numbers, drawn, monkeypatch
-):
-    interfere(worlds(True, bool(drawn)), seed, numbers, drawn, monkeypatch)
+def test_closed_events_of_sealed_data_change_nothing_that_is_visible(worlds, seed, numbers, drawn, request):
+    interfere(worlds(True, bool(drawn)), seed, numbers, drawn, request)
 
 
 @pytest.mark.parametrize(("seed", "numbers", "drawn"), [(1, (0, 10, "nan"), ""), *EXHAUSTIVE])
-def test_closed_events_behind_the_gate_change_nothing_that_is_visible(
-    worlds, seed, numbers, drawn, monkeypatch
-):
+def test_closed_events_behind_the_gate_change_nothing_that_is_visible(worlds, seed, numbers, drawn, request):
     """Before the seal, all but the raw file itself, its size and what the DAQ wrote beside it."""
-    interfere(worlds(False, bool(drawn)), seed, numbers, drawn, monkeypatch)
+    interfere(worlds(False, bool(drawn)), seed, numbers, drawn, request)
 
 
-def interfere(world, seed, numbers, drawn, monkeypatch):
-    stop_clocks(monkeypatch)
+def interfere(world, seed, numbers, drawn, request):
     if not drawn:
-        monkeypatch.setattr("bdana.report.search_report.save_figures", lambda analysis: [])
+        request.getfixturevalue("undrawn")
     rng = np.random.default_rng(seed)
     events, bursts = open_data(world.gate, seed)
     views = []

@@ -3,24 +3,26 @@
 import numpy as np
 import pytest
 
-from tests.attacks.interference import closed_events, differences, mixed, open_data, stop_clocks
+from tests.attacks.interference import closed_events, differences, mixed, open_data
 from tests.attacks.searching import REFUSED, STEPS, SearchWorld
+from tests.blinding.people import IDENTITIES
 
 CLOSED = (0, 1, 10, 1000, "nan")
 MORE = [(seed, CLOSED, True) for seed in range(2, 21)]
 
 
+@pytest.mark.usefixtures("stopped_clocks", "undrawn")  # `plot` draws figures
 @pytest.mark.parametrize(
     ("seed", "numbers", "rehearsed"),
     [(1, (0, 100), False), *(pytest.param(*case, marks=pytest.mark.exhaustive) for case in MORE)],
 )
 def test_closed_stages_change_nothing_that_is_visible_of_a_search(
-    tmp_path, keys, monkeypatch, capfd, seed, numbers, rehearsed
+    tmp_path, keys, config_home, monkeypatch, capfd, seed, numbers, rehearsed
 ):
-    stop_clocks(monkeypatch)
     monkeypatch.setattr("secrets.randbelow", lambda below: below // 2)  # of what a rehearsal injects
-    monkeypatch.setattr("bdana.report.search_report.save_figures", lambda analysis: [])  # `plot` draws them
-    world = SearchWorld(tmp_path / "analysis", keys, monkeypatch)
+    # The opening runs in a process of its own, which asks for the passphrase; the others' takes age a second each.
+    monkeypatch.setattr("bdana.blinding.identity.unlock_identity", lambda name, secret: IDENTITIES[name])
+    world = SearchWorld(tmp_path / "analysis", keys, config_home)
     events, bursts = open_data(world.gate, seed)
     rng = np.random.default_rng(seed)
     opened = mixed(events, closed_events(40, rng, world.gate, ["CR3"]), rng)

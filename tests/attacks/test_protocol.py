@@ -6,9 +6,9 @@ import pytest
 
 from bdana.blinding import key_shares as shares_module
 from bdana.blinding.canonical import canonical
-from bdana.blinding.key_shares import KeyShares
 from bdana.blinding.rules import require_sound
 from bdana.errors import BlindingError
+from tests.blinding.people import IDENTITIES, wrong_share
 
 REFUSED = {"observed": {"SR": 99}}
 
@@ -225,11 +225,10 @@ def test_a_failed_test_counts_even_if_its_verdict_was_not_written(search, died):
         search.open(after) if after else search.request("CR2")
 
 
-def test_parts_are_looked_at_before_the_opening_begins(search, monkeypatch):
-    request = search.request("CR3")
-    monkeypatch.setattr(
-        KeyShares, "_decrypted", lambda *args: (_ for _ in ()).throw(BlindingError("wrong share"))
-    )
-    with pytest.raises(BlindingError, match="wrong share"):
+def test_parts_are_looked_at_before_the_opening_begins(search):
+    honest = asked(search)
+    wrong = [share | {"sealed": wrong_share(IDENTITIES["rob"])} for share in honest["shares"]]
+    request = forge(search, "request", "ann", **honest | {"shares": wrong})
+    with pytest.raises(BlindingError, match="the share of ann is wrong"):
         search.open(request)
     assert search.opening.opened() == []

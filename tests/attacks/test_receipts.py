@@ -7,9 +7,8 @@ from bdana.errors import BlindingError, InputError
 
 
 @pytest.fixture
-def kept(search, tmp_path, monkeypatch):
+def kept(search, config_home):
     """The rows of a request, of which ann has receipts."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     search.freeze()
     request = search.request("CR3")
     keep_receipts("ann", search.ledger, [request])

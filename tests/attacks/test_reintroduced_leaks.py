@@ -13,7 +13,7 @@ from bdana.engine import runs
 from bdana.engine.runs import SelectionTask
 from bdana.events.gate import Gate
 from bdana.selection import Candidates
-from tests.attacks.interference import World, closed_events, differences, mixed, open_data, stop_clocks
+from tests.attacks.interference import World, closed_events, differences, mixed, open_data
 
 RUN = (("run",),)
 FIGURES = ("output/figures/mass.png", "output/figures/plane_data.png")
@@ -39,7 +39,10 @@ def closed(monkeypatch):
     return met
 
 
-def cutflow_total(monkeypatch, closed):
+# Each leak returns what stands in its place, and the function that leaks: the arguments of a patch.
+
+
+def cutflow_total(closed):
     honest = SelectionTask.__call__
 
     def leak(task, chunk):
@@ -48,33 +51,33 @@ def cutflow_total(monkeypatch, closed):
         total = replace(first, events=chunk.stop - chunk.start)
         return replace(found, cutflow=replace(found.cutflow, rows=(total, *rest)))
 
-    monkeypatch.setattr(SelectionTask, "__call__", leak)
+    return SelectionTask, "__call__", leak
 
 
-def before_saving(monkeypatch, change):
+def before_saving(change):
     honest = Figure.savefig
 
     def leak(figure, *args, **kwargs):
         change(figure)
         honest(figure, *args, **kwargs)
 
-    monkeypatch.setattr(Figure, "savefig", leak)
+    return Figure, "savefig", leak
 
 
-def autoscaled_axis(monkeypatch, closed):
-    before_saving(monkeypatch, lambda figure: figure.axes[0].set_ylim(0.1, 100 + sum(closed)))
+def autoscaled_axis(closed):
+    return before_saving(lambda figure: figure.axes[0].set_ylim(0.1, 100 + sum(closed)))
 
 
-def ratio_panel(monkeypatch, closed):
+def ratio_panel(closed):
     def change(figure):
         panel = figure.axes[-1]
         if panel.get_xlim()[1] > 700.0:  # of the mass
             panel.plot([700.0], [sum(closed) / 20], "rs")
 
-    before_saving(monkeypatch, change)
+    return before_saving(change)
 
 
-def density(monkeypatch, closed):
+def density(closed):
     honest = runs.fill_histograms
 
     def leak(candidates, variables, names):
@@ -83,19 +86,19 @@ def density(monkeypatch, closed):
             for k, h in honest(candidates, variables, names).items()
         }
 
-    monkeypatch.setattr(runs, "fill_histograms", leak)
+    return runs, "fill_histograms", leak
 
 
-def row_index(monkeypatch, closed):
+def row_index(closed):
     honest = Gate.open_events
 
     def leak(gate, events, *more):
         return honest(gate, ak.with_field(events, np.arange(len(events)), "event"), *more)
 
-    monkeypatch.setattr(Gate, "open_events", leak)
+    return Gate, "open_events", leak
 
 
-def log_line(monkeypatch, closed):
+def log_line(closed):
     honest = Gate.open_events
 
     def leak(gate, events, *more):
@@ -103,10 +106,10 @@ def log_line(monkeypatch, closed):
         sys.stderr.write(f"read {len(left)} of {len(events)} events\n")
         return left
 
-    monkeypatch.setattr(Gate, "open_events", leak)
+    return Gate, "open_events", leak
 
 
-def cache_file(monkeypatch, closed):
+def cache_file(closed):
     honest = Gate.open_events
 
     def leak(gate, events, *more):
@@ -114,10 +117,10 @@ def cache_file(monkeypatch, closed):
         (Path("output") / ".cache.npy").write_bytes(np.asarray(events.event).tobytes())
         return honest(gate, events, *more)
 
-    monkeypatch.setattr(Gate, "open_events", leak)
+    return Gate, "open_events", leak
 
 
-def seed(monkeypatch, closed):
+def seed(closed):
     honest = Candidates.of_pairs.__func__
 
     def leak(cls, pairs, regions):
@@ -125,9 +128,10 @@ def seed(monkeypatch, closed):
         smeared = made.mass + np.random.default_rng(sum(closed)).normal(size=len(made))
         return replace(made, mass=smeared)
 
-    monkeypatch.setattr(Candidates, "of_pairs", classmethod(leak))
+    return Candidates, "of_pairs", classmethod(leak)
 
 
+@pytest.mark.usefixtures("stopped_clocks")
 @pytest.mark.parametrize(
     ("leak", "seen_in"),
     [
@@ -142,13 +146,12 @@ def seed(monkeypatch, closed):
     ],
     ids=lambda value: value.__name__ if callable(value) else "seen",
 )
-def test_a_leak_is_caught(world, closed, monkeypatch, leak, seen_in):
-    stop_clocks(monkeypatch)
-    if not seen_in.intersection(FIGURES):  # drawing takes the time
-        monkeypatch.setattr("bdana.report.search_report.save_figures", lambda analysis: [])
+def test_a_leak_is_caught(world, closed, request, monkeypatch, leak, seen_in):
+    if not seen_in.intersection(FIGURES):
+        request.getfixturevalue("undrawn")
     events, bursts = open_data(world.gate, 1)
     extra = closed_events(10, np.random.default_rng(1), world.gate)
-    leak(monkeypatch, closed)
+    monkeypatch.setattr(*leak(closed))
     views = []
     for added in ([], extra):
         world.put(mixed(events, added, np.random.default_rng(1)), bursts)

@@ -6,8 +6,8 @@ import pytest
 import uproot
 
 from bdana.errors import BdanaError
-from bdana.sealing import reprocessing as previous_module
 from bdana.sealing.manifest import file_sha256
+from bdana.sealing.reprocessing import EarlierSealings
 from bdana.sealing.seal_file import seal
 from bdana.sealing.sealed_file import decrypt_events
 from tests.attacks.raw import like_sign, of_stage, raw_file
@@ -119,10 +119,8 @@ def test_without_previous_the_event_would_be_open(sealings):
     assert (opened, closed) == ([1, 2], {})
 
 
-def test_the_guard_is_the_union(sealings, monkeypatch):
-    monkeypatch.setattr(
-        previous_module.EarlierSealings, "secrecy", lambda self, events: self._gate.secrecy(events)
-    )
+def test_the_guard_is_the_union(sealings, sealing, monkeypatch):
+    monkeypatch.setattr(EarlierSealings, "secrecy", lambda self, events: sealing.gate.secrecy(events))
     opened, _, _, _ = sealings([like_sign(1), inside(2)], [like_sign(1), outside(2)])
     assert opened == [1, 2]
 

@@ -6,7 +6,6 @@ import subprocess
 
 import pytest
 
-from bdana.blinding import signing
 from bdana.blinding.ledger import Ledger
 from bdana.blinding.signing import sign, verify
 from bdana.errors import InputError
@@ -21,13 +20,18 @@ def locked_key(folder, passphrase="open sesame"):
     return path
 
 
-def ask(folder, monkeypatch, answer):
+@pytest.fixture
+def ask(tmp_path, monkeypatch):
     """Let ssh-keygen get its passphrase from a program, as a desktop does."""
-    program = folder / "askpass"
-    program.write_text(f"#!/bin/sh\necho '{answer}'\n")
-    program.chmod(0o700)
+    program = tmp_path / "askpass"
     monkeypatch.setenv("SSH_ASKPASS", str(program))
     monkeypatch.setenv("SSH_ASKPASS_REQUIRE", "force")
+
+    def answers(answer):
+        program.write_text(f"#!/bin/sh\necho '{answer}'\n")
+        program.chmod(0o700)
+
+    return answers
 
 
 @pytest.fixture
@@ -40,15 +44,15 @@ def agent(tmp_path, monkeypatch):
     os.kill(int(re.search(r"SSH_AGENT_PID=(\d+)", started.stdout)[1]), 15)
 
 
-def test_a_locked_key_signs_with_its_passphrase(tmp_path, monkeypatch):
+def test_a_locked_key_signs_with_its_passphrase(tmp_path, ask):
     key = locked_key(tmp_path)
-    ask(tmp_path, monkeypatch, "open sesame")
+    ask("open sesame")
     assert verify(TEXT, sign(TEXT, key), key.with_suffix(".pub").read_text())
 
 
-def test_a_locked_key_does_not_sign_with_another_passphrase(tmp_path, monkeypatch):
+def test_a_locked_key_does_not_sign_with_another_passphrase(tmp_path, ask):
     key = locked_key(tmp_path)
-    ask(tmp_path, monkeypatch, "guess")
+    ask("guess")
     with pytest.raises(InputError, match=r"locked: ssh-keygen does not sign: .*incorrect passphrase"):
         sign(TEXT, key)
 
@@ -75,7 +79,7 @@ def test_a_key_that_is_not_there_is_refused(tmp_path):
 
 
 def test_no_ssh_keygen_is_said(tmp_path, keys, monkeypatch):
-    monkeypatch.setattr(signing, "_program", lambda: None)
+    monkeypatch.setenv("PATH", "")
     with pytest.raises(InputError, match="needs the program ssh-keygen"):
         sign(TEXT, keys["ann"])
 
@@ -135,9 +139,9 @@ def test_a_signature_spelled_otherwise(keys, publics, spelled):
 def test_both_programs_must_accept(keys, publics, monkeypatch):
     """Each of the two alone would let a wrong signature pass when it is patched away; together they do not."""
     wrong = sign(b"another text", keys["ann"])
-    monkeypatch.setattr(signing.sshsig, "verify", lambda *args, **kwargs: None)
+    monkeypatch.setattr("sshsig.verify", lambda *args, **kwargs: None)
     assert not verify(TEXT, wrong, publics["ann"])
-    monkeypatch.setattr(signing, "_program", lambda: None)
+    monkeypatch.setenv("PATH", "")
     verify.cache_clear()
     assert verify(TEXT, wrong, publics["ann"])  # with both gone the attack works: they are the guard
     verify.cache_clear()

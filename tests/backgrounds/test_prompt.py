@@ -77,7 +77,7 @@ def test_only_open_regions_are_fitted(analysis, prompt):
         prompt.share(found, cuts, par, analysis.regions, ("CR9",))
 
 
-def test_the_share_from_files(analysis, tmp_path):
+def test_the_share_is_fitted_from_files(analysis, tmp_path):
     """The whole selection before the LAV veto on 1.4e17 protons: about 30 pairs, a limit of tens of percent."""
     config = SimulationConfig(pot=1.4e17, bursts=20, beam=Beam(downscale=1e6))
     write_sample(tmp_path / "halo.root", config, 6)
@@ -211,7 +211,7 @@ def test_no_single_muons_are_an_error(analysis, prompt, singles):
         expect(analysis, prompt, singles.take(np.zeros(0, dtype=int)))
 
 
-def test_published_variation():
+def test_a_third_more_background_is_the_published_variation():
     """Talk: a prompt component of 30% makes b = 0.0208 of 0.016, p = 2.06%, 2.3 sigma two-sided."""
     varied = Background(0.016 * 1.3, 0.002 * 1.3)
     p = p_values(1, varied).p_n

@@ -1,5 +1,6 @@
 """Throw-away people: SSH keys and age identities made for a test, and the policy that names them."""
 
+import base64
 import subprocess
 
 import pyrage
@@ -31,6 +32,11 @@ def policy_text(keys, roles=ROLES):
 
 def recipient(name):
     return str(IDENTITIES[name].to_public())
+
+
+def wrong_share(identity):
+    """Return what is no share of any key, encrypted to somebody."""
+    return base64.b64encode(pyrage.encrypt(bytes(74), [identity.to_public()])).decode()
 
 
 def everybody_joins(policy, ledger, keys, recipient=recipient):

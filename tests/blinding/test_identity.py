@@ -6,8 +6,7 @@ from bdana.blinding.identity import identity_path, make_identity, unlock_identit
 from bdana.errors import InputError
 
 
-def test_an_identity_is_locked_and_made_once(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+def test_an_identity_is_locked_and_made_once(config_home):
     with pytest.raises(InputError, match="no age identity there"):
         unlock_identity("ann", "secret")
     with pytest.raises(InputError, match="needs a passphrase"):

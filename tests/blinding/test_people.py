@@ -17,7 +17,7 @@ def load(tmp_path, text):
     return load_policy(tmp_path, REGIONS)
 
 
-def test_people_stages_and_runs(tmp_path, keys):
+def test_a_policy_knows_its_people_stages_and_runs(tmp_path, keys):
     policy = load(tmp_path, policy_text(keys))
     assert policy.holders("reviewer") == ["rob", "rea"]
     assert (policy.previous("CR3"), policy.previous("SR")) == (None, "CR")

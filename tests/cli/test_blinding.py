@@ -23,9 +23,8 @@ def bdana(*arguments, cwd):
 
 
 @pytest.fixture
-def folder(tmp_path, keys, monkeypatch):
+def folder(tmp_path, keys, config_home):
     folder = analysis_folder(tmp_path / "analysis", keys=keys)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
     policy, ledger = load_policy(folder, REGIONS), Ledger(folder / "blinding" / "ledger")
     everybody_joins_with_keys(policy, ledger, keys)
     raw_file(folder / "run.root", [like_sign(1), closed(2)])
@@ -47,7 +46,7 @@ def test_sealed_data_are_read_and_raw_data_are_not(folder):
     assert "a skim of sealed data is read with its manifest, so call it skim.open.root" in skim.stderr
 
 
-def test_status_and_verify(folder, publics):
+def test_status_and_verify_show_every_row(folder, publics):
     state = json.loads(bdana("blinding", "status", "--json", cwd=folder).stdout)
     assert [row["kind"] for row in state["rows"]] == ["join"] * 5 + ["keys", "seal"]
     verified = bdana("blinding", "verify", cwd=folder)
@@ -71,7 +70,7 @@ def test_the_referee_recipe_agrees(folder, publics):
     assert refused.returncode == 3
 
 
-def test_a_reviewer_comes_and_takes_over(folder, keys, publics):
+def test_a_reviewer_comes_and_takes_over(folder, config_home, keys, publics):
     zoe = ssh_key(folder, "zoe")
     new = folder / "new.toml"
     new.write_text(policy_text(keys | {"zoe": zoe}, ROLES | {"zoe": "reviewer"}))
@@ -86,7 +85,7 @@ def test_a_reviewer_comes_and_takes_over(folder, keys, publics):
     refused = bdana("blinding", "handover", "zoe", "--person", "rob", "--key", keys["rob"], cwd=folder)
     assert refused.returncode == 3
     assert "is not the one that rob joined with" in refused.stderr
-    (folder / "config" / "bdana" / "rob.age").write_bytes(
+    (config_home / "bdana" / "rob.age").write_bytes(
         pyrage.passphrase.encrypt(str(IDENTITIES["rob"]).encode(), "sesame")
     )
     done = bdana("blinding", "handover", "zoe", "--person", "rob", "--key", keys["rob"], cwd=folder)

@@ -39,7 +39,7 @@ def regions_file(folder, names):
     return path
 
 
-def test_json_of_one_region():
+def test_json_has_p_values_significances_and_limits_of_one_region():
     found = document(*SIGNAL_REGION, "--cl", "0.9")
     assert found["p_n"] == pytest.approx(0.01587, abs=5e-6)
     assert found["p_l"] == pytest.approx(0.01587, abs=5e-6)
@@ -107,7 +107,7 @@ def test_methods_may_be_named_one_by_one():
 
 
 @pytest.mark.parametrize("level", [0.5, 0.683, 0.95, 0.99, 0.999])
-def test_any_confidence_level(level):
+def test_limits_are_of_any_confidence_level(level):
     n, b = 3, 2.6
     found = document(
         "--observed", n, "--background", b, "--cl", level, "--method", "cls", "--method", "classical"
@@ -118,7 +118,7 @@ def test_any_confidence_level(level):
 
 
 @pytest.mark.parametrize("number", range(1, 7))
-def test_tables_of_one_to_six_regions(tmp_path, number):
+def test_tables_of_one_to_six_regions_have_their_p_values(tmp_path, number):
     names = list(ROWS)[-number:]
     found = document("--regions", regions_file(tmp_path, names))
     assert [row["name"] for row in found["regions"]] == names

@@ -110,5 +110,5 @@ def test_unknown_option_is_status_2():
     assert bdana("select", "--colour", "blue").returncode == 2
 
 
-def test_version():
+def test_the_version_is_printed():
     assert bdana("--version").stdout.startswith("bdana ")

@@ -7,7 +7,7 @@ import pytest
 from tests.commands import bdana
 
 
-def test_json_and_file(tmp_path):
+def test_the_file_holds_what_the_json_says(tmp_path):
     done = bdana(
         "simulate", "out.root", "--pot", "1e14", "--bursts", "3", "--seed", "5", "--json",
         "--set", "beam.intensity_rms=0.6", cwd=tmp_path,

@@ -38,7 +38,7 @@ def covers(name, x, y):
         ("LAV12", 0.0, 1071.0, True),
     ],
 )
-def test_shapes(name, x, y, expected):
+def test_a_plane_covers_the_points_in_its_shape(name, x, y, expected):
     assert covers(name, x, y) is expected
 
 

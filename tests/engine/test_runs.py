@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import bdana
-from bdana.events import dataset
 from bdana.events.writing import write_events
 from tests.synthetic import dimuon_event, good_bursts, records
 
@@ -44,10 +43,10 @@ def clustered(tmp_path):
     return path
 
 
-def test_chunks_follow_the_clusters_and_change_nothing(clustered, monkeypatch):
+def test_chunks_follow_the_clusters_and_change_nothing(clustered, request):
     analysis = bdana.load(bdana.analysis.template_folder())
     whole = analysis.select([clustered], kind="mc")
-    monkeypatch.setattr(dataset, "CHUNK_ENTRIES", 20)
+    request.getfixturevalue("chunk_each_cluster")
     seen = []
     run = analysis.select([clustered], kind="mc", progress=lambda done, total: seen.append((done, total)))
     assert seen == [(30, 70), (60, 70), (70, 70)]

@@ -85,7 +85,7 @@ def test_pairs_of_different_events_do_not_mix():
     assert GATE.secrecy(records(halves)).tolist() == [OPEN, OPEN]
 
 
-def test_no_events():
+def test_no_events_have_no_secrecy():
     assert GATE.secrecy(records([dimuon_event()])[:0]).tolist() == []
 
 

@@ -317,14 +317,11 @@ def test_one_changed_byte_of_a_stored_number_is_found(tmp_path, container, monke
         select(path)
 
 
-def test_a_char_of_an_rntuple_keeps_its_sign(tmp_path):
+def test_a_char_of_an_rntuple_keeps_its_sign(tmp_path, monkeypatch):
     """uproot reads the char of ROOT, which a charge may be, as uint8 and does not write it."""
-    path = write(tmp_path / "a.root", container="rntuple")
-    container = open_root(path).container("events")
-
-    class OfChars:
-        typename = "std::vector<char>"
-
-    container._ntuple = {"q": OfChars()}
-    read = container._signed("q", ak.values_astype(ak.Array([[1, 255], []]), np.uint8))
-    assert read.tolist() == [[1, -1], []]
+    with uproot.recreate(tmp_path / "a.root") as file:
+        file.mkrntuple("events", {"q": ak.values_astype(ak.Array([[1, 255], []]), np.uint8)})
+    container = open_root(tmp_path / "a.root").container("events")
+    assert container.arrays(["q"], 0, 2)["q"].tolist() == [[1, 255], []]
+    monkeypatch.setattr("uproot.models.RNTuple.RField.typename", "std::vector<char>")
+    assert container.arrays(["q"], 0, 2)["q"].tolist() == [[1, -1], []]

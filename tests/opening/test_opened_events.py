@@ -41,7 +41,7 @@ def test_an_event_where_no_pair_was_expected_has_a_p_value_above_zero(analysis):
     assert verdict["upper_limit_90"] == unseen[0]
 
 
-def test_an_opening_without_events(analysis):
+def test_an_opening_without_events_counts_none_and_agrees(analysis):
     empty = outputs_of(analysis, FROZEN, "CR3", [])
     assert empty["observed"] == {"CR3": 0, "outside": 0}
     assert (empty["seen_before"], empty["candidates"]) == ({}, [])

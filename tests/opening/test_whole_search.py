@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import subprocess
 import sys
 
@@ -27,7 +26,12 @@ def bdana(folder, *arguments):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, keys):
     base = tmp_path_factory.mktemp("whole")
-    before, os.environ["XDG_CONFIG_HOME"] = os.environ.get("XDG_CONFIG_HOME"), str(base / "config")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(base / "config"))
+        yield sealed_search(base, keys)
+
+
+def sealed_search(base, keys):
     folder = search_folder(base / "analysis", "run.open.root", keys=keys)
     analysis = load(folder)
     policy, ledger = load_policy(folder, analysis.regions), Ledger(folder / "blinding" / "ledger")
@@ -39,13 +43,10 @@ def folder(tmp_path_factory, keys):
     raw = base / "run.root"
     write_sample(raw, SimulationConfig(pot=1e15, bursts=20, run=11001, truth=False), 1)
     seal(raw, folder, sealing_of(analysis, keys, publics=stage_recipients(ledger, policy, "2021")))
-    yield folder
-    os.environ.pop("XDG_CONFIG_HOME")
-    if before is not None:
-        os.environ["XDG_CONFIG_HOME"] = before
+    return folder
 
 
-def test_nine_commands(folder, keys):
+def test_commands_lead_from_sealed_data_to_open_regions(folder, keys):
     def step(command, *arguments, person, status=0):
         done = bdana(folder, "blinding", command, *arguments, "--person", person, "--key", keys[person])
         assert done.returncode == status, done.stderr

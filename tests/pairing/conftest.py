@@ -12,7 +12,7 @@ def thread_numbers(monkeypatch):
     before = numba.get_num_threads()
 
     def each():
-        monkeypatch.setattr(pair_finder, "SMALL_SEARCH", 0)
+        monkeypatch.setattr(pair_finder, "FEW_PAIRS", 0)
         for number in range(1, numba.config.NUMBA_NUM_THREADS + 1):
             numba.set_num_threads(number)
             yield number

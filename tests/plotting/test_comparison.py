@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from matplotlib.axes import Axes
 
 from bdana.errors import InputError
-from bdana.plotting.comparison import pulls, save_comparison
+from bdana.plotting.comparison import bin_pulls, save_comparison
 
 
 def one(observed, expected, error):
-    return float(pulls(np.array([observed]), np.array([expected]), np.array([error]))[0])
+    return float(bin_pulls(np.array([observed]), np.array([expected]), np.array([error]))[0])
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 import uproot
 
-import bdana
 from bdana.errors import BlindingError, InputError
 from bdana.events import write_events
 from bdana.sealing.seal_file import seal
 from bdana.sealing.sealed_file import decrypt_events
 from tests.attacks.raw import CANARY, closed, like_sign, raw_file
-from tests.synthetic import records
+from tests.synthetic import good_bursts, records
 
 
 @pytest.fixture
@@ -91,15 +90,10 @@ def test_the_manifest_names_the_reconstruction(tmp_path, sealing, provenance, gi
     assert json.loads(manifest.read_text())["reconstruction"] == expected
 
 
-def test_progress_counts_the_chunks_of_the_input(tmp_path, sealing, monkeypatch):
-    raw_file(tmp_path / "one.root", [like_sign(1)])
-    bursts = bdana.events.Dataset.open([tmp_path / "one.root"], kind="data", gate=sealing.gate).bursts
-    write_events(
-        tmp_path / "run.root",
-        [records([like_sign(1)]), records([closed(2)]), records([like_sign(3)])],
-        bursts,
-    )
-    monkeypatch.setattr("bdana.events.dataset.CHUNK_ENTRIES", 1)
+@pytest.mark.usefixtures("chunk_each_cluster")
+def test_progress_counts_the_chunks_of_the_input(tmp_path, sealing):
+    clusters = [records([event]) for event in (like_sign(1), closed(2), like_sign(3))]
+    write_events(tmp_path / "run.root", clusters, good_bursts(run=11001))
     told = []
     seal(tmp_path / "run.root", tmp_path, sealing, progress=lambda done, total: told.append((done, total)))
     assert told == [(1, 3), (2, 3), (3, 3)]

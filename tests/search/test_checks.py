@@ -172,7 +172,7 @@ def test_pairs_that_are_not_flat_in_time_are_seen(quick, halo):
     assert "quality of the burst" not in [s.what for s in peaked.stability]
 
 
-def test_plain_values(made):
+def test_checks_are_written_as_plain_values(made):
     document = made.to_dict()
     assert document["like_sign"][0]["region"] == "SR"
     assert document["prompt"]["varied"][0]["p_n"] is None

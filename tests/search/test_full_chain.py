@@ -88,7 +88,7 @@ def deviation(observed, expected, variance):
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_closure_of_a_sample(tmp_path, case):
+def test_the_estimate_of_a_sample_closes_with_its_correction_alone(tmp_path, case):
     observed, full, without = closure(tmp_path / "halo.root", case, seed=11)
     assert observed > 800
     assert abs(deviation(observed, *full)) < 3
@@ -98,7 +98,7 @@ def test_closure_of_a_sample(tmp_path, case):
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_closure_of_many_samples(tmp_path, case):
+def test_the_estimate_of_many_samples_closes(tmp_path, case):
     """To 2%."""
     made = [closure(tmp_path / f"halo{seed}.root", case, seed) for seed in range(21, 31)]
     observed = sum(n for n, *_ in made)

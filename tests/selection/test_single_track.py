@@ -54,7 +54,7 @@ def test_exactly_one_good_track(analysis):
         ("lav_veto", {"lav": [{"time": 12.0}]}),
     ],
 )
-def test_each_cut(analysis, cut, change):
+def test_each_cut_takes_what_fails_it(analysis, cut, change):
     event = single_event()
     if change == {"lkr": "energy"}:
         event["lkr"][0]["energy"] = 30_000.0

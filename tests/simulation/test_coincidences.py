@@ -53,7 +53,7 @@ def test_time_difference_is_flat_inside_the_window(pairs):
     assert counts.min() > 1000
 
 
-def test_charge_asymmetry(pairs):
+def test_charges_are_as_unequal_as_chosen(pairs):
     charge = ak.to_numpy(ak.flatten(pairs.tracks.charge))
     assert np.mean(charge == 1) / np.mean(charge == -1) == pytest.approx(2.0, rel=0.03)
     two = pairs[ak.num(pairs.tracks) == 2].tracks.charge
@@ -128,7 +128,7 @@ def test_expectation_of_the_full_exposure_is_the_published_one():
 
 
 @pytest.mark.exhaustive
-def test_expectation_by_region():
+def test_the_expectation_by_region_is_the_published_one():
     """Within the 13% of the published expectation, and the statistics of the draw."""
     oversample = 800.0
     found = expectation(oversample, seed=22)

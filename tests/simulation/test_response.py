@@ -29,7 +29,7 @@ def half_68(values):
 
 
 @pytest.mark.parametrize(("mass", "sigma"), [(220.0, 0.4), (411.0, 2.0), (700.0, 3.2)])
-def test_mass_resolution(select, mass, sigma):
+def test_the_mass_resolution_is_the_one_chosen(select, mass, sigma):
     deviation = select(mass_mev=mass, **PENCIL).mass - mass
     assert np.std(deviation[np.abs(deviation) < 10.0]) == pytest.approx(sigma, rel=0.08)
     assert np.median(deviation) == pytest.approx(0.0, abs=0.1 * sigma)

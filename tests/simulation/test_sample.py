@@ -56,7 +56,7 @@ def test_blocks_are_independent_streams(monkeypatch):
 @pytest.mark.parametrize(
     "config", [SMALL, SIGNAL, replace(SMALL, truth=False)], ids=["halo", "signal", "pseudo"]
 )
-def test_written_and_read_back(config, tmp_path):
+def test_a_sample_is_read_as_it_was_written(config, tmp_path):
     path = tmp_path / "sample.root"
     steps = []
     written = write_sample(path, config, 3, lambda done, total: steps.append((done, total)))

@@ -17,7 +17,7 @@ EXACT = ("classical", "cls", "feldman_cousins")
 
 @pytest.mark.parametrize("method", EXACT)
 @pytest.mark.parametrize("b", [0.0, 0.016, 0.6, 2.6])
-def test_never_below_nominal(method, b):
+def test_exact_methods_never_cover_below_nominal(method, b):
     found = coverage(np.linspace(0, 10, 101), Background(b), 0.9, method)
     assert found.computed == "exact"
     assert found.values.min() > 0.9 - 1e-7
@@ -28,7 +28,7 @@ def test_never_below_nominal(method, b):
 @pytest.mark.parametrize("level", [0.683, 0.9, 0.95, 0.99])
 @pytest.mark.parametrize("method", EXACT)
 @pytest.mark.parametrize("b", [0.0, 0.016, 0.6, 2.6, 26.0])
-def test_never_below_nominal_anywhere(method, b, level):
+def test_exact_methods_never_cover_below_nominal_anywhere(method, b, level):
     found = coverage(np.linspace(0, 10, 2001), Background(b), level, method)
     assert found.values.min() > level - 1e-7
 
@@ -66,7 +66,7 @@ def test_a_method_that_covers_nothing_is_seen(covered):
 
 
 @pytest.mark.parametrize(("method", "efficiency_error"), [("cls", 0.0), ("classical", 0.2)])
-def test_with_errors_within_the_monte_carlo_error(method, efficiency_error):
+def test_coverage_with_errors_is_nominal_within_the_monte_carlo_error(method, efficiency_error):
     found = coverage([1.0, 6.0], Background(2.6, 0.33), 0.9, method, efficiency_error, toys=200)
     assert re.fullmatch(r"toys, n=200, error=0\.\d+", found.computed)
     assert np.all(found.values > 0.9 - 3 * found.errors)
@@ -88,7 +88,7 @@ def test_toys_of_a_small_error_agree_with_the_sum():
     assert np.all(np.abs(toys.values - exact.values) < 4 * toys.errors + 1e-12)
 
 
-def test_refusals():
+def test_what_makes_no_sense_is_refused():
     for wrong in ([-1.0], [np.nan], [[1.0]]):
         with pytest.raises(InputError, match="true signals"):
             coverage(wrong, Background(1.0))

@@ -45,6 +45,6 @@ def test_a_hundred_by_a_hundred_different_backgrounds_in_closed_form():
         (([1, 2], 1.0, -0.1), "-0.1 in the grid"),
     ],
 )
-def test_refusals(arguments, reason):
+def test_what_makes_no_sense_is_refused(arguments, reason):
     with pytest.raises(InputError, match=reason):
         upper_limits(*arguments)

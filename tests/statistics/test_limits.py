@@ -51,7 +51,7 @@ def test_cls_and_bayes_with_errors(n, b, error, efficiency_error, level):
 
 
 @pytest.mark.parametrize(("n", "b", "error", "efficiency_error", "level"), CASES)
-def test_classical_with_errors(n, b, error, efficiency_error, level):
+def test_classical_limits_with_errors_are_those_of_a_grid(n, b, error, efficiency_error, level):
     means, wb, factors, we = grids(b, error, efficiency_error)
 
     def below(s):

@@ -17,7 +17,7 @@ def test_one_event_anywhere_in_channels_that_expect_next_to_none():
     assert (found.where, found.computed) == (0, "exact")
 
 
-def test_channels_by_enumeration():
+def test_channels_are_those_of_the_enumeration():
     mean, observed = [0.3, 2.0], [2, 3]
     local = [stats.poisson.sf(n - 1, m) for n, m in zip(observed, mean, strict=True)]
     total = 0.0
@@ -31,7 +31,7 @@ def test_channels_by_enumeration():
     assert found.where == 0
 
 
-def test_errors_that_move_together():
+def test_errors_that_move_together_are_averaged_over():
     # With equal regions and one scale z the chance of none is the mean of exp(-k b(z)).
     given = [Background(0.5, 0.1)] * 3
     b = np.linspace(0, 1.3, 20001)
@@ -56,7 +56,7 @@ def test_many_sources_of_error_state_theirs():
     assert min(between) < found.p_global < max(between)
 
 
-def test_regions_without_a_pair():
+def test_regions_without_a_pair_have_a_geometric_law():
     """One count in each of two regions of geometric law: one as rare anywhere is 1 - P(0)^2."""
     given = [Background.unseen(0.02 * np.log(10))] * 2
     assert over_regions([1, 0], given).p_global == pytest.approx(1 - 1 / 1.02**2, rel=1e-6)

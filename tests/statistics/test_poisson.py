@@ -25,7 +25,7 @@ from bdana.statistics.significance import one_sided, two_sided
         (1, 0.016, 0.002, 0.01587, 0.01587, 5),
     ],
 )
-def test_counting_table(n, b, error, p_n, p_l, digits):
+def test_the_published_counting_table_comes_out(n, b, error, p_n, p_l, digits):
     p = p_values(n, Background(b, error))
     assert (round(p.p_n, digits), round(p.p_l, digits)) == (p_n, p_l)
 
@@ -85,7 +85,7 @@ def test_known_background_has_the_closed_form(n, b, level):
 @pytest.mark.parametrize(
     "wrong", [lambda: Background(-1), lambda: Background(float("nan")), lambda: p_values(1.5, Background(1))]
 )
-def test_refusals(wrong):
+def test_what_makes_no_sense_is_refused(wrong):
     with pytest.raises(InputError, match="not negative"):
         wrong()
 

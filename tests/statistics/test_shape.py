@@ -132,7 +132,7 @@ def test_order_and_units_do_not_matter(events, unit, random):
         (lambda: Template([1.0], [0.0, 1.0, 2.0]), "edges of as many bins"),
     ],
 )
-def test_refusals(act, why):
+def test_what_makes_no_sense_is_refused(act, why):
     with pytest.raises(InputError, match=why):
         act()
 

@@ -15,7 +15,7 @@ def sample(accidental, prompt, rng, window=8.0, width=0.57):
 
 @pytest.mark.parametrize("accidental", [10, 30, 150])
 @pytest.mark.parametrize("fraction", [0.0, 0.3, 1.0])
-def test_coverage(accidental, fraction):
+def test_intervals_and_limits_cover_as_often_as_they_say(accidental, fraction):
     """The 68% interval covers in 68%, at a fraction of zero in 84% (half of the fits end there); the limit in 90%.
 
     The true width is not that of the fit, but drawn from its constraint.

@@ -25,7 +25,7 @@ def falling():
     return true, back, edges
 
 
-def test_closure_in_every_bin(falling):
+def test_the_unfolding_closes_in_every_bin(falling):
     """Unfolding finds the spectrum within its error; what it is given is not that."""
     true, back, edges = falling
     found = production_spectrum(back, np.ones(len(back)), edges, BLOCKS, np.random.default_rng(3), THRESHOLD)

@@ -22,7 +22,7 @@ def _rows(shared, wanted):
 
 
 @pytest.mark.parametrize("method", EXACT)
-def test_exact_rows(shared, method):
+def test_exact_limits_are_those_of_the_table(shared, method):
     def wanted(row):
         # Rows with a truncated Gaussian efficiency have another convention than the log-normal one here.
         exact = row["source"].startswith("closed form")
@@ -37,7 +37,7 @@ def test_exact_rows(shared, method):
         assert EXACT[method](*arguments).high == pytest.approx(high, rel=1e-6, abs=1e-9), row
 
 
-def test_feldman_cousins_rows(shared):
+def test_feldman_cousins_limits_are_those_of_the_table(shared):
     rows = list(_rows(shared, lambda row: row["method"].startswith("feldman_cousins")))
     found = {}
     for row, arguments, high in rows:
@@ -75,7 +75,7 @@ HIGH = """
 
 
 @pytest.mark.parametrize("n", range(7))
-def test_published_feldman_cousins(n):
+def test_feldman_cousins_limits_are_the_published_ones(n):
     rows = [[float(x) for x in text.strip().splitlines()[n].split()] for text in (LOW, HIGH)]
     for b, low, high in zip(BACKGROUNDS, *rows, strict=True):
         interval = feldman_cousins(n, Background(b))
@@ -103,7 +103,7 @@ def test_published_feldman_cousins_at_other_levels(n, level, low, high):
 
 
 @pytest.mark.parametrize(("n", "b"), [(0, 0.016), (1, 0.016), (4, 2.57), (10, 6.0)])
-def test_feldman_cousins_of_root(n, b):
+def test_feldman_cousins_limits_are_those_of_root(n, b):
     root = pytest.importorskip("ROOT")
     theirs = root.TFeldmanCousins(0.9)
     theirs.SetMuStep(0.005)
@@ -114,7 +114,7 @@ def test_feldman_cousins_of_root(n, b):
     assert interval.low == pytest.approx(theirs.GetLowerLimit(), abs=0.006)
 
 
-def test_asymptotic_rows(shared):
+def test_asymptotic_limits_are_those_of_the_table(shared):
     # Without errors, where the models of pyhf and of the closed form are this one.
     def wanted(row):
         program = row["source"].startswith(("closed form", "pyhf 0.7.6 numpy"))

@@ -59,7 +59,7 @@ def test_regions_are_the_reference_counts(truth, results):
     assert own == {name: sum(row["region"] == name for row in rows) for name in own}
 
 
-def test_good_bursts_only(truth, results):
+def test_good_bursts_have_the_regions_of_the_reference(truth, results):
     document, rows = results["good"]
     own = {row["name"]: row["observed"] for row in document["regions"]}
     assert {"final": len(rows), "SR": own["SR"], "CR": own["CR"]} == truth["regions_mumu_good_bursts"]
@@ -74,7 +74,7 @@ def test_exposure_counts_the_bursts_used(truth, results):
     assert results["good"][0]["exposure"]["bursts"] == truth["bursts"]["n_good"]
 
 
-def test_electrons(shared, truth, tmp_path):
+def test_electrons_have_the_cutflow_of_the_reference(shared, truth, tmp_path):
     path = tmp_path / "c.csv"
     switches = [option.replace("dimuon", "dielectron") for option in REFERENCE]
     done = bdana(

@@ -63,7 +63,7 @@ def pyhf_limit(n, model, level, near):
         (50, 40.0, 5.0, 0.0, 0.683),
     ],
 )
-def test_asymptotic_limits(n, b, error, efficiency_error, level):
+def test_asymptotic_limits_are_those_of_pyhf(n, b, error, efficiency_error, level):
     with pytest.warns(UserWarning, match="from the exact limit"):
         ours = asymptotic_cls(n, Background(b, error), level, efficiency_error).high
     theirs = pyhf_limit(n, workspace(b, error, efficiency_error), level, ours)
@@ -77,7 +77,7 @@ def test_asymptotics_are_too_strong_at_zero_and_one_event(n, missing):
     assert theirs == pytest.approx((1 - missing) * exact, rel=0.01)
 
 
-def test_profile_likelihood_significance():
+def test_the_profile_likelihood_significance_is_that_of_pyhf():
     model = workspace(2.57, 0.33, 0.0)
     q0 = pyhf.infer.test_statistics.q0(
         0.0, [9.0, *model.config.auxdata], model, model.config.suggested_init(),

@@ -9,7 +9,7 @@ import numpy as np
 
 from bdana.pairing.geometry.kernel import BATCH, QUANTITIES, gather, reconstruct, track_states
 from bdana.pairing.geometry.pair_finder import PairFinder
-from bdana.pairing.geometry.rejection import candidate_leaves, search_track, workspace
+from bdana.pairing.geometry.rejection import candidate_leaves, find_partners, workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,26 +68,26 @@ def built_pairs(
     PairBlock
         The same for any number of threads.
     """
-    search = PairFinder.prepare(first[0], second[0] if second else None, bounds, twice=True)
-    states = track_states(*first, search.first.places)
-    others = track_states(*second, search.second.places) if second else states
+    finder = PairFinder.prepare(first[0], second[0] if second else None, bounds, twice=True)
+    states = track_states(*first, finder.first.places)
+    others = track_states(*second, finder.second.places) if second else states
     numbers = np.array([lepton_mass, bounds.max_cda, bounds.z_min, bounds.z_max])
     start = np.zeros(len(states) + 1, dtype=np.int64)
-    places = search.first.places, search.second.places
+    places = finder.first.places, finder.second.places
 
     def run(begin: int, end: int, block: PairBlock | None) -> None:
-        groups = search.groups[0]
+        groups = finder.groups[0]
         some = int(np.searchsorted(groups, begin, side="right")) - 1, int(np.searchsorted(groups, end))
         out = block or PairBlock(
             np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty((len(QUANTITIES), 0))
         )
         own = np.array([begin, end, *some])
-        found = search.tracks, search.within, places
+        sorted_tracks = finder.tracks, finder.within, places
         lines = states, others, numbers, beam
-        if search.threads == 1:
-            _build_share(0, 1, own, found, lines, start, block is not None, out)
+        if finder.threads == 1:
+            _build_share(0, 1, own, sorted_tracks, lines, start, block is not None, out)
         else:
-            _build(search.threads, own, found, lines, start, block is not None, out)
+            _build(finder.threads, own, sorted_tracks, lines, start, block is not None, out)
 
     run(0, len(states), None)
     ends = np.cumsum(start)  # start[i + 1] was the number of pairs of track i
@@ -106,9 +106,9 @@ def built_pairs(
 
 
 @numba.njit(cache=True)
-def _build_share(thread, threads, own, search, lines, start, fill, block):  # type: ignore[no-untyped-def]
+def _build_share(thread, threads, own, sorted_tracks, lines, start, fill, block):  # type: ignore[no-untyped-def]
     """Count the pairs of tracks own[0] to own[1] in start[1:], or write them from `start` on."""
-    tracks, within, places = search
+    tracks, within, places = sorted_tracks
     a, b, numbers, beam = lines
     max_cda, z_min, z_max = numbers[1], numbers[2], numbers[3]
     work, columns, out = workspace(tracks[7]), np.empty((8, BATCH)), np.empty((5, BATCH))
@@ -116,7 +116,7 @@ def _build_share(thread, threads, own, search, lines, start, fill, block):  # ty
     for group in range(own[2] + thread, own[3], threads):
         candidates = candidate_leaves(group, tracks, within, work)
         for i in range(max(tracks[0][group], own[0]), min(tracks[0][group + 1], own[1])):
-            n, _ = search_track(i, candidates, tracks, within, work)
+            n, _ = find_partners(i, candidates, tracks, within, work)
             to = start[i] if fill else 0
             for begin in range(0, n, BATCH):
                 m = min(BATCH, n - begin)
@@ -134,8 +134,8 @@ def _build_share(thread, threads, own, search, lines, start, fill, block):  # ty
 
 
 @numba.njit(cache=True, parallel=True)
-def _build(threads, own, search, lines, start, fill, block):  # type: ignore[no-untyped-def]
+def _build(threads, own, sorted_tracks, lines, start, fill, block):  # type: ignore[no-untyped-def]
     """Run `_build_share` on all threads, each for every `threads`-th group; each track has its own place in `block`."""
-    tracks, within, places = search  # numba shares no tuple of tuples among threads
+    tracks, within, places = sorted_tracks  # numba shares no tuple of tuples among threads
     for thread in numba.prange(threads):
         _build_share(thread, threads, own, (tracks, within, places), lines, start, fill, block)

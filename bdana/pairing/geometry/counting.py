@@ -22,7 +22,7 @@ from bdana.pairing.geometry.kernel import (
     track_states,
 )
 from bdana.pairing.geometry.pair_finder import PairFinder
-from bdana.pairing.geometry.rejection import candidate_leaves, search_track, workspace
+from bdana.pairing.geometry.rejection import candidate_leaves, find_partners, workspace
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -114,13 +114,13 @@ def count_pairs(
     >>> dict(zip(counts.regions, counts.counts.tolist()))
     {'SR': 1, 'outside': 1}
     """
-    search = PairFinder.prepare(first[0], second[0] if second else None, cuts)
+    finder = PairFinder.prepare(first[0], second[0] if second else None, cuts)
     names = regions.names
-    states = track_states(*first, search.first.places)
+    states = track_states(*first, finder.first.places)
     by_first, by_second, mass = _count_regions(
         int(numba.get_num_threads()),
-        (search.tracks, search.within),
-        (states, track_states(*second, search.second.places) if second else states),
+        (finder.tracks, finder.within),
+        (states, track_states(*second, finder.second.places) if second else states),
         np.array([lepton_mass, cuts.max_cda, cuts.z_min, cuts.z_max, mass_axis[1], mass_axis[2]]),
         beam_numbers(beam_line),
         box_numbers(regions),
@@ -133,9 +133,9 @@ def count_pairs(
     return PairCounts(
         names,
         counts,
-        _in_input_order(by_first, search.first.places, len(first[0].point)),
+        _in_input_order(by_first, finder.first.places, len(first[0].point)),
         _in_input_order(
-            by_second, search.second.places[: len(by_second)], len(second[0].point) if second else 0
+            by_second, finder.second.places[: len(by_second)], len(second[0].point) if second else 0
         ),
         mass[:-1, :-1],
     )
@@ -161,9 +161,9 @@ def _classify(out, n, numbers, boxes, bins, region, place):  # type: ignore[no-u
 
 
 @numba.njit(cache=True, parallel=True)
-def _count_regions(threads, search, states, numbers, beam, boxes, bins):  # type: ignore[no-untyped-def]
+def _count_regions(threads, finder, states, numbers, beam, boxes, bins):  # type: ignore[no-untyped-def]
     """Count pairs on all threads, each for every `threads`-th group; sums of integers do not depend on the order."""
-    (tracks, within), (a, b) = search, states
+    (tracks, within), (a, b) = finder, states
     groups, rows = len(tracks[0]) - 1, len(boxes) + 2
     by_first = np.zeros((len(a), rows), dtype=np.int64)
     by_second = np.zeros((threads, len(b), rows), dtype=np.int32)
@@ -175,7 +175,7 @@ def _count_regions(threads, search, states, numbers, beam, boxes, bins):  # type
         for group in range(thread, groups, threads):
             candidates = candidate_leaves(group, tracks, within, work)
             for i in range(tracks[0][group], tracks[0][group + 1]):
-                n, _ = search_track(i, candidates, tracks, within, work)
+                n, _ = find_partners(i, candidates, tracks, within, work)
                 for begin in range(0, n, BATCH):
                     m = min(BATCH, n - begin)
                     gather(b, found, begin, m, columns)

@@ -16,7 +16,7 @@ from bdana.pairing.geometry.rejection import (
     UP_TO_ITSELF,
     WIDTH,
     candidate_leaves,
-    search_track,
+    find_partners,
     workspace,
 )
 from bdana.pairing.geometry.tree import Leaves
@@ -31,7 +31,7 @@ __all__ = ["PairBounds", "PairFinder", "close_pairs"]
 
 GROUP = 4
 """Number of leaves of the first set that share a list of leaves of the second."""
-SMALL_SEARCH = 30_000_000
+FEW_PAIRS = 30_000_000
 """Number of possible pairs below which one thread finds them."""
 LARGEST_COORDINATE = 1e9
 """Largest coordinate in mm of which a product of four fits into single precision."""
@@ -183,7 +183,7 @@ class PairFinder:
     @property
     def threads(self) -> int:
         """Number of threads: one for few pairs, for which starting more would take longer than it saves."""
-        small = len(self.first.places) * len(self.second.places) < SMALL_SEARCH
+        small = len(self.first.places) * len(self.second.places) < FEW_PAIRS
         return 1 if small else int(numba.get_num_threads())
 
     def count(self) -> NDArray[np.int64]:
@@ -287,7 +287,7 @@ def _sorted(first: Line, second: Line | None, bounds: PairBounds) -> tuple[Sorte
     if second is None:
         one = SortedTracks.of_lines(first, bounds)
         return one, one
-    if numba.get_num_threads() == 1 or len(first.point) * len(second.point) < SMALL_SEARCH:
+    if numba.get_num_threads() == 1 or len(first.point) * len(second.point) < FEW_PAIRS:
         return SortedTracks.of_lines(first, bounds), SortedTracks.of_lines(second, bounds)
     with ThreadPoolExecutor(2) as pool:
         one, other = pool.map(SortedTracks.of_lines, (first, second), (bounds, bounds))
@@ -322,7 +322,7 @@ def _count_share(thread, threads, tracks, within, counts, compared, boxes):  # t
         candidates = candidate_leaves(group, tracks, within, work)
         boxes[group] = leaves.shape[1] + candidates * (start[group + 1] - start[group])
         for i in range(start[group], start[group + 1]):
-            n, met = search_track(i, candidates, tracks, within, work)
+            n, met = find_partners(i, candidates, tracks, within, work)
             counts[i] = n
             compared[group] += met
 
@@ -334,7 +334,7 @@ def _fill_share(thread, threads, tracks, within, place, out, places):  # type: i
     for group in range(thread, len(start) - 1, threads):
         candidates = candidate_leaves(group, tracks, within, work)
         for i in range(start[group], start[group + 1]):
-            n, _ = search_track(i, candidates, tracks, within, work)
+            n, _ = find_partners(i, candidates, tracks, within, work)
             for k in range(n):
                 out[0][place[i] + k] = places[0][i]
                 out[1][place[i] + k] = places[1][work[-1][k]]

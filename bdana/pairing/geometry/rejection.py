@@ -16,7 +16,7 @@ __all__ = [
     "UP_TO_ITSELF",
     "WIDTH",
     "candidate_leaves",
-    "search_track",
+    "find_partners",
     "workspace",
 ]
 
@@ -112,7 +112,7 @@ def _occupied(b, leaf):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
-def search_track(i, candidates, tracks, within, work):  # type: ignore[no-untyped-def]
+def find_partners(i, candidates, tracks, within, work):  # type: ignore[no-untyped-def]
     """List the tracks that can meet track i in the last array of `work`; return how many, and leaves compared.
 
     Parameters
@@ -158,7 +158,7 @@ def search_track(i, candidates, tracks, within, work):  # type: ignore[no-untype
 
 @numba.njit(cache=True)
 def workspace(boxes):  # type: ignore[no-untyped-def]
-    """Return the arrays that `candidate_leaves` and `search_track` write into.
+    """Return the arrays that `candidate_leaves` and `find_partners` write into.
 
     Leaves, their boxes and flags; leaves met, the largest distance for each, their tracks as bits; tracks found.
 

@@ -32,7 +32,7 @@ def two_crossing_tracks():
     return ak.zip(fields)
 
 
-def test_one_pair_by_hand(analysis):
+def test_one_pair_weighs_what_it_does_by_hand(analysis):
     """Weight D^2 W / T = 20^2 * 10 ns / 2 s, and exp(R tau) of R = D n / T."""
     singles = singles_of(two_crossing_tracks(), [0, 0])
     result = estimate(analysis, singles, burst_table(1, live_time_s=2.0, downscale=20.0))
@@ -111,7 +111,7 @@ def test_bursts_without_live_time_or_downscale(analysis):
 
 
 @pytest.mark.parametrize("live_time", [0.0, -1.0, np.nan, np.inf])
-def test_tracks_without_live_time(analysis, live_time):
+def test_tracks_without_live_time_are_refused(analysis, live_time):
     singles = singles_of(two_crossing_tracks(), [0, 0])
     with pytest.raises(InputError, match=r"run 1 burst 0: 2 single tracks but no live time"):
         estimate(analysis, singles, burst_table(1, live_time_s=live_time))
@@ -155,7 +155,7 @@ def test_bursts_of_no_and_one_track_add_zero(analysis, like_sign):
     assert not every.by_burst[:2].any()
 
 
-def test_no_burst_at_all(analysis):
+def test_no_burst_with_a_live_time_is_refused(analysis):
     singles = singles_of(two_crossing_tracks()[:0], np.zeros(0, dtype=int))
     with pytest.raises(InputError, match="no burst with live time and downscale"):
         estimate(analysis, singles, burst_table(2, live_time_s=0.0))
@@ -171,7 +171,7 @@ def test_broken_tracks_give_no_pair(analysis, field, value):
     assert np.isfinite(result.expected).all()
 
 
-def test_unknown_replaced_cut(analysis):
+def test_an_unknown_replaced_cut_is_refused(analysis):
     singles = singles_of(two_crossing_tracks(), [0, 0])
     with pytest.raises(ConfigError, match="'muv3' is no pair cut of the selection"):
         estimate(analysis, singles, burst_table(1), replaced=("muv3",))

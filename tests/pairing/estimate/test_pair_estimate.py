@@ -46,14 +46,18 @@ def every_pair(singles, like_sign):
     return i[own][passed], j[own][passed], candidates
 
 
+def weighted(like_sign):
+    """Return the estimate of weighted tracks, and their pairs one by one: both tracks, candidates, weights."""
+    weight = np.random.default_rng(8).uniform(0.5, 2.0, 500)
+    singles = sample(weight=weight)
+    i, j, candidates = every_pair(singles, like_sign)
+    found = estimate(singles, burst_table(2), like_sign=like_sign)
+    return found, i, j, candidates, PAIR * weight[i] * weight[j]
+
+
 @pytest.mark.parametrize("like_sign", [False, True])
 def test_covariance_of_bins_is_that_of_all_pairs(like_sign):
-    rng = np.random.default_rng(8)
-    weight = rng.uniform(0.5, 2.0, 500)
-    singles = sample(weight=weight)
-    found = estimate(singles, burst_table(2), like_sign=like_sign)
-    i, j, candidates = every_pair(singles, like_sign)
-    h = PAIR * weight[i] * weight[j]
+    found, i, j, candidates, h = weighted(like_sign)
     assert len(h) == found.pairs.sum() > 100
     for name in ("mass", "z_vertex", "z_tax"):
         variable = ANALYSIS.variables[name]
@@ -63,7 +67,7 @@ def test_covariance_of_bins_is_that_of_all_pairs(like_sign):
         number, cells = variable.bins, len(found.regions) * variable.bins
         region = np.array([found.regions.index(r) for r in candidates.region])
         cell = np.where(bins >= 0, region * number + bins, cells)
-        by_track = np.zeros((len(weight), cells + 1))
+        by_track = np.zeros((1 + max(i.max(), j.max()), cells + 1))
         np.add.at(by_track, (i, cell), h)
         np.add.at(by_track, (j, cell), h)
         expected = by_track.T @ by_track - np.diag(np.bincount(cell, h**2, minlength=cells + 1))
@@ -102,12 +106,7 @@ def test_covariance_of_bins_of_the_time_difference():
 
 @pytest.mark.parametrize("like_sign", [False, True])
 def test_a_pair_weighs_what_its_tracks_do(like_sign):
-    rng = np.random.default_rng(9)
-    weight = rng.uniform(0.5, 2.0, 500)
-    singles = sample(weight=weight)
-    found = estimate(singles, burst_table(2), like_sign=like_sign)
-    i, j, candidates = every_pair(singles, like_sign)
-    h = PAIR * weight[i] * weight[j]
+    found, i, j, candidates, h = weighted(like_sign)
     for r, name in enumerate(found.regions):
         own = candidates.region == name
         assert found.expected[r] == pytest.approx(h[own].sum(), rel=1e-9)

@@ -132,7 +132,7 @@ def test_a_search_refuses_a_pair_with_the_identity_of_a_single_track(file, sampl
     assert same.run("pairs").estimate.expected.sum() > 0
 
 
-def test_command(file):
+def test_the_command_prints_the_estimate_in_an_analysis_alone(file):
     typed, folder = ("background", file, "--kind", "mc"), template_folder()
     done = commands.bdana(*typed, "--json", cwd=folder)
     assert done.returncode == 0, done.stderr

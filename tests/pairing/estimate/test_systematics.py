@@ -59,7 +59,7 @@ def test_without_vetoed_tracks_there_is_no_choice_and_a_note():
     assert found.to_dict()["notes"] == list(found.notes)
 
 
-def test_window_and_trigger():
+def test_window_and_trigger_have_the_errors_of_their_parameters():
     singles = sample(lambda x, chance: chance < 0.1)
     full = estimate(singles)
     assert effect(full, "time_window") == pytest.approx(np.hypot(0.1 / 10.0, 0.02))

@@ -41,7 +41,7 @@ def joined(blocks):
     return tuple(np.concatenate(column, axis=-1) for column in zip(*blocks, strict=True))
 
 
-def test_the_quantities_of_pairs():
+def test_built_pairs_have_the_quantities_of_pairs():
     tracks = sample(1000)
     first, second = tracks.take(slice(0, None, 2)), tracks.take(slice(1, None, 2))
     i, j, values = joined(build(first, second))
@@ -58,7 +58,7 @@ def test_the_quantities_of_pairs():
     assert sorted((i * 500 + j).tolist()) == np.flatnonzero(passing).tolist()
 
 
-def test_without_beam_line():
+def test_without_a_beam_line_what_needs_it_is_nan():
     tracks = sample(300)
     _, _, values = joined(build(tracks, tracks, beam=None))
     assert np.isnan(values[2:4]).all()
@@ -103,7 +103,7 @@ def test_same_for_any_number_of_threads(thread_numbers):
 
 
 @pytest.mark.parametrize(("n", "m"), [(0, 0), (0, 5), (5, 0), (1, 1)])
-def test_few_tracks(n, m):
+def test_tracks_without_a_partner_make_no_pair(n, m):
     tracks = sample(10)
     blocks = build(tracks.take(slice(0, n)), tracks.take(slice(0, m)))
     assert sum(len(block.track) for block in blocks) == 0

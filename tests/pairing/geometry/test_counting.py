@@ -19,7 +19,7 @@ def analysis():
     return bdana.load()
 
 
-def test_same_as_reconstruction(analysis):
+def test_what_is_counted_is_what_the_reconstruction_has(analysis):
     rng = np.random.default_rng(1)
     n, m = 400, 500
     record = halo_record(n + m, rng, np.repeat([1, -1], [n, m]))
@@ -76,7 +76,7 @@ def test_same_for_any_number_of_threads(analysis, like_sign):
         assert np.array_equal(other.mass, found[0].mass)
 
 
-def test_pairs_of_one_set(analysis):
+def test_pairs_of_one_set_are_counted_once(analysis):
     """Like-sign pairs: each two tracks once, by region, by track and with the variance of a one-sample U-statistic."""
     rng = np.random.default_rng(4)
     n = 500
@@ -99,7 +99,7 @@ def test_pairs_of_one_set(analysis):
         assert counted.covariance[r, r] == (by_track**2).sum() - own.sum()
 
 
-def test_no_tracks(analysis):
+def test_without_tracks_nothing_is_counted(analysis):
     rng = np.random.default_rng(3)
     none, some = halo_lines(0, rng), halo_lines(3, rng)
     counted = count_pairs(

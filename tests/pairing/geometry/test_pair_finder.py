@@ -37,7 +37,7 @@ def joined(*parts):
 
 
 @pytest.mark.parametrize("shape", [{}, {"width": 550.0, "origin": 1400.0}, {"width": 30.0, "origin": 5.0}])
-def test_halo_tracks(shape):
+def test_no_pair_of_halo_tracks_is_lost_and_few_are_tested(shape):
     rng = np.random.default_rng(1)
     first, second = halo_lines(900, rng, **shape), halo_lines(1100, rng, **shape)
     wanted, found = assert_none_lost(first, second)
@@ -47,14 +47,14 @@ def test_halo_tracks(shape):
 
 
 @pytest.mark.exhaustive
-def test_many_million_pairs():
+def test_of_many_million_pairs_none_is_lost():
     rng = np.random.default_rng(2)
     for width, origin in ((700.0, 300.0), (550.0, 1400.0), (1000.0, 50.0), (10.0, 1.0)):
         shape = {"width": width, "origin": origin}
         assert_none_lost(halo_lines(4000, rng, **shape), halo_lines(5000, rng, **shape))
 
 
-def test_identical_and_parallel_tracks():
+def test_no_pair_of_identical_or_parallel_tracks_is_lost():
     rng = np.random.default_rng(3)
     lines = halo_lines(200, rng)
     shifted = Line(lines.point + np.array([5.0, -3.0, 0.0]), lines.direction)
@@ -82,12 +82,12 @@ def test_broken_tracks_are_in_no_pair():
 
 
 @pytest.mark.parametrize(("n", "m"), [(0, 0), (0, 5), (5, 0), (1, 1), (1, 64), (65, 1)])
-def test_few_tracks(n, m):
+def test_no_pair_of_few_tracks_is_lost(n, m):
     rng = np.random.default_rng(5)
     assert_none_lost(halo_lines(n, rng, width=20.0), halo_lines(m, rng, width=20.0))
 
 
-def test_steep_and_distant_tracks():
+def test_no_pair_of_steep_or_distant_tracks_is_lost():
     rng = np.random.default_rng(6)
     n = 400
     steep = Line.from_slopes(
@@ -105,7 +105,7 @@ track = st.tuples(coordinate, coordinate, slope, slope)
 @given(
     st.lists(track, min_size=1, max_size=6), st.lists(track, min_size=1, max_size=6), st.floats(0.01, 5000.0)
 )
-def test_any_tracks(first, second, max_cda):
+def test_no_pair_of_any_tracks_is_lost(first, second, max_cda):
     lines = [
         Line.from_slopes(x, y, np.full(len(x), Z), tx, ty)
         for x, y, tx, ty in (np.array(s).T for s in (first, second))
@@ -125,7 +125,7 @@ def border_pairs(lines, angle, z, opening):
 @pytest.mark.parametrize("opening", [3e-3, 0.3])
 @pytest.mark.parametrize("reach", [0.0, 5e4])
 @pytest.mark.parametrize("place", ["ends", "inside"])
-def test_borders(opening, reach, place):
+def test_no_pair_at_a_border_of_the_cuts_is_lost(opening, reach, place):
     """Pairs just inside the cuts: alone, so that boxes are points, or with a far track that makes precision coarse."""
     rng = np.random.default_rng(10)
     n = 100
@@ -158,7 +158,7 @@ def test_same_for_any_number_of_threads(thread_numbers, like_sign):
         assert np.array_equal(close_pairs(first, second, CUTS), alone)
 
 
-def test_pairs_of_one_set():
+def test_each_pair_of_one_set_is_found_once():
     """Each pair once, none of a track with itself; `twice`, from both tracks."""
     rng = np.random.default_rng(11)
     lines = halo_lines(700, rng)
@@ -205,7 +205,7 @@ def test_a_far_track_slows_no_other(x):
     assert found < usual + 4 * 16 * 800
 
 
-def test_all_tracks_steep_or_far():
+def test_no_pair_is_lost_where_all_tracks_are_steep_or_far():
     rng = np.random.default_rng(14)
     for size in (1e6, 1e10):
         x, y = size * rng.standard_normal((2, 200))

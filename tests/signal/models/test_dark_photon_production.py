@@ -23,7 +23,7 @@ from bdana.signal.models.dark_photon import (
         (400.0, (0.14, 0.86), 4.214e-3),
     ],
 )
-def test_yield_without_form_factor(mass, z_range, expected):
+def test_the_yield_without_form_factor_is_that_of_the_reference(mass, z_range, expected):
     found = bremsstrahlung_yield(mass, form_factor=False, z_range=z_range)
     assert found == pytest.approx(expected, rel=1e-4)
 
@@ -38,7 +38,7 @@ def test_yield_up_to_the_pp_threshold(mass, expected):
 
 
 @pytest.mark.parametrize(("mass", "expected"), [(0.0, 1.02), (250.0, 1.37), (400.0, 2.31), (600.0, 9.7)])
-def test_form_factor(mass, expected):
+def test_the_form_factor_is_that_of_the_reference(mass, expected):
     assert proton_form_factor(mass) == pytest.approx(expected, rel=5e-3)
 
 
@@ -47,7 +47,7 @@ def test_form_factor_is_a_switch():
     assert ratio == pytest.approx(proton_form_factor(400.0), rel=1e-12)
 
 
-def test_splitting_term_by_term():
+def test_the_splitting_is_its_terms():
     z, pt2, mass = 0.37, 0.3e6, 411.0
     m2, mp2 = mass**2, PROTON_MASS**2
     h = pt2 + (1 - z) * m2 + z**2 * mp2

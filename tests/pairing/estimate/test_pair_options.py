@@ -73,12 +73,12 @@ def test_bursts_of_different_downscale_are_not_mixed():
         "sideband_ns=[10.0, inf]", "readout_ns=-1.0", "h2_efficiency=0.0", "window_error_ns=nan",
     ],
 )  # fmt: skip
-def test_parameters_that_cannot_be(value):
+def test_parameters_that_cannot_be_are_refused(value):
     with pytest.raises(ConfigError, match=value.partition("=")[0]):
         estimate(sample([10]), burst_table(1), f"background.combinatorial.{value}")
 
 
-def test_parameters_without_those_of_the_pairing(tmp_path):
+def test_parameters_without_those_of_the_pairing_are_refused(tmp_path):
     scaffold(tmp_path / "a")
     module = tmp_path / "a" / "backgrounds" / "combinatorial.py"
     module.write_text(
@@ -100,7 +100,7 @@ def test_bootstrap_errors_are_those_of_the_u_statistic():
     assert estimate(singles, table).bootstrap_error is None
 
 
-def test_selected_pairs_in_a_file(tmp_path):
+def test_a_file_holds_the_selected_pairs(tmp_path):
     singles, table = sample([300, 300]), burst_table(2)
     path = tmp_path / "pairs.root"
     with pair_file(path) as sink:
@@ -140,7 +140,7 @@ def test_a_file_without_a_pair_has_all_columns(tmp_path):
         assert {"run_1", "event_2", "charge_2", "region", "weight", "mass_mev"} <= set(file["pairs"].keys())
 
 
-def test_like_sign_pairs_in_a_file(tmp_path):
+def test_a_file_holds_each_like_sign_pair_once(tmp_path):
     path = tmp_path / "pairs.root"
     with pair_file(path) as sink:
         found = estimate(sample([300]), burst_table(1), sink=sink, like_sign=True)

@@ -130,12 +130,12 @@ def assert_closes(world, n, seed, *, naive_pull=1.3):
     assert independent.std() > naive_pull * (dense / np.sqrt(covariance[:, -1, -1])).std()
 
 
-def test_closure(world):
+def test_the_mean_of_experiments_is_the_expectation(world):
     assert_closes(world, 40, seed=1)
 
 
 @pytest.mark.exhaustive
-def test_closure_of_many_experiments(world):
+def test_the_mean_of_many_experiments_is_the_expectation(world):
     assert_closes(replace(world, scale=4.0), 400, seed=2)
 
 
