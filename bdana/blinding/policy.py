@@ -47,7 +47,7 @@ class _Signed(StrictModel):
 
 
 class PairRule(_Signed):  # guard: pair-rule
-    """[pair]: what a closed pair is, looser in everything than any selection may be; the values are assumed."""
+    """Table [pair]: what a closed pair is, looser in everything than any selection may be; the values are assumed."""
 
     max_dt_ns: Annotated[float, Field(gt=0)] = Field(description="abs(t(+) - t(-)) of a closed pair is below")
     max_chi2: Annotated[float, Field(gt=0)] = Field(description="chi2 of both tracks is below")
@@ -64,7 +64,7 @@ class PairRule(_Signed):  # guard: pair-rule
 
 
 class Person(_Signed):  # guard: person
-    """[people.NAME]: somebody who may seal, request, approve or open, with role and SSH key."""
+    """Table [people.NAME]: somebody who may seal, request, approve or open, with role and SSH key."""
 
     role: Role
     production: bool = Field(default=False, description="makes and signs the sealed files")
@@ -78,7 +78,7 @@ class Person(_Signed):  # guard: person
 
 
 class Period(_Signed):
-    """[periods.NAME]: a data-taking period."""
+    """Table [periods.NAME]: a data-taking period."""
 
     data_runs: list[Annotated[tuple[int, int], Strict(strict=False)]] = Field(  # guard: period-has-runs
         min_length=1, description="first and last run of each range"
@@ -94,7 +94,7 @@ class Period(_Signed):
 
 
 class Stage(_Signed, BoxTable):
-    """[stages.NAME]: the closed envelope around the region NAME, and who opens it."""
+    """Table [stages.NAME]: the closed envelope around the region NAME, and who opens it."""
 
     approval: dict[Role, Annotated[int, Field(ge=1)]] = Field(  # guard: clauses
         default={"analyst": 1, "reviewer": 1}, min_length=1, description="how many of each role must agree"

@@ -16,7 +16,7 @@ from bdana.errors import InputError
 
 if TYPE_CHECKING:
     from bdana.statistics.poisson import Background
-    from bdana.statistics.regions_csv import RegionCount
+    from bdana.statistics.regions_csv import CountedRegion
 
 __all__ = ["count"]
 
@@ -65,7 +65,7 @@ def count(
 ) -> None:
     """Give p-values, significances and limits of a count, or p-values of a table of regions."""
     from bdana.statistics.poisson import Background, whole
-    from bdana.statistics.regions_csv import RegionCount, read_regions
+    from bdana.statistics.regions_csv import CountedRegion, read_regions
 
     if regions is not None:
         if observed is not None or background is not None:
@@ -79,7 +79,7 @@ def count(
     else:
         names = tuple(method or ())
         given = Background(background, background_error, cast("Any", background_prior))
-        counts = (RegionCount("SR", given, whole(observed)),)
+        counts = (CountedRegion("SR", given, whole(observed)),)
         document = _single(whole(observed), given, cl, efficiency_error, names)
     if export is not None:
         _export(export, counts, document, efficiency_error)
@@ -121,7 +121,7 @@ def _single(
 
 
 def _export(
-    path: Path, counts: tuple[RegionCount, ...], document: dict[str, Any], efficiency_error: float
+    path: Path, counts: tuple[CountedRegion, ...], document: dict[str, Any], efficiency_error: float
 ) -> None:
     from bdana.statistics.exports import counts_sheet, pyhf_workspace, write_sheet
 
@@ -133,7 +133,7 @@ def _export(
         note(f"{path}: {', '.join(closed)} closed, so without observed counts")
 
 
-def _regions(counts: tuple[RegionCount, ...], covariance: Path | None) -> dict[str, Any]:
+def _regions(counts: tuple[CountedRegion, ...], covariance: Path | None) -> dict[str, Any]:
     from bdana.statistics.joint import joint_p_values
     from bdana.statistics.look_elsewhere import over_regions
     from bdana.statistics.poisson import p_values

@@ -58,9 +58,9 @@ def limit(
         note(f"warning: {text}")
     if export is not None:
         from bdana.statistics.exports import pyhf_workspace, write_sheet
-        from bdana.statistics.regions_csv import RegionCount
+        from bdana.statistics.regions_csv import CountedRegion
 
-        counted = RegionCount("SR", given, None if observed is None else whole(observed))
+        counted = CountedRegion("SR", given, None if observed is None else whole(observed))
         workspace = pyhf_workspace([counted], efficiency_error) if export.suffix == ".json" else {}
         write_sheet(export, _sheet(cl, found, expected), workspace)
     if as_json:
@@ -80,22 +80,22 @@ def limit(
 
 
 def _sheet(cl: float, found: dict[str, Interval], expected: dict[str, ExpectedLimit]) -> Sheet:
-    from bdana.statistics.exports import Column, Sheet
+    from bdana.statistics.exports import Sheet, SheetColumn
 
     bands = list(expected.values())
     quantiles = ("minus_2_sigma", "minus_1_sigma", "median", "plus_1_sigma", "plus_2_sigma")
     return Sheet(
         "Limits on the number of signal events",
         (
-            Column("method", tuple(expected)),
-            Column(
+            SheetColumn("method", tuple(expected)),
+            SheetColumn(
                 "low", tuple(found[name].low if name in found else None for name in expected), unit="events"
             ),
-            Column(
+            SheetColumn(
                 "high", tuple(found[name].high if name in found else None for name in expected), unit="events"
             ),
             *(
-                Column(name, tuple(band.limits[i] for band in bands), unit="events")
+                SheetColumn(name, tuple(band.limits[i] for band in bands), unit="events")
                 for i, name in enumerate(quantiles)
             ),
         ),

@@ -13,5 +13,5 @@ HBAR_C = 197.3269804e-12
 ELECTRON_MASS: float = literals.e_minus.mass  # type: ignore[assignment]
 MUON_MASS: float = literals.mu_minus.mass  # type: ignore[assignment]
 PION_MASS: float = literals.pi_plus.mass  # type: ignore[assignment]
-"""Of the charged pion."""
+"""Mass of the charged pion in MeV."""
 PROTON_MASS: float = literals.proton.mass  # type: ignore[assignment]

@@ -1,8 +1,8 @@
-"""What a model of a new particle says, and what follows from it for any model: total width, branching ratio, decays.
+"""Interface of signal models, and what follows from it: total width, branching ratio and decay length.
 
-A model is one file in `bdana/signal/models/`: mass and couplings as fields, widths by mode with the masses they hold for, and
-the ways in which protons make the particle. Everything after that (decay, detector, selection, yield) gets a `SignalModel`
-and knows no other name.
+A model is one file in `bdana/signal/models/`: mass and couplings as fields, widths by mode with the masses they hold
+for, and the ways in which protons make the particle. Everything after that (decay, detector, selection, yield) gets a
+`SignalModel` and knows no other name.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["Mode", "Particles", "Production", "SignalModel", "branching_ratio", 
 
 @dataclass(frozen=True)
 class Mode:
-    """A way in which the particle decays.
+    """A decay mode of the particle.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Mode:
 
 @dataclass(frozen=True)
 class Particles:
-    """N particles as they leave the dump: weighted four-vectors, given the mass.
+    """N particles as they leave the dump: momenta, directions and weights.
 
     Attributes
     ----------
@@ -65,12 +65,12 @@ class Particles:
         weight: NDArray[np.float64],
         rng: np.random.Generator,
     ) -> Particles:
-        """Give particles a direction: as likely on every side of the beam.
+        """Return particles whose directions are uniform in azimuth around the beam.
 
         Parameters
         ----------
         p, pt : ndarray, shape (N,)
-            Momentum and its part across the beam in MeV/c.
+            Momentum and transverse momentum in MeV/c.
         weight : ndarray, shape (N,)
         rng : Generator
         """
@@ -79,7 +79,7 @@ class Particles:
 
 
 class Production(Protocol):
-    """A way in which protons in the dump make the particle."""
+    """Interface of a production process: a way in which protons in the dump make the particle."""
 
     @property
     def per_proton(self) -> float:
@@ -98,7 +98,7 @@ class Production(Protocol):
 
 
 class SignalModel(Protocol):
-    """A new particle of one mass with given couplings."""
+    """Interface of a signal model: a new particle of one mass with given couplings."""
 
     @property
     def mass(self) -> float:
@@ -107,7 +107,7 @@ class SignalModel(Protocol):
 
     @property
     def coupling2(self) -> float:
-        """Square of the coupling that production goes with."""
+        """Squared coupling that production is proportional to."""
         ...
 
     @property
@@ -122,7 +122,7 @@ class SignalModel(Protocol):
 
     @property
     def production(self) -> Mapping[str, Production]:
-        """The ways in which it is made, by name."""
+        """Production processes by name."""
         ...
 
 
@@ -146,7 +146,7 @@ def total_width(model: SignalModel) -> float:
 
 
 def branching_ratio(model: SignalModel, mode: str) -> float:
-    """Return the share of decays that go into a mode.
+    """Return the branching ratio of a decay mode.
 
     Parameters
     ----------
@@ -158,12 +158,20 @@ def branching_ratio(model: SignalModel, mode: str) -> float:
 
 
 def decay_length(model: SignalModel, p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean path before the decay in mm, shape (N,): p / m times hbar c over the width.
+    """Return the mean decay length in mm, shape (N,): p / m times hbar c over the total width.
 
     Parameters
     ----------
     model : SignalModel
     p : ndarray, shape (N,)
         Momentum in MeV/c.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bdana.signal import decay_length
+    >>> from bdana.signal.models.dark_photon import DarkPhoton
+    >>> decay_length(DarkPhoton(400.0, 1e-6), np.array([50e3, 100e3])).round(-1)
+    array([11740., 23490.])
     """
     return p / model.mass * HBAR_C / total_width(model)

@@ -1,4 +1,4 @@
-"""Bursts of varying intensity: protons, live time, and the rates that follow the intensity."""
+"""Bursts of varying intensity: protons, live time, and rates that depend on the intensity."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ NS = 1e-9
 
 
 def draw_bursts(config: SimulationConfig, rng: np.random.Generator) -> BurstTable:
-    """Draw bursts with log-normal intensity whose protons add up to those of the sample.
+    """Draw bursts of log-normal intensity whose protons add up to those of the sample.
+
+    Parameters
+    ----------
+    config : SimulationConfig
+    rng : Generator
 
     Returns
     -------
@@ -41,7 +46,13 @@ def draw_bursts(config: SimulationConfig, rng: np.random.Generator) -> BurstTabl
 
 
 def intensity(config: SimulationConfig, bursts: BurstTable) -> NDArray[np.float64]:
-    """Return the intensity of each burst relative to a spill of mean intensity, shape (N,)."""
+    """Return the intensity of each burst relative to the mean one, shape (N,).
+
+    Parameters
+    ----------
+    config : SimulationConfig
+    bursts : BurstTable
+    """
     beam = config.beam
     return bursts.pot / bursts.live_time_s * (beam.spill_s / beam.pot_per_spill)
 
@@ -51,6 +62,11 @@ def mean_coincidences(config: SimulationConfig, bursts: BurstTable) -> NDArray[n
 
     Of a Poisson process of rate R in a time T, R^2 T tau pairs have |t1 - t2| < tau; a ripple of amplitude a
     inside the spill makes <R^2> = (1 + a^2/2) <R>^2.
+
+    Parameters
+    ----------
+    config : SimulationConfig
+    bursts : BurstTable
     """
     rate = config.halo.rate_hz * intensity(config, bursts)
     boost = 1.0 + 0.5 * config.beam.ripple**2
@@ -58,7 +74,13 @@ def mean_coincidences(config: SimulationConfig, bursts: BurstTable) -> NDArray[n
 
 
 def mean_singles(config: SimulationConfig, bursts: BurstTable) -> NDArray[np.float64]:
-    """Return the expected recorded Q1 events of each burst, shape (N,): muons without another in the H2 window."""
+    """Return the expected recorded Q1 events of each burst, shape (N,): muons without another in the H2 window.
+
+    Parameters
+    ----------
+    config : SimulationConfig
+    bursts : BurstTable
+    """
     rate = config.halo.rate_hz * intensity(config, bursts)
     alone = np.exp(-2.0 * rate * config.beam.coincidence_ns * NS)
     return rate * alone * bursts.live_time_s / config.beam.downscale
@@ -70,7 +92,17 @@ def timestamps(
     phase: NDArray[np.float64],
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Return times in ns since the start of the burst for phases of the ripple, all of shape (N,)."""
+    """Return times of events in ns since the start of their burst, shape (N,).
+
+    Parameters
+    ----------
+    config : SimulationConfig
+    live_time_s : ndarray, shape (N,)
+        Of the burst of each event.
+    phase : ndarray, shape (N,)
+        Of the intensity ripple at the event, from 0 to 2 pi.
+    rng : Generator
+    """
     periods = np.maximum(np.rint(live_time_s / config.beam.ripple_period_s), 1.0)
     past = np.floor(periods * rng.random(len(phase)))
     return (past + phase / (2.0 * np.pi)) / periods * live_time_s / NS

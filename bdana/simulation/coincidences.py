@@ -40,7 +40,14 @@ class Counts:
 
 
 def halo_counts(config: SimulationConfig, bursts: BurstTable, rng: np.random.Generator) -> Counts:
-    """Draw how many events of each sort the bursts have."""
+    """Draw the numbers of single tracks, accidental pairs and prompt pairs in each burst.
+
+    Parameters
+    ----------
+    config : SimulationConfig
+    bursts : BurstTable
+    rng : Generator
+    """
     expected = mean_coincidences(config, bursts)
     return Counts(
         rng.poisson(mean_singles(config, bursts)),
@@ -52,7 +59,16 @@ def halo_counts(config: SimulationConfig, bursts: BurstTable, rng: np.random.Gen
 def coincidence_counts(
     config: SimulationConfig, bursts: BurstTable, rng: np.random.Generator, oversample: float
 ) -> Counts:
-    """Draw how many accidental pairs the bursts would have with `oversample` times the exposure."""
+    """Draw the numbers of accidental pairs in each burst for a multiple of its exposure.
+
+    Parameters
+    ----------
+    config : SimulationConfig
+    bursts : BurstTable
+    rng : Generator
+    oversample : float
+        The multiple.
+    """
     pairs = rng.poisson(oversample * mean_coincidences(config, bursts))
     return Counts(np.zeros_like(pairs), pairs, np.zeros_like(pairs))
 
@@ -60,7 +76,16 @@ def coincidence_counts(
 def halo_events(
     config: SimulationConfig, bursts: BurstTable, counts: Counts, rng: np.random.Generator
 ) -> ak.Array:
-    """Simulate these events; in each burst the sorts follow one another at random."""
+    """Simulate events of halo muons; in each burst the kinds of events follow one another at random.
+
+    Parameters
+    ----------
+    config : SimulationConfig
+    bursts : BurstTable
+    counts : Counts
+        How many events of each kind.
+    rng : Generator
+    """
     n = len(bursts.run)
     sorts = np.stack([counts.singles, counts.pairs, counts.prompt])
     at = np.repeat(np.tile(np.arange(n), 3), sorts.ravel())
@@ -113,7 +138,7 @@ def _tracks_in_time(
 def _with_prompt(
     config: SimulationConfig, muons: Muons, partner: NDArray[np.bool_], rng: np.random.Generator
 ) -> Muons:
-    """Replace the partners of prompt pairs by muons from the first one's path."""
+    """Replace the partners of prompt pairs by muons from a point of the first muon's path."""
     places = np.flatnonzero(partner)
     if not len(places):
         return muons
@@ -127,7 +152,7 @@ def _with_prompt(
 def _inside_spill(
     ripple: float, power: NDArray[np.int64], rng: np.random.Generator, clock: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Draw intensity 1 + a sin(phase) and phase of events whose rate follows its given power (1 or 2)."""
+    """Draw intensity 1 + a sin(phase) and phase of events whose rate goes like its given power (1 or 2)."""
     level, phase = np.ones(len(power)), clock.uniform(0.0, 2.0 * np.pi, len(power))
     left = np.arange(len(power)) if ripple else np.empty(0, dtype=np.int64)
     while len(left):

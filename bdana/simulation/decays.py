@@ -1,4 +1,4 @@
-"""Decays of a new particle into two muons: from the TAX into the decay volume, exact two-body kinematics, weights."""
+"""Decays of a new particle into two muons: from the TAX to the decay volume, two-body kinematics, event weights."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Decays:
 
 @dataclass(frozen=True)
 class FlatSpectrum:
-    """Particles of flat momentum between two ends with half-Gaussian pT, whatever their model: no way of production.
+    """Model-independent spectrum: flat momentum between two ends and half-Gaussian pT.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class FlatSpectrum:
     pt: float
 
     def draw(self, n: int, rng: np.random.Generator) -> Particles:
-        """Draw particles.
+        """Draw particles of this spectrum.
 
         Parameters
         ----------

@@ -31,7 +31,18 @@ def draw_halo(
     event: NDArray[np.int64],
     time: NDArray[np.float64],
 ) -> Muons:
-    """Draw one triggering muon for each of the given events and times (ns), each of shape (N,)."""
+    """Draw halo muons that fire the trigger, one for each given event and time.
+
+    Parameters
+    ----------
+    halo : Halo
+    detector : Detector
+    rng : Generator
+    event : ndarray of int, shape (N,)
+        Place of each muon's event in the block.
+    time : ndarray, shape (N,)
+        In ns.
+    """
     missing = np.arange(len(event))
     parts, places = [], []
     while len(missing):
@@ -44,7 +55,14 @@ def draw_halo(
 
 
 def draw_prompt_partners(halo: Halo, rng: np.random.Generator, first: Muons) -> Muons:
-    """Draw for each muon one of opposite charge that comes from a point of its path upstream, in time with it."""
+    """Draw for each muon one of opposite charge, in time with it, from a point upstream on its path.
+
+    Parameters
+    ----------
+    halo : Halo
+    rng : Generator
+    first : Muons
+    """
     n = len(first)
     z = rng.uniform(*halo.prompt_z_mm, n)
     return Muons(
@@ -89,7 +107,7 @@ def _around(
 
 
 def _momentum(halo: Halo, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
-    """Draw from the log-normal spectrum between its ends."""
+    """Draw momenta in MeV/c from the log-normal spectrum between its ends."""
     p = halo.p_median_mev * np.exp(halo.p_log_sigma * rng.standard_normal(n))
     outside = np.flatnonzero((p < halo.p_min_mev) | (p > halo.p_max_mev))
     while len(outside):

@@ -1,4 +1,4 @@
-"""Muons as columns, and their way through the magnet."""
+"""Arrays of muons, and their paths through the magnet."""
 
 from __future__ import annotations
 
@@ -49,7 +49,13 @@ class Muons:
         return len(self.p)
 
     def take(self, where: NDArray[Any]) -> Muons:
-        """Return the muons at the given places (indices or mask)."""
+        """Return some of the muons.
+
+        Parameters
+        ----------
+        where : ndarray
+            Indices or mask.
+        """
         return Muons(**{f.name: getattr(self, f.name)[where] for f in fields(self)})
 
 
@@ -77,7 +83,13 @@ class Flight:
 
     @classmethod
     def of(cls, muons: Muons, magnet: Magnet) -> Flight:
-        """Follow the muons; the kick changes p_x and keeps the momentum."""
+        """Return the paths of muons through the magnet; its kick changes p_x and keeps the momentum.
+
+        Parameters
+        ----------
+        muons : Muons
+        magnet : Magnet
+        """
         step = magnet.z_mm - muons.z
         norm = np.sqrt(1.0 + muons.tx**2 + muons.ty**2)
         kick = magnet.px_kick_mev * muons.charge / muons.p
@@ -95,17 +107,34 @@ class Flight:
         )
 
     def at(self, z: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return x and y in mm at the plane z (mm)."""
+        """Return x and y in mm at a plane, shape (N,) each.
+
+        Parameters
+        ----------
+        z : float
+            In mm.
+        """
         step = z - self.z_magnet
         if step < 0:
             return self.x + step * self.tx, self.y + step * self.ty
         return self.x + step * self.tx_after, self.y + step * self.ty_after
 
     def hits(self, element: Element) -> NDArray[np.bool_]:
-        """Tell which muons cross an element, shape (N,)."""
+        """Tell which muons cross an element, shape (N,).
+
+        Parameters
+        ----------
+        element : Element
+        """
         return element.contains(*self.at(element.z_mm))
 
     def in_all(self, detector: Detector, *names: str) -> NDArray[np.bool_]:
-        """Tell which muons cross all of the named elements, shape (N,)."""
+        """Tell which muons cross all of the named elements, shape (N,).
+
+        Parameters
+        ----------
+        detector : Detector
+        *names : str
+        """
         inside: NDArray[np.bool_] = np.logical_and.reduce([self.hits(detector[name]) for name in names])
         return inside

@@ -1,4 +1,4 @@
-"""From muons to canonical event records."""
+"""Canonical event records from muons: the response of all detectors."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ HALO, SIGNAL, PROMPT = 0, 1, 2
 """Values of truth.process."""
 
 CLOCK_NS = 24.951059536
-"""Period of the trigger clock: the trigger time is uniform in it."""
+"""Period of the trigger clock in ns; the trigger time is uniform in it."""
 
 
 @dataclass(frozen=True)
 class Headers:
-    """What each of N events of a block is; every attribute has shape (N,).
+    """Headers of the N events of a block; every attribute has shape (N,).
 
     Attributes
     ----------
@@ -74,8 +74,18 @@ def make_events(
 ) -> ak.Array:
     """Simulate the response to the muons of a block of events.
 
-    The trigger time is that of the event's first track, and times are on its scale. `lav_correlated` is the
-    probability that a muon makes a LAV hit in time with itself.
+    The trigger time is that of the event's first track, and times are on its scale.
+
+    Parameters
+    ----------
+    headers : Headers
+    muons : Muons
+    flight : Flight
+    config : SimulationConfig
+    detector : Detector
+    rng : Generator
+    lav_correlated : float
+        Probability that a muon makes a LAV hit in time with itself.
     """
     n = len(headers.event)
     response, activity, half = config.response, config.activity, config.beam.readout_ns

@@ -26,14 +26,23 @@ Z_BEFORE, Z_AFTER = 180_000.0, 222_000.0
 
 @dataclass(frozen=True)
 class Hits:
-    """Entries of one collection: N values of each field and the place of their event in the block."""
+    """Entries of one collection: N values of each field, and the place of their event in the block."""
 
     event: NDArray[np.int64]
     fields: dict[str, NDArray[np.float64] | NDArray[np.int64]]
 
 
 def collect(events: int, *parts: Hits) -> ak.Array:
-    """Make a list an event of the entries, in the order of the parts; floats in single precision, as files hold them."""
+    """Group entries into one list for each event, in the order of the parts.
+
+    Floats are in single precision, as in files.
+
+    Parameters
+    ----------
+    events : int
+        Number of events.
+    *parts : Hits
+    """
     event = np.concatenate([part.event for part in parts])
     fields = {name: np.concatenate([part.fields[name] for part in parts]) for name in parts[0].fields}
     if len(parts) > 1:
@@ -47,11 +56,19 @@ def collect(events: int, *parts: Hits) -> ak.Array:
 def straw_tracks(
     muons: Muons, flight: Flight, detector: Detector, response: Response, rng: np.random.Generator
 ) -> Hits:
-    """Reconstruct the muons that cross at least three chambers.
+    """Reconstruct straw tracks of the muons that cross at least three chambers.
 
     Each side of the magnet is the line through two measured points. The upstream one has the multiple scattering
     of the first chamber on the way to the second, 13.6 MeV/p sqrt(X/X0) (1 + 0.038 ln X/X0), with the logarithm of
     all chambers together, as for any stack of layers (PDG, Passage of particles through matter).
+
+    Parameters
+    ----------
+    muons : Muons
+    flight : Flight
+    detector : Detector
+    response : Response
+    rng : Generator
     """
     chambers = [detector[name] for name in CHAMBERS]
     crossed = np.sum([flight.hits(chamber) for chamber in chambers], axis=0)
@@ -94,7 +111,13 @@ def straw_tracks(
 def calorimeter(
     muons: Muons, flight: Flight, detector: Detector, response: Response, rng: np.random.Generator
 ) -> Hits:
-    """Give each muon that crosses the LKr a cluster of minimum-ionising energy."""
+    """Simulate LKr clusters of minimum-ionising energy of the muons that cross it.
+
+    Parameters
+    ----------
+    muons, flight, detector, response, rng
+        As for `straw_tracks`.
+    """
     seen = np.flatnonzero(flight.hits(detector["LKr"]))
     n = len(seen)
     x, y = (at[seen] for at in flight.at(detector["LKr"].z_mm))
@@ -117,7 +140,13 @@ def calorimeter(
 def muon_veto(
     muons: Muons, flight: Flight, detector: Detector, response: Response, rng: np.random.Generator
 ) -> Hits:
-    """Give each muon that reaches MUV3 the centre of the tile it hits after scattering in the calorimeters."""
+    """Simulate MUV3 hits of muons: the centre of the tile hit after scattering in the calorimeters.
+
+    Parameters
+    ----------
+    muons, flight, detector, response, rng
+        As for `straw_tracks`.
+    """
     efficient = rng.random(len(muons)) < response.muv3_efficiency
     seen = np.flatnonzero(flight.hits(detector["MUV3"]) & efficient)
     n, tile = len(seen), response.muv3_tile_mm
@@ -129,7 +158,17 @@ def muon_veto(
 
 
 def correlated_lav(muons: Muons, probability: float, time_ns: float, rng: np.random.Generator) -> Hits:
-    """Give some muons a LAV hit in time with them."""
+    """Simulate LAV hits in time with a muon.
+
+    Parameters
+    ----------
+    muons : Muons
+    probability : float
+        Of a hit for each muon.
+    time_ns : float
+        Gaussian width of its time.
+    rng : Generator
+    """
     seen = np.flatnonzero(rng.random(len(muons)) < probability)
     time = muons.time[seen] + time_ns * rng.standard_normal(len(seen))
     return Hits(muons.event[seen], {"time": time})
@@ -142,7 +181,7 @@ def accidental_hits(
     half_side_mm: float | None = None,
     mean_energy_mev: float | None = None,
 ) -> Hits:
-    """Draw hits flat in time around the trigger.
+    """Simulate accidental hits, flat in time around the trigger.
 
     Parameters
     ----------
@@ -150,8 +189,9 @@ def accidental_hits(
         Expected hits of each event.
     half_width_ns : float
         Half width of the time window.
+    rng : Generator
     half_side_mm : float, optional
-        Half side of the square in which x and y are drawn; without it the hits have no place.
+        Half side of the square in which x and y are drawn; without it the hits have no position.
     mean_energy_mev : float, optional
         Mean of the exponential energy; without it the hits have none.
     """

@@ -1,4 +1,4 @@
-"""Whole samples: blocks of bursts, drawn one after the other, each from its own random stream."""
+"""Simulation of whole samples in blocks of bursts or decays, each from its own random stream."""
 
 from __future__ import annotations
 
@@ -27,11 +27,17 @@ if TYPE_CHECKING:
 __all__ = ["simulate", "simulate_blocks", "simulate_bursts", "simulate_coincidences", "write_sample"]
 
 BLOCK_EVENTS = 50_000
-"""Expected events of a block; halo blocks are whole bursts. It is part of what a seed means."""
+"""Expected events of a block; halo blocks are whole bursts. With another value a seed gives other events."""
 
 
 def simulate_bursts(config: SimulationConfig, seed: int) -> BurstTable:
-    """Draw the bursts of a sample."""
+    """Draw the bursts of a sample.
+
+    Parameters
+    ----------
+    config : SimulationConfig
+    seed : int
+    """
     _check(config)
     return draw_bursts(config, _stream(seed, 0))
 
@@ -57,6 +63,13 @@ def simulate(config: SimulationConfig, seed: int) -> tuple[ak.Array, BurstTable]
     ------
     ConfigError
         When a value of the configuration makes no sense.
+
+    Examples
+    --------
+    >>> from bdana.simulation import SimulationConfig, simulate
+    >>> events, bursts = simulate(SimulationConfig(pot=7e12, bursts=2), seed=1)
+    >>> "tracks" in events.fields, len(bursts.run), f"{bursts.pot.sum():.1e}"
+    (True, 2, '7.0e+12')
     """
     return ak.concatenate(list(simulate_blocks(config, seed))), simulate_bursts(config, seed)
 
@@ -100,7 +113,13 @@ def write_sample(path: Path, config: SimulationConfig, seed: int, progress: Prog
 
 
 def simulate_blocks(config: SimulationConfig, seed: int) -> Iterator[ak.Array]:
-    """Simulate a sample block by block."""
+    """Simulate a sample block by block, with one block in memory at a time.
+
+    Parameters
+    ----------
+    config : SimulationConfig
+    seed : int
+    """
     for _, block in _blocks(config, seed):
         yield block
 

@@ -1,4 +1,4 @@
-"""What a simulated sample is made of. Every number marked assumed is a working value without a public source."""
+"""Configuration of a simulated sample; a number marked assumed is a working value without a public source."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Activity", "Beam", "Halo", "Response", "Signal", "SimulationConfig",
 
 @dataclass(frozen=True)
 class Beam:
-    """Bursts and triggers.
+    """Beam intensity, bursts and triggers.
 
     A simulated burst stands for many spills of equal intensity: its live time is that of the spills whose
     protons it has, so the sample's accidental pairs do not depend on the number of bursts.
@@ -54,7 +54,7 @@ class Beam:
 
 @dataclass(frozen=True)
 class Halo:
-    """The halo muons that reach the trigger hodoscopes; all values are assumed.
+    """Halo muons that reach the trigger hodoscopes; all values are assumed.
 
     A muon has a place at z = 180 m, uniform in a disc, and an apparent origin in the TAX plane on a blurred ring
     around the beam line, since sweeping magnets and scattering in the dump push muons off the axis. The sizes are
@@ -127,7 +127,7 @@ class Activity:
 
 @dataclass(frozen=True)
 class Response:
-    """What the detector makes of a muon; all values are assumed.
+    """Resolutions and efficiencies of the detector for muons; all values are assumed.
 
     Attributes
     ----------
@@ -257,12 +257,24 @@ class SimulationConfig:
 
 
 def override(config: SimulationConfig, text: str) -> SimulationConfig:
-    """Replace one value by `KEY=VALUE`, with a dotted key such as `beam.ripple` and a TOML value.
+    """Replace one value of a configuration.
+
+    Parameters
+    ----------
+    config : SimulationConfig
+    text : str
+        `KEY=VALUE`, with a dotted key such as `beam.ripple` and a TOML value.
 
     Raises
     ------
     ConfigError
         When there is no such key, or the value has another type.
+
+    Examples
+    --------
+    >>> from bdana.simulation import SimulationConfig, override
+    >>> override(SimulationConfig(), "beam.ripple=0.9").beam.ripple
+    0.9
     """
     replaced: SimulationConfig = _replace(config, *parse_override(text, "beam.ripple=0.9"), text)
     return replaced

@@ -26,9 +26,18 @@ __all__ = ["signal_events"]
 def signal_events(
     config: SimulationConfig, signal: Signal, bursts: BurstTable, numbers: range, rng: np.random.Generator
 ) -> ak.Array:
-    """Simulate the decays of the given numbers, each in a burst drawn by its protons.
+    """Simulate signal events, each in a burst drawn with probability proportional to its protons.
 
     Every generated decay is an event, also when no muon is seen: sums of weights before cuts are generated sums.
+
+    Parameters
+    ----------
+    config : SimulationConfig
+    signal : Signal
+    bursts : BurstTable
+    numbers : range
+        Event numbers, one for each decay.
+    rng : Generator
     """
     n = len(numbers)
     detector = load_detector(config.detector)

@@ -18,15 +18,15 @@ from bdana.errors import ConfigError, InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bdana.statistics.regions_csv import RegionCount
+    from bdana.statistics.regions_csv import CountedRegion
 
-__all__ = ["Column", "Sheet", "counts_sheet", "pyhf_workspace", "write_sheet"]
+__all__ = ["Sheet", "SheetColumn", "counts_sheet", "pyhf_workspace", "write_sheet"]
 
 _LATEX = str.maketrans({"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$"})
 
 
 @dataclass(frozen=True)
-class Column:
+class SheetColumn:
     """One column of a sheet.
 
     Attributes
@@ -52,24 +52,24 @@ class Sheet:
     Attributes
     ----------
     title : str
-    columns : tuple of Column
+    columns : tuple of SheetColumn
         Of equal length; the first names the rows.
     conventions : dict of str to str
     """
 
     title: str
-    columns: tuple[Column, ...]
+    columns: tuple[SheetColumn, ...]
     conventions: dict[str, str] = field(default_factory=dict)
 
 
-def counts_sheet(regions: Sequence[RegionCount], document: dict[str, Any]) -> Sheet:
+def counts_sheet(regions: Sequence[CountedRegion], document: dict[str, Any]) -> Sheet:
     """Return the sheet of a counts table: background, count and p-values of every region.
 
     A closed region has no count and no p-values.
 
     Parameters
     ----------
-    regions : sequence of RegionCount
+    regions : sequence of CountedRegion
     document : dict
         What `bdana count --regions --json` prints for them.
     """
@@ -77,20 +77,20 @@ def counts_sheet(regions: Sequence[RegionCount], document: dict[str, Any]) -> Sh
     return Sheet(
         "Counting experiment",
         (
-            Column("name", tuple(region.name for region in regions)),
-            Column(
+            SheetColumn("name", tuple(region.name for region in regions)),
+            SheetColumn(
                 "expected",
                 tuple(region.background.expected for region in regions),
                 tuple(region.background.error for region in regions),
                 unit="events",
             ),
-            Column(
+            SheetColumn(
                 "observed",
                 tuple("closed" if region.observed is None else region.observed for region in regions),
                 unit="events",
             ),
-            Column("p_n", tuple(row.get("p_n") for row in rows)),
-            Column("p_l", tuple(row.get("p_l") for row in rows)),
+            SheetColumn("p_n", tuple(row.get("p_n") for row in rows)),
+            SheetColumn("p_l", tuple(row.get("p_l") for row in rows)),
         ),
         document["conventions"],
     )
@@ -130,7 +130,7 @@ def write_sheet(path: Path, sheet: Sheet, workspace: dict[str, Any] | None = Non
         file.write(text)
 
 
-def pyhf_workspace(regions: Sequence[RegionCount], efficiency_error: float = 0.0) -> dict[str, Any]:
+def pyhf_workspace(regions: Sequence[CountedRegion], efficiency_error: float = 0.0) -> dict[str, Any]:
     """Return a pyhf workspace of the open regions.
 
     A region has a signal of one event times its own free `mu_<region>`; the parameter of interest is that of SR, or of
@@ -139,7 +139,7 @@ def pyhf_workspace(regions: Sequence[RegionCount], efficiency_error: float = 0.0
 
     Parameters
     ----------
-    regions : sequence of RegionCount
+    regions : sequence of CountedRegion
         Closed ones are left out.
     efficiency_error : float
         Relative error of the signal efficiency and POT.
@@ -153,8 +153,8 @@ def pyhf_workspace(regions: Sequence[RegionCount], efficiency_error: float = 0.0
     --------
     >>> from bdana.statistics.exports import pyhf_workspace
     >>> from bdana.statistics.poisson import Background
-    >>> from bdana.statistics.regions_csv import RegionCount
-    >>> regions = RegionCount("CR", Background(1.7, 0.22), 2), RegionCount("SR", Background(0.016, 0.002), None)
+    >>> from bdana.statistics.regions_csv import CountedRegion
+    >>> regions = CountedRegion("CR", Background(1.7, 0.22), 2), CountedRegion("SR", Background(0.016, 0.002), None)
     >>> workspace = pyhf_workspace(regions)  # SR is closed
     >>> workspace["observations"], workspace["measurements"][0]["config"]["poi"]
     ([{'name': 'CR', 'data': [2]}], 'mu_CR')
@@ -190,7 +190,7 @@ def _signal(region: str, efficiency_error: float) -> dict[str, Any]:
     return {"name": "signal", "data": [1.0], "modifiers": modifiers}
 
 
-def _background(region: RegionCount) -> dict[str, Any]:
+def _background(region: CountedRegion) -> dict[str, Any]:
     expected, error = region.background.expected, region.background.error
     shifted = {"hi_data": [expected + error], "lo_data": [max(expected - error, 0.0)]}
     modifiers = [{"name": "background", "type": "histosys", "data": shifted}] if error else []
@@ -221,12 +221,12 @@ def _latex(sheet: Sheet) -> str:
     return "\n".join([*lines, r"\hline", r"\end{tabular}", ""])
 
 
-def _heading(column: Column) -> str:
+def _heading(column: SheetColumn) -> str:
     unit = f" [{column.unit}]" if column.unit else ""
     return f"{column.name}{unit}".translate(_LATEX)
 
 
-def _cell(column: Column, i: int) -> str:
+def _cell(column: SheetColumn, i: int) -> str:
     value = column.values[i]
     if value is None:
         return "--"

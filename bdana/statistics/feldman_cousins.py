@@ -1,4 +1,4 @@
-"""Feldman-Cousins intervals, with nuisance parameters marginalised as by Cousins and Highland.
+"""Feldman-Cousins intervals, with nuisance parameters marginalised (Cousins and Highland).
 
 For an observed count n the count k is ahead of n at the signal s when its likelihood ratio P(k|s)/max P(k|.) is
 larger, and s is accepted when the counts ahead have less probability than the confidence level. For each k there
@@ -58,7 +58,7 @@ class _Belt:
 
 @dataclass(frozen=True)
 class _Ordering:
-    """Ordering of the counts at one background: their probabilities, and where they are ahead of n."""
+    """Ordering of the counts at one background: their probabilities, and the signals at which each is ahead of n."""
 
     belt: _Belt
     table: Floats  # P(k|s), shape (rungs, counts)

@@ -121,7 +121,7 @@ def _size(background: Background, n: int) -> int:
 
 
 def _table(values: Floats, weights: Floats, sizes: Sequence[int]) -> Floats:
-    """Return the probability of every count tuple, shape `sizes`: one half of the regions times the other, as matrices."""
+    """Return the probability of every count tuple, shape `sizes`: half of the regions times the rest, as matrices."""
     half = len(sizes) // 2
     sides = []
     for columns in (range(half), range(half, len(sizes))):

@@ -24,7 +24,7 @@ _SHARES, _DRAWS = 8, 4096  # of drawn expectations, where a quadrature is not fe
 
 @dataclass(frozen=True, slots=True)
 class GlobalPValue:
-    """The smallest local p-value, and the probability of one as small anywhere.
+    """The smallest local p-value, and the probability of one as small in any of the regions.
 
     Attributes
     ----------

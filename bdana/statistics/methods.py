@@ -1,4 +1,4 @@
-"""The limit methods by name."""
+"""Methods for limits on a signal count, by name."""
 
 from __future__ import annotations
 

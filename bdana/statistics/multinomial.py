@@ -1,4 +1,4 @@
-"""Exact multinomial test of counts in groups whose expected shares are known, but not their total."""
+"""Multinomial test of counts in groups whose expected shares are known, but not their total."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Pull", "nuisance_pulls"]
 
 SMALLEST = 1e-12
-"""Smallest expectation in the fit relative to the prediction; nuisance parameters could make it negative."""
+"""Smallest expectation in the fit, relative to the prediction: keeps it positive at all nuisance parameters."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Bounded profile-likelihood interval, as a comparison: its coverage is asymptotic."""
+"""Profile-likelihood interval bounded at s >= 0, as a comparison: its coverage holds only asymptotically."""
 
 from __future__ import annotations
 

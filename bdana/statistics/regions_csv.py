@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["RegionCount", "read_covariance", "read_regions"]
+__all__ = ["CountedRegion", "read_covariance", "read_regions"]
 
 COLUMNS = ("name", "expected", "error", "observed")
 
 
 @dataclass(frozen=True, slots=True)
-class RegionCount:
+class CountedRegion:
     """One region: its background, and its count, None while closed."""
 
     name: str
@@ -30,7 +30,7 @@ class RegionCount:
     observed: int | None
 
 
-def read_regions(path: Path) -> tuple[RegionCount, ...]:
+def read_regions(path: Path) -> tuple[CountedRegion, ...]:
     """Read and check a counts table; every error names the file and the region.
 
     Parameters
@@ -52,7 +52,7 @@ def read_regions(path: Path) -> tuple[RegionCount, ...]:
     return rows
 
 
-def _of_csv(path: Path, stream: TextIO) -> tuple[RegionCount, ...]:
+def _of_csv(path: Path, stream: TextIO) -> tuple[CountedRegion, ...]:
     reader = csv.DictReader(stream, skipinitialspace=True)
     missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
@@ -60,7 +60,7 @@ def _of_csv(path: Path, stream: TextIO) -> tuple[RegionCount, ...]:
     return tuple(_row(f"{path}, line {reader.line_num}", row) for row in reader)
 
 
-def _of_table(path: Path, stream: TextIO) -> tuple[RegionCount, ...]:
+def _of_table(path: Path, stream: TextIO) -> tuple[CountedRegion, ...]:
     try:
         rows = json.load(stream)["regions"]
         return tuple(
@@ -77,14 +77,14 @@ def _of_table(path: Path, stream: TextIO) -> tuple[RegionCount, ...]:
         ) from None
 
 
-def _row(where: str, row: dict[str, str | None], limit: float | None = None) -> RegionCount:
+def _row(where: str, row: dict[str, str | None], limit: float | None = None) -> CountedRegion:
     name, expected, error, observed = ((row[column] or "").strip() for column in COLUMNS)
     try:
         background = Background.unseen(limit) if limit else Background(float(expected), float(error))
         count = None if observed in {"", "closed"} else whole(float(observed))
     except (ValueError, InputError) as err:
         raise InputError(f"{where}, region '{name}': {err}") from err
-    return RegionCount(name, background, count)
+    return CountedRegion(name, background, count)
 
 
 def read_covariance(path: Path, names: Sequence[str]) -> Floats:

@@ -45,7 +45,7 @@ class TableRow:
 
 @dataclass(frozen=True)
 class CountingTable:
-    """Regions in the order in which they are opened, and some of them together.
+    """Rows of the table in the order in which regions are opened, and joint p-values of some regions.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Places and slopes at production: what scattering added is taken out. Derivation: docs/prompt.md.
+"""Unfolding of muon positions and slopes at production: multiple scattering is taken out (see docs/prompt.md).
 
 The line of a measured track is that of its muon at production plus what the matter added, m = p + s. With covariances M
 of the measured lines and S of s, p has P = M - S, and the best guess from m is p = <m> + P M^-1 (m - <m>) with the
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 __all__ = ["DirectionClosure", "Directions", "close_directions", "unfold_directions"]
 
 GROUP = 200
-"""Muons of similar energy that share one covariance, at least."""
+"""Smallest number of muons of similar energy that share one covariance."""
 GROUPS = 20
-"""Groups, at most."""
+"""Largest number of such groups."""
 DRAWN = 2_000
-"""Muons that are sent down to find the scattering of a group."""
+"""Muons simulated through the matter to find the scattering of a group."""
 ENOUGH = 100
-"""Of those, so many must arrive, or the lines of the group are left as they are."""
+"""Smallest number of those that must arrive; with fewer the lines of the group are left as they are."""
 NARROWEST = 0.01
-"""Smallest measured variance, in units of that of the scattering, that is told from zero."""
+"""Smallest measured variance that is told from zero, in units of the variance of the scattering."""
 
 
 @dataclass(frozen=True)
 class Directions:
-    """N muons at production, and which lines are seen of them.
+    """N muons at production with unfolded positions and slopes, and weights for what cannot be unfolded.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Directions:
         return np.asarray(np.sqrt(np.prod(1.0 + self.narrow, axis=(1, 2))))
 
     def seen(self, down: MuonStates, index: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Weigh muons that came down, such that their lines are distributed as those of the tracks, shape (K,).
+        """Return weights, shape (K,), that give muons at the end of the matter the measured distribution of lines.
 
         exp(-sum u^2 (1/m - 1) / 2) for the distances u from the mean, over its mean: 1 where nothing is unresolved.
 
@@ -85,7 +85,7 @@ class Directions:
 
 @dataclass(frozen=True)
 class DirectionClosure:
-    """Widths (rms) at the end of the matter: x, y in mm, tx, ty; every attribute has shape (4,).
+    """Closure of the unfolding: rms of x, y (mm), tx, ty at the end of the matter; every attribute has shape (4,).
 
     Attributes
     ----------
@@ -112,7 +112,7 @@ def unfold_directions(
     threshold: float,
     rng: np.random.Generator,
 ) -> Directions:
-    """Take the scattering out of places and slopes of muons that were carried back along straight lines.
+    """Unfold the multiple scattering of muons that were carried back along straight lines.
 
     Muons are grouped by energy. A combination of place and slope whose measured variance is m times that of the
     scattering keeps the fraction k = max(1 - 1/m, 0) of its distance from the mean, and is spread with the variance k
@@ -172,7 +172,7 @@ def close_directions(
     threshold: float,
     rng: np.random.Generator,
 ) -> DirectionClosure:
-    """Send muons down and compare their widths with those of the tracks.
+    """Simulate muons through the matter and compare their widths with those of the tracks.
 
     Parameters
     ----------

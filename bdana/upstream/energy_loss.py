@@ -1,4 +1,4 @@
-"""Mean energy loss of muons in matter: the table, the range integral, and what hard collisions are made of.
+"""Mean energy loss of muons in matter: tables, range integral, and constants of hard collisions.
 
 Continuous slowing down: the depth x between energies E0 > E1 is the integral of dE / (dE/dx) from E1 to E0, so
 both directions are one look-up in R(E) = integral of dE / (dE/dx).
@@ -24,7 +24,7 @@ TABLE_ENERGY = np.array([5.0, 10.0, 40.0, 100.0, 200.0]) * GeV
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What slows a muon down and scatters it.
+    """A material with its mean muon energy loss, radiation length, and rates of hard collisions.
 
     Attributes
     ----------
@@ -37,7 +37,14 @@ class Material:
         K/2 Z/A times the density in MeV/mm: knock-on electrons of energy T per mm are this times dT/T^2 (1 - T/T_max).
     radiation_constant : float
         Relative loss per mm to bremsstrahlung and photonuclear reactions, rounded from D. E. Groom, N. V. Mokhov and
-        S. I. Striganov, At. Data Nucl. Data Tables 78 (2001) 183 near 100 GeV: its one value at all energies is assumed.
+        S. I. Striganov, At. Data Nucl. Data Tables 78 (2001) 183 near 100 GeV; one value at all energies is assumed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bdana.upstream import MATERIALS
+    >>> MATERIALS["iron"].after(np.array([10e3, 75e3]), length=3000.0).round(-1)  # 10 and 75 GeV, 3 m
+    array([ 5450., 68840.])
     """
 
     name: str
@@ -47,9 +54,14 @@ class Material:
     radiation_constant: float
 
     def mean_loss(self, energy: ArrayLike) -> NDArray[np.float64]:
-        """Return dE/dx in MeV/mm at energies in MeV, shape (N,): linear in ln E, and in E beyond the table's end.
+        """Return the mean dE/dx in MeV/mm, shape (N,), interpolated in ln E and linear in E above the table.
 
         Radiation makes the loss linear in E at high energies. Below the first energy its value is kept.
+
+        Parameters
+        ----------
+        energy : array_like, shape (N,)
+            In MeV.
         """
         e = np.asarray(energy, dtype=np.float64)
         slope = (self.loss[-1] - self.loss[-2]) / (TABLE_ENERGY[-1] - TABLE_ENERGY[-2])
@@ -59,13 +71,27 @@ class Material:
         return inside + slope * np.maximum(e - TABLE_ENERGY[-1], 0.0)
 
     def after(self, energy: NDArray[np.float64], length: float) -> NDArray[np.float64]:
-        """Return the energy in MeV left after `length` mm, without fluctuations; 0 for a muon that stops."""
+        """Return the energy in MeV left after some length, without fluctuations; 0 for a muon that stops.
+
+        Parameters
+        ----------
+        energy : ndarray, shape (N,)
+            In MeV.
+        length : float
+            In mm.
+        """
         energies, ranges = self._range
         left = np.interp(energy, energies, ranges) - length
         return np.interp(left, ranges, energies)
 
     def before(self, energy: NDArray[np.float64], length: float) -> NDArray[np.float64]:
-        """Return the energy in MeV a muon had `length` mm upstream, without fluctuations."""
+        """Return the energy in MeV that a muon had some length upstream, without fluctuations.
+
+        Parameters
+        ----------
+        energy, length
+            As for `after`.
+        """
         energies, ranges = self._range
         return np.interp(np.interp(energy, energies, ranges) + length, ranges, energies)
 

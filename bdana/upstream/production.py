@@ -1,4 +1,4 @@
-"""Pairs that muons make on their way down."""
+"""Production of muon pairs by muons on their way through the matter."""
 
 from __future__ import annotations
 
@@ -33,18 +33,33 @@ def produce_pairs(
     lepton_mass: float,
     rng: np.random.Generator,
 ) -> tuple[Pairs, NDArray[np.int64], NDArray[np.float64]]:
-    """Let every muon make a pair at a depth of its own and carry both muons to the end of the matter.
+    """Let every muon make a pair at a random depth and carry both muons to the end of the matter.
 
     The depth is uniform in the length of all blocks together.
+
+    Parameters
+    ----------
+    made : Directions
+        N muons at production.
+    tracks : Tracks
+        The N tracks they were made of.
+    blocks : sequence of Block
+    pair : callable
+        f(muons, par, rng) -> the two muons of each pair: see `Prompt`.
+    par : PromptParameters
+    setup : Setup
+    lepton_mass : float
+        In MeV.
+    rng : numpy.random.Generator
 
     Returns
     -------
     pairs : Pairs
         Those whose muons both arrive, the first with the charge of the track.
     kept : ndarray of int
-        Their muons' places.
+        Indices of the muons that made them.
     seen : ndarray
-        Weights with which the first muons come down like tracks.
+        Weights from `Directions.seen` of the first muons.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What backgrounds/prompt.py declares, and how the prompt background is estimated and bounded with it."""
+"""Prompt background: what an analysis declares of it, and the estimate that is made with it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = ["Prompt", "PromptEstimate"]
 
 @dataclass(frozen=True)
 class PromptEstimate:
-    """Expected prompt pairs.
+    """Expected prompt pairs of every region, with their errors and the steps of the estimate.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class PromptEstimate:
 
 @dataclass(frozen=True)
 class Prompt:
-    """A prompt background: which matter muons crossed, what they make there, and where pairs are compared in time.
+    """Declaration of a prompt background: the matter upstream, the pairs muons make there, and the window in time.
 
     The functions get the background's parameters.
 
@@ -114,10 +114,19 @@ class Prompt:
     ) -> PromptShare:
         """Fit the share of in-time pairs among candidates without the cuts of `left_out`, in the regions that are open.
 
+        Parameters
+        ----------
+        candidates : Candidates
+        cuts : Parameters
+            Of the pair selection.
+        par : PromptParameters
+        regions : Regions
+        open_regions : sequence of str
+
         Raises
         ------
         ConfigError
-            When `open_regions` names what is no region.
+            When `open_regions` names a region that does not exist.
         """
         for name in open_regions:
             if name not in regions.names:
@@ -127,7 +136,11 @@ class Prompt:
         return fit_prompt_share(dt, par.window_ns, par.dt_width_ns, within, par.dt_width_error_ns)
 
     def matter(self, par: Any) -> Sequence[Block]:
-        """Return the blocks.
+        """Return the blocks of matter, after a check of their order.
+
+        Parameters
+        ----------
+        par : PromptParameters
 
         Raises
         ------
@@ -236,7 +249,7 @@ class Prompt:
 
 
 def _states(tracks: Tracks) -> MuonStates:
-    """Return the muons' states at z = 0; lines cross every other plane from there."""
+    """Return the states of the tracks' muons on their straight lines at z = 0."""
     x, y = tracks.before.at(0.0)
     direction = tracks.before.direction
     return MuonStates(

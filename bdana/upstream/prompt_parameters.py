@@ -1,4 +1,4 @@
-"""The numbers of a prompt background that the framework reads."""
+"""Parameters of a prompt background that the framework reads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["PromptParameters"]
 
 
 class PromptParameters(StrictModel):
-    """Base of a prompt background's numbers; an analysis adds what its own functions read.
+    """Base class of the parameters of a prompt background; an analysis adds what its own functions read.
 
     [background.NAME] of analysis.toml and `--set background.NAME.FIELD=VALUE` replace the defaults; `assumed` marks
     working values without a public source.

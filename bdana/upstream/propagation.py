@@ -1,4 +1,4 @@
-"""Muons through blocks of matter, forwards and backwards: loss, straggling and multiple scattering.
+"""Muons through blocks of matter, forwards and backwards: energy loss, straggling and multiple scattering.
 
 Collisions that take more than `HARD` of the energy are drawn one by one; the rest of the mean loss is continuous.
 Backwards the same fractions are drawn and undone, E -> E / (1 - v): the entry energy of a muon seen at the exit
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["BEAM_ENERGY", "Block", "MuonStates", "backward", "forward", "highland_angle"]
 
 BEAM_ENERGY = 400.0 * GeV
-"""No muon has more than the protons: histories that reach this going backwards are drawn again."""
+"""Energy of the protons in MeV, which no muon exceeds: histories that do so backwards are drawn again."""
 HARD = 0.005
-"""Smallest fraction of its energy that a muon loses in a single collision drawn as such."""
+"""Smallest fractional energy loss of a collision that is simulated individually."""
 STEP = 100.0
 """Longest step in mm."""
 MUON_MASS: float = literals.mu_minus.mass  # type: ignore[assignment]
@@ -37,7 +37,14 @@ ELECTRON_MASS: float = literals.e_minus.mass  # type: ignore[assignment]
 
 @dataclass(frozen=True)
 class Block:
-    """A block of one material between two z in mm, wider than the muons spread."""
+    """A block of matter: one material between two planes, wider than the muons spread.
+
+    Attributes
+    ----------
+    material : Material
+    z_min, z_max : float
+        In mm.
+    """
 
     material: Material
     z_min: float
@@ -46,12 +53,12 @@ class Block:
 
 @dataclass(frozen=True)
 class MuonStates:
-    """N muons; every array has shape (N,), in mm and MeV.
+    """States of N muons; every array has shape (N,), in mm and MeV.
 
     Attributes
     ----------
     x, y, tx, ty, energy : ndarray
-        Place, slopes and energy; energy 0 for a muon that stopped.
+        Position, slopes and energy; energy 0 for a muon that stopped.
     z : float or ndarray
         Where each is, or the plane of all.
     """
@@ -64,12 +71,24 @@ class MuonStates:
     z: float | NDArray[np.float64]
 
     def at(self, z: float | NDArray[np.float64]) -> MuonStates:
-        """Return the muons at another plane, or each at its own z, along straight lines."""
+        """Return the muons at another plane, or each at its own z, along straight lines.
+
+        Parameters
+        ----------
+        z : float or ndarray, shape (N,)
+            In mm.
+        """
         step = z - self.z
         return MuonStates(self.x + step * self.tx, self.y + step * self.ty, self.tx, self.ty, self.energy, z)
 
     def take(self, where: NDArray[Any]) -> MuonStates:
-        """Return the muons at the given places (indices or mask)."""
+        """Return some of the muons.
+
+        Parameters
+        ----------
+        where : ndarray
+            Indices or mask.
+        """
         z = self.z[where] if isinstance(self.z, np.ndarray) else self.z
         return MuonStates(self.x[where], self.y[where], self.tx[where], self.ty[where], self.energy[where], z)
 
@@ -79,6 +98,13 @@ def highland_angle(p: NDArray[np.float64], thickness: float | NDArray[np.float64
 
     theta_0 = 13.6 MeV / p sqrt(t) (1 + 0.038 ln t) for beta = 1 and t radiation lengths: Highland's formula as given in
     the PDG review, "Passage of particles through matter", with the whole thickness in the logarithm; 0 for t = 0.
+
+    Parameters
+    ----------
+    p : ndarray, shape (N,)
+        Momentum in MeV/c.
+    thickness : float or ndarray, shape (N,)
+        In radiation lengths.
     """
     return 13.6 / p * np.sqrt(thickness) * (1.0 + 0.038 * np.log(np.maximum(thickness, 1e-10)))
 
@@ -89,9 +115,18 @@ def forward(
     rng: np.random.Generator,
     until: NDArray[np.float64] | None = None,
 ) -> MuonStates:
-    """Carry muons downstream through blocks sorted in z, to the end of the last or to `until`, a z for each.
+    """Carry muons downstream through matter, with energy loss, straggling and multiple scattering.
 
     A muon that starts inside a block crosses the rest of it.
+
+    Parameters
+    ----------
+    muons : MuonStates
+    blocks : sequence of Block
+        Sorted in z.
+    rng : numpy.random.Generator
+    until : ndarray, shape (N,), optional
+        z in mm where each ends; by default the end of the last block.
     """
     end = blocks[-1].z_max if until is None else until
     for block in blocks:
@@ -102,9 +137,14 @@ def forward(
 
 
 def backward(muons: MuonStates, blocks: Sequence[Block], rng: np.random.Generator) -> MuonStates:
-    """Carry muons upstream through blocks sorted in z, to the begin of the first, along their straight lines.
+    """Carry muons upstream through matter to the begin of the first block, along their straight lines.
 
-    That is their mean trajectory: what scattering added to places and slopes is taken out by `unfold_directions`.
+    That is their mean trajectory: `unfold_directions` takes out what scattering added to positions and slopes.
+
+    Parameters
+    ----------
+    muons, blocks, rng
+        As for `forward`.
     """
     energy = muons.energy
     for block in reversed(blocks):
@@ -207,7 +247,7 @@ def _radiated(energy: NDArray[np.float64], rng: np.random.Generator) -> NDArray[
 
 
 def _draw(n: int, rng: np.random.Generator, inverse: Shape, accept: Shape) -> NDArray[np.float64]:
-    """Draw by inversion and rejection."""
+    """Draw fractional losses by inversion and rejection."""
     v = np.empty(n)
     left = np.arange(n)
     while len(left):

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 __all__ = ["PromptShare", "fit_prompt_share"]
 
 WIDTHS = 4.0
-"""Errors of the width on both sides that are looked at."""
+"""Range of peak widths in the likelihood, in errors on both sides."""
 DROP = 20.0
-"""A share whose log-likelihood is lower by so much is not looked at."""
+"""Shares whose log-likelihood is lower than the largest one by more than this are left out."""
 
 
 @dataclass(frozen=True)
 class PromptShare:
-    """In-time component of pairs: yields are not negative.
+    """Fitted in-time (prompt) component of pairs, with yields that are not negative.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ def fit_prompt_share(
     width_error: float = 0.0,
     level: float = 0.90,
 ) -> PromptShare:
-    """Fit the prompt component.
+    """Fit the prompt component in the time differences of pairs.
 
     Parameters
     ----------
@@ -180,6 +180,6 @@ def _interval(s: NDArray[np.float64], log_l: NDArray[np.float64]) -> tuple[float
 
 
 def _quantile(s: NDArray[np.float64], density: NDArray[np.float64], level: float) -> float:
-    """Integrate a density (trapezoidal rule)."""
+    """Return a quantile of a density in s (trapezoidal rule)."""
     sums = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1]))])
     return float(np.interp(level, sums / sums[-1], s))

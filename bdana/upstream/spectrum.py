@@ -1,4 +1,4 @@
-"""The energies of muons at production: the response of matter, the unfolding, and its closure."""
+"""Unfolding of the energy spectrum of muons at production: response of the matter, unfolding, and closure."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ __all__ = [
 ]
 
 GENERATED = 60_000
-"""Simulated muons of a response."""
+"""Muons simulated for a response matrix."""
 MIN_EFFICIENCY = 0.01
-"""A bin from which fewer muons are seen is not unfolded: what migrates out of it would be divided by next to nothing."""
+"""Smallest efficiency of a bin that is unfolded; below, counts would be divided by nearly zero."""
 FEWEST = 25
-"""Tracks in the last bin, at least."""
+"""Smallest number of tracks in the last bin."""
 ITERATIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 """Numbers of iterations that are tried."""
 EXPERIMENTS = 20
-"""Pseudo-experiments that tell whether a number of iterations closes."""
+"""Pseudo-experiments of a closure test."""
 CLOSED = 1.1
-"""Root mean square pull that counts as closed."""
+"""Root mean square pull below which a closure test passes."""
 BIASED = 1.0
-"""Mean pull of a bin that counts as biased."""
+"""Mean pull of every bin below which a closure test passes."""
 REPLICAS = 50
 """Responses with fluctuated numbers of muons, whose spread is the error from the simulation."""
 
 
 @dataclass(frozen=True)
 class UnfoldingClosure:
-    """A known spectrum folded and unfolded again; every array has shape (C,).
+    """Closure test: a known spectrum folded and unfolded again; every array has shape (C,).
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class UnfoldingClosure:
 
 @dataclass(frozen=True)
 class ProductionSpectrum:
-    """Muons at production whose tracks were selected, and those that did not get so far, in C bins of energy.
+    """Unfolded energy spectrum of muons at production in C bins, corrected for muons that are not seen.
 
     Attributes
     ----------
@@ -96,7 +96,17 @@ class ProductionSpectrum:
 
 
 def seen_above(threshold: float, blocks: Sequence[Block], rng: np.random.Generator) -> float:
-    """Return the median energy in MeV at production of muons that arrive with `threshold`: few are seen from below."""
+    """Return the median energy in MeV at production of muons that arrive with the energy `threshold`.
+
+    Few muons with less energy at production are seen.
+
+    Parameters
+    ----------
+    threshold : float
+        In MeV.
+    blocks : sequence of Block
+    rng : numpy.random.Generator
+    """
     n = np.zeros(2_000)
     start = MuonStates(n, n, n, n, np.full(len(n), threshold), blocks[-1].z_max)
     return float(np.median(backward(start, blocks, rng).energy))
@@ -105,20 +115,23 @@ def seen_above(threshold: float, blocks: Sequence[Block], rng: np.random.Generat
 def spectrum_edges(
     energy: NDArray[np.float64], weights: NDArray[np.float64], lowest: float, bins: int
 ) -> NDArray[np.float64]:
-    """Return edges in MeV of bins equal in ln E up to the beam energy, the last ones joined until 25 tracks are there.
+    """Return edges in MeV of bins equal in ln E up to the beam energy.
+
+    The last bins are joined until 25 tracks are in them.
 
     Parameters
     ----------
     energy, weights : ndarray, shape (N,)
-        Muons that were carried back; N weighted ones count for (sum w)^2 / sum w^2.
+        Muons that were carried back, energies in MeV; N weighted ones count for (sum w)^2 / sum w^2.
     lowest : float
+        Lowest edge in MeV.
     bins : int
-        At most.
+        Largest number of bins.
 
     Raises
     ------
     InputError
-        When the beam has not the energy to make muons that are seen.
+        When `lowest` is not below the beam energy.
     """
     if lowest >= BEAM_ENERGY:
         raise InputError(f"muons of {lowest:g} MeV and less, as the beam makes them, do not arrive")
@@ -138,7 +151,7 @@ def production_spectrum(
     threshold: float = 0.0,
     iterations: int | None = None,
 ) -> ProductionSpectrum:
-    """Unfold the energies of muons that were carried back to production.
+    """Unfold the energy spectrum of muons that were carried back to production.
 
     The number of iterations is the smallest whose pulls in pseudo-experiments with the spectrum found (by four
     iterations) have a root mean square below 1.1 over all bins and a mean within 1 in each, or else the one with the
@@ -194,10 +207,15 @@ def simulate_response(
     threshold: float,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Carry equally many muons of each bin down and back; return numbers by effect and cause, shape (C + 1, C).
+    """Simulate the response: numbers of muons by bin seen and bin of production, shape (C + 1, C).
 
-    The last row counts those that are not seen. Inside a bin muons have the given energies, with their weights as
-    probabilities, or are uniform in ln E where there is none.
+    Equally many muons of each bin are carried down and back. The last row counts those that are not seen. Inside a bin
+    muons have the given energies, with their weights as probabilities, or are uniform in ln E where there is none.
+
+    Parameters
+    ----------
+    energy, weights, edges, blocks, threshold, rng
+        As for `production_spectrum`.
     """
     bins = len(edges) - 1
     each = GENERATED // bins
@@ -230,7 +248,7 @@ def _inside(
 def _smooth(
     counts: NDArray[np.float64], edges: NDArray[np.float64], rng: np.random.Generator, n: int = 5_000
 ) -> NDArray[np.float64]:
-    """Draw energies, equally many of each bin, with the power law there that connects the neighbouring bins."""
+    """Draw energies, equally many of each bin, from a power law through the neighbouring bins."""
     low, high = np.log(edges[:-1]), np.log(edges[1:])
     density = np.log(np.maximum(counts, 0.5) / (high - low))
     slope = np.gradient(density, 0.5 * (low + high)) if len(counts) > 1 else np.zeros(1)
@@ -255,7 +273,7 @@ def _matrix(response: NDArray[np.float64]) -> NDArray[np.float64]:
 def _response_covariance(
     observed: NDArray[np.float64], response: NDArray[np.float64], iterations: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Unfold with responses whose numbers of muons fluctuate (parametric bootstrap)."""
+    """Return the covariance of counts unfolded with responses of fluctuated numbers of muons: parametric bootstrap."""
     counts = [
         unfold(observed, _matrix(rng.poisson(response).astype(np.float64)), iterations).counts
         for _ in range(REPLICAS)

@@ -41,7 +41,7 @@ def unfold(
     prior: NDArray[np.float64] | None = None,
     variance: NDArray[np.float64] | None = None,
 ) -> Unfolded:
-    """Unfold a spectrum.
+    """Unfold a spectrum by iterative Bayesian unfolding.
 
     Each iteration takes P(C_i | E_j) from Bayes' theorem (paper's eq. 3) with the last spectrum as the prior, and
     counts n(C_i) = sum_j n(E_j) P(C_i | E_j) / efficiency_i (eqs. 4 and 5).
@@ -63,6 +63,14 @@ def unfold(
     ------
     InputError
         When shapes differ or there is not at least one iteration.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bdana.upstream import unfold
+    >>> response = np.array([[0.8, 0.1], [0.1, 0.7]])
+    >>> unfold(np.array([80.0, 40.0]), response, iterations=100).counts.round(2)
+    array([94.55, 43.64])
     """
     if response.ndim != 2 or response.shape[0] != len(observed) or iterations < 1:
         raise InputError(

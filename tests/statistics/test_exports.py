@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from bdana.errors import ConfigError, InputError
-from bdana.statistics.exports import Column, Sheet, pyhf_workspace, write_sheet
+from bdana.statistics.exports import Sheet, SheetColumn, pyhf_workspace, write_sheet
 from bdana.statistics.methods import limits
 from bdana.statistics.poisson import Background
-from bdana.statistics.regions_csv import RegionCount, read_regions
+from bdana.statistics.regions_csv import CountedRegion, read_regions
 from tests.commands import bdana
 
 CSV = "name,expected,error,observed\nCR_3,1.5000000000000002,0.2,2\nSR,0.016,0.002,\n"
@@ -53,7 +53,7 @@ def test_latex_escapes_names_and_says_closed(table, tmp_path):
 
 
 def test_small_numbers_in_latex_are_powers_of_ten(tmp_path):
-    sheet = Sheet("t", (Column("name", ("SR",)), Column("p", (1.25e-7,))))
+    sheet = Sheet("t", (SheetColumn("name", ("SR",)), SheetColumn("p", (1.25e-7,))))
     write_sheet(tmp_path / "t.tex", sheet)
     assert r"$1.25 \times 10^{-7}$" in (tmp_path / "t.tex").read_text()
 
@@ -95,7 +95,7 @@ def test_pyhf_workspace_has_the_same_model(tmp_path):
 
 
 def test_pyhf_workspace_leaves_closed_regions_out_and_refuses_none():
-    opened, closed = RegionCount("CR", Background(1.0, 2.0), 1), RegionCount("SR", Background(0.1), None)
+    opened, closed = CountedRegion("CR", Background(1.0, 2.0), 1), CountedRegion("SR", Background(0.1), None)
     workspace = pyhf_workspace([opened, closed])
     assert [channel["name"] for channel in workspace["channels"]] == ["CR"]
     assert workspace["measurements"][0]["config"]["poi"] == "mu_CR"

@@ -1,12 +1,12 @@
 """The dark photon A': couplings epsilon times those of the photon.
 
-Widths into leptons are exact. Hadrons: the ratio R of e+ e- annihilation in vector-meson dominance, two pions through rho, its
-mixing with the omega, and rho(1450), three pions and kaons as the omega and phi resonances. Up to `MAX_MASS` it agrees with
-evaluations of measured cross-sections within 2% below 600 MeV, 4% below 750 MeV, and 10% above but for the steep side of the
-rho-omega structure (20% at 770 MeV).
+Widths into leptons are exact. Hadrons: the ratio R of e+ e- annihilation in vector-meson dominance, two pions through
+rho, its mixing with the omega, and rho(1450), three pions and kaons as the omega and phi resonances. Up to `MAX_MASS`
+it agrees with evaluations of measured cross-sections within 2% below 600 MeV, 4% below 750 MeV, and 10% above but for
+the steep side of the rho-omega structure (20% at 770 MeV).
 
-Production by proton bremsstrahlung: J. Bluemlein, J. Brunner, Phys. Lett. B 731, 320 (arXiv:1311.3870), with z = p_A'/p_beam
-and pT the transverse momentum of the A'. Densities are per proton that interacts and per epsilon^2. In MeV.
+Production by proton bremsstrahlung: J. Bluemlein, J. Brunner, Phys. Lett. B 731, 320 (arXiv:1311.3870), with
+z = p_A'/p_beam and pT the transverse momentum of the A', in MeV. Densities are per proton that interacts and epsilon^2.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ _RHO_PRIME_SHARE = -0.085
 
 @dataclass(frozen=True)
 class DarkPhoton:
-    """A dark photon of one mass and kinetic mixing.
+    """The dark photon of one mass and kinetic mixing.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ class DarkPhoton:
 
     @property
     def coupling2(self) -> float:
-        """epsilon^2."""
+        """Squared kinetic mixing, epsilon^2."""
         return self.epsilon**2
 
     @property
@@ -123,7 +123,7 @@ class DarkPhoton:
 
 @dataclass(frozen=True)
 class Bremsstrahlung:
-    """Dark photons that protons radiate.
+    """Production of dark photons by proton bremsstrahlung.
 
     Attributes
     ----------
@@ -206,7 +206,7 @@ def hadronic_width(mass: ArrayLike, epsilon: float) -> NDArray[np.float64]:
 
 
 def hadronic_ratio(mass: ArrayLike) -> NDArray[np.float64]:
-    """Return R, the hadronic cross-section over the massless point cross-section 4 pi alpha^2 / 3 s.
+    """Return R, the ratio of e+ e- -> hadrons to the massless point cross-section 4 pi alpha^2 / 3 s.
 
     Parameters
     ----------
@@ -217,6 +217,11 @@ def hadronic_ratio(mass: ArrayLike) -> NDArray[np.float64]:
     -------
     ndarray, shape (N,)
         0 below two pion masses.
+
+    Examples
+    --------
+    >>> hadronic_ratio([279.0, 600.0]).round(2)  # two pions begin at 279.1 MeV
+    array([0.  , 1.29])
     """
     s = np.asarray(mass, dtype=np.float64) ** 2
     above = np.maximum(1.0 - 4.0 * PION_MASS**2 / s, 0.0)
@@ -295,7 +300,13 @@ def splitting(z: ArrayLike, pt2: ArrayLike, mass: float) -> NDArray[np.float64]:
 
 
 def inelastic_cross_section(s: ArrayLike) -> NDArray[np.float64]:
-    """Return the pp cross-section in mb at s in GeV^2 (fit of the Particle Data Group as used by arXiv:1311.3870)."""
+    """Return the pp cross-section in mb: fit of the Particle Data Group as used by arXiv:1311.3870.
+
+    Parameters
+    ----------
+    s : array-like, shape (N,)
+        Squared centre-of-mass energy in GeV^2.
+    """
     s = np.asarray(s, dtype=np.float64)
     sigma: NDArray[np.float64] = (
         35.45 + 0.308 * np.log(s / 28.94) ** 2 + 42.53 * s**-0.458 - 33.34 * s**-0.545
@@ -304,10 +315,15 @@ def inelastic_cross_section(s: ArrayLike) -> NDArray[np.float64]:
 
 
 def proton_form_factor(mass: ArrayLike) -> NDArray[np.float64]:
-    """Return |F1(m^2)|^2 of the proton for a time-like photon of mass m (MeV), by vector-meson dominance.
+    """Return |F1(m^2)|^2 of the proton for a time-like photon of mass m, by vector-meson dominance.
 
     A. Faessler, M. Krivoruchenko, B. Martemyanov, Phys. Rev. C 82, 038201: three rho-like and three omega-like
     poles. Above about 650 MeV the omega pole dominates and the value must not be trusted.
+
+    Parameters
+    ----------
+    mass : array-like, shape (N,)
+        In MeV.
     """
     m2 = np.asarray(mass, dtype=np.float64) ** 2
     total = np.zeros(m2.shape, dtype=np.complex128)
@@ -325,9 +341,18 @@ def bremsstrahlung_density(
     form_factor: bool = True,
     beam_momentum: float = BEAM_MOMENTUM,
 ) -> NDArray[np.float64]:
-    """Return d2N/dz dpT2 per interacting proton and epsilon^2, in MeV^-2, shape (N,).
+    """Return d2N/dz dpT2 of A' per interacting proton and epsilon^2, in MeV^-2, shape (N,).
 
     |F1(m^2)|^2 sigma_pp(s')/sigma_pp(s) w(z, pT^2) with s = 2 m_p E_p and s' = 2 m_p (E_p - E_A').
+
+    Parameters
+    ----------
+    z, pt2, mass
+        As for `splitting`.
+    form_factor : bool
+        Whether the proton's form factor is applied.
+    beam_momentum : float
+        In MeV/c.
     """
     z = np.asarray(z, dtype=np.float64)
     e_beam = np.hypot(beam_momentum, PROTON_MASS)
@@ -346,6 +371,16 @@ def bremsstrahlung_yield(
     pt_max: float = PT_MAX,
 ) -> float:
     """Return the number of A' per interacting proton and epsilon^2.
+
+    Parameters
+    ----------
+    mass : float
+        Mass of the A' in MeV.
+    form_factor : bool
+        Whether the proton's form factor is applied.
+    z_range : tuple of float
+    pt_max : float
+        Largest pT in MeV.
 
     Examples
     --------
