@@ -1,4 +1,4 @@
-"""Signal: models of new particles (one file each in `models/`), and what follows from any of them."""
+"""Signal models of new particles (one file each in `models/`), with their widths and decay lengths."""
 
 from bdana.signal.contract import (
     Mode,

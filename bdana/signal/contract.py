@@ -1,4 +1,4 @@
-"""Interface of signal models, and what follows from it: total width, branching ratio and decay length.
+"""Interface of signal models, and the total width, branching ratio and decay length of any model.
 
 A model is one file in `bdana/signal/models/`: mass and couplings as fields, widths by mode with the masses they hold
 for, and the ways in which protons make the particle. Everything after that (decay, detector, selection, yield) gets a
@@ -137,6 +137,13 @@ def total_width(model: SignalModel) -> float:
     ------
     ConfigError
         When the widths are not known at this mass.
+
+    Examples
+    --------
+    >>> from bdana.signal import total_width
+    >>> from bdana.signal.models.dark_photon import DarkPhoton
+    >>> f"{total_width(DarkPhoton(400.0, epsilon=1e-6)):.2e}"
+    '2.10e-12'
     """
     if model.mass > model.largest_mass:
         raise ConfigError(

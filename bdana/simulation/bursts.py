@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_bursts", "intensity", "mean_coincidences", "mean_singles", "timestamps"]
 
 NS = 1e-9
-"""One ns in s."""
+"""One nanosecond in seconds."""
 
 
 def draw_bursts(config: SimulationConfig, rng: np.random.Generator) -> BurstTable:

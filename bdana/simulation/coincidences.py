@@ -76,7 +76,7 @@ def coincidence_counts(
 def halo_events(
     config: SimulationConfig, bursts: BurstTable, counts: Counts, rng: np.random.Generator
 ) -> ak.Array:
-    """Simulate events of halo muons; in each burst the kinds of events follow one another at random.
+    """Simulate events of halo muons: single tracks and pairs, in random order in each burst.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def _with_prompt(
 def _inside_spill(
     ripple: float, power: NDArray[np.int64], rng: np.random.Generator, clock: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Draw intensity 1 + a sin(phase) and phase of events whose rate goes like its given power (1 or 2)."""
+    """Draw intensity 1 + a sin(phase) and phase of events whose rate is proportional to its given power (1 or 2)."""
     level, phase = np.ones(len(power)), clock.uniform(0.0, 2.0 * np.pi, len(power))
     left = np.arange(len(power)) if ripple else np.empty(0, dtype=np.int64)
     while len(left):

@@ -22,7 +22,7 @@ __all__ = ["Decays", "FlatSpectrum", "draw_decays"]
 
 @dataclass(frozen=True)
 class Decays:
-    """N decays; every attribute has shape (N,), in mm, MeV.
+    """N decays of the new particle; every attribute has shape (N,), in mm, MeV.
 
     Attributes
     ----------

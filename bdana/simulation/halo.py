@@ -1,4 +1,4 @@
-"""Halo muons: independent draws from one joint distribution of momentum, place, slope and charge."""
+"""Halo muons: independent draws from one joint distribution of momentum, position, slope and charge."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["TRIGGER_PLANES", "Z_REFERENCE", "draw_halo", "draw_prompt_partners"]
 
 TRIGGER_PLANES = ("NewCHOD", "CHOD_V", "CHOD_H")
-"""Elements a muon must cross to fire the trigger."""
+"""Detector planes that a muon must cross to fire the trigger."""
 Z_REFERENCE = 180_000.0
-"""z in mm at which the place of a halo muon is drawn."""
+"""Plane (z in mm) in which the position of a halo muon is drawn."""
 TAX_MM = (0.0, -22.0, 23_070.0)
 """Impact point of the beam on the TAX in mm."""
 
@@ -55,7 +55,7 @@ def draw_halo(
 
 
 def draw_prompt_partners(halo: Halo, rng: np.random.Generator, first: Muons) -> Muons:
-    """Draw for each muon one of opposite charge, in time with it, from a point upstream on its path.
+    """Draw for each muon a partner of opposite charge, in time with it, from a point upstream on its path.
 
     Parameters
     ----------

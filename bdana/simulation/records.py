@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["HALO", "PROMPT", "SIGNAL", "Headers", "make_events"]
 
 HALO, SIGNAL, PROMPT = 0, 1, 2
-"""Values of truth.process."""
+"""Codes of the simulated process in `truth.process`."""
 
 CLOCK_NS = 24.951059536
 """Period of the trigger clock in ns; the trigger time is uniform in it."""

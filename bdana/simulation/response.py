@@ -19,14 +19,14 @@ __all__ = ["Hits", "accidental_hits", "calorimeter", "collect", "correlated_lav"
 
 CHAMBERS = ("STRAW1", "STRAW2", "STRAW3", "STRAW4")
 MIN_CHAMBERS = 3
-"""Chambers a muon must cross to be reconstructed."""
+"""Smallest number of straw chambers that a muon must cross to be reconstructed."""
 Z_BEFORE, Z_AFTER = 180_000.0, 222_000.0
-"""z in mm at which the track states are given."""
+"""Planes (z in mm) before and behind the magnet at which the track states are given."""
 
 
 @dataclass(frozen=True)
 class Hits:
-    """Entries of one collection: N values of each field, and the place of their event in the block."""
+    """Entries of one collection: N values of each field, and the index of their event in the block."""
 
     event: NDArray[np.int64]
     fields: dict[str, NDArray[np.float64] | NDArray[np.int64]]

@@ -125,7 +125,7 @@ def simulate_blocks(config: SimulationConfig, seed: int) -> Iterator[ak.Array]:
 
 
 def simulate_coincidences(config: SimulationConfig, seed: int, oversample: float) -> Iterator[ak.Array]:
-    """Simulate only the accidental pairs of a halo sample, many times over: the expectation behind its data.
+    """Simulate only the accidental pairs of a halo sample, at a multiple of its exposure.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def simulate_coincidences(config: SimulationConfig, seed: int, oversample: float
 
 
 def _blocks(config: SimulationConfig, seed: int) -> Iterator[tuple[int, ak.Array]]:
-    """Yield each block after the number of bursts (signal: of decays) done with it."""
+    """Yield for each block the number of bursts (signal: decays) done so far, and its events."""
     bursts = simulate_bursts(config, seed)
     if config.signal is None:
         expected = mean_coincidences(config, bursts) + mean_singles(config, bursts)

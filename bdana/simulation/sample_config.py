@@ -220,13 +220,13 @@ class Signal:
 
     @property
     def model(self) -> SignalModel:
-        """The dark photon of this mass and mixing; its widths and yields mean nothing without a mixing."""
+        """The dark photon of this mass and mixing; its widths and yields are meaningless without a mixing."""
         return DarkPhoton(self.mass_mev, self.epsilon or 1.0, self.form_factor)
 
 
 @dataclass(frozen=True)
 class SimulationConfig:
-    """A sample to simulate.
+    """Configuration of a simulated sample.
 
     Attributes
     ----------

@@ -86,7 +86,7 @@ def _factor(covariance: Floats) -> Floats:
 
 
 def _limits(values: Floats, factor: Floats, column: int, reach: float) -> tuple[Floats, Floats]:
-    """Return the range of one nuisance parameter in which all expectations that it decides are positive."""
+    """Return the range of one nuisance parameter in which all expectations that depend on no later one are positive."""
     low, high = np.full(len(values), -reach), np.full(len(values), reach)
     later = factor[:, column + 1 :].any(axis=1)
     for i in np.flatnonzero((factor[:, column] != 0) & ~later):

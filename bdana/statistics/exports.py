@@ -27,7 +27,7 @@ _LATEX = str.maketrans({"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\
 
 @dataclass(frozen=True)
 class SheetColumn:
-    """One column of a sheet.
+    """A column of a table for other programs: values, with their errors and unit.
 
     Attributes
     ----------
@@ -131,7 +131,7 @@ def write_sheet(path: Path, sheet: Sheet, workspace: dict[str, Any] | None = Non
 
 
 def pyhf_workspace(regions: Sequence[CountedRegion], efficiency_error: float = 0.0) -> dict[str, Any]:
-    """Return a pyhf workspace of the open regions.
+    """Return a pyhf workspace (HistFactory model in JSON) of the open regions.
 
     A region has a signal of one event times its own free `mu_<region>`; the parameter of interest is that of SR, or of
     the first region where there is no SR. The background errors are fully correlated (one Gaussian nuisance parameter,

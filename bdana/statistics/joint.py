@@ -58,7 +58,7 @@ def joint_p_values(
     covariance: ArrayLike | None = None,
     seed: int = 1,
 ) -> Counting:
-    """Return p_n of the summed count, and p_l of the count tuple.
+    """Return joint p-values of several regions: p_n = P(N >= n) of the summed count, p_l of the count tuple.
 
     p_l is the summed probability of all count tuples no likelier than the observed one. The expectations are normal
     around their values, cut where one would be negative; those of regions where nothing was seen to estimate them from

@@ -107,6 +107,6 @@ def _smallest(
 
 
 def _quiet(needed: NDArray[np.int64], values: Floats, weights: Floats) -> float:
-    """Return the probability that the count of every region stays below its needed one."""
+    """Return the probability that the count of every region stays below its value in `needed`."""
     below = special.gammaincc(np.maximum(needed, 1), values)
     return float(weights @ below.prod(axis=1))

@@ -90,7 +90,7 @@ class Background:
         upper_limit : float
             90% CL upper limit on the expectation.
         """
-        scale = upper_limit / np.log(10.0)
+        scale = float(upper_limit / np.log(10.0))
         return cls(scale, scale, "exponential")
 
     @classmethod

@@ -23,7 +23,7 @@ COLUMNS = ("name", "expected", "error", "observed")
 
 @dataclass(frozen=True, slots=True)
 class CountedRegion:
-    """One region: its background, and its count, None while closed."""
+    """A region with its expected background and its observed count, which is None while the region is closed."""
 
     name: str
     background: Background

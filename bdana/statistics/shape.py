@@ -51,7 +51,7 @@ class ShapeModel:
     expected: Background
 
     def weights(self, events: ArrayLike) -> Floats:
-        """Return f_s / (b f_b) of each event, shape (n,).
+        """Return the signal density over the expected background density, f_s / (b f_b), of each event; shape (n,).
 
         Parameters
         ----------

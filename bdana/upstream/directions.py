@@ -27,13 +27,13 @@ __all__ = ["DirectionClosure", "Directions", "close_directions", "unfold_directi
 GROUP = 200
 """Smallest number of muons of similar energy that share one covariance."""
 GROUPS = 20
-"""Largest number of such groups."""
+"""Largest number of groups of muons of similar energy."""
 DRAWN = 2_000
-"""Muons simulated through the matter to find the scattering of a group."""
+"""Number of muons simulated through the matter to find the scattering of a group."""
 ENOUGH = 100
-"""Smallest number of those that must arrive; with fewer the lines of the group are left as they are."""
+"""Smallest number of simulated muons that must arrive; with fewer a group is not corrected for scattering."""
 NARROWEST = 0.01
-"""Smallest measured variance that is told from zero, in units of the variance of the scattering."""
+"""Lower limit set on measured variances, in units of the variance of the scattering."""
 
 
 @dataclass(frozen=True)
@@ -58,16 +58,16 @@ class Directions:
 
     @property
     def unresolved(self) -> NDArray[np.bool_]:
-        """Whether a muon scatters more than is measured in some combination of place and slope, shape (N,)."""
+        """Whether a muon scatters more than is measured in some combination of position and slope, shape (N,)."""
         return np.asarray(np.any(self.narrow > 0, axis=(1, 2)))
 
     @property
     def largest(self) -> NDArray[np.float64]:
-        """Largest value of `seen`, shape (N,)."""
+        """Upper limit of the weights that `seen` returns, shape (N,)."""
         return np.asarray(np.sqrt(np.prod(1.0 + self.narrow, axis=(1, 2))))
 
     def seen(self, down: MuonStates, index: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return weights, shape (K,), that give muons at the end of the matter the measured distribution of lines.
+        """Return weights, shape (K,), that give muons behind the matter the measured positions and slopes.
 
         exp(-sum u^2 (1/m - 1) / 2) for the distances u from the mean, over its mean: 1 where nothing is unresolved.
 
@@ -85,7 +85,7 @@ class Directions:
 
 @dataclass(frozen=True)
 class DirectionClosure:
-    """Closure of the unfolding: rms of x, y (mm), tx, ty at the end of the matter; every attribute has shape (4,).
+    """Closure test of the unfolding: rms of x, y (mm), tx, ty at the end of the matter; every attribute has shape (4,).
 
     Attributes
     ----------
@@ -198,7 +198,7 @@ def close_directions(
 
 
 def _lines(muons: MuonStates) -> NDArray[np.float64]:
-    """Return place and slope in both projections, shape (2, 2, N)."""
+    """Return position and slope in both projections, shape (2, 2, N)."""
     return np.array([[muons.x, muons.tx], [muons.y, muons.ty]])
 
 

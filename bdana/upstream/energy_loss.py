@@ -71,7 +71,7 @@ class Material:
         return inside + slope * np.maximum(e - TABLE_ENERGY[-1], 0.0)
 
     def after(self, energy: NDArray[np.float64], length: float) -> NDArray[np.float64]:
-        """Return the energy in MeV left after some length, without fluctuations; 0 for a muon that stops.
+        """Return the energy in MeV left after a path of given length, without fluctuations; 0 for a muon that stops.
 
         Parameters
         ----------
@@ -85,7 +85,7 @@ class Material:
         return np.interp(left, ranges, energies)
 
     def before(self, energy: NDArray[np.float64], length: float) -> NDArray[np.float64]:
-        """Return the energy in MeV that a muon had some length upstream, without fluctuations.
+        """Return the energy in MeV that a muon had a given length upstream, without fluctuations.
 
         Parameters
         ----------
@@ -120,4 +120,4 @@ COPPER = Material(
     radiation_constant=2.9e-6 * 0.8960,
 )
 MATERIALS = {material.name: material for material in (IRON, COPPER)}
-"""The materials by name."""
+"""Materials that upstream blocks can be made of, by name."""

@@ -1,4 +1,4 @@
-"""Prompt background: what an analysis declares of it, and the estimate that is made with it."""
+"""Prompt background: its declaration by an analysis, and the estimate of its pairs in every region."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ BEAM_ENERGY = 400.0 * GeV
 HARD = 0.005
 """Smallest fractional energy loss of a collision that is simulated individually."""
 STEP = 100.0
-"""Longest step in mm."""
+"""Longest step of the simulation in matter, in mm."""
 MUON_MASS: float = literals.mu_minus.mass  # type: ignore[assignment]
 ELECTRON_MASS: float = literals.e_minus.mass  # type: ignore[assignment]
 
@@ -127,6 +127,16 @@ def forward(
     rng : numpy.random.Generator
     until : ndarray, shape (N,), optional
         z in mm where each ends; by default the end of the last block.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bdana.upstream import MATERIALS, Block, MuonStates, forward
+    >>> axis = np.zeros(1000)
+    >>> muons = MuonStates(axis, axis, axis, axis, energy=np.full(1000, 75e3), z=0.0)
+    >>> down = forward(muons, [Block(MATERIALS["iron"], 0.0, 3000.0)], np.random.default_rng(1))
+    >>> float(np.median(down.energy).round(-3)), bool(down.energy.min() < 60e3)  # a few lose much more
+    (70000.0, True)
     """
     end = blocks[-1].z_max if until is None else until
     for block in blocks:
@@ -137,7 +147,7 @@ def forward(
 
 
 def backward(muons: MuonStates, blocks: Sequence[Block], rng: np.random.Generator) -> MuonStates:
-    """Carry muons upstream through matter to the begin of the first block, along their straight lines.
+    """Carry muons upstream through matter to the start of the first block, along their straight lines.
 
     That is their mean trajectory: `unfold_directions` takes out what scattering added to positions and slopes.
 
@@ -231,7 +241,7 @@ def _hard_rates(
 
 
 def _knock_on(energy: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Draw v from dv/v^2 (1 - v/v_max) above HARD."""
+    """Draw fractional losses v to knock-on electrons from dv/v^2 (1 - v/v_max) above HARD."""
     top = np.maximum(_largest_knock_on(energy), HARD)
     return _draw(
         len(energy),
@@ -242,7 +252,7 @@ def _knock_on(energy: NDArray[np.float64], rng: np.random.Generator) -> NDArray[
 
 
 def _radiated(energy: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Draw v from dv/v (4/3 (1 - v) + v^2) above HARD."""
+    """Draw fractional losses v to radiation from dv/v (4/3 (1 - v) + v^2) above HARD."""
     return _draw(len(energy), rng, lambda u, _: HARD ** (1.0 - u), lambda v, _: 1.0 - v + 0.75 * v**2)
 
 

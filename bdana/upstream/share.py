@@ -29,7 +29,7 @@ DROP = 20.0
 
 @dataclass(frozen=True)
 class PromptShare:
-    """Fitted in-time (prompt) component of pairs, with yields that are not negative.
+    """Fitted in-time (prompt) component of pairs, with yields constrained to be non-negative.
 
     Attributes
     ----------
@@ -57,12 +57,12 @@ class PromptShare:
     level: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the result as plain values for JSON: None where there is none."""
+        """Return the result as plain values for JSON; None where a value is undefined."""
         return {name: value if np.isfinite(value) else None for name, value in asdict(self).items()}
 
     @property
     def text(self) -> str:
-        """What was fitted: `3.1 of 29 pairs in time, 0.190 (+0.150 -0.110) of the accidental ones`."""
+        """Result of the fit in words: `3.1 of 29 pairs in time, 0.190 (+0.150 -0.110) of the accidental ones`."""
         if not self.pairs:
             return "no pairs"
         if not np.isfinite(self.fraction):
@@ -164,7 +164,7 @@ def _likelihood(
 
 
 def _interval(s: NDArray[np.float64], log_l: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return where ln L is largest, and the ends of where it is less than 1/2 lower."""
+    """Return the maximum of ln L and the ends of the interval where it is less than 1/2 below that."""
     top = int(np.argmax(log_l))
     best, most = float(s[top]), float(log_l[top])
     if 0 < top < len(s) - 1:

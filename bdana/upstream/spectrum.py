@@ -28,21 +28,21 @@ __all__ = [
 ]
 
 GENERATED = 60_000
-"""Muons simulated for a response matrix."""
+"""Number of muons simulated for a response matrix."""
 MIN_EFFICIENCY = 0.01
 """Smallest efficiency of a bin that is unfolded; below, counts would be divided by nearly zero."""
 FEWEST = 25
 """Smallest number of tracks in the last bin."""
 ITERATIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-"""Numbers of iterations that are tried."""
+"""Numbers of unfolding iterations that are tried, in this order."""
 EXPERIMENTS = 20
-"""Pseudo-experiments of a closure test."""
+"""Number of pseudo-experiments in a closure test."""
 CLOSED = 1.1
 """Root mean square pull below which a closure test passes."""
 BIASED = 1.0
 """Mean pull of every bin below which a closure test passes."""
 REPLICAS = 50
-"""Responses with fluctuated numbers of muons, whose spread is the error from the simulation."""
+"""Number of responses with fluctuated numbers of muons, whose spread is the error from the simulation."""
 
 
 @dataclass(frozen=True)
@@ -288,7 +288,7 @@ def _close(
     iterations: int | None,
     rng: np.random.Generator,
 ) -> tuple[int, UnfoldingClosure]:
-    """Choose the number of iterations, or keep it; return it with its closure."""
+    """Choose the number of iterations, unless it is given, and return it with its closure test."""
     experiments = rng.poisson(_matrix(folding) @ truth, (EXPERIMENTS, len(truth))).astype(np.float64)
     at = (_efficiency(response) >= MIN_EFFICIENCY) & (truth > 0)
     tried = []

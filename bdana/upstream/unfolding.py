@@ -17,7 +17,7 @@ __all__ = ["Unfolded", "unfold"]
 
 @dataclass(frozen=True)
 class Unfolded:
-    """An unfolded spectrum.
+    """Unfolded spectrum with its covariance.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The dark photon A': couplings epsilon times those of the photon.
+"""The dark photon A', which couples like the photon with a strength reduced by epsilon: widths and production.
 
 Widths into leptons are exact. Hadrons: the ratio R of e+ e- annihilation in vector-meson dominance, two pions through
 rho, its mixing with the omega, and rho(1450), three pions and kaons as the omega and phi resonances. Up to `MAX_MASS`
@@ -45,9 +45,9 @@ __all__ = [
 BEAM_MOMENTUM = 400e3
 """Momentum of the SPS protons in MeV."""
 Z_RANGE = (0.1, 0.9)
-"""Range of z in which the approximation is used."""
+"""Range of z in which the approximation of proton bremsstrahlung is used."""
 PT_MAX = 1000.0
-"""Largest pT in MeV; without a limit the yield diverges."""
+"""Largest pT of bremsstrahlung in MeV; without a limit the yield diverges."""
 
 _RHO_LIKE = (0.6165340, 0.2232042, -0.3397382)
 _OMEGA_LIKE = (1.0117545, -0.8816566, 0.3699022)
@@ -56,7 +56,7 @@ _OMEGA_WIDTHS = (8.5, 300.0, 500.0)
 _VECTOR_MASSES = (770.0, 1250.0, 1450.0)
 
 MAX_MASS = 1050.0
-"""Largest mass in MeV; four pions and excited vector mesons, which matter above, are not in here."""
+"""Largest mass in MeV; four pions and excited vector mesons, which matter above, are not included."""
 
 # Masses, widths and electronic widths in MeV (PDG).
 _RHO = (775.26, 149.1)
@@ -117,7 +117,7 @@ class DarkPhoton:
 
     @property
     def production(self) -> Mapping[str, Bremsstrahlung]:
-        """Proton bremsstrahlung."""
+        """Production processes by name: proton bremsstrahlung."""
         return {"bremsstrahlung": Bremsstrahlung(self.mass, self.form_factor)}
 
 
@@ -244,7 +244,7 @@ def _pion_form_factor(s: NDArray[np.float64]) -> NDArray[np.complex128]:
 
 
 def _gounaris_sakurai(s: NDArray[np.float64], mass: float, width: float) -> NDArray[np.complex128]:
-    """Return the resonance of G. Gounaris, J. Sakurai, Phys. Rev. Lett. 21, 244, 1 at s = 0."""
+    """Return a rho-like resonance, normalised to 1 at s = 0 (G. Gounaris, J. Sakurai, Phys. Rev. Lett. 21, 244)."""
     m2 = mass**2
     k0, h0 = _k(np.asarray(m2)), _h(np.asarray(m2))
     slope = h0 * (1.0 / (8.0 * k0**2) - 1.0 / (2.0 * m2)) + 1.0 / (2.0 * np.pi * m2)
@@ -324,6 +324,11 @@ def proton_form_factor(mass: ArrayLike) -> NDArray[np.float64]:
     ----------
     mass : array-like, shape (N,)
         In MeV.
+
+    Examples
+    --------
+    >>> proton_form_factor([250.0, 400.0]).round(2)
+    array([1.37, 2.31])
     """
     m2 = np.asarray(mass, dtype=np.float64) ** 2
     total = np.zeros(m2.shape, dtype=np.complex128)
