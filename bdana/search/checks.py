@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bdana.analysis import AnalysisFolder
     from bdana.engine import Executor, SelectionRun
     from bdana.events import BurstTable, Dataset
-    from bdana.observed import Predicted
+    from bdana.observed import Observed, Predicted
     from bdana.pairing import PairEstimate, SingleSample
     from bdana.selection import Candidates
 
@@ -153,7 +153,7 @@ def left_out_cuts(analysis: AnalysisFolder) -> tuple[str, ...]:
 def run_checks(
     analysis: AnalysisFolder,
     data: SelectionRun,
-    observed: Mapping[str, int],
+    observed: Mapping[str, Observed],
     sample: SingleSample,
     source: Dataset,
     estimate: PairEstimate,
@@ -166,8 +166,8 @@ def run_checks(
     analysis : AnalysisFolder
     data : SelectionRun
         The data, with loose candidates that need not pass `left_out_cuts`.
-    observed : mapping of str to int
-        Candidates of the regions that are known: open ones, and those that were opened.
+    observed : mapping of str to Observed
+        Candidates of each region, those that were opened included; without value where it is closed.
     sample : SingleSample
         The single tracks that the estimate was made of.
     source : Dataset
@@ -333,8 +333,9 @@ def _stability(
     return Stability(what, tuple(groups), tuple(expected.tolist()), tuple(map(int, observed)), p)
 
 
-def _pulls(observed: Mapping[str, int], estimate: PairEstimate) -> tuple[Pull, ...]:
-    at = [i for i, name in enumerate(estimate.regions) if name in observed and estimate.expected[i] > 0]
+def _pulls(observed: Mapping[str, Observed], estimate: PairEstimate) -> tuple[Pull, ...]:
+    known = {name: number.value for name, number in observed.items() if number.state == "open"}
+    at = [i for i, name in enumerate(estimate.regions) if name in known and estimate.expected[i] > 0]
     if not at:
         return ()
     expected = estimate.expected[at]
@@ -347,4 +348,4 @@ def _pulls(observed: Mapping[str, int], estimate: PairEstimate) -> tuple[Pull, .
         f"single tracks, {name}": np.where(np.arange(len(at)) == i, estimate.error[at], 0.0)
         for i, name in enumerate(regions)
     }
-    return nuisance_pulls([observed[name] for name in regions], expected.tolist(), effects)
+    return nuisance_pulls([known[name] for name in regions], expected.tolist(), effects)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from bdana.analysis import AnalysisFolder
     from bdana.engine import SelectionRun
-    from bdana.observed import Predicted
+    from bdana.observed import Observed, Predicted
     from bdana.pairing import PairEstimate, SingleSample
     from bdana.upstream import PromptEstimate, PromptShare
 
@@ -106,7 +106,7 @@ def _plain(made: PromptEstimate) -> dict[str, Any]:
 def check_prompt(
     analysis: AnalysisFolder,
     data: SelectionRun,
-    observed: Mapping[str, int],
+    observed: Mapping[str, Observed],
     sample: SingleSample,
     estimate: PairEstimate,
 ) -> PromptCheck:
@@ -120,28 +120,26 @@ def check_prompt(
     is_open = [name for name in analysis.regions.names if name not in data.closed]
     share = prompt_share(analysis, str(analysis.config.search.prompt), data, is_open)
     varied = tuple(
-        vary(name, expected, share.upper_limit, observed.get(name))
-        for name, expected in estimate.predicted.items()
+        vary(expected, share.upper_limit, observed[name]) for name, expected in estimate.predicted.items()
     )
     left_out = analysis.prompt(str(analysis.config.search.prompt))[0].left_out
     return PromptCheck(share, left_out, varied, expected_pairs(analysis, sample, estimate.bursts.downscale))
 
 
-def vary(region: str, expected: Predicted, fraction: float, observed: int | None) -> Varied:
+def vary(expected: Predicted, fraction: float, observed: Observed) -> Varied:
     """Add a prompt component of a fraction of the combinatorial background, with the same relative error.
 
     Parameters
     ----------
-    region : str
     expected : Predicted
         Of the combinatorial background.
     fraction : float
-    observed : int or None
-        None while the region is closed.
+    observed : Observed
+        Of one region, which may be closed.
     """
     more = expected.scaled(1.0 + fraction)
-    p = None if observed is None else p_values(observed, Background.of(more)).p_n
-    return Varied(region, more.value, more.error, p, more.upper_limit)
+    p = None if observed.state == "closed" else p_values(observed.value, Background.of(more)).p_n
+    return Varied(observed.region, more.value, more.error, p, more.upper_limit)
 
 
 def expected_pairs(

@@ -135,8 +135,7 @@ def run_sample(
         counted[region.name] = Observed(region.name, region.observed)
     expected = {row.name: row.expected for row in run.table.rows}
     table = counting_table(expected, counted, analysis.config.search.joint)
-    known = {name: number.value for name, number in counted.items() if number.state == "open"}
-    checks = run_checks(analysis, run.selected, known, *singles, run.estimate, executor)
+    checks = run_checks(analysis, run.selected, counted, *singles, run.estimate, executor)
     shown = [region.name for region in regions if region.same]
     selected = run.selected.with_opened(shown, candidates, analysis.regions.names, analysis.variables)
     return replace(run, selected=selected, table=table, opened=regions, checks=checks)

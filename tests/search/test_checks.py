@@ -9,6 +9,7 @@ import pytest
 
 import bdana
 from bdana.events import EventArrays, load_schema
+from bdana.observed import Observed
 from bdana.pairing import PairOptions
 from bdana.search.checks import left_out_cuts, only_bad_bursts, run_checks
 from bdana.search.estimates import estimate_combinatorial, estimate_singles, single_tracks
@@ -75,8 +76,9 @@ def checks_of(analysis, data, source, times=None, counted=None):
         selected = replace(selected, loose=replace(selected.loose, candidates=moved))
     sample = single_tracks(analysis, "combinatorial", source)
     estimate = estimate_singles(analysis, "combinatorial", sample)
-    known = {region.name: region.observed for region in selected.regions} if counted is None else counted
-    return run_checks(analysis, selected, known, sample, source, estimate)
+    counted = counted or {region.name: region.observed for region in selected.regions}
+    observed = {name: Observed(name, counted.get(name)) for name in analysis.regions.names}
+    return run_checks(analysis, selected, observed, sample, source, estimate)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import bdana
-from bdana.observed import Predicted
+from bdana.observed import Observed, Predicted
 from bdana.search.checks import left_out_cuts
 from bdana.search.estimates import estimate_singles, prompt_share, single_tracks
 from bdana.search.prompt_check import check_prompt, expected_pairs, vary
@@ -70,13 +70,13 @@ def test_injected_prompt_fractions_of_an_ensemble(loose, tmp_path, fraction):
 
 def test_the_published_variation():
     """Talk: 30% of b = 0.016 +- 0.002 added makes 0.0208, p = 2.06%, 2.3 sigma two-sided."""
-    row = vary("SR", Predicted(0.016, 0.002), 0.30, 1)
+    row = vary(Predicted(0.016, 0.002), 0.30, Observed("SR", 1))
     assert row.expected == pytest.approx(0.0208)
     assert row.p_n == pytest.approx(0.0206, abs=5e-5)
     assert row.z_two_sided == pytest.approx(2.3, abs=0.05)
-    closed = vary("SR", Predicted(0.016, 0.002), 0.30, None)
+    closed = vary(Predicted(0.016, 0.002), 0.30, Observed("SR"))
     assert closed.p_n is closed.z_two_sided is None
-    unseen = vary("SR", Predicted(0.0, 0.0, 0.01 * np.log(10)), 0.30, 1)
+    unseen = vary(Predicted(0.0, 0.0, 0.01 * np.log(10)), 0.30, Observed("SR", 1))
     assert unseen.p_n == pytest.approx(0.013 / 1.013)
     assert unseen.upper_limit_90 == pytest.approx(0.013 * np.log(10))
 
@@ -108,12 +108,13 @@ def test_a_downscale_from_the_configuration_counts_as_one_of_the_table(tmp_path)
     source = analysis.dataset([tmp_path / "halo.root"], kind="pseudo")
     unknown = np.where(np.arange(4) == 1, np.nan, source.bursts.downscale)
     gaps = replace(source, bursts=replace(source.bursts, downscale=unknown))
+    closed = {name: Observed(name) for name in analysis.regions.names}
     estimates = []
     for dataset in (source, gaps):
         sample = single_tracks(analysis, "combinatorial", dataset)
         estimate = estimate_singles(analysis, "combinatorial", sample)
         data = analysis.select_from(dataset, "dimuon", left_out=left_out_cuts(analysis))
-        estimates.append(check_prompt(analysis, data, {}, sample, estimate).estimate)
+        estimates.append(check_prompt(analysis, data, closed, sample, estimate).estimate)
     assert np.array_equal(estimates[0].carried_back, estimates[1].carried_back)
 
 
