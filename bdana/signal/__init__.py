@@ -6,6 +6,7 @@ from bdana.signal.contract import (
     Production,
     SignalModel,
     branching_ratio,
+    check_mass,
     decay_length,
     total_width,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "Production",
     "SignalModel",
     "branching_ratio",
+    "check_mass",
     "decay_length",
     "total_width",
 ]

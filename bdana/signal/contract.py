@@ -1,16 +1,18 @@
 """Interface of signal models, and the total width, branching ratio and decay length of any model.
 
-A model is one file in `bdana/signal/models/`: mass and couplings as fields, widths by mode with the masses they hold
-for, and the ways in which protons make the particle. Everything after that (decay, detector, selection, yield) gets a
-`SignalModel` and knows no other name.
+A model is one file in `bdana/signal/models/`. It defines `Parameters`, what users may choose (a `StrictModel`), and
+`Model(mass, parameters)`: the particle of one mass, with its widths by decay mode and the processes that make it. Widths
+and production are both proportional to one squared coupling, epsilon^2 for a dark photon, and given at coupling 1.
+Everything after that (decay, detector, selection, yield, exclusion) gets a `SignalModel` and knows no other name.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from particle import Particle
 
 from bdana.errors import ConfigError
 from bdana.signal.constants import HBAR_C
@@ -20,7 +22,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Mode", "Particles", "Production", "SignalModel", "branching_ratio", "decay_length", "total_width"]
+__all__ = [
+    "Mode",
+    "Particles",
+    "Production",
+    "SignalModel",
+    "branching_ratio",
+    "check_mass",
+    "decay_length",
+    "total_width",
+]
 
 
 @dataclass(frozen=True)
@@ -30,13 +41,19 @@ class Mode:
     Attributes
     ----------
     width : float
-        Partial width in MeV.
-    masses : tuple of float
-        Masses of the decay products in MeV; empty where they are not told apart, as in the sum over hadrons.
+        Partial width in MeV at coupling 1.
+    products : tuple of int
+        PDG numbers of the decay products, those of positive charge first; empty where they are not told apart, as in
+        the sum over hadrons.
     """
 
     width: float
-    masses: tuple[float, ...] = ()
+    products: tuple[int, ...] = ()
+
+    @property
+    def masses(self) -> tuple[float, ...]:
+        """Masses of the decay products in MeV."""
+        return tuple(float(Particle.from_pdgid(number).mass) for number in self.products)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -51,11 +68,17 @@ class Particles:
         Unit vectors.
     weight : ndarray, shape (N,)
         How much likelier than drawn: 1 on average.
+    variations : mapping of str to (low, high)
+        By the name of a systematic uncertainty of the production, the factors on the weights for its two ends: floats,
+        or ndarrays of shape (N,).
     """
 
     p: NDArray[np.float64]
     direction: NDArray[np.float64]
     weight: NDArray[np.float64]
+    variations: Mapping[str, tuple[float | NDArray[np.float64], float | NDArray[np.float64]]] = field(
+        default_factory=dict
+    )
 
     @classmethod
     def around_beam(
@@ -83,11 +106,13 @@ class Production(Protocol):
 
     @property
     def per_proton(self) -> float:
-        """Particles for each proton that interacts, divided by `SignalModel.coupling2`."""
+        """Particles for each proton that interacts, at coupling 1."""
         ...
 
     def draw(self, n: int, rng: np.random.Generator) -> Particles:
-        """Draw particles as they leave the dump.
+        """Draw particles as they leave the dump, evenly enough in log p that hard ones are not rare.
+
+        Short-lived particles reach the detector only when they are hard, so the spectrum belongs into the weights.
 
         Parameters
         ----------
@@ -98,7 +123,7 @@ class Production(Protocol):
 
 
 class SignalModel(Protocol):
-    """Interface of a signal model: a new particle of one mass with given couplings."""
+    """Interface of a signal model: a new particle of one mass."""
 
     @property
     def mass(self) -> float:
@@ -106,32 +131,46 @@ class SignalModel(Protocol):
         ...
 
     @property
-    def coupling2(self) -> float:
-        """Squared coupling that production is proportional to."""
-        ...
-
-    @property
-    def largest_mass(self) -> float:
-        """Mass in MeV/c2 up to which the widths are known."""
+    def mass_range(self) -> tuple[float, float]:
+        """Masses in MeV/c2 between which the widths are known."""
         ...
 
     @property
     def modes(self) -> Mapping[str, Mode]:
-        """Partial widths by the name of the mode, such as `mumu`; with the couplings of the model."""
+        """Decay modes by name, such as `mumu`."""
         ...
 
     @property
     def production(self) -> Mapping[str, Production]:
-        """Production processes by name."""
+        """Production processes by name; those that are closed at this mass are left out."""
         ...
 
 
-def total_width(model: SignalModel) -> float:
+def check_mass(model: SignalModel) -> None:
+    """Raise an error unless the widths of a model are known at its mass.
+
+    Parameters
+    ----------
+    model : SignalModel
+
+    Raises
+    ------
+    ConfigError
+    """
+    low, high = model.mass_range
+    if not low <= model.mass <= high:
+        raise ConfigError(
+            f"mass {model.mass:g} MeV: the widths of this particle are known from {low:.4g} to {high:.4g} MeV"
+        )
+
+
+def total_width(model: SignalModel, coupling: float = 1.0) -> float:
     """Return the sum of all partial widths in MeV.
 
     Parameters
     ----------
     model : SignalModel
+    coupling : float
 
     Raises
     ------
@@ -142,14 +181,11 @@ def total_width(model: SignalModel) -> float:
     --------
     >>> from bdana.signal import total_width
     >>> from bdana.signal.models.dark_photon import DarkPhoton
-    >>> f"{total_width(DarkPhoton(400.0, epsilon=1e-6)):.2e}"
-    '2.10e-12'
+    >>> f"{total_width(DarkPhoton(250.0), coupling=1e-6):.2e}"
+    '1.05e-12'
     """
-    if model.mass > model.largest_mass:
-        raise ConfigError(
-            f"the widths are known for masses up to {model.largest_mass:g} MeV, not at {model.mass:g} MeV"
-        )
-    return sum(mode.width for mode in model.modes.values())
+    check_mass(model)
+    return coupling**2 * sum(mode.width for mode in model.modes.values())
 
 
 def branching_ratio(model: SignalModel, mode: str) -> float:
@@ -160,16 +196,24 @@ def branching_ratio(model: SignalModel, mode: str) -> float:
     model : SignalModel
     mode : str
         A name of `SignalModel.modes`.
+
+    Raises
+    ------
+    ConfigError
+        When the particle has no such mode, or its widths are not known at this mass.
     """
+    if mode not in model.modes:
+        raise ConfigError(f"no decay mode '{mode}': this particle has {', '.join(model.modes)}")
     return model.modes[mode].width / total_width(model)
 
 
-def decay_length(model: SignalModel, p: NDArray[np.float64]) -> NDArray[np.float64]:
+def decay_length(model: SignalModel, coupling: float, p: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the mean decay length in mm, shape (N,): p / m times hbar c over the total width.
 
     Parameters
     ----------
     model : SignalModel
+    coupling : float
     p : ndarray, shape (N,)
         Momentum in MeV/c.
 
@@ -178,7 +222,7 @@ def decay_length(model: SignalModel, p: NDArray[np.float64]) -> NDArray[np.float
     >>> import numpy as np
     >>> from bdana.signal import decay_length
     >>> from bdana.signal.models.dark_photon import DarkPhoton
-    >>> decay_length(DarkPhoton(400.0, 1e-6), np.array([50e3, 100e3])).round(-1)
-    array([11740., 23490.])
+    >>> decay_length(DarkPhoton(250.0), 1e-6, np.array([50e3, 100e3])).round(-2)
+    array([37600., 75200.])
     """
-    return p / model.mass * HBAR_C / total_width(model)
+    return p / model.mass * HBAR_C / total_width(model, coupling)

@@ -105,10 +105,10 @@ def draw_decays(signal: Signal, n: int, pot: float, rng: np.random.Generator) ->
     if signal.epsilon is not None:
         # Drawn flat along the way through the decay volume.
         stretch = (signal.z_max_mm - signal.z_min_mm) / direction[2]
-        length = decay_length(model, p)
+        length = decay_length(model, signal.epsilon, p)
         weight = weight * (branching_ratio(model, "mumu") * np.exp(-path / length) * stretch / length)
         if made is not None:
-            weight = weight * (pot * model.coupling2 * made.per_proton / signal.decays)
+            weight = weight * (pot * signal.epsilon**2 * made.per_proton / signal.decays)
     return Decays(p, z, weight), muons
 
 

@@ -198,7 +198,7 @@ def _check_signal(signal: Signal) -> None:
         raise ConfigError(
             f"mass_mev = {signal.mass_mev:g}: an A' decays to two muons above {2 * MUON_MASS:.1f} MeV"
         )
-    largest = signal.model.largest_mass
+    largest = signal.model.mass_range[1]
     if signal.epsilon is not None and not (signal.epsilon > 0 and signal.mass_mev <= largest):
         raise ConfigError(
             f"epsilon = {signal.epsilon:g}, mass_mev = {signal.mass_mev:g}: weights need a positive epsilon and a mass "

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from bdana.errors import ConfigError
-from bdana.signal.models.dark_photon import DarkPhoton
+from bdana.signal.models.dark_photon import DarkPhoton, Parameters
 from bdana.strict import parse_override
 
 if TYPE_CHECKING:
@@ -220,8 +220,8 @@ class Signal:
 
     @property
     def model(self) -> SignalModel:
-        """The dark photon of this mass and mixing; its widths and yields are meaningless without a mixing."""
-        return DarkPhoton(self.mass_mev, self.epsilon or 1.0, self.form_factor)
+        """The dark photon of this mass."""
+        return DarkPhoton(self.mass_mev, Parameters(form_factor=self.form_factor))
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,16 @@ z = p_A'/p_beam and pT the transverse momentum of the A', in MeV. Densities are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pydantic import Field
 
 from bdana.signal.constants import ALPHA, ELECTRON_MASS, MUON_MASS, PION_MASS, PROTON_MASS
 from bdana.signal.contract import Mode, Particles
+from bdana.strict import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +34,8 @@ __all__ = [
     "Z_RANGE",
     "Bremsstrahlung",
     "DarkPhoton",
+    "Model",
+    "Parameters",
     "bremsstrahlung_density",
     "bremsstrahlung_yield",
     "hadronic_ratio",
@@ -71,54 +75,51 @@ _MIXING = 1.57e-3 * np.exp(1j * np.radians(13.0))
 _RHO_PRIME_SHARE = -0.085
 
 
+class Parameters(StrictModel):
+    """What users may choose about the dark photon: table [signal.dark_photon] of analysis.toml."""
+
+    form_factor: bool = Field(default=True, description="whether bremsstrahlung has the proton's form factor")
+
+
 @dataclass(frozen=True)
 class DarkPhoton:
-    """The dark photon of one mass and kinetic mixing.
+    """The dark photon of one mass; its coupling is the kinetic mixing epsilon.
 
     Attributes
     ----------
     mass : float
         In MeV/c2.
-    epsilon : float
-        Kinetic mixing.
-    form_factor : bool
-        Whether bremsstrahlung has the proton's form factor.
+    parameters : Parameters
 
     Examples
     --------
     >>> from bdana.signal import branching_ratio
-    >>> round(branching_ratio(DarkPhoton(400.0, 1e-6), "mumu"), 3)
-    0.448
+    >>> round(branching_ratio(DarkPhoton(250.0), "mumu"), 3)
+    0.42
     """
 
     mass: float
-    epsilon: float
-    form_factor: bool = True
+    parameters: Parameters = field(default_factory=Parameters)
 
     @property
-    def coupling2(self) -> float:
-        """Squared kinetic mixing, epsilon^2."""
-        return self.epsilon**2
-
-    @property
-    def largest_mass(self) -> float:
-        """Mass in MeV/c2 up to which the hadronic width is known."""
-        return MAX_MASS
+    def mass_range(self) -> tuple[float, float]:
+        """Masses in MeV/c2 between which the widths are known."""
+        return 2.0 * ELECTRON_MASS, MAX_MASS
 
     @cached_property
     def modes(self) -> Mapping[str, Mode]:
         """Widths into e+ e-, mu+ mu- and all hadrons together."""
-        leptons = {"ee": ELECTRON_MASS, "mumu": MUON_MASS}
+        leptons = {"ee": (ELECTRON_MASS, -11), "mumu": (MUON_MASS, -13)}
         modes = {
-            name: Mode(float(lepton_width(self.mass, self.epsilon, mass)), (mass, mass))
-            for name, mass in leptons.items()
+            name: Mode(float(lepton_width(self.mass, 1.0, mass)), (number, -number))
+            for name, (mass, number) in leptons.items()
         }
-        return modes | {"hadrons": Mode(float(hadronic_width(self.mass, self.epsilon)))}
+        return modes | {"hadrons": Mode(float(hadronic_width(self.mass, 1.0)))}
 
     @property
     def production(self) -> Mapping[str, Bremsstrahlung]:
         """Production processes by name: proton bremsstrahlung."""
-        return {"bremsstrahlung": Bremsstrahlung(self.mass, self.form_factor)}
+        return {"bremsstrahlung": Bremsstrahlung(self.mass, self.parameters.form_factor)}
 
 
 @dataclass(frozen=True)
@@ -399,3 +400,6 @@ def bremsstrahlung_yield(
     density = bremsstrahlung_density(z[:, None], pt[None, :] ** 2, mass, form_factor=form_factor)
     step = 0.25 * (z_range[1] - z_range[0]) * pt_max
     return float(step * np.einsum("i,j,ij,j->", weights, weights, density, 2.0 * pt))
+
+
+Model = DarkPhoton

@@ -32,14 +32,14 @@ def test_nothing_below_threshold():
 
 
 def test_without_hadrons_the_total_is_leptonic():
-    assert total_width(DarkPhoton(250.0, 1e-6)) == pytest.approx(
+    assert total_width(DarkPhoton(250.0), 1e-6) == pytest.approx(
         lepton_width(250.0, 1e-6, ELECTRON_MASS) + lepton_width(250.0, 1e-6, MUON_MASS), rel=1e-15
     )
 
 
 def test_branching_ratio_does_not_depend_on_epsilon():
-    width = lepton_width(500.0, 1e-4, MUON_MASS) / total_width(DarkPhoton(500.0, 1e-4))
-    assert branching_ratio(DarkPhoton(500.0, 1.0), "mumu") == pytest.approx(width, rel=1e-12)
+    width = lepton_width(500.0, 1e-4, MUON_MASS) / total_width(DarkPhoton(500.0), 1e-4)
+    assert branching_ratio(DarkPhoton(500.0), "mumu") == pytest.approx(width, rel=1e-12)
 
 
 def test_total_width_and_branching_ratio_against_other_programs(shared):
@@ -58,8 +58,8 @@ def test_total_width_and_branching_ratio_against_other_programs(shared):
             gamma, ratio = float(row[f"G_{program}"]) * 1e3, float(row[f"BRmumu_{program}"])
             if program == "ALPINIST" and mass == 700.0:
                 allowed = 0.045
-            assert total_width(DarkPhoton(mass, 1.0)) == pytest.approx(gamma, rel=allowed), (mass, program)
-            assert branching_ratio(DarkPhoton(mass, 1.0), "mumu") == pytest.approx(ratio, rel=allowed), (
+            assert total_width(DarkPhoton(mass)) == pytest.approx(gamma, rel=allowed), (mass, program)
+            assert branching_ratio(DarkPhoton(mass), "mumu") == pytest.approx(ratio, rel=allowed), (
                 mass,
                 program,
             )
