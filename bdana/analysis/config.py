@@ -6,8 +6,9 @@ import tomllib
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
+from bdana.analysis.signal_config import SignalConfig
 from bdana.errors import ConfigError
 from bdana.events.dataset import Kind, Trigger
 from bdana.reconstruction import Line
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AnalysisConfig",
     "BeamLine",
+    "ChannelConfig",
     "General",
     "Region",
     "SampleConfig",
@@ -96,8 +98,19 @@ class SystematicConfig(StrictModel):
     source: str = Field(description="where the number comes from")
 
 
+class ChannelConfig(StrictModel):
+    """Table [channels.NAME]: a selection that is searched, with its backgrounds."""
+
+    selection: str = Field(description="module of selections/")
+    background: str = Field(description="module of backgrounds/")
+    prompt: str | None = Field(
+        default=None,
+        description="module of backgrounds/ whose in-time component is bounded in the open regions",
+    )
+
+
 class SearchConfig(StrictModel):
-    """Table [search]: which sample is compared with which prediction."""
+    """Table [search]: which sample is compared with which prediction; without [channels] also the one channel."""
 
     data: str | None = Field(default=None, description="the sample whose candidates are counted")
     single_tracks: str | None = Field(
@@ -111,6 +124,9 @@ class SearchConfig(StrictModel):
         description="module of backgrounds/ whose in-time component is bounded in the open regions",
     )
     joint: list[str] = Field(default=[], description="regions that are judged together in the table")
+    channel: str | None = Field(
+        default=None, description="the one of [channels] that is searched alone; by default all are"
+    )
 
 
 class AnalysisConfig(StrictModel):
@@ -121,6 +137,10 @@ class AnalysisConfig(StrictModel):
     regions: dict[str, Region] = Field(description="nested, innermost first")
     samples: dict[str, SampleConfig] = Field(default={}, description="what is read")
     search: SearchConfig = SearchConfig()
+    channels: dict[Annotated[str, Field(pattern=r"^\w[\w-]*$")], ChannelConfig] = Field(
+        default={}, description="selections that are searched side by side"
+    )
+    signal: SignalConfig | None = Field(default=None, description="the new particle that is searched for")
     variables: dict[str, VariableConfig] = Field(default={}, description="what is histogrammed")
     selection: dict[str, dict[str, Any]] = Field(
         default={}, description="values that differ from the defaults in selections/NAME.py"
@@ -131,6 +151,39 @@ class AnalysisConfig(StrictModel):
     systematics: dict[str, SystematicConfig] = Field(
         default={}, description="uncertainties of the prediction that are not measured by it"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _choose_channel(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Put the values of the channel that is searched into [search]; a single one need not be named."""
+        channels, search = values.get("channels") or {}, values.get("search", {})
+        if not (isinstance(channels, dict) and isinstance(search, dict)):
+            return values  # refused as such
+        name = search.get("channel") or (next(iter(channels)) if len(channels) == 1 else None)
+        if name is not None and name not in channels:
+            raise ValueError(
+                f"search.channel: no channel '{name}'; there are {', '.join(channels) or 'none'}"
+            )
+        written = channels[name] if name is not None else {}
+        if not channels or not isinstance(written, dict):
+            return values
+        chosen = {key: written[key] for key in ChannelConfig.model_fields if key in written}
+        for key in ChannelConfig.model_fields:
+            # A freeze holds [search] with the values of its channel.
+            if key in search and (name is None or search[key] != chosen.get(key)):
+                raise ValueError(f"search.{key}: belongs into [channels.NAME] when there are channels")
+        return values if name is None else values | {"search": search | {"channel": name} | chosen}
+
+    def of_channel(self, name: str) -> AnalysisConfig:
+        """Return the configuration of the search of one channel alone, as `search.channel` set to it makes it.
+
+        Parameters
+        ----------
+        name : str
+            One of `channels`.
+        """
+        chosen = {"channel": name} | dict(self.channels[name])
+        return self.model_copy(update={"search": self.search.model_copy(update=chosen)})
 
     def partition(self) -> Regions:
         """Return the regions in mm."""

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from bdana.analysis.config import read_config
 from bdana.analysis.modules import AnalysisModules
+from bdana.analysis.signal_config import SignalConfig
 from bdana.blinding import Ledger, load_policy
 from bdana.detector import Detector, load_detector
 from bdana.engine import SelectionTask
@@ -177,6 +178,11 @@ class AnalysisFolder:
         """
         gate = self.gate
         return [box for box in gate.envelopes.boxes if box.name in names] if gate else []
+
+    @property
+    def signal(self) -> SignalConfig:
+        """The new particle that is searched for; defaults where analysis.toml has no table [signal]."""
+        return self.config.signal or SignalConfig()
 
     @property
     def variables(self) -> dict[str, Variable]:

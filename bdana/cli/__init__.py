@@ -13,6 +13,7 @@ from bdana.cli import (  # noqa: F401 - importing a command registers it
     schema,
     seal,
     select,
+    sensitivity,
     simulate,
 )
 from bdana.cli.app import main

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
 
 from bdana.cli.app import app
 from bdana.cli.console import note, print_json, print_tables, table
@@ -22,11 +25,34 @@ from bdana.cli.options import Json
 from bdana.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bdana.statistics.combination import CountedChannel
     from bdana.statistics.expected import ExpectedLimit
     from bdana.statistics.exports import Sheet
     from bdana.statistics.limits import Interval
 
 __all__ = ["limit"]
+
+
+FORM = "NAME:OBSERVED:BACKGROUND[:ERROR[:SHARE]]"
+EXAMPLE = "ee:0:0.2:0.1:0.45"
+Channel = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar=FORM,
+        help="A channel of a combination; repeated. ERROR of the background is 0 by default; SHARE is the channel's expected "
+        "signal in any common unit, 1 by default.",
+        show_default=False,
+    ),
+]
+Covariance = Annotated[
+    Path | None,
+    typer.Option(
+        help="CSV: covariance of the backgrounds of the channels; by default their errors move together.",
+        show_default=False,
+    ),
+]
 
 
 @app.command()
@@ -38,16 +64,39 @@ def limit(
     efficiency_error: EfficiencyError = 0.0,
     cl: Level = 0.9,
     method: Method = None,
+    channel: Channel = None,
+    covariance: Covariance = None,
+    independent: Annotated[
+        bool, typer.Option("--independent", help="Background errors of channels do not move together.")
+    ] = False,
     export: Export = None,
     as_json: Json = False,
 ) -> None:
-    """Give limits on the number of signal events; without --observed only the expected ones."""
+    """Give limits on the number of signal events; without --observed only the expected ones.
+
+    With --channel, once for each of several channels, the limit is on the expected signal events of all of them together.
+    """
+    from bdana.statistics.combination import check_efficiency_error
     from bdana.statistics.expected import expected_limit
     from bdana.statistics.methods import limits
     from bdana.statistics.poisson import Background, whole
 
+    check_efficiency_error(efficiency_error)
+    if channel:
+        own = (observed, background, background_error or None, export)
+        if any(value is not None for value in own) or background_prior != "truncated_gaussian":
+            raise InputError(
+                "--channel has the count and the background in it: leave out --observed, --background..., --export"
+            )
+        channels = [_channel(text) for text in channel]
+        _combined(channels, cl, efficiency_error, method, _errors(channels, covariance, independent), as_json)
+        return
+    if covariance is not None or independent:
+        raise InputError("--covariance and --independent belong to --channel")
     if background is None:
-        raise InputError("give --background B")
+        raise InputError(
+            "give --background B, or --channel NAME:OBSERVED:BACKGROUND for each of several channels"
+        )
     given = Background(background, background_error, cast("Any", background_prior))
     names = tuple(method or ("cls",))
     with warnings.catch_warnings(record=True) as warned:
@@ -77,6 +126,62 @@ def limit(
         seen = f"{found[name].low:.4g} to {found[name].high:.4g}" if name in found else ""
         shown.add_row(name, seen, *(f"{value:.4g}" for value in band.limits))
     print_tables(shown, *(band.convention for band in expected.values()))
+
+
+def _channel(text: str) -> CountedChannel:
+    from bdana.statistics.combination import CountedChannel
+    from bdana.statistics.poisson import Background, whole
+
+    name, *numbers = text.split(":")
+    if not name or not 2 <= len(numbers) <= 4:
+        raise InputError(f"--channel {text}: write {FORM}, like {EXAMPLE}")
+    try:
+        values = [float(number) for number in numbers]
+        observed, background, error, share = values + [0.0, 1.0][len(values) - 2 :]
+        return CountedChannel(name, whole(observed), Background(background, error), share)
+    except (ValueError, InputError) as err:
+        raise InputError(f"--channel {text}: {err}; write {FORM}, like {EXAMPLE}") from None
+
+
+def _errors(
+    channels: Sequence[CountedChannel], covariance: Path | None, independent: bool
+) -> list[list[float]] | None:
+    from bdana.statistics.regions_csv import read_covariance
+
+    if covariance is not None:
+        if independent:
+            raise InputError("give either --covariance or --independent, not both")
+        found: list[list[float]] = read_covariance(covariance, [x.name for x in channels]).tolist()
+        return found
+    if not independent:
+        return None
+    return [[x.background.error**2 if x is y else 0.0 for y in channels] for x in channels]
+
+
+def _combined(
+    channels: Sequence[CountedChannel],
+    cl: float,
+    efficiency_error: float,
+    method: list[str] | None,
+    covariance: list[list[float]] | None,
+    as_json: bool,
+) -> None:
+    from bdana.statistics.combination import combined_limit
+
+    found = {
+        name: combined_limit(channels, cl, efficiency_error, name, covariance) for name in method or ["cls"]
+    }
+    total = sum(x.share for x in channels)
+    shares = {x.name: x.share / total for x in channels}
+    conventions = {name: x.convention for name, x in found.items()}
+    if as_json:
+        limits = {name: [x.low, x.high] for name, x in found.items()}
+        print_json({"limits": limits, "shares": shares, "conventions": conventions})
+        return
+    shown = table("method", "all channels", *shares)
+    for name, x in found.items():
+        shown.add_row(name, f"{x.high:.4g}", *(f"{share * x.high:.4g}" for share in shares.values()))
+    print_tables(shown, *conventions.values())
 
 
 def _sheet(cl: float, found: dict[str, Interval], expected: dict[str, ExpectedLimit]) -> Sheet:

@@ -11,6 +11,7 @@ from bdana.cli.options import Jobs, Json, Overrides
 from bdana.cli.select import result_tables
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from rich.table import Table
@@ -27,23 +28,26 @@ __all__ = ["plot", "report", "run", "run_and_report", "search_table"]
 @app.command()
 def run(overrides: Overrides = None, jobs: Jobs = 1, as_json: Json = False) -> None:
     """Run everything analysis.toml declares into output/: samples, background, table, figures, report."""
+    from bdana.search.combined import combined_table
     from bdana.search.opened import reported_looks
 
     analysis = require_analysis(overrides)
     results, path = run_and_report(analysis, jobs)
     if as_json:
-        print_json(_document(results))
+        print_json(_document(results, analysis.config.search.joint))
         note(f"report in {path}")
         return
     for result in results:
         print_tables(
-            f"{result.name}:",
+            f"{result.title}:",
             *(search_table(result.table) if result.table else result_tables(result.selected)),
             *(f"{region.name}: {region.provenance}" for region in result.opened),
             *(reported_looks(analysis) if result.table else ()),
             *(_prompt_text(result.checks) if result.checks else ()),
             *((*result.estimate.warnings, *result.estimate.notes) if result.estimate else ()),
         )
+    if combined := combined_table(results, analysis.config.search.joint):
+        print_tables("all channels:", *search_table(combined))
     print_tables(f"report: {path}")
 
 
@@ -109,7 +113,20 @@ def _prompt_text(checks: Checks) -> list[str]:
     ]
 
 
-def _document(results: tuple[SampleRun, ...]) -> dict[str, Any]:
+def _document(results: tuple[SampleRun, ...], joint: list[str]) -> dict[str, Any]:
+    from bdana.search.combined import combined_table
+
+    parts: dict[str | None, list[SampleRun]] = {}
+    for result in results:
+        parts.setdefault(result.channel, []).append(result)
+    if None in parts:
+        return _channel_document(results)
+    combined = combined_table(results, joint)
+    channels = {name: _channel_document(runs) for name, runs in parts.items()}
+    return (combined.to_dict() if combined else {}) | {"channels": channels}
+
+
+def _channel_document(results: Sequence[SampleRun]) -> dict[str, Any]:
     counted = next((result.table for result in results if result.table), None)
     samples = {result.name: result.selected.to_dict() for result in results}
     return (counted.to_dict() if counted else {}) | {"samples": samples}

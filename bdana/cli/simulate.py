@@ -22,7 +22,7 @@ def simulate(
         str,
         typer.Option(
             metavar="mc|pseudo|signal",
-            help="Halo muons and accidental pairs with truth, the same without truth, or A' -> mu+ mu- decays.",
+            help="Halo muons and accidental pairs with truth, the same without truth, or decays of a new particle.",
         ),
     ] = "mc",
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same events.")] = 1,
@@ -30,16 +30,19 @@ def simulate(
     bursts: Annotated[int, typer.Option(metavar="N", help="Bursts they come in.")] = 2000,
     run: Annotated[int, typer.Option(metavar="N", help="Run number.")] = 99_001,
     mass: Annotated[
-        float | None, typer.Option(metavar="MEV", help="Mass of the A'.", show_default=False)
+        float | None, typer.Option(metavar="MEV", help="Mass of the new particle.", show_default=False)
     ] = None,
     epsilon: Annotated[
         float | None,
-        typer.Option(
-            metavar="EPS", help="Kinetic mixing; without it decays are flat in z.", show_default=False
-        ),
+        typer.Option(metavar="EPS", help="Coupling; without it decays are flat in z.", show_default=False),
     ] = None,
+    mode: Annotated[str, typer.Option(metavar="mumu|ee|pipi", help="Decay of the signal.")] = "mumu",
+    model: Annotated[str, typer.Option(metavar="NAME", help="Signal model.")] = "dark_photon",
     spectrum: Annotated[
-        str, typer.Option(metavar="flat|bremsstrahlung", help="Momentum spectrum of the A'.")
+        str,
+        typer.Option(
+            metavar="flat|all|PROCESS", help="Spectrum of the signal; a process such as bremsstrahlung."
+        ),
     ] = "bremsstrahlung",
     decays: Annotated[int, typer.Option(metavar="N", help="Signal decays to generate.")] = 100_000,
     overrides: Annotated[
@@ -53,7 +56,7 @@ def simulate(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Simulate halo muons, or A' decays, into a ROOT file of bdana's own layout."""
+    """Simulate halo muons, or decays of a new particle, into a ROOT file of bdana's own layout."""
     from dataclasses import asdict
 
     from bdana._version import __version__
@@ -61,13 +64,13 @@ def simulate(
 
     if kind not in {"mc", "pseudo", "signal"}:
         raise ConfigError(f"kind '{kind}' is unknown: choose mc, pseudo or signal")
-    if spectrum not in {"flat", "bremsstrahlung"}:
-        raise ConfigError(f"spectrum '{spectrum}' is unknown: choose flat or bremsstrahlung")
     if (mass is None) == (kind == "signal"):
         raise ConfigError("--mass MEV and --kind signal go together")
     signal = None
     if mass is not None:
-        signal = Signal(mass_mev=mass, decays=decays, epsilon=epsilon, spectrum=spectrum)  # type: ignore[arg-type]
+        signal = Signal(
+            mass_mev=mass, decays=decays, mode=mode, epsilon=epsilon, spectrum=spectrum, model=model
+        )
     config = SimulationConfig(pot=pot, bursts=bursts, run=run, signal=signal, truth=kind != "pseudo")
     for text in overrides or ():
         config = override(config, text)

@@ -9,6 +9,7 @@ from bdana.plotting import save_comparison, save_plane
 from bdana.report import tables
 from bdana.report.check_sections import CHECK_FIGURES, check_blocks, check_figures
 from bdana.report.document import Document, Figure, Section, Table, Text
+from bdana.search.channels import by_channel
 from bdana.search.output import read_output
 
 if TYPE_CHECKING:
@@ -35,8 +36,19 @@ def save_figures(analysis: Analysis) -> list[Figure]:
     InputError
         When there is no complete run of this analysis in output/.
     """
-    run = read_output(analysis)
-    folder = analysis.folder / "output" / "figures"
+    parts = by_channel(analysis)
+    if not parts:
+        return _save_figures(analysis, read_output(analysis), analysis.folder / "output")
+    channels = read_output(analysis).channels
+    return [
+        figure
+        for name, part in parts.items()
+        for figure in _save_figures(part, channels[name], analysis.folder / "output" / name)
+    ]
+
+
+def _save_figures(analysis: Analysis, run: StoredRun, out: Path) -> list[Figure]:
+    folder = out / "figures"
     folder.mkdir(exist_ok=True)
     figures = [_plane(analysis, sample, folder) for sample in run.samples]
     for sample in run.samples:
@@ -63,27 +75,36 @@ def write_report(analysis: Analysis) -> Path:
         When there is no complete run of this analysis in output/.
     """
     figures = save_figures(analysis)
-    checked = [figure for figure in figures if figure.path.stem in CHECK_FIGURES]
-    run = read_output(analysis)
-    sections = [
-        *([Section("Expected and observed", _table_blocks(run))] if run.table else []),
-        Section("Figures", [figure for figure in figures if figure.path.stem not in CHECK_FIGURES]),
-        *(
-            [Section("Combinatorial background", _background_blocks(run.prediction))]
-            if run.prediction
-            else []
-        ),
-        *([Section("Validation", [*check_blocks(run.checks), *checked])] if run.checks else []),
-        *(
-            Section(f"Sample {sample.name}", _sample_blocks(sample, analysis.config.samples[sample.name]))
-            for sample in run.samples
-        ),
-        Section("Provenance", [_provenance(analysis, run)]),
-    ]
+    run, parts, out = read_output(analysis), by_channel(analysis), analysis.folder / "output"
+    sections = [] if parts else _sections(analysis, run, figures)
+    if parts and run.table:
+        sections.append(Section("Expected and observed in all channels", _combined_blocks(run)))
+    for name, part in parts.items():
+        drawn = [figure for figure in figures if figure.path.is_relative_to(out / name)]
+        sections += _sections(part, run.channels[name], drawn, f"{name}: ")
+    sections.append(Section("Provenance", [_provenance(analysis, run)]))
     summary = "What is marked closed was not looked at: nothing of it is in this report."
-    path = analysis.folder / "output" / "report.html"
+    path = out / "report.html"
     Document(analysis.config.analysis.name, summary, sections).write(path)
     return path
+
+
+def _sections(
+    analysis: Analysis, run: StoredRun, figures: Sequence[Figure], channel: str = ""
+) -> list[Section]:
+    """Lay out the results of one channel; the titles begin with `channel`."""
+    checked = [figure for figure in figures if figure.path.stem in CHECK_FIGURES]
+    shown: list[tuple[str, Sequence[Text | Table | Figure]]] = [
+        *([("Expected and observed", _table_blocks(run))] if run.table else []),
+        ("Figures", [figure for figure in figures if figure.path.stem not in CHECK_FIGURES]),
+        *([("Combinatorial background", _background_blocks(run.prediction))] if run.prediction else []),
+        *([("Validation", [*check_blocks(run.checks), *checked])] if run.checks else []),
+        *(
+            (f"Sample {sample.name}", _sample_blocks(sample, analysis.config.samples[sample.name]))
+            for sample in run.samples
+        ),
+    ]
+    return [Section(channel + title, blocks) for title, blocks in shown]
 
 
 def _plane(analysis: Analysis, sample: StoredSample, folder: Path) -> Figure:
@@ -127,6 +148,12 @@ def _table_blocks(run: StoredRun) -> list[Text | Table]:
     record = [Text(f"{name}: {text}.") for name, text in table["opened"].items()]
     seen = [Text(line) for line in table["seen"]]
     return [Table(*tables.counting(table), f"Sample {table['sample']}."), *conventions, *record, *seen]
+
+
+def _combined_blocks(run: StoredRun) -> list[Text | Table]:
+    table: dict[str, Any] = run.table or {}
+    conventions = [Text(f"{name}: {text}.") for name, text in table["conventions"].items()]
+    return [Table(*tables.counting(table), f"Channels {', '.join(table['channels'])}."), *conventions]
 
 
 def _background_blocks(prediction: dict[str, Any]) -> list[Text | Table]:

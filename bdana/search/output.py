@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import hist
@@ -12,6 +12,8 @@ import uhi.io.json
 from bdana._version import __version__
 from bdana.atomic import write_atomically
 from bdana.errors import InputError
+from bdana.search.channels import by_channel
+from bdana.search.combined import combined_table
 from bdana.search.opened import reported_looks
 from bdana.selection import plane_histogram
 
@@ -60,6 +62,9 @@ class StoredRun:
         Its histograms; empty when there is no prediction.
     checks : dict or None
         checks.json.
+    channels : mapping of str to StoredRun
+        Of an analysis that searches several channels: the run of each. The table is then the combined one, or None, and
+        nothing else is stored beside it.
     """
 
     samples: tuple[StoredSample, ...]
@@ -67,10 +72,13 @@ class StoredRun:
     prediction: dict[str, Any] | None
     predicted: Mapping[str, Histogram]
     checks: dict[str, Any] | None
+    channels: Mapping[str, StoredRun] = field(default_factory=dict)
 
 
 def write_output(analysis: AnalysisFolder, runs: Sequence[SampleRun]) -> Path:
     """Write cutflows, candidates, histograms, prediction and table into output/; each file whole or not at all.
+
+    Each of several channels has these in output/CHANNEL/, and output/table.json is the combined table.
 
     Parameters
     ----------
@@ -82,11 +90,38 @@ def write_output(analysis: AnalysisFolder, runs: Sequence[SampleRun]) -> Path:
     Path
         The folder output/ of the analysis.
     """
-    out = analysis.folder / "output"
+    out, parts = analysis.folder / "output", by_channel(analysis)
+    if not parts:
+        _write_run(analysis, runs, out)
+        return out
+    _clear(out)
+    for name, part in parts.items():
+        _write_run(part, [run for run in runs if run.channel == name], out / name)
+    if combined := combined_table(runs, analysis.config.search.joint):
+        _write(out / "table.json", combined.to_dict() | {"channels": list(parts)} | _stamp(analysis))
+    _write(out / "run.json", {"channels": list(parts), "analysis_hash": analysis.hash})
+    return out
+
+
+def _clear(out: Path) -> None:
+    """Make a folder of results, or remove what would not belong to the new run."""
     out.mkdir(exist_ok=True)
-    # First goes what would not belong to the new run, last comes the index that makes it readable.
     for name in ("run.json", "table.json", "prediction.json", "prediction_histograms.json", "checks.json"):
         (out / name).unlink(missing_ok=True)
+
+
+def _stamp(analysis: AnalysisFolder) -> dict[str, Any]:
+    return {
+        "sample": analysis.config.search.data,
+        "analysis_hash": analysis.hash,
+        "bdana_version": __version__,
+        "ledger_head": analysis.ledger.head,
+    }
+
+
+def _write_run(analysis: AnalysisFolder, runs: Sequence[SampleRun], out: Path) -> None:
+    """Write the runs of one channel; last comes the index that makes them readable."""
+    _clear(out)
     for run in runs:
         folder = out / run.name
         folder.mkdir(exist_ok=True)
@@ -97,23 +132,16 @@ def write_output(analysis: AnalysisFolder, runs: Sequence[SampleRun]) -> Path:
         run.candidates.write_csv(folder / "candidates.csv")
         _write(folder / "histograms.json", dict(run.hists) | {"plane": plane_histogram(run.candidates)})
         if run.table and run.estimate:
-            stamp = {
-                "sample": run.name,
-                "analysis_hash": analysis.hash,
-                "bdana_version": __version__,
-                "ledger_head": analysis.ledger.head,
-            }
             record = {region.name: region.provenance for region in run.opened}
             _write(
                 out / "table.json",
-                run.table.to_dict() | {"opened": record, "seen": reported_looks(analysis)} | stamp,
+                run.table.to_dict() | {"opened": record, "seen": reported_looks(analysis)} | _stamp(analysis),
             )
-            _write(out / "prediction.json", run.estimate.to_dict(bins=True) | stamp)
+            _write(out / "prediction.json", run.estimate.to_dict(bins=True) | _stamp(analysis))
             _write(out / "prediction_histograms.json", dict(run.estimate.hists))
         if run.checks:
             _write(out / "checks.json", run.checks.to_dict() | {"sample": run.name})
     _write(out / "run.json", {"samples": [run.name for run in runs], "analysis_hash": analysis.hash})
-    return out
 
 
 def read_output(analysis: AnalysisFolder) -> StoredRun:
@@ -129,18 +157,32 @@ def read_output(analysis: AnalysisFolder) -> StoredRun:
         When there is no complete run, or it was made with another configuration or other code.
     """
     out = analysis.folder / "output"
-    index = _read(out / "run.json")
+    parts = by_channel(analysis)
+    if not parts:
+        return _read_run(analysis, out)
+    _read_index(analysis, out)
+    table = _read(out / "table.json") if (out / "table.json").is_file() else None
+    channels = {name: _read_run(part, out / name) for name, part in parts.items()}
+    return StoredRun((), table, None, {}, None, channels)
+
+
+def _read_index(analysis: AnalysisFolder, out: Path) -> dict[str, Any]:
+    index: dict[str, Any] = _read(out / "run.json")
     if index["analysis_hash"] != analysis.hash:
         raise InputError(
             f"{out}: was written with another configuration or other cuts than the analysis has now; run `bdana run` again"
         )
+    return index
+
+
+def _read_run(analysis: AnalysisFolder, out: Path) -> StoredRun:
     samples = tuple(
         StoredSample(
             name,
             _read(out / name / "cutflow.json"),
             _read_histograms(out / name / "histograms.json"),
         )
-        for name in index["samples"]
+        for name in _read_index(analysis, out)["samples"]
     )
     if not (out / "table.json").is_file():
         return StoredRun(samples, None, None, {}, None)

@@ -10,6 +10,7 @@ import numpy as np
 from bdana.engine import run_selection
 from bdana.errors import ConfigError
 from bdana.observed import Observed
+from bdana.search.channels import by_channel, require_one_channel
 from bdana.search.checks import Checks, left_out_cuts, run_checks
 from bdana.search.estimates import estimate_singles, single_tracks
 from bdana.search.opened import OpenedRegion, opened_candidates, opened_regions
@@ -45,6 +46,8 @@ class SampleRun:
         The regions of the table that were opened, with what was frozen before.
     checks : Checks or None
         What is open of the data against the estimate; for the same sample.
+    channel : str or None
+        Its channel in an analysis that searches several.
     """
 
     name: str
@@ -53,6 +56,12 @@ class SampleRun:
     table: CountingTable | None
     opened: tuple[OpenedRegion, ...] = ()
     checks: Checks | None = None
+    channel: str | None = None
+
+    @property
+    def title(self) -> str:
+        """Name of the sample, behind that of the channel where there are several."""
+        return _title(self.channel, self.name)
 
     @property
     def cutflow(self) -> Cutflow:
@@ -80,7 +89,7 @@ def run_search(
     executor: Executor | None = None,
     progress: Callable[[str], Progress | None] | None = None,
 ) -> tuple[SampleRun, ...]:
-    """Run the search: every two-track sample of analysis.toml.
+    """Run the search: every two-track sample of analysis.toml, in every channel.
 
     Parameters
     ----------
@@ -88,7 +97,7 @@ def run_search(
     executor : Executor, optional
         Where chunks run.
     progress : callable, optional
-        Called with the name of each sample; returns what is called with (events done, events in all).
+        Called with the title of each run; returns what is called with (events done, events in all).
 
     Raises
     ------
@@ -102,7 +111,13 @@ def run_search(
         raise ConfigError(
             f"{analysis.folder / 'analysis.toml'} names no sample to select: add [samples.<name>] with kind and files"
         )
-    return tuple(run_sample(analysis, name, executor, progress(name) if progress else None) for name in names)
+    parts: list[tuple[str | None, AnalysisFolder]] = [*by_channel(analysis).items()] or [(None, analysis)]
+    runs = []
+    for channel, part in parts:
+        for name in names:
+            run = run_sample(part, name, executor, progress(_title(channel, name)) if progress else None)
+            runs.append(replace(run, channel=channel))
+    return tuple(runs)
 
 
 def run_sample(
@@ -119,6 +134,8 @@ def run_sample(
 
     Raises
     ------
+    ConfigError
+        When the analysis searches several channels: `search.channel` chooses one.
     BdanaError
         Whatever is wrong, by file and name.
     """
@@ -162,6 +179,7 @@ def run_open_part(
 def _open_part(
     analysis: AnalysisFolder, name: str, executor: Executor | None, progress: Progress | None
 ) -> tuple[SampleRun, tuple[SingleSample, Dataset] | None]:
+    require_one_channel(analysis)
     search = analysis.config.search
     (dataset,) = analysis.sample(name)
     if name != search.data or search.single_tracks is None:
@@ -179,6 +197,10 @@ def _open_part(
     estimate = estimate_singles(analysis, search.background, sample)
     run = SampleRun(name, selected, estimate, _table(analysis, selected, estimate))
     return run, (sample, source)
+
+
+def _title(channel: str | None, sample: str) -> str:
+    return sample if channel is None else f"{channel}, {sample}"
 
 
 def _same_bursts(one: BurstTable | None, other: BurstTable | None) -> bool:

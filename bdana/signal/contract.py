@@ -45,10 +45,13 @@ class Mode:
     products : tuple of int
         PDG numbers of the decay products, those of positive charge first; empty where they are not told apart, as in
         the sum over hadrons.
+    error : float
+        Relative error of the width.
     """
 
     width: float
     products: tuple[int, ...] = ()
+    error: float = 0.0
 
     @property
     def masses(self) -> tuple[float, ...]:
@@ -79,6 +82,21 @@ class Particles:
     variations: Mapping[str, tuple[float | NDArray[np.float64], float | NDArray[np.float64]]] = field(
         default_factory=dict
     )
+
+    def take(self, where: NDArray[np.intp]) -> Particles:
+        """Return some of the particles.
+
+        Parameters
+        ----------
+        where : ndarray of int
+            Indices, which may repeat.
+        """
+
+        def part(factor: float | NDArray[np.float64]) -> float | NDArray[np.float64]:
+            return factor[where] if isinstance(factor, np.ndarray) else factor
+
+        variations = {name: (part(low), part(high)) for name, (low, high) in self.variations.items()}
+        return Particles(self.p[where], self.direction[:, where], self.weight[where], variations)
 
     @classmethod
     def around_beam(

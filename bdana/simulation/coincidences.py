@@ -11,8 +11,8 @@ from bdana.detector import load_detector
 from bdana.events import load_schema
 from bdana.simulation.bursts import NS, intensity, mean_coincidences, mean_singles, timestamps
 from bdana.simulation.halo import draw_halo, draw_prompt_partners
-from bdana.simulation.muons import Flight, Muons
 from bdana.simulation.records import HALO, PROMPT, Headers, make_events
+from bdana.simulation.tracks import Flight, Tracks
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -136,17 +136,17 @@ def _tracks_in_time(
 
 
 def _with_prompt(
-    config: SimulationConfig, muons: Muons, partner: NDArray[np.bool_], rng: np.random.Generator
-) -> Muons:
+    config: SimulationConfig, muons: Tracks, partner: NDArray[np.bool_], rng: np.random.Generator
+) -> Tracks:
     """Replace the partners of prompt pairs by muons from a point of the first muon's path."""
     places = np.flatnonzero(partner)
     if not len(places):
         return muons
     new = draw_prompt_partners(config.halo, rng, muons.take(places - 1))
-    columns = {name: getattr(muons, name).copy() for name in Muons.__dataclass_fields__}
+    columns = {name: getattr(muons, name).copy() for name in Tracks.__dataclass_fields__}
     for name, column in columns.items():
         column[places] = getattr(new, name)
-    return Muons(**columns)
+    return Tracks(**columns)
 
 
 def _inside_spill(

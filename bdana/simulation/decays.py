@@ -1,42 +1,84 @@
-"""Decays of a new particle into two muons: from the TAX to the decay volume, two-body kinematics, event weights."""
+"""Decays of a new particle into two charged ones: from the dump to the decay volume, two-body kinematics, weights."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bdana.errors import ConfigError
 from bdana.signal import Particles, branching_ratio, decay_length
 from bdana.simulation.halo import TAX_MM
-from bdana.simulation.muons import Muons
+from bdana.simulation.tracks import ELECTRON, MUON, PION, Tracks
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from bdana.signal import SignalModel
+    from bdana.signal import Mode, SignalModel
     from bdana.simulation.sample_config import Signal
 
-__all__ = ["Decays", "FlatSpectrum", "draw_decays"]
+__all__ = ["Decays", "Dump", "FlatSpectrum", "check_mode", "draw_decays", "draw_particles", "place_decays"]
+
+
+@dataclass(frozen=True)
+class Dump:
+    """Where particles are made; all lengths in mm.
+
+    Attributes
+    ----------
+    point_mm : tuple of float
+        Where the beam hits the dump.
+    spot_mm : float
+        Gaussian width of the beam in x and in y.
+    depth_mm : float
+        Mean depth of the production point, exponential.
+    """
+
+    point_mm: tuple[float, float, float] = TAX_MM
+    spot_mm: float = 0.0
+    depth_mm: float = 0.0
 
 
 @dataclass(frozen=True)
 class Decays:
-    """N decays of the new particle; every attribute has shape (N,), in mm, MeV.
+    """N decays of a particle into two charged ones; in mm, MeV.
 
     Attributes
     ----------
-    p : ndarray of float
-        Momentum of the A'.
-    z : ndarray of float
-        Decay point.
-    weight : ndarray of float
-        Event weight.
+    particles : Particles
+        What decays, with the weights of its production.
+    origin : ndarray of float, shape (3, N)
+        Production points.
+    z : ndarray of float, shape (N,)
+        Of the decay points.
+    tracks : Tracks
+        2N decay products, the positive one of each decay first.
     """
 
-    p: NDArray[np.float64]
+    particles: Particles
+    origin: NDArray[np.float64]
     z: NDArray[np.float64]
-    weight: NDArray[np.float64]
+    tracks: Tracks
+
+    @cached_property
+    def path(self) -> NDArray[np.float64]:
+        """Flight from the production to the decay point, shape (N,); NaN for what does not fly forwards."""
+        return _path(self.z - self.origin[2], self.particles)
+
+    def take(self, where: NDArray[np.intp]) -> Decays:
+        """Return some of the decays.
+
+        Parameters
+        ----------
+        where : ndarray of int
+            Indices, which may repeat.
+        """
+        tracks = self.tracks.take(np.stack([2 * where, 2 * where + 1], axis=1).ravel())
+        return Decays(self.particles.take(where), self.origin[:, where], self.z[where], tracks.in_pairs())
 
 
 @dataclass(frozen=True)
@@ -65,8 +107,114 @@ class FlatSpectrum:
         return Particles.around_beam(p, self.pt * np.abs(rng.standard_normal(n)), np.ones(n), rng)
 
 
-def draw_decays(signal: Signal, n: int, pot: float, rng: np.random.Generator) -> tuple[Decays, Muons]:
-    """Draw n decays and their 2n muons, the positive one of each decay first.
+def check_mode(model: SignalModel, mode: str) -> None:
+    """Raise an error unless a decay mode is open and gives two charged particles that the detector knows.
+
+    Parameters
+    ----------
+    model : SignalModel
+    mode : str
+
+    Raises
+    ------
+    ConfigError
+        Naming the mode, and the mass at which it opens.
+    """
+    if mode not in model.modes:
+        raise ConfigError(f"no decay mode '{mode}': this particle has {', '.join(model.modes)}")
+    products = model.modes[mode].products
+    if len(products) != 2 or not {abs(number) for number in products} <= {ELECTRON, MUON, PION}:
+        known = [
+            name
+            for name, each in model.modes.items()
+            if len(each.products) == 2 and {abs(i) for i in each.products} <= {ELECTRON, MUON, PION}
+        ]
+        raise ConfigError(
+            f"mode {mode}: only decays into two electrons, muons or pions are simulated: {', '.join(known)}"
+        )
+    threshold = sum(model.modes[mode].masses)
+    if not model.mass > threshold:
+        raise ConfigError(f"mass {model.mass:g} MeV: the mode {mode} opens at {threshold:.4f} MeV")
+
+
+def place_decays(
+    particles: Particles,
+    mass: float,
+    mode: Mode,
+    dump: Dump,
+    z_range_mm: tuple[float, float],
+    rng: np.random.Generator,
+) -> Decays:
+    """Let particles decay, evenly in z between two planes and isotropically in their rest frame.
+
+    Parameters
+    ----------
+    particles : Particles
+        N particles; those that do not fly forwards are never seen.
+    mass : float
+        In MeV/c2.
+    mode : Mode
+        With two products of opposite charge.
+    dump : Dump
+        Where they are made.
+    z_range_mm : tuple of float
+    rng : Generator
+    """
+    n = len(particles.p)
+    direction = particles.direction
+    spot = np.array(dump.point_mm[:2])[:, None] + dump.spot_mm * rng.standard_normal((2, n))
+    z0 = dump.point_mm[2] + dump.depth_mm * rng.standard_exponential(n)
+    z = rng.uniform(*z_range_mm, n)
+    path = _path(z - z0, particles)
+    momenta = _two_body(mass, mode.masses, particles, rng)
+    place = np.stack([*(spot + path * direction[:2]), z])
+    flat = momenta.transpose(2, 0, 1).reshape(2 * n, 3)
+    pz = np.where(flat[:, 2] > 0.0, flat[:, 2], np.nan)  # what flies backwards is never seen
+    x, y, z2 = np.repeat(place, 2, axis=1)
+    tracks = Tracks(
+        x=x,
+        y=y,
+        z=z2,
+        tx=flat[:, 0] / pz,
+        ty=flat[:, 1] / pz,
+        p=np.sqrt(np.einsum("ij,ij->i", flat, flat)),
+        charge=np.tile([1, -1], n),
+        time=np.zeros(2 * n),
+        event=np.repeat(np.arange(n), 2),
+        species=np.tile(np.abs(mode.products), n),
+    )
+    return Decays(particles, np.stack([*spot, z0]), z, tracks)
+
+
+def draw_particles(
+    model: SignalModel, processes: Sequence[str], n: int, rng: np.random.Generator
+) -> tuple[Particles, float]:
+    """Draw particles of several production processes together, and return them with their number for each proton.
+
+    Parameters
+    ----------
+    model : SignalModel
+    processes : sequence of str
+        Names of `SignalModel.production`.
+    n : int
+    rng : Generator
+    """
+    made = [model.production[name] for name in processes]
+    per_proton = sum(process.per_proton for process in made)
+    numbers = rng.multinomial(n, [process.per_proton / per_proton for process in made])
+    parts = [process.draw(int(number), rng) for process, number in zip(made, numbers, strict=True)]
+    order = rng.permutation(n)
+    return Particles(
+        np.concatenate([part.p for part in parts])[order],
+        np.concatenate([part.direction for part in parts], axis=1)[:, order],
+        np.concatenate([part.weight for part in parts])[order],
+    ), per_proton
+
+
+def draw_decays(
+    signal: Signal, n: int, pot: float, rng: np.random.Generator
+) -> tuple[Decays, NDArray[np.float64]]:
+    """Draw n decays of a signal sample, and return them with their event weights, shape (n,).
 
     Parameters
     ----------
@@ -78,54 +226,50 @@ def draw_decays(signal: Signal, n: int, pot: float, rng: np.random.Generator) ->
         Protons on target that all `signal.decays` stand for.
     rng : Generator
     """
-    model = signal.model
-    made = None if signal.spectrum == "flat" else model.production[signal.spectrum]
-    drawn = (made or FlatSpectrum(signal.p_min_mev, signal.p_max_mev, signal.pt_mev)).draw(n, rng)
-    p, direction, weight = drawn.p, drawn.direction, drawn.weight
-    x0, y0 = signal.spot_mm * rng.standard_normal((2, n))
-    z0 = TAX_MM[2] + signal.depth_mm * rng.standard_exponential(n)
-    z = rng.uniform(signal.z_min_mm, signal.z_max_mm, n)
-    path = (z - z0) / direction[2]
-    momenta = _two_body(model, p, direction, rng)
-    place = np.stack([TAX_MM[0] + x0 + path * direction[0], TAX_MM[1] + y0 + path * direction[1], z])
-    flat = momenta.transpose(2, 0, 1).reshape(2 * n, 3)
-    pz = np.where(flat[:, 2] > 0.0, flat[:, 2], np.nan)  # a muon that flies backwards is never seen
-    x, y, z2 = np.repeat(place, 2, axis=1)
-    muons = Muons(
-        x=x,
-        y=y,
-        z=z2,
-        tx=flat[:, 0] / pz,
-        ty=flat[:, 1] / pz,
-        p=np.sqrt(np.einsum("ij,ij->i", flat, flat)),
-        charge=np.tile([1, -1], n),
-        time=np.zeros(2 * n),
-        event=np.repeat(np.arange(n), 2),
-    )
+    model, per_proton = signal.particle, None
+    if signal.spectrum == "flat":
+        particles = FlatSpectrum(signal.p_min_mev, signal.p_max_mev, signal.pt_mev).draw(n, rng)
+    elif signal.spectrum == "all":
+        particles, per_proton = draw_particles(model, list(model.production), n, rng)
+    else:
+        particles = model.production[signal.spectrum].draw(n, rng)
+        per_proton = model.production[signal.spectrum].per_proton
+    z_range = (signal.z_min_mm, signal.z_max_mm)
+    dump = Dump(TAX_MM, signal.spot_mm, signal.depth_mm)
+    decays = place_decays(particles, model.mass, model.modes[signal.mode], dump, z_range, rng)
+    weight = particles.weight
     if signal.epsilon is not None:
         # Drawn flat along the way through the decay volume.
-        stretch = (signal.z_max_mm - signal.z_min_mm) / direction[2]
-        length = decay_length(model, signal.epsilon, p)
-        weight = weight * (branching_ratio(model, "mumu") * np.exp(-path / length) * stretch / length)
-        if made is not None:
-            weight = weight * (pot * signal.epsilon**2 * made.per_proton / signal.decays)
-    return Decays(p, z, weight), muons
+        stretch = _path(np.full(n, signal.z_max_mm - signal.z_min_mm), particles)
+        length = decay_length(model, signal.epsilon, particles.p)
+        likely = np.exp(-decays.path / length) * stretch / length
+        weight = weight * branching_ratio(model, signal.mode) * np.nan_to_num(likely)
+        if per_proton is not None:
+            weight = weight * (pot * signal.epsilon**2 * per_proton / signal.decays)
+    return decays, weight
+
+
+def _path(step: NDArray[np.float64], particles: Particles) -> NDArray[np.float64]:
+    """Return the length of a flight over some steps in z; NaN for what does not fly forwards."""
+    along = particles.direction[2]
+    return np.divide(step, along, out=np.full(len(step), np.nan), where=along > 0.0)
 
 
 def _two_body(
-    model: SignalModel, p: NDArray[np.float64], direction: NDArray[np.float64], rng: np.random.Generator
+    mass: float, masses: tuple[float, ...], particles: Particles, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Return the momenta of the two muons, shape (2, 3, N): isotropic in the rest frame, boosted along the flight."""
-    n = len(p)
-    mass, (muon, _) = model.mass, model.modes["mumu"].masses
-    p_star = np.sqrt(mass**2 / 4.0 - muon**2)
+    """Return the momenta of the two products, shape (2, 3, N): isotropic in the rest frame, boosted along the flight."""
+    n, direction = len(particles.p), particles.direction
+    first, second = masses
+    energy = (mass**2 + first**2 - second**2) / (2.0 * mass)
+    p_star = np.sqrt(energy**2 - first**2)
     cosine = rng.uniform(-1.0, 1.0, n)
     phi = rng.uniform(0.0, 2.0 * np.pi, n)
     sine = np.sqrt(1.0 - cosine**2)
     rest = p_star * np.stack([sine * np.cos(phi), sine * np.sin(phi), cosine])
-    gamma, gamma_beta = np.hypot(p, mass) / mass, p / mass
+    gamma, gamma_beta = np.hypot(particles.p, mass) / mass, particles.p / mass
     along = np.einsum("ij,ij->j", rest, direction)
     # p' = p + d [(gamma - 1) (p.d) + gamma beta E] for a boost along the unit vector d.
-    plus = rest + direction * ((gamma - 1.0) * along + gamma_beta * mass / 2.0)
-    minus = -rest + direction * (-(gamma - 1.0) * along + gamma_beta * mass / 2.0)
+    plus = rest + direction * ((gamma - 1.0) * along + gamma_beta * energy)
+    minus = -rest + direction * (-(gamma - 1.0) * along + gamma_beta * (mass - energy))
     return np.stack([plus, minus])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bdana.simulation.muons import Flight, Muons
+from bdana.simulation.tracks import MUON, Flight, Tracks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +30,7 @@ def draw_halo(
     rng: np.random.Generator,
     event: NDArray[np.int64],
     time: NDArray[np.float64],
-) -> Muons:
+) -> Tracks:
     """Draw halo muons that fire the trigger, one for each given event and time.
 
     Parameters
@@ -54,18 +54,18 @@ def draw_halo(
     return _join(parts, places) if parts else _draw(halo, rng, event, time)
 
 
-def draw_prompt_partners(halo: Halo, rng: np.random.Generator, first: Muons) -> Muons:
+def draw_prompt_partners(halo: Halo, rng: np.random.Generator, first: Tracks) -> Tracks:
     """Draw for each muon a partner of opposite charge, in time with it, from a point upstream on its path.
 
     Parameters
     ----------
     halo : Halo
     rng : Generator
-    first : Muons
+    first : Tracks
     """
     n = len(first)
     z = rng.uniform(*halo.prompt_z_mm, n)
-    return Muons(
+    return Tracks(
         x=first.x + (z - first.z) * first.tx,
         y=first.y + (z - first.z) * first.ty,
         z=z,
@@ -75,10 +75,13 @@ def draw_prompt_partners(halo: Halo, rng: np.random.Generator, first: Muons) -> 
         charge=-first.charge,
         time=first.time,
         event=first.event,
+        species=first.species,
     )
 
 
-def _draw(halo: Halo, rng: np.random.Generator, event: NDArray[np.int64], time: NDArray[np.float64]) -> Muons:
+def _draw(
+    halo: Halo, rng: np.random.Generator, event: NDArray[np.int64], time: NDArray[np.float64]
+) -> Tracks:
     n = len(event)
     p = _momentum(halo, rng, n)
     x, y = _around(halo.radius_mm * np.sqrt(rng.random(n)), rng)
@@ -86,7 +89,7 @@ def _draw(halo: Halo, rng: np.random.Generator, event: NDArray[np.int64], time: 
     ring *= 1.0 + halo.origin_spread * rng.standard_normal(n)
     x0, y0 = _around(ring, rng)
     length = Z_REFERENCE - TAX_MM[2]
-    return Muons(
+    return Tracks(
         x=x,
         y=y,
         z=np.full(n, Z_REFERENCE),
@@ -96,6 +99,7 @@ def _draw(halo: Halo, rng: np.random.Generator, event: NDArray[np.int64], time: 
         charge=np.where(rng.random(n) < halo.positive_fraction, 1, -1),
         time=time,
         event=event,
+        species=np.full(n, MUON),
     )
 
 
@@ -116,9 +120,9 @@ def _momentum(halo: Halo, rng: np.random.Generator, n: int) -> NDArray[np.float6
     return p
 
 
-def _join(parts: list[Muons], places: list[NDArray[np.int64]]) -> Muons:
+def _join(parts: list[Tracks], places: list[NDArray[np.int64]]) -> Tracks:
     order = np.argsort(np.concatenate(places), kind="stable")
     columns = {
-        name: np.concatenate([getattr(part, name) for part in parts]) for name in Muons.__dataclass_fields__
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in Tracks.__dataclass_fields__
     }
-    return Muons(**columns).take(order)
+    return Tracks(**columns).take(order)

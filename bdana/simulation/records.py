@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bdana.detector import Detector
-    from bdana.simulation.muons import Flight, Muons
     from bdana.simulation.sample_config import SimulationConfig
+    from bdana.simulation.tracks import Flight, Tracks
 
 __all__ = ["HALO", "PROMPT", "SIGNAL", "Headers", "make_events"]
 
@@ -65,7 +65,7 @@ class Headers:
 
 def make_events(
     headers: Headers,
-    muons: Muons,
+    muons: Tracks,
     flight: Flight,
     config: SimulationConfig,
     detector: Detector,
@@ -79,7 +79,7 @@ def make_events(
     Parameters
     ----------
     headers : Headers
-    muons : Muons
+    muons : Tracks
     flight : Flight
     config : SimulationConfig
     detector : Detector

@@ -1,25 +1,37 @@
-"""The detector's response to muons: straw track fit, LKr, MUV3, times, with resolutions, tails and accidental hits."""
+"""The detector's response: straw track fit, LKr, MUV3, times, with resolutions, tails and accidental hits."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import awkward as ak
 import numpy as np
 
+from bdana.simulation.tracks import ELECTRON, MUON, PION, Tracks
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bdana.detector import Detector
-    from bdana.simulation.muons import Flight, Muons
     from bdana.simulation.sample_config import Response
+    from bdana.simulation.tracks import Flight
 
-__all__ = ["Hits", "accidental_hits", "calorimeter", "collect", "correlated_lav", "muon_veto", "straw_tracks"]
+__all__ = [
+    "Hits",
+    "accidental_hits",
+    "calorimeter",
+    "chambers_crossed",
+    "collect",
+    "correlated_lav",
+    "muon_veto",
+    "radiated",
+    "straw_tracks",
+]
 
 CHAMBERS = ("STRAW1", "STRAW2", "STRAW3", "STRAW4")
 MIN_CHAMBERS = 3
-"""Smallest number of straw chambers that a muon must cross to be reconstructed."""
+"""Smallest number of straw chambers that a particle must cross to be reconstructed."""
 Z_BEFORE, Z_AFTER = 180_000.0, 222_000.0
 """Planes (z in mm) before and behind the magnet at which the track states are given."""
 
@@ -53,10 +65,42 @@ def collect(events: int, *parts: Hits) -> ak.Array:
     return ak.unflatten(records, np.bincount(event, minlength=events))
 
 
+def chambers_crossed(flight: Flight, detector: Detector) -> NDArray[np.int64]:
+    """Return how many straw chambers each particle crosses, shape (N,); `MIN_CHAMBERS` make a track.
+
+    Parameters
+    ----------
+    flight : Flight
+    detector : Detector
+    """
+    crossed: NDArray[np.int64] = np.sum([flight.hits(detector[name]) for name in CHAMBERS], axis=0)
+    return crossed
+
+
+def radiated(tracks: Tracks, response: Response, rng: np.random.Generator) -> Tracks:
+    """Return the particles behind the matter before the magnet, where electrons radiate.
+
+    What is left of an electron's energy is exp(-u), u from a gamma distribution of shape t / ln 2 behind t radiation
+    lengths (H. Bethe, W. Heitler, Proc. R. Soc. A 146, 83). The photon is not simulated.
+
+    Parameters
+    ----------
+    tracks : Tracks
+    response : Response
+    rng : Generator
+    """
+    electron = np.flatnonzero(tracks.species == ELECTRON)
+    if not len(electron):
+        return tracks
+    p = tracks.p.copy()
+    p[electron] *= np.exp(-rng.standard_gamma(response.electron_x0 / np.log(2.0), len(electron)))
+    return replace(tracks, p=np.maximum(p, 1e-3))  # at rest: never seen
+
+
 def straw_tracks(
-    muons: Muons, flight: Flight, detector: Detector, response: Response, rng: np.random.Generator
+    tracks: Tracks, flight: Flight, detector: Detector, response: Response, rng: np.random.Generator
 ) -> Hits:
-    """Reconstruct straw tracks of the muons that cross at least three chambers.
+    """Reconstruct straw tracks of the particles that cross at least three chambers.
 
     Each side of the magnet is the line through two measured points. The upstream one has the multiple scattering
     of the first chamber on the way to the second, 13.6 MeV/p sqrt(X/X0) (1 + 0.038 ln X/X0), with the logarithm of
@@ -64,28 +108,28 @@ def straw_tracks(
 
     Parameters
     ----------
-    muons : Muons
+    tracks : Tracks
     flight : Flight
     detector : Detector
     response : Response
     rng : Generator
     """
     chambers = [detector[name] for name in CHAMBERS]
-    crossed = np.sum([flight.hits(chamber) for chamber in chambers], axis=0)
+    crossed = chambers_crossed(flight, detector)
     seen = np.flatnonzero(crossed >= MIN_CHAMBERS)
-    n, p = len(seen), muons.p[seen]
+    n, p = len(seen), tracks.p[seen]
     scale = np.where(rng.random(n) < response.tail_fraction, response.tail_scale, 1.0)
     x0 = response.chamber_x0
     scattering = 13.6 * np.sqrt(x0) * (1.0 + 0.038 * np.log(len(chambers) * x0)) / p
     fields: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {
-        "charge": muons.charge[seen],
+        "charge": tracks.charge[seen],
         "p": p
         * np.maximum(
             1.0
             + scale * np.hypot(response.p_constant, response.p_linear_per_mev * p) * rng.standard_normal(n),
             0.01,
         ),
-        "time": muons.time[seen] + response.track_time_ns * rng.standard_normal(n),
+        "time": tracks.time[seen] + response.track_time_ns * rng.standard_normal(n),
         "chi2": np.where(
             rng.random(n) < response.chi2_failed,
             np.nan,
@@ -105,17 +149,17 @@ def straw_tracks(
             slope = (at2 - at1) / (z2 - z1)
             fields |= {f"{axis}_{side}": at1 + slope * (z - z1), f"t{axis}_{side}": slope}
         fields[f"z_{side}"] = np.full(n, z)
-    return Hits(muons.event[seen], fields)
+    return Hits(tracks.event[seen], fields)
 
 
 def calorimeter(
-    muons: Muons, flight: Flight, detector: Detector, response: Response, rng: np.random.Generator
+    tracks: Tracks, flight: Flight, detector: Detector, response: Response, rng: np.random.Generator
 ) -> Hits:
-    """Simulate LKr clusters of minimum-ionising energy of the muons that cross it.
+    """Simulate LKr clusters: minimum-ionising muons, showers of electrons, and pions that are either.
 
     Parameters
     ----------
-    muons, flight, detector, response, rng
+    tracks, flight, detector, response, rng
         As for `straw_tracks`.
     """
     seen = np.flatnonzero(flight.hits(detector["LKr"]))
@@ -126,52 +170,78 @@ def calorimeter(
         + response.mip_sigma_mev * rng.standard_normal(n)
         + response.mip_tail_mev * rng.standard_exponential(n)
     )
+    species = tracks.species[seen]
+    if (species != MUON).any():
+        energy = _showers(tracks.p[seen], species, energy, response, rng)
     return Hits(
-        muons.event[seen],
+        tracks.event[seen],
         {
             "energy": energy,
             "x": x + response.lkr_mm * rng.standard_normal(n),
             "y": y + response.lkr_mm * rng.standard_normal(n),
-            "time": muons.time[seen] + response.lkr_time_ns * rng.standard_normal(n),
+            "time": tracks.time[seen] + response.lkr_time_ns * rng.standard_normal(n),
         },
     )
 
 
+def _showers(
+    p: NDArray[np.float64],
+    species: NDArray[np.int64],
+    mip: NDArray[np.float64],
+    response: Response,
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Return the energy in the LKr: all of an electron's, of a pion a part, or that of a minimum-ionising particle."""
+    n, gev = len(p), 1e3
+    terms = (
+        response.lkr_stochastic * np.sqrt(p / gev) * gev,
+        np.full(n, response.lkr_noise_mev),
+        response.lkr_constant * p,
+    )
+    electron = p + np.sqrt(sum(term**2 for term in terms)) * rng.standard_normal(n)
+    tail = rng.random(n) < response.electron_tail_fraction
+    electron *= np.where(tail, np.exp(-response.electron_tail_loss * rng.standard_exponential(n)), 1.0)
+    shower = p * rng.beta(*response.pion_shower, n)
+    pion = np.where(rng.random(n) < response.pion_mip_fraction, mip, shower)
+    return np.where(species == ELECTRON, np.maximum(electron, 0.0), np.where(species == PION, pion, mip))
+
+
 def muon_veto(
-    muons: Muons, flight: Flight, detector: Detector, response: Response, rng: np.random.Generator
+    tracks: Tracks, flight: Flight, detector: Detector, response: Response, rng: np.random.Generator
 ) -> Hits:
-    """Simulate MUV3 hits of muons: the centre of the tile hit after scattering in the calorimeters.
+    """Simulate MUV3 hits of muons, and of a few pions: the centre of the tile hit after scattering in the calorimeters.
 
     Parameters
     ----------
-    muons, flight, detector, response, rng
+    tracks, flight, detector, response, rng
         As for `straw_tracks`.
     """
-    efficient = rng.random(len(muons)) < response.muv3_efficiency
+    efficiency = np.where(tracks.species == PION, response.pion_muv3, response.muv3_efficiency)
+    efficient = rng.random(len(tracks)) < np.where(tracks.species == ELECTRON, 0.0, efficiency)
     seen = np.flatnonzero(flight.hits(detector["MUV3"]) & efficient)
     n, tile = len(seen), response.muv3_tile_mm
-    width = response.muv3_scattering_mm_mev / muons.p[seen]
+    width = response.muv3_scattering_mm_mev / tracks.p[seen]
     places = (at[seen] + width * rng.standard_normal(n) for at in flight.at(detector["MUV3"].z_mm))
     x, y = ((np.floor(at / tile) + 0.5) * tile for at in places)
-    time = muons.time[seen] + response.muv3_time_ns * rng.standard_normal(n)
-    return Hits(muons.event[seen], {"x": x, "y": y, "time": time})
+    time = tracks.time[seen] + response.muv3_time_ns * rng.standard_normal(n)
+    return Hits(tracks.event[seen], {"x": x, "y": y, "time": time})
 
 
-def correlated_lav(muons: Muons, probability: float, time_ns: float, rng: np.random.Generator) -> Hits:
+def correlated_lav(tracks: Tracks, probability: float, time_ns: float, rng: np.random.Generator) -> Hits:
     """Simulate LAV hits in time with a muon.
 
     Parameters
     ----------
-    muons : Muons
+    tracks : Tracks
     probability : float
         Of a hit for each muon.
     time_ns : float
         Gaussian width of its time.
     rng : Generator
     """
-    seen = np.flatnonzero(rng.random(len(muons)) < probability)
-    time = muons.time[seen] + time_ns * rng.standard_normal(len(seen))
-    return Hits(muons.event[seen], {"time": time})
+    seen = np.flatnonzero(rng.random(len(tracks)) < probability)
+    time = tracks.time[seen] + time_ns * rng.standard_normal(len(seen))
+    return Hits(tracks.event[seen], {"time": time})
 
 
 def accidental_hits(

@@ -10,9 +10,10 @@ import numpy as np
 from bdana._version import __version__
 from bdana.errors import ConfigError
 from bdana.events import write_events
-from bdana.signal.constants import MUON_MASS
+from bdana.signal import check_mass
 from bdana.simulation.bursts import draw_bursts, mean_coincidences, mean_singles
 from bdana.simulation.coincidences import coincidence_counts, halo_counts, halo_events
+from bdana.simulation.decays import check_mode
 from bdana.simulation.signal_events import signal_events
 
 if TYPE_CHECKING:
@@ -194,16 +195,14 @@ def _check(config: SimulationConfig) -> None:
 def _check_signal(signal: Signal) -> None:
     if signal.decays < 1:
         raise ConfigError(f"decays = {signal.decays}: a signal sample needs at least one decay")
-    if not signal.mass_mev > 2.0 * MUON_MASS:
-        raise ConfigError(
-            f"mass_mev = {signal.mass_mev:g}: an A' decays to two muons above {2 * MUON_MASS:.1f} MeV"
-        )
-    largest = signal.model.mass_range[1]
-    if signal.epsilon is not None and not (signal.epsilon > 0 and signal.mass_mev <= largest):
-        raise ConfigError(
-            f"epsilon = {signal.epsilon:g}, mass_mev = {signal.mass_mev:g}: weights need a positive epsilon and a mass "
-            f"up to {largest:g} MeV, where the hadronic width is known"
-        )
+    if signal.epsilon is not None and not 0.0 < signal.epsilon <= 1.0:
+        raise ConfigError(f"epsilon = {signal.epsilon:g}: give a coupling above 0 and at most 1")
+    model = signal.particle
+    check_mass(model)
+    check_mode(model, signal.mode)
+    spectra = ("flat", "all", *model.production)
+    if signal.spectrum not in spectra:
+        raise ConfigError(f"spectrum '{signal.spectrum}' is unknown: choose {', '.join(spectra)}")
 
 
 def _stream(seed: int, *key: int) -> np.random.Generator:

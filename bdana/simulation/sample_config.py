@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from bdana.errors import ConfigError
-from bdana.signal.models.dark_photon import DarkPhoton, Parameters
+from bdana.signal.models import make_particle
 from bdana.strict import parse_override
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class Activity:
 
 @dataclass(frozen=True)
 class Response:
-    """Resolutions and efficiencies of the detector for muons; all values are assumed.
+    """Resolutions and efficiencies of the detector; all values are assumed.
 
     Attributes
     ----------
@@ -151,6 +151,18 @@ class Response:
         Efficiency of MUV3.
     muv3_tile_mm : float
         Side of its tiles.
+    electron_x0 : float
+        Matter before the magnet, in radiation lengths: the two chambers there.
+    lkr_stochastic, lkr_noise_mev, lkr_constant : float
+        Resolution of an electron's energy: sigma_E/E = stochastic/sqrt(E/GeV) (+) noise/E (+) constant.
+    electron_tail_fraction, electron_tail_loss : float
+        Share of electrons whose cluster lacks energy, and the mean of -ln of what is left of it.
+    pion_mip_fraction : float
+        Share of pions that leave the energy of a muon in the LKr.
+    pion_shower : tuple of float
+        Beta distribution of the part of its energy that another pion leaves.
+    pion_muv3 : float
+        Probability that a pion makes a MUV3 hit, by decay or punch-through.
     chi2_shape, chi2_scale, chi2_failed : float
         Gamma distribution of the track's chi2; share of failed fits (NaN).
     """
@@ -171,6 +183,15 @@ class Response:
     muv3_scattering_mm_mev: float = 530e3
     muv3_efficiency: float = 0.995
     muv3_tile_mm: float = 220.0
+    electron_x0: float = 0.009
+    lkr_stochastic: float = 0.048
+    lkr_noise_mev: float = 110.0
+    lkr_constant: float = 0.009
+    electron_tail_fraction: float = 0.02
+    electron_tail_loss: float = 0.1
+    pion_mip_fraction: float = 0.4
+    pion_shower: tuple[float, float] = (2.5, 2.5)
+    pion_muv3: float = 0.01
     chi2_shape: float = 2.0
     chi2_scale: float = 2.5
     chi2_failed: float = 0.001
@@ -178,25 +199,29 @@ class Response:
 
 @dataclass(frozen=True)
 class Signal:
-    """A' -> mu+ mu- decays, flat in z between the two ends of the decay volume.
+    """Decays of a new particle into two charged ones, flat in z between the two ends of the decay volume.
 
     Attributes
     ----------
     mass_mev : float
-        Mass of the A' in MeV/c2.
+        Mass of the particle in MeV/c2.
     decays : int
         Number of decays to generate.
+    mode : str
+        Decay mode of the model, into two of electrons, muons and charged pions.
     epsilon : float or None
-        Kinetic mixing. With bremsstrahlung the weights then add up to the expected number of decays to two muons
-        in the volume from the sample's protons; with the flat spectrum each is the probability of such a decay.
-        None: decays are flat in z and unweighted, apart from the shape of the spectrum.
-    spectrum : {"flat", "bremsstrahlung"}
-        Flat momentum between `p_min_mev` and `p_max_mev` with half-Gaussian pT of width `pt_mev` (assumed), or
-        proton bremsstrahlung.
+        Coupling. The weights then add up to the expected number of decays to the mode in the volume from the sample's
+        protons; with the flat spectrum each is the probability of such a decay. None: decays are flat in z and
+        unweighted, apart from the shape of the spectrum.
+    spectrum : str
+        Flat momentum between `p_min_mev` and `p_max_mev` with half-Gaussian pT of width `pt_mev` (assumed); a production
+        process of the model, such as `bremsstrahlung`; or `all` of them.
     p_min_mev, p_max_mev, pt_mev : float
         Of the flat spectrum.
-    form_factor : bool
-        Whether bremsstrahlung has the proton's form factor.
+    model : str
+        Model of the particle, a file of `bdana/signal/models/`.
+    parameters : dict
+        Of the model, in place of its defaults.
     z_min_mm, z_max_mm : float
         Ends of the decay volume.
     spot_mm : float
@@ -207,21 +232,29 @@ class Signal:
 
     mass_mev: float
     decays: int = 100_000
+    mode: str = "mumu"
     epsilon: float | None = None
-    spectrum: Literal["flat", "bremsstrahlung"] = "flat"
+    spectrum: str = "flat"
     p_min_mev: float = 20e3
     p_max_mev: float = 250e3
     pt_mev: float = 250.0
-    form_factor: bool = True
+    model: str = "dark_photon"
+    parameters: dict[str, Any] = field(default_factory=dict)
     z_min_mm: float = 105e3
     z_max_mm: float = 180e3
     spot_mm: float = 5.0
     depth_mm: float = 153.0
 
     @property
-    def model(self) -> SignalModel:
-        """The dark photon of this mass."""
-        return DarkPhoton(self.mass_mev, Parameters(form_factor=self.form_factor))
+    def particle(self) -> SignalModel:
+        """The model's particle of this mass.
+
+        Raises
+        ------
+        ConfigError
+            When there is no such model, or a parameter is wrong.
+        """
+        return make_particle(self.model, self.mass_mev, self.parameters)
 
 
 @dataclass(frozen=True)
@@ -281,6 +314,8 @@ def override(config: SimulationConfig, text: str) -> SimulationConfig:
 
 
 def _replace(part: Any, path: list[str], value: Any, text: str) -> Any:
+    if isinstance(part, dict) and len(path) == 1:  # the model checks its own parameters
+        return part | {path[0]: value}
     names = [f.name for f in fields(part)] if is_dataclass(part) else []
     if path[0] not in names:
         raise ConfigError(f"--set {text}: no '{path[0]}' there; there are: {', '.join(names) or 'no keys'}")

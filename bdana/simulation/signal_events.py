@@ -1,4 +1,4 @@
-"""Events of A' -> mu+ mu- decays."""
+"""Events of decays of a new particle."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ from bdana.events import load_schema
 from bdana.simulation.bursts import intensity, timestamps
 from bdana.simulation.decays import draw_decays
 from bdana.simulation.halo import TRIGGER_PLANES
-from bdana.simulation.muons import Flight
 from bdana.simulation.records import SIGNAL, Headers, make_events
+from bdana.simulation.response import radiated
+from bdana.simulation.tracks import Flight
 
 if TYPE_CHECKING:
     import awkward as ak
+    from numpy.typing import NDArray
 
     from bdana.events import BurstTable
+    from bdana.simulation.decays import Decays
     from bdana.simulation.sample_config import Signal, SimulationConfig
+    from bdana.simulation.tracks import Tracks
 
-__all__ = ["signal_events"]
+__all__ = ["decay_events", "signal_events", "track_events"]
 
 
 def signal_events(
@@ -28,7 +32,7 @@ def signal_events(
 ) -> ak.Array:
     """Simulate signal events, each in a burst drawn with probability proportional to its protons.
 
-    Every generated decay is an event, also when no muon is seen: sums of weights before cuts are generated sums.
+    Every generated decay is an event, also when no track is seen: sums of weights before cuts are generated sums.
 
     Parameters
     ----------
@@ -39,29 +43,108 @@ def signal_events(
         Event numbers, one for each decay.
     rng : Generator
     """
-    n = len(numbers)
-    detector = load_detector(config.detector)
+    at = _bursts_of(bursts, len(numbers), rng)
+    decays, weight = draw_decays(signal, len(numbers), config.pot, rng)
+    return _events(config, decays.tracks, bursts, at, numbers, weight, _truth(decays, signal.mass_mev), rng)
+
+
+def decay_events(
+    config: SimulationConfig,
+    decays: Decays,
+    mass: float,
+    weight: NDArray[np.float64],
+    bursts: BurstTable,
+    numbers: range,
+    rng: np.random.Generator,
+) -> ak.Array:
+    """Simulate the events of given decays, each in a burst drawn with probability proportional to its protons.
+
+    Parameters
+    ----------
+    config : SimulationConfig
+    decays : Decays
+    mass : float
+        Of what decays, in MeV/c2.
+    weight : ndarray, shape (N,)
+        Of the events.
+    bursts : BurstTable
+    numbers : range
+        Event numbers, one for each decay.
+    rng : Generator
+    """
+    at = _bursts_of(bursts, len(numbers), rng)
+    return _events(config, decays.tracks, bursts, at, numbers, weight, _truth(decays, mass), rng)
+
+
+def track_events(
+    config: SimulationConfig,
+    tracks: Tracks,
+    weight: NDArray[np.float64],
+    truth: dict[str, NDArray[np.float64] | NDArray[np.int64]],
+    bursts: BurstTable,
+    numbers: range,
+    rng: np.random.Generator,
+) -> ak.Array:
+    """Simulate events of any charged particles, each in a burst drawn with probability proportional to its protons.
+
+    Parameters
+    ----------
+    config : SimulationConfig
+    tracks : Tracks
+        Whose `event` counts the numbers.
+    weight : ndarray, shape (N,)
+        Of the events.
+    truth : dict of str to ndarray
+        Truth fields of the events.
+    bursts : BurstTable
+    numbers : range
+        Event numbers.
+    rng : Generator
+    """
+    at = _bursts_of(bursts, len(numbers), rng)
+    return _events(config, tracks, bursts, at, numbers, weight, truth, rng)
+
+
+def _bursts_of(bursts: BurstTable, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
     edges = np.cumsum(bursts.pot)[:-1]
-    at = np.sort(np.searchsorted(edges, rng.random(n) * bursts.pot.sum(), side="right"))
-    decays, muons = draw_decays(signal, n, config.pot, rng)
-    flight = Flight.of(muons, detector.magnet)
-    fired = flight.in_all(detector, *TRIGGER_PLANES).reshape(n, 2).sum(axis=1)
-    bits = load_schema("bdana").triggers
-    truth = {
+    return np.sort(np.searchsorted(edges, rng.random(n) * bursts.pot.sum(), side="right"))
+
+
+def _truth(decays: Decays, mass: float) -> dict[str, NDArray[np.float64] | NDArray[np.int64]]:
+    n = len(decays.z)
+    return {
         "process": np.full(n, SIGNAL),
-        "mass": np.full(n, signal.mass_mev),
-        "p": decays.p,
+        "mass": np.full(n, mass),
+        "p": decays.particles.p,
         "z_decay": decays.z,
     }
+
+
+def _events(
+    config: SimulationConfig,
+    tracks: Tracks,
+    bursts: BurstTable,
+    at: NDArray[np.int64],
+    numbers: range,
+    weight: NDArray[np.float64],
+    truth: dict[str, NDArray[np.float64] | NDArray[np.int64]],
+    rng: np.random.Generator,
+) -> ak.Array:
+    n = len(numbers)
+    detector = load_detector(config.detector)
+    tracks = radiated(tracks, config.response, rng)
+    flight = Flight.of(tracks, detector.magnet)
+    fired = np.bincount(tracks.event[flight.in_all(detector, *TRIGGER_PLANES)], minlength=n)
+    bits = load_schema("bdana").triggers
     clock = rng.spawn(1)[0]
     phase = clock.uniform(0.0, 2.0 * np.pi, n)
     headers = Headers(
         burst=bursts.burst[at],
         event=np.asarray(numbers),
         timestamp=timestamps(config, bursts.live_time_s[at], phase, clock),
-        trigger=np.array([0, 1 << bits["Q1"], 1 << bits["H2"]])[fired],
+        trigger=np.array([0, 1 << bits["Q1"], 1 << bits["H2"]])[np.minimum(fired, 2)],
         intensity=intensity(config, bursts)[at],
-        weight=decays.weight,
+        weight=weight,
         truth=truth if config.truth else {},
     )
-    return make_events(headers, muons, flight, config, detector, rng)
+    return make_events(headers, tracks, flight, config, detector, rng)

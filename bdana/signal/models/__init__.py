@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
 
 from bdana.errors import ConfigError
+from bdana.strict import explain
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import ModuleType
 
-__all__ = ["find_model", "model_names"]
+    from bdana.signal.contract import SignalModel
+
+__all__ = ["find_model", "make_particle", "model_names"]
 
 
 def model_names() -> tuple[str, ...]:
@@ -48,3 +54,29 @@ def find_model(name: str) -> ModuleType:
     if name not in model_names():
         raise ConfigError(f"no signal model '{name}': there are {', '.join(model_names())}")
     return import_module(f"{__name__}.{name}")
+
+
+def make_particle(name: str, mass: float, parameters: Mapping[str, Any]) -> SignalModel:
+    """Return a model's particle of one mass.
+
+    Parameters
+    ----------
+    name : str
+        Of the model.
+    mass : float
+        In MeV/c2.
+    parameters : mapping of str to object
+        In place of the model's defaults.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such model, or a parameter is unknown or wrong.
+    """
+    module = find_model(name)
+    try:
+        chosen = module.Parameters.model_validate(dict(parameters))
+    except ValidationError as err:
+        raise ConfigError(f"parameters of the signal model {name}: {explain(err)}") from None
+    particle: SignalModel = module.Model(mass, chosen)
+    return particle

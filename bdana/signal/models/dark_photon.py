@@ -1,25 +1,31 @@
 """The dark photon A', which couples like the photon with a strength reduced by epsilon: widths and production.
 
-Widths into leptons are exact. Hadrons: the ratio R of e+ e- annihilation in vector-meson dominance, two pions through
-rho, its mixing with the omega, and rho(1450), three pions and kaons as the omega and phi resonances. Up to `MAX_MASS`
-it agrees with evaluations of measured cross-sections within 2% below 600 MeV, 4% below 750 MeV, and 10% above but for
-the steep side of the rho-omega structure (20% at 770 MeV).
-
-Production by proton bremsstrahlung: J. Bluemlein, J. Brunner, Phys. Lett. B 731, 320 (arXiv:1311.3870), with
-z = p_A'/p_beam and pT the transverse momentum of the A', in MeV. Densities are per proton that interacts and epsilon^2.
+Widths into leptons are exact; those into hadrons are R epsilon^2 alpha m / 3 with R from `bdana.signal.hadronic_ratio`,
+which states the relative error by range of mass. Production: proton bremsstrahlung, decays of mesons, and mixing with
+vector mesons. Bremsstrahlung with the proton's form factor and mixing both contain vector mesons, so around their masses
+the two are not independent; each can be left out (`production`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from particle import literals
+from pydantic import Field, field_validator, model_validator
 
-from bdana.signal.constants import ALPHA, ELECTRON_MASS, MUON_MASS, PION_MASS, PROTON_MASS
-from bdana.signal.contract import Mode, Particles
+from bdana.signal.bremsstrahlung import Bremsstrahlung
+from bdana.signal.constants import ALPHA, ELECTRON_MASS, MUON_MASS
+from bdana.signal.contract import Mode, Particles, Production
+from bdana.signal.hadronic_ratio import MAX_MASS, hadronic_ratios, relative_error
+from bdana.signal.meson_spectra import SETTINGS, meson_spectra
+from bdana.signal.mesons import MesonDecays, MesonMixing
+from bdana.signal.photon_like import meson_decays, mixing_probabilities
+from bdana.signal.width_table import read_widths
 from bdana.strict import StrictModel
 
 if TYPE_CHECKING:
@@ -27,58 +33,90 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from bdana.signal.width_table import WidthTable
+
 __all__ = [
-    "BEAM_MOMENTUM",
-    "MAX_MASS",
-    "PT_MAX",
-    "Z_RANGE",
-    "Bremsstrahlung",
     "DarkPhoton",
     "Model",
     "Parameters",
-    "bremsstrahlung_density",
-    "bremsstrahlung_yield",
-    "hadronic_ratio",
-    "hadronic_width",
-    "inelastic_cross_section",
+    "form_factor_band",
     "lepton_width",
     "proton_form_factor",
-    "splitting",
 ]
 
-BEAM_MOMENTUM = 400e3
-"""Momentum of the SPS protons in MeV."""
-Z_RANGE = (0.1, 0.9)
-"""Range of z in which the approximation of proton bremsstrahlung is used."""
-PT_MAX = 1000.0
-"""Largest pT of bremsstrahlung in MeV; without a limit the yield diverges."""
+Positive = Annotated[float, Field(gt=0)]
+Angle = Annotated[float, Field(gt=0, lt=math.pi / 2)]
 
+_TAU_MASS: float = literals.tau_minus.mass  # type: ignore[assignment]
+_LEPTONS = {"ee": (ELECTRON_MASS, 11), "mumu": (MUON_MASS, 13), "tautau": (_TAU_MASS, 15)}
+
+_PRODUCTS = {"pipi": (211, -211)}
+
+# Form factor of the proton: couplings, widths and masses in MeV of the rho-like and omega-like mesons.
 _RHO_LIKE = (0.6165340, 0.2232042, -0.3397382)
 _OMEGA_LIKE = (1.0117545, -0.8816566, 0.3699022)
 _RHO_WIDTHS = (150.0, 300.0, 500.0)
 _OMEGA_WIDTHS = (8.5, 300.0, 500.0)
 _VECTOR_MASSES = (770.0, 1250.0, 1450.0)
 
-MAX_MASS = 1050.0
-"""Largest mass in MeV; four pions and excited vector mesons, which matter above, are not included."""
-
-# Masses, widths and electronic widths in MeV (PDG).
-_RHO = (775.26, 149.1)
-_RHO_PRIME = (1465.0, 400.0)
-_OMEGA = (782.66, 8.68)
-_PHI = (1019.461, 4.249)
-_OMEGA_TO_EE = 0.00060
-_OMEGA_TO_HADRONS = 0.985  # without two pions, which are in the form factor
-_PHI_TO_EE = 0.001266
-# Strength and phase of the rho-omega mixing, and of rho(1450), relative to the rho (CMD-2, hep-ex/0112031).
-_MIXING = 1.57e-3 * np.exp(1j * np.radians(13.0))
-_RHO_PRIME_SHARE = -0.085
+# Upper over lower yield of arXiv:2409.11096 by mass in MeV. The largest is rounded: from 1 to 1.75 GeV it goes from 200
+# to 1400.
+_BAND_MASSES = (250.0, 400.0, 500.0, 600.0, 700.0, 900.0, 1000.0)
+_BAND_RATIOS = (1.07, 1.49, 5.3, 7.7, 8.8, 84.0, 400.0)
 
 
 class Parameters(StrictModel):
-    """What users may choose about the dark photon: table [signal.dark_photon] of analysis.toml."""
+    """What users may choose about the dark photon: table [signal.parameters] of analysis.toml."""
 
-    form_factor: bool = Field(default=True, description="whether bremsstrahlung has the proton's form factor")
+    production: Annotated[tuple[Literal["bremsstrahlung", "mesons", "mixing"], ...], Field(min_length=1)] = (
+        Field(default=("bremsstrahlung", "mesons", "mixing"), description="processes that are counted")
+    )
+    beam_momentum_gev: float = Field(
+        default=400.0, ge=10, description="of the protons; meson spectra exist for 400 GeV"
+    )
+    z_range: tuple[float, float] = Field(
+        default=(0.1, 0.9), description="momentum fractions of bremsstrahlung, cut at the pp threshold"
+    )
+    pt_max_gev: Positive | Literal["none"] = Field(
+        default=1.0, description="largest pT of bremsstrahlung; none needs theta_max_rad"
+    )
+    form_factor: Literal["central", "low", "high", "none"] = Field(
+        default="central", description="of the proton in bremsstrahlung; the band is assumed"
+    )
+    transition_form_factor: bool = Field(default=True, description="whether meson decays have form factors")
+    pythia_setting: str = Field(
+        default="SoftQCD:inelastic", description=f"meson spectra: {', '.join(SETTINGS)}"
+    )
+    theta_max_rad: Angle | Literal["none"] = Field(
+        default="none", description="largest angle of the particle to the beam, in all processes"
+    )
+    widths: str = Field(
+        default="none",
+        description="path of a table of your own of partial widths, see `DarkPhoton.modes`",
+    )
+
+    @field_validator("z_range")
+    @classmethod
+    def _inside(cls, value: tuple[float, float]) -> tuple[float, float]:
+        low, high = value
+        if not 0.0 < low < high < 1.0:
+            raise ValueError(f"[{low:g}, {high:g}] must ascend and lie between 0 and 1")
+        return value
+
+    @field_validator("pythia_setting")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in SETTINGS:
+            raise ValueError(f"no meson spectra '{value}': there are {', '.join(SETTINGS)}")
+        return value
+
+    @model_validator(mode="after")
+    def _limited(self) -> Self:
+        if self.pt_max_gev == "none" and self.theta_max_rad == "none" and "bremsstrahlung" in self.production:
+            raise ValueError(
+                "without a limit on pT or angle bremsstrahlung diverges: give pt_max_gev or theta_max_rad"
+            )
+        return self
 
 
 @dataclass(frozen=True)
@@ -103,62 +141,119 @@ class DarkPhoton:
 
     @property
     def mass_range(self) -> tuple[float, float]:
-        """Masses in MeV/c2 between which the widths are known."""
-        return 2.0 * ELECTRON_MASS, MAX_MASS
+        """Masses in MeV/c2 between which the widths are known: 2 m_e to 2 GeV, inside the user's table if there is one."""
+        low, high = 2.0 * ELECTRON_MASS, MAX_MASS
+        if self._table is not None:
+            first, last = self._table.mass_range
+            low, high = max(low, first), min(high, last)
+        return low, high
 
     @cached_property
     def modes(self) -> Mapping[str, Mode]:
-        """Widths into e+ e-, mu+ mu- and all hadrons together."""
-        leptons = {"ee": (ELECTRON_MASS, -11), "mumu": (MUON_MASS, -13)}
-        modes = {
-            name: Mode(float(lepton_width(self.mass, 1.0, mass)), (number, -number))
-            for name, (mass, number) in leptons.items()
+        """Widths by mode: leptons, two pions, three pions, kaons, and all other hadrons.
+
+        A column of the user's table replaces the mode of its name, or adds one. Its column `hadrons` stands for all
+        hadrons without a column, so built-in modes of hadrons are then left out. Widths of leptons are exact, so columns
+        of leptons are not used.
+        """
+        leptons = {
+            name: Mode(float(lepton_width(self.mass, 1.0, mass)), (-number, number))
+            for name, (mass, number) in _LEPTONS.items()
         }
-        return modes | {"hadrons": Mode(float(hadronic_width(self.mass, 1.0)))}
+        table = self._table
+        given: dict[str, Mode] = {}
+        if table is not None:
+            given = {
+                name: Mode(float(table.width(name, self.mass)), _PRODUCTS.get(name, ()))
+                for name in table.modes
+            }
+        if "hadrons" in given:
+            return leptons | given | leptons
+        unit, error = ALPHA * self.mass / 3.0, float(relative_error(self.mass))
+        hadrons = {
+            name: Mode(float(ratio) * unit, _PRODUCTS.get(name, ()), error)
+            for name, ratio in hadronic_ratios(self.mass).items()
+        }
+        return leptons | hadrons | given | leptons
+
+    @cached_property
+    def production(self) -> Mapping[str, Production]:
+        """Production processes by name, those of the parameters that are open at this mass.
+
+        With a largest angle, `per_proton` of mesons and mixing stays the total, and particles beyond have weight 0;
+        bremsstrahlung counts and draws only those within.
+        """
+        makers = {
+            "bremsstrahlung": self._bremsstrahlung,
+            "mesons": self._mesons,
+            "mixing": self._mixing,
+        }
+        made = {name: make() for name, make in makers.items() if name in self.parameters.production}
+        return {name: process for name, process in made.items() if process is not None}
+
+    @cached_property
+    def _table(self) -> WidthTable | None:
+        path = self.parameters.widths
+        return None if path == "none" else read_widths(Path(path))
 
     @property
-    def production(self) -> Mapping[str, Bremsstrahlung]:
-        """Production processes by name: proton bremsstrahlung."""
-        return {"bremsstrahlung": Bremsstrahlung(self.mass, self.parameters.form_factor)}
+    def _theta_max(self) -> float | None:
+        angle = self.parameters.theta_max_rad
+        return None if angle == "none" else angle
+
+    def _bremsstrahlung(self) -> Production | None:
+        par = self.parameters
+        process = Bremsstrahlung(
+            self.mass,
+            par.beam_momentum_gev * 1e3,
+            par.z_range,
+            math.inf if par.pt_max_gev == "none" else par.pt_max_gev * 1e3,
+            self._theta_max,
+        )
+        if not process.is_open:
+            return None
+        if par.form_factor == "none":
+            return process
+        low, used, high = (
+            float(proton_form_factor(self.mass, end)) for end in ("low", par.form_factor, "high")
+        )
+        return _Varied(replace(process, factor=used), "proton_form_factor", low / used, high / used)
+
+    def _mesons(self) -> Production | None:
+        par = self.parameters
+        spectra = meson_spectra(par.pythia_setting, par.beam_momentum_gev * 1e3)
+        bare, dressed = (
+            MesonDecays(self.mass, meson_decays(self.mass, form_factor=switch), spectra, self._theta_max)
+            for switch in (False, True)
+        )
+        if not bare.per_proton > 0.0:
+            return None
+        if not par.transition_form_factor:
+            return bare
+        return _Varied(dressed, "transition_form_factor", bare.per_proton / dressed.per_proton, 1.0)
+
+    def _mixing(self) -> Production:
+        par = self.parameters
+        spectra = meson_spectra(par.pythia_setting, par.beam_momentum_gev * 1e3)
+        return MesonMixing(self.mass, mixing_probabilities(self.mass), spectra, self._theta_max)
 
 
 @dataclass(frozen=True)
-class Bremsstrahlung:
-    """Production of dark photons by proton bremsstrahlung.
+class _Varied:
+    """A production process with one more systematic uncertainty, the same for all its particles."""
 
-    Attributes
-    ----------
-    mass : float
-        In MeV/c2.
-    form_factor : bool
-    """
+    process: Production
+    name: str
+    low: float
+    high: float
 
-    mass: float
-    form_factor: bool
-
-    @cached_property
+    @property
     def per_proton(self) -> float:
-        """Dark photons for each proton that interacts, per epsilon^2."""
-        return bremsstrahlung_yield(self.mass, form_factor=self.form_factor)
+        return self.process.per_proton
 
     def draw(self, n: int, rng: np.random.Generator) -> Particles:
-        """Draw dark photons as they leave the dump.
-
-        Parameters
-        ----------
-        n : int
-        rng : Generator
-        """
-        # Drawn from 1/z and 1/(pT^2 + h), which leaves weights of order 1.
-        low, high = Z_RANGE
-        z = low * (high / low) ** rng.random(n)
-        h = (1.0 - z) * self.mass**2 + z**2 * PROTON_MASS**2
-        span = np.log1p(PT_MAX**2 / h)
-        pt2 = h * np.expm1(span * rng.random(n))
-        density = bremsstrahlung_density(z, pt2, self.mass, form_factor=self.form_factor)
-        drawn = 1.0 / (z * np.log(high / low) * span * (pt2 + h))
-        weight = density / drawn / self.per_proton
-        return Particles.around_beam(z * BEAM_MOMENTUM, np.sqrt(pt2), weight, rng)
+        drawn = self.process.draw(n, rng)
+        return replace(drawn, variations={**drawn.variations, self.name: (self.low, self.high)})
 
 
 def lepton_width(mass: ArrayLike, epsilon: float, lepton_mass: float) -> NDArray[np.float64]:
@@ -192,139 +287,21 @@ def lepton_width(mass: ArrayLike, epsilon: float, lepton_mass: float) -> NDArray
     return epsilon**2 * ALPHA * m / 3.0 * phase_space * (1.0 + 2.0 * r)
 
 
-def hadronic_width(mass: ArrayLike, epsilon: float) -> NDArray[np.float64]:
-    """Return the width of A' -> hadrons in MeV, shape (N,): R epsilon^2 alpha m / 3.
-
-    Parameters
-    ----------
-    mass : array-like, shape (N,)
-        Mass of the A' in MeV.
-    epsilon : float
-        Kinetic mixing.
-    """
-    m = np.asarray(mass, dtype=np.float64)
-    return hadronic_ratio(m) * epsilon**2 * ALPHA * m / 3.0
-
-
-def hadronic_ratio(mass: ArrayLike) -> NDArray[np.float64]:
-    """Return R, the ratio of e+ e- -> hadrons to the massless point cross-section 4 pi alpha^2 / 3 s.
-
-    Parameters
-    ----------
-    mass : array-like, shape (N,)
-        sqrt(s) in MeV, at most `MAX_MASS`.
-
-    Returns
-    -------
-    ndarray, shape (N,)
-        0 below two pion masses.
-
-    Examples
-    --------
-    >>> hadronic_ratio([279.0, 600.0]).round(2)  # two pions begin at 279.1 MeV
-    array([0.  , 1.29])
-    """
-    s = np.asarray(mass, dtype=np.float64) ** 2
-    above = np.maximum(1.0 - 4.0 * PION_MASS**2 / s, 0.0)
-    two_pions = 0.25 * above**1.5 * np.abs(_pion_form_factor(s)) ** 2
-    narrow = _resonance(s, *_OMEGA, _OMEGA_TO_EE * _OMEGA_TO_HADRONS) + _resonance(s, *_PHI, _PHI_TO_EE)
-    return np.where(above > 0.0, two_pions + narrow, 0.0)
-
-
-def _resonance(s: NDArray[np.float64], mass: float, width: float, to_ee: float) -> NDArray[np.float64]:
-    """Return R of a narrow vector meson: sigma = 12 pi Gamma_ee Gamma / ((s - M^2)^2 + M^2 Gamma^2)."""
-    return 9.0 * s * to_ee * width / (ALPHA**2 * ((s - mass**2) ** 2 + (mass * width) ** 2))
-
-
-def _pion_form_factor(s: NDArray[np.float64]) -> NDArray[np.complex128]:
-    omega, width = _OMEGA
-    mixing = 1.0 + _MIXING * s / (omega**2 - s - 1j * omega * width)
-    rho = _gounaris_sakurai(s, *_RHO) * mixing
-    both: NDArray[np.complex128] = rho + _RHO_PRIME_SHARE * _gounaris_sakurai(s, *_RHO_PRIME)
-    return both / (1.0 + _RHO_PRIME_SHARE)
-
-
-def _gounaris_sakurai(s: NDArray[np.float64], mass: float, width: float) -> NDArray[np.complex128]:
-    """Return a rho-like resonance, normalised to 1 at s = 0 (G. Gounaris, J. Sakurai, Phys. Rev. Lett. 21, 244)."""
-    m2 = mass**2
-    k0, h0 = _k(np.asarray(m2)), _h(np.asarray(m2))
-    slope = h0 * (1.0 / (8.0 * k0**2) - 1.0 / (2.0 * m2)) + 1.0 / (2.0 * np.pi * m2)
-    k = _k(s)
-    shift = width * m2 / k0**3 * (k**2 * (_h(s) - h0) + (m2 - s) * k0**2 * slope)
-    d = (
-        3.0 / np.pi * PION_MASS**2 / k0**2 * np.log((mass + 2.0 * k0) / (2.0 * PION_MASS))
-        + mass / (2.0 * np.pi * k0)
-        - PION_MASS**2 * mass / (np.pi * k0**3)
-    )
-    running = (width * (k / k0) ** 3 * mass / np.sqrt(s)).astype(np.complex128)
-    return m2 * (1.0 + d * width / mass) / (m2 - s + shift - 1j * mass * running)
-
-
-def _k(s: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 0.5 * np.sqrt(np.maximum(s - 4.0 * PION_MASS**2, 0.0))
-
-
-def _h(s: NDArray[np.float64]) -> NDArray[np.float64]:
-    k, root = _k(s), np.sqrt(s)
-    return 2.0 / np.pi * k / root * np.log(np.maximum(root + 2.0 * k, 2.0 * PION_MASS) / (2.0 * PION_MASS))
-
-
-def splitting(z: ArrayLike, pt2: ArrayLike, mass: float) -> NDArray[np.float64]:
-    """Return the splitting weight w(z, pT^2) of p -> p A' (arXiv:1311.3870, eq. 3) per epsilon^2.
-
-    Parameters
-    ----------
-    z : array-like, shape (N,)
-        Fraction of the beam momentum.
-    pt2 : array-like, shape (N,)
-        pT^2 in MeV^2.
-    mass : float
-        Mass of the A' in MeV.
-
-    Returns
-    -------
-    ndarray, shape (N,)
-        In MeV^-2.
-    """
-    z, pt2 = np.asarray(z, dtype=np.float64), np.asarray(pt2, dtype=np.float64)
-    m2, mp2 = mass**2, PROTON_MASS**2
-    h = pt2 + (1.0 - z) * m2 + z**2 * mp2
-    one = 1.0 - z
-    terms = (
-        (1.0 + one**2) / z
-        - 2.0 * z * one * ((2.0 * mp2 + m2) / h - 2.0 * z**2 * mp2**2 / h**2)
-        + 2.0 * z * one * (1.0 + one**2) * mp2 * m2 / h**2
-        + 2.0 * z * one**2 * m2**2 / h**2
-    )
-    weight: NDArray[np.float64] = ALPHA / (2.0 * np.pi * h) * terms
-    return weight
-
-
-def inelastic_cross_section(s: ArrayLike) -> NDArray[np.float64]:
-    """Return the pp cross-section in mb: fit of the Particle Data Group as used by arXiv:1311.3870.
-
-    Parameters
-    ----------
-    s : array-like, shape (N,)
-        Squared centre-of-mass energy in GeV^2.
-    """
-    s = np.asarray(s, dtype=np.float64)
-    sigma: NDArray[np.float64] = (
-        35.45 + 0.308 * np.log(s / 28.94) ** 2 + 42.53 * s**-0.458 - 33.34 * s**-0.545
-    )
-    return sigma
-
-
-def proton_form_factor(mass: ArrayLike) -> NDArray[np.float64]:
+def proton_form_factor(
+    mass: ArrayLike, end: Literal["central", "low", "high"] = "central"
+) -> NDArray[np.float64]:
     """Return |F1(m^2)|^2 of the proton for a time-like photon of mass m, by vector-meson dominance.
 
-    A. Faessler, M. Krivoruchenko, B. Martemyanov, Phys. Rev. C 82, 038201: three rho-like and three omega-like
-    poles. Above about 650 MeV the omega pole dominates and the value must not be trusted.
+    A. Faessler, M. Krivoruchenko, B. Martemyanov, Phys. Rev. C 82, 038201: three rho-like and three omega-like poles of
+    constant width. For that reason it is 1.02 at m = 0 and not 1. Above about 650 MeV the omega pole dominates and
+    neither the value nor its band must be trusted.
 
     Parameters
     ----------
     mass : array-like, shape (N,)
         In MeV.
+    end : {"central", "low", "high"}
+        The ends are apart by `form_factor_band`, as factors up and down.
 
     Examples
     --------
@@ -336,70 +313,32 @@ def proton_form_factor(mass: ArrayLike) -> NDArray[np.float64]:
     for couplings, widths in ((_RHO_LIKE, _RHO_WIDTHS), (_OMEGA_LIKE, _OMEGA_WIDTHS)):
         for f, width, mv in zip(couplings, widths, _VECTOR_MASSES, strict=True):
             total = total + f * mv**2 / (mv**2 - m2 - 1j * mv * width)
-    return np.abs(total) ** 2
+    power = {"low": -0.5, "central": 0.0, "high": 0.5}[end]
+    value: NDArray[np.float64] = np.abs(total) ** 2 * form_factor_band(mass) ** power
+    return value
 
 
-def bremsstrahlung_density(
-    z: ArrayLike,
-    pt2: ArrayLike,
-    mass: float,
-    *,
-    form_factor: bool = True,
-    beam_momentum: float = BEAM_MOMENTUM,
-) -> NDArray[np.float64]:
-    """Return d2N/dz dpT2 of A' per interacting proton and epsilon^2, in MeV^-2, shape (N,).
+def form_factor_band(mass: ArrayLike) -> NDArray[np.float64]:
+    """Return the highest over the lowest square of the proton's form factor, shape (N,).
 
-    |F1(m^2)|^2 sigma_pp(s')/sigma_pp(s) w(z, pT^2) with s = 2 m_p E_p and s' = 2 m_p (E_p - E_A').
+    The size is that of the band of yields in arXiv:2409.11096, interpolated in its logarithm. Assumed: that it is
+    symmetric around the central value, that it closes with m^2 below 250 MeV, and that it is 400 above 1 GeV.
 
     Parameters
     ----------
-    z, pt2, mass
-        As for `splitting`.
-    form_factor : bool
-        Whether the proton's form factor is applied.
-    beam_momentum : float
-        In MeV/c.
-    """
-    z = np.asarray(z, dtype=np.float64)
-    e_beam = np.hypot(beam_momentum, PROTON_MASS)
-    e_dark = np.hypot(z * beam_momentum, mass)
-    s, s_left = (2.0 * PROTON_MASS * e * 1e-6 for e in (e_beam, e_beam - e_dark))
-    ratio = inelastic_cross_section(s_left) / inelastic_cross_section(s)
-    f2 = float(proton_form_factor(mass)) if form_factor else 1.0
-    return f2 * ratio * splitting(z, pt2, mass)
-
-
-def bremsstrahlung_yield(
-    mass: float,
-    *,
-    form_factor: bool = True,
-    z_range: tuple[float, float] = Z_RANGE,
-    pt_max: float = PT_MAX,
-) -> float:
-    """Return the number of A' per interacting proton and epsilon^2.
-
-    Parameters
-    ----------
-    mass : float
-        Mass of the A' in MeV.
-    form_factor : bool
-        Whether the proton's form factor is applied.
-    z_range : tuple of float
-    pt_max : float
-        Largest pT in MeV.
+    mass : array-like, shape (N,)
+        In MeV.
 
     Examples
     --------
-    >>> round(bremsstrahlung_yield(250.0, form_factor=False), 6)
-    0.006709
+    >>> form_factor_band([0.0, 250.0, 400.0, 600.0]).round(2)
+    array([1.  , 1.07, 1.49, 7.7 ])
     """
-    nodes, weights = np.polynomial.legendre.leggauss(120)
-    z = 0.5 * (z_range[1] - z_range[0]) * (nodes + 1.0) + z_range[0]
-    # pT^2 = q^2 gathers the nodes at small pT, where the density peaks.
-    pt = 0.5 * pt_max * (nodes + 1.0)
-    density = bremsstrahlung_density(z[:, None], pt[None, :] ** 2, mass, form_factor=form_factor)
-    step = 0.25 * (z_range[1] - z_range[0]) * pt_max
-    return float(step * np.einsum("i,j,ij,j->", weights, weights, density, 2.0 * pt))
+    m = np.asarray(mass, dtype=np.float64)
+    logs = np.log(_BAND_RATIOS)
+    below = np.minimum(m / _BAND_MASSES[0], 1.0) ** 2
+    band: NDArray[np.float64] = np.exp(below * np.interp(m, _BAND_MASSES, logs))
+    return band
 
 
 Model = DarkPhoton

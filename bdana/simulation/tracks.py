@@ -1,23 +1,27 @@
-"""Arrays of muons, and their paths through the magnet."""
+"""Arrays of charged particles, and their paths through the magnet."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from particle import Particle
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bdana.detector import Detector, Element, Magnet
 
-__all__ = ["Flight", "Muons"]
+__all__ = ["ELECTRON", "MUON", "PION", "Flight", "Tracks"]
+
+ELECTRON, MUON, PION = 11, 13, 211
+"""PDG numbers of the species that the detector tells apart."""
 
 
 @dataclass(frozen=True)
-class Muons:
-    """N muons upstream of the magnet; every attribute has shape (N,), in mm, ns, MeV.
+class Tracks:
+    """N charged particles upstream of the magnet; every attribute has shape (N,), in mm, ns, MeV.
 
     Attributes
     ----------
@@ -33,6 +37,8 @@ class Muons:
         Time relative to the trigger.
     event : ndarray of int
         Place of its event in the block, ascending.
+    species : ndarray of int
+        PDG number without sign: 11, 13 or 211.
     """
 
     x: NDArray[np.float64]
@@ -44,24 +50,37 @@ class Muons:
     charge: NDArray[np.int64]
     time: NDArray[np.float64]
     event: NDArray[np.int64]
+    species: NDArray[np.int64]
+
+    @property
+    def energy(self) -> NDArray[np.float64]:
+        """Energy with the mass of the species, shape (N,)."""
+        masses = np.zeros(len(self))
+        for number in np.unique(self.species):
+            masses[self.species == number] = Particle.from_pdgid(int(number)).mass
+        return np.hypot(self.p, masses)
 
     def __len__(self) -> int:
         return len(self.p)
 
-    def take(self, where: NDArray[Any]) -> Muons:
-        """Return some of the muons.
+    def take(self, where: NDArray[Any]) -> Tracks:
+        """Return some of the particles.
 
         Parameters
         ----------
         where : ndarray
             Indices or mask.
         """
-        return Muons(**{f.name: getattr(self, f.name)[where] for f in fields(self)})
+        return Tracks(**{f.name: getattr(self, f.name)[where] for f in fields(self)})
+
+    def in_pairs(self) -> Tracks:
+        """Return the particles with two neighbours in each event."""
+        return replace(self, event=np.arange(len(self)) // 2)
 
 
 @dataclass(frozen=True)
 class Flight:
-    """The paths of N muons: straight lines on both sides of one kick at the centre of the magnet.
+    """The paths of N charged particles: straight lines on both sides of one kick at the centre of the magnet.
 
     Attributes
     ----------
@@ -82,25 +101,25 @@ class Flight:
     z_magnet: float
 
     @classmethod
-    def of(cls, muons: Muons, magnet: Magnet) -> Flight:
-        """Return the paths of muons through the magnet; its kick changes p_x and keeps the momentum.
+    def of(cls, tracks: Tracks, magnet: Magnet) -> Flight:
+        """Return the paths of charged particles through the magnet; its kick changes p_x and keeps the momentum.
 
         Parameters
         ----------
-        muons : Muons
+        tracks : Tracks
         magnet : Magnet
         """
-        step = magnet.z_mm - muons.z
-        norm = np.sqrt(1.0 + muons.tx**2 + muons.ty**2)
-        kick = magnet.px_kick_mev * muons.charge / muons.p
-        ux, uy = muons.tx / norm + kick, muons.ty / norm
-        with np.errstate(invalid="ignore"):  # a muon too soft to pass the magnet has no path behind it
+        step = magnet.z_mm - tracks.z
+        norm = np.sqrt(1.0 + tracks.tx**2 + tracks.ty**2)
+        kick = magnet.px_kick_mev * tracks.charge / tracks.p
+        ux, uy = tracks.tx / norm + kick, tracks.ty / norm
+        with np.errstate(invalid="ignore"):  # one too soft to pass the magnet has no path behind it
             uz = np.sqrt(1.0 - ux**2 - uy**2)
         return cls(
-            muons.x + step * muons.tx,
-            muons.y + step * muons.ty,
-            muons.tx,
-            muons.ty,
+            tracks.x + step * tracks.tx,
+            tracks.y + step * tracks.ty,
+            tracks.tx,
+            tracks.ty,
             ux / uz,
             uy / uz,
             magnet.z_mm,
@@ -120,7 +139,7 @@ class Flight:
         return self.x + step * self.tx_after, self.y + step * self.ty_after
 
     def hits(self, element: Element) -> NDArray[np.bool_]:
-        """Tell which muons cross an element, shape (N,).
+        """Tell which of them cross an element, shape (N,).
 
         Parameters
         ----------
@@ -129,7 +148,7 @@ class Flight:
         return element.contains(*self.at(element.z_mm))
 
     def in_all(self, detector: Detector, *names: str) -> NDArray[np.bool_]:
-        """Tell which muons cross all of the named elements, shape (N,).
+        """Tell which of them cross all of the named elements, shape (N,).
 
         Parameters
         ----------

@@ -1,0 +1,100 @@
+"""Table [signal] of analysis.toml: which new particle is searched for, where it decays, and which points are scanned."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from bdana.errors import ConfigError
+from bdana.signal import SignalModel, branching_ratio
+from bdana.signal.models import make_particle
+from bdana.strict import StrictModel
+
+__all__ = ["SignalConfig"]
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+class SignalConfig(StrictModel):
+    """Table [signal]: model of the new particle, decay volume, acceptance, and scan."""
+
+    model: str = Field(default="dark_photon", description="file of bdana/signal/models")
+    parameters: dict[str, Any] = Field(
+        default={}, description="of the model, in place of its defaults: table [signal.parameters]"
+    )
+    channels: dict[str, str] = Field(
+        default={"mumu": "dimuon", "ee": "dielectron"},
+        description="decay modes that are searched for, each with its module of selections/",
+    )
+    decay_volume_m: tuple[float, float] = Field(default=(105.0, 180.0), description="z in which decays count")
+    acceptance: list[str] = Field(
+        default=["STRAW1", "STRAW2", "STRAW3", "STRAW4", "LKr", "MUV3"],
+        description="detector elements that both tracks cross to be accepted at efficiency 1",
+    )
+    min_energy_gev: float = Field(
+        default=5.0, ge=0, description="smallest energy of each track to be accepted"
+    )
+    spot_mm: float = Field(
+        default=5.0, ge=0, description="Gaussian width of the beam spot on the dump, assumed"
+    )
+    depth_mm: float = Field(
+        default=153.0, ge=0, description="mean depth of the production point in the dump, exponential"
+    )
+    pot: Positive = Field(default=1.4e17, description="protons on target where no sample of data says it")
+    pot_error: float = Field(
+        default=0.2, ge=0, le=1, description="relative error of the protons on target, log-normal"
+    )
+    masses_mev: tuple[Positive, Positive] = Field(default=(212.0, 800.0), description="ends of the scan")
+    mass_points: int = Field(default=100, ge=2, description="of the scan, evenly in the logarithm")
+    couplings: tuple[Positive, Positive] = Field(default=(1e-8, 1e-4), description="ends of the scan")
+    decays: int = Field(default=50_000, ge=1000, description="drawn for each mass and production process")
+    events: int = Field(default=5_000, ge=100, description="of them that are reconstructed and selected")
+    seed: int = Field(default=1, ge=0, description="of the drawn decays")
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        for name in ("decay_volume_m", "masses_mev", "couplings"):
+            low, high = getattr(self, name)
+            if not low < high:
+                raise ValueError(f"{name} = [{low:g}, {high:g}] must ascend")
+        return self
+
+    def particle(self, mass: float) -> SignalModel:
+        """Return the model's particle of one mass in MeV/c2.
+
+        Parameters
+        ----------
+        mass : float
+
+        Raises
+        ------
+        ConfigError
+            When there is no such model, or a parameter is wrong.
+        """
+        return make_particle(self.model, mass, self.parameters)
+
+    def masses(self, mode: str) -> list[float]:
+        """Return the masses of the scan in MeV/c2 at which a decay mode is open and the widths are known.
+
+        Parameters
+        ----------
+        mode : str
+
+        Raises
+        ------
+        ConfigError
+            When there are none, or no such mode.
+        """
+        found = []
+        for mass in np.geomspace(*self.masses_mev, self.mass_points).tolist():
+            particle = self.particle(mass)
+            low, high = particle.mass_range
+            if low <= mass <= high and branching_ratio(particle, mode) > 0.0:
+                found.append(mass)
+        if not found:
+            raise ConfigError(
+                f"[signal] masses_mev = {list(self.masses_mev)}: the mode {mode} is closed at all of them"
+            )
+        return found

@@ -1,0 +1,383 @@
+"""`bdana sensitivity`: expected signal events, and the excluded masses and couplings."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from bdana.cli.app import app
+from bdana.cli.console import load_analysis, note, print_json, print_tables, progress_bar, table
+from bdana.cli.options import Jobs, Json, Overrides
+from bdana.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
+    from bdana.sensitivity.exclusion import Exclusion
+    from bdana.sensitivity.overlays import Overlay
+    from bdana.sensitivity.scan import Scan
+
+__all__ = ["sensitivity"]
+
+Show = Literal["exclusion", "production", "channel", "lifetime"]
+
+MODEL = "Signal model"
+SCAN = "Exclusion"
+
+
+@app.command()
+def sensitivity(
+    channel: Annotated[
+        str, typer.Option(metavar="mumu|ee|...", help="Decay mode that is searched for.")
+    ] = "mumu",
+    mass: Annotated[
+        list[float] | None,
+        typer.Option(metavar="MEV", help="Mass of a point; several, with --epsilon.", show_default=False),
+    ] = None,
+    epsilon: Annotated[
+        list[float] | None,
+        typer.Option(
+            metavar="EPS", help="Coupling of a point; several make all combinations.", show_default=False
+        ),
+    ] = None,
+    pot: Annotated[
+        float | None,
+        typer.Option(
+            metavar="N", help="Protons on target; by default those of [signal].", show_default=False
+        ),
+    ] = None,
+    fv: Annotated[
+        str | None,
+        typer.Option(metavar="Z1,Z2", help="Ends of the decay volume in m.", show_default=False),
+    ] = None,
+    min_energy: Annotated[
+        float | None,
+        typer.Option(metavar="GEV", help="Smallest energy of an accepted track.", show_default=False),
+    ] = None,
+    z_range: Annotated[
+        str | None,
+        typer.Option(
+            metavar="Z1,Z2",
+            help="Momentum fractions of bremsstrahlung.",
+            show_default=False,
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    pt_max: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GEV|none",
+            help="Largest pT of bremsstrahlung.",
+            show_default=False,
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    theta_max: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RAD|none",
+            help="Largest angle of the particle to the beam.",
+            show_default=False,
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    no_form_factor: Annotated[
+        bool,
+        typer.Option(
+            "--no-form-factor", help="Bremsstrahlung of a proton without form factor.", rich_help_panel=MODEL
+        ),
+    ] = False,
+    no_transition_form_factor: Annotated[
+        bool,
+        typer.Option(
+            "--no-transition-form-factor", help="Meson decays without form factors.", rich_help_panel=MODEL
+        ),
+    ] = False,
+    pythia_setting: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SETTING",
+            help="Meson spectra, such as SoftQCD:all.",
+            show_default=False,
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    widths: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv", help="Your own partial widths.", show_default=False, rich_help_panel=MODEL
+        ),
+    ] = None,
+    observed: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Observed events; without it only the expected exclusion.",
+            show_default=False,
+            rich_help_panel=SCAN,
+        ),
+    ] = None,
+    background: Annotated[
+        float, typer.Option(min=0.0, metavar="B", help="Expected background.", rich_help_panel=SCAN)
+    ] = 0.0,
+    background_error: Annotated[
+        float, typer.Option(min=0.0, metavar="DB", help="Its error.", rich_help_panel=SCAN)
+    ] = 0.0,
+    cl: Annotated[
+        list[float] | None,
+        typer.Option(
+            metavar="CL", help="Confidence level; several.", show_default="0.9", rich_help_panel=SCAN
+        ),
+    ] = None,
+    grid: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT.csv",
+            help="Write the two branches: mass_mev,epsilon_low,epsilon_high; one file a level.",
+            show_default=False,
+            rich_help_panel=SCAN,
+        ),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT.png", help="Draw the exclusion.", show_default=False, rich_help_panel=SCAN),
+    ] = None,
+    show: Annotated[
+        Show,
+        typer.Option(
+            help="What the figure shows: the exclusion, each production process or channel, or limits on lifetimes.",
+            rich_help_panel=SCAN,
+        ),
+    ] = "exclusion",
+    overlay: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="A published contour to draw: two columns, or darkcast .lmt; several.",
+            show_default=False,
+            rich_help_panel=SCAN,
+        ),
+    ] = None,
+    use_cache: Annotated[
+        bool, typer.Option("--cache/--no-cache", help="Keep yields between runs.", rich_help_panel=SCAN)
+    ] = True,
+    overrides: Overrides = None,
+    jobs: Jobs = 2,
+    as_json: Json = False,
+) -> None:
+    """Give expected signal events at points (--mass, --epsilon), or the excluded region of all masses."""
+    from bdana.sensitivity.scan import Scan, cache_folder
+
+    analysis = load_analysis(
+        [
+            *(overrides or ()),
+            *_overrides(
+                {
+                    "signal.decay_volume_m": fv and _pair("--fv", fv),
+                    "signal.min_energy_gev": min_energy,
+                    "signal.parameters.z_range": z_range and _pair("--z-range", z_range),
+                    "signal.parameters.pt_max_gev": pt_max and _number("--pt-max", pt_max),
+                    "signal.parameters.theta_max_rad": theta_max and _number("--theta-max", theta_max),
+                    "signal.parameters.form_factor": "none" if no_form_factor else None,
+                    "signal.parameters.transition_form_factor": False if no_transition_form_factor else None,
+                    "signal.parameters.pythia_setting": pythia_setting,
+                    "signal.parameters.widths": widths and str(widths.resolve()),
+                }
+            ),
+        ]
+    )
+    protons = analysis.signal.pot if pot is None else pot
+    if not 0 < protons < float("inf"):
+        raise ConfigError(f"--pot {protons:g}: protons on target are a positive number")
+    scan = Scan(analysis, channel, cache_folder() if use_cache else None)
+    if not (mass or epsilon):
+        counting = _Counting(protons, observed, background, background_error, tuple(cl or [0.9]))
+        _exclusion(scan, counting, _Figure(plot, show, overlay or []), grid, jobs, as_json=as_json)
+    elif mass and epsilon:
+        _points(scan, mass, epsilon, protons, as_json=as_json)
+    else:
+        raise InputError("points need both --mass and --epsilon; without them all masses are scanned")
+
+
+@dataclass(frozen=True)
+class _Counting:
+    protons: float
+    observed: int | None
+    background: float
+    background_error: float
+    levels: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class _Figure:
+    path: Path | None
+    show: Show
+    overlays: Sequence[Path]
+
+
+def _exclusion(
+    scan: Scan, counting: _Counting, drawn: _Figure, grid: Path | None, jobs: int, *, as_json: bool
+) -> None:
+    from bdana.sensitivity.contour import write_grid
+    from bdana.sensitivity.overlays import compare_levels, read_overlay
+
+    overlays = [read_overlay(path) for path in drawn.overlays]  # what is wrong is said before the long work
+    masses = _compute(scan, jobs)
+    found = [_excluded(scan, masses, counting, level, systematics=True) for level in counting.levels]
+    if grid is not None:
+        for exclusion in found:
+            path = grid if len(found) == 1 else grid.with_stem(f"{grid.stem}_cl{100 * exclusion.level:g}")
+            write_grid(path, exclusion.shown)
+            note(f"contour in {path}")
+    levels = [("this search", exclusion.level) for exclusion in found[:1]]
+    warning = compare_levels([*levels, *((overlay.name, overlay.level) for overlay in overlays)])
+    if warning:
+        note(f"warning: {warning}")
+    if drawn.path is not None:
+        _draw(drawn.path, drawn.show, scan, masses, counting, found, overlays, jobs)
+        note(f"figure in {drawn.path}")
+    if as_json:
+        print_json({"channel": scan.mode, "exclusion": [exclusion.to_dict() for exclusion in found]})
+    else:
+        print_tables(*(line for exclusion in found for line in exclusion_lines(exclusion)))
+
+
+def _compute(scan: Scan, jobs: int) -> list[float]:
+    from bdana.engine import executor_of
+
+    masses = scan.analysis.signal.masses(scan.mode)
+    with progress_bar(f"signal yields, {scan.mode}") as progress:
+        scan.compute(masses, executor_of(jobs), progress)
+    return masses
+
+
+def _excluded(
+    scan: Scan,
+    masses: Sequence[float],
+    counting: _Counting,
+    level: float,
+    *,
+    production: str | None = None,
+    systematics: bool = False,
+) -> Exclusion:
+    from bdana.sensitivity.exclusion import exclude
+    from bdana.statistics.poisson import Background
+
+    background = Background(counting.background, counting.background_error)
+    return exclude(
+        scan,
+        masses,
+        counting.protons,
+        background,
+        counting.observed,
+        level=level,
+        production=production,
+        systematics=systematics,
+    )
+
+
+def _draw(
+    path: Path,
+    show: Show,
+    scan: Scan,
+    masses: Sequence[float],
+    counting: _Counting,
+    found: list[Exclusion],
+    overlays: Sequence[Overlay],
+    jobs: int,
+) -> None:
+    from bdana.report.signal_figures import draw_exclusion, draw_lifetime, draw_parts
+    from bdana.sensitivity.scan import Scan
+
+    level = counting.levels[0]
+    number = "no observation" if counting.observed is None else f"{counting.observed} observed"
+    title = f"{scan.mode}, {counting.protons:.3g} protons on target, {number}, {100 * level:g}% CL"
+    if show == "exclusion":
+        draw_exclusion(path, found, overlays, title)
+    elif show == "lifetime":
+        draw_lifetime(path, scan, masses, counting.protons, found[0].limit, title)
+    elif show == "production":
+        names = dict.fromkeys(name for mass in masses for name in scan(mass).production)
+        parts = {name: _excluded(scan, masses, counting, level, production=name) for name in names}
+        draw_parts(path, parts | {"all": found[0]}, "all", title)
+    else:
+        parts = {}
+        for mode in scan.analysis.signal.channels:
+            other = Scan(scan.analysis, mode, scan.folder)
+            parts[mode] = _excluded(other, _compute(other, jobs), counting, level)
+        draw_parts(path, parts, "", title.replace(f"{scan.mode}, ", "", 1))
+
+
+def exclusion_lines(exclusion: Exclusion) -> list[Table | str]:
+    """Lay out an exclusion as a table of its islands, with the limit on the number of events behind it."""
+    shown = table("excluded", "masses [MeV]", "couplings", numbers=False)
+    for name, islands in (("expected", exclusion.expected[2]), ("observed", exclusion.observed)):
+        if name == "observed" and exclusion.observed_limit is None:
+            continue
+        for island in islands:
+            ends = f"open at {', '.join(island.open_at)}" if island.open_at else "closed"
+            shown.add_row(
+                f"{name}, {ends}",
+                f"{island.mass[0]:.4g} to {island.mass[-1]:.4g}",
+                f"{island.low.min():.3g} to {island.high.max():.3g}",
+            )
+        if not islands:
+            shown.add_row(name, "nothing", "")
+    limit = f"{exclusion.limit:.4g} signal events at {100 * exclusion.level:g}% CL"
+    return [shown, f"limit: {limit}, {exclusion.protons:.4g} protons on target; {exclusion.convention}"]
+
+
+def _points(
+    scan: Scan, masses: Sequence[float], couplings: Sequence[float], protons: float, *, as_json: bool
+) -> None:
+    from bdana.sensitivity.points import signal_point
+
+    points = [signal_point(scan(mass), coupling, protons) for mass in masses for coupling in couplings]
+    if as_json:
+        print_json({"channel": scan.mode, "pot": protons, "points": points})
+        return
+    shown = table("mass [MeV]", "epsilon", "production", "decays in the volume", "accepted", "selected")
+    for point in points:
+        for name, part in point["production"].items():
+            numbers = (part["n_decays_fv"], part["n_accepted"], part["n_selected"])
+            shown.add_row(
+                f"{point['mass_mev']:g}",
+                f"{point['epsilon']:g}",
+                name,
+                *(f"{number:.4g}" for number in numbers),
+            )
+    print_tables(shown)
+
+
+def _overrides(given: dict[str, Any]) -> list[str]:
+    return [f"{key}={json.dumps(value)}" for key, value in given.items() if value is not None]
+
+
+def _numbers(option: str, text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ConfigError(f"{option} {text}: not a number") from None
+
+
+def _pair(option: str, text: str) -> list[float]:
+    pair = _numbers(option, text)
+    if len(pair) != 2:
+        raise ConfigError(f"{option} {text}: give two numbers with a comma between, such as 102,182")
+    return pair
+
+
+def _number(option: str, text: str) -> float | str:
+    if text == "none":
+        return text
+    (number, *more) = _numbers(option, text)
+    if more:
+        raise ConfigError(f"{option} {text}: give one number, or none")
+    return number

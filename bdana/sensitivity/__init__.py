@@ -1,0 +1,1 @@
+"""Signal yields, acceptance and exclusion in mass and coupling."""

@@ -1,0 +1,291 @@
+"""Expected signal events of one mass, as functions of the coupling, by production process and region.
+
+Decays are drawn once for each mass. How many are expected at a coupling is a sum of exponential decay laws over them
+(`DecaySum`), so one sample serves every coupling. Whether a decay is selected is decided by the selection of the
+analysis, on events with the response of the detector.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bdana.errors import ConfigError
+from bdana.signal import branching_ratio, total_width
+from bdana.signal.constants import HBAR_C
+from bdana.signal.reweighting import DecaySum
+from bdana.simulation import SimulationConfig, simulate_bursts
+from bdana.simulation.decays import Dump, place_decays
+from bdana.simulation.response import MIN_CHAMBERS, chambers_crossed
+from bdana.simulation.signal_events import decay_events
+from bdana.simulation.tracks import Flight
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from bdana.analysis import AnalysisFolder
+    from bdana.signal import Production, SignalModel
+    from bdana.simulation.decays import Decays
+
+__all__ = ["Counted", "MassYields", "ProductionYields", "mass_yields"]
+
+BURSTS = 100
+"""Bursts of varying intensity that the events are spread over, with their accidental hits."""
+COUPLINGS = 12
+"""Couplings of the scan at which decays shall be numerous enough."""
+NEGLIGIBLE = 1e-6
+"""Part of the largest expectation below which a coupling does not matter."""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Expected decays against the coupling, with the error from the number of decays drawn.
+
+    Attributes
+    ----------
+    mean : DecaySum
+        For one proton.
+    square : DecaySum
+        Of the squared weights; divided by the squared coupling.
+    """
+
+    mean: DecaySum
+    square: DecaySum
+
+    @classmethod
+    def at_points(
+        cls, weight: NDArray[np.float64], rate: NDArray[np.float64], exponent: NDArray[np.float64]
+    ) -> Counted:
+        """Return the expectation of decays at drawn points; arguments as for `DecaySum.at_points`.
+
+        Parameters
+        ----------
+        weight, rate, exponent : ndarray, shape (N,)
+        """
+        mean = DecaySum.at_points(weight, rate, exponent)
+        return cls(mean, DecaySum.at_points(weight**2, rate**2, 2.0 * exponent))
+
+    def expected(self, coupling: ArrayLike, protons: float) -> NDArray[np.float64]:
+        """Return the expected number of decays.
+
+        Parameters
+        ----------
+        coupling : array-like
+        protons : float
+        """
+        c2 = np.asarray(coupling, dtype=np.float64) ** 2
+        number: NDArray[np.float64] = protons * c2 * self.mean(c2)
+        return number
+
+    def error(self, coupling: ArrayLike, protons: float) -> NDArray[np.float64]:
+        """Return the statistical error of `expected`, from the number of decays drawn.
+
+        Parameters
+        ----------
+        coupling, protons
+            As for `expected`.
+        """
+        c2 = np.asarray(coupling, dtype=np.float64) ** 2
+        number: NDArray[np.float64] = protons * c2 * np.sqrt(np.maximum(c2 * self.square(c2), 0.0))
+        return number
+
+
+@dataclass(frozen=True)
+class ProductionYields:
+    """Expected decays to one mode from one production process, for one proton.
+
+    Attributes
+    ----------
+    per_proton : float
+        Particles that the process makes at coupling 1.
+    in_volume : DecaySum
+        Decays to the mode in the decay volume.
+    accepted : Counted
+        Those with both tracks in the detector.
+    selected : mapping of str to Counted
+        Those that the selection takes, by region.
+    variations : mapping of str to (DecaySum, DecaySum)
+        Selected decays of the innermost region at the two ends of each systematic uncertainty of the production.
+    """
+
+    per_proton: float
+    in_volume: DecaySum
+    accepted: Counted
+    selected: Mapping[str, Counted]
+    variations: Mapping[str, tuple[DecaySum, DecaySum]]
+
+
+@dataclass(frozen=True)
+class MassYields:
+    """Expected decays of a particle of one mass to one mode.
+
+    Attributes
+    ----------
+    mass : float
+        In MeV/c2.
+    mode : str
+    width : float
+        Total width in MeV at coupling 1.
+    width_error : float
+        Its relative error.
+    ratio : float
+        Branching ratio of the mode.
+    production : mapping of str to ProductionYields
+    """
+
+    mass: float
+    mode: str
+    width: float
+    width_error: float
+    ratio: float
+    production: Mapping[str, ProductionYields]
+
+
+def mass_yields(analysis: AnalysisFolder, mode: str, mass: float) -> MassYields:
+    """Draw decays of one mass, reconstruct and select them, and return what is expected for each proton.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+        Its table [signal] says which particle, where it decays and what is accepted.
+    mode : str
+        Decay mode, one of [signal] channels.
+    mass : float
+        In MeV/c2.
+
+    Raises
+    ------
+    ConfigError
+        When the mode is unknown or closed at this mass, or the widths are not known there.
+    """
+    config = analysis.signal
+    model = config.particle(mass)
+    if mode not in config.channels:
+        raise ConfigError(f"no channel '{mode}' in [signal] channels: there are {', '.join(config.channels)}")
+    ratio = branching_ratio(model, mode)
+    if not ratio > 0.0:
+        raise ConfigError(
+            f"mass {mass:g} MeV: the mode {mode} opens at {sum(model.modes[mode].masses):.4f} MeV"
+        )
+    found = {
+        name: _production_yields(analysis, model, mode, production, index)
+        for index, (name, production) in enumerate(model.production.items())
+    }
+    width = total_width(model)
+    error = sum(part.width * part.error for part in model.modes.values()) / width
+    return MassYields(mass, mode, width, error, ratio, found)
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Decays with what they add to the expectation s sum w k exp(-a s) at a squared coupling s, for one proton.
+
+    Attributes
+    ----------
+    decays : Decays
+    weight, rate, exponent : ndarray, shape (N,)
+        w, k and a, as for `DecaySum.at_points`.
+    """
+
+    decays: Decays
+    weight: NDArray[np.float64]
+    rate: NDArray[np.float64]
+    exponent: NDArray[np.float64]
+
+    def counted(self, where: NDArray[np.bool_]) -> Counted:
+        """Return the expectation of some of the decays."""
+        return Counted.at_points(self.weight[where], self.rate[where], self.exponent[where])
+
+    def varied(self, where: NDArray[np.bool_], factor: float | NDArray[np.float64]) -> DecaySum:
+        """Return the expectation of some of the decays, with factors on their weights."""
+        weight = (self.weight * factor)[where]
+        return DecaySum.at_points(weight, self.rate[where], self.exponent[where])
+
+    def resampled(self, size: int, couplings: tuple[float, float], rng: np.random.Generator) -> _Sample:
+        """Draw decays, those more often that matter at some coupling, with weights that make up for it."""
+        if size >= len(self.weight):
+            return self
+        at = np.geomspace(*couplings, COUPLINGS) ** 2
+        parts = self.weight * self.rate * np.exp(-np.outer(at, self.exponent))
+        total = parts.sum(axis=1)
+        likely = at * total > NEGLIGIBLE * (at * total).max()
+        share = (parts[likely] / total[likely, None]).mean(axis=0)
+        where = np.searchsorted(np.cumsum(share), (np.arange(size) + rng.random(size)) / size)
+        where = np.minimum(where, len(share) - 1)
+        weight = self.weight[where] / (size * share[where])
+        return _Sample(self.decays.take(where), weight, self.rate[where], self.exponent[where])
+
+
+def _production_yields(
+    analysis: AnalysisFolder, model: SignalModel, mode: str, production: Production, index: int
+) -> ProductionYields:
+    config = analysis.signal
+    rng = _stream(config.seed, model.mass, index)
+    drawn = production.draw(config.decays, rng)
+    # What flies backwards or has no weight never comes to the decay volume.
+    particles = drawn.take(np.flatnonzero((drawn.weight > 0.0) & (drawn.direction[2] > 0.0)))
+    low, high = (z * 1e3 for z in config.decay_volume_m)
+    dump = Dump(analysis.config.beam_line.point_mm, config.spot_mm, config.depth_mm)
+    decays = place_decays(particles, model.mass, model.modes[mode], dump, (low, high), rng)
+    per_mm = (
+        model.mass * total_width(model) / (particles.p * HBAR_C)
+    )  # decays in a mm of flight at coupling 1
+    along = particles.direction[2]
+    rate = per_mm * (high - low) / along
+    near = per_mm * np.maximum(low - decays.origin[2], 0.0) / along
+    weight = particles.weight * (branching_ratio(model, mode) * production.per_proton / config.decays)
+    sample = _Sample(decays, weight, rate, per_mm * decays.path)
+    chosen, region = _select(analysis, config.channels[mode], model.mass, sample, rng)
+    names = analysis.regions.names
+    variations = chosen.decays.particles.variations
+    return ProductionYields(
+        production.per_proton,
+        DecaySum.through(weight, near, near + rate),
+        sample.counted(_accepted(analysis, decays)),
+        {name: chosen.counted(region == name) for name in names},
+        {
+            name: (chosen.varied(region == names[0], ends[0]), chosen.varied(region == names[0], ends[1]))
+            for name, ends in variations.items()
+        },
+    )
+
+
+def _stream(seed: int, mass: float, index: int) -> np.random.Generator:
+    key = int(np.float64(mass).view(np.uint64))  # any two masses have streams of their own
+    return np.random.default_rng([seed, key, index])
+
+
+def _accepted(analysis: AnalysisFolder, decays: Decays) -> NDArray[np.bool_]:
+    """Tell which decays have both tracks in all elements and above the smallest energy, shape (N,)."""
+    config = analysis.signal
+    flight = Flight.of(decays.tracks, analysis.detector.magnet)
+    inside = flight.in_all(analysis.detector, *config.acceptance)
+    hard = decays.tracks.energy > config.min_energy_gev * 1e3
+    seen = inside & hard
+    return seen[0::2] & seen[1::2]
+
+
+def _select(
+    analysis: AnalysisFolder, selection: str, mass: float, sample: _Sample, rng: np.random.Generator
+) -> tuple[_Sample, NDArray[np.str_]]:
+    """Reconstruct and select decays, and return them with the region of each, empty where it is not selected."""
+    config = analysis.signal
+    flight = Flight.of(sample.decays.tracks, analysis.detector.magnet)
+    seen_track = chambers_crossed(flight, analysis.detector) >= MIN_CHAMBERS
+    where = np.flatnonzero(seen_track[0::2] & seen_track[1::2])
+    seen = _Sample(
+        sample.decays.take(where), sample.weight[where], sample.rate[where], sample.exponent[where]
+    ).resampled(config.events, config.couplings, rng)
+    simulation = SimulationConfig(pot=config.pot, bursts=BURSTS, detector=analysis.config.analysis.detector)
+    bursts = simulate_bursts(simulation, config.seed)
+    number = len(seen.weight)
+    events = decay_events(simulation, seen.decays, mass, seen.weight, bursts, range(number), rng)
+    chosen, par = analysis.selection(selection)
+    candidates = chosen.apply(events, par, analysis.setup).candidates
+    region = np.full(number, "", dtype=candidates.region.dtype)
+    region[candidates.event] = candidates.region
+    return seen, region

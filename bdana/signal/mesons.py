@@ -1,0 +1,290 @@
+"""New particles from mesons that protons make in a dump: from their decays, and from mixing with them.
+
+The mesons come from the tables of `bdana.signal.meson_spectra`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bdana.errors import ConfigError
+from bdana.signal.contract import Particles
+from bdana.signal.meson_spectra import MESONS, MesonSpectra, meson_mass, meson_spectra
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = [
+    "MESONS",
+    "MesonDecay",
+    "MesonDecays",
+    "MesonMixing",
+    "MesonSpectra",
+    "meson_mass",
+    "meson_spectra",
+]
+
+
+@dataclass(frozen=True)
+class MesonDecay:
+    """A decay of a meson into the new particle and one other particle.
+
+    Attributes
+    ----------
+    meson : str
+        One of `MESONS`.
+    recoil_mass : float
+        Mass of the other particle in MeV, 0 for a photon.
+    branching_ratio : float
+        At coupling 1, so it may exceed 1.
+
+    Raises
+    ------
+    ConfigError
+    """
+
+    meson: str
+    recoil_mass: float
+    branching_ratio: float
+
+    def __post_init__(self) -> None:
+        meson_mass(self.meson)  # refuses what is no meson
+        for name, value in (("recoil mass", self.recoil_mass), ("branching ratio", self.branching_ratio)):
+            if not 0.0 <= value < np.inf:
+                raise ConfigError(f"decay of {self.meson}: {name} {value:g} is not a number from 0 up")
+
+    def open_at(self, mass: float) -> bool:
+        """Return whether the meson is heavy enough.
+
+        Parameters
+        ----------
+        mass : float
+            Of the new particle, in MeV.
+        """
+        return meson_mass(self.meson) > mass + self.recoil_mass
+
+
+@dataclass(frozen=True)
+class MesonDecays:
+    """Production in decays of mesons, meson -> new particle + one other particle.
+
+    Attributes
+    ----------
+    mass : float
+        Of the new particle, in MeV.
+    decays : tuple of MesonDecay
+        Those for which the meson is too light are left out.
+    spectra : MesonSpectra
+    theta_max : float or None
+        Largest angle to the beam in rad; particles beyond get weight 0. `per_proton` counts all.
+
+    Raises
+    ------
+    ConfigError
+        When mass or angle are not possible.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bdana.signal.mesons import MesonDecay, MesonDecays, meson_spectra
+    >>> production = MesonDecays(250.0, (MesonDecay("eta", 0.0, 0.39),), meson_spectra())
+    >>> particles = production.draw(1000, np.random.default_rng(1))
+    >>> particles.direction.shape
+    (3, 1000)
+    """
+
+    mass: float
+    decays: tuple[MesonDecay, ...]
+    spectra: MesonSpectra
+    theta_max: float | None = None
+
+    def __post_init__(self) -> None:
+        _check(self.mass, self.theta_max)
+
+    @property
+    def per_proton(self) -> float:
+        """Particles for each proton that interacts: multiplicity times branching ratio, summed over open decays."""
+        return sum(self._yields)
+
+    def draw(self, n: int, rng: np.random.Generator) -> Particles:
+        """Draw particles from isotropic decays of mesons whose momenta are even in log p.
+
+        Each decay gets its share of the particles. `variations` holds `meson_spectra`, see `MesonSpectra.variation`.
+
+        Parameters
+        ----------
+        n : int
+        rng : Generator
+
+        Returns
+        -------
+        Particles
+
+        Raises
+        ------
+        ConfigError
+            When no decay is open.
+        """
+        drawn = _draw_mesons(self.spectra, [decay.meson for decay in self._open], self._yields, n, rng)
+        heavy = np.array([meson_mass(decay.meson) for decay in self._open])
+        recoil = np.array([decay.recoil_mass for decay in self._open])
+        in_rest = np.sqrt((heavy**2 - (self.mass + recoil) ** 2) * (heavy**2 - (self.mass - recoil) ** 2))
+        at_rest = (in_rest / (2.0 * heavy))[drawn.source]
+        momentum = _decay(drawn, heavy[drawn.source], self.mass, at_rest, rng)
+        p = np.sqrt((momentum**2).sum(axis=0))
+        made = Particles(p, momentum / p, drawn.weight, {"meson_spectra": drawn.variation})
+        return _within(made, self.theta_max)
+
+    @property
+    def _open(self) -> list[MesonDecay]:
+        return [decay for decay in self.decays if decay.open_at(self.mass)]
+
+    @property
+    def _yields(self) -> list[float]:
+        return [self.spectra.multiplicity(decay.meson) * decay.branching_ratio for decay in self._open]
+
+
+@dataclass(frozen=True)
+class MesonMixing:
+    """Production by mixing with mesons: where the collision makes a meson, it makes the new particle instead.
+
+    The particle takes momentum and direction of the meson, and the energy that its own mass then needs.
+
+    Attributes
+    ----------
+    mass : float
+        Of the new particle, in MeV.
+    probabilities : mapping of str to float
+        By meson, new particles for each meson at coupling 1, so it may exceed 1.
+    spectra : MesonSpectra
+    theta_max : float or None
+        Largest angle to the beam in rad; particles beyond get weight 0. `per_proton` counts all.
+
+    Raises
+    ------
+    ConfigError
+        When mass or angle are not possible, a meson is unknown or a probability negative.
+    """
+
+    mass: float
+    probabilities: Mapping[str, float]
+    spectra: MesonSpectra
+    theta_max: float | None = None
+
+    def __post_init__(self) -> None:
+        _check(self.mass, self.theta_max)
+        for meson, value in self.probabilities.items():
+            meson_mass(meson)  # refuses what is no meson
+            if not 0.0 <= value < np.inf:
+                raise ConfigError(f"mixing with {meson}: probability {value:g} is not a number from 0 up")
+
+    @property
+    def per_proton(self) -> float:
+        """Particles for each proton that interacts: multiplicity times probability, summed over mesons."""
+        return sum(self._yields)
+
+    def draw(self, n: int, rng: np.random.Generator) -> Particles:
+        """Draw particles with the momenta of mesons, even in log p.
+
+        Each meson gets its share of the particles. `variations` holds `meson_spectra`, see `MesonSpectra.variation`.
+
+        Parameters
+        ----------
+        n : int
+        rng : Generator
+
+        Returns
+        -------
+        Particles
+
+        Raises
+        ------
+        ConfigError
+            When all probabilities are 0.
+        """
+        drawn = _draw_mesons(self.spectra, list(self.probabilities), self._yields, n, rng)
+        made = Particles.around_beam(drawn.p, drawn.pt, drawn.weight, rng)
+        return _within(replace(made, variations={"meson_spectra": drawn.variation}), self.theta_max)
+
+    @property
+    def _yields(self) -> list[float]:
+        return [self.spectra.multiplicity(meson) * value for meson, value in self.probabilities.items()]
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Mesons that were drawn, and from which of several sources each of them is."""
+
+    source: NDArray[np.intp]
+    p: NDArray[np.float64]
+    pt: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    variation: tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def _check(mass: float, theta_max: float | None) -> None:
+    if not 0.0 < mass < np.inf:
+        raise ConfigError(f"mass {mass:g} MeV: a new particle from mesons needs a mass above 0")
+    if theta_max is not None and not 0.0 < theta_max <= np.pi:
+        raise ConfigError(f"theta_max {theta_max:g} rad: an angle to the beam lies between 0 and pi")
+
+
+def _draw_mesons(
+    spectra: MesonSpectra, mesons: Sequence[str], yields: Sequence[float], n: int, rng: np.random.Generator
+) -> _Drawn:
+    """Draw mesons from several sources, of which each gets its share, in random order."""
+    if not sum(yields) > 0.0:
+        raise ConfigError("nothing to draw: no meson makes this particle at this mass")
+    until = np.cumsum(yields) / np.sum(yields)
+    until[-1] = 1.0
+    # Expected numbers are exact, whole numbers by one common random offset.
+    each = np.diff(np.floor(n * np.concatenate([[0.0], until]) + rng.random())).astype(int)
+    parts = []
+    for i, (meson, count) in enumerate(zip(mesons, each, strict=True)):
+        p, pt, weight = spectra.draw(meson, count, rng)
+        parts.append((np.full(count, i), p, pt, weight, *spectra.variation(meson, p, pt)))
+    order = rng.permutation(n)
+    source, p, pt, weight, low, high = (np.concatenate(column)[order] for column in zip(*parts, strict=True))
+    return _Drawn(source, p, pt, weight, (low, high))
+
+
+def _decay(
+    drawn: _Drawn,
+    heavy: NDArray[np.float64],
+    mass: float,
+    at_rest: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Return momenta (3, N) in the laboratory of particles that leave isotropic decays with momentum `at_rest`."""
+    n = len(heavy)
+    cosine, turn = rng.uniform(-1.0, 1.0, n), rng.uniform(0.0, 2.0 * np.pi, n)
+    across = at_rest * np.sqrt(1.0 - cosine**2)
+    energy = np.sqrt(heavy**2 + drawn.p**2)
+    along = (energy * at_rest * cosine + drawn.p * np.sqrt(mass**2 + at_rest**2)) / heavy
+    in_plane, off_plane = across * np.cos(turn), across * np.sin(turn)
+
+    sine = drawn.pt / drawn.p
+    forward = np.sqrt(1.0 - sine**2)
+    radial = along * sine + in_plane * forward
+    azimuth = rng.uniform(0.0, 2.0 * np.pi, n)
+    cos, sin = np.cos(azimuth), np.sin(azimuth)
+    return np.stack([
+        radial * cos - off_plane * sin,
+        radial * sin + off_plane * cos,
+        along * forward - in_plane * sine,
+    ])  # fmt: skip
+
+
+def _within(particles: Particles, theta_max: float | None) -> Particles:
+    """Give particles at larger angles the weight 0."""
+    if theta_max is None:
+        return particles
+    x, y, z = particles.direction
+    return replace(
+        particles, weight=np.where(np.arctan2(np.hypot(x, y), z) <= theta_max, particles.weight, 0.0)
+    )

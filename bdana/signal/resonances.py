@@ -1,0 +1,211 @@
+"""Shapes of vector mesons in e+ e- annihilation, and the phase spaces of what they decay into.
+
+Squared energies s are in MeV^2. A phase space is what a partial width grows with, up to a constant factor.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from particle import literals
+from scipy.interpolate import CubicSpline
+
+from bdana.signal.constants import PION_MASS
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "NEUTRAL_PION_MASS",
+    "THREE_PION_THRESHOLD",
+    "Meson",
+    "breit_wigner",
+    "gounaris_sakurai",
+    "pair_momentum",
+    "three_pion_space",
+]
+
+NEUTRAL_PION_MASS: float = literals.pi_0.mass  # type: ignore[assignment]
+"""In MeV."""
+THREE_PION_THRESHOLD = 2.0 * PION_MASS + NEUTRAL_PION_MASS
+"""Mass in MeV at which pi+ pi- pi0 opens."""
+
+# Largest energy above the three-pion threshold, in MeV, that the interpolated phase space covers.
+_REACH = 2000.0
+
+
+class Meson(NamedTuple):
+    """A vector meson.
+
+    Attributes
+    ----------
+    mass, width : float
+        In MeV.
+    to_ee : float
+        Branching ratio to e+ e-.
+    """
+
+    mass: float
+    width: float
+    to_ee: float = 0.0
+
+
+_RHO = Meson(775.26, 149.1)  # Particle Data Group, Phys. Rev. D 110, 030001
+
+
+def breit_wigner(
+    s: NDArray[np.float64], meson: Meson, width: NDArray[np.float64] | None = None
+) -> NDArray[np.complex128]:
+    """Return the resonance M^2 / (M^2 - s - i sqrt(s) Gamma(s)), with M Gamma for sqrt(s) Gamma(s) by default.
+
+    Parameters
+    ----------
+    s : ndarray, shape (N,)
+        In MeV^2.
+    meson : Meson
+    width : ndarray, shape (N,), optional
+        Width at s in MeV.
+
+    Returns
+    -------
+    ndarray, shape (N,)
+
+    Examples
+    --------
+    >>> abs(breit_wigner(np.array([1000.0**2]), Meson(1000.0, 100.0)))  # M / Gamma on the resonance
+    array([10.])
+    """
+    damping = meson.mass * meson.width if width is None else np.sqrt(s) * width
+    return np.asarray(meson.mass**2 / (meson.mass**2 - s - 1j * damping), dtype=np.complex128)
+
+
+def gounaris_sakurai(s: NDArray[np.float64], meson: Meson) -> NDArray[np.complex128]:
+    """Return a resonance that decays into two pions, normalised to 1 at s = 0.
+
+    G. Gounaris, J. Sakurai, Phys. Rev. Lett. 21, 244 (1968).
+
+    Parameters
+    ----------
+    s : ndarray, shape (N,)
+        In MeV^2, at least 4 m_pi^2.
+    meson : Meson
+
+    Returns
+    -------
+    ndarray, shape (N,)
+
+    Examples
+    --------
+    >>> abs(gounaris_sakurai(np.array([775.0**2]), Meson(775.0, 150.0))).round(2)
+    array([5.65])
+    """
+    mass, width = meson.mass, meson.width
+    peak = np.asarray(mass**2)
+    k, k0 = pair_momentum(s, PION_MASS, PION_MASS), pair_momentum(peak, PION_MASS, PION_MASS)
+    h, h0 = _loop(s), _loop(peak)
+    slope = h0 * (1.0 / (8.0 * k0**2) - 0.5 / peak) + 0.5 / (np.pi * peak)
+    shift = width * peak / k0**3 * (k**2 * (h - h0) + (peak - s) * k0**2 * slope)
+    d = (
+        3.0 / np.pi * PION_MASS**2 / k0**2 * np.log((mass + 2.0 * k0) / (2.0 * PION_MASS))
+        + mass / (2.0 * np.pi * k0)
+        - PION_MASS**2 * mass / (np.pi * k0**3)
+    )
+    damping = width * (k / k0) ** 3 * peak / np.sqrt(s)
+    shape: NDArray[np.complex128] = peak * (1.0 + d * width / mass) / (peak - s + shift - 1j * damping)
+    return shape
+
+
+def _loop(s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return h(s) of Gounaris and Sakurai."""
+    k, root = pair_momentum(s, PION_MASS, PION_MASS), np.sqrt(s)
+    loop: NDArray[np.float64] = 2.0 / np.pi * k / root * np.log((root + 2.0 * k) / (2.0 * PION_MASS))
+    return loop
+
+
+def pair_momentum(s: NDArray[np.float64], first: float, second: float) -> NDArray[np.float64]:
+    """Return the momentum in MeV/c of two particles in their rest frame, 0 below threshold.
+
+    Parameters
+    ----------
+    s : ndarray, shape (N,)
+        In MeV^2.
+    first, second : float
+        Masses in MeV.
+
+    Returns
+    -------
+    ndarray, shape (N,)
+
+    Examples
+    --------
+    >>> pair_momentum(np.array([100.0, 100.0**2]), 30.0, 40.0)
+    array([ 0.        , 35.52815785])
+    """
+    above = s - (first + second) ** 2
+    product = np.maximum(above, 0.0) * (s - (first - second) ** 2)
+    momentum: NDArray[np.float64] = np.sqrt(product) / (2.0 * np.sqrt(s))
+    return momentum
+
+
+def three_pion_space(s: ArrayLike) -> NDArray[np.float64]:
+    """Return the phase space of a vector meson to rho pi to pi+ pi- pi0, interpolated.
+
+    It opens as the fourth power of the energy above threshold.
+
+    Parameters
+    ----------
+    s : array-like, shape (N,)
+        In MeV^2.
+
+    Returns
+    -------
+    ndarray, shape (N,)
+        In units of the space at the mass of the omega.
+
+    Examples
+    --------
+    >>> three_pion_space([400.0**2, 600.0**2, 782.66**2]).round(3)
+    array([0.   , 0.026, 1.   ])
+    """
+    above = np.clip(np.sqrt(np.asarray(s, dtype=np.float64)) - THREE_PION_THRESHOLD, 0.0, _REACH)
+    space: NDArray[np.float64] = above**4 * np.exp(_three_pion_table()(above))
+    return space
+
+
+@cache
+def _three_pion_table() -> CubicSpline:
+    """Return the log of the phase space over the fourth power of the energy above threshold, against that energy."""
+    above = np.concatenate([[1.0, 10.0], np.linspace(25.0, _REACH, 80)])
+    unit = _three_pion_integral(np.array([782.66]))
+    space = _three_pion_integral(THREE_PION_THRESHOLD + above) / unit
+    return CubicSpline(above, np.log(space) - 4.0 * np.log(above))
+
+
+def _three_pion_integral(masses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Integrate |p+ x p-|^2 times the squared sum of three rho poles over the Dalitz plot, shape (N,).
+
+    SND, Phys. Rev. D 68, 052006 (hep-ex/0305049).
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(32)
+    mass = masses[:, None, None]
+    low, high = 4.0 * PION_MASS**2, (mass - NEUTRAL_PION_MASS) ** 2
+    pair = 0.5 * (high - low) * (nodes[:, None] + 1.0) + low  # squared mass of pi+ pi-
+    # Momentum of pi+, and energy and momentum of pi0, where the pair rests; the cosine is between the two.
+    momentum = pair_momentum(pair, PION_MASS, PION_MASS)
+    energy = (mass**2 - pair - NEUTRAL_PION_MASS**2) / (2.0 * np.sqrt(pair))
+    recoil = np.sqrt(energy**2 - NEUTRAL_PION_MASS**2)
+    mean = PION_MASS**2 + NEUTRAL_PION_MASS**2 + np.sqrt(pair) * energy
+    difference = 2.0 * momentum * recoil * nodes
+    poles = _rho_pole(pair) + _rho_pole(mean - difference) + _rho_pole(mean + difference)
+    cross = (momentum * recoil) ** 2 * pair / mass**2 * (1.0 - nodes**2)
+    density = (high - low) / mass * momentum * recoil * cross * np.abs(poles) ** 2
+    integral: NDArray[np.float64] = np.einsum("i,j,nij->n", weights, weights, density)
+    return integral
+
+
+def _rho_pole(s: NDArray[np.float64]) -> NDArray[np.complex128]:
+    peak = np.asarray(_RHO.mass**2)
+    growth = (pair_momentum(s, PION_MASS, PION_MASS) / pair_momentum(peak, PION_MASS, PION_MASS)) ** 3
+    return breit_wigner(s, _RHO, _RHO.width * growth * peak / s)

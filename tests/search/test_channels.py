@@ -1,0 +1,161 @@
+"""A search of two channels: what each writes, what they share, and where one has to be chosen."""
+
+import json
+import pickle
+import re
+
+import pytest
+
+import bdana
+from bdana.errors import BlindingError, ConfigError, InputError
+from bdana.opening.freeze import counted_parts
+from bdana.report import write_report
+from bdana.search.channels import by_channel
+from bdana.search.output import read_output, write_output
+from bdana.search.run import run_search
+from bdana.simulation import Beam, SimulationConfig, write_sample
+from tests.searches import one_variable, search_folder
+
+MUMU = '[channels.mumu]\nselection = "dimuon"\nbackground = "combinatorial"\n'
+EE = '[channels.ee]\nselection = "dielectron"\nbackground = "combinatorial_ee"\n'
+ONE = 'selection = "dimuon"\nbackground = "combinatorial"\nprompt = "prompt"\n'
+
+
+def with_channels(*tables):
+    """Give what puts [channels] in the place of the one channel of [search]."""
+
+    def edit(text):
+        assert ONE in text
+        return one_variable(text.replace(ONE, "")) + "\n" + "\n".join(tables)
+
+    return edit
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    base = tmp_path_factory.mktemp("channels")
+    edit = with_channels(MUMU, EE)
+    search_folder(base / "two", "../halo.root", kind="pseudo", edit=edit)
+    without_prompt = {"edit": lambda text: one_variable(text.replace('prompt = "prompt"\n', ""))}
+    search_folder(base / "one", "../halo.root", kind="pseudo", **without_prompt)
+    halo = SimulationConfig(pot=2e15, bursts=4, truth=False, beam=Beam(downscale=400.0))
+    write_sample(base / "halo.root", halo, 3)
+    return base / "two"
+
+
+@pytest.fixture(scope="module")
+def runs(folder):
+    analysis = bdana.load(folder)
+    found = run_search(analysis)
+    write_output(analysis, found)
+    return found
+
+
+def test_every_sample_is_run_in_every_channel(runs):
+    assert [(run.channel, run.name, run.title) for run in runs] == [
+        ("mumu", "data", "mumu, data"),
+        ("ee", "data", "ee, data"),
+    ]
+    assert [run.selected.selection for run in runs] == ["dimuon", "dielectron"]
+
+
+def test_a_closed_event_is_closed_in_every_channel(runs, folder):
+    closed = ("SR", "CR", "CR1", "CR2", "CR3")
+    assert [run.selected.closed for run in runs] == [closed, closed]
+    for path in ("table.json", "mumu/table.json", "ee/table.json"):
+        table = json.loads((folder / "output" / path).read_text())
+        assert [row["name"] for row in table["regions"] if "observed" in row] == ["outside"]
+        assert "joint" not in table
+
+
+def test_a_channel_has_the_numbers_of_a_search_of_its_own(runs, folder):
+    alone = bdana.load(folder.parent / "one").run("data")
+    assert alone.channel is None
+    assert alone.table.to_dict() == runs[0].table.to_dict()
+    assert alone.cutflow == runs[0].cutflow
+
+
+def test_each_channel_has_a_folder_and_the_table_beside_them_is_of_all(runs, folder):
+    analysis, out = bdana.load(folder), folder / "output"
+    table = json.loads((out / "table.json").read_text())
+    assert table["channels"] == ["mumu", "ee"]
+    assert table["analysis_hash"] == analysis.hash
+    for run in runs:
+        own = json.loads((out / run.channel / "table.json").read_text())
+        assert own["regions"] == run.table.to_dict()["regions"]
+        assert (out / run.channel / "data" / "candidates.csv").is_file()
+        assert own["analysis_hash"] == by_channel(analysis)[run.channel].hash
+    assert not (out / "data").exists()
+    stored = read_output(analysis)
+    assert stored.table == table
+    assert list(stored.channels) == ["mumu", "ee"]
+    assert [sample.name for sample in stored.channels["ee"].samples] == ["data"]
+
+
+def test_what_a_channel_had_before_does_not_stay(runs, folder):
+    """Without single tracks there is no table: that of the run before must go."""
+    analysis = bdana.load(folder, overrides=['search.data="data"'])
+    bare = bdana.load(folder.parent / "two")
+    runs_without = [type(run)(run.name, run.selected, None, None, channel=run.channel) for run in runs]
+    write_output(bare, runs_without)
+    assert read_output(bare).table is None
+    assert read_output(bare).channels["mumu"].table is None
+    write_output(analysis, runs)
+    assert read_output(bare).channels["mumu"].table is not None
+
+
+def test_the_report_has_sections_of_every_channel_and_of_all(runs, folder):
+    page = write_report(bdana.load(folder)).read_text()
+    titles = re.findall(r"<h2>(.*?)</h2>", page)
+    assert titles[0] == "Expected and observed in all channels"
+    for channel in ("mumu", "ee"):
+        assert {f"{channel}: {what}" for what in ("Expected and observed", "Figures", "Validation")} <= set(
+            titles
+        )
+        assert (folder / "output" / channel / "figures" / "plane_data.png").is_file()
+    assert titles[-1] == "Provenance"
+    assert len(re.findall(r"<td>closed</td>", page)) >= 15  # five regions of three tables
+
+
+def test_output_of_another_configuration_is_refused(runs, folder):
+    with pytest.raises(InputError, match="run `bdana run` again"):
+        read_output(bdana.load(folder, overrides=["selection.dielectron.max_cda_mm=10.0"]))
+
+
+def test_one_channel_is_chosen_with_search_channel(runs, folder):
+    chosen = bdana.load(folder, overrides=['search.channel="ee"'])
+    assert by_channel(chosen) == {}
+    assert chosen.config.search.selection == "dielectron"
+    part = by_channel(bdana.load(folder))["ee"]
+    assert part.hash == chosen.hash != bdana.load(folder).hash
+    assert type(part) is type(chosen)
+    assert pickle.loads(pickle.dumps(part)).config == part.config
+    assert chosen.run("data").table.to_dict() == runs[1].table.to_dict()
+
+
+def test_what_is_done_for_one_channel_asks_which(folder):
+    analysis = bdana.load(folder)
+    for done in (lambda: analysis.run("data"), lambda: counted_parts(analysis)):
+        with pytest.raises(
+            ConfigError, match=r'channels mumu, ee, .* one at a time: set channel = "mumu" in'
+        ):
+            done()
+
+
+def test_a_channel_is_frozen_with_its_own_prediction(folder, runs):
+    part = by_channel(bdana.load(folder))["mumu"]
+    assert counted_parts(part)["table"] == runs[0].table.to_dict()
+
+
+def test_a_single_table_of_channels_is_a_search_of_one(folder, tmp_path):
+    search_folder(tmp_path / "a", folder.parent / "halo.root", kind="pseudo", edit=with_channels(EE))
+    analysis = bdana.load(tmp_path / "a")
+    assert by_channel(analysis) == {}
+    assert analysis.config.search.background == "combinatorial_ee"
+    assert analysis.config.search.prompt is None
+
+
+def test_a_closed_number_is_no_number_in_any_channel(runs):
+    for run in runs:
+        with pytest.raises(BlindingError):
+            _ = {row.name: row.observed for row in run.table.rows}["SR"].value
