@@ -1,6 +1,6 @@
 """Make the tables of meson spectra in bdana/signal/spectra with PYTHIA 8.
 
-    python generators/meson_spectra.py                                   # all tables, about 20 minutes on one core
+    python generators/meson_spectra.py                                   # all tables, about half an hour on one core
     python generators/meson_spectra.py --setting SoftQCD:all --events 100000 --beam-momentum 120
 
 Needs the extra `generators` (`pip install --only-binary :all: bdana[generators]`). A table counts every pi0, eta, eta',

@@ -128,7 +128,13 @@ class AnalysisFolder:
     @cached_property
     def detector(self) -> Detector:
         """Detector geometry that analysis.toml names."""
-        return load_detector(self.config.analysis.detector, self.folder)
+        return load_detector(self.detector_file)
+
+    @property
+    def detector_file(self) -> str:
+        """Shipped geometry, or the path of a .toml file, that analysis.toml names."""
+        name = self.config.analysis.detector
+        return str(self.folder / name) if name.endswith(".toml") else name
 
     @property
     def regions(self) -> Regions:

@@ -42,6 +42,10 @@ class SignalConfig(StrictModel):
     depth_mm: float = Field(
         default=153.0, ge=0, description="mean depth of the production point in the dump, exponential"
     )
+    point: tuple[Positive, Positive] = Field(
+        default=(400.0, 1e-6),
+        description="mass in MeV and coupling whose signal a run shows in tables and figures",
+    )
     pot: Positive = Field(default=1.4e17, description="protons on target where no sample of data says it")
     pot_error: float = Field(
         default=0.2, ge=0, le=1, description="relative error of the protons on target, log-normal"

@@ -11,7 +11,7 @@ import typer
 from bdana.cli.app import app
 from bdana.cli.console import note, print_tables, progress_bar
 from bdana.cli.options import Jobs
-from bdana.cli.run import run_and_report, run_with_progress, search_table
+from bdana.cli.run import run_and_report, run_with_progress, search_table, signal_lines
 from bdana.cli.unblind import DemoPeople
 from bdana.errors import InputError
 
@@ -78,6 +78,7 @@ def demo(
     if unblind:
         people.verify()
     print_tables(
+        *signal_lines(load(folder)),
         "",
         f"The report is {report}.",
         f"{said} Next:",

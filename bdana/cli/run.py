@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from bdana.cli.app import app
 from bdana.cli.console import filled, note, print_json, print_tables, progress_bar, require_analysis
 from bdana.cli.options import Jobs, Json, Overrides
 from bdana.cli.select import result_tables
+from bdana.cli.sensitivity import exclusion_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from rich.table import Table
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from bdana.search.run import SampleRun
     from bdana.statistics.table import CountingTable
 
-__all__ = ["plot", "report", "run", "run_and_report", "search_table"]
+__all__ = ["plot", "report", "run", "run_and_report", "search_table", "signal_lines"]
 
 
 @app.command()
@@ -30,11 +31,14 @@ def run(overrides: Overrides = None, jobs: Jobs = 1, as_json: Json = False) -> N
     """Run everything analysis.toml declares into output/: samples, background, table, figures, report."""
     from bdana.search.combined import combined_table
     from bdana.search.opened import reported_looks
+    from bdana.search.signal_result import read_signal
 
     analysis = require_analysis(overrides)
     results, path = run_and_report(analysis, jobs)
     if as_json:
-        print_json(_document(results, analysis.config.search.joint))
+        signal = read_signal(analysis)
+        document = _document(results, analysis.config.search.joint)
+        print_json(document | ({"signal": signal.to_dict()} if signal else {}))
         note(f"report in {path}")
         return
     for result in results:
@@ -48,7 +52,7 @@ def run(overrides: Overrides = None, jobs: Jobs = 1, as_json: Json = False) -> N
         )
     if combined := combined_table(results, analysis.config.search.joint):
         print_tables("all channels:", *search_table(combined))
-    print_tables(f"report: {path}")
+    print_tables(*signal_lines(analysis), f"report: {path}")
 
 
 @app.command()
@@ -74,22 +78,32 @@ def run_with_progress(analysis: Analysis, jobs: int) -> tuple[SampleRun, ...]:
     from bdana.engine import executor_of
     from bdana.search.run import run_search
 
+    with _one_bar_at_a_time() as bar:
+        return run_search(analysis, executor_of(jobs), bar)
+
+
+@contextmanager
+def _one_bar_at_a_time() -> Iterator[Callable[[str], Progress]]:
     with ExitStack() as bars:
 
         def bar(name: str) -> Progress:
-            bars.close()  # one bar at a time
+            bars.close()
             return bars.enter_context(progress_bar(f"running {name}"))
 
-        return run_search(analysis, executor_of(jobs), bar)
+        yield bar
 
 
 def run_and_report(analysis: Analysis, jobs: int) -> tuple[tuple[SampleRun, ...], Path]:
     """Run the search, write output/ and the report, and return both."""
+    from bdana.engine import executor_of
     from bdana.report import write_report
     from bdana.search.output import write_output
+    from bdana.search.signal_result import signal_result, write_signal
 
     results = run_with_progress(analysis, jobs)
     write_output(analysis, results)
+    with _one_bar_at_a_time() as bar:
+        write_signal(analysis, signal_result(analysis, results, executor_of(jobs), bar))
     return results, write_report(analysis)
 
 
@@ -101,6 +115,23 @@ def search_table(counted: CountingTable) -> list[Table | str]:
         filled(*counting(counted.to_dict())),
         *(f"{name}: {text}" for name, text in counted.conventions.items()),
     ]
+
+
+def signal_lines(analysis: Analysis) -> list[Table | str]:
+    """Lay out the expected signal by region and the exclusion of the last run, where it has them."""
+    from bdana.report.signal_sections import signal_rows
+    from bdana.search.signal_result import read_signal
+
+    result = read_signal(analysis)
+    if result is None:
+        return []
+    tables = [
+        line
+        for name, part in result.channels.items()
+        for line in (f"{name}, expected events, {part.label}:", filled(*signal_rows(part)))
+    ]
+    figure = analysis.folder / "output" / "figures" / "exclusion.png"
+    return [*tables, *exclusion_lines(result.exclusion), f"exclusion: {figure}"]
 
 
 def _prompt_text(checks: Checks) -> list[str]:

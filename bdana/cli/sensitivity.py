@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bdana.sensitivity.overlays import Overlay
     from bdana.sensitivity.scan import Scan
 
-__all__ = ["sensitivity"]
+__all__ = ["exclusion_lines", "sensitivity"]
 
 Show = Literal["exclusion", "production", "channel", "lifetime"]
 
@@ -230,7 +230,7 @@ def _exclusion(
 
     overlays = [read_overlay(path) for path in drawn.overlays]  # what is wrong is said before the long work
     masses = _compute(scan, jobs)
-    found = [_excluded(scan, masses, counting, level, systematics=True) for level in counting.levels]
+    found = [_excluded(scan, counting, level, systematics=True) for level in counting.levels]
     if grid is not None:
         for exclusion in found:
             path = grid if len(found) == 1 else grid.with_stem(f"{grid.stem}_cl{100 * exclusion.level:g}")
@@ -260,27 +260,18 @@ def _compute(scan: Scan, jobs: int) -> list[float]:
 
 def _excluded(
     scan: Scan,
-    masses: Sequence[float],
     counting: _Counting,
     level: float,
     *,
     production: str | None = None,
     systematics: bool = False,
 ) -> Exclusion:
-    from bdana.sensitivity.exclusion import exclude
+    from bdana.sensitivity.exclusion import ChannelCount, exclude
     from bdana.statistics.poisson import Background
 
     background = Background(counting.background, counting.background_error)
-    return exclude(
-        scan,
-        masses,
-        counting.protons,
-        background,
-        counting.observed,
-        level=level,
-        production=production,
-        systematics=systematics,
-    )
+    count = ChannelCount(scan, counting.protons, background, counting.observed)
+    return exclude([count], level=level, production=production, systematics=systematics)
 
 
 def _draw(
@@ -305,20 +296,24 @@ def _draw(
         draw_lifetime(path, scan, masses, counting.protons, found[0].limit, title)
     elif show == "production":
         names = dict.fromkeys(name for mass in masses for name in scan(mass).production)
-        parts = {name: _excluded(scan, masses, counting, level, production=name) for name in names}
+        parts = {name: _excluded(scan, counting, level, production=name) for name in names}
         draw_parts(path, parts | {"all": found[0]}, "all", title)
     else:
         parts = {}
         for mode in scan.analysis.signal.channels:
             other = Scan(scan.analysis, mode, scan.folder)
-            parts[mode] = _excluded(other, _compute(other, jobs), counting, level)
+            _compute(other, jobs)
+            parts[mode] = _excluded(other, counting, level)
         draw_parts(path, parts, "", title.replace(f"{scan.mode}, ", "", 1))
 
 
 def exclusion_lines(exclusion: Exclusion) -> list[Table | str]:
     """Lay out an exclusion as a table of its islands, with the limit on the number of events behind it."""
     shown = table("excluded", "masses [MeV]", "couplings", numbers=False)
-    for name, islands in (("expected", exclusion.expected[2]), ("observed", exclusion.observed)):
+    for name, islands in (
+        ("expected", exclusion.expected[len(exclusion.expected) // 2]),
+        ("observed", exclusion.observed),
+    ):
         if name == "observed" and exclusion.observed_limit is None:
             continue
         for island in islands:

@@ -12,6 +12,7 @@ from bdana.plotting.figures import figure
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
     from bdana.selection import Histogram
@@ -54,7 +55,13 @@ def bin_pulls(
 
 
 def save_comparison(
-    observed: Histogram | None, predicted: Histogram, path: Path, title: str = "", label: str = "prediction"
+    observed: Histogram | None,
+    predicted: Histogram,
+    path: Path,
+    title: str = "",
+    label: str = "prediction",
+    signal: Histogram | None = None,
+    signal_label: str = "signal",
 ) -> None:
     """Draw data against prediction for one variable, with the pulls below, into a PNG, PDF or SVG.
 
@@ -70,6 +77,10 @@ def save_comparison(
         Written above the frame.
     label : str
         Legend of the prediction.
+    signal : hist.Hist, optional
+        Expected signal in the same regions and bins: a line, magnified by a power of ten where it would not be seen.
+    signal_label : str
+        Its legend.
     """
     (axis,) = predicted.axes
     expected = np.asarray(predicted.values(), dtype=np.float64)
@@ -106,6 +117,8 @@ def save_comparison(
             lower.errorbar(
                 axis.centers[told], bin_pulls(counts, expected, error)[told], yerr=1.0, fmt="ko", markersize=4
             )
+        if signal is not None:
+            _draw_signal(upper, signal, signal_label)
         upper.set(
             xlim=(axis.edges[0], axis.edges[-1]), ylim=(0, 1.35 * upper.get_ylim()[1])
         )  # room for the legend
@@ -115,3 +128,13 @@ def save_comparison(
         lower.axhline(0.0, color="gray", linewidth=1)
         lower.set(ylim=(-4, 4), xlabel=axis.label)
         lower.set_ylabel("pull")
+
+
+def _draw_signal(axes: Axes, signal: Histogram, label: str) -> None:
+    values = np.asarray(signal.values(), dtype=np.float64)
+    top, largest = axes.get_ylim()[1], float(values.max(initial=0.0))
+    if not largest > 0.0:
+        return
+    times = 10.0 ** max(0, int(np.floor(np.log10(0.7 * top / largest))))
+    said = f"{times:g} x {label}" if times > 1.0 else label
+    axes.stairs(times * values, signal.axes[0].edges, color="#d55e00", linewidth=2, label=said)

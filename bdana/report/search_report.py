@@ -9,8 +9,10 @@ from bdana.plotting import save_comparison, save_plane
 from bdana.report import tables
 from bdana.report.check_sections import CHECK_FIGURES, check_blocks, check_figures
 from bdana.report.document import Document, Figure, Section, Table, Text
+from bdana.report.signal_sections import SIGNAL_FIGURES, signal_blocks, signal_figures
 from bdana.search.channels import by_channel
 from bdana.search.output import read_output
+from bdana.search.signal_result import read_signal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from bdana.analysis.config import SampleConfig
     from bdana.api import Analysis
     from bdana.search.output import StoredRun, StoredSample
+    from bdana.search.signal_result import ChannelSignal
     from bdana.selection import Histogram
 
 __all__ = ["save_figures", "write_report"]
@@ -36,24 +39,26 @@ def save_figures(analysis: Analysis) -> list[Figure]:
     InputError
         When there is no complete run of this analysis in output/.
     """
-    parts = by_channel(analysis)
+    parts, run, out = by_channel(analysis), read_output(analysis), analysis.folder / "output"
+    signal = read_signal(analysis)
+    expected = signal.channels if signal else {}
+    figures = signal_figures(analysis, signal, out / "figures") if signal else []
     if not parts:
-        return _save_figures(analysis, read_output(analysis), analysis.folder / "output")
-    channels = read_output(analysis).channels
-    return [
-        figure
-        for name, part in parts.items()
-        for figure in _save_figures(part, channels[name], analysis.folder / "output" / name)
-    ]
+        return figures + _save_figures(analysis, run, out, next(iter(expected.values()), None))
+    for name, part in parts.items():
+        figures += _save_figures(part, run.channels[name], out / name, expected.get(name))
+    return figures
 
 
-def _save_figures(analysis: Analysis, run: StoredRun, out: Path) -> list[Figure]:
+def _save_figures(
+    analysis: Analysis, run: StoredRun, out: Path, signal: ChannelSignal | None
+) -> list[Figure]:
     folder = out / "figures"
     folder.mkdir(exist_ok=True)
     figures = [_plane(analysis, sample, folder) for sample in run.samples]
     for sample in run.samples:
         if run.table and sample.name == run.table["sample"]:
-            figures += _comparisons(run, sample, folder)
+            figures += _comparisons(run, sample, folder, signal)
     return figures + (check_figures(run.checks, folder) if run.checks else [])
 
 
@@ -76,12 +81,16 @@ def write_report(analysis: Analysis) -> Path:
     """
     figures = save_figures(analysis)
     run, parts, out = read_output(analysis), by_channel(analysis), analysis.folder / "output"
+    drawn_signal = [figure for figure in figures if figure.path.stem in SIGNAL_FIGURES]
+    figures = [figure for figure in figures if figure not in drawn_signal]
     sections = [] if parts else _sections(analysis, run, figures)
     if parts and run.table:
         sections.append(Section("Expected and observed in all channels", _combined_blocks(run)))
     for name, part in parts.items():
         drawn = [figure for figure in figures if figure.path.is_relative_to(out / name)]
         sections += _sections(part, run.channels[name], drawn, f"{name}: ")
+    if signal := read_signal(analysis):
+        sections.append(Section("Signal and exclusion", [*drawn_signal, *signal_blocks(signal)]))
     sections.append(Section("Provenance", [_provenance(analysis, run)]))
     summary = "What is marked closed was not looked at: nothing of it is in this report."
     path = out / "report.html"
@@ -121,14 +130,21 @@ def _plane(analysis: Analysis, sample: StoredSample, folder: Path) -> Figure:
     return Figure(path, f"Candidates of {sample.name} in the plane of z_TAX and CDA_TAX{hatched}.")
 
 
-def _comparisons(run: StoredRun, sample: StoredSample, folder: Path) -> list[Figure]:
+def _comparisons(
+    run: StoredRun, sample: StoredSample, folder: Path, signal: ChannelSignal | None
+) -> list[Figure]:
     figures = []
     for name, predicted in run.predicted.items():
         regions = list(sample.hists[name].axes["region"])
         path = folder / f"{name}.png"
         shown = ", ".join(regions)
         save_comparison(
-            _sum(sample.hists[name], regions), _sum(predicted, regions), path, f"{sample.name}: {shown}"
+            _sum(sample.hists[name], regions),
+            _sum(predicted, regions),
+            path,
+            f"{sample.name}: {shown}",
+            signal=_sum(signal.hists[name], regions) if signal else None,
+            signal_label=signal.label if signal else "",
         )
         caption = (
             f"{name} in the open regions ({shown}): data with Garwood errors, prediction with its statistical error; "

@@ -25,7 +25,15 @@ if TYPE_CHECKING:
     from bdana.search.run import SampleRun
     from bdana.selection import Histogram
 
-__all__ = ["StoredRun", "StoredSample", "read_output", "write_output"]
+__all__ = [
+    "StoredRun",
+    "StoredSample",
+    "read_histograms",
+    "read_json",
+    "read_output",
+    "write_json",
+    "write_output",
+]
 
 
 @dataclass(frozen=True)
@@ -98,16 +106,24 @@ def write_output(analysis: AnalysisFolder, runs: Sequence[SampleRun]) -> Path:
     for name, part in parts.items():
         _write_run(part, [run for run in runs if run.channel == name], out / name)
     if combined := combined_table(runs, analysis.config.search.joint):
-        _write(out / "table.json", combined.to_dict() | {"channels": list(parts)} | _stamp(analysis))
-    _write(out / "run.json", {"channels": list(parts), "analysis_hash": analysis.hash})
+        write_json(out / "table.json", combined.to_dict() | {"channels": list(parts)} | _stamp(analysis))
+    write_json(out / "run.json", {"channels": list(parts), "analysis_hash": analysis.hash})
     return out
 
 
 def _clear(out: Path) -> None:
     """Make a folder of results, or remove what would not belong to the new run."""
     out.mkdir(exist_ok=True)
-    for name in ("run.json", "table.json", "prediction.json", "prediction_histograms.json", "checks.json"):
-        (out / name).unlink(missing_ok=True)
+    for name in (
+        "run",
+        "table",
+        "prediction",
+        "prediction_histograms",
+        "checks",
+        "signal",
+        "signal_histograms",
+    ):
+        (out / f"{name}.json").unlink(missing_ok=True)
 
 
 def _stamp(analysis: AnalysisFolder) -> dict[str, Any]:
@@ -125,23 +141,23 @@ def _write_run(analysis: AnalysisFolder, runs: Sequence[SampleRun], out: Path) -
     for run in runs:
         folder = out / run.name
         folder.mkdir(exist_ok=True)
-        _write(
+        write_json(
             folder / "cutflow.json",
             run.selected.to_dict() | {"sample": run.name, "closed": list(run.selected.closed)},
         )
         run.candidates.write_csv(folder / "candidates.csv")
-        _write(folder / "histograms.json", dict(run.hists) | {"plane": plane_histogram(run.candidates)})
+        write_json(folder / "histograms.json", dict(run.hists) | {"plane": plane_histogram(run.candidates)})
         if run.table and run.estimate:
             record = {region.name: region.provenance for region in run.opened}
-            _write(
+            write_json(
                 out / "table.json",
                 run.table.to_dict() | {"opened": record, "seen": reported_looks(analysis)} | _stamp(analysis),
             )
-            _write(out / "prediction.json", run.estimate.to_dict(bins=True) | _stamp(analysis))
-            _write(out / "prediction_histograms.json", dict(run.estimate.hists))
+            write_json(out / "prediction.json", run.estimate.to_dict(bins=True) | _stamp(analysis))
+            write_json(out / "prediction_histograms.json", dict(run.estimate.hists))
         if run.checks:
-            _write(out / "checks.json", run.checks.to_dict() | {"sample": run.name})
-    _write(out / "run.json", {"samples": [run.name for run in runs], "analysis_hash": analysis.hash})
+            write_json(out / "checks.json", run.checks.to_dict() | {"sample": run.name})
+    write_json(out / "run.json", {"samples": [run.name for run in runs], "analysis_hash": analysis.hash})
 
 
 def read_output(analysis: AnalysisFolder) -> StoredRun:
@@ -161,13 +177,13 @@ def read_output(analysis: AnalysisFolder) -> StoredRun:
     if not parts:
         return _read_run(analysis, out)
     _read_index(analysis, out)
-    table = _read(out / "table.json") if (out / "table.json").is_file() else None
+    table = read_json(out / "table.json") if (out / "table.json").is_file() else None
     channels = {name: _read_run(part, out / name) for name, part in parts.items()}
     return StoredRun((), table, None, {}, None, channels)
 
 
 def _read_index(analysis: AnalysisFolder, out: Path) -> dict[str, Any]:
-    index: dict[str, Any] = _read(out / "run.json")
+    index: dict[str, Any] = read_json(out / "run.json")
     if index["analysis_hash"] != analysis.hash:
         raise InputError(
             f"{out}: was written with another configuration or other cuts than the analysis has now; run `bdana run` again"
@@ -179,24 +195,44 @@ def _read_run(analysis: AnalysisFolder, out: Path) -> StoredRun:
     samples = tuple(
         StoredSample(
             name,
-            _read(out / name / "cutflow.json"),
-            _read_histograms(out / name / "histograms.json"),
+            read_json(out / name / "cutflow.json"),
+            read_histograms(out / name / "histograms.json"),
         )
         for name in _read_index(analysis, out)["samples"]
     )
     if not (out / "table.json").is_file():
         return StoredRun(samples, None, None, {}, None)
-    predicted = _read_histograms(out / "prediction_histograms.json")
-    table, prediction, checks = (_read(out / f"{name}.json") for name in ("table", "prediction", "checks"))
+    predicted = read_histograms(out / "prediction_histograms.json")
+    table, prediction, checks = (
+        read_json(out / f"{name}.json") for name in ("table", "prediction", "checks")
+    )
     return StoredRun(samples, table, prediction, predicted, checks)
 
 
-def _write(path: Path, document: dict[str, Any]) -> None:
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """Write a document of plain values and histograms, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+    document : mapping
+    """
     with write_atomically(path) as file:
         json.dump(document, file, indent=1, allow_nan=False, default=uhi.io.json.default)
 
 
-def _read(path: Path) -> Any:
+def read_json(path: Path) -> Any:
+    """Read a document of plain values.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    InputError
+        When it is not there, or damaged.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -205,7 +241,13 @@ def _read(path: Path) -> Any:
         raise InputError(f"{path}: is damaged ({err}); run `bdana run` again") from None
 
 
-def _read_histograms(path: Path) -> dict[str, Histogram]:
+def read_histograms(path: Path) -> dict[str, Histogram]:
+    """Read histograms by name.
+
+    Parameters
+    ----------
+    path : Path
+    """
     with path.open(encoding="utf-8") as file:
         raw = json.load(file, object_hook=uhi.io.json.object_hook)
     return {name: hist.Hist(value) for name, value in raw.items()}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bdana.sensitivity.contour import trace
+from bdana.sensitivity.contour import Island, trace
+from bdana.statistics.combination import CountedChannel, combined_limit
 from bdana.statistics.expected import expected_limit
 from bdana.statistics.methods import limits
 
@@ -16,16 +18,41 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from bdana.sensitivity.contour import Island
     from bdana.sensitivity.scan import Scan
     from bdana.sensitivity.yields import MassYields
     from bdana.signal.reweighting import DecaySum
     from bdana.statistics.poisson import Background
 
-__all__ = ["WIDTHS", "Exclusion", "exclude", "expected_events"]
+__all__ = ["WIDTHS", "ChannelCount", "Exclusion", "exclude", "expected_events"]
 
 WIDTHS = "widths"
 """Name of the systematic uncertainty of the total width."""
+
+
+SHARE_STEPS = 50
+"""Steps in which the limit of several channels is computed against the share of each."""
+
+
+@dataclass(frozen=True)
+class ChannelCount:
+    """The counting experiment of one channel.
+
+    Attributes
+    ----------
+    scan : Scan
+        Its signal yields.
+    protons : float
+        On target.
+    background : Background
+        Expected events in the innermost region.
+    observed : int or None
+        Observed events there; None: only the expected exclusion is made.
+    """
+
+    scan: Scan
+    protons: float
+    background: Background
+    observed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -41,9 +68,9 @@ class Exclusion:
     convention : str
         How the limit on the number of events was made.
     observed_limit : float or None
-        On the number of signal events; None without an observation.
+        On the number of signal events; None without an observation. Of several channels the largest for any shares.
     expected_limits : tuple of float
-        At the -2, -1, 0, +1 and +2 sigma quantiles of the count.
+        At the -2, -1, 0, +1 and +2 sigma quantiles of the count; of several channels only the median.
     observed : tuple of Island
         Empty where nothing is excluded, or nothing was observed.
     expected : tuple of tuple of Island
@@ -64,12 +91,13 @@ class Exclusion:
     @property
     def shown(self) -> tuple[Island, ...]:
         """The observed contour, without an observation the median expected one."""
-        return self.expected[2] if self.observed_limit is None else self.observed
+        return self.expected[len(self.expected) // 2] if self.observed_limit is None else self.observed
 
     @property
     def limit(self) -> float:
         """The observed limit on the number of signal events, without an observation the median expected one."""
-        return self.expected_limits[2] if self.observed_limit is None else self.observed_limit
+        median = self.expected_limits[len(self.expected_limits) // 2]
+        return median if self.observed_limit is None else self.observed_limit
 
     def to_dict(self) -> dict[str, Any]:
         """Return the exclusion as plain values, for JSON."""
@@ -83,12 +111,31 @@ class Exclusion:
             "observed_limit": self.observed_limit,
             "expected_limits": list(self.expected_limits),
             "observed": None if self.observed_limit is None else _plain(self.observed),
-            "expected": {
-                name: _plain(islands)
-                for name, islands in zip(("-2", "-1", "median", "+1", "+2"), self.expected, strict=True)
-            },
+            "expected": [_plain(islands) for islands in self.expected],
             "systematics": both,
         }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Exclusion:
+        """Return the exclusion that `to_dict` gave.
+
+        Parameters
+        ----------
+        values : mapping
+        """
+        return cls(
+            values["confidence_level"],
+            values["pot"],
+            values["convention"],
+            values["observed_limit"],
+            tuple(values["expected_limits"]),
+            _islands(values["observed"] or []),
+            tuple(_islands(rows) for rows in values["expected"]),
+            {
+                name: (_islands(ends["low"]), _islands(ends["high"]))
+                for name, ends in values["systematics"].items()
+            },
+        )
 
 
 def _plain(islands: Sequence[Island]) -> list[dict[str, Any]]:
@@ -101,6 +148,18 @@ def _plain(islands: Sequence[Island]) -> list[dict[str, Any]]:
         }
         for island in islands
     ]
+
+
+def _islands(rows: Sequence[Mapping[str, Any]]) -> tuple[Island, ...]:
+    return tuple(
+        Island(
+            np.array(row["mass_mev"]),
+            np.array(row["epsilon_low"]),
+            np.array(row["epsilon_high"]),
+            tuple(row["open_at"]),
+        )
+        for row in rows
+    )
 
 
 def expected_events(
@@ -144,74 +203,155 @@ def expected_events(
 
 
 def exclude(
-    scan: Scan,
-    masses: Sequence[float],
-    protons: float,
-    background: Background,
-    observed: int | None = None,
+    counts: Sequence[ChannelCount],
     *,
     level: float = 0.9,
     method: str = "cls",
     production: str | None = None,
     systematics: bool = False,
 ) -> Exclusion:
-    """Return the excluded couplings of a counting experiment in the innermost region.
+    """Return the couplings excluded by the counts in the innermost region of one or more channels.
 
-    The relative error of the protons on target is in the limit on the number of events.
+    The relative error of the protons on target is in the limit on the number of events. Of several channels the limit is
+    on all their signal events together and depends on the share of each (`bdana.statistics.combination`).
 
     Parameters
     ----------
-    scan : Scan
-        Signal yields; the masses' should be computed before.
-    masses : sequence of float
-        Of the scan, in MeV/c2, ascending; the contour adds others at its tips.
-    protons : float
-        On target.
-    background : Background
-        Expected events.
-    observed : int, optional
-        Observed events; without them only expected contours are made.
+    counts : sequence of ChannelCount
+        The yields of their masses should be computed before; the contour adds masses at its tips.
     level : float
         Confidence level.
     method : str
-        One of `bdana.statistics.methods.METHODS`.
+        One of `bdana.statistics.methods.METHODS`; of several channels cls or bayes.
     production : str, optional
         One process; by default all of them together.
     systematics : bool
         Whether contours are also traced at the ends of every uncertainty of the yield.
     """
-    config = scan.analysis.signal
-    efficiency_error = config.pot_error
-    expected = expected_limit(background, level, efficiency_error, method)
+    limits = (_one_limit if len(counts) == 1 else _common_limits)(counts, level, method)
+    config = counts[0].scan.analysis.signal
+    masses = sorted({mass for count in counts for mass in config.masses(count.scan.mode)})
+    known: dict[object, tuple[Island, ...]] = {}
 
-    def contour(limit: float, variation: tuple[str, int] | None = None) -> tuple[Island, ...]:
-        return trace(
-            masses,
-            lambda mass: expected_events(scan(mass), protons, production=production, variation=variation),
-            lambda _: limit,
-            config.couplings,
-        )
+    def contour(limit: _Limit, variation: tuple[str, int] | None = None) -> tuple[Island, ...]:
+        if (limit, variation) not in known:
+            excess = _excess(counts, limit, production, variation)
+            known[limit, variation] = trace(masses, excess, lambda _: 1.0, config.couplings)
+        return known[limit, variation]
 
-    by_limit = {limit: contour(limit) for limit in set(expected.limits)}
-    found: float | None = None
-    seen: tuple[Island, ...] = ()
-    if observed is not None:
-        found = limits(observed, background, level, efficiency_error, (method,))[method].high
-        seen = by_limit.get(found) or contour(found)
-    names = _names(scan, masses) if systematics else ()
-    shown = expected.limits[2] if found is None else found
+    shown = limits.observed or limits.expected[len(limits.expected) // 2]
+    names = _uncertainties(counts, masses) if systematics else ()
     return Exclusion(
         level,
-        protons,
-        expected.convention,
-        found,
-        expected.limits,
-        seen,
-        tuple(by_limit[limit] for limit in expected.limits),
+        sum(count.protons for count in counts) / len(counts),
+        limits.convention,
+        limits.observed.value if limits.observed else None,
+        tuple(limit.value for limit in limits.expected),
+        contour(limits.observed) if limits.observed else (),
+        tuple(contour(limit) for limit in limits.expected),
         {name: (contour(shown, (name, 0)), contour(shown, (name, 1))) for name in names},
     )
 
 
-def _names(scan: Scan, masses: Sequence[float]) -> tuple[str, ...]:
-    found = {name for mass in masses for part in scan(mass).production.values() for name in part.variations}
+@dataclass(frozen=True)
+class _Limit:
+    """Upper limit on the signal events of all channels together, given the share of each.
+
+    Attributes
+    ----------
+    value : float
+        At the shares that make it largest: of one channel the limit.
+    of_shares : callable
+        Gives it for shares of shape (channels, N), shape (N,).
+    """
+
+    value: float
+    of_shares: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class _Limits:
+    observed: _Limit | None
+    expected: tuple[_Limit, ...]
+    convention: str
+
+
+def _one_limit(counts: Sequence[ChannelCount], level: float, method: str) -> _Limits:
+    (count,) = counts
+    error = count.scan.analysis.signal.pot_error
+    expected = expected_limit(count.background, level, error, method)
+
+    @cache
+    def made(value: float) -> _Limit:
+        return _Limit(value, lambda shares: np.full(shares.shape[1], value))
+
+    observed = None
+    if count.observed is not None:
+        observed = made(limits(count.observed, count.background, level, error, (method,))[method].high)
+    return _Limits(observed, tuple(made(value) for value in expected.limits), expected.convention)
+
+
+def _common_limits(counts: Sequence[ChannelCount], level: float, method: str) -> _Limits:
+    error = counts[0].scan.analysis.signal.pot_error
+
+    def made(numbers: Sequence[int]) -> _Limit:
+        @cache
+        def at(shares: tuple[int, ...]) -> float:
+            channels = [
+                CountedChannel(count.scan.mode, number, count.background, share)
+                for count, number, share in zip(counts, numbers, shares, strict=True)
+            ]
+            return combined_limit(channels, level, error, method).high
+
+        def of_shares(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+            steps = np.rint(np.nan_to_num(shares) * SHARE_STEPS).astype(int)
+            steps[0, steps.sum(axis=0) == 0] = 1  # no signal at all
+            return np.array([at(tuple(column)) for column in steps.T.tolist()])
+
+        ends = np.eye(len(counts))
+        return _Limit(float(of_shares(ends).max()), of_shares)
+
+    medians = [expected_limit(count.background, level, error, method).counts[2] for count in counts]
+    observed = [count.observed for count in counts]
+    seen = None if None in observed else made([number for number in observed if number is not None])
+    expected = seen if seen and observed == medians else made(medians)
+    convention = f"{method} of {len(counts)} channels together; expected at the median count of each"
+    return _Limits(seen, (expected,), convention)
+
+
+def _excess(
+    counts: Sequence[ChannelCount], limit: _Limit, production: str | None, variation: tuple[str, int] | None
+) -> Callable[[float], Callable[[NDArray[np.float64]], NDArray[np.float64]]]:
+    """Return, for a mass, the expected signal events over their limit as a function of the coupling."""
+
+    def at(mass: float) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+        parts = [
+            expected_events(count.scan(mass), count.protons, production=production, variation=variation)
+            for count in counts
+            if count.scan.is_open(mass)
+        ]
+        is_open = np.array([count.scan.is_open(mass) for count in counts])
+
+        def excess(coupling: NDArray[np.float64]) -> NDArray[np.float64]:
+            number = np.zeros((len(counts), len(coupling)))
+            number[is_open] = [events(coupling) for events in parts]
+            total = number.sum(axis=0)
+            shares = np.divide(number, total, out=np.zeros(number.shape), where=total > 0.0)
+            ratio: NDArray[np.float64] = total / limit.of_shares(shares)
+            return ratio
+
+        return excess
+
+    return at
+
+
+def _uncertainties(counts: Sequence[ChannelCount], masses: Sequence[float]) -> tuple[str, ...]:
+    found = {
+        name
+        for count in counts
+        for mass in masses
+        if count.scan.is_open(mass)
+        for part in count.scan(mass).production.values()
+        for name in part.variations
+    }
     return (*sorted(found), WIDTHS)

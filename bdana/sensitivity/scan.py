@@ -16,6 +16,7 @@ import numpy as np
 from bdana.atomic import temporary_beside
 from bdana.engine import SerialExecutor
 from bdana.sensitivity.yields import Counted, MassYields, ProductionYields, mass_yields
+from bdana.signal import branching_ratio
 from bdana.signal.reweighting import DecaySum
 
 if TYPE_CHECKING:
@@ -56,6 +57,16 @@ class Scan:
             self._known[mass] = _compute(_Task(self.analysis, self.mode, self.folder), mass)
         return self._known[mass]
 
+    def is_open(self, mass: float) -> bool:
+        """Tell whether the particle of a mass decays to the mode.
+
+        Parameters
+        ----------
+        mass : float
+            In MeV/c2.
+        """
+        return branching_ratio(self.analysis.signal.particle(mass), self.mode) > 0.0
+
     def compute(
         self, masses: Sequence[float], executor: Executor | None = None, progress: Progress | None = None
     ) -> None:
@@ -70,8 +81,17 @@ class Scan:
         progress : callable, optional
             Called with (masses done, masses in all).
         """
-        missing = [mass for mass in masses if mass not in self._known]
-        found = (executor or SerialExecutor()).map(_Task(self.analysis, self.mode, self.folder), missing)
+        task = _Task(self.analysis, self.mode, self.folder)
+        missing = []
+        for mass in masses:
+            kept = None if self.folder is None else _read(_path(task, self.folder, mass))
+            if kept:
+                self._known[mass] = kept
+            elif mass not in self._known:
+                missing.append(mass)
+        if not missing:
+            return  # without starting workers
+        found = (executor or SerialExecutor()).map(task, missing)
         for done, (mass, yields) in enumerate(zip(missing, found, strict=True), start=1):
             self._known[mass] = yields
             if progress:
@@ -91,7 +111,7 @@ class _Task:
 def _compute(task: _Task, mass: float) -> MassYields:
     if task.folder is None:
         return mass_yields(task.analysis, task.mode, mass)
-    path = task.folder / f"{_key(task, mass)}.npz"
+    path = _path(task, task.folder, mass)
     kept = _read(path)
     if kept is None:
         kept = mass_yields(task.analysis, task.mode, mass)
@@ -99,8 +119,8 @@ def _compute(task: _Task, mass: float) -> MassYields:
     return kept
 
 
-def _key(task: _Task, mass: float) -> str:
-    """Return a hash of everything that the yields of a mass depend on, bdana's own code included."""
+def _path(task: _Task, folder: Path, mass: float) -> Path:
+    """Return the file of the yields of a mass: named by a hash of all that they depend on, bdana's code included."""
     analysis = task.analysis
     _, par = analysis.selection(analysis.signal.channels[task.mode])
     signal = analysis.signal.model_dump(mode="json")
@@ -117,7 +137,7 @@ def _key(task: _Task, mass: float) -> str:
         "modules": analysis.modules.hashes,
         "code": _code(),
     }
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return folder / f"{hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()}.npz"
 
 
 @cache

@@ -7,17 +7,18 @@ analysis, on events with the response of the detector.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bdana.errors import ConfigError
-from bdana.signal import branching_ratio, total_width
+from bdana.selection import Candidates
+from bdana.signal import branching_ratio, check_mass, total_width
 from bdana.signal.constants import HBAR_C
 from bdana.signal.reweighting import DecaySum
 from bdana.simulation import SimulationConfig, simulate_bursts
-from bdana.simulation.decays import Dump, place_decays
+from bdana.simulation.decays import Dump, check_mode, place_decays
 from bdana.simulation.response import MIN_CHAMBERS, chambers_crossed
 from bdana.simulation.signal_events import decay_events
 from bdana.simulation.tracks import Flight
@@ -31,10 +32,12 @@ if TYPE_CHECKING:
     from bdana.signal import Production, SignalModel
     from bdana.simulation.decays import Decays
 
-__all__ = ["Counted", "MassYields", "ProductionYields", "mass_yields"]
+__all__ = ["Counted", "MassYields", "ProductionYields", "expected_candidates", "mass_yields"]
 
 BURSTS = 100
 """Bursts of varying intensity that the events are spread over, with their accidental hits."""
+RECONSTRUCTION = 1000
+"""Number of the first random stream of the detector's response; those of the decays begin at 0."""
 COUPLINGS = 12
 """Couplings of the scan at which decays shall be numerous enough."""
 NEGLIGIBLE = 1e-6
@@ -162,22 +165,14 @@ def mass_yields(analysis: AnalysisFolder, mode: str, mass: float) -> MassYields:
     ConfigError
         When the mode is unknown or closed at this mass, or the widths are not known there.
     """
-    config = analysis.signal
-    model = config.particle(mass)
-    if mode not in config.channels:
-        raise ConfigError(f"no channel '{mode}' in [signal] channels: there are {', '.join(config.channels)}")
-    ratio = branching_ratio(model, mode)
-    if not ratio > 0.0:
-        raise ConfigError(
-            f"mass {mass:g} MeV: the mode {mode} opens at {sum(model.modes[mode].masses):.4f} MeV"
-        )
+    model = _particle(analysis, mode, mass)
     found = {
         name: _production_yields(analysis, model, mode, production, index)
         for index, (name, production) in enumerate(model.production.items())
     }
     width = total_width(model)
     error = sum(part.width * part.error for part in model.modes.values()) / width
-    return MassYields(mass, mode, width, error, ratio, found)
+    return MassYields(mass, mode, width, error, branching_ratio(model, mode), found)
 
 
 @dataclass(frozen=True)
@@ -195,6 +190,10 @@ class _Sample:
     weight: NDArray[np.float64]
     rate: NDArray[np.float64]
     exponent: NDArray[np.float64]
+
+    def take(self, where: NDArray[np.intp]) -> _Sample:
+        """Return some of the decays."""
+        return _Sample(self.decays.take(where), self.weight[where], self.rate[where], self.exponent[where])
 
     def counted(self, where: NDArray[np.bool_]) -> Counted:
         """Return the expectation of some of the decays."""
@@ -216,13 +215,78 @@ class _Sample:
         share = (parts[likely] / total[likely, None]).mean(axis=0)
         where = np.searchsorted(np.cumsum(share), (np.arange(size) + rng.random(size)) / size)
         where = np.minimum(where, len(share) - 1)
-        weight = self.weight[where] / (size * share[where])
-        return _Sample(self.decays.take(where), weight, self.rate[where], self.exponent[where])
+        chosen = self.take(where)
+        return replace(chosen, weight=chosen.weight / (size * share[where]))
 
 
 def _production_yields(
     analysis: AnalysisFolder, model: SignalModel, mode: str, production: Production, index: int
 ) -> ProductionYields:
+    drawn, near = _draw(analysis, model, mode, production, index)
+    chosen, candidates = _select(analysis, mode, model.mass, drawn, index)
+    region = np.full(len(chosen.weight), "", dtype=candidates.region.dtype)
+    region[candidates.event] = candidates.region
+    names = analysis.regions.names
+    inner = region == names[0]
+    variations = chosen.decays.particles.variations
+    return ProductionYields(
+        production.per_proton,
+        DecaySum.through(drawn.weight, near, near + drawn.rate),
+        drawn.counted(_accepted(analysis, drawn.decays)),
+        {name: chosen.counted(region == name) for name in names},
+        {
+            name: (chosen.varied(inner, low), chosen.varied(inner, high))
+            for name, (low, high) in variations.items()
+        },
+    )
+
+
+def expected_candidates(
+    analysis: AnalysisFolder, mode: str, mass: float, coupling: float, protons: float
+) -> Candidates:
+    """Return simulated candidates of a signal, weighted so that they add up to the expected number.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    mode : str
+        Decay mode, one of [signal] channels.
+    mass : float
+        In MeV/c2.
+    coupling : float
+    protons : float
+        On target.
+
+    Raises
+    ------
+    ConfigError
+        As `mass_yields` does.
+    """
+    model = _particle(analysis, mode, mass)
+    c2, parts = coupling**2, []
+    for index, production in enumerate(model.production.values()):
+        drawn, _ = _draw(analysis, model, mode, production, index)
+        chosen, candidates = _select(analysis, mode, mass, drawn, index)
+        weight = protons * c2 * chosen.weight * chosen.rate * c2 * np.exp(-chosen.exponent * c2)
+        parts.append(replace(candidates, weight=weight[candidates.event]))
+    return Candidates.concatenate(parts)
+
+
+def _particle(analysis: AnalysisFolder, mode: str, mass: float) -> SignalModel:
+    """Return the particle of a mass, whose mode must be open and searched for."""
+    config = analysis.signal
+    if mode not in config.channels:
+        raise ConfigError(f"no channel '{mode}' in [signal] channels: there are {', '.join(config.channels)}")
+    model = config.particle(mass)
+    check_mass(model)
+    check_mode(model, mode)
+    return model
+
+
+def _draw(
+    analysis: AnalysisFolder, model: SignalModel, mode: str, production: Production, index: int
+) -> tuple[_Sample, NDArray[np.float64]]:
+    """Draw decays of one production process, and return them with the exponents of the way to the decay volume."""
     config = analysis.signal
     rng = _stream(config.seed, model.mass, index)
     drawn = production.draw(config.decays, rng)
@@ -231,27 +295,12 @@ def _production_yields(
     low, high = (z * 1e3 for z in config.decay_volume_m)
     dump = Dump(analysis.config.beam_line.point_mm, config.spot_mm, config.depth_mm)
     decays = place_decays(particles, model.mass, model.modes[mode], dump, (low, high), rng)
-    per_mm = (
-        model.mass * total_width(model) / (particles.p * HBAR_C)
-    )  # decays in a mm of flight at coupling 1
+    # Decays in a mm of flight at coupling 1.
+    per_mm = model.mass * total_width(model) / (particles.p * HBAR_C)
     along = particles.direction[2]
-    rate = per_mm * (high - low) / along
-    near = per_mm * np.maximum(low - decays.origin[2], 0.0) / along
+    near = per_mm * (low - decays.origin[2]) / along
     weight = particles.weight * (branching_ratio(model, mode) * production.per_proton / config.decays)
-    sample = _Sample(decays, weight, rate, per_mm * decays.path)
-    chosen, region = _select(analysis, config.channels[mode], model.mass, sample, rng)
-    names = analysis.regions.names
-    variations = chosen.decays.particles.variations
-    return ProductionYields(
-        production.per_proton,
-        DecaySum.through(weight, near, near + rate),
-        sample.counted(_accepted(analysis, decays)),
-        {name: chosen.counted(region == name) for name in names},
-        {
-            name: (chosen.varied(region == names[0], ends[0]), chosen.varied(region == names[0], ends[1]))
-            for name, ends in variations.items()
-        },
-    )
+    return _Sample(decays, weight, per_mm * (high - low) / along, per_mm * decays.path), near
 
 
 def _stream(seed: int, mass: float, index: int) -> np.random.Generator:
@@ -270,22 +319,18 @@ def _accepted(analysis: AnalysisFolder, decays: Decays) -> NDArray[np.bool_]:
 
 
 def _select(
-    analysis: AnalysisFolder, selection: str, mass: float, sample: _Sample, rng: np.random.Generator
-) -> tuple[_Sample, NDArray[np.str_]]:
-    """Reconstruct and select decays, and return them with the region of each, empty where it is not selected."""
+    analysis: AnalysisFolder, mode: str, mass: float, drawn: _Sample, index: int
+) -> tuple[_Sample, Candidates]:
+    """Reconstruct and select decays; the numbers of the candidates' events are the places of their decays."""
     config = analysis.signal
-    flight = Flight.of(sample.decays.tracks, analysis.detector.magnet)
-    seen_track = chambers_crossed(flight, analysis.detector) >= MIN_CHAMBERS
-    where = np.flatnonzero(seen_track[0::2] & seen_track[1::2])
-    seen = _Sample(
-        sample.decays.take(where), sample.weight[where], sample.rate[where], sample.exponent[where]
-    ).resampled(config.events, config.couplings, rng)
-    simulation = SimulationConfig(pot=config.pot, bursts=BURSTS, detector=analysis.config.analysis.detector)
+    rng = _stream(config.seed, mass, RECONSTRUCTION + index)
+    flight = Flight.of(drawn.decays.tracks, analysis.detector.magnet)
+    track = chambers_crossed(flight, analysis.detector) >= MIN_CHAMBERS
+    seen = drawn.take(np.flatnonzero(track[0::2] & track[1::2]))
+    seen = seen.resampled(config.events, config.couplings, rng)
+    simulation = SimulationConfig(pot=config.pot, bursts=BURSTS, detector=analysis.detector_file)
     bursts = simulate_bursts(simulation, config.seed)
-    number = len(seen.weight)
-    events = decay_events(simulation, seen.decays, mass, seen.weight, bursts, range(number), rng)
-    chosen, par = analysis.selection(selection)
-    candidates = chosen.apply(events, par, analysis.setup).candidates
-    region = np.full(number, "", dtype=candidates.region.dtype)
-    region[candidates.event] = candidates.region
-    return seen, region
+    numbers = range(len(seen.weight))
+    events = decay_events(simulation, seen.decays, mass, seen.weight, bursts, numbers, rng)
+    chosen, par = analysis.selection(config.channels[mode])
+    return seen, chosen.apply(events, par, analysis.setup).candidates

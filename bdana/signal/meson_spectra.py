@@ -309,10 +309,9 @@ def _read(path: Path) -> MesonSpectra:
         p_edges, pt_edges = (1e3 * np.array(header[name]) for name in ("p_edges_gev", "pt_edges_gev"))
         rows = [line for line in lines if not line.startswith("#")]
         counts = np.array(" ".join(rows).split(), dtype=np.float64)
-        shaped = counts.reshape(len(header["mesons"]), len(p_edges) - 1, len(pt_edges) - 1)
-        order = [header["mesons"].index(name) for name in MESONS]
+        shaped = counts.reshape(len(MESONS), len(p_edges) - 1, len(pt_edges) - 1)
         beam_momentum = 1e3 * header["beam_momentum_gev"]
-        return MesonSpectra(header["setting"], beam_momentum, p_edges, pt_edges, shaped[order], header)
+        return MesonSpectra(header["setting"], beam_momentum, p_edges, pt_edges, shaped, header)
     except (KeyError, ValueError) as err:  # what tomllib raises is a ValueError
         raise InputError(f"{path}: is not a table of meson spectra ({err}); make it anew with "
                          "generators/meson_spectra.py") from None  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -85,6 +86,12 @@ def _factor(covariance: Floats) -> Floats:
     return np.array(columns).T.reshape(len(covariance), len(columns))
 
 
+@cache
+def _legendre(points: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    nodes, weights = np.polynomial.legendre.leggauss(points)
+    return nodes, weights
+
+
 def _limits(values: Floats, factor: Floats, column: int, reach: float) -> tuple[Floats, Floats]:
     """Return the range of one nuisance parameter in which all expectations that depend on no later one are positive."""
     low, high = np.full(len(values), -reach), np.full(len(values), reach)
@@ -111,7 +118,7 @@ def quadrature(mean: Floats, covariance: Floats) -> tuple[Floats, Floats] | None
     rank = factor.shape[1]
     if rank > MAX_RANK:
         return None
-    t, w = np.polynomial.legendre.leggauss(_POINTS[rank])
+    t, w = _legendre(_POINTS[rank])
     values, weights = mean[None, :], np.ones(1)
     for column in range(rank):
         low, high = _limits(values, factor, column, _REACH[rank])

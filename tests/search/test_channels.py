@@ -114,6 +114,8 @@ def test_the_report_has_sections_of_every_channel_and_of_all(runs, folder):
         )
         assert (folder / "output" / channel / "figures" / "plane_data.png").is_file()
     assert titles[-1] == "Provenance"
+    figures = list((folder / "output").rglob("*.png"))
+    assert page.count("data:image/png;base64,") == len(figures) > 10  # each once
     assert len(re.findall(r"<td>closed</td>", page)) >= 15  # five regions of three tables
 
 

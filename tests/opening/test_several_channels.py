@@ -10,6 +10,7 @@ from bdana.opening.freeze import counted_parts, declared_settings
 from bdana.opening.thaw import thaw
 from bdana.search.channels import by_channel
 from bdana.search.opened import opened_regions
+from tests.attacks.search import Search
 from tests.searches import analysis_folder
 
 ONE = 'selection = "dimuon"\nbackground = "combinatorial"\nprompt = "prompt"\n'
@@ -22,6 +23,11 @@ background = "combinatorial"
 selection = "dielectron"
 background = "combinatorial_ee"
 """
+
+
+@pytest.fixture
+def search(tmp_path, keys):
+    return Search(tmp_path, keys)
 
 
 @pytest.fixture

@@ -1,0 +1,79 @@
+"""The part of the report on the new particle: exclusion, expected signal events by region."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bdana.report.document import Figure, Table, Text
+from bdana.report.signal_figures import draw_exclusion
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bdana.api import Analysis
+    from bdana.search.signal_result import ChannelSignal, SignalResult
+
+__all__ = ["SIGNAL_FIGURES", "signal_blocks", "signal_figures", "signal_rows"]
+
+SIGNAL_FIGURES = ("exclusion",)
+"""Names of the figures of this part."""
+
+
+def signal_figures(analysis: Analysis, result: SignalResult, folder: Path) -> list[Figure]:
+    """Draw the exclusion.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    result : SignalResult
+    folder : Path
+        Where the figures go.
+    """
+    folder.mkdir(exist_ok=True)
+    path, exclusion = folder / "exclusion.png", result.exclusion
+    channels = " and ".join(result.channels)
+    title = f"{channels}, {exclusion.protons:.3g} protons on target, {100 * exclusion.level:g}% CL"
+    draw_exclusion(path, [exclusion], title=title)
+    what = "Expected exclusion" if exclusion.observed_limit is None else "Observed and expected exclusion"
+    model = analysis.signal.model.replace("_", " ")
+    bands = ", ".join(name.replace("_", " ") for name in exclusion.systematics)
+    return [Figure(path, f"{what} of the {model}; hatched: the contour at the ends of {bands}.")]
+
+
+def signal_blocks(result: SignalResult) -> list[Text | Table]:
+    """Lay out the limit on signal events, and the expected signal of each channel by region.
+
+    Parameters
+    ----------
+    result : SignalResult
+    """
+    exclusion = result.exclusion
+    observed = exclusion.observed_limit
+    seen = "not yet: the signal region is closed" if observed is None else f"{observed:.4g} events"
+    expected = exclusion.expected_limits[len(exclusion.expected_limits) // 2]
+    limit = f"Upper limit on signal events, {100 * exclusion.level:g}% CL: expected {expected:.4g}, observed {seen}."
+    blocks: list[Text | Table] = [Text(limit), Text(f"Convention: {exclusion.convention}.")]
+    for name, part in result.channels.items():
+        headers, rows = signal_rows(part)
+        caption = f"{name}: expected events of a {part.label}; errors are those of the simulation."
+        blocks.append(Table(headers, rows, caption))
+    return blocks
+
+
+def signal_rows(part: ChannelSignal) -> tuple[list[str], list[list[str]]]:
+    """Return headers and rows of the expected signal events by region and production process.
+
+    Parameters
+    ----------
+    part : ChannelSignal
+    """
+    production = part.point["production"]
+    regions = list(next(iter(production.values()))["regions"])
+    rows = []
+    for region in regions:
+        cells = [process["regions"][region] for process in production.values()]
+        total = sum(cell["n_selected"] for cell in cells)
+        error = sum(cell["n_selected_error"] ** 2 for cell in cells) ** 0.5
+        each = [f"{cell['n_selected']:.3g}" for cell in cells]
+        rows.append([region, *each, f"{total:.3g} ± {error:.2g}"])
+    return ["region", *production, "all"], rows

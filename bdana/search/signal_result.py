@@ -1,0 +1,182 @@
+"""The search's result for the new particle of [signal]: expected events, and excluded masses and couplings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bdana._version import __version__
+from bdana.errors import ConfigError
+from bdana.search.output import read_histograms, read_json, write_json
+from bdana.selection import fill_histograms
+from bdana.sensitivity.exclusion import ChannelCount, Exclusion, exclude
+from bdana.sensitivity.points import signal_point
+from bdana.sensitivity.scan import Scan, cache_folder
+from bdana.sensitivity.yields import expected_candidates
+from bdana.statistics.poisson import Background
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from bdana.analysis import AnalysisFolder
+    from bdana.engine import Executor, Progress
+    from bdana.search.run import SampleRun
+    from bdana.selection import Histogram
+
+__all__ = ["ChannelSignal", "SignalResult", "read_signal", "signal_result", "write_signal"]
+
+
+@dataclass(frozen=True)
+class ChannelSignal:
+    """What is expected in one channel at the point of [signal].
+
+    Attributes
+    ----------
+    mode : str
+        Its decay mode.
+    point : dict
+        Expected events by production process and region, as `signal_point` gives them.
+    hists : mapping of str to hist.Hist
+        The variables of analysis.toml by region, of expected signal events.
+    """
+
+    mode: str
+    point: dict[str, Any]
+    hists: Mapping[str, Histogram]
+
+    @property
+    def label(self) -> str:
+        """What the signal is, for legends."""
+        return f"signal ({self.point['mass_mev']:g} MeV, {self.point['epsilon']:.2g})"
+
+
+@dataclass(frozen=True)
+class SignalResult:
+    """Expected signal and exclusion of a search.
+
+    Attributes
+    ----------
+    channels : mapping of str to ChannelSignal
+        By channel; of a search of one channel by its decay mode.
+    exclusion : Exclusion
+        Of all channels together, at 90% CL; observed where the signal region is open in all of them.
+    """
+
+    channels: Mapping[str, ChannelSignal]
+    exclusion: Exclusion
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return modes, expected events and exclusion as plain values, for JSON."""
+        return {
+            "modes": {channel: part.mode for channel, part in self.channels.items()},
+            "points": {channel: part.point for channel, part in self.channels.items()},
+            "exclusion": self.exclusion.to_dict(),
+        }
+
+
+def signal_result(
+    analysis: AnalysisFolder,
+    runs: Sequence[SampleRun],
+    executor: Executor | None = None,
+    progress: Callable[[str], Progress | None] | None = None,
+) -> SignalResult | None:
+    """Return the expected signal and the exclusion of a search; None without a table [signal] or without counts.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    runs : sequence of SampleRun
+        Of all channels and samples.
+    executor : Executor, optional
+        Where the yields of masses are computed.
+    progress : callable, optional
+        Called with the name of each decay mode; returns what is called with (masses done, masses in all).
+
+    Raises
+    ------
+    ConfigError
+        When a channel is no decay mode of [signal], or its parameters are wrong.
+    """
+    counted = [(run, run.table) for run in runs if run.table is not None]
+    if analysis.config.signal is None or not counted:
+        return None
+    config = analysis.signal
+    mass, coupling = config.point
+    counts: list[ChannelCount] = []
+    channels: dict[str, ChannelSignal] = {}
+    for run, table in counted:
+        mode = _mode(analysis, run)
+        scan = Scan(analysis, mode, cache_folder())
+        scan.compute(config.masses(mode), executor, progress(f"signal, {mode}") if progress else None)
+        protons = run.exposure.pot if run.exposure else config.pot
+        row = next(row for row in table.rows if row.name == analysis.regions.names[0])
+        observed = row.observed.value if row.observed.state == "open" else None
+        counts.append(ChannelCount(scan, protons, Background.of(row.expected), observed))
+        candidates = expected_candidates(analysis, mode, mass, coupling, protons)
+        channels[run.channel or mode] = ChannelSignal(
+            mode,
+            signal_point(scan(mass), coupling, protons),
+            fill_histograms(candidates, analysis.variables, analysis.regions.names),
+        )
+    return SignalResult(channels, exclude(counts, systematics=True))
+
+
+def _mode(analysis: AnalysisFolder, run: SampleRun) -> str:
+    """Return the decay mode of a channel: its name, or the mode that has its selection."""
+    modes = analysis.signal.channels
+    if run.channel in modes:
+        return str(run.channel)
+    found = [mode for mode, selection in modes.items() if selection == run.selected.selection]
+    if not found:
+        raise ConfigError(
+            f"selection {run.selected.selection} is no channel of the signal: name its decay mode in [signal] channels"
+        )
+    return found[0]
+
+
+def write_signal(analysis: AnalysisFolder, result: SignalResult | None) -> None:
+    """Write the result into output/signal.json and output/signal_histograms.json, after `write_output`.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    result : SignalResult or None
+        None writes nothing.
+    """
+    if result is None:
+        return
+    out = analysis.folder / "output"
+    hists = {
+        f"{channel}/{name}": made
+        for channel, part in result.channels.items()
+        for name, made in part.hists.items()
+    }
+    write_json(out / "signal_histograms.json", hists)
+    stamp = {"analysis_hash": analysis.hash, "bdana_version": __version__}
+    write_json(out / "signal.json", result.to_dict() | stamp)
+
+
+def read_signal(analysis: AnalysisFolder) -> SignalResult | None:
+    """Read the result of the last run from output/; None where there is none.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    """
+    out = analysis.folder / "output"
+    if not (out / "signal.json").is_file():
+        return None
+    stored, hists = read_json(out / "signal.json"), read_histograms(out / "signal_histograms.json")
+    channels = {
+        channel: ChannelSignal(
+            mode,
+            stored["points"][channel],
+            {
+                name.partition("/")[2]: made
+                for name, made in hists.items()
+                if name.partition("/")[0] == channel
+            },
+        )
+        for channel, mode in stored["modes"].items()
+    }
+    return SignalResult(channels, Exclusion.from_dict(stored["exclusion"]))
