@@ -41,11 +41,12 @@ def analysis_folder(folder, samples=None, search=None, keys=None, edit=str):
     keys : mapping of str to Path, optional
         People of the policy, with their SSH keys.
     edit : callable, optional
-        Changes the text of analysis.toml first.
+        Changes the text of analysis.toml first, from which the new particle is missing: its scan takes time.
     """
     scaffold(folder)
     path = folder / "analysis.toml"
-    text = edit(path.read_text())
+    before, _, after = path.read_text().partition("[signal]\n")
+    text = edit(before + "[variables.mass]" + after.partition("[variables.mass]")[2])
     for key, value in (search or {}).items():
         text = re.sub(rf"(?m)^{key} = .*\n", "", text)
         text = text.replace("[search]\n", f"[search]\n{key} = {json.dumps(value)}\n")

@@ -37,10 +37,12 @@ BURSTS = 100
 """Bursts of varying intensity that the events are spread over, with their accidental hits."""
 Z_SHARES = (0.0, 0.04, 0.1, 0.2, 0.35, 0.55, 0.775, 1.0)
 """Edges of the bins in z as parts of the decay volume: finer at its entry, where all short-lived particles decay."""
+ANGLE_POWER = 1.5
+"""Power of the angle's bins: finer at small angles, where particles fly into the holes of the detector."""
 SPECTRUM = 400_000
 """Particles drawn of each production process, for the spectra."""
 CUT_OFF = 0.02
-"""Mean acceptance of the outermost angles, relative to that of the innermost, from which the bins end too early."""
+"""Part of its largest value that the mean acceptance of the outermost bins may have, where more are not needed."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +64,15 @@ class Bins:
     z_m: tuple[float, ...]
 
     @classmethod
-    def even(
+    def spread(
         cls,
         volume_m: tuple[float, float],
-        energy_gev: tuple[float, float] = (20.0, 400.0),
-        max_angle_mrad: float = 7.0,
+        energy_gev: tuple[float, float] = (15.0, 400.0),
+        max_angle_mrad: float = 6.5,
         energies: int = 24,
-        angles: int = 10,
+        angles: int = 12,
     ) -> Bins:
-        """Return bins that are even in the logarithm of the energy, in the angle, and finer at the entry in z.
+        """Return bins even in the logarithm of the energy, finer towards the beam in angle, and to the entry in z.
 
         Parameters
         ----------
@@ -89,7 +91,7 @@ class Bins:
         Examples
         --------
         >>> from bdana.sensitivity.bundle import Bins
-        >>> Bins.even((105.0, 180.0), energies=2, angles=1).z_m
+        >>> Bins.spread((105.0, 180.0), energies=2, angles=1).z_m
         (105.0, 108.0, 112.5, 120.0, 131.25, 146.25, 163.125, 180.0)
         """
         low, high = energy_gev
@@ -102,7 +104,7 @@ class Bins:
         first, last = volume_m
         return cls(
             _rounded(np.geomspace(low, high, energies + 1)),
-            _rounded(np.linspace(0.0, max_angle_mrad, angles + 1)),
+            _rounded(max_angle_mrad * np.linspace(0.0, 1.0, angles + 1) ** ANGLE_POWER),
             _rounded(first + (last - first) * np.array(Z_SHARES)),
         )
 
@@ -254,11 +256,7 @@ def measure(analysis: AnalysisFolder, mode: str, mass: float, bins: Bins, decays
         ],
         axis=2,
     )
-    by_angle = ratio.mean(axis=(0, 2))
-    if by_angle[-1] > CUT_OFF * by_angle[0]:
-        raise ConfigError(
-            f"mass {mass:g} MeV: decays are still accepted at {bins.angle_mrad[-1]:g} mrad; give a larger last angle"
-        )
+    _check_ends(mass, bins, ratio)
     spectra, errors, mean_energy = _spectra(model, bins, rng)
     # Half width of Wilson's interval, so that bins where none or all are selected have an error (JASA 22, 209).
     error = np.sqrt(ratio * (1.0 - ratio) / decays + 0.25 / decays**2) / (1.0 + 1.0 / decays)
@@ -349,6 +347,18 @@ def _spectra(
     middle = np.sqrt(edges[0][:-1] * edges[0][1:])[:, None]
     mean = np.where(total > 0.0, moment / np.where(total > 0.0, total, 1.0), middle)
     return spectra, errors, mean
+
+
+def _check_ends(mass: float, bins: Bins, ratio: NDArray[np.float64]) -> None:
+    """Raise an error where decays beyond the bins of angle, or below those of energy, would be selected."""
+    by_energy, by_angle = ratio.mean(axis=(1, 2)), ratio.mean(axis=(0, 2))
+    ends = (
+        (by_energy[0], by_energy, f"{bins.energy_gev[0]:g} GeV; give a smaller first energy"),
+        (by_angle[-1], by_angle, f"{bins.angle_mrad[-1]:g} mrad; give a larger last angle"),
+    )
+    for last, values, where in ends:
+        if last > CUT_OFF * values.max():
+            raise ConfigError(f"mass {mass:g} MeV: decays are still selected at {where}")
 
 
 def _check_channel(analysis: AnalysisFolder, mode: str) -> None:

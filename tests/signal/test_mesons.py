@@ -94,9 +94,10 @@ def test_drawn_mesons_fill_the_bins_as_the_table_says(meson):
     counts = spectra.counts[MESONS.index(meson)]
     p, pt, weight = spectra.draw(meson, 300_000, rng())
     assert weight.mean() == pytest.approx(1.0, abs=1e-3)
-    for values, edges, axis in ((p, spectra.p_edges, 1), (pt, spectra.pt_edges, 0)):
+    # Soft mesons are few and weigh much, so that pT fluctuates more than p, which is drawn evenly.
+    for values, edges, axis, error in ((p, spectra.p_edges, 1, 1e-3), (pt, spectra.pt_edges, 0, 5e-3)):
         found, _ = np.histogram(values, edges, weights=weight / len(p))
-        assert found == pytest.approx(counts.sum(axis=axis) / counts.sum(), abs=2e-3)
+        assert found == pytest.approx(counts.sum(axis=axis) / counts.sum(), abs=error)
 
 
 def test_drawn_mesons_are_even_in_log_p():
