@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import awkward as ak
 import numpy as np
 
 from bdana.errors import ConfigError
@@ -24,7 +25,7 @@ from bdana.simulation.signal_events import decay_events
 from bdana.simulation.tracks import Flight
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -166,9 +167,12 @@ def mass_yields(analysis: AnalysisFolder, mode: str, mass: float) -> MassYields:
         When the mode is unknown or closed at this mass, or the widths are not known there.
     """
     model = _particle(analysis, mode, mass)
+    processes = list(model.production.values())
+    drawn = [_draw(analysis, model, mode, process, index) for index, process in enumerate(processes)]
+    selected = _select(analysis, mode, mass, [sample for sample, _ in drawn])
     found = {
-        name: _production_yields(analysis, model, mode, production, index)
-        for index, (name, production) in enumerate(model.production.items())
+        name: _production_yields(analysis, process.per_proton, *sample, *part)
+        for (name, process), sample, part in zip(model.production.items(), drawn, selected, strict=True)
     }
     width = total_width(model)
     error = sum(part.width * part.error for part in model.modes.values()) / width
@@ -220,17 +224,20 @@ class _Sample:
 
 
 def _production_yields(
-    analysis: AnalysisFolder, model: SignalModel, mode: str, production: Production, index: int
+    analysis: AnalysisFolder,
+    per_proton: float,
+    drawn: _Sample,
+    near: NDArray[np.float64],
+    chosen: _Sample,
+    candidates: Candidates,
 ) -> ProductionYields:
-    drawn, near = _draw(analysis, model, mode, production, index)
-    chosen, candidates = _select(analysis, mode, model.mass, drawn, index)
     region = np.full(len(chosen.weight), "", dtype=candidates.region.dtype)
     region[candidates.event] = candidates.region
     names = analysis.regions.names
     inner = region == names[0]
     variations = chosen.decays.particles.variations
     return ProductionYields(
-        production.per_proton,
+        per_proton,
         DecaySum.through(drawn.weight, near, near + drawn.rate),
         drawn.counted(_accepted(analysis, drawn.decays)),
         {name: chosen.counted(region == name) for name in names},
@@ -264,9 +271,11 @@ def expected_candidates(
     """
     model = _particle(analysis, mode, mass)
     c2, parts = coupling**2, []
-    for index, production in enumerate(model.production.values()):
-        drawn, _ = _draw(analysis, model, mode, production, index)
-        chosen, candidates = _select(analysis, mode, mass, drawn, index)
+    drawn = [
+        _draw(analysis, model, mode, process, index)[0]
+        for index, process in enumerate(model.production.values())
+    ]
+    for chosen, candidates in _select(analysis, mode, mass, drawn):
         weight = protons * c2 * chosen.weight * chosen.rate * c2 * np.exp(-chosen.exponent * c2)
         parts.append(replace(candidates, weight=weight[candidates.event]))
     return Candidates.concatenate(parts)
@@ -319,18 +328,29 @@ def _accepted(analysis: AnalysisFolder, decays: Decays) -> NDArray[np.bool_]:
 
 
 def _select(
-    analysis: AnalysisFolder, mode: str, mass: float, drawn: _Sample, index: int
-) -> tuple[_Sample, Candidates]:
+    analysis: AnalysisFolder, mode: str, mass: float, drawn: Sequence[_Sample]
+) -> list[tuple[_Sample, Candidates]]:
     """Reconstruct and select decays; the numbers of the candidates' events are the places of their decays."""
     config = analysis.signal
-    rng = _stream(config.seed, mass, RECONSTRUCTION + index)
-    flight = Flight.of(drawn.decays.tracks, analysis.detector.magnet)
-    track = chambers_crossed(flight, analysis.detector) >= MIN_CHAMBERS
-    seen = drawn.take(np.flatnonzero(track[0::2] & track[1::2]))
-    seen = seen.resampled(config.events, config.couplings, rng)
     simulation = SimulationConfig(pot=config.pot, bursts=BURSTS, detector=analysis.detector_file)
     bursts = simulate_bursts(simulation, config.seed)
-    numbers = range(len(seen.weight))
-    events = decay_events(simulation, seen.decays, mass, seen.weight, bursts, numbers, rng)
+    samples, events, first = [], [], 0
+    for index, sample in enumerate(drawn):
+        rng = _stream(config.seed, mass, RECONSTRUCTION + index)
+        flight = Flight.of(sample.decays.tracks, analysis.detector.magnet)
+        track = chambers_crossed(flight, analysis.detector) >= MIN_CHAMBERS
+        seen = sample.take(np.flatnonzero(track[0::2] & track[1::2]))
+        seen = seen.resampled(config.events, config.couplings, rng)
+        numbers = range(first, first + len(seen.weight))
+        events.append(decay_events(simulation, seen.decays, mass, seen.weight, bursts, numbers, rng))
+        samples.append(seen)
+        first = numbers.stop
     chosen, par = analysis.selection(config.channels[mode])
-    return seen, chosen.apply(events, par, analysis.setup).candidates
+    candidates = chosen.apply(ak.concatenate(events), par, analysis.setup).candidates
+    ends = np.cumsum([len(sample.weight) for sample in samples])
+    found = []
+    for sample, end in zip(samples, ends, strict=True):
+        first = end - len(sample.weight)
+        part = candidates.take((candidates.event >= first) & (candidates.event < end))
+        found.append((sample, replace(part, event=part.event - first)))
+    return found
