@@ -27,6 +27,8 @@ __all__ = ["exclusion_lines", "sensitivity"]
 
 Show = Literal["exclusion", "production", "channel", "lifetime"]
 
+POINT_DECAYS = ("signal.decays=400000", "signal.events=40000")
+"""More decays than for a scan of many masses, for the points that are asked for."""
 MODEL = "Signal model"
 SCAN = "Exclusion"
 
@@ -177,6 +179,7 @@ def sensitivity(
 
     analysis = load_analysis(
         [
+            *(POINT_DECAYS if mass else ()),
             *(overrides or ()),
             *_overrides(
                 {
