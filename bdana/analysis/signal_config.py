@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -11,6 +11,9 @@ from bdana.errors import ConfigError
 from bdana.signal import SignalModel, branching_ratio
 from bdana.signal.models import make_particle
 from bdana.strict import StrictModel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["SignalConfig"]
 
@@ -50,7 +53,7 @@ class SignalConfig(StrictModel):
     pot_error: float = Field(
         default=0.2, ge=0, le=1, description="relative error of the protons on target, log-normal"
     )
-    masses_mev: tuple[Positive, Positive] = Field(default=(212.0, 800.0), description="ends of the scan")
+    masses_mev: tuple[Positive, Positive] = Field(default=(212.0, 650.0), description="ends of the scan")
     mass_points: int = Field(default=100, ge=2, description="of the scan, evenly in the logarithm")
     couplings: tuple[Positive, Positive] = Field(default=(1e-8, 1e-4), description="ends of the scan")
     decays: int = Field(default=50_000, ge=1000, description="drawn for each mass and production process")
@@ -78,6 +81,16 @@ class SignalConfig(StrictModel):
             When there is no such model, or a parameter is wrong.
         """
         return make_particle(self.model, mass, self.parameters)
+
+    def cautions(self, masses: Sequence[float]) -> tuple[str, ...]:
+        """Return what people must know of the numbers at some masses.
+
+        Parameters
+        ----------
+        masses : sequence of float
+            In MeV/c2.
+        """
+        return tuple(dict.fromkeys(said for mass in masses for said in self.particle(mass).cautions))
 
     def masses(self, mode: str) -> list[float]:
         """Return the masses of the scan in MeV/c2 at which a decay mode is open and the widths are known.

@@ -131,7 +131,8 @@ def signal_lines(analysis: Analysis) -> list[Table | str]:
         for line in (f"{name}, expected events, {part.label}:", filled(*signal_rows(part)))
     ]
     figure = analysis.folder / "output" / "figures" / "exclusion.png"
-    return [*tables, *exclusion_lines(result.exclusion), f"exclusion: {figure}"]
+    warnings = [f"warning: {text}" for text in result.cautions]
+    return [*tables, *exclusion_lines(result.exclusion), *warnings, f"exclusion: {figure}"]
 
 
 def _prompt_text(checks: Checks) -> list[str]:

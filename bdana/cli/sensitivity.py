@@ -230,9 +230,14 @@ def _exclusion(
 ) -> None:
     from bdana.sensitivity.contour import write_grid
     from bdana.sensitivity.overlays import compare_levels, read_overlay
+    from bdana.statistics.poisson import check_level
 
-    overlays = [read_overlay(path) for path in drawn.overlays]  # what is wrong is said before the long work
+    # What is wrong is said before the long work.
+    overlays = [read_overlay(path) for path in drawn.overlays]
+    for level in counting.levels:
+        check_level(level)
     masses = _compute(scan, jobs)
+    _caution(scan, masses)
     found = [_excluded(scan, counting, level, systematics=True) for level in counting.levels]
     if grid is not None:
         for exclusion in found:
@@ -259,6 +264,11 @@ def _compute(scan: Scan, jobs: int) -> list[float]:
     with progress_bar(f"signal yields, {scan.mode}") as progress:
         scan.compute(masses, executor_of(jobs), progress)
     return masses
+
+
+def _caution(scan: Scan, masses: Sequence[float]) -> None:
+    for text in scan.analysis.signal.cautions(masses):
+        note(f"warning: {text}")
 
 
 def _excluded(
@@ -335,8 +345,11 @@ def exclusion_lines(exclusion: Exclusion) -> list[Table | str]:
 def _points(
     scan: Scan, masses: Sequence[float], couplings: Sequence[float], protons: float, *, as_json: bool
 ) -> None:
-    from bdana.sensitivity.points import signal_point
+    from bdana.sensitivity.points import check_coupling, signal_point
 
+    for coupling in couplings:
+        check_coupling(coupling)
+    _caution(scan, masses)
     points = [signal_point(scan(mass), coupling, protons) for mass in masses for coupling in couplings]
     if as_json:
         print_json({"channel": scan.mode, "pot": protons, "points": points})

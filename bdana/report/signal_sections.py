@@ -53,6 +53,7 @@ def signal_blocks(result: SignalResult) -> list[Text | Table]:
     expected = exclusion.expected_limits[len(exclusion.expected_limits) // 2]
     limit = f"Upper limit on signal events, {100 * exclusion.level:g}% CL: expected {expected:.4g}, observed {seen}."
     blocks: list[Text | Table] = [Text(limit), Text(f"Convention: {exclusion.convention}.")]
+    blocks += [Text(f"Warning: {text}.") for text in result.cautions]
     for name, part in result.channels.items():
         headers, rows = signal_rows(part)
         caption = f"{name}: expected events of a {part.label}; errors are those of the simulation."

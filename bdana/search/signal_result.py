@@ -60,10 +60,13 @@ class SignalResult:
         By channel; of a search of one channel by its decay mode.
     exclusion : Exclusion
         Of all channels together, at 90% CL; observed where the signal region is open in all of them.
+    cautions : tuple of str
+        What people must know of these numbers.
     """
 
     channels: Mapping[str, ChannelSignal]
     exclusion: Exclusion
+    cautions: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return modes, expected events and exclusion as plain values, for JSON."""
@@ -71,6 +74,7 @@ class SignalResult:
             "modes": {channel: part.mode for channel, part in self.channels.items()},
             "points": {channel: part.point for channel, part in self.channels.items()},
             "exclusion": self.exclusion.to_dict(),
+            "cautions": list(self.cautions),
         }
 
 
@@ -118,7 +122,8 @@ def signal_result(
             signal_point(scan(mass), coupling, protons),
             fill_histograms(candidates, analysis.variables, analysis.regions.names),
         )
-    return SignalResult(channels, exclude(counts, systematics=True))
+    masses = {mass for count in counts for mass in config.masses(count.scan.mode)}
+    return SignalResult(channels, exclude(counts, systematics=True), config.cautions(sorted(masses)))
 
 
 def _mode(analysis: AnalysisFolder, run: SampleRun) -> str:
@@ -179,4 +184,4 @@ def read_signal(analysis: AnalysisFolder) -> SignalResult | None:
         )
         for channel, mode in stored["modes"].items()
     }
-    return SignalResult(channels, Exclusion.from_dict(stored["exclusion"]))
+    return SignalResult(channels, Exclusion.from_dict(stored["exclusion"]), tuple(stored["cautions"]))

@@ -11,7 +11,22 @@ from bdana.errors import ConfigError
 if TYPE_CHECKING:
     from bdana.sensitivity.yields import Counted, MassYields
 
-__all__ = ["signal_point"]
+__all__ = ["check_coupling", "signal_point"]
+
+
+def check_coupling(coupling: float) -> None:
+    """Raise an error unless a coupling is above 0 and at most 1.
+
+    Parameters
+    ----------
+    coupling : float
+
+    Raises
+    ------
+    ConfigError
+    """
+    if not 0.0 < coupling <= 1.0:
+        raise ConfigError(f"epsilon {coupling:g}: give a coupling above 0 and at most 1")
 
 
 def signal_point(yields: MassYields, coupling: float, protons: float) -> dict[str, Any]:
@@ -36,8 +51,7 @@ def signal_point(yields: MassYields, coupling: float, protons: float) -> dict[st
     ConfigError
         When the coupling is out of range.
     """
-    if not 0.0 < coupling <= 1.0:
-        raise ConfigError(f"epsilon {coupling:g}: give a coupling above 0 and at most 1")
+    check_coupling(coupling)
 
     def number(counted: Counted) -> tuple[float, float]:
         return float(counted.expected(coupling, protons)), float(counted.error(coupling, protons))

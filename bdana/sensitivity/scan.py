@@ -15,6 +15,7 @@ import numpy as np
 
 from bdana.atomic import temporary_beside
 from bdana.engine import SerialExecutor
+from bdana.errors import ConfigError
 from bdana.sensitivity.yields import Counted, MassYields, ProductionYields, mass_yields
 from bdana.signal import branching_ratio
 from bdana.signal.reweighting import DecaySum
@@ -50,6 +51,13 @@ class Scan:
     mode: str
     folder: Path | None = field(default_factory=cache_folder)
     _known: dict[float, MassYields] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        channels = self.analysis.signal.channels
+        if self.mode not in channels:
+            raise ConfigError(
+                f"no channel '{self.mode}' in [signal] channels: there are {', '.join(channels)}"
+            )
 
     def __call__(self, mass: float) -> MassYields:
         """Return the yields of one mass in MeV/c2."""
@@ -103,6 +111,13 @@ class _Task:
     analysis: AnalysisFolder
     mode: str
     folder: Path | None
+
+    def __post_init__(self) -> None:
+        channels = self.analysis.signal.channels
+        if self.mode not in channels:
+            raise ConfigError(
+                f"no channel '{self.mode}' in [signal] channels: there are {', '.join(channels)}"
+            )
 
     def __call__(self, mass: float) -> MassYields:
         return _compute(self, mass)

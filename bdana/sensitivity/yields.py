@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import awkward as ak
 import numpy as np
 
-from bdana.errors import ConfigError
 from bdana.selection import Candidates
 from bdana.signal import branching_ratio, check_mass, total_width
 from bdana.signal.constants import HBAR_C
@@ -164,7 +163,7 @@ def mass_yields(analysis: AnalysisFolder, mode: str, mass: float) -> MassYields:
     Raises
     ------
     ConfigError
-        When the mode is unknown or closed at this mass, or the widths are not known there.
+        When the mode is closed at this mass, or the widths are not known there.
     """
     model = _particle(analysis, mode, mass)
     processes = list(model.production.values())
@@ -282,11 +281,8 @@ def expected_candidates(
 
 
 def _particle(analysis: AnalysisFolder, mode: str, mass: float) -> SignalModel:
-    """Return the particle of a mass, whose mode must be open and searched for."""
-    config = analysis.signal
-    if mode not in config.channels:
-        raise ConfigError(f"no channel '{mode}' in [signal] channels: there are {', '.join(config.channels)}")
-    model = config.particle(mass)
+    """Return the particle of a mass, whose mode must be open."""
+    model = analysis.signal.particle(mass)
     check_mass(model)
     check_mode(model, mode)
     return model

@@ -154,6 +154,11 @@ class SignalModel(Protocol):
         ...
 
     @property
+    def cautions(self) -> tuple[str, ...]:
+        """What people must know of the numbers at this mass, such as a formula outside its range; mostly empty."""
+        ...
+
+    @property
     def modes(self) -> Mapping[str, Mode]:
         """Decay modes by name, such as `mumu`."""
         ...

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from bdana.signal.width_table import WidthTable
 
 __all__ = [
+    "FORM_FACTOR_MAX",
+    "HADRONS_FITTED",
     "DarkPhoton",
     "Model",
     "Parameters",
@@ -53,6 +55,11 @@ _LEPTONS = {"ee": (ELECTRON_MASS, 11), "mumu": (MUON_MASS, 13), "tautau": (_TAU_
 _PRODUCTS = {"pipi": (211, -211)}
 
 # Form factor of the proton: couplings, widths and masses in MeV of the rho-like and omega-like mesons.
+FORM_FACTOR_MAX = 650.0
+"""Mass in MeV up to which the form factor of the proton can be trusted."""
+HADRONS_FITTED = 1020.0
+"""Mass in MeV above which the hadronic widths are a fit."""
+
 _RHO_LIKE = (0.6165340, 0.2232042, -0.3397382)
 _OMEGA_LIKE = (1.0117545, -0.8816566, 0.3699022)
 _RHO_WIDTHS = (150.0, 300.0, 500.0)
@@ -175,6 +182,22 @@ class DarkPhoton:
             for name, ratio in hadronic_ratios(self.mass).items()
         }
         return leptons | hadrons | given | leptons
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """Formulas that are outside their range at this mass."""
+        par, said = self.parameters, []
+        if self.mass > FORM_FACTOR_MAX and par.form_factor != "none" and "bremsstrahlung" in par.production:
+            said.append(
+                f"bremsstrahlung above {FORM_FACTOR_MAX:g} MeV: the omega pole dominates the form factor of the proton, so "
+                "that neither the yield nor its band can be trusted"
+            )
+        if self.mass > HADRONS_FITTED and self._table is None:
+            said.append(
+                f"hadronic widths above {HADRONS_FITTED:g} MeV: many-body final states are fitted to other "
+                "parametrisations, with an error of 10 to 20%"
+            )
+        return tuple(said)
 
     @cached_property
     def production(self) -> Mapping[str, Production]:

@@ -167,3 +167,19 @@ def test_wrong_parameters_are_refused(parameters, words):
 def test_mesons_of_another_beam_need_their_table():
     with pytest.raises(ConfigError, match="no meson spectra for a beam momentum of 120 GeV"):
         process("mesons", 250.0, beam_momentum_gev=120.0)
+
+
+@pytest.mark.parametrize(
+    ("mass", "values", "words"),
+    [
+        (649.0, {}, []),
+        (651.0, {}, ["omega pole"]),
+        (651.0, {"form_factor": "none"}, []),
+        (651.0, {"production": ("mesons",)}, []),
+        (1100.0, {}, ["omega pole", "hadronic widths"]),
+    ],
+)
+def test_formulas_outside_their_range_are_said(mass, values, words):
+    cautions = DarkPhoton(mass, Parameters(**values)).cautions
+    assert len(cautions) == len(words)
+    assert all(word in text for word, text in zip(words, cautions, strict=True))
