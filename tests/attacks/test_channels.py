@@ -5,7 +5,6 @@ import shutil
 import pytest
 
 import bdana
-from bdana.analysis import scaffold
 from bdana.errors import BlindingError
 from bdana.opening.opened_events import outputs_of
 from bdana.opening.steps import Opening
@@ -61,7 +60,7 @@ def test_the_table_of_one_channel_shows_no_opening_of_another(search, tmp_path, 
 
 
 def test_a_fix_after_cr3_stains_cr3_alone(search, tmp_path):
-    scaffold(tmp_path / "fixed")
+    analysis_folder(tmp_path / "fixed")
     fixed = bdana.load(tmp_path / "fixed").hash
     for stage, digest in {"CR3": "0" * 64, "CR2": fixed, "CR1": fixed}.items():
         search.freeze(channel="dimuon", analysis_hash=digest)
@@ -78,7 +77,7 @@ def test_a_fix_after_cr3_stains_cr3_alone(search, tmp_path):
 
 
 def test_a_count_of_other_cuts_than_those_of_now_says_so(search, tmp_path):
-    scaffold(tmp_path / "now")
+    analysis_folder(tmp_path / "now")
     search.freeze(channel="dimuon", analysis_hash=bdana.load(tmp_path / "now").hash)
     for stage in ("CR3", "CR2"):
         search.open(search.request(stage, channel="dimuon"), shown=show_region(stage))
@@ -100,7 +99,7 @@ def candidate(number, region):
 
 def test_plots_get_the_candidates_of_openings_with_the_cuts_of_now(search, tmp_path):
     """Those of guard bands too; a region that was opened with other cuts stays out of the plots."""
-    scaffold(tmp_path / "now")
+    analysis_folder(tmp_path / "now")
     now = bdana.load(tmp_path / "now").hash
     shown = {
         "CR3": ("1" * 64, [candidate(1, "CR3"), candidate(2, "outside")]),
@@ -121,7 +120,7 @@ def test_plots_get_the_candidates_of_openings_with_the_cuts_of_now(search, tmp_p
 
 
 def test_somebody_who_looked_was_there_first(search, tmp_path):
-    scaffold(tmp_path / "now")
+    analysis_folder(tmp_path / "now")
     body = {"regions": ["CR2"], "reason": "saw a plot"}
     search.ledger.append("seen", "bob", search.keys["bob"], body)
     search.freeze(channel="dimuon", analysis_hash=bdana.load(tmp_path / "now").hash)
