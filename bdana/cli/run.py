@@ -124,7 +124,7 @@ def signal_lines(analysis: Analysis) -> list[Table | str]:
 
     result = read_signal(analysis)
     if result is None:
-        return []
+        return ["no exclusion: no channel of [signal] was counted"] if analysis.config.signal else []
     tables = [
         line
         for name, part in result.channels.items()

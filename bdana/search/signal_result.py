@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bdana._version import __version__
-from bdana.errors import ConfigError
 from bdana.search.output import read_histograms, read_json, write_json
 from bdana.selection import fill_histograms
 from bdana.sensitivity.exclusion import ChannelCount, Exclusion, exclude
@@ -84,7 +83,7 @@ def signal_result(
     executor: Executor | None = None,
     progress: Callable[[str], Progress | None] | None = None,
 ) -> SignalResult | None:
-    """Return the expected signal and the exclusion of a search; None without a table [signal] or without counts.
+    """Return the expected signal and the exclusion of a search; None without a table [signal], or counts of its channels.
 
     Parameters
     ----------
@@ -99,17 +98,18 @@ def signal_result(
     Raises
     ------
     ConfigError
-        When a channel is no decay mode of [signal], or its parameters are wrong.
+        When the parameters of the model are wrong.
     """
-    counted = [(run, run.table) for run in runs if run.table is not None]
-    if analysis.config.signal is None or not counted:
+    if analysis.config.signal is None:
+        return None
+    counted = [(run, run.table, mode) for run in runs if run.table and (mode := _mode(analysis, run))]
+    if not counted:
         return None
     config = analysis.signal
     mass, coupling = config.point
     counts: list[ChannelCount] = []
     channels: dict[str, ChannelSignal] = {}
-    for run, table in counted:
-        mode = _mode(analysis, run)
+    for run, table, mode in counted:
         scan = Scan(analysis, mode, cache_folder())
         scan.compute(config.masses(mode), executor, progress(f"signal, {mode}") if progress else None)
         protons = run.exposure.pot if run.exposure else config.pot
@@ -126,17 +126,12 @@ def signal_result(
     return SignalResult(channels, exclude(counts, systematics=True), config.cautions(sorted(masses)))
 
 
-def _mode(analysis: AnalysisFolder, run: SampleRun) -> str:
-    """Return the decay mode of a channel: its name, or the mode that has its selection."""
+def _mode(analysis: AnalysisFolder, run: SampleRun) -> str | None:
+    """Return the decay mode of a channel: its name, or the mode that has its selection; None when there is none."""
     modes = analysis.signal.channels
     if run.channel in modes:
-        return str(run.channel)
-    found = [mode for mode, selection in modes.items() if selection == run.selected.selection]
-    if not found:
-        raise ConfigError(
-            f"selection {run.selected.selection} is no channel of the signal: name its decay mode in [signal] channels"
-        )
-    return found[0]
+        return run.channel
+    return next((mode for mode, selection in modes.items() if selection == run.selected.selection), None)
 
 
 def write_signal(analysis: AnalysisFolder, result: SignalResult | None) -> None:
