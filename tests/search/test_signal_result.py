@@ -29,18 +29,14 @@ point = [300.0, 8e-7]
 
 @pytest.fixture(scope="module")
 def search(tmp_path_factory):
-    """A search of pseudo-data with a new particle, and its runs."""
-    folder = tmp_path_factory.mktemp("search") / "a"
-    file = folder.with_name("data.root")
-    write_sample(file, SimulationConfig(pot=POT, bursts=5, truth=False), 1)
-    search_folder(folder, file, "pseudo", edit=lambda text: text + SCAN)
-    analysis = bdana.load(folder)
-    return analysis, run_search(analysis)
-
-
-@pytest.fixture
-def cache(monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    """A search of pseudo-data with a new particle, and its runs; its yields are kept."""
+    base = tmp_path_factory.mktemp("search")
+    write_sample(base / "data.root", SimulationConfig(pot=POT, bursts=5, truth=False), 1)
+    search_folder(base / "a", base / "data.root", "pseudo", edit=lambda text: text + SCAN)
+    analysis = bdana.load(base / "a")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(base / "cache"))
+        yield analysis, run_search(analysis)
 
 
 def opened(runs, number):
@@ -64,7 +60,7 @@ def test_without_a_signal_there_is_no_result(search):
     assert signal_result(replace(bare, config=config), runs) is None
 
 
-def test_a_closed_signal_region_gives_only_the_expected_exclusion(search, cache):
+def test_a_closed_signal_region_gives_only_the_expected_exclusion(search):
     analysis, runs = search
     found = signal_result(analysis, runs)
     assert found.exclusion.observed_limit is None
@@ -72,14 +68,14 @@ def test_a_closed_signal_region_gives_only_the_expected_exclusion(search, cache)
     assert found.exclusion.expected_limits[2] == pytest.approx(2.353, abs=0.01)  # n = 0, 20% error of the protons
 
 
-def test_an_open_signal_region_gives_the_observed_limit(search, cache):
+def test_an_open_signal_region_gives_the_observed_limit(search):
     analysis, runs = search
     none, one = (signal_result(analysis, opened(runs, n)).exclusion for n in (0, 1))
     assert none.observed_limit == pytest.approx(2.353, abs=0.01)
     assert one.observed_limit == pytest.approx(3.995, abs=0.02)
 
 
-def test_expected_candidates_agree_with_the_yields_by_region(search, cache):
+def test_expected_candidates_agree_with_the_yields_by_region(search):
     """The histograms and the table come by two ways from the same decays."""
     analysis, runs = search
     (part,) = signal_result(analysis, runs).channels.values()
@@ -92,7 +88,7 @@ def test_expected_candidates_agree_with_the_yields_by_region(search, cache):
     assert np.average(mass.axes[0].centers, weights=mass.values()) == pytest.approx(300.0, abs=10.0)
 
 
-def test_the_result_survives_writing_and_is_in_the_report(search, cache):
+def test_the_result_survives_writing_and_is_in_the_report(search):
     analysis, runs = search
     write_output(analysis, runs)
     result = signal_result(analysis, opened(runs, 1))
@@ -107,7 +103,7 @@ def test_the_result_survives_writing_and_is_in_the_report(search, cache):
     assert read_signal(analysis) is None, "a new run leaves nothing of the old one"
 
 
-def test_a_channel_that_is_no_decay_mode_has_no_exclusion(search, cache):
+def test_a_channel_that_is_no_decay_mode_has_no_exclusion(search):
     analysis, runs = search
     signal = analysis.signal.model_copy(update={"channels": {"ee": "dielectron"}})
     other = replace(analysis, config=analysis.config.model_copy(update={"signal": signal}))
