@@ -17,6 +17,7 @@ __all__ = ["simulate"]
 
 @app.command()
 def simulate(
+    context: typer.Context,
     output: Annotated[Path, typer.Argument(metavar="OUT.root", help="File to write.", show_default=False)],
     kind: Annotated[
         str,
@@ -45,6 +46,38 @@ def simulate(
         ),
     ] = "bremsstrahlung",
     decays: Annotated[int, typer.Option(metavar="N", help="Signal decays to generate.")] = 100_000,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="FILE.hepmc",
+            help="Take the events of a generator (HepMC2 or 3, .gz) instead; their weights are kept, whatever --pot is.",
+            show_default=False,
+        ),
+    ] = None,
+    particle: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PDG",
+            help="With --from: decay this particle here, by --mode; else the generator made the decays.",
+            show_default=False,
+        ),
+    ] = None,
+    ctau_mm: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MM",
+            help="With --particle: weight by the probability to decay in the volume.",
+            show_default=False,
+        ),
+    ] = None,
+    origin: Annotated[
+        str,
+        typer.Option(
+            metavar="tax|t10",
+            help="With --from: where its coordinates begin, in the dump or in the target T10.",
+        ),
+    ] = "tax",
     overrides: Annotated[
         list[str] | None,
         typer.Option(
@@ -56,15 +89,23 @@ def simulate(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Simulate halo muons, or decays of a new particle, into a ROOT file of bdana's own layout."""
+    """Simulate halo muons, decays of a new particle or a generator's events into a ROOT file of bdana's own layout."""
     from dataclasses import asdict
 
     from bdana._version import __version__
-    from bdana.simulation import Signal, SimulationConfig, override, write_sample
+    from bdana.simulation import (
+        Generated,
+        Signal,
+        SimulationConfig,
+        override,
+        write_generated,
+        write_sample,
+    )
 
     if kind not in {"mc", "pseudo", "signal"}:
         raise ConfigError(f"kind '{kind}' is unknown: choose mc, pseudo or signal")
-    if (mass is None) == (kind == "signal"):
+    _check_options(context, generated=source is not None, decayed=particle is not None)
+    if not source and (mass is None) == (kind == "signal"):
         raise ConfigError("--mass MEV and --kind signal go together")
     signal = None
     if mass is not None:
@@ -72,21 +113,47 @@ def simulate(
             mass_mev=mass, decays=decays, mode=mode, epsilon=epsilon, spectrum=spectrum, model=model
         )
     config = SimulationConfig(pot=pot, bursts=bursts, run=run, signal=signal, truth=kind != "pseudo")
+    generated = Generated(particle, mode, ctau_mm, origin)
     for text in overrides or ():
-        config = override(config, text)
+        if source and text.startswith("generated."):
+            generated = override(generated, text.removeprefix("generated."))
+        else:
+            config = override(config, text)
+    for text in config.signal.particle.cautions if config.signal else ():
+        note(f"warning: {text}")
+    document = {"file": str(output), "kind": kind, "seed": seed, "config": asdict(config)}
     with progress_bar("simulating") as progress:
-        events = write_sample(output, config, seed, progress)
+        if source:
+            counts = write_generated(output, source, config, generated, seed, progress)
+            events = counts.written
+            document |= {"source": str(source), "generated": asdict(generated), "counts": asdict(counts)}
+        else:
+            events = write_sample(output, config, seed, progress)
     if as_json:
-        print_json(
-            {
-                "file": str(output),
-                "kind": kind,
-                "seed": seed,
-                "events": events,
-                "config": asdict(config),
-                "bdana_version": __version__,
-            }
+        print_json(document | {"events": events, "bdana_version": __version__})
+        return
+    note(f"simulated with seed {seed}")
+    if source:
+        note(
+            f"{source}: {counts.events} events of weight {counts.weight:.6g}, {counts.unused} of them not used; charged "
+            f"particles left out: {counts.before} made before the decay volume, {counts.behind} behind the first straw "
+            f"chamber, {counts.backwards} fly backwards; {counts.as_pions} hadrons followed as pions"
         )
-    else:
-        note(f"simulated with seed {seed}")
-        print_tables(f"{events} events of {config.pot:.4g} protons in {config.bursts} bursts: {output}")
+    print_tables(f"{events} events of {config.pot:.4g} protons in {config.bursts} bursts: {output}")
+
+
+def _check_options(context: typer.Context, *, generated: bool, decayed: bool) -> None:
+    """Raise an error when options are given that have no meaning together."""
+
+    def given(*names: str) -> str:
+        typed = [
+            name for name in names if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+        ]
+        return " and ".join("--" + name.replace("_", "-") for name in typed)
+
+    if not generated and (names := given("particle", "ctau_mm", "origin")):
+        raise ConfigError(f"{names}: only together with --from FILE.hepmc")
+    if generated and (names := given("mass", "epsilon", "model", "spectrum", "decays")):
+        raise ConfigError(f"--from takes particles and momenta from the file: leave out {names}")
+    if generated and not decayed and (names := given("mode")):
+        raise ConfigError(f"{names}: the file has the decays, unless --particle PDG names what decays here")

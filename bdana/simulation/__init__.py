@@ -1,4 +1,4 @@
-"""Fast simulation: bursts, halo muons and their accidental pairs, A' -> mu+ mu-, the detector's response.
+"""Fast simulation: bursts, halo muons and their accidental pairs, decays of new particles, the detector's response.
 
 >>> from pathlib import Path
 >>> from bdana.events import write_events
@@ -9,9 +9,11 @@
 
 `write_events(path, [events], bursts)` writes them; `write_sample(path, config, seed, progress)` simulates any
 size of sample straight into a file, one block in memory at a time. `simulate_coincidences` draws the accidental
-pairs of a sample many times over, for the expectation behind its data. Without truth (`truth=False`) it is pseudo-data.
+pairs of a sample many times over, for the expectation behind its data. `write_generated` simulates the events of
+a generator from its HepMC file. Without truth (`truth=False`) it is pseudo-data.
 """
 
+from bdana.simulation.generated import GeneratorCounts, write_generated
 from bdana.simulation.sample import (
     simulate,
     simulate_blocks,
@@ -19,11 +21,22 @@ from bdana.simulation.sample import (
     simulate_coincidences,
     write_sample,
 )
-from bdana.simulation.sample_config import Activity, Beam, Halo, Response, Signal, SimulationConfig, override
+from bdana.simulation.sample_config import (
+    Activity,
+    Beam,
+    Generated,
+    Halo,
+    Response,
+    Signal,
+    SimulationConfig,
+    override,
+)
 
 __all__ = [
     "Activity",
     "Beam",
+    "Generated",
+    "GeneratorCounts",
     "Halo",
     "Response",
     "Signal",
@@ -33,5 +46,6 @@ __all__ = [
     "simulate_blocks",
     "simulate_bursts",
     "simulate_coincidences",
+    "write_generated",
     "write_sample",
 ]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from bdana.simulation.sample_config import SimulationConfig
 
-__all__ = ["draw_bursts", "intensity", "mean_coincidences", "mean_singles", "timestamps"]
+__all__ = ["draw_bursts", "intensity", "mean_coincidences", "mean_singles", "random_stream", "timestamps"]
 
 NS = 1e-9
 """One nanosecond in seconds."""
@@ -106,3 +106,16 @@ def timestamps(
     periods = np.maximum(np.rint(live_time_s / config.beam.ripple_period_s), 1.0)
     past = np.floor(periods * rng.random(len(phase)))
     return (past + phase / (2.0 * np.pi)) / periods * live_time_s / NS
+
+
+def random_stream(seed: int, *key: int) -> np.random.Generator:
+    """Return the random numbers of one part of a sample, independent of those of all other parts.
+
+    Parameters
+    ----------
+    seed : int
+        Of the sample.
+    *key : int
+        Of the part.
+    """
+    return np.random.Generator(np.random.PCG64DXSM(np.random.SeedSequence(seed, spawn_key=key)))

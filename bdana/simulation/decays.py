@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     from bdana.signal import Mode, SignalModel
     from bdana.simulation.sample_config import Signal
 
-__all__ = ["Decays", "Dump", "FlatSpectrum", "check_mode", "draw_decays", "draw_particles", "place_decays"]
+__all__ = [
+    "Decays",
+    "Dump",
+    "FlatSpectrum",
+    "check_mode",
+    "decay_probability",
+    "draw_decays",
+    "draw_particles",
+    "place_decays",
+    "place_decays_from",
+]
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,18 @@ class Dump:
     point_mm: tuple[float, float, float] = TAX_MM
     spot_mm: float = 0.0
     depth_mm: float = 0.0
+
+    def draw(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Draw production points in mm, shape (3, n).
+
+        Parameters
+        ----------
+        n : int
+        rng : Generator
+        """
+        x, y, z = self.point_mm
+        spot = np.array([[x], [y]]) + self.spot_mm * rng.standard_normal((2, n))
+        return np.stack([*spot, z + self.depth_mm * rng.standard_exponential(n)])
 
 
 @dataclass(frozen=True)
@@ -145,7 +167,7 @@ def place_decays(
     z_range_mm: tuple[float, float],
     rng: np.random.Generator,
 ) -> Decays:
-    """Let particles decay, evenly in z between two planes and isotropically in their rest frame.
+    """Let particles from the dump decay, evenly in z between two planes and isotropically in their rest frame.
 
     Parameters
     ----------
@@ -160,14 +182,33 @@ def place_decays(
     z_range_mm : tuple of float
     rng : Generator
     """
+    return place_decays_from(particles, mass, mode, dump.draw(len(particles.p), rng), z_range_mm, rng)
+
+
+def place_decays_from(
+    particles: Particles,
+    mass: float | NDArray[np.float64],
+    mode: Mode,
+    origin: NDArray[np.float64],
+    z_range_mm: tuple[float, float],
+    rng: np.random.Generator,
+) -> Decays:
+    """Let particles from given points decay, as `place_decays` does.
+
+    Parameters
+    ----------
+    particles, mode, z_range_mm, rng
+        As for `place_decays`.
+    mass : float or ndarray, shape (N,)
+        In MeV/c2.
+    origin : ndarray, shape (3, N)
+        Production points in mm.
+    """
     n = len(particles.p)
-    direction = particles.direction
-    spot = np.array(dump.point_mm[:2])[:, None] + dump.spot_mm * rng.standard_normal((2, n))
-    z0 = dump.point_mm[2] + dump.depth_mm * rng.standard_exponential(n)
     z = rng.uniform(*z_range_mm, n)
-    path = _path(z - z0, particles)
+    path = _path(z - origin[2], particles)
     momenta = _two_body(mass, mode.masses, particles, rng)
-    place = np.stack([*(spot + path * direction[:2]), z])
+    place = np.stack([*(origin[:2] + path * particles.direction[:2]), z])
     flat = momenta.transpose(2, 0, 1).reshape(2 * n, 3)
     pz = np.where(flat[:, 2] > 0.0, flat[:, 2], np.nan)  # what flies backwards is never seen
     x, y, z2 = np.repeat(place, 2, axis=1)
@@ -183,7 +224,7 @@ def place_decays(
         event=np.repeat(np.arange(n), 2),
         species=np.tile(np.abs(mode.products), n),
     )
-    return Decays(particles, np.stack([*spot, z0]), z, tracks)
+    return Decays(particles, origin, z, tracks)
 
 
 def draw_particles(
@@ -237,16 +278,33 @@ def draw_decays(
     z_range = (signal.z_min_mm, signal.z_max_mm)
     dump = Dump(TAX_MM, signal.spot_mm, signal.depth_mm)
     decays = place_decays(particles, model.mass, model.modes[signal.mode], dump, z_range, rng)
-    weight = particles.weight
+    weight = particles.weight * (decays.path > 0.0)  # nothing decays before it is made
     if signal.epsilon is not None:
-        # Drawn flat along the way through the decay volume.
-        stretch = _path(np.full(n, signal.z_max_mm - signal.z_min_mm), particles)
         length = decay_length(model, signal.epsilon, particles.p)
-        likely = np.exp(-decays.path / length) * stretch / length
-        weight = weight * branching_ratio(model, signal.mode) * np.nan_to_num(likely)
+        weight = weight * branching_ratio(model, signal.mode) * decay_probability(decays, length, z_range)
         if per_proton is not None:
             weight = weight * (pot * signal.epsilon**2 * per_proton / signal.decays)
     return decays, weight
+
+
+def decay_probability(
+    decays: Decays, length: NDArray[np.float64], z_range_mm: tuple[float, float]
+) -> NDArray[np.float64]:
+    """Return the probability of a decay in the volume, shape (N,), for decay points drawn evenly in it.
+
+    Parameters
+    ----------
+    decays : Decays
+        N decays, whose mean probability is that of their particles; 0 for one that does not fly forwards.
+    length : ndarray, shape (N,)
+        Mean decay lengths in mm.
+    z_range_mm : tuple of float
+        The planes between which they were drawn.
+    """
+    stretch = _path(np.full(len(length), z_range_mm[1] - z_range_mm[0]), decays.particles)
+    possible = decays.path > 0.0
+    x = np.divide(decays.path, length, out=np.zeros(len(length)), where=possible)
+    return np.exp(-x) * np.divide(stretch, length, out=np.zeros(len(length)), where=possible)
 
 
 def _path(step: NDArray[np.float64], particles: Particles) -> NDArray[np.float64]:
@@ -256,7 +314,10 @@ def _path(step: NDArray[np.float64], particles: Particles) -> NDArray[np.float64
 
 
 def _two_body(
-    mass: float, masses: tuple[float, ...], particles: Particles, rng: np.random.Generator
+    mass: float | NDArray[np.float64],
+    masses: tuple[float, ...],
+    particles: Particles,
+    rng: np.random.Generator,
 ) -> NDArray[np.float64]:
     """Return the momenta of the two products, shape (2, 3, N): isotropic in the rest frame, boosted along the flight."""
     n, direction = len(particles.p), particles.direction

@@ -1,4 +1,4 @@
-"""Canonical event records from muons: the response of all detectors."""
+"""Canonical event records from charged particles: the response of all detectors."""
 
 from __future__ import annotations
 
@@ -65,43 +65,43 @@ class Headers:
 
 def make_events(
     headers: Headers,
-    muons: Tracks,
+    tracks: Tracks,
     flight: Flight,
     config: SimulationConfig,
     detector: Detector,
     rng: np.random.Generator,
     lav_correlated: float = 0.0,
 ) -> ak.Array:
-    """Simulate the response to the muons of a block of events.
+    """Simulate the response to the charged particles of a block of events.
 
     The trigger time is that of the event's first track, and times are on its scale.
 
     Parameters
     ----------
     headers : Headers
-    muons : Tracks
+    tracks : Tracks
     flight : Flight
     config : SimulationConfig
     detector : Detector
     rng : Generator
     lav_correlated : float
-        Probability that a muon makes a LAV hit in time with itself.
+        Probability that a particle makes a LAV hit in time with itself.
     """
     n = len(headers.event)
     response, activity, half = config.response, config.activity, config.beam.readout_ns
     per_mhz = headers.intensity * (2.0 * half * 1e-3)
     parts = {
-        "tracks": [straw_tracks(muons, flight, detector, response, rng)],
+        "tracks": [straw_tracks(tracks, flight, detector, response, rng)],
         "lkr": [
-            calorimeter(muons, flight, detector, response, rng),
+            calorimeter(tracks, flight, detector, response, rng),
             accidental_hits(activity.lkr_mhz * per_mhz, half, rng, 1130.0, activity.noise_energy_mev),
         ],
         "muv3": [
-            muon_veto(muons, flight, detector, response, rng),
+            muon_veto(tracks, flight, detector, response, rng),
             accidental_hits(activity.muv3_mhz * per_mhz, half, rng, 1320.0),
         ],
         "lav": [
-            correlated_lav(muons, lav_correlated, activity.lav_time_ns, rng),
+            correlated_lav(tracks, lav_correlated, activity.lav_time_ns, rng),
             accidental_hits(activity.lav_mhz * per_mhz, half, rng),
         ],
         "irc": [accidental_hits(activity.irc_mhz * per_mhz, half, rng)],

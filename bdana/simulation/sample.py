@@ -11,7 +11,7 @@ from bdana._version import __version__
 from bdana.errors import ConfigError
 from bdana.events import write_events
 from bdana.signal import check_mass
-from bdana.simulation.bursts import draw_bursts, mean_coincidences, mean_singles
+from bdana.simulation.bursts import draw_bursts, mean_coincidences, mean_singles, random_stream
 from bdana.simulation.coincidences import coincidence_counts, halo_counts, halo_events
 from bdana.simulation.decays import check_mode
 from bdana.simulation.signal_events import signal_events
@@ -40,7 +40,7 @@ def simulate_bursts(config: SimulationConfig, seed: int) -> BurstTable:
     seed : int
     """
     _check(config)
-    return draw_bursts(config, _stream(seed, 0))
+    return draw_bursts(config, random_stream(seed, 0))
 
 
 def simulate(config: SimulationConfig, seed: int) -> tuple[ak.Array, BurstTable]:
@@ -163,7 +163,10 @@ def _blocks(config: SimulationConfig, seed: int) -> Iterator[tuple[int, ak.Array
         return
     for index, start in enumerate(range(0, config.signal.decays, BLOCK_EVENTS)):
         stop = min(start + BLOCK_EVENTS, config.signal.decays)
-        yield stop, signal_events(config, config.signal, bursts, range(start, stop), _stream(seed, 2, index))
+        yield (
+            stop,
+            signal_events(config, config.signal, bursts, range(start, stop), random_stream(seed, 2, index)),
+        )
 
 
 def _halo_blocks(
@@ -177,7 +180,7 @@ def _halo_blocks(
     size = max(1, int(BLOCK_EVENTS / max(per_burst, 1.0)))
     for index, start in enumerate(range(0, config.bursts, size)):
         part = bursts.take(slice(start, start + size))
-        rng = _stream(seed, stream, index)
+        rng = random_stream(seed, stream, index)
         yield start + len(part.run), halo_events(config, part, draw(part, rng), rng)
 
 
@@ -203,7 +206,3 @@ def _check_signal(signal: Signal) -> None:
     spectra = ("flat", "all", *model.production)
     if signal.spectrum not in spectra:
         raise ConfigError(f"spectrum '{signal.spectrum}' is unknown: choose {', '.join(spectra)}")
-
-
-def _stream(seed: int, *key: int) -> np.random.Generator:
-    return np.random.Generator(np.random.PCG64DXSM(np.random.SeedSequence(seed, spawn_key=key)))

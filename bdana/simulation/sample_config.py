@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bdana.errors import ConfigError
 from bdana.signal.models import make_particle
@@ -12,7 +12,9 @@ from bdana.strict import parse_override
 if TYPE_CHECKING:
     from bdana.signal import SignalModel
 
-__all__ = ["Activity", "Beam", "Halo", "Response", "Signal", "SimulationConfig", "override"]
+__all__ = ["Activity", "Beam", "Generated", "Halo", "Response", "Signal", "SimulationConfig", "override"]
+
+C = TypeVar("C", bound="SimulationConfig | Generated")
 
 
 @dataclass(frozen=True)
@@ -258,6 +260,41 @@ class Signal:
 
 
 @dataclass(frozen=True)
+class Generated:
+    """Events of a generator: what is taken from its HepMC file, and where its particles are made.
+
+    Attributes
+    ----------
+    particle : int or None
+        PDG number of a particle that the generator left undecayed and that decays here, evenly in z between the two
+        ends of the decay volume. None: the generator made the decays, and its charged particles are followed.
+    mode : str
+        Decay of the particle, when it decays here: `ee`, `mumu` or `pipi`.
+    ctau_mm : float or None
+        Proper lifetime times c of a particle that decays here. Each weight is then multiplied by the probability of a
+        decay in the volume; None: it is not.
+    origin : {"tax", "t10"}
+        Where the coordinates of the file begin: in the impact point of the beam on the dump, to which `spot_mm` and
+        `depth_mm` are added event by event; or in the target T10, so that they are absolute.
+    z_min_mm, z_max_mm : float
+        Ends of the decay volume.
+    spot_mm : float
+        Gaussian width of the beam spot on the TAX, in each coordinate; 0 for a generator that has one.
+    depth_mm : float
+        Mean depth of the production point in the TAX, exponential; 0 for a generator that has the dump.
+    """
+
+    particle: int | None = None
+    mode: str = "mumu"
+    ctau_mm: float | None = None
+    origin: str = "tax"
+    z_min_mm: float = 105e3
+    z_max_mm: float = 180e3
+    spot_mm: float = 0.0
+    depth_mm: float = 0.0
+
+
+@dataclass(frozen=True)
 class SimulationConfig:
     """Configuration of a simulated sample.
 
@@ -270,7 +307,7 @@ class SimulationConfig:
     run : int
         Run number of all bursts.
     signal : Signal or None
-        The A' decays; None for halo muons and their accidental pairs.
+        Decays of a new particle; None for halo muons and their accidental pairs.
     truth : bool
         Whether events carry truth columns; pseudo-data do not.
     detector : str
@@ -289,12 +326,12 @@ class SimulationConfig:
     response: Response = field(default_factory=Response)
 
 
-def override(config: SimulationConfig, text: str) -> SimulationConfig:
+def override(config: C, text: str) -> C:
     """Replace one value of a configuration.
 
     Parameters
     ----------
-    config : SimulationConfig
+    config : SimulationConfig or Generated
     text : str
         `KEY=VALUE`, with a dotted key such as `beam.ripple` and a TOML value.
 
@@ -309,7 +346,7 @@ def override(config: SimulationConfig, text: str) -> SimulationConfig:
     >>> override(SimulationConfig(), "beam.ripple=0.9").beam.ripple
     0.9
     """
-    replaced: SimulationConfig = _replace(config, *parse_override(text, "beam.ripple=0.9"), text)
+    replaced: C = _replace(config, *parse_override(text, "beam.ripple=0.9"), text)
     return replaced
 
 

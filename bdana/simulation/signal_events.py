@@ -51,7 +51,7 @@ def signal_events(
 def decay_events(
     config: SimulationConfig,
     decays: Decays,
-    mass: float,
+    mass: float | NDArray[np.float64],
     weight: NDArray[np.float64],
     bursts: BurstTable,
     numbers: range,
@@ -63,7 +63,7 @@ def decay_events(
     ----------
     config : SimulationConfig
     decays : Decays
-    mass : float
+    mass : float or ndarray, shape (N,)
         Of what decays, in MeV/c2.
     weight : ndarray, shape (N,)
         Of the events.
@@ -110,7 +110,9 @@ def _bursts_of(bursts: BurstTable, n: int, rng: np.random.Generator) -> NDArray[
     return np.sort(np.searchsorted(edges, rng.random(n) * bursts.pot.sum(), side="right"))
 
 
-def _truth(decays: Decays, mass: float) -> dict[str, NDArray[np.float64] | NDArray[np.int64]]:
+def _truth(
+    decays: Decays, mass: float | NDArray[np.float64]
+) -> dict[str, NDArray[np.float64] | NDArray[np.int64]]:
     n = len(decays.z)
     return {
         "process": np.full(n, SIGNAL),

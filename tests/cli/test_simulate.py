@@ -20,6 +20,51 @@ def test_the_file_holds_what_the_json_says(tmp_path):
     assert json.loads(read.stdout)["cutflow"][0]["events"] == document["events"]
 
 
+@pytest.mark.parametrize("mode", ["ee", "pipi"])
+def test_other_modes_and_spectra_are_simulated(mode, tmp_path):
+    done = bdana(
+        "simulate", "out.root", "--kind", "signal", "--mass", "411", "--mode", mode, "--spectrum", "all",
+        "--decays", "200", "--epsilon", "1e-6", "--bursts", "3", "--json", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["events"] == 200
+    assert document["config"]["signal"]["mode"] == mode
+
+
+def test_events_of_a_generator_are_simulated_and_counted(tmp_path):
+    hepmc = pytest.importorskip("pyhepmc", reason="pyhepmc is not installed: pip install 'bdana[generators]'")
+    event = hepmc.GenEvent(hepmc.Units.GEV, hepmc.Units.MM)
+    dump = hepmc.GenVertex((0.0, 0.0, 0.0, 0.0))
+    dump.add_particle_in(hepmc.GenParticle((0.0, 0.0, 400.0, 400.0), 2212, 4))
+    dump.add_particle_out(hepmc.GenParticle((0.1, 0.0, 60.0, 60.001), 32, 1))
+    dump.add_particle_out(hepmc.GenParticle((0.1, 0.0, 60.0, 60.001), 211, 1))
+    event.add_vertex(dump)
+    with hepmc.open(tmp_path / "events.hepmc", "w") as file:
+        for _ in range(3):
+            file.write(event)
+    arguments = ["simulate", "out.root", "--from", "events.hepmc", "--bursts", "3"]
+    done = bdana(
+        *arguments,
+        "--particle",
+        "32",
+        "--ctau-mm",
+        "1000",
+        "--set",
+        "generated.spot_mm=3",
+        "--json",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["events"] == document["counts"]["written"] == 3
+    assert document["generated"]["spot_mm"] == 3.0
+    assert document["generated"]["particle"] == 32
+    refused = bdana(*arguments, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "3 before it" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -28,6 +73,24 @@ def test_the_file_holds_what_the_json_says(tmp_path):
         (["--mass", "411"], "go together"),
         (["--kind", "signal", "--mass", "100"], "mumu opens at 211"),
         (["--kind", "signal", "--mass", "411", "--spectrum", "hard"], "choose flat, all, bremsstrahlung"),
+        (
+            ["--kind", "signal", "--mass", "411", "--mode", "tautau"],
+            "only decays into two electrons, muons or pions",
+        ),
+        (["--kind", "signal", "--mass", "411", "--model", "ghost"], "no signal model 'ghost'"),
+        (["--particle", "32"], "--particle: only together with --from"),
+        (["--ctau-mm", "5", "--origin", "tax"], "--ctau-mm and --origin: only together with --from"),
+        (
+            ["--from", "absent.hepmc", "--spectrum", "all", "--decays", "5"],
+            "leave out --spectrum and --decays",
+        ),
+        (["--from", "absent.hepmc", "--epsilon", "1e-6"], "leave out --epsilon"),
+        (["--from", "absent.hepmc", "--model", "dark_photon"], "leave out --model"),
+        (["--from", "absent.hepmc", "--mode", "ee"], "--mode: the file has the decays"),
+        (["--from", "absent.hepmc"], "absent.hepmc: cannot be read"),
+        (["--from", "absent.hepmc", "--mass", "411"], "leave out --mass"),
+        (["--from", "absent.hepmc", "--origin", "moon"], "choose tax or t10"),
+        (["--from", "absent.hepmc", "--set", "generated.spot=1"], "no 'spot' there"),
         (["--set", "beam.ripple=2.0"], "between 0 and 1"),
         (["--bursts", "0"], "at least one burst"),
     ],
@@ -37,3 +100,11 @@ def test_mistakes_are_named(arguments, words, tmp_path):
     assert done.returncode == 2
     assert words in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_mass_beyond_the_range_of_a_formula_is_said(tmp_path):
+    made = bdana(
+        "simulate", tmp_path / "o.root", "--kind", "signal", "--mass", 770, "--decays", 10, cwd=tmp_path
+    )
+    assert made.returncode == 0
+    assert "omega pole dominates the form factor" in made.stderr

@@ -136,3 +136,34 @@ def test_flat_spectrum_with_epsilon_gives_probabilities():
     d = signal.z_min_mm - TAX_MM[2]
     expected = 0.445 * (np.exp(-d / length) - np.exp(-(d + 75e3) / length))
     assert found.weight.mean() == pytest.approx(expected, rel=0.05)
+
+
+def test_nothing_decays_before_it_is_made():
+    """Decay points in front of the impact point, where nothing can be, have no weight."""
+    for epsilon in (None, 1e-6):
+        signal = Signal(
+            mass_mev=411.0, decays=2000, epsilon=epsilon, spectrum="flat",
+            z_min_mm=TAX_MM[2] - 10e3, z_max_mm=TAX_MM[2] + 10e3, **PENCIL,
+        )  # fmt: skip
+        found = draw(signal)
+        behind = found.muons.z[::2] > TAX_MM[2]
+        assert 0.4 < behind.mean() < 0.6
+        assert ((found.weight > 0.0) == behind).all()
+
+
+def test_all_processes_together_expect_what_they_expect_one_by_one():
+    def expected(spectrum):
+        signal = Signal(mass_mev=411.0, decays=60_000, epsilon=3e-7, spectrum=spectrum)
+        return draw(signal).weight.sum()
+
+    processes = Signal(mass_mev=411.0).particle.production
+    assert expected("all") == pytest.approx(sum(expected(name) for name in processes), rel=0.08)
+
+
+def test_some_of_the_decays_keep_their_tracks():
+    signal = Signal(mass_mev=411.0, decays=100)
+    decays, _ = draw_decays(signal, 100, 1e17, np.random.default_rng(1))
+    some = decays.take(np.array([7, 3, 3]))
+    assert some.tracks.p.tolist() == decays.tracks.p[[14, 15, 6, 7, 6, 7]].tolist()
+    assert some.tracks.event.tolist() == [0, 0, 1, 1, 2, 2]
+    assert some.path.tolist() == decays.path[[7, 3, 3]].tolist()

@@ -141,6 +141,13 @@ def test_override_replaces_one_value():
     config = override(SMALL, "beam.ripple = 0.9")
     assert config.beam.ripple == 0.9
     assert override(config, "halo.rate_hz=5000").halo.rate_hz == 5000.0
+    model = override(
+        override(SIGNAL, 'signal.parameters.form_factor="none"'), "signal.parameters.pt_max_gev=0.5"
+    ).signal
+    assert model.parameters == {"form_factor": "none", "pt_max_gev": 0.5}
+    assert SIGNAL.signal.parameters == {}
+    changed = model.particle.production["bremsstrahlung"].per_proton
+    assert changed < 0.9 * SIGNAL.signal.particle.production["bremsstrahlung"].per_proton
     assert override(config, "halo.prompt_z_mm=[1, 2]").halo.prompt_z_mm == (1.0, 2.0)
 
 
