@@ -51,7 +51,7 @@ def third_track(bursts, cuts, par):
 
 def accidental_veto(bursts, cuts, par):
     """Each single track survived accidental veto hits, so a pair did twice; a data pair has to only once."""
-    return 1.0 / bursts.accidental_survival
+    return 1.0 / bursts.survival.by_burst
 
 
 def coincidence_trigger(bursts, cuts, par):
