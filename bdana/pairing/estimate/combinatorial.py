@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bdana.pairing.estimate.groups import Grouped
     from bdana.pairing.estimate.pair_cuts import PairSelection
     from bdana.pairing.estimate.pairing_parameters import PairingParameters
-    from bdana.pairing.estimate.singles import SingleSample
+    from bdana.pairing.estimate.singles import Probes, SingleSample
     from bdana.pairing.geometry.pair_finder import PairBounds
     from bdana.reconstruction import Tracks
     from bdana.selection import Parameters, SelectedSingles
@@ -150,6 +150,7 @@ class Combinatorial:
         selection, cuts, tracks = pairs.selection, pairs.cuts, sample.singles.tracks
         selection.require_cuts((*self.replaced, self.charge), "pair")
         selection.require_cuts(self.timing)
+        par, probed = _with_probes(sample.probes, par)
         bursts = SingleBursts.of_singles(sample.singles, sample.bursts, par.downscale)
         weight = self._weights(bursts, cuts, par)
         left_out = (*self.replaced, *([self.charge] if options.like_sign else []))
@@ -194,7 +195,12 @@ class Combinatorial:
             (*sources, *systematics),
             (
                 *measured.inputs(used),
-                *(Input(name, *row[:2], "assumed", row[2]) for name, row in self.inputs(used, cuts, par).items()),
+                *probed,
+                *(
+                    Input(name, *row[:2], "assumed", row[2])
+                    for name, row in self.inputs(used, cuts, par).items()
+                    if name not in {row.name for row in probed}
+                ),
             ),
         )
 
@@ -210,6 +216,16 @@ class Combinatorial:
         for correction in self.corrections:
             weight[usable] *= correction(used, cuts, par)
         return weight
+
+
+def _with_probes(probes: Probes, par: PairingParameters) -> tuple[PairingParameters, tuple[Input, ...]]:
+    """Return the parameters with the measured efficiency of the two-track trigger, where it is the better known one."""
+    if not probes.tried or probes.error >= par.h2_efficiency_error:
+        return par, ()
+    said = f"tag and probe: {probes.taken} of {probes.tried} two-track events of Q1 were taken by H2"
+    found = {"h2_efficiency": probes.efficiency, "h2_efficiency_error": probes.error}
+    row = Input("h2_efficiency", probes.efficiency, probes.error, "measured", said)
+    return par.model_copy(update=found), (row,)
 
 
 def _pooled(tracks: Tracks, grouped: Grouped, options: PairOptions) -> PooledWeights:

@@ -264,7 +264,9 @@ class _Lags:
         self.terms = np.array([np.ones(len(middle)), *cosines])
         used = self.flat > 0
         scale = np.sqrt(self.flat[used])
-        self.amplitudes = np.linalg.lstsq((self.terms[:, used] * scale).T, self.seen[used] / scale, rcond=1e-6)[0]
+        self.amplitudes = np.linalg.lstsq(
+            (self.terms[:, used] * scale).T, self.seen[used] / scale, rcond=1e-6
+        )[0]
         self.rest = self.seen - self.flat * (self.amplitudes @ self.terms)
 
     def window(self, precision: float, wanted: float | None) -> int | None:

@@ -10,12 +10,31 @@ from bdana.strict import StrictModel
 
 __all__ = ["PairingParameters"]
 
+
 class PairingParameters(StrictModel):
     """Base of the `Parameters` of a combinatorial background."""
 
     downscale: float | None = Field(
         None, ge=1, description="of the single-track trigger, for bursts whose table does not have it"
     )
+    q1_efficiency: float = Field(
+        1.0, gt=0, le=1, description="of the single-track trigger for a track that passes the cuts, assumed"
+    )
+    q1_efficiency_error: float = Field(0.01, ge=0, description="its absolute error, assumed")
+    h2_efficiency: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="of the two-track trigger for pairs in the window, averaged over DT, assumed where events with both "
+        "triggers do not measure it better",
+    )
+    h2_efficiency_error: float = Field(0.02, ge=0, description="its absolute error, assumed")
+    h2_live_time: float = Field(
+        1.0,
+        gt=0,
+        description="live time of the two-track trigger over that of the single-track trigger, assumed",
+    )
+    h2_live_time_error: float = Field(0.0, ge=0, description="its absolute error, assumed")
     slice_ms: float | None = Field(
         None,
         gt=0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -61,7 +61,7 @@ class PooledWeights:
     def of(
         cls,
         places: NDArray[np.int64],
-        charge: NDArray[np.float64],
+        charge: NDArray[Any],
         single: NDArray[np.float64],
         weight: NDArray[np.float64],
         *,
@@ -98,7 +98,7 @@ class PooledWeights:
         seen = float(pairs.sum())
         total = float(weight @ pairs)
         heaviest = float(single.max(initial=0.0)) or 1.0
-        common = _only(weight) if _only(weight) is not None else total / seen if seen else float(weight.max())
+        common = total / seen if seen else float(weight.max())
         difference = np.where(weight > 0, weight - common, 0.0)
         reach = difference[places] * single * partners
         variance = float(reach @ reach) - float(difference**2 @ products)
@@ -152,17 +152,12 @@ class PooledWeights:
         )
 
 
-def _only(weight: NDArray[np.float64]) -> float | None:
-    """Return the weight of all groups where there is but one, so that nothing is rounded."""
-    known = weight[weight > 0]
-    return float(known[0]) if len(known) and (known == known[0]).all() else None
-
-
 def _by_charge(
     places: NDArray[np.int64], sign: NDArray[np.int64], values: NDArray[np.float64], groups: int
 ) -> NDArray[np.float64]:
     """Add up values of negative, neutral and positive tracks in each group, shape (groups, 3)."""
-    return np.bincount(3 * places + 1 + sign, values, minlength=3 * groups).reshape(groups, 3)
+    sums = np.bincount(3 * places + 1 + sign, values, minlength=3 * groups)
+    return sums.reshape(groups, 3).astype(np.float64)
 
 
 def _unseen(weight: NDArray[np.float64], pairs: NDArray[np.float64], tracks: NDArray[np.int64]) -> float:

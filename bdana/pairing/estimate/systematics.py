@@ -160,7 +160,9 @@ class Measured:
         """
         sources = {}
         if self.choice:
-            said = f"selected share of pairs of vetoed single tracks, over that of all: {self.choice.ratio:.4f}"
+            said = (
+                f"selected share of pairs of vetoed single tracks, over that of all: {self.choice.ratio:.4f}"
+            )
             sources["veto_choice"] = (abs(self.choice.ratio - 1.0), said)
         duty = self.duty
         if duty is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -51,7 +51,7 @@ class VetoSurvival:
         squares: NDArray[np.float64],
         weight: NDArray[np.float64],
         intensity: NDArray[np.float64],
-        pairs: NDArray[np.float64],
+        pairs: NDArray[Any],
     ) -> VetoSurvival:
         """Average the survival over pairs in classes of intensity.
 
