@@ -35,8 +35,8 @@ __all__ = ["Combinatorial"]
 
 POISSON_90 = 2.302585092994046
 """90% CL upper limit on a Poisson mean when nothing is seen: -ln(0.1)."""
-LEAST_PRECISE = 0.005
-"""Relative error of the duty factor that is always good enough, assumed."""
+FINE, COARSE = 0.005, 0.3
+"""Relative errors of the duty factor that is always good enough, and of one that tells nothing; assumed."""
 SELECTED = 0.005
 """Share of pairs of tracks that is selected, to foresee the statistical error; assumed."""
 
@@ -240,9 +240,10 @@ def _precision(bursts: SingleBursts) -> float:
     plus, minus = (getattr(bursts, name).astype(np.float64) for name in ("plus", "minus"))
     pairs = float(plus @ minus)
     if not pairs:
-        return np.inf
+        return COARSE
     of_tracks = float(plus @ minus**2 + minus @ plus**2) / pairs**2
-    return max(LEAST_PRECISE, float(np.sqrt(of_tracks + 1.0 / (SELECTED * pairs))) / 3.0)
+    foreseen = float(np.sqrt(of_tracks + 1.0 / (SELECTED * pairs)))
+    return float(np.clip(foreseen / 3.0, FINE, COARSE))
 
 
 def _choice(
