@@ -51,16 +51,16 @@ class DutyFactor:
         Tracks closer than this in time are those whose rate is compared with that of the burst.
     lines_hz : tuple of float
         Frequencies of periodic structure that was found.
-    change, change_error : float
-        Relative change of the number of pairs if half of the length is taken, and its error.
+    change, change_error : float or None
+        Relative change of the number of pairs if half of the length is taken, and its error; None where there is none.
     """
 
     value: float
     error: float
     slice_ms: float
     lines_hz: tuple[float, ...] = ()
-    change: float = 0.0
-    change_error: float = float("inf")
+    change: float | None = None
+    change_error: float | None = None
 
     def __str__(self) -> str:
         lines = ", ".join(f"{line:.4g}" for line in self.lines_hz[:5])
@@ -184,8 +184,7 @@ def duty_factor(
     boost, error = lags.at_zero(window)
     if not boost > 0:
         return None
-    half = max(window // 2, 1)
-    change, change_error = lags.change(half, window)
+    half = lags.change(window // 2, window) if window > 1 else (None, None)
     excess = boost - 1.0
     # The tracks of a burst are a sample of its structure too: 4 Var(R) in the mean over tracks, with <R^3> as if symmetric.
     effective = float(np.sum(n[known] ** 2.0)) ** 2 / float(np.sum(n[known] ** 3.0))
@@ -195,8 +194,8 @@ def duty_factor(
         error=float(np.hypot(error / boost, np.sqrt(sampled))),
         slice_ms=window * width / hepunits.ms,
         lines_hz=tuple(line * hepunits.s for line in lines),
-        change=change / boost,
-        change_error=change_error / boost if half < window else float("inf"),
+        change=None if half[0] is None else half[0] / boost,
+        change_error=None if half[1] is None else half[1] / boost,
     )
 
 

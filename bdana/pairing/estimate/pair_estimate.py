@@ -11,6 +11,7 @@ from bdana._version import __version__
 from bdana.errors import ConfigError
 from bdana.observed import Predicted
 from bdana.pairing.estimate.pair_cuts import PairedTracks
+from bdana.pairing.estimate.pooled_weights import PooledWeights
 from bdana.pairing.estimate.u_statistic import HistogramSums, PairSums, flat_in_time
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from bdana.pairing.estimate.in_spill import DutyFactor
     from bdana.pairing.estimate.inputs import Input
     from bdana.pairing.estimate.pair_cuts import PairTask
-    from bdana.pairing.estimate.pooled_weights import PooledWeights
     from bdana.pairing.estimate.single_bursts import SingleBursts
     from bdana.reconstruction import Tracks
     from bdana.selection import Cutflow, Histogram
@@ -127,6 +127,22 @@ class PairEstimate:
     def total_error(self) -> NDArray[np.float64]:
         """Statistical and systematic error of each region in quadrature, shape (R,)."""
         return np.sqrt(self.error**2 + np.diag(self.systematic_covariance))
+
+    @property
+    def total_covariance(self) -> NDArray[np.float64]:
+        """Covariance of the regions with the squared total errors on its diagonal, shape (R, R).
+
+        The unbiased estimate of the statistical part can have directions of negative variance where pairs are few:
+        their variance is set to zero, and the errors are kept.
+        """
+        errors = self.total_error
+        unit = np.where(errors > 0, errors, 1.0)
+        correlation = (self.covariance + self.systematic_covariance) / np.outer(unit, unit)
+        values, vectors = np.linalg.eigh(correlation)
+        positive = (vectors * np.maximum(values, 0.0)) @ vectors.T
+        size = np.sqrt(np.diag(positive))
+        scale = errors * np.divide(1.0, size, out=np.zeros_like(size), where=size > 0)
+        return positive * np.outer(scale, scale)
 
     def bin_covariance(self, variable: str, regions: Sequence[str] | None = None) -> NDArray[np.float64]:
         """Return the statistical covariance of the bins of a variable, summed over regions, shape (B, B).
@@ -298,6 +314,12 @@ def estimate_pairs(
             replicas[replica] += np.bincount(region, weights * time[first] * time[second], minlength=n)
         if task.options.sink:
             task.options.sink(pairs.candidates.take(once), tracks, first, second)
+    for replica, time in enumerate(times):
+        drawn = paired.of_event["weight"] * time
+        again = PooledWeights.of(
+            places, tracks.charge, drawn, pooled.by_group, like_sign=task.options.like_sign
+        )
+        replicas[replica] *= again.weight / pooled.weight
     results = {name: histogram.result() for name, histogram in filling.items()}
     if "dt" in task.pairs.variables:
         results["dt"] = flat_in_time(task.pairs.variables["dt"], regions, sums, task.window)

@@ -35,6 +35,8 @@ class PooledWeights:
         limit counts in.
     total : float
         S.
+    by_group : ndarray, shape (groups,)
+        w_k.
     stands_for : ndarray, shape (groups,)
         S of each group.
     reach : ndarray, shape (N,)
@@ -51,6 +53,7 @@ class PooledWeights:
     weight: float
     largest: float
     total: float
+    by_group: NDArray[np.float64]
     stands_for: NDArray[np.float64]
     reach: NDArray[np.float64]
     difference: NDArray[np.float64]
@@ -109,6 +112,7 @@ class PooledWeights:
             weight=common,
             largest=(common + uncertain) * heaviest**2,
             total=total,
+            by_group=weight,
             stands_for=weight * pairs,
             reach=reach,
             difference=difference,
@@ -144,6 +148,7 @@ class PooledWeights:
             weight=factor * self.weight,
             largest=factor * self.largest,
             total=factor * self.total,
+            by_group=factor * self.by_group,
             stands_for=factor * self.stands_for,
             reach=factor * self.reach,
             difference=factor * self.difference,

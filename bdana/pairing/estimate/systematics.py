@@ -171,7 +171,7 @@ class Measured:
                 1.0 / assumed - 1.0,
                 f"assumed: <R>²/<R²> not below {assumed:g} inside the bursts, not measured; the truth can only be higher",
             )
-        elif duty.change_error < KNOWN:
+        elif duty.change is not None and duty.change_error is not None and duty.change_error < KNOWN:
             effect = max(abs(duty.change) - duty.change_error, 0.0)
             sources["duty_factor"] = (
                 effect,

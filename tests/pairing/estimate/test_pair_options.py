@@ -94,6 +94,17 @@ def test_bootstrap_errors_are_those_of_the_u_statistic():
     assert estimate(singles, table).bootstrap_error is None
 
 
+def test_bootstrap_errors_hold_the_normalisation_of_each_burst():
+    """One burst of large downscale with few tracks makes most of the error."""
+    singles, table = sample([900, 900, 40]), burst_table(3, downscale=[10.0, 10.0, 250.0])
+    found = estimate(singles, table, bootstrap=400)
+    alike = estimate(singles, burst_table(3), bootstrap=400)
+    dense = found.pairs > 100
+    relative = found.error[dense] / found.expected[dense]
+    assert (relative > 1.25 * alike.error[dense] / alike.expected[dense]).all()
+    assert found.bootstrap_error[dense] == pytest.approx(found.error[dense], rel=0.2)
+
+
 def test_a_file_holds_the_selected_pairs(tmp_path):
     singles, table = sample([300, 300]), burst_table(2)
     path = tmp_path / "pairs.root"
