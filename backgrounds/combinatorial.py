@@ -20,10 +20,6 @@ class Parameters(bdana.PairingParameters):
         ge=0,
         description="full width of the readout window, in which a third good track spoils an event, assumed",
     )
-    h2_efficiency: float = Field(
-        1.0, gt=0, le=1, description="of H2 for pairs in the window, averaged over DT, assumed"
-    )
-    h2_efficiency_error: float = Field(0.02, ge=0, description="its absolute error, assumed")
     window_error_ns: float = Field(0.1, ge=0, description="error of the full width of the window, assumed")
 
 
@@ -45,32 +41,44 @@ def weight(bursts, cuts, par):
 def third_track(bursts, cuts, par):
     """`Exactly one` twice loses exp(-2 R tau) of the pairs to a further track, `exactly two` only exp(-R tau)."""
     # Seen are events without a further track, R exp(-R tau): solved for R tau, at most 1, where what is seen is largest.
-    seen = np.minimum(bursts.rate * par.readout_ns * ns, np.exp(-1.0) - 1e-13)
+    seen = np.minimum(bursts.rate / par.q1_efficiency * par.readout_ns * ns, np.exp(-1.0) - 1e-13)
     return np.exp(-lambertw(-seen).real)
 
 
 def accidental_veto(bursts, cuts, par):
     """Each single track survived accidental veto hits, so a pair did twice; a data pair has to only once."""
-    return 1.0 / bursts.accidental_survival
+    return 1.0 / bursts.survival.by_burst
 
 
-def coincidence_trigger(bursts, cuts, par):
-    """Pairs of the data were taken by H2, whose efficiency falls with DT at the edges of its coincidence."""
-    return par.h2_efficiency
+def triggers(bursts, cuts, par):
+    """Singles were taken by Q1, each with its efficiency; pairs of the data by H2, in its own live time."""
+    return par.h2_efficiency * par.h2_live_time / par.q1_efficiency**2
 
 
 def systematics(bursts, cuts, par):
     """Sources that move all regions together: name -> (relative effect, where it comes from)."""
     lost = np.average(third_track(bursts, cuts, par), weights=bursts.events) if bursts.events.any() else 1.0
-    width = window(cuts, par) / ns
-    trigger = par.h2_efficiency_error / par.h2_efficiency
-    said = (
-        f"assumed: width {width:g} +- {par.window_error_ns:g} ns, "
-        f"H2 efficiency {par.h2_efficiency:g} +- {par.h2_efficiency_error:g}"
-    )
+    stated = inputs(bursts, cuts, par)
+    powers = {"time_window": 1, "q1_efficiency": 2, "h2_efficiency": 1, "h2_live_time": 1}
+    sources = {
+        name: (power * stated[name][1] / stated[name][0], "{:.4g} +- {:.2g}, {}".format(*stated[name]))
+        for name, power in powers.items()
+    }
+    return sources | {"third_track": (lost - 1.0, "the whole correction")}
+
+
+def inputs(bursts, cuts, par):
+    """Numbers that single tracks do not tell: name -> (value, error, where it comes from)."""
     return {
-        "time_window": (np.hypot(par.window_error_ns / width, trigger), said),
-        "third_track": (lost - 1.0, "the whole correction"),
+        "time_window": (
+            window(cuts, par) / ns,
+            par.window_error_ns,
+            "full width in ns; its error is assumed",
+        ),
+        "q1_efficiency": (par.q1_efficiency, par.q1_efficiency_error, "assumed"),
+        "h2_efficiency": (par.h2_efficiency, par.h2_efficiency_error, "averaged over DT"),
+        "h2_live_time": (par.h2_live_time, par.h2_live_time_error, "over that of Q1, assumed"),
+        "readout": (par.readout_ns, 0.0, "full width in ns in which a third track spoils an event, assumed"),
     }
 
 
@@ -83,7 +91,8 @@ background = bdana.Combinatorial(
     window=window,
     bounds=bounds,
     weight=weight,
-    corrections=(third_track, accidental_veto, coincidence_trigger),
+    corrections=(third_track, accidental_veto, triggers),
     systematics=systematics,
+    inputs=inputs,
     parameters=Parameters,
 )

@@ -1,7 +1,8 @@
 """Combinatorial background: finding pairs of tracks (`geometry`), and the estimate made of them (`estimate`)."""
 
 from bdana.pairing.estimate.combinatorial import Combinatorial
-from bdana.pairing.estimate.groups import DutyFactor
+from bdana.pairing.estimate.in_spill import DutyFactor
+from bdana.pairing.estimate.inputs import Input
 from bdana.pairing.estimate.pair_cuts import PairOptions, PairSelection, PairSink
 from bdana.pairing.estimate.pair_estimate import PairEstimate
 from bdana.pairing.estimate.pair_file import pair_file
@@ -15,6 +16,7 @@ from bdana.pairing.geometry.pair_finder import PairBounds, PairFinder, close_pai
 __all__ = [
     "Combinatorial",
     "DutyFactor",
+    "Input",
     "PairBounds",
     "PairCounts",
     "PairEstimate",

@@ -109,7 +109,8 @@ def sources(document: Mapping[str, Any]) -> Layout:
     rows = [
         [
             source["name"],
-            f"{max(source['effect'].values(), default=0.0):.2%}",
+            ("only up, " if source.get("one_sided") else "")
+            + f"{max(source['effect'].values(), default=0.0):.2%}",
             "yes" if source["correlated"] else "no",
             source["source"],
         ]

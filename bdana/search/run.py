@@ -19,6 +19,8 @@ from bdana.statistics.table import CountingTable, counting_table
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from numpy.typing import NDArray
+
     from bdana.analysis import AnalysisFolder
     from bdana.engine import Executor, Progress, SelectionRun
     from bdana.events import BurstTable, Dataset, Exposure
@@ -151,7 +153,8 @@ def run_sample(
     for region in regions:
         counted[region.name] = Observed(region.name, region.observed)
     expected = {row.name: row.expected for row in run.table.rows}
-    table = counting_table(expected, counted, analysis.config.search.joint)
+    joint, covariance = analysis.config.search.joint, _covariance(run.estimate)
+    table = counting_table(expected, counted, joint, covariance)
     checks = run_checks(analysis, run.selected, counted, *singles, run.estimate, executor)
     shown = [region.name for region in regions if region.same]
     selected = run.selected.with_opened(shown, candidates, analysis.regions.names, analysis.variables)
@@ -213,4 +216,9 @@ def _table(analysis: AnalysisFolder, selected: SelectionRun, estimate: PairEstim
     counted = {region.name: region.observed for region in selected.regions}
     expected = dict(reversed(estimate.predicted.items()))  # the outermost first
     observed = {name: Observed(name, None if name in selected.closed else counted[name]) for name in expected}
-    return counting_table(expected, observed, analysis.config.search.joint)
+    return counting_table(expected, observed, analysis.config.search.joint, _covariance(estimate))
+
+
+def _covariance(estimate: PairEstimate) -> NDArray[np.float64]:
+    """Return the covariance of the regions in the order of the table, the outermost first."""
+    return estimate.total_covariance[::-1, ::-1]

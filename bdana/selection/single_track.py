@@ -186,6 +186,26 @@ class SingleTrackSelection:
         )
         return SelectedSingles(cutflow, kept, singles, vetoed)
 
+    def in_time(self, events: ak.Array, par: Parameters, setup: Setup, window: float) -> NDArray[np.bool_]:
+        """Tell which events have exactly two good tracks, closer in time than half of a window: probes of a trigger.
+
+        Parameters
+        ----------
+        events : ak.Array, type N * record
+        par : Parameters
+        setup : Setup
+        window : float
+            Full width in ns.
+        """
+        tracks = Tracks.of_events(events, setup.detector)
+        tracks = tracks.take(self.good_track(tracks, par))
+        number = np.bincount(tracks.index, minlength=len(events))
+        earliest, latest = np.full(len(events), np.inf), np.full(len(events), -np.inf)
+        np.minimum.at(earliest, tracks.index, tracks.column("time"))
+        np.maximum.at(latest, tracks.index, tracks.column("time"))
+        with np.errstate(invalid="ignore"):  # of events without a good track
+            return (number == 2) & (latest - earliest < 0.5 * window)
+
     def _survival(self, tracks: Tracks, par: Parameters) -> NDArray[np.float64]:
         cuts = [cut for cut in self.active(par) if cut.level == "event"]
         survival = np.zeros(len(tracks))

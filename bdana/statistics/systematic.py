@@ -25,6 +25,8 @@ class Systematic:
         Whether it moves all regions together.
     source : str
         Where the number comes from.
+    one_sided : bool
+        Whether the truth can only be higher, never lower, because of it.
 
     Examples
     --------
@@ -37,3 +39,4 @@ class Systematic:
     effect: Mapping[str, float]
     correlated: bool
     source: str
+    one_sided: bool = False

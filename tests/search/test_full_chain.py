@@ -18,7 +18,6 @@ from bdana.simulation.sample_config import Activity
 from tests.searches import OPEN_VERTEX
 
 RATE = Halo().rate_hz
-SLICES = 20
 BURSTS = 20
 
 
@@ -38,7 +37,7 @@ CASES = (
     Case("third_track", rate=400.0, left=np.exp(-0.75 * 0.178)),
     # 20 MHz in LAV, 0.3 in IRC and SAC, each in 20 ns.
     Case("accidental_veto", rate=30.0, lav_mhz=20.0, left=np.exp(-20.6 * 0.02)),
-    Case("slices", rate=30.0, ripple=0.9, left=1.0 / (1.0 + 0.5 * 0.9**2)),
+    Case("in_spill", rate=30.0, ripple=0.9, left=1.0 / (1.0 + 0.5 * 0.9**2)),
 )
 
 
@@ -54,31 +53,25 @@ def configured(case, pairs, singles):
     )
     pot = seconds / beam.spill_s * beam.pot_per_spill
     halo, activity = Halo(rate_hz=rate), Activity(lav_mhz=case.lav_mhz)
-    return SimulationConfig(pot=pot, bursts=BURSTS, beam=beam, halo=halo, activity=activity), seconds
+    return SimulationConfig(pot=pot, bursts=BURSTS, beam=beam, halo=halo, activity=activity)
 
 
 def closure(path, case, seed, pairs=20_000, singles=7_000):
     """Return observed pairs, and the estimates (expected, variance) with and without the correction of the case."""
-    config, seconds = configured(case, pairs, singles)
-    write_sample(path, config, seed)
-    sliced = [f"background.combinatorial.slice_ms={1e3 * seconds / BURSTS / SLICES}"] if case.ripple else []
-    analysis = bdana.load(overrides=OPEN_VERTEX + sliced)
+    write_sample(path, configured(case, pairs, singles), seed)
+    analysis = bdana.load(overrides=OPEN_VERTEX)
     observed = len(analysis.select([path], kind="mc").candidates)
     dataset = Dataset.open([path], kind="mc", gate=None)
     sample = single_tracks(analysis, "combinatorial", dataset)
-    background, _ = analysis.combinatorial("combinatorial")
-    without = replace(
-        background, corrections=tuple(c for c in background.corrections if c.__name__ != case.name)
-    )
+    background, par = analysis.combinatorial("combinatorial")
+    left = tuple(c for c in background.corrections if c.__name__ != case.name)
     made = []
-    for chosen, used in (
-        (background, analysis),
-        (without, bdana.load(overrides=OPEN_VERTEX) if case.ripple else analysis),
-    ):
-        par = used.combinatorial("combinatorial")[1]
-        pairs = PairSelection(*used.selection("dimuon"), used.setup, {})
+    for chosen in (background, replace(background, corrections=left)):
+        pairs = PairSelection(*analysis.selection("dimuon"), analysis.setup, {})
         found = chosen.estimate(sample, pairs, par)
-        made.append((found.expected.sum() + found.undefined, found.covariance.sum()))
+        # Pairs of whole bursts are fewer by the duty factor, which is no correction of a burst.
+        whole = found.duty_factor.value if case.ripple and chosen is not background else 1.0
+        made.append((whole * (found.expected.sum() + found.undefined), whole**2 * found.covariance.sum()))
     return observed, *made
 
 

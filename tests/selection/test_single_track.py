@@ -78,6 +78,20 @@ def test_vetoed_tracks_are_kept_apart(analysis):
     assert both.before_vetoes.charge.tolist() == [1, -1, -1]
 
 
+def test_two_good_tracks_in_time_probe_the_pair_trigger(analysis):
+    """Half of a window of 10 ns; a third good track, a soft one and one out of time are no probe."""
+    late, soft, three = (dimuon_event(k) for k in (1, 2, 3))
+    late["tracks"][1]["time"] = late["tracks"][0]["time"] + 6.0
+    soft["tracks"][1]["p"] = 5_000.0
+    three["tracks"].append(dict(three["tracks"][0]))
+    none = single_event(4)
+    none["tracks"] = []
+    events = records([dimuon_event(0), late, soft, three, none, single_event(5)])
+    selection, par = analysis.single_track("single_track")
+    assert selection.in_time(events, par, analysis.setup, 10.0).tolist() == [True] + 5 * [False]
+    assert selection.in_time(events, par, analysis.setup, 13.0).tolist() == [True, True] + 4 * [False]
+
+
 def test_accidental_survival_is_tried_beside_the_track(analysis):
     """The track is at 10.2 ns; the windows are 30 ns before and after it, 10 ns to each side."""
     hits = ([], [-19.0], [39.0], [-19.0, 41.0], [10.0])

@@ -3,11 +3,13 @@
 import json
 import math
 
+import numpy as np
 import pytest
 
 from bdana.errors import BlindingError
 from bdana.observed import Observed, Predicted
 from bdana.report.tables import counting
+from bdana.statistics.joint import joint_p_values
 from bdana.statistics.poisson import Background
 from bdana.statistics.regions_csv import read_regions
 from bdana.statistics.table import counting_table
@@ -38,6 +40,31 @@ def test_published_numbers_come_out():
     assert f"{document['joint']['p_n']:.4f}" == "0.2595"
     assert f"{document['joint']['p_l']:.4f}" == "0.2396"
     assert document["joint"]["regions"] == list(CONTROL)
+
+
+def test_joint_p_values_have_the_given_covariance():
+    """Independent errors: not the published p-values, and those of the joint likelihood with that covariance."""
+    errors = [row[1] for row in PUBLISHED.values()]
+    observed = {name: Observed(name, row[2]) for name, row in PUBLISHED.items()}
+    made = counting_table(EXPECTED, observed, CONTROL, np.diag(np.square(errors))).joint
+    backgrounds = [Background(*PUBLISHED[name][:2]) for name in CONTROL]
+    exact = joint_p_values(
+        [PUBLISHED[name][2] for name in CONTROL], backgrounds, np.diag(np.square(errors[3:0:-1]))
+    )
+    assert (made.p_n, made.p_l) == pytest.approx((exact.p_n, exact.p_l))
+    assert abs(made.p_n - 0.2595) > 1e-3
+    assert "given covariance" in made.convention
+    together = counting_table(EXPECTED, observed, CONTROL, np.outer(errors, errors)).joint
+    assert (round(together.p_n, 4), round(together.p_l, 4)) == (0.2595, 0.2396)
+
+
+def test_a_region_with_a_limit_only_has_no_covariance():
+    expected = EXPECTED | {"CR1": Predicted(0.0, 0.0, upper_limit=0.4)}
+    observed = {name: Observed(name, row[2]) for name, row in PUBLISHED.items()}
+    errors = [row[1] for row in PUBLISHED.values()]
+    made = counting_table(expected, observed, CONTROL, np.outer(errors, errors)).joint
+    plain = counting_table(expected, observed, CONTROL).joint
+    assert (made.p_n, made.p_l) == pytest.approx((plain.p_n, plain.p_l))
 
 
 def test_closed_regions_have_no_observed_number_and_no_p_values():

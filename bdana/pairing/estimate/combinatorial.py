@@ -10,8 +10,10 @@ import numpy as np
 
 from bdana.errors import ConfigError, InputError
 from bdana.pairing.estimate.groups import WeightedBursts
+from bdana.pairing.estimate.inputs import Input
 from bdana.pairing.estimate.pair_cuts import PairOptions, PairTask
 from bdana.pairing.estimate.pair_estimate import PairEstimate, PairSample, estimate_pairs
+from bdana.pairing.estimate.pooled_weights import PooledWeights
 from bdana.pairing.estimate.single_bursts import SingleBursts
 from bdana.pairing.estimate.systematics import Measured, SampleChoice, measured_duty
 from bdana.statistics import Systematic
@@ -24,18 +26,27 @@ if TYPE_CHECKING:
     from bdana.pairing.estimate.groups import Grouped
     from bdana.pairing.estimate.pair_cuts import PairSelection
     from bdana.pairing.estimate.pairing_parameters import PairingParameters
-    from bdana.pairing.estimate.singles import SingleSample
+    from bdana.pairing.estimate.singles import Probes, SingleSample
     from bdana.pairing.geometry.pair_finder import PairBounds
+    from bdana.reconstruction import Tracks
     from bdana.selection import Parameters, SelectedSingles
 
 __all__ = ["Combinatorial"]
 
 POISSON_90 = 2.302585092994046
 """90% CL upper limit on a Poisson mean when nothing is seen: -ln(0.1)."""
+FINE, COARSE = 0.005, 0.3
+"""Relative errors of the duty factor that is always good enough, and of one that tells nothing; assumed."""
+SELECTED = 0.005
+"""Share of pairs of tracks that is selected, to foresee the statistical error; assumed."""
 
 
 def _no_bounds(_cuts: Parameters) -> PairBounds:
     raise ConfigError("a bdana.Combinatorial needs bounds=...: which pairs are built")
+
+
+def _no_inputs(*_: Any) -> dict[str, tuple[float, float, str]]:
+    return {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +80,9 @@ class Combinatorial:
     systematics : callable
         f(bursts, cuts, par) -> mapping of name to (relative effect on every region, source), beside those that are
         measured with the single tracks (`Measured.systematics`).
+    inputs : callable, optional
+        f(bursts, cuts, par) -> mapping of name to (value, error, source) of what the weights assume; beside it stands
+        what is measured.
     parameters : type
         Model of the background's own numbers, with `PairingParameters` as base.
     """
@@ -84,6 +98,7 @@ class Combinatorial:
     corrections: tuple[Callable[..., Any], ...]
     systematics: Callable[..., Mapping[str, tuple[float, str]]]
     parameters: type[PairingParameters]
+    inputs: Callable[..., Mapping[str, tuple[float, float, str]]] = _no_inputs
     search: InitVar[Callable[..., PairBounds] | None] = None  # the name of `bounds` in the last release
 
     def __post_init__(self, search: Callable[..., PairBounds] | None) -> None:
@@ -135,6 +150,7 @@ class Combinatorial:
         selection, cuts, tracks = pairs.selection, pairs.cuts, sample.singles.tracks
         selection.require_cuts((*self.replaced, self.charge), "pair")
         selection.require_cuts(self.timing)
+        par, probed = _with_probes(sample.probes, par)
         bursts = SingleBursts.of_singles(sample.singles, sample.bursts, par.downscale)
         weight = self._weights(bursts, cuts, par)
         left_out = (*self.replaced, *([self.charge] if options.like_sign else []))
@@ -146,20 +162,47 @@ class Combinatorial:
             options=options,
         )
         weighted = WeightedBursts(bursts, weight, par)
-        grouped = weighted.group(tracks, sample.burst_of(tracks))
-        found = estimate_pairs(tracks, grouped.places, grouped.weight, task)
-        names = pairs.setup.regions.names
-        expected = found.sums.total[: len(names)]
-        measured = _measured(sample, weighted, task, float(expected.sum()))
+        places = sample.burst_of(tracks)
+        grouped = weighted.group(places)
+        pooled = _pooled(tracks, grouped, options)
+        duty = measured_duty(tracks, places, bursts, par, _precision(bursts))
+        if not isinstance(duty, str):
+            pooled = pooled.scaled(1.0 / duty.value, duty.error**2)
         used = bursts.take(bursts.usable)
+        pooled = pooled.scaled(1.0, used.survival.relative_error**2)
+        found = estimate_pairs(tracks, grouped.places, pooled, task)
+        names = pairs.setup.regions.names
+        measured = Measured.of(duty, _choice(sample, weighted, task, found, pooled))
+        declared = {**self.systematics(used, cuts, par), **measured.systematics(par)}
         sources = tuple(
-            Systematic(name, dict.fromkeys(names, float(effect)), correlated=True, source=source)
-            for name, (effect, source) in {
-                **self.systematics(used, cuts, par),
-                **measured.systematics(used),
-            }.items()
+            Systematic(
+                name,
+                dict.fromkeys(names, float(effect)),
+                correlated=True,
+                source=source,
+                one_sided=name in measured.one_sided,
+            )
+            for name, (effect, source) in declared.items()
         )
-        return _estimate(sample.singles, bursts, grouped, found, measured, names, (*sources, *systematics))
+        return _estimate(
+            sample.singles,
+            bursts,
+            grouped,
+            pooled,
+            found,
+            measured,
+            names,
+            (*sources, *systematics),
+            (
+                *measured.inputs(used),
+                *probed,
+                *(
+                    Input(name, *row[:2], "assumed", row[2])
+                    for name, row in self.inputs(used, cuts, par).items()
+                    if name not in {row.name for row in probed}
+                ),
+            ),
+        )
 
     def _weights(self, bursts: SingleBursts, cuts: Parameters, par: PairingParameters) -> NDArray[np.float64]:
         """Return the weight of a pair in each burst, corrections included; 0 in a burst that cannot be used."""
@@ -175,54 +218,88 @@ class Combinatorial:
         return weight
 
 
-def _measured(sample: SingleSample, weighted: WeightedBursts, task: PairTask, expected: float) -> Measured:
-    """Measure duty factor and choice of vetoed tracks for the systematics; `expected` is summed over regions."""
-    tracks, par, bursts = sample.singles.tracks, weighted.par, weighted.bursts
-    tried = [[par.slice_ms], [0.5 * par.slice_ms]] if par.slice_ms else [par.duty_slices_ms]
-    duty = [measured_duty(tracks, sample.burst_of(tracks), weighted, widths) for widths in tried]
-    choice = None
-    if expected and len(sample.singles.vetoed):
-        every = sample.singles.before_vetoes
-        grouped = weighted.group(every, sample.burst_of(every))
-        bare = replace(
-            task,
-            pairs=replace(task.pairs, variables={}),
-            options=replace(task.options, bootstrap=0, sink=None),
-        )
-        sums = estimate_pairs(every, grouped.places, grouped.weight, bare).sums
-        choice = SampleChoice.of(sums, expected, bursts.take(bursts.usable).veto_survival)
-    return Measured.of(duty[0], duty[1] if len(duty) > 1 else None, choice)
+def _with_probes(probes: Probes, par: PairingParameters) -> tuple[PairingParameters, tuple[Input, ...]]:
+    """Return the parameters with the measured efficiency of the two-track trigger, where it is the better known one."""
+    if not probes.tried or probes.error >= par.h2_efficiency_error:
+        return par, ()
+    said = f"tag and probe: {probes.taken} of {probes.tried} two-track events of Q1 were taken by H2"
+    found = {"h2_efficiency": probes.efficiency, "h2_efficiency_error": probes.error}
+    row = Input("h2_efficiency", probes.efficiency, probes.error, "measured", said)
+    return par.model_copy(update=found), (row,)
+
+
+def _pooled(tracks: Tracks, grouped: Grouped, options: PairOptions) -> PooledWeights:
+    single = np.asarray(tracks.events.weight, dtype=np.float64)[tracks.index]
+    return PooledWeights.of(
+        grouped.places, tracks.charge, single, grouped.weight, like_sign=options.like_sign
+    )
+
+
+def _precision(bursts: SingleBursts) -> float:
+    """Return the precision that a common factor should have: a third of the statistical error, roughly, or 0.5%."""
+    plus, minus = (getattr(bursts, name).astype(np.float64) for name in ("plus", "minus"))
+    pairs = float(plus @ minus)
+    if not pairs:
+        return COARSE
+    of_tracks = float(plus @ minus**2 + minus @ plus**2) / pairs**2
+    foreseen = float(np.sqrt(of_tracks + 1.0 / (SELECTED * pairs)))
+    return float(np.clip(foreseen / 3.0, FINE, COARSE))
+
+
+def _choice(
+    sample: SingleSample, weighted: WeightedBursts, task: PairTask, found: PairSample, pooled: PooledWeights
+) -> SampleChoice | None:
+    """Compare the selected share of pairs of tracks that pass the vetoes with that of all tracks."""
+    if not len(sample.singles.vetoed):
+        return None
+    every = sample.singles.before_vetoes
+    grouped = weighted.group(sample.burst_of(every))
+    bare = replace(
+        task,
+        pairs=replace(task.pairs, variables={}),
+        options=replace(task.options, bootstrap=0, sink=None),
+    )
+    all_pooled = _pooled(every, grouped, task.options)
+    sums = estimate_pairs(every, grouped.places, all_pooled, bare).sums
+    return SampleChoice.of(
+        (found.sums, pooled.total),
+        (sums, all_pooled.total),
+        len(sample.singles.tracks) / len(every),
+    )
 
 
 def _estimate(
     singles: SelectedSingles,
     bursts: SingleBursts,
     grouped: Grouped,
+    pooled: PooledWeights,
     sample: PairSample,
     measured: Measured,
     names: tuple[str, ...],
     systematics: tuple[Systematic, ...],
+    inputs: tuple[Input, ...],
 ) -> PairEstimate:
     n, sums = len(names), sample.sums
-    heaviest = float(np.asarray(singles.tracks.events.weight)[singles.tracks.index].max(initial=0.0)) or 1.0
     by_burst = np.zeros((len(bursts), n))
-    np.add.at(by_burst, grouped.burst, sample.by_place)
+    if pooled.total:
+        by_burst[grouped.burst] = np.outer(pooled.stands_for, sums.total[:n] / pooled.total)
     return PairEstimate(
         regions=names,
         expected=sums.total[:n],
         covariance=sums.covariance()[:n, :n],
         pairs=sums.pairs[:n],
         sum_w2=sums.sum_w2[:n],
-        upper_limit=np.where(sums.pairs[:n] == 0, POISSON_90 * grouped.largest * heaviest**2, np.nan),
+        upper_limit=np.where(sums.pairs[:n] == 0, POISSON_90 * pooled.largest, np.nan),
         hists=sample.hists,
         bin_covariances=sample.bin_covariances,
         systematics=systematics,
+        inputs=inputs,
         bursts=bursts,
         by_burst=by_burst,
         built=sample.built,
         duty_factor=measured.duty,
         notes=measured.notes,
-        warnings=grouped.warnings,
+        warnings=(*grouped.warnings, *measured.warnings),
         bootstrap_error=sample.bootstrap_error(n) if len(sample.replicas) else None,
         undefined=float(sums.total[n]),
         single_cutflow=singles.cutflow,

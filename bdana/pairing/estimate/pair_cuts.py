@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from bdana.pairing.estimate.pooled_weights import PooledWeights
     from bdana.pairing.geometry.pair_finder import PairBounds
     from bdana.reconstruction import Pairs, Tracks
     from bdana.selection import Cut, Parameters, Selection, Setup, Variable
@@ -134,8 +135,8 @@ class SelectedPairs(NamedTuple):
         The one that the pair is seen from.
     counted : ndarray of bool, shape (K,)
         Whether that is `plus`: so each pair is counted once.
-    burst : ndarray of int, shape (K,)
-        Place of their burst.
+    shared : ndarray, shape (K,)
+        `PooledWeights.shared` of each, for the covariance.
     """
 
     candidates: Candidates
@@ -144,7 +145,7 @@ class SelectedPairs(NamedTuple):
     minus: NDArray[np.int64]
     track: NDArray[np.int64]
     counted: NDArray[np.bool_]
-    burst: NDArray[np.int64]
+    shared: NDArray[np.float64]
 
 
 class PairedTracks:
@@ -156,15 +157,15 @@ class PairedTracks:
         N single tracks; the weights of their events multiply that of a pair.
     places : ndarray of int, shape (N,)
         The burst of each.
-    weight : ndarray, shape (bursts,)
-        Weight of a pair in each burst.
+    pooled : PooledWeights
+        Weight of a pair.
     task : PairTask
     """
 
     def __init__(
-        self, tracks: Tracks, places: NDArray[np.int64], weight: NDArray[np.float64], task: PairTask
+        self, tracks: Tracks, places: NDArray[np.int64], pooled: PooledWeights, task: PairTask
     ) -> None:
-        self.tracks, self.places, self.task, self.weight = tracks, places, task, weight
+        self.tracks, self.places, self.task, self.pooled = tracks, places, task, pooled
         of_event = {
             name: np.asarray(tracks.events[name])[tracks.index]
             for name in ("run", "burst", "event", "weight")
@@ -196,7 +197,7 @@ class PairedTracks:
         self,
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]:
         """Give track, partner, burst and quantities of the pairs within the bounds, each pair from both its tracks."""
-        bursts = len(self.weight)
+        bursts = len(self.pooled.difference)
         order = np.argsort(self.places, kind="stable")
         ends = np.searchsorted(self.places[order], np.arange(bursts + 1))
         line, bounds, like_sign = self.tracks.before, self.task.bounds, self.task.options.like_sign
@@ -236,15 +237,16 @@ class PairedTracks:
         )
         pairs, left = self.task.judge(pairs)
         track, plus, minus, burst = track[left], plus[left], minus[left], burst[left]
-        candidates, region = self._candidates(pairs, plus, minus, burst)
-        return SelectedPairs(candidates, region, plus, minus, track, track == plus, burst)
+        product = self.of_event["weight"][plus] * self.of_event["weight"][minus]
+        candidates, region = self._candidates(pairs, plus, minus, product)
+        shared = self.pooled.shared(track, burst, product)
+        return SelectedPairs(candidates, region, plus, minus, track, track == plus, shared)
 
     def _candidates(
-        self, pairs: Pairs, plus: NDArray[np.int64], minus: NDArray[np.int64], burst: NDArray[np.int64]
+        self, pairs: Pairs, plus: NDArray[np.int64], minus: NDArray[np.int64], product: NDArray[np.float64]
     ) -> tuple[Candidates, NDArray[np.int64]]:
         region = np.empty(len(pairs), dtype=np.int64)
         find_regions(pairs.z_tax, pairs.cda_tax, len(pairs), self.boxes, region)
-        single = self.of_event["weight"]
         return Candidates(
             run=self.of_event["run"][plus],
             burst=self.of_event["burst"][plus],
@@ -259,5 +261,5 @@ class PairedTracks:
             p_plus=self.p[plus],
             p_minus=self.p[minus],
             region=np.array(self.names)[region],
-            weight=self.weight[burst] * single[plus] * single[minus],
+            weight=self.pooled.weight * product,
         ), region

@@ -11,6 +11,7 @@ from bdana._version import __version__
 from bdana.errors import ConfigError
 from bdana.observed import Predicted
 from bdana.pairing.estimate.pair_cuts import PairedTracks
+from bdana.pairing.estimate.pooled_weights import PooledWeights
 from bdana.pairing.estimate.u_statistic import HistogramSums, PairSums, flat_in_time
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from bdana.pairing.estimate.groups import DutyFactor
+    from bdana.pairing.estimate.in_spill import DutyFactor
+    from bdana.pairing.estimate.inputs import Input
     from bdana.pairing.estimate.pair_cuts import PairTask
     from bdana.pairing.estimate.single_bursts import SingleBursts
     from bdana.reconstruction import Tracks
@@ -41,13 +43,14 @@ class PairEstimate:
     expected : ndarray, shape (R,)
         Expected number in each region.
     covariance : ndarray, shape (R, R)
-        Its statistical covariance, from the finite number of single tracks.
+        Its statistical covariance, from the finite number of single tracks: of the pairs, and of what is measured with
+        the same tracks (duty factor, survival of the vetoes).
     pairs : ndarray of int, shape (R,)
         Built pairs in each region.
     sum_w2 : ndarray, shape (R,)
         Sum of squared weights: what the variance would be if the pairs were independent, which they are not.
     upper_limit : ndarray, shape (R,)
-        90% CL upper limit on the expectation of a region without a pair: 2.303 pairs of the largest weight.
+        90% CL upper limit on the expectation of a region without a pair: 2.303 pairs, of the weight at its 90% end.
         NaN where there are pairs.
     hists : mapping of str to hist.Hist
         The analysis' variables by region, with the variance of the U-statistic.
@@ -55,6 +58,8 @@ class PairEstimate:
         Statistical covariance of the B bins of each variable in each region.
     systematics : tuple of Systematic
         Their relative effects by region.
+    inputs : tuple of Input
+        Numbers that go into the estimate, measured ones first, then those that are assumed.
     bursts : SingleBursts
         What the weights were made of.
     by_burst : ndarray, shape (bursts, R)
@@ -84,6 +89,7 @@ class PairEstimate:
     hists: Mapping[str, Histogram]
     bin_covariances: Mapping[str, NDArray[np.float64]]
     systematics: tuple[Systematic, ...]
+    inputs: tuple[Input, ...]
     bursts: SingleBursts
     by_burst: NDArray[np.float64]
     built: int
@@ -121,6 +127,22 @@ class PairEstimate:
     def total_error(self) -> NDArray[np.float64]:
         """Statistical and systematic error of each region in quadrature, shape (R,)."""
         return np.sqrt(self.error**2 + np.diag(self.systematic_covariance))
+
+    @property
+    def total_covariance(self) -> NDArray[np.float64]:
+        """Covariance of the regions with the squared total errors on its diagonal, shape (R, R).
+
+        The unbiased estimate of the statistical part can have directions of negative variance where pairs are few:
+        their variance is set to zero, and the errors are kept.
+        """
+        errors = self.total_error
+        unit = np.where(errors > 0, errors, 1.0)
+        correlation = (self.covariance + self.systematic_covariance) / np.outer(unit, unit)
+        values, vectors = np.linalg.eigh(correlation)
+        positive = (vectors * np.maximum(values, 0.0)) @ vectors.T
+        size = np.sqrt(np.diag(positive))
+        scale = errors * np.divide(1.0, size, out=np.zeros_like(size), where=size > 0)
+        return positive * np.outer(scale, scale)
 
     def bin_covariance(self, variable: str, regions: Sequence[str] | None = None) -> NDArray[np.float64]:
         """Return the statistical covariance of the bins of a variable, summed over regions, shape (B, B).
@@ -187,9 +209,16 @@ class PairEstimate:
             "statistical_covariance": self.covariance.tolist(),
             "systematic_covariance": self.systematic_covariance.tolist(),
             "systematics": [
-                {"name": s.name, "effect": dict(s.effect), "correlated": s.correlated, "source": s.source}
+                {
+                    "name": s.name,
+                    "effect": dict(s.effect),
+                    "correlated": s.correlated,
+                    "one_sided": s.one_sided,
+                    "source": s.source,
+                }
                 for s in self.systematics
             ],
+            "inputs": [asdict(row) for row in self.inputs],
             "single_tracks": {"plus": int(self.bursts.plus.sum()), "minus": int(self.bursts.minus.sum())},
             "single_cutflow": self.single_cutflow.to_list(),
             "pairs": self.built,
@@ -215,8 +244,6 @@ class PairSample:
         The variables by region, with the variance of the U-statistic.
     bin_covariances : mapping of str to ndarray, shape (R, B, R, B)
         Covariance of their bins.
-    by_place : ndarray, shape (places, R)
-        Sum of weights from each burst in each region, without `undefined`.
     built : int
         Number of pairs, those that were not built because they cannot pass included.
     replicas : ndarray, shape (replicas, regions)
@@ -226,7 +253,6 @@ class PairSample:
     sums: PairSums
     hists: Mapping[str, Histogram]
     bin_covariances: Mapping[str, NDArray[np.float64]]
-    by_place: NDArray[np.float64]
     built: int
     replicas: NDArray[np.float64]
 
@@ -247,7 +273,7 @@ class PairSample:
 
 
 def estimate_pairs(
-    tracks: Tracks, places: NDArray[np.int64], weight: NDArray[np.float64], task: PairTask
+    tracks: Tracks, places: NDArray[np.int64], pooled: PooledWeights, task: PairTask
 ) -> PairSample:
     """Pair tracks within each burst and add up what passes the cuts.
 
@@ -257,8 +283,8 @@ def estimate_pairs(
         N single tracks; the weights of their events multiply that of a pair.
     places : ndarray of int, shape (N,)
         The burst of each.
-    weight : ndarray, shape (places,)
-        Weight of a pair in each burst.
+    pooled : PooledWeights
+        Weight of a pair.
     task : PairTask
 
     Returns
@@ -266,11 +292,11 @@ def estimate_pairs(
     PairSample
         The same, bit for bit, for any number of threads.
     """
-    paired = PairedTracks(tracks, places, weight, task)
+    paired = PairedTracks(tracks, places, pooled, task)
     regions, n = paired.names[:-1], len(paired.names)
-    sums, by_place = PairSums(n), np.zeros((len(weight), n))
+    sums = PairSums(n, pooled)
     filling = {
-        name: HistogramSums(variable, regions)
+        name: HistogramSums(variable, regions, pooled)
         for name, variable in task.pairs.variables.items()
         if name != "dt"
     }
@@ -278,24 +304,28 @@ def estimate_pairs(
     replicas = np.zeros((task.options.bootstrap, n))
 
     for pairs in paired.selected():
-        sums.fill(pairs.track, pairs.region, pairs.candidates.weight, pairs.counted)
+        sums.fill(pairs.track, pairs.region, pairs.candidates.weight, pairs.counted, pairs.shared)
         for histogram in filling.values():
-            histogram.fill(pairs.track, pairs.region, pairs.candidates, pairs.counted)
+            histogram.fill(pairs.track, pairs.region, pairs.candidates, pairs.counted, pairs.shared)
         once = pairs.counted
         first, second, region = pairs.plus[once], pairs.minus[once], pairs.region[once]
         weights = pairs.candidates.weight[once]
-        cell = pairs.burst[once] * n + region
-        by_place += np.bincount(cell, weights, minlength=by_place.size).reshape(by_place.shape)
         for replica, time in enumerate(times):
             replicas[replica] += np.bincount(region, weights * time[first] * time[second], minlength=n)
         if task.options.sink:
             task.options.sink(pairs.candidates.take(once), tracks, first, second)
+    for replica, time in enumerate(times):
+        drawn = paired.of_event["weight"] * time
+        again = PooledWeights.of(
+            places, tracks.charge, drawn, pooled.by_group, like_sign=task.options.like_sign
+        )
+        replicas[replica] *= again.weight / pooled.weight
     results = {name: histogram.result() for name, histogram in filling.items()}
     if "dt" in task.pairs.variables:
         results["dt"] = flat_in_time(task.pairs.variables["dt"], regions, sums, task.window)
     hists = {name: made for name, (made, _) in results.items()}
     covariances = {name: covariance for name, (_, covariance) in results.items()}
-    return PairSample(sums, hists, covariances, by_place[:, :-1], paired.built, replicas)
+    return PairSample(sums, hists, covariances, paired.built, replicas)
 
 
 def _multiplicities(replicas: int, tracks: int) -> NDArray[np.uint8]:

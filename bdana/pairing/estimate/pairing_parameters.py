@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
 from bdana.strict import StrictModel
 
 __all__ = ["PairingParameters"]
-
-Positive = Annotated[float, Field(gt=0)]
 
 
 class PairingParameters(StrictModel):
@@ -19,13 +17,36 @@ class PairingParameters(StrictModel):
     downscale: float | None = Field(
         None, ge=1, description="of the single-track trigger, for bursts whose table does not have it"
     )
-    slice_ms: float | None = Field(
-        None, gt=0, description="length of time slices inside the burst; none: the whole"
+    q1_efficiency: float = Field(
+        1.0, gt=0, le=1, description="of the single-track trigger for a track that passes the cuts, assumed"
     )
-    duty_slices_ms: tuple[Positive, ...] = Field(
-        (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0),
-        min_length=1,
-        description="slices in which the duty factor is tried to be measured when slice_ms is none",
+    q1_efficiency_error: float = Field(0.01, ge=0, description="its absolute error, assumed")
+    h2_efficiency: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="of the two-track trigger for pairs in the window, averaged over DT, assumed where events with both "
+        "triggers do not measure it better",
+    )
+    h2_efficiency_error: float = Field(0.02, ge=0, description="its absolute error, assumed")
+    h2_live_time: float = Field(
+        1.0,
+        gt=0,
+        description="live time of the two-track trigger over that of the single-track trigger, assumed",
+    )
+    h2_live_time_error: float = Field(0.0, ge=0, description="its absolute error, assumed")
+    slice_ms: float | None = Field(
+        None,
+        gt=0,
+        description="time between tracks below which structure inside the burst is measured; none: the shortest that "
+        "gives a good precision",
+    )
+    unmeasured_duty_factor: float = Field(
+        0.71,
+        gt=0,
+        le=1,
+        description="smallest <R>^2/<R^2> inside the bursts that is thought possible where the files do not tell, assumed: "
+        "a ripple of 90%",
     )
     spill_start_s: float | None = Field(
         None,
@@ -33,7 +54,7 @@ class PairingParameters(StrictModel):
         description="timestamp at which the bursts begin; none: 0, if the first tracks agree with it",
     )
     spill_s: float | None = Field(
-        None, gt=0, description="length of a burst for the slices; none: its live time, or to its last track"
+        None, gt=0, description="length of a burst; none: its live time, or to its last track"
     )
     mix_bursts: int = Field(
         1, ge=1, description="bursts whose tracks are mixed: biased, for studies of small samples only"
@@ -48,6 +69,4 @@ class PairingParameters(StrictModel):
         low, high = self.sideband_ns
         if not 0 <= low < high:
             raise ValueError(f"sideband_ns = [{low:g}, {high:g}]: give 0 <= lower end < upper end")
-        if self.mix_bursts > 1 and self.slice_ms is not None:
-            raise ValueError("bursts cannot both be mixed (mix_bursts) and sliced (slice_ms)")
         return self

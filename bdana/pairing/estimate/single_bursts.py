@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import hepunits
 import numpy as np
 
 from bdana.errors import InputError
+from bdana.pairing.estimate.veto_survival import VetoSurvival
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,10 +34,13 @@ class SingleBursts:
         Its downscale D.
     events : ndarray of int
         Events with exactly one good track.
-    tried, survived : ndarray of float
-        Events whose track passes all track cuts, and how many of them pass the event cuts in displaced windows.
+    tried, survived, survived_squares : ndarray of float
+        Events whose track passes all track cuts; the sums of the fraction of displaced windows in which they pass the
+        event cuts, and of its square.
     plus, minus : ndarray of int
         Selected tracks by charge.
+    intensity : ndarray of float
+        Protons over live time, in 1/ns; NaN where either is not known.
     """
 
     run: NDArray[np.int64]
@@ -45,8 +50,10 @@ class SingleBursts:
     events: NDArray[np.int64]
     tried: NDArray[np.float64]
     survived: NDArray[np.float64]
+    survived_squares: NDArray[np.float64]
     plus: NDArray[np.int64]
     minus: NDArray[np.int64]
+    intensity: NDArray[np.float64]
 
     @classmethod
     def of_singles(cls, singles: SelectedSingles, table: BurstTable, downscale: float | None) -> SingleBursts:
@@ -75,18 +82,21 @@ class SingleBursts:
             if downscale is None
             else np.where(np.isnan(table.downscale), downscale, table.downscale)
         )
+        survival = np.where(singles.events.tried, singles.events.survival, 0.0)
+        live_time = table.live_time_s * hepunits.s
+        exposed = (table.pot > 0) & (live_time > 0)
         bursts = cls(
             run=table.run,
             burst=table.burst,
-            live_time=table.live_time_s * hepunits.s,
+            live_time=live_time,
             downscale=known,
             events=np.bincount(at, minlength=n),
             tried=np.bincount(at, singles.events.tried, minlength=n).astype(np.float64),
-            survived=np.bincount(
-                at, np.where(singles.events.tried, singles.events.survival, 0.0), minlength=n
-            ).astype(np.float64),
+            survived=np.bincount(at, survival, minlength=n).astype(np.float64),
+            survived_squares=np.bincount(at, survival**2, minlength=n).astype(np.float64),
             plus=np.bincount(own[charge > 0], minlength=n),
             minus=np.bincount(own[charge < 0], minlength=n),
+            intensity=np.divide(table.pot, live_time, out=np.full(n, np.nan), where=exposed),
         )
         bursts._check()
         return bursts
@@ -134,33 +144,22 @@ class SingleBursts:
             self.downscale * self.events, self.live_time, out=np.zeros(len(self)), where=self.events > 0
         )
 
+    @cached_property
+    def survival(self) -> VetoSurvival:
+        """Survival of accidental vetoes by burst, averaged over pairs of tracks in classes of intensity.
+
+        A pair of a burst weighs D^2 / T.
+        """
+        return VetoSurvival.of(
+            self.tried,
+            self.survived,
+            self.survived_squares,
+            np.divide(self.downscale**2, self.live_time, out=np.zeros(len(self)), where=self.usable),
+            self.intensity,
+            self.plus * self.minus,
+        )
+
     @property
     def accidental_survival(self) -> float:
-        """Probability that accidental activity does not veto an event, averaged over pairs; 1 if never tried.
-
-        Averaged over bursts with the number of pairs D^2 n^2 / T, since activity and pairs both follow the
-        intensity.
-        """
-        return self._share_over_pairs(self.survived)
-
-    @property
-    def veto_survival(self) -> float:
-        """Share of tracks that pass all track cuts whose events pass the event cuts, averaged over pairs; 1 without any.
-
-        Accidental activity and that of the muon itself both count; averaged as in `accidental_survival`.
-        """
-        return self._share_over_pairs(self.plus + self.minus)
-
-    @property
-    def accidental_survival_error(self) -> float:
-        """Binomial error of `accidental_survival`; the windows of one event count once."""
-        a, n = self.accidental_survival, float(self.tried.sum())
-        return float(np.sqrt(a * (1.0 - a) / n)) if n else 0.0
-
-    def _share_over_pairs(self, kept: NDArray[Any]) -> float:
-        """Return which share of the tried tracks is kept, averaged with the number of pairs of each burst; 1 without any."""
-        per_track = np.divide(
-            self.downscale**2 * self.tried, self.live_time, out=np.zeros(len(self)), where=self.tried > 0
-        )
-        tried = float(np.sum(per_track * self.tried))
-        return float(np.sum(per_track * kept)) / tried if tried else 1.0
+        """Probability that accidental activity does not veto an event, averaged over all pairs; 1 if never tried."""
+        return self.survival.mean

@@ -20,7 +20,33 @@ if TYPE_CHECKING:
     from bdana.reconstruction import Tracks
     from bdana.selection import Candidates, Parameters, Setup, SingleTrackSelection
 
-__all__ = ["SingleSample", "SinglesTask", "require_orthogonal", "select_singles"]
+__all__ = ["Probes", "SingleSample", "SinglesTask", "require_orthogonal", "select_singles"]
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Two-track events that the single-track trigger took, and how many of them the two-track trigger took too.
+
+    One of the tracks fired the single-track trigger, whatever its downscale, so these events tell the efficiency of the
+    other trigger (tag and probe).
+
+    Attributes
+    ----------
+    tried, taken : int
+    """
+
+    tried: int = 0
+    taken: int = 0
+
+    @property
+    def efficiency(self) -> float:
+        """Mean of the posterior for a flat prior, (taken + 1) / (tried + 2)."""
+        return (self.taken + 1.0) / (self.tried + 2.0)
+
+    @property
+    def error(self) -> float:
+        """Its standard deviation."""
+        return float(np.sqrt(self.efficiency * (1.0 - self.efficiency) / (self.tried + 3.0)))
 
 
 @dataclass(frozen=True)
@@ -32,10 +58,13 @@ class SingleSample:
     singles : SelectedSingles
     bursts : BurstTable
         The bursts used, those without tracks included.
+    probes : Probes
+        Of the two-track trigger.
     """
 
     singles: SelectedSingles
     bursts: BurstTable
+    probes: Probes = Probes()
 
     def burst_of(self, tracks: Tracks) -> NDArray[np.int64]:
         """Return the place of each track's burst in the table, shape (N,).
@@ -76,6 +105,8 @@ class SinglesTask:
     columns : tuple of str
         Columns to read.
     dataset : Dataset
+    window : float
+        Full width of the window of time differences in ns, for two-track events.
     """
 
     analysis: HasSingleTracks
@@ -83,18 +114,24 @@ class SinglesTask:
     selection: str
     columns: tuple[str, ...]
     dataset: Dataset
+    window: float
 
-    def __call__(self, chunk: Chunk) -> tuple[SelectedSingles, NDArray[np.int64]]:
-        """Read one chunk; return its single tracks, and (run, burst, event) of what the two-track trigger took."""
+    def __call__(self, chunk: Chunk) -> tuple[SelectedSingles, NDArray[np.int64], Probes]:
+        """Read one chunk; return single tracks, (run, burst, event) of what the two-track trigger took, and probes."""
         selection, par = self.analysis.single_track(self.selection)
         events = self.dataset.read(chunk, self.columns)
         two = self.dataset.fired(chunk, events, selection.not_trigger)
-        taken = self.dataset.fired(chunk, events, selection.trigger) & ~two
-        return selection.apply(events[taken], par, self.setup), _identity(events[two])
+        one = self.dataset.fired(chunk, events, selection.trigger)
+        probes = selection.in_time(events[one], par, self.setup, self.window)
+        return (
+            selection.apply(events[one & ~two], par, self.setup),
+            _identity(events[two]),
+            Probes(int(probes.sum()), int((probes & two[one]).sum())),
+        )
 
 
-def select_singles(task: SinglesTask, executor: Executor) -> SelectedSingles:
-    """Select the single tracks of a dataset, in the order of the files whatever the executor.
+def select_singles(task: SinglesTask, executor: Executor) -> tuple[SelectedSingles, Probes]:
+    """Select the single tracks and probes of a dataset, in the order of the files whatever the executor.
 
     Parameters
     ----------
@@ -108,14 +145,15 @@ def select_singles(task: SinglesTask, executor: Executor) -> SelectedSingles:
         as one of the two-track trigger.
     """
     parts = list(executor.map(task, task.dataset.chunks(task.columns)))
-    singles = SelectedSingles.concatenate([part for part, _ in parts])
+    singles = SelectedSingles.concatenate([part for part, *_ in parts])
     identity = _identity(singles.tracks.events)
     same = _first_repeated(identity)
     if same is not None:
         run, burst, event = same
         raise InputError(f"run {run} burst {burst} event {event} is in the single-track sample twice")
-    _refuse_shared(identity, np.concatenate([two for _, two in parts]))
-    return singles
+    _refuse_shared(identity, np.concatenate([two for _, two, _ in parts]))
+    probes = Probes(sum(part.tried for *_, part in parts), sum(part.taken for *_, part in parts))
+    return singles, probes
 
 
 def require_orthogonal(singles: SelectedSingles, candidates: Candidates) -> None:

@@ -1,4 +1,4 @@
-"""Systematic uncertainties of the estimate that are measured with the single tracks."""
+"""What the single tracks themselves tell of the estimate: corrections with their errors, and systematic uncertainties."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import awkward as ak
 import numpy as np
 
 from bdana.errors import InputError
-from bdana.pairing.estimate.groups import DutyFactor, duty_factor, time_slices
+from bdana.pairing.estimate.in_spill import burst_times, duty_factor
+from bdana.pairing.estimate.inputs import Input
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
-    from bdana.pairing.estimate.groups import WeightedBursts
+    from bdana.pairing.estimate.in_spill import DutyFactor
+    from bdana.pairing.estimate.pairing_parameters import PairingParameters
     from bdana.pairing.estimate.single_bursts import SingleBursts
     from bdana.pairing.estimate.u_statistic import PairSums
     from bdana.reconstruction import Tracks
@@ -25,20 +25,16 @@ __all__ = ["Measured", "SampleChoice", "measured_duty"]
 
 KNOWN = 0.05
 """Largest relative statistical error of a ratio that counts as measured: a larger one is mostly fluctuation."""
-PRECISE = 0.02
-"""Relative statistical error of a duty factor below which longer slices are not tried, assumed."""
 
 
 def measured_duty(
     tracks: Tracks,
     places: NDArray[np.int64],
-    weighted: WeightedBursts,
-    widths_ms: Sequence[float],
+    bursts: SingleBursts,
+    par: PairingParameters,
+    precision: float,
 ) -> DutyFactor | str:
-    """Measure the duty factor in slices of one of the given lengths, or return why that cannot be done.
-
-    Short slices see the most structure; the shortest ones whose error is below 2% are taken, otherwise those with the
-    smallest error.
+    """Measure the duty factor inside the bursts, or return why that cannot be done.
 
     Parameters
     ----------
@@ -46,24 +42,27 @@ def measured_duty(
         N single tracks.
     places : ndarray of int, shape (N,)
         Burst of each.
-    weighted : WeightedBursts
-    widths_ms : sequence of float
-        Lengths to be tried, in ms.
+    bursts : SingleBursts
+    par : PairingParameters
+    precision : float
+        Relative statistical error that is aimed at.
+
+    Raises
+    ------
+    InputError
+        When `slice_ms` is set and the times cannot be used.
     """
     if "timestamp" not in ak.fields(tracks.events):
         return "the files have no timestamps"
     timestamp = np.asarray(tracks.events.timestamp, dtype=np.float64)[tracks.index]
-    found: list[DutyFactor] = []
-    for width_ms in sorted(widths_ms):
-        try:
-            slices, number = time_slices(timestamp, places, weighted.bursts, weighted.par, width_ms)
-        except InputError as problem:
-            return str(problem)
-        duty = duty_factor(slices, number, places, weighted.weight, width_ms)
-        if duty and duty.error < PRECISE:
-            return duty
-        found += [duty] if duty else []
-    return min(found, key=lambda duty: duty.error) if found else f"no two tracks within {max(widths_ms):g} ms"
+    try:
+        since, length = burst_times(timestamp, places, bursts, par)
+    except InputError as problem:
+        if par.slice_ms is not None:
+            raise
+        return str(problem)
+    found = duty_factor(since, length, places, precision, par.slice_ms)
+    return "too few single tracks in a burst" if found is None else found
 
 
 @dataclass(frozen=True)
@@ -73,8 +72,8 @@ class SampleChoice:
     Attributes
     ----------
     ratio : float
-        Pairs of tracks that pass the vetoes, over pairs of all tracks times the square of the vetoes' survival: 1 when
-        what vetoes a track has nothing to do with where it goes.
+        Selected share of the pairs of tracks that pass the vetoes, over that of the pairs of all tracks: 1 when what
+        vetoes a track has nothing to do with where it goes.
     error : float
         Its relative statistical error if a veto hits tracks at random: the pairs of a track vary together, and of
         the sum over pairs a share (1 - v) / v of the variance is left, with v the survival.
@@ -84,121 +83,130 @@ class SampleChoice:
     error: float
 
     @classmethod
-    def of(cls, every: PairSums, passing: float, survival: float) -> SampleChoice | None:
-        """Compare pairs of all tracks with pairs of tracks that pass the vetoes; None without pairs.
+    def of(
+        cls, passing: tuple[PairSums, float], every: tuple[PairSums, float], survival: float
+    ) -> SampleChoice | None:
+        """Compare pairs of tracks that pass the vetoes with pairs of all tracks; None without selected pairs.
 
         Parameters
         ----------
-        every : PairSums
-            Of all tracks, by region.
-        passing : float
-            Sum of weights over pairs of tracks that pass, in all regions.
+        passing, every : tuple of PairSums and float
+            Sums by region, `undefined` last, and what all pairs of tracks add up to.
         survival : float
             Share of tracks that pass the vetoes.
         """
-        total = float(every.total[:-1].sum())
-        if not total or not passing:
+        shares = [float(sums.total[:-1].sum()) / total if total else 0.0 for sums, total in (passing, every)]
+        if not all(shares):
             return None
-        variance = float(every.covariance()[:-1, :-1].sum())
-        error = np.sqrt(max(variance, 0.0) * (1.0 - survival) / survival) / total
-        return cls(passing / (total * survival**2), float(error))
+        sums, total = every
+        variance = float(sums.covariance()[:-1, :-1].sum())
+        error = np.sqrt(max(variance, 0.0) * (1.0 - survival) / survival) / (shares[1] * total)
+        return cls(shares[0] / shares[1], float(error))
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Measured sources of uncertainty; None where there are too few tracks, or no times, to measure them.
+    """What is measured with the single tracks; None where there are too few of them, or no times.
 
     Attributes
     ----------
     duty : DutyFactor or None
-        Inside the bursts.
-    finer : DutyFactor or None
-        In slices of half the length, when pairs are made within slices.
-    sliced : bool
-        Whether pairs are made within slices, so that `duty` is corrected.
+        Inside the bursts: the estimate is corrected for it.
     choice : SampleChoice or None
     notes : tuple of str
         What a reader of the result must be told.
+    warnings : tuple of str
+        What must be said wherever the numbers are shown.
     """
 
     duty: DutyFactor | None
-    finer: DutyFactor | None
-    sliced: bool
     choice: SampleChoice | None
     notes: tuple[str, ...]
+    warnings: tuple[str, ...]
 
     @classmethod
-    def of(
-        cls,
-        duty: DutyFactor | str,
-        finer: DutyFactor | str | None,
-        choice: SampleChoice | None,
-    ) -> Measured:
-        """Keep the sources that are measured precisely enough, with notes on the others.
-
-        Without slices a duty factor is known with its error; with slices only the change from one length to half of it
-        is used, for which both must be known well.
+    def of(cls, duty: DutyFactor | str, choice: SampleChoice | None) -> Measured:
+        """Keep what is measured precisely enough, with notes on the others.
 
         Parameters
         ----------
         duty : DutyFactor or str
             Inside the bursts; a str says why it could not be measured.
-        finer : DutyFactor, str or None
-            In slices of half the length; None when pairs are not made within slices.
         choice : SampleChoice or None
         """
-        sliced, notes = finer is not None, []
+        notes, warnings = [], []
         if isinstance(duty, str):
-            notes.append(f"duty factor inside the bursts not measured, and no part of the error: {duty}")
-        for number in (duty, finer) if sliced and not isinstance(duty, str) else ():
-            poor = isinstance(number, DutyFactor) and number.error >= KNOWN
-            if isinstance(number, str) or poor:
-                notes.append(
-                    f"change of the pairs in slices of half the length not measured, and no part of the error: {number}"
-                )
-                finer = None
-                break
+            warnings.append(
+                f"structure of the beam inside the bursts not measured, so that the estimate may be too low: {duty}"
+            )
         if choice is None or choice.error >= KNOWN:
             notes.append(
                 "choice of vetoed tracks not measured, and no part of the error: too few vetoed tracks or pairs"
             )
             choice = None
-        return cls(
-            None if isinstance(duty, str) else duty,
-            None if isinstance(finer, str) else finer,
-            sliced,
-            choice,
-            tuple(notes),
-        )
+        return cls(None if isinstance(duty, str) else duty, choice, tuple(notes), tuple(warnings))
 
-    def systematics(self, bursts: SingleBursts) -> dict[str, tuple[float, str]]:
-        """Return the measured sources: name -> (relative effect on every region, where it comes from).
+    @property
+    def one_sided(self) -> frozenset[str]:
+        """Sources that can only raise the estimate."""
+        return frozenset() if self.duty else frozenset({"duty_factor"})
+
+    def systematics(self, par: PairingParameters) -> dict[str, tuple[float, str]]:
+        """Return the sources beside the statistical error: name -> (relative effect on every region, where it is from).
+
+        Parameters
+        ----------
+        par : PairingParameters
+        """
+        sources = {}
+        if self.choice:
+            said = (
+                f"selected share of pairs of vetoed single tracks, over that of all: {self.choice.ratio:.4f}"
+            )
+            sources["veto_choice"] = (abs(self.choice.ratio - 1.0), said)
+        duty = self.duty
+        if duty is None:
+            assumed = par.unmeasured_duty_factor
+            sources["duty_factor"] = (
+                1.0 / assumed - 1.0,
+                f"assumed: <R>²/<R²> not below {assumed:g} inside the bursts, not measured; the truth can only be higher",
+            )
+        elif duty.change is not None and duty.change_error is not None and duty.change_error < KNOWN:
+            effect = max(abs(duty.change) - duty.change_error, 0.0)
+            sources["duty_factor"] = (
+                effect,
+                (
+                    f"<R>²/<R²> = {duty}, which is corrected; half of that length changes it by {duty.change:+.2%} ± "
+                    f"{duty.change_error:.2%}, of which what exceeds the error counts"
+                ),
+            )
+        return sources
+
+    def inputs(self, bursts: SingleBursts) -> tuple[Input, ...]:
+        """Return what is measured, with its error.
 
         Parameters
         ----------
         bursts : SingleBursts
             Those that are used.
         """
-        survival = bursts.accidental_survival
-        sources = {
-            "accidental_survival": (
-                bursts.accidental_survival_error / survival,
-                f"binomial error of the measured survival {survival:.4f}",
+        survival = bursts.survival
+        rows = [
+            Input(
+                "accidental_survival",
+                survival.mean,
+                survival.mean * survival.relative_error,
+                "measured",
+                f"displaced windows of {bursts.tried.sum():.0f} single tracks, {survival.classes} classes of intensity",
             )
-        }
+        ]
+        if self.duty:
+            duty = self.duty
+            said = f"time differences of single tracks below {duty.slice_ms:.3g} ms"
+            if duty.lines_hz:
+                said += ", and " + ", ".join(f"{line:.4g}" for line in duty.lines_hz) + " Hz"
+            rows.append(Input("duty_factor", duty.value, duty.value * duty.error, "measured", said))
         if self.choice:
-            sources["veto_choice"] = (
-                abs(self.choice.ratio - 1.0),
-                (
-                    f"vetoed single tracks, over all tracks and the vetoes' survival {bursts.veto_survival:.4f} squared: "
-                    f"{self.choice.ratio:.4f}"
-                ),
-            )
-        duty, finer = self.duty, self.finer
-        if duty and not self.sliced:
-            effect = max(abs(1.0 / duty.value - 1.0), duty.error)
-            sources["duty_factor"] = (effect, f"<R>²/<R²> = {duty}, not corrected: set slice_ms")
-        if duty and finer:
-            effect = abs(duty.value / finer.value - 1.0)
-            sources["duty_factor"] = (effect, f"{duty}, which is corrected, against {finer}")
-        return sources
+            said = "selected pairs of single tracks with and without vetoes"
+            rows.append(Input("veto_choice", self.choice.ratio, self.choice.error, "measured", said))
+        return tuple(rows)

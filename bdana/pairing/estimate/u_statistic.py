@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from bdana.pairing.estimate.pooled_weights import PooledWeights
     from bdana.selection import Candidates, Histogram, Variable
 
 __all__ = ["HistogramSums", "PairSums", "flat_in_time"]
@@ -25,10 +26,16 @@ class PairSums:
     without bias by sum_t s^a_t s^b_t - sum_ij h^a_ij h^b_ij (Hoeffding, Ann. Math. Statist. 19 (1948) 293;
     derivation in docs/combinatorial.md). Neither pairs nor sums by track are kept: all pairs of a track come together.
 
+    Where weights differ from burst to burst the shape is pooled (`PooledWeights`): every pair weighs the same, and a
+    burst counts with the weight of all its pairs of tracks. The sum in bin b is then one over pairs with
+    h^b_ij + m_ij p_b for h^b_ij, with m_ij the difference of the two weights and p_b the share of the bin.
+
     Parameters
     ----------
     bins : int
         Number of bins.
+    pooled : PooledWeights, optional
+        By default every pair has its own weight.
 
     Examples
     --------
@@ -41,7 +48,8 @@ class PairSums:
     (array([2.]), array([4.]))
     """
 
-    def __init__(self, bins: int) -> None:
+    def __init__(self, bins: int, pooled: PooledWeights | None = None) -> None:
+        self.pooled = pooled
         self.total = np.zeros(bins)
         """Sum of weights in each bin, shape (bins,)."""
         self.sum_w2 = np.zeros(bins)
@@ -49,6 +57,7 @@ class PairSums:
         self.pairs = np.zeros(bins, dtype=np.int64)
         """Number of pairs in each bin, shape (bins,)."""
         self._squares = np.zeros((bins, bins))
+        self._mixed = np.zeros(bins)
 
     def fill(
         self,
@@ -56,6 +65,7 @@ class PairSums:
         bins: NDArray[np.int64],
         weight: NDArray[np.float64],
         counted: NDArray[np.bool_],
+        shared: NDArray[np.float64] | None = None,
     ) -> None:
         """Add pairs as seen from one of their tracks; every pair comes once from each of its two.
 
@@ -69,6 +79,8 @@ class PairSums:
             Weight of each pair.
         counted : ndarray of bool, shape (K,)
             Whether the pair is added to the sums over pairs: the first or the second time, not both.
+        shared : ndarray, shape (K,), optional
+            `PooledWeights.shared` of each pair, where weights are pooled.
         """
         n = len(self.total)
         own, value = bins[counted], weight[counted]
@@ -76,16 +88,24 @@ class PairSums:
         self.sum_w2 += np.bincount(own, value**2, minlength=n)
         self.pairs += np.bincount(own, minlength=n)
         _add_squares(track, bins, weight, self._squares)
+        if shared is not None:
+            self._mixed += np.bincount(bins, weight * shared, minlength=n)
 
     def covariance(self) -> NDArray[np.float64]:
         """Return the covariance of all bins, shape (bins, bins)."""
-        both = self._squares + self._squares.T
-        return both - np.diag(np.diag(self._squares) + self.sum_w2)
+        covariance = self._squares + self._squares.T
+        covariance -= np.diag(np.diag(self._squares) + self.sum_w2)
+        if self.pooled is not None and self.pooled.total:
+            share = self.total / self.pooled.total
+            mixed = np.outer(share, self._mixed)
+            covariance += mixed + mixed.T
+            common = self.pooled.variance + self.pooled.common_variance * self.pooled.total**2
+            covariance += common * np.outer(share, share)
+        return covariance
 
     def variance(self) -> NDArray[np.float64]:
         """Return the variance of each bin, shape (bins,)."""
-        variance: NDArray[np.float64] = np.diag(self._squares) - self.sum_w2
-        return variance
+        return np.diag(self.covariance())
 
 
 @numba.njit(cache=True, nogil=True)
@@ -118,11 +138,12 @@ class HistogramSums:
     variable : Variable
     regions : sequence of str
         Names of the R regions that are counted.
+    pooled : PooledWeights
     """
 
-    def __init__(self, variable: Variable, regions: Sequence[str]) -> None:
+    def __init__(self, variable: Variable, regions: Sequence[str], pooled: PooledWeights) -> None:
         self.variable, self.made = variable, variable.histogram(regions)
-        self.sums = PairSums(len(regions) * (variable.bins + 2))
+        self.sums = PairSums(len(regions) * (variable.bins + 2), pooled)
 
     def fill(
         self,
@@ -130,12 +151,13 @@ class HistogramSums:
         region: NDArray[np.int64],
         candidates: Candidates,
         counted: NDArray[np.bool_],
+        shared: NDArray[np.float64],
     ) -> None:
         """Add pairs as seen from one of their tracks.
 
         Parameters
         ----------
-        track, counted
+        track, counted, shared
             As for `PairSums.fill`.
         region : ndarray of int, shape (K,)
             Place of each pair's region.
@@ -147,8 +169,9 @@ class HistogramSums:
         bins, weight = region * (self.variable.bins + 2) + inside, candidates.weight
         known = region < len(self.made.axes[0])
         if not known.all():
-            track, bins, weight, counted = track[known], bins[known], weight[known], counted[known]
-        self.sums.fill(track, bins, weight, counted)
+            track, bins, weight = track[known], bins[known], weight[known]
+            counted, shared = counted[known], shared[known]
+        self.sums.fill(track, bins, weight, counted, shared)
 
     def result(self) -> tuple[Histogram, NDArray[np.float64]]:
         """Return the histogram, and the covariance of its bins without those of the flow, shape (R, B, R, B)."""

@@ -8,7 +8,8 @@ import pytest
 
 import bdana
 from bdana.errors import ConfigError, InputError
-from bdana.pairing import SingleBursts, require_orthogonal
+from bdana.pairing import PairSelection, SingleBursts, SingleSample, require_orthogonal
+from bdana.pairing.estimate.singles import Probes
 from bdana.selection import Candidates
 from bdana.statistics import Systematic
 from tests.pairing.halo import burst_table, estimate_of, halo_record, singles_of
@@ -80,12 +81,14 @@ def test_pair_cuts_act_on_built_pairs(analysis):
 def test_accidental_veto_is_divided_out_once(analysis):
     singles = singles_of(two_crossing_tracks(), [0, 0])
     vetoed = replace(singles, events=replace(singles.events, survival=np.array([0.5, 1.0])))
-    before = estimate(analysis, singles, burst_table(1)).expected.sum()
+    before = estimate(analysis, singles, burst_table(1))
     result = estimate(analysis, vetoed, burst_table(1))
-    assert result.bursts.accidental_survival == pytest.approx(0.75)
-    assert result.expected.sum() == pytest.approx(before / 0.75)
-    sources = {source.name: source.effect["SR"] for source in result.systematics}
-    assert sources["accidental_survival"] == pytest.approx(np.sqrt(0.75 * 0.25 / 2) / 0.75)
+    assert result.bursts.accidental_survival == pytest.approx(2.0 * 0.5 / 1.5)
+    assert result.expected == pytest.approx(before.expected * 1.5)
+    relative = result.bursts.survival.relative_error
+    assert relative > 0.1
+    more = relative**2 * np.outer(result.expected, result.expected)
+    assert result.covariance == pytest.approx(1.5**2 * before.covariance + more)
 
 
 @pytest.mark.parametrize("n", [0, 1])
@@ -194,21 +197,68 @@ def test_survival_is_averaged_over_pairs():
         live_time=np.full(2, 1e9),
         downscale=np.array([10.0, 20.0]),
         events=np.array([100, 200]),
-        tried=np.array([100.0, 200.0]),
-        survived=np.array([100.0, 100.0]),
+        tried=np.array([1e6, 2e6]),
+        survived=np.array([1e6, 1e6]),
+        survived_squares=np.array([1e6, 1e6]),
         plus=np.array([50, 100]),
         minus=np.array([50, 100]),
+        intensity=np.full(2, np.nan),
     )
-    assert bursts.accidental_survival == pytest.approx((1.0 * 1.0 + 16.0 * 0.5) / 17.0)
+    assert bursts.accidental_survival == pytest.approx((1.0 + 16.0 * 0.5**2) / (1.0 + 16.0 * 0.5), rel=1e-5)
     assert bursts.rate == pytest.approx([1e-6, 4e-6])
+
+
+def test_what_the_triggers_lose_is_divided_out():
+    """Singles go as Q1's efficiency each, pairs of the data as H2's and its live time."""
+    singles = singles_of(two_crossing_tracks(), [0, 0])
+    usual = estimate(bdana.load(), singles, burst_table(1))
+    par = {
+        "q1_efficiency": 0.9, "q1_efficiency_error": 0.009, "h2_efficiency": 0.8, "h2_efficiency_error": 0.04,
+        "h2_live_time": 1.1, "h2_live_time_error": 0.011,
+    }  # fmt: skip
+    changed = bdana.load(
+        overrides=[f"background.combinatorial.{name}={value}" for name, value in par.items()]
+    )
+    found = estimate(changed, singles, burst_table(1))
+    assert found.expected == pytest.approx(usual.expected * 0.8 * 1.1 / 0.9**2, rel=1e-6)
+    effects = {source.name: source.effect["SR"] for source in found.systematics}
+    assert [effects[name] for name in ("q1_efficiency", "h2_efficiency", "h2_live_time")] == pytest.approx(
+        [0.02, 0.05, 0.01]
+    )
+    rows = {row.name: row for row in found.inputs}
+    assert (rows["q1_efficiency"].value, rows["q1_efficiency"].error) == (0.9, 0.009)
+    assert {row.kind for row in found.inputs} == {"measured", "assumed"}
+    assert [row["name"] for row in found.to_dict()["inputs"]] == list(rows)
+
+
+@pytest.mark.parametrize(
+    ("tried", "taken", "kind"), [(0, 0, "assumed"), (20, 18, "assumed"), (5000, 4500, "measured")]
+)
+def test_the_efficiency_of_the_pair_trigger_is_measured_where_the_sample_allows(analysis, tried, taken, kind):
+    background, par = analysis.combinatorial("combinatorial")
+    singles = singles_of(two_crossing_tracks(), [0, 0])
+    pairs = PairSelection(*analysis.selection("dimuon"), analysis.setup, {})
+    sample = SingleSample(singles, burst_table(1), Probes(tried, taken))
+    found = background.estimate(sample, pairs, par)
+    (row,) = [row for row in found.inputs if row.name == "h2_efficiency"]
+    assert row.kind == kind
+    efficiency = 0.9 if kind == "measured" else 1.0
+    assert row.value == pytest.approx(efficiency, abs=1e-3)
+    assert found.expected.sum() == pytest.approx(
+        row.value * estimate(analysis, singles, burst_table(1)).expected.sum()
+    )
+    effect = next(source.effect["SR"] for source in found.systematics if source.name == "h2_efficiency")
+    assert effect == pytest.approx(row.error / row.value)
+    assert effect == pytest.approx(np.sqrt(0.09 / 5000) / 0.9 if kind == "measured" else 0.02, rel=0.01)
 
 
 def test_systematics_add_up(analysis):
     singles = singles_of(two_crossing_tracks(), [0, 0])
     source = Systematic("scale", dict.fromkeys(analysis.regions.names, 0.13), correlated=True, source="test")
     alone = replace(source, name="alone", correlated=False)
+    usual = estimate_of(analysis, singles, burst_table(1))
     result = estimate_of(analysis, singles, burst_table(1), systematics=[source, alone])
     shift = 0.13 * result.expected
-    expected = np.outer(shift, shift) + np.diag(shift**2)
-    assert result.systematic_covariance == pytest.approx(expected, rel=1e-3)
-    assert result.total_error == pytest.approx(np.sqrt(result.error**2 + 2 * shift**2), rel=1e-3)
+    more = result.systematic_covariance - usual.systematic_covariance
+    assert more == pytest.approx(np.outer(shift, shift) + np.diag(shift**2), rel=1e-3)
+    assert result.total_error == pytest.approx(np.sqrt(usual.total_error**2 + 2 * shift**2), rel=1e-3)

@@ -148,3 +148,18 @@ def test_same_for_any_number_of_threads_and_size_of_batches(thread_numbers, monk
 def test_one_replica_has_no_spread(replicas):
     with pytest.raises(ConfigError, match="at least 2 bootstrap replicas"):
         estimate(sample(20), burst_table(2), bootstrap=replicas)
+
+
+def test_total_covariance_has_the_errors_and_no_negative_direction():
+    """Four tracks whose pairs 00 and 11 are in one bin and 01 and 10 in another: covariance [[0, 2], [2, 0]] and more."""
+    found = estimate(sample(300), burst_table(2))
+    crossed = np.zeros_like(found.covariance)
+    crossed[-2:, -2:] = np.array([[2.0, 4.0], [4.0, 2.0]]) * found.covariance[-1, -1]
+    for statistical in (found.covariance, crossed):
+        whole = replace(found, covariance=statistical)
+        total = whole.total_covariance
+        assert np.sqrt(np.diag(total)) == pytest.approx(whole.total_error)
+        assert np.linalg.eigvalsh(total).min() > -1e-9 * total.max()
+    usual = found.covariance + found.systematic_covariance
+    assert found.total_covariance == pytest.approx(usual, rel=0.05, abs=0.02 * usual.max())
+    assert np.linalg.eigvalsh(crossed).min() < 0

@@ -64,6 +64,8 @@ def test_estimate_of_a_file(analysis, file, sample):
     assert estimate.expected.sum() == pytest.approx(2.9, rel=0.4)
     assert estimate.error[-1] < 0.1 * estimate.expected[-1]
     assert "halo_normalisation" in [source.name for source in estimate.systematics]
+    (row,) = [row for row in estimate.inputs if row.name == "h2_efficiency"]
+    assert row.kind == "assumed"  # no event of this file has both triggers
     values = estimate.hists["mass"].values(flow=True)
     assert values.sum(axis=1) == pytest.approx(estimate.expected)
 
@@ -73,6 +75,27 @@ def test_same_with_worker_processes(analysis, file):
     two = analysis.background([file], kind="mc", executor=bdana.ProcessExecutor(2))
     assert np.array_equal(one.expected, two.expected)
     assert np.array_equal(one.covariance, two.covariance)
+
+
+def test_events_of_both_triggers_measure_the_efficiency_of_the_pair_trigger(analysis, sample, tmp_path):
+    """Pairs that Q1 took, of which H2 took 80%: the estimate is of 80% of the pairs."""
+    events, bursts = sample
+    trigger = np.asarray(events.trigger)
+    rng = np.random.default_rng(7)
+    pair = trigger >> BITS["H2"] & 1 == 1
+    taken = np.where(rng.random(len(trigger)) < 0.8, 1 << BITS["H2"], 0)
+    path = tmp_path / "both.root"
+    write_events(
+        path, [ak.with_field(events, np.where(pair, taken | 1 << BITS["Q1"], trigger), "trigger")], bursts
+    )
+    found = analysis.background([path], kind="mc")
+    (row,) = [row for row in found.inputs if row.name == "h2_efficiency"]
+    assert row.kind == "measured"
+    assert row.value == pytest.approx(0.8, abs=4 * row.error)
+    assert row.error < 0.02
+    assert "tag and probe" in row.source
+    two = analysis.background([path], kind="mc", executor=bdana.ProcessExecutor(2))
+    assert two.inputs == found.inputs
 
 
 def test_an_event_twice_is_an_error(analysis, sample, tmp_path):

@@ -1,0 +1,331 @@
+"""Structure of the beam inside the spill, from the time differences of single tracks of one burst."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import hepunits
+import numba
+import numpy as np
+from scipy import special
+
+from bdana.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bdana.pairing.estimate.pairing_parameters import PairingParameters
+    from bdana.pairing.estimate.single_bursts import SingleBursts
+
+__all__ = ["DutyFactor", "burst_times", "duty_factor"]
+
+EMPTY = 0.01
+"""Fraction of a burst that may be empty before its first track: changes the duty factor by little, assumed."""
+CHANCE = 1e-6
+"""Probability of an empty fraction for a uniform beam, below which the beam is said to begin later, assumed."""
+LAGS = 0.1 * hepunits.ms
+"""Width of the bins of time differences: structure up to 5 kHz is seen."""
+REACH = 1.0 * hepunits.s
+"""Time differences that are looked at, where they are enough: the longer, the weaker the lines that are found."""
+MOST_BINS, MOST_PAIRS = 100_000, 200_000_000
+"""Limits of memory and time."""
+CHANCE_LINE = 0.01
+"""Probability that a constant rate has any line in its spectrum that is taken for one, assumed."""
+MOST_LINES = 24
+CHANGED = 4.0
+"""Standard deviations by which shorter time differences must differ to be taken instead."""
+
+
+@dataclass(frozen=True)
+class DutyFactor:
+    """Duty factor <R>²/<R²> inside the bursts: what pairing within whole bursts finds of the pairs.
+
+    Attributes
+    ----------
+    value : float
+        Averaged over pairs; structure much shorter than `slice_ms` is seen only as lines of the spectrum.
+    error : float
+        Its relative statistical error.
+    slice_ms : float
+        Tracks closer than this in time are those whose rate is compared with that of the burst.
+    lines_hz : tuple of float
+        Frequencies of periodic structure that was found.
+    change, change_error : float or None
+        Relative change of the number of pairs if half of the length is taken, and its error; None where there is none.
+    """
+
+    value: float
+    error: float
+    slice_ms: float
+    lines_hz: tuple[float, ...] = ()
+    change: float | None = None
+    change_error: float | None = None
+
+    def __str__(self) -> str:
+        lines = ", ".join(f"{line:.4g}" for line in self.lines_hz[:5])
+        more = f" and lines at {lines} Hz" if lines else ""
+        return f"{self.value:.4f} ± {self.error * self.value:.4f} in slices of {self.slice_ms:.3g} ms{more}"
+
+
+def burst_times(
+    timestamp: NDArray[np.float64],
+    places: NDArray[np.int64],
+    bursts: SingleBursts,
+    par: PairingParameters,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the time of each track since the start of its burst, and the length of each burst, in ns.
+
+    Parameters
+    ----------
+    timestamp : ndarray, shape (N,)
+        Of each track in ns.
+    places : ndarray of int, shape (N,)
+        Burst of each track.
+    bursts : SingleBursts
+    par : PairingParameters
+        `spill_start_s` is the timestamp at which bursts begin, `spill_s` their length in s, dead time included; None: 0,
+        and the live time, or up to the last track if that is longer.
+
+    Raises
+    ------
+    InputError
+        When a track has no timestamp inside its burst, or all tracks have the same, or the first track of all comes so
+        late that the timestamps do not begin with the beam.
+    """
+    if np.isnan(timestamp).any():
+        at = places[np.flatnonzero(np.isnan(timestamp))[0]]
+        raise InputError(
+            f"run {bursts.run[at]} burst {bursts.burst[at]}: a single track has no timestamp, without which the structure "
+            "inside the burst cannot be measured; remove background.combinatorial.slice_ms"
+        )
+    if len(timestamp) > 1 and (timestamp == timestamp[0]).all():
+        raise InputError(
+            f"all {len(timestamp)} single tracks have the timestamp {timestamp[0] / hepunits.s:g} s, so the files have no "
+            "times inside the burst; remove background.combinatorial.slice_ms"
+        )
+    since = timestamp - (par.spill_start_s or 0.0) * hepunits.s
+    if par.spill_s is None:
+        length = np.where(bursts.usable, bursts.live_time, 0.0)
+        np.fmax.at(length, places, since)
+    else:
+        length = np.full(len(bursts), par.spill_s * hepunits.s)
+    inside = (since >= 0) & (since <= length[places])
+    if not inside.all():
+        k = np.flatnonzero(~inside)[0]
+        at = places[k]
+        raise InputError(
+            f"run {bursts.run[at]} burst {bursts.burst[at]}: timestamp {timestamp[k] / hepunits.s:g} s is not within "
+            f"the burst of {length[at] / hepunits.s:g} s; correct it, or set background.combinatorial.spill_s or "
+            "spill_start_s"
+        )
+    if par.spill_start_s is None and len(since):
+        _require_beam_from_zero(since, length[places])
+    return since, length
+
+
+def _require_beam_from_zero(timestamp: NDArray[np.float64], length: NDArray[np.float64]) -> None:
+    """Refuse tracks that all come late in their bursts: time without beam would raise the number of pairs."""
+    first = float((timestamp / length).min())
+    if first > EMPTY and (1.0 - first) ** len(timestamp) < CHANCE:
+        begin = float(timestamp.min()) / hepunits.s
+        raise InputError(
+            f"no single track before {begin:g} s, {first:.1%} of the burst: set background.combinatorial.spill_start_s to "
+            "the time at which the beam begins, or to 0 if the live time counts from there"
+        )
+
+
+def duty_factor(
+    since: NDArray[np.float64],
+    length: NDArray[np.float64],
+    places: NDArray[np.int64],
+    precision: float,
+    slice_ms: float | None = None,
+) -> DutyFactor | None:
+    """Measure the duty factor; None where there are too few tracks.
+
+    Of n tracks in a burst of length T, n (n-1) (T-t) dt / T^2 pairs have a time difference between t and t + dt if the
+    rate R is constant. The ratio g(t) of pairs to this number is <R(t') R(t'+t)> / <R>^2, without bias, and its value
+    at 0 is <R^2>/<R>^2. It is the mean of g up to the shortest time that gives the precision, and what is known of
+    g in between: a line of amplitude A in the spectrum is A cos(2 pi f t), measured at all times.
+
+    Parameters
+    ----------
+    since : ndarray, shape (N,)
+        Time of each track since the start of its burst, in ns.
+    length : ndarray, shape (bursts,)
+        In ns.
+    places : ndarray of int, shape (N,)
+        Burst of each track.
+    precision : float
+        Relative statistical error that is aimed at.
+    slice_ms : float, optional
+        Time difference up to which g is averaged, instead of the shortest one that gives the precision.
+    """
+    n = np.bincount(places, minlength=len(length))
+    known = (n > 1) & (length > 0)
+    density = float(np.sum(n[known] * (n[known] - 1.0) / length[known]))  # pairs of a time difference, per ns
+    if not density:
+        return None
+    wanted = slice_ms * hepunits.ms if slice_ms else 1.0 / (precision**2 * density)
+    reach = min(max(REACH, 2.0 * wanted), 0.5 * length[known].max(), MOST_PAIRS / density)
+    width = max(LAGS, reach / MOST_BINS)
+    bins = max(int(reach / width), 1)
+    seen = _lags(_smeared(since), places, len(length), width, bins)
+    edges = width * np.arange(bins + 1)
+    flat = _flat(edges, n[known], length[known])
+    lags = _Lags(seen, flat, width)
+    squares = n[known] ** 2 / length[known]
+    spectra = float(squares.sum() ** 2 / np.sum(squares**2 / length[known])) / (2.0 * bins * width)
+    lines = lags.find_lines(spectra)
+    window = lags.window(precision, wanted if slice_ms else None)
+    if window is None:
+        return None
+    boost, error = lags.at_zero(window)
+    if not boost > 0:
+        return None
+    half = lags.change(window // 2, window) if window > 1 else (None, None)
+    excess = boost - 1.0
+    # The tracks of a burst are a sample of its structure too: 4 Var(R) in the mean over tracks, with <R^3> as if symmetric.
+    effective = float(np.sum(n[known] ** 2.0)) ** 2 / float(np.sum(n[known] ** 3.0))
+    sampled = 4.0 / effective * max(excess * (1.0 - excess), 0.0) / boost**2
+    return DutyFactor(
+        value=1.0 / boost,
+        error=float(np.hypot(error / boost, np.sqrt(sampled))),
+        slice_ms=window * width / hepunits.ms,
+        lines_hz=tuple(line * hepunits.s for line in lines),
+        change=None if half[0] is None else half[0] / boost,
+        change_error=None if half[1] is None else half[1] / boost,
+    )
+
+
+def _smeared(since: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Spread times of a coarse clock over its step: a comb of time differences is no structure of the beam."""
+    steps = np.diff(np.unique(since))
+    if not len(steps) or steps.min() < 1e-3 * LAGS or len(steps) < 2:
+        return since
+    step = float(steps.min())
+    apart = steps / step
+    if np.abs(apart - np.rint(apart)).max() > 1e-3:
+        return since
+    return since + step * np.random.default_rng(1).random(len(since))
+
+
+def _flat(
+    edges: NDArray[np.float64], n: NDArray[np.int64], length: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the expected number of pairs of each bin of time differences for constant rates."""
+    below = np.zeros(len(edges))
+    lengths, at = np.unique(length, return_inverse=True)
+    for one, pairs in zip(lengths, np.bincount(at, n * (n - 1.0)), strict=True):
+        inside = np.minimum(edges, one)
+        below += pairs * (inside - 0.5 * inside**2 / one) / one
+    return np.diff(below)
+
+
+class _Lags:
+    """Pairs by time difference, those expected for constant rates, and a model with a constant and lines."""
+
+    def __init__(self, seen: NDArray[np.float64], flat: NDArray[np.float64], width: float) -> None:
+        self.seen, self.flat, self.width = seen, flat, width
+        self.below, self.flat_below = np.cumsum(seen), np.cumsum(flat)
+        self.amplitudes = np.array([self.seen.sum() / self.flat.sum()])
+        self.terms = np.ones((1, len(seen)))
+        self.rest = seen - flat * self.amplitudes[0]
+
+    def find_lines(self, spectra: float) -> list[float]:
+        """Add lines of the spectrum to the model as long as one stands out; return their frequencies in 1/ns.
+
+        Without structure a spectrum is the mean of `spectra` independent ones, each with exponential fluctuations.
+        """
+        lines: list[float] = []
+        bins = len(self.seen)
+        highest = float(special.gammainccinv(spectra, CHANCE_LINE / bins))
+        threshold = (highest - spectra) / np.sqrt(spectra)
+        padded = 1 << int(np.ceil(np.log2(16 * bins)))
+        frequency = np.fft.rfftfreq(padded, self.width)
+        half_bin = np.exp(-1j * np.pi * frequency * self.width)
+        searched = (frequency > 1.0 / (bins * self.width)) & (frequency < 0.45 / self.width)
+        noise = np.sqrt(0.5 * self.seen.sum())
+        while searched.any() and noise and len(lines) < MOST_LINES:
+            spectrum = np.where(searched, (np.fft.rfft(self.rest, padded) * half_bin).real, 0.0)
+            best = int(np.argmax(spectrum))
+            if spectrum[best] < threshold * noise:
+                break
+            lines.append(float(frequency[best]))
+            self._fit(lines)
+        return lines
+
+    def _fit(self, lines: list[float]) -> None:
+        """Fit the constant and all lines to the pairs by weighted least squares."""
+        middle = self.width * (np.arange(len(self.seen)) + 0.5)
+        cosines = [np.cos(2.0 * np.pi * f * middle) * np.sinc(f * self.width) for f in lines]
+        self.terms = np.array([np.ones(len(middle)), *cosines])
+        used = self.flat > 0
+        scale = np.sqrt(self.flat[used])
+        self.amplitudes = np.linalg.lstsq(
+            (self.terms[:, used] * scale).T, self.seen[used] / scale, rcond=1e-6
+        )[0]
+        self.rest = self.seen - self.flat * (self.amplitudes @ self.terms)
+
+    def window(self, precision: float, wanted: float | None) -> int | None:
+        """Return the number of bins of the shortest time differences that are averaged; None without a pair in reach.
+
+        Shorter ones replace those that give the precision if they differ significantly.
+        """
+        steps = 10.0 ** np.arange(0.0, np.log10(len(self.seen)) + 1e-9, 0.1)
+        sizes = np.unique(np.append(np.rint(steps), len(self.seen)).astype(np.int64))
+        if wanted is not None:
+            return int(np.clip(np.rint(wanted / self.width), 1, len(self.seen)))
+        error = np.sqrt(self.below[sizes - 1] + 1.0) / self.flat_below[sizes - 1]
+        good = np.flatnonzero(error <= precision)
+        if not len(good):
+            return None
+        chosen = int(sizes[good[0]])
+        best = CHANGED
+        for size in sizes[: good[0]]:
+            change, change_error = self.change(int(size), int(sizes[good[0]]))
+            if self.below[size - 1] >= 10 and change > best * change_error:
+                best, chosen = change / change_error, int(size)
+        return chosen
+
+    def change(self, shorter: int, longer: int) -> tuple[float, float]:
+        """Return how much more the model misses in shorter time differences than in longer ones, with its error."""
+        rest = np.cumsum(self.rest[:longer])
+        flat, seen = self.flat_below, self.below
+        change = rest[shorter - 1] / flat[shorter - 1] - rest[longer - 1] / flat[longer - 1]
+        inside, all_flat = flat[shorter - 1], flat[longer - 1]
+        rate = (seen[longer - 1] + 1.0) / all_flat
+        return float(change), float(np.sqrt(rate * max(1.0 / inside - 1.0 / all_flat, 0.0)))
+
+    def at_zero(self, window: int) -> tuple[float, float]:
+        """Return g(0) and its error: the mean of g in the window, and what the lines add to it."""
+        pairs, flat = self.below[window - 1], self.flat_below[window - 1]
+        inside = (self.terms[:, :window] @ self.flat[:window]) / flat
+        lines = float((self.amplitudes * (1.0 - inside))[1:].sum())
+        mean = self.amplitudes[0]
+        of_lines = 2.0 * mean / self.flat.sum() * float(np.sum((1.0 - inside[1:]) ** 2))
+        return float(pairs / flat + lines), float(np.sqrt((pairs + 1.0) / flat**2 + of_lines))
+
+
+def _lags(
+    since: NDArray[np.float64], places: NDArray[np.int64], bursts: int, width: float, bins: int
+) -> NDArray[np.float64]:
+    """Count pairs of tracks of one burst by their time difference."""
+    order = np.lexsort((since, places))
+    ends = np.searchsorted(places[order], np.arange(bursts + 1))
+    counts: NDArray[np.int64] = _count_lags(since[order], ends, width, bins)
+    return counts.astype(np.float64)
+
+
+@numba.njit(cache=True, nogil=True)
+def _count_lags(since, ends, width, bins):  # type: ignore[no-untyped-def]
+    counts = np.zeros(bins, dtype=np.int64)
+    for k in range(len(ends) - 1):
+        for i in range(ends[k], ends[k + 1]):
+            for j in range(i + 1, ends[k + 1]):
+                bin_ = int((since[j] - since[i]) / width)
+                if bin_ >= bins:
+                    break
+                counts[bin_] += 1
+    return counts

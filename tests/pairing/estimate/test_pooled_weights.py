@@ -1,0 +1,138 @@
+"""Pooled weights: normalisation of each burst by its own tracks, one shape, and their covariance."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from bdana.pairing import PairSums
+from bdana.pairing.estimate.pooled_weights import PooledWeights
+
+BINS = 3
+
+
+def tracks(rng, numbers):
+    """Group, charge, event weight and a place in [0, 1) of tracks; one in 20 has no charge."""
+    places = np.repeat(np.arange(len(numbers)), numbers)
+    n = len(places)
+    return places, rng.choice([-1, 0, 1], n, p=[0.3, 0.05, 0.65]), rng.uniform(0.5, 2.0, n), rng.random(n)
+
+
+def selected(value, i, j):
+    """Bin of pairs, and whether they are selected."""
+    sums = value[i] + value[j]
+    return np.minimum((sums * BINS / 2).astype(np.int64), BINS - 1), (sums * 7.0) % 1.0 < 0.4
+
+
+def paired(places, charge, like_sign):
+    i, j = np.triu_indices(len(places), k=1)
+    own = (places[i] == places[j]) & (charge[i] * charge[j] == (1 if like_sign else -1))
+    return i[own], j[own]
+
+
+def summed(places, charge, single, value, weight, *, like_sign=False):
+    """Return the pooled weights and the sums of all pairs."""
+    pooled = PooledWeights.of(places, charge, single, weight, like_sign=like_sign)
+    sums = PairSums(BINS, pooled)
+    i, j = paired(places, charge, like_sign)
+    bins, passed = selected(value, i, j)
+    i, j, bins = i[passed], j[passed], bins[passed]
+    track, first = np.concatenate([i, j]), np.repeat([True, False], len(i))
+    both = single[i] * single[j]
+    order = np.argsort(track, kind="stable")
+    double = np.tile(np.arange(len(i)), 2)[order]
+    track, first = track[order], first[order]
+    shared = pooled.shared(track, places[track], both[double])
+    sums.fill(track, bins[double], pooled.weight * both[double], first, shared)
+    return pooled, sums
+
+
+@pytest.mark.parametrize("like_sign", [False, True])
+def test_covariance_is_that_of_pairs_that_weigh_both_for_themselves_and_for_their_burst(like_sign):
+    rng = np.random.default_rng(1)
+    places, charge, single, value = tracks(rng, [30, 8, 25])
+    weight = np.array([1.0, 40.0, 3.0])
+    pooled, sums = summed(places, charge, single, value, weight, like_sign=like_sign)
+    i, j = paired(places, charge, like_sign)
+    both = single[i] * single[j]
+    assert pooled.total == pytest.approx((weight[places[i]] * both).sum())
+    assert pooled.weight == pytest.approx(pooled.total / both.sum())
+    bins, passed = selected(value, i, j)
+    share = np.array([both[passed & (bins == b)].sum() for b in range(BINS)]) / both.sum()
+    assert sums.total == pytest.approx(share * pooled.total)
+    kernel = both * (
+        pooled.weight * (passed & (bins == np.arange(BINS)[:, None]))
+        + (weight[places[i]] - pooled.weight) * share[:, None]
+    )
+    by_track = np.zeros((BINS, len(places)))
+    for a in range(BINS):
+        by_track[a] = np.bincount(i, kernel[a], minlength=len(places)) + np.bincount(
+            j, kernel[a], minlength=len(places)
+        )
+    expected = by_track @ by_track.T - kernel @ kernel.T
+    assert sums.covariance() == pytest.approx(expected)
+
+
+def test_equal_weights_are_those_of_the_pairs():
+    rng = np.random.default_rng(2)
+    places, charge, single, value = tracks(rng, [30, 20])
+    pooled, sums = summed(places, charge, single, value, np.full(2, 3.0))
+    assert pooled.weight == pytest.approx(3.0)
+    plain = PairSums(BINS)
+    assert pooled.variance == pytest.approx(0.0, abs=1e-12)
+    assert pooled.stands_for.sum() == pytest.approx(pooled.total)
+    plain._squares, plain.sum_w2 = sums._squares, sums.sum_w2
+    assert sums.covariance() == pytest.approx(plain.covariance())
+
+
+@pytest.mark.parametrize("like_sign", [False, True])
+def test_weights_over_three_decades_are_without_bias_and_cover(like_sign):
+    """15 groups of few tracks and weight 10^3 beside 5 of many: a rare bin has its pairs in the latter."""
+    rng = np.random.default_rng(3)
+    mean = np.repeat([120.0, 12.0], [5, 15])
+    weight = np.repeat([1.0, 900.0], [5, 15])
+    plus, minus = 0.65 * mean, 0.3 * mean
+    pairs = 0.5 * (plus**2 + minus**2) if like_sign else plus * minus
+    i, j = np.array(list(product(np.linspace(0.0, 1.0, 400, endpoint=False), repeat=2))).T
+    bins, passed = selected(np.concatenate([i, j]), np.arange(len(i)), len(i) + np.arange(len(j)))
+    share = np.array([np.mean(passed & (bins == b)) for b in range(BINS)])
+    ratios, pulls = [], []
+    for _ in range(300):
+        places, charge, _, value = tracks(rng, rng.poisson(mean))
+        _, sums = summed(places, charge, np.ones(len(places)), value, weight, like_sign=like_sign)
+        true = share * (weight @ pairs)
+        ratios.append(sums.total / true)
+        pulls.append((sums.total - true) / np.sqrt(sums.variance()))
+    assert np.mean(ratios, axis=0) == pytest.approx(1.0, abs=4 * np.std(ratios) / np.sqrt(300))
+    assert np.std(pulls, axis=0) == pytest.approx(1.0, abs=0.15)
+
+
+def test_a_class_of_weights_without_a_pair_is_no_certain_zero():
+    places, charge = np.array([0, 0, 0, 1, 1]), np.array([1, 1, -1, 1, 1])
+    weight = np.array([1.0, 1000.0])
+    pooled = PooledWeights.of(places, charge, np.ones(5), weight, like_sign=False)
+    assert pooled.total == 2.0
+    assert np.sqrt(pooled.variance) > 1000.0
+    assert pooled.largest * 2.0 > 1000.0
+    seen = PooledWeights.of(places[:3], charge[:3], np.ones(3), np.array([1.0, 1.1]), like_sign=False)
+    assert np.sqrt(seen.variance) < 2.0
+
+
+def test_without_tracks_the_largest_weight_is_left():
+    none = np.empty(0, dtype=np.int64)
+    pooled = PooledWeights.of(none, none, np.empty(0), np.array([2.0, 0.0, 7.0]), like_sign=False)
+    assert (pooled.total, pooled.weight, pooled.largest) == (0.0, 7.0, 7.0)
+
+
+def test_a_common_factor_scales_everything_and_adds_its_error():
+    rng = np.random.default_rng(4)
+    places, charge, single, value = tracks(rng, [30, 20])
+    pooled, sums = summed(places, charge, single, value, np.array([1.0, 5.0]))
+    before = sums.covariance()
+    sums.pooled = pooled.scaled(1.0, 0.01)
+    assert sums.covariance() == pytest.approx(before + 0.01 * np.outer(sums.total, sums.total))
+    twice = pooled.scaled(2.0, 0.0)
+    assert (twice.weight, twice.largest, twice.total) == pytest.approx(
+        (2 * pooled.weight, 2 * pooled.largest, 2 * pooled.total)
+    )
+    assert twice.variance == pytest.approx(4 * pooled.variance)
