@@ -12,7 +12,7 @@ from bdana.errors import ConfigError
 from bdana.observed import Observed
 from bdana.search.channels import by_channel, require_one_channel
 from bdana.search.checks import Checks, left_out_cuts, run_checks
-from bdana.search.estimates import estimate_singles, single_tracks
+from bdana.search.estimates import error_sources, estimate_singles, single_tracks
 from bdana.search.opened import OpenedRegion, opened_candidates, opened_regions
 from bdana.statistics.table import CountingTable, counting_table
 
@@ -151,7 +151,7 @@ def run_sample(
     for region in regions:
         counted[region.name] = Observed(region.name, region.observed)
     expected = {row.name: row.expected for row in run.table.rows}
-    table = counting_table(expected, counted, analysis.config.search.joint)
+    table = counting_table(expected, counted, analysis.config.search.joint, run.table.errors)
     checks = run_checks(analysis, run.selected, counted, *singles, run.estimate, executor)
     shown = [region.name for region in regions if region.same]
     selected = run.selected.with_opened(shown, candidates, analysis.regions.names, analysis.variables)
@@ -213,4 +213,5 @@ def _table(analysis: AnalysisFolder, selected: SelectionRun, estimate: PairEstim
     counted = {region.name: region.observed for region in selected.regions}
     expected = dict(reversed(estimate.predicted.items()))  # the outermost first
     observed = {name: Observed(name, None if name in selected.closed else counted[name]) for name in expected}
-    return counting_table(expected, observed, analysis.config.search.joint)
+    errors = error_sources(estimate, tuple(expected))
+    return counting_table(expected, observed, analysis.config.search.joint, errors)

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
     from bdana.statistics.poisson import Background, Floats
 
-__all__ = ["MAX_RANK", "blocks", "draws", "full_covariance", "points", "quadrature"]
+__all__ = [
+    "MAX_RANK",
+    "blocks",
+    "draws",
+    "factor",
+    "full_covariance",
+    "points",
+    "quadrature",
+    "valid_covariance",
+]
 
 MAX_RANK = 3  # independent sources of error up to which a quadrature is feasible
 _POINTS = {0: 1, 1: 96, 2: 64, 3: 40}  # per source
@@ -73,8 +82,36 @@ def blocks(covariance: Floats) -> list[NDArray[np.int64]]:
     return [np.flatnonzero(labels == i) for i in range(number)]
 
 
-def _factor(covariance: Floats) -> Floats:
-    """Return F with F F^T = covariance and as few columns as its rank (pivoted Cholesky)."""
+def valid_covariance(estimated: ArrayLike) -> Floats:
+    """Return an estimated covariance, its correlations scaled down where some direction had a negative variance.
+
+    Unbiased estimates of few events may have that. The variances themselves stay as they are.
+
+    Parameters
+    ----------
+    estimated : array_like, shape (regions, regions)
+        Symmetric; a negative variance on the diagonal becomes zero.
+    """
+    given = np.asarray(estimated, dtype=float)
+    errors = np.sqrt(np.maximum(np.diag(given), 0.0))
+    unit = np.where(errors > 0, errors, 1.0)
+    outer = np.outer(unit, unit)
+    correlation = np.where(np.outer(errors, errors) > 0, given / outer, 0.0)
+    np.fill_diagonal(correlation, 1.0)
+    lowest = float(np.linalg.eigvalsh(correlation).min())
+    if lowest < 0:
+        correlation /= 1.0 - lowest
+        np.fill_diagonal(correlation, 1.0)
+    return np.asarray(correlation * np.outer(errors, errors))
+
+
+def factor(covariance: Floats) -> Floats:
+    """Return F with F F^T = covariance and as few columns as its rank (pivoted Cholesky).
+
+    Parameters
+    ----------
+    covariance : ndarray, shape (regions, regions)
+    """
     rest = covariance.copy()
     start = np.where(np.diag(covariance) > 0, np.diag(covariance), 1.0)
     columns: list[Floats] = []
@@ -92,13 +129,13 @@ def _legendre(points: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return nodes, weights
 
 
-def _limits(values: Floats, factor: Floats, column: int, reach: float) -> tuple[Floats, Floats]:
+def _limits(values: Floats, columns: Floats, column: int, reach: float) -> tuple[Floats, Floats]:
     """Return the range of one nuisance parameter in which all expectations that depend on no later one are positive."""
     low, high = np.full(len(values), -reach), np.full(len(values), reach)
-    later = factor[:, column + 1 :].any(axis=1)
-    for i in np.flatnonzero((factor[:, column] != 0) & ~later):
-        edge = -values[:, i] / factor[i, column]
-        if factor[i, column] > 0:
+    later = columns[:, column + 1 :].any(axis=1)
+    for i in np.flatnonzero((columns[:, column] != 0) & ~later):
+        edge = -values[:, i] / columns[i, column]
+        if columns[i, column] > 0:
             low = np.maximum(low, edge)
         else:
             high = np.minimum(high, edge)
@@ -114,18 +151,18 @@ def quadrature(mean: Floats, covariance: Floats) -> tuple[Floats, Floats] | None
         Expectations, in events.
     covariance : ndarray, shape (regions, regions)
     """
-    factor = _factor(covariance)
-    rank = factor.shape[1]
+    columns = factor(covariance)
+    rank = columns.shape[1]
     if rank > MAX_RANK:
         return None
     t, w = _legendre(_POINTS[rank])
     values, weights = mean[None, :], np.ones(1)
     for column in range(rank):
-        low, high = _limits(values, factor, column, _REACH[rank])
+        low, high = _limits(values, columns, column, _REACH[rank])
         half = (high - low)[:, None] / 2
         z = low[:, None] + half * (t + 1)
         weights = (weights[:, None] * half * w * np.exp(-z * z / 2)).ravel()
-        values = (values[:, None, :] + z[:, :, None] * factor[:, column]).reshape(-1, mean.size)
+        values = (values[:, None, :] + z[:, :, None] * columns[:, column]).reshape(-1, mean.size)
     return np.maximum(values, 0.0), weights / weights.sum()
 
 
@@ -166,14 +203,14 @@ def draws(mean: Floats, covariance: Floats, number: int, seed: int) -> tuple[Flo
         Number of points, a power of two.
     seed : int
     """
-    factor = _factor(covariance)
+    columns = factor(covariance)
     values, weights = np.repeat(mean[None, :], number, axis=0), np.ones(number)
-    if factor.shape[1]:
+    if columns.shape[1]:
         # Not imported above: scipy loads its slow part `stats` when it is first asked for, which is here alone.
-        uniform = scipy.stats.qmc.Sobol(factor.shape[1], rng=seed).random(number)
-        for column in range(factor.shape[1]):
-            low, high = (special.ndtr(x) for x in _limits(values, factor, column, 9.0))
+        uniform = scipy.stats.qmc.Sobol(columns.shape[1], rng=seed).random(number)
+        for column in range(columns.shape[1]):
+            low, high = (special.ndtr(x) for x in _limits(values, columns, column, 9.0))
             z = special.ndtri(np.clip(low + uniform[:, column] * (high - low), 1e-300, 1 - 1e-16))
             weights = weights * (high - low)
-            values = values + z[:, None] * factor[:, column]
+            values = values + z[:, None] * columns[:, column]
     return np.maximum(values, 0.0), weights / weights.sum()

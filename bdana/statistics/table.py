@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bdana.observed import Observed, Predicted
+    from bdana.statistics.error_sources import ErrorSources
 
 __all__ = ["CountingTable", "TableRow", "counting_table"]
 
@@ -54,11 +55,14 @@ class CountingTable:
         Regions whose joint p-values are asked for.
     joint : Counting or None
         None while one of them is closed.
+    errors : ErrorSources or None
+        What the errors of the expectations are made of; None: they move together.
     """
 
     rows: tuple[TableRow, ...]
     joint_regions: tuple[str, ...]
     joint: Counting | None
+    errors: ErrorSources | None = None
 
     @property
     def conventions(self) -> dict[str, str]:
@@ -86,23 +90,30 @@ class CountingTable:
                 "p_n": self.joint.p_n,
                 "p_l": self.joint.p_l,
             }
+        if self.errors:
+            document["errors"] = self.errors.to_dict()
         return document | {"conventions": self.conventions}
 
 
 def counting_table(
-    expected: Mapping[str, Predicted], observed: Mapping[str, Observed], joint: Sequence[str]
+    expected: Mapping[str, Predicted],
+    observed: Mapping[str, Observed],
+    joint: Sequence[str],
+    errors: ErrorSources | None = None,
 ) -> CountingTable:
     """Compare expected with observed numbers of events, region by region.
 
     Parameters
     ----------
     expected : mapping of str to Predicted
-        By region, in the order of the rows; the errors move together, as one common scale does. A region with an
-        upper limit only has p-values that are marginalised with what zero pairs tell (`Background.unseen`).
+        By region, in the order of the rows. A region with an upper limit only has p-values that are marginalised with
+        what zero pairs tell (`Background.unseen`).
     observed : mapping of str to Observed
         By region.
     joint : sequence of str
         Regions to be judged together, in the order they are named in.
+    errors : ErrorSources, optional
+        What the errors are made of, with their covariance; by default they move together, as one common scale does.
 
     Returns
     -------
@@ -124,11 +135,10 @@ def counting_table(
     all_open = bool(together) and all(row.counting for row in together)
     counts = [row.observed.value for row in together] if all_open else []
     backgrounds = [Background.of(row.expected) for row in together]
-    return CountingTable(
-        rows,
-        tuple(row.name for row in together),
-        joint_p_values(counts, backgrounds) if all_open else None,
-    )
+    names = tuple(row.name for row in together)
+    covariance = errors.select(names).covariance if errors else None
+    judged = joint_p_values(counts, backgrounds, covariance) if all_open else None
+    return CountingTable(rows, names, judged, errors)
 
 
 def _row(name: str, expected: Predicted, observed: Observed) -> TableRow:
