@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,8 @@ from bdana.cli.count import (
     Method,
     Observed,
     Prior,
+    Toys,
+    given_background,
 )
 from bdana.cli.options import Json
 from bdana.errors import InputError
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["limit"]
 
 
+SIDE_BY_SIDE = ("cls", "bayes", "feldman_cousins")
+"""Methods that are printed beside each other unless others are asked for."""
 FORM = "NAME:OBSERVED:BACKGROUND[:ERROR[:SHARE]]"
 EXAMPLE = "ee:0:0.2:0.1:0.45"
 Channel = Annotated[
@@ -59,8 +63,9 @@ Covariance = Annotated[
 def limit(
     observed: Observed = None,
     background: Expected = None,
-    background_error: BackgroundError = 0.0,
+    background_error: BackgroundError = "0",
     background_prior: Prior = "truncated_gaussian",
+    background_toys: Toys = None,
     efficiency_error: EfficiencyError = 0.0,
     cl: Level = 0.9,
     method: Method = None,
@@ -76,15 +81,19 @@ def limit(
 
     With --channel, once for each of several channels, the limit is on the expected signal events of all of them together.
     """
-    from bdana.statistics.combination import check_efficiency_error
     from bdana.statistics.expected import expected_limit
+    from bdana.statistics.limits import check_efficiency_error
     from bdana.statistics.methods import limits
-    from bdana.statistics.poisson import Background, whole
+    from bdana.statistics.poisson import TooManyCountsError, whole
 
     check_efficiency_error(efficiency_error)
     if channel:
-        own = (observed, background, background_error or None, export)
-        if any(value is not None for value in own) or background_prior != "truncated_gaussian":
+        own = (observed, background, background_toys, export)
+        if (
+            any(value is not None for value in own)
+            or background_error != "0"
+            or background_prior != "truncated_gaussian"
+        ):
             raise InputError(
                 "--channel has the count and the background in it: leave out --observed, --background..., --export"
             )
@@ -93,16 +102,27 @@ def limit(
         return
     if covariance is not None or independent:
         raise InputError("--covariance and --independent belong to --channel")
-    if background is None:
+    if (background is None) == (background_toys is None):
         raise InputError(
-            "give --background B, or --channel NAME:OBSERVED:BACKGROUND for each of several channels"
+            "give --background B, or --channel NAME:OBSERVED:BACKGROUND for each of several channels, or --background-toys FILE"
         )
-    given = Background(background, background_error, cast("Any", background_prior))
-    names = tuple(method or ("cls",))
+    given = given_background(background, background_error, background_prior, background_toys)
+    names = tuple(method or SIDE_BY_SIDE)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always", UserWarning)
-        found = {} if observed is None else limits(whole(observed), given, cl, efficiency_error, names)
-        expected = {name: expected_limit(given, cl, efficiency_error, name) for name in names}
+        found: dict[str, Interval] = {}
+        expected: dict[str, ExpectedLimit] = {}
+        for name in names:
+            try:
+                band = expected_limit(given, cl, efficiency_error, name)
+                if observed is not None:
+                    found |= limits(whole(observed), given, cl, efficiency_error, (name,))
+            except TooManyCountsError as err:
+                if method:
+                    raise
+                note(f"warning: {name} left out: {err}")
+                continue
+            expected[name] = band
     for text in sorted({str(warning.message) for warning in warned}):
         note(f"warning: {text}")
     if export is not None:
@@ -129,16 +149,17 @@ def limit(
 
 
 def _channel(text: str) -> CountedChannel:
+    from bdana.statistics.categories_csv import parse_background
     from bdana.statistics.combination import CountedChannel
-    from bdana.statistics.poisson import Background, whole
+    from bdana.statistics.poisson import whole
 
     name, *numbers = text.split(":")
     if not name or not 2 <= len(numbers) <= 4:
         raise InputError(f"--channel {text}: write {FORM}, like {EXAMPLE}")
     try:
-        values = [float(number) for number in numbers]
-        observed, background, error, share = values + [0.0, 1.0][len(values) - 2 :]
-        return CountedChannel(name, whole(observed), Background(background, error), share)
+        observed, background, error, share = numbers + ["0", "1"][len(numbers) - 2 :]
+        expected = parse_background(float(background), error)
+        return CountedChannel(name, whole(float(observed)), expected, float(share))
     except (ValueError, InputError) as err:
         raise InputError(f"--channel {text}: {err}; write {FORM}, like {EXAMPLE}") from None
 
@@ -146,6 +167,7 @@ def _channel(text: str) -> CountedChannel:
 def _errors(
     channels: Sequence[CountedChannel], covariance: Path | None, independent: bool
 ) -> list[list[float]] | None:
+    from bdana.statistics.correlated import diagonal
     from bdana.statistics.regions_csv import read_covariance
 
     if covariance is not None:
@@ -155,7 +177,8 @@ def _errors(
         return found
     if not independent:
         return None
-    return [[x.background.error**2 if x is y else 0.0 for y in channels] for x in channels]
+    matrix: list[list[float]] = diagonal([x.background for x in channels]).tolist()
+    return matrix
 
 
 def _combined(
@@ -166,10 +189,11 @@ def _combined(
     covariance: list[list[float]] | None,
     as_json: bool,
 ) -> None:
-    from bdana.statistics.combination import combined_limit
+    from bdana.statistics.combination import COMBINED_METHODS, combined_limit
 
     found = {
-        name: combined_limit(channels, cl, efficiency_error, name, covariance) for name in method or ["cls"]
+        name: combined_limit(channels, cl, efficiency_error, name, covariance)
+        for name in method or COMBINED_METHODS
     }
     total = sum(x.share for x in channels)
     shares = {x.name: x.share / total for x in channels}

@@ -73,9 +73,7 @@ def channel_covariance(estimates: Sequence[PairEstimate]) -> NDArray[np.float64]
         One for each channel, with the same regions.
     """
     regions = estimates[0].regions
-    total = linalg.block_diag(
-        *(valid_covariance(e.covariance) + e.systematic_covariance for e in estimates)
-    )
+    total = linalg.block_diag(*(valid_covariance(e.covariance) + e.systematic_covariance for e in estimates))
     found: NDArray[np.float64] = total.reshape((len(estimates), len(regions)) * 2)
     shifts = [
         {

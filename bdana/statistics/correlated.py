@@ -11,17 +11,19 @@ from scipy import special
 from scipy.sparse.csgraph import connected_components
 
 from bdana.errors import InputError
+from bdana.statistics.background import legendre
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
-    from bdana.statistics.poisson import Background, Floats
+    from bdana.statistics.background import Background, Floats
 
 __all__ = [
     "MAX_RANK",
     "blocks",
+    "diagonal",
     "draws",
     "factor",
     "full_covariance",
@@ -41,8 +43,8 @@ def full_covariance(backgrounds: Sequence[Background], covariance: ArrayLike | N
     Parameters
     ----------
     backgrounds : sequence of Background
-        One for each region, with truncated Gaussian errors; exponential ones (`Background.unseen`) are independent
-        of all others and have neither variance nor covariance here.
+        One for each region; exponential ones (`Background.unseen`) are independent of all others and have neither
+        variance nor covariance here.
     covariance : array_like, optional
         Shape (regions, regions), events squared; by default the outer product of the errors.
 
@@ -52,8 +54,6 @@ def full_covariance(backgrounds: Sequence[Background], covariance: ArrayLike | N
         When it is not a covariance (square, finite, symmetric, no negative variance in any direction), or its
         diagonal is not the square of the errors within 1%.
     """
-    if any(x.prior not in {"truncated_gaussian", "exponential"} for x in backgrounds):
-        raise InputError("several regions together need truncated Gaussian errors")
     errors = np.array([0.0 if x.prior == "exponential" else x.error for x in backgrounds])
     if covariance is None:
         return np.outer(errors, errors)
@@ -68,7 +68,28 @@ def full_covariance(backgrounds: Sequence[Background], covariance: ArrayLike | N
     unit = np.where(errors > 0, errors, 1.0)
     if np.linalg.eigvalsh(given / np.outer(unit, unit)).min() < -1e-6:
         raise InputError("the covariance has a negative variance in some direction")
+    if not _gaussian(backgrounds):
+        apart, together = np.diag(errors**2), np.outer(errors, errors)
+        if not (np.allclose(given, apart) or np.allclose(given, together)):
+            raise InputError(
+                "backgrounds whose errors are not Gaussian are independent of each other, or move together: other "
+                "covariances need truncated Gaussian errors"
+            )
     return (given + given.T) / 2
+
+
+def _gaussian(backgrounds: Sequence[Background]) -> bool:
+    return all(x.prior in {"truncated_gaussian", "exponential"} or not any(x.errors) for x in backgrounds)
+
+
+def diagonal(backgrounds: Sequence[Background]) -> Floats:
+    """Return the covariance of backgrounds whose errors are independent, as `full_covariance` takes it.
+
+    Parameters
+    ----------
+    backgrounds : sequence of Background
+    """
+    return np.diag([0.0 if x.prior == "exponential" else x.error**2 for x in backgrounds])
 
 
 def blocks(covariance: Floats) -> list[NDArray[np.int64]]:
@@ -171,7 +192,8 @@ def points(
 ) -> tuple[Floats, Floats] | None:
     """Return quadrature points and weights of one group of correlated regions, as `quadrature` does.
 
-    An exponential region is a group of its own.
+    An exponential region is a group of its own. Where errors are not Gaussian those of a group move together, each at the
+    same quantile of its own.
 
     Parameters
     ----------
@@ -182,9 +204,13 @@ def points(
         Indices of the regions, one entry of `blocks`.
     """
     first = backgrounds[group[0]]
-    if first.prior == "exponential":
+    if (len(group) == 1 and not _gaussian([first])) or first.prior == "exponential":
         values, weights = first.nodes()
         return values[:, None], weights
+    if not _gaussian(chosen := [backgrounds[i] for i in group]):
+        z, weights = legendre(-_REACH[2], _REACH[2])
+        weights = weights * np.exp(-z * z / 2)
+        return np.stack([x.quantile(z) for x in chosen], axis=1), weights / weights.sum()
     mean = np.array([backgrounds[i].expected for i in group])
     return quadrature(mean, covariance[np.ix_(group, group)])
 
