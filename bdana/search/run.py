@@ -13,6 +13,7 @@ from bdana.observed import Observed
 from bdana.search.channels import by_channel, require_one_channel
 from bdana.search.checks import Checks, left_out_cuts, run_checks
 from bdana.search.estimates import error_sources, estimate_singles, single_tracks
+from bdana.search.mass_windows import mass_search
 from bdana.search.opened import OpenedRegion, opened_candidates, opened_regions
 from bdana.statistics.table import CountingTable, counting_table
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from bdana.events import BurstTable, Dataset, Exposure
     from bdana.pairing import PairEstimate, SingleSample
     from bdana.selection import Candidates, Cutflow, Histogram
+    from bdana.statistics.mass_windows import MassSearch
 
 __all__ = ["SampleRun", "run_open_part", "run_sample", "run_search"]
 
@@ -46,6 +48,8 @@ class SampleRun:
         The regions of the table that were opened, with what was frozen before.
     checks : Checks or None
         What is open of the data against the estimate; for the same sample.
+    masses : MassSearch or None
+        The signal region in windows of mass; for the same sample, with [search.mass_windows].
     channel : str or None
         Its channel in an analysis that searches several.
     """
@@ -56,6 +60,7 @@ class SampleRun:
     table: CountingTable | None
     opened: tuple[OpenedRegion, ...] = ()
     checks: Checks | None = None
+    masses: MassSearch | None = None
     channel: str | None = None
 
     @property
@@ -155,7 +160,9 @@ def run_sample(
     checks = run_checks(analysis, run.selected, counted, *singles, run.estimate, executor)
     shown = [region.name for region in regions if region.same]
     selected = run.selected.with_opened(shown, candidates, analysis.regions.names, analysis.variables)
-    return replace(run, selected=selected, table=table, opened=regions, checks=checks)
+    inner = counted[analysis.regions.names[0]]
+    masses = mass_search(analysis, run.estimate, inner, selected.candidates)
+    return replace(run, selected=selected, table=table, opened=regions, checks=checks, masses=masses)
 
 
 def run_open_part(
