@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
@@ -25,6 +26,7 @@ __all__ = [
     "BeamLine",
     "ChannelConfig",
     "General",
+    "MassWindowsConfig",
     "Region",
     "SampleConfig",
     "SystematicConfig",
@@ -33,6 +35,7 @@ __all__ = [
 ]
 
 Point = tuple[float, float, float]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class General(StrictModel):
@@ -109,6 +112,39 @@ class ChannelConfig(StrictModel):
     )
 
 
+class MassWindowsConfig(StrictModel):
+    """Table [search.mass_windows]: the signal region in windows around candidate masses."""
+
+    masses_mev: tuple[Positive, Positive] = Field(
+        default=(220.0, 700.0), description="first and last candidate mass"
+    )
+    step_sigmas: Positive = Field(
+        default=1.0, description="from one candidate mass to the next, in mass resolutions, assumed"
+    )
+    half_width_sigmas: Positive = Field(
+        default=2.0, description="half width of a window, in mass resolutions, assumed"
+    )
+    resolution_mev: Annotated[list[tuple[Positive, Positive]], Field(min_length=1)] = Field(
+        default=[(220.0, 0.4), (411.0, 2.0), (700.0, 3.2)],
+        description="masses and resolutions in MeV, a straight line between them, assumed: a thin beam and a flat spectrum",
+    )
+    measured_at_mev: list[Positive] = Field(
+        default=[],
+        description="masses at which simulated signal of [signal] measures the resolution, in place of resolution_mev",
+    )
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        for name, values in (
+            ("masses_mev", list(self.masses_mev)),
+            ("measured_at_mev", self.measured_at_mev),
+            ("resolution_mev", [mass for mass, _ in self.resolution_mev]),
+        ):
+            if any(after <= before for before, after in pairwise(values)):
+                raise ValueError(f"{name}: masses must ascend")
+        return self
+
+
 class SearchConfig(StrictModel):
     """Table [search]: which sample is compared with which prediction; without [channels] also the one channel."""
 
@@ -124,6 +160,9 @@ class SearchConfig(StrictModel):
         description="module of backgrounds/ whose in-time component is bounded in the open regions",
     )
     joint: list[str] = Field(default=[], description="regions that are judged together in the table")
+    mass_windows: MassWindowsConfig | None = Field(
+        default=None, description="windows of mass in the signal region; by default it is one count"
+    )
     channel: str | None = Field(
         default=None, description="the one of [channels] that is searched alone; by default all are"
     )

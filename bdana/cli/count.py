@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -15,6 +14,9 @@ from bdana.cli.options import Json
 from bdana.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from bdana.statistics.poisson import Background
     from bdana.statistics.regions_csv import CountedRegion
 
@@ -22,7 +24,19 @@ __all__ = ["count"]
 
 Observed = Annotated[float | None, typer.Option(help="Observed number of events.")]
 Expected = Annotated[float | None, typer.Option("--background", help="Expected background events.")]
-BackgroundError = Annotated[float, typer.Option(help="Error of the background, events.")]
+BackgroundError = Annotated[
+    str,
+    typer.Option(
+        metavar="ERROR", help="Error of the background, events; or both of its errors: +1.05,-0.82."
+    ),
+]
+Toys = Annotated[
+    Path | None,
+    typer.Option(
+        help="Text file of equally likely backgrounds, in place of --background and its error.",
+        show_default=False,
+    ),
+]
 EfficiencyError = Annotated[float, typer.Option(help="Relative error of the signal efficiency and POT.")]
 Prior = Annotated[
     str, typer.Option("--background-prior", help="Background error: truncated_gaussian, gamma or lognormal.")
@@ -45,8 +59,9 @@ Export = Annotated[
 def count(
     observed: Observed = None,
     background: Expected = None,
-    background_error: BackgroundError = 0.0,
+    background_error: BackgroundError = "0",
     background_prior: Prior = "truncated_gaussian",
+    background_toys: Toys = None,
     efficiency_error: EfficiencyError = 0.0,
     cl: Level = 0.9,
     method: Method = None,
@@ -60,40 +75,125 @@ def count(
         Path | None,
         typer.Option(help="CSV: covariance of the regions; by default their errors move together."),
     ] = None,
+    ses: Annotated[
+        float | None,
+        typer.Option(help="Single-event sensitivity: the branching ratio that gives one expected event."),
+    ] = None,
+    ses_error: Annotated[float, typer.Option(help="Its error, in the same unit.")] = 0.0,
+    interval: Annotated[float, typer.Option(help="Level of the intervals of the best fit.")] = 0.6827,
+    category: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME:OBSERVED:BACKGROUND:ERROR:SES[:SES_ERROR]",
+            help="A category of a measurement; repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    categories: Annotated[
+        Path | None,
+        typer.Option(help="CSV of categories: name, observed, background, error, ses, ses_error."),
+    ] = None,
+    independent: Annotated[
+        bool, typer.Option("--independent", help="Background errors of categories do not move together.")
+    ] = False,
     export: Export = None,
     as_json: Json = False,
 ) -> None:
-    """Give p-values, significances and limits of a count, or p-values of a table of regions."""
-    from bdana.statistics.poisson import Background, whole
+    """Give p-values, significances, the best fit and limits of a count, or p-values of a table of regions.
+
+    With --ses, --category or --categories also a branching ratio.
+    """
+    from bdana.cli.measurement import check_options, measured
+    from bdana.statistics.categories_csv import parse_category, read_categories
+    from bdana.statistics.poisson import whole
     from bdana.statistics.regions_csv import CountedRegion, read_regions
 
-    if regions is not None:
-        if observed is not None or background is not None:
+    single = observed is not None or background is not None or background_toys is not None or ses is not None
+    counts: tuple[CountedRegion, ...]
+    if category or categories is not None:
+        if single or regions is not None or export is not None or efficiency_error:
+            raise InputError(
+                "categories have counts, backgrounds and sensitivities in them: leave out --observed, --background..., --ses, "
+                "--efficiency-error, --regions and --export"
+            )
+        chosen = [parse_category(text) for text in category or ()]
+        chosen += read_categories(categories) if categories is not None else ()
+        counts = ()
+        document = measured(chosen, cl, interval, tuple(method or ()), independent)
+    elif independent:
+        raise InputError("--independent belongs to --category or --categories")
+    elif regions is not None:
+        if single:
             raise InputError("give either --regions or --observed with --background, not both")
         counts = read_regions(regions)
-        document = _regions(counts, covariance)
+        document = _regions(counts, _error_matrix(regions, covariance, counts))
     elif covariance is not None:
         raise InputError("--covariance belongs to --regions FILE.csv")
-    elif observed is None or background is None:
-        raise InputError("give --observed N and --background B, or --regions FILE.csv")
+    elif observed is None or (background is None) == (background_toys is None):
+        raise InputError(
+            "give --observed N and --background B (or --background-toys FILE), or --regions FILE.csv, or --category for each of "
+            "several categories"
+        )
     else:
-        names = tuple(method or ())
-        given = Background(background, background_error, cast("Any", background_prior))
+        given = given_background(background, background_error, background_prior, background_toys)
         counts = (CountedRegion("SR", given, whole(observed)),)
-        document = _single(whole(observed), given, cl, efficiency_error, names)
+        efficiency_error = check_options(ses, ses_error, efficiency_error)
+        document = _single(whole(observed), given, cl, efficiency_error, tuple(method or ()), ses, interval)
     if export is not None:
-        _export(export, counts, document, efficiency_error)
+        _export(export, counts, document, efficiency_error, regions)
     if as_json:
         print_json(document)
     else:
         _show(document)
 
 
+def given_background(
+    background: float | None, error: str, prior: str, toys: Path | None = None
+) -> Background:
+    """Return the background of the command line.
+
+    Parameters
+    ----------
+    background : float or None
+        Expected events; None where there are toys.
+    error, prior : str
+    toys : Path, optional
+    """
+    from bdana.statistics.categories_csv import parse_background, read_toys
+
+    if toys is not None:
+        if error != "0" or prior != "truncated_gaussian":
+            raise InputError("--background-toys has the error in it: leave out --background-error and -prior")
+        return read_toys(toys)
+    return parse_background(background or 0.0, error, cast("Any", prior))
+
+
+def _error_matrix(
+    regions: Path, covariance: Path | None, counts: tuple[CountedRegion, ...]
+) -> NDArray[np.float64] | None:
+    """Return the covariance of regions: the one given, otherwise that in a run's table; None: they move together."""
+    from bdana.statistics.regions_csv import read_covariance, read_error_sources
+
+    names = [region.name for region in counts]
+    if covariance is not None:
+        return read_covariance(covariance, names)
+    errors = read_error_sources(regions)
+    return None if errors is None else errors.select(names).covariance
+
+
 def _single(
-    n: int, background: Background, cl: float, error: float, names: tuple[str, ...]
+    n: int,
+    background: Background,
+    cl: float,
+    error: float,
+    names: tuple[str, ...],
+    ses: float | None,
+    interval: float,
 ) -> dict[str, Any]:
+    from bdana.cli.measurement import finite, single_measurement
     from bdana.statistics.methods import limits
-    from bdana.statistics.poisson import p_values
+    from bdana.statistics.poisson import Background, p_values
+    from bdana.statistics.signal_fit import Category
     from bdana.statistics.significance import one_sided, two_sided, z_bi, z_profile_likelihood
 
     with warnings.catch_warnings(record=True) as warned:
@@ -101,19 +201,30 @@ def _single(
         intervals = limits(n, background, cl, error, names)
     for warning in warned:
         note(f"warning: {warning.message}")
+    fit = single_measurement(Category("SR", n, background, ses or 1.0, error), interval)
     p = p_values(n, background)
+    known = {"p_n_known_background": p_values(n, Background(background.expected)).p_n}
     significances = {"z_one_sided": one_sided(p.p_n), "z_two_sided": two_sided(p.p_n)}
-    if background.error > 0 and background.expected > 0:
-        significances["z_bi"] = z_bi(n, background.expected, background.error)
+    spread = background.errors[0 if n > background.expected else 1]
+    if spread > 0 and background.expected > 0:
+        significances["z_bi"] = z_bi(n, background.expected, spread)
     significances["z_profile_likelihood"] = z_profile_likelihood(n, background)
     return {
         "p_n": p.p_n,
         "p_l": p.p_l,
-        **{name: x.z if math.isfinite(x.z) else None for name, x in significances.items()},
+        **(known if any(background.errors) else {}),
+        **{name: finite(x.z) for name, x in significances.items()},
+        **fit,
         "limits": {name: [x.low, x.high] for name, x in intervals.items()},
+        **(
+            {"branching_ratio_limits": {name: [x.low * ses, x.high * ses] for name, x in intervals.items()}}
+            if ses
+            else {}
+        ),
         "conventions": {
             "p": p.convention,
             **{name: x.convention for name, x in significances.items()},
+            "signal": fit["signal"]["convention"],
             "confidence_level": f"{cl:g}",
             **{name: x.convention for name, x in intervals.items()},
         },
@@ -121,23 +232,28 @@ def _single(
 
 
 def _export(
-    path: Path, counts: tuple[CountedRegion, ...], document: dict[str, Any], efficiency_error: float
+    path: Path,
+    counts: tuple[CountedRegion, ...],
+    document: dict[str, Any],
+    efficiency_error: float,
+    regions: Path | None,
 ) -> None:
     from bdana.statistics.exports import counts_sheet, pyhf_workspace, write_sheet
+    from bdana.statistics.regions_csv import read_error_sources
 
+    errors = None if regions is None else read_error_sources(regions)
     rows = document if "regions" in document else {"regions": [document], **document}
-    workspace = pyhf_workspace(counts, efficiency_error) if path.suffix == ".json" else {}
+    workspace = pyhf_workspace(counts, efficiency_error, errors) if path.suffix == ".json" else {}
     write_sheet(path, counts_sheet(counts, rows), workspace)
     closed = [count.name for count in counts if count.observed is None]
     if closed:
         note(f"{path}: {', '.join(closed)} closed, so without observed counts")
 
 
-def _regions(counts: tuple[CountedRegion, ...], covariance: Path | None) -> dict[str, Any]:
+def _regions(counts: tuple[CountedRegion, ...], matrix: NDArray[np.float64] | None) -> dict[str, Any]:
     from bdana.statistics.joint import joint_p_values
     from bdana.statistics.look_elsewhere import over_regions
     from bdana.statistics.poisson import p_values
-    from bdana.statistics.regions_csv import read_covariance
 
     rows, conventions, observed = [], {}, []
     for region in counts:
@@ -152,7 +268,6 @@ def _regions(counts: tuple[CountedRegion, ...], covariance: Path | None) -> dict
     document: dict[str, Any] = {"regions": rows}
     if len(observed) == len(counts):
         names = [region.name for region in counts]
-        matrix = None if covariance is None else read_covariance(covariance, names)
         backgrounds = [region.background for region in counts]
         joint = joint_p_values(observed, backgrounds, matrix)
         anywhere = over_regions(observed, backgrounds, matrix)
@@ -168,13 +283,29 @@ def _regions(counts: tuple[CountedRegion, ...], covariance: Path | None) -> dict
 
 
 def _show(document: dict[str, Any]) -> None:
+    from bdana.cli.measurement import fit_lines
+
     shown = table("quantity", "value")
-    for name in ("p_n", "p_l", "z_one_sided", "z_two_sided", "z_bi", "z_profile_likelihood"):
+    for name in (
+        "p_n",
+        "p_n_known_background",
+        "p_l",
+        "z_one_sided",
+        "z_two_sided",
+        "z_bi",
+        "z_profile_likelihood",
+    ):
         if name in document:
             shown.add_row(name, "infinite" if document[name] is None else f"{document[name]:.4g}")
     for name, (low, high) in document.get("limits", {}).items():
         shown.add_row(name, f"{low:.4g} to {high:.4g}")
-    for row in [*document.get("regions", []), *([document["joint"]] if "joint" in document else [])]:
+    for name, text in fit_lines(document):
+        shown.add_row(name, text)
+    for row in [
+        *document.get("categories", []),
+        *document.get("regions", []),
+        *([document["joint"]] if "joint" in document else []),
+    ]:
         text = f"p_n {row['p_n']:.4g}, p_l {row['p_l']:.4g}" if "p_n" in row else "closed"
         shown.add_row(row.get("name", "joint"), text)
         if "p_global" in row:

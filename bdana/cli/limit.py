@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,8 @@ from bdana.cli.count import (
     Method,
     Observed,
     Prior,
+    Toys,
+    given_background,
 )
 from bdana.cli.options import Json
 from bdana.errors import InputError
@@ -31,10 +33,16 @@ if TYPE_CHECKING:
     from bdana.statistics.expected import ExpectedLimit
     from bdana.statistics.exports import Sheet
     from bdana.statistics.limits import Interval
+    from bdana.statistics.mass_windows import MassScan, MassSearch
+    from bdana.statistics.poisson import Background
 
 __all__ = ["limit"]
 
 
+SIDE_BY_SIDE = ("cls", "bayes", "feldman_cousins")
+"""Methods that are printed beside each other unless others are asked for."""
+RESOLUTION = ["220:0.4", "411:2.0", "700:3.2"]
+"""Mass resolution in MeV against mass, assumed: a thin beam and a flat momentum spectrum."""
 FORM = "NAME:OBSERVED:BACKGROUND[:ERROR[:SHARE]]"
 EXAMPLE = "ee:0:0.2:0.1:0.45"
 Channel = Annotated[
@@ -59,13 +67,41 @@ Covariance = Annotated[
 def limit(
     observed: Observed = None,
     background: Expected = None,
-    background_error: BackgroundError = 0.0,
+    background_error: BackgroundError = "0",
     background_prior: Prior = "truncated_gaussian",
+    background_toys: Toys = None,
     efficiency_error: EfficiencyError = 0.0,
     cl: Level = 0.9,
     method: Method = None,
     channel: Channel = None,
     covariance: Covariance = None,
+    candidate_mass: Annotated[
+        list[float] | None,
+        typer.Option(help="Mass in MeV whose window is searched; repeated.", show_default=False),
+    ] = None,
+    event_mass: Annotated[
+        list[float] | None,
+        typer.Option(help="Mass in MeV of an observed event; repeated.", show_default=False),
+    ] = None,
+    resolution: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MASS:SIGMA",
+            help="Mass resolution in MeV at a mass; repeated. Default, assumed: 0.4, 2.0, 3.2 at 220, 411, 700.",
+            show_default=False,
+        ),
+    ] = None,
+    half_width: Annotated[
+        float, typer.Option(help="Half width of a window of mass, in resolutions, assumed.")
+    ] = 2.0,
+    mass_range: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOW:HIGH",
+            help="Range in MeV in which the background is flat in mass; by default all of it is taken in every window.",
+            show_default=False,
+        ),
+    ] = None,
     independent: Annotated[
         bool, typer.Option("--independent", help="Background errors of channels do not move together.")
     ] = False,
@@ -75,16 +111,22 @@ def limit(
     """Give limits on the number of signal events; without --observed only the expected ones.
 
     With --channel, once for each of several channels, the limit is on the expected signal events of all of them together.
+    With --candidate-mass the limits are those of windows of mass, with local and global p-values.
     """
-    from bdana.statistics.combination import check_efficiency_error
     from bdana.statistics.expected import expected_limit
+    from bdana.statistics.limits import check_efficiency_error
+    from bdana.statistics.mass_windows import scan_masses
     from bdana.statistics.methods import limits
-    from bdana.statistics.poisson import Background, whole
+    from bdana.statistics.poisson import TooManyCountsError, whole
 
     check_efficiency_error(efficiency_error)
     if channel:
-        own = (observed, background, background_error or None, export)
-        if any(value is not None for value in own) or background_prior != "truncated_gaussian":
+        own = (observed, background, background_toys, export, candidate_mass, event_mass, mass_range)
+        if (
+            any(value is not None for value in own)
+            or background_error != "0"
+            or background_prior != "truncated_gaussian"
+        ):
             raise InputError(
                 "--channel has the count and the background in it: leave out --observed, --background..., --export"
             )
@@ -93,16 +135,38 @@ def limit(
         return
     if covariance is not None or independent:
         raise InputError("--covariance and --independent belong to --channel")
-    if background is None:
+    if (background is None) == (background_toys is None):
         raise InputError(
-            "give --background B, or --channel NAME:OBSERVED:BACKGROUND for each of several channels"
+            "give --background B, or --channel NAME:OBSERVED:BACKGROUND for each of several channels, or --background-toys FILE"
         )
-    given = Background(background, background_error, cast("Any", background_prior))
-    names = tuple(method or ("cls",))
+    given = given_background(background, background_error, background_prior, background_toys)
+    names = tuple(method or SIDE_BY_SIDE)
+    if candidate_mass:
+        if export is not None:
+            raise InputError("--export has no windows of mass: leave it out and take --json")
+        search = _mass_search(
+            given, observed, event_mass or [], resolution or RESOLUTION, half_width, mass_range
+        )
+        scan = scan_masses(search, candidate_mass, cl, efficiency_error, names)
+        print_json(scan.to_dict()) if as_json else _show_masses(scan)
+        return
+    if event_mass or resolution or mass_range is not None:
+        raise InputError("--event-mass, --resolution and --mass-range belong to --candidate-mass")
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always", UserWarning)
-        found = {} if observed is None else limits(whole(observed), given, cl, efficiency_error, names)
-        expected = {name: expected_limit(given, cl, efficiency_error, name) for name in names}
+        found: dict[str, Interval] = {}
+        expected: dict[str, ExpectedLimit] = {}
+        for name in names:
+            try:
+                band = expected_limit(given, cl, efficiency_error, name)
+                if observed is not None:
+                    found |= limits(whole(observed), given, cl, efficiency_error, (name,))
+            except TooManyCountsError as err:
+                if method:
+                    raise
+                note(f"warning: {name} left out: {err}")
+                continue
+            expected[name] = band
     for text in sorted({str(warning.message) for warning in warned}):
         note(f"warning: {text}")
     if export is not None:
@@ -128,17 +192,68 @@ def limit(
     print_tables(shown, *(band.convention for band in expected.values()))
 
 
+def _mass_search(
+    background: Background,
+    observed: float | None,
+    masses: list[float],
+    resolution: list[str],
+    half_width: float,
+    mass_range: str | None,
+) -> MassSearch:
+    import numpy as np
+
+    from bdana.statistics.mass_windows import MassSearch, MassSpectrum, Resolution
+    from bdana.statistics.poisson import whole
+
+    if observed is not None and whole(observed) != len(masses):
+        raise InputError(
+            f"{observed:g} events are observed, but --event-mass is given {len(masses)} times: give the mass of each"
+        )
+    points = tuple(_pair(text, "--resolution", "MASS:SIGMA") for text in resolution)
+    spectrum: Background | MassSpectrum = background
+    if mass_range is not None:
+        spectrum = MassSpectrum.flat(*_pair(mass_range, "--mass-range", "LOW:HIGH"), background)
+    seen = np.array(masses) if masses or observed is not None else None
+    return MassSearch(Resolution(points), half_width, spectrum, seen)
+
+
+def _pair(text: str, option: str, form: str) -> tuple[float, float]:
+    try:
+        low, high = (float(part) for part in text.split(":"))
+    except ValueError:
+        raise InputError(f"{option} {text}: write {form}, both in MeV") from None
+    return low, high
+
+
+def _show_masses(scan: MassScan) -> None:
+    names = list(scan.limits[0]) if scan.limits else []
+    shown = table("mass [MeV]", "window", "background", "observed", "local p", *names, "median expected")
+    for i, window in enumerate(scan.windows):
+        seen, p = ("closed", "") if scan.p_local is None else (str(window.observed), f"{scan.p_local[i]:.4g}")
+        found = [f"{x.low:.4g} to {x.high:.4g}" for x in scan.limits[i].values()] if scan.limits else []
+        ends = f"{window.low:.2f} - {window.high:.2f}"
+        b = f"{window.background.expected:.3g}"
+        shown.add_row(f"{window.mass:g}", ends, b, seen, p, *found, f"{scan.expected[i].limits[2]:.4g}")
+    lines = [scan.convention]
+    if scan.smallest is not None:
+        p, mass = scan.smallest
+        error = f" +- {scan.p_global_error:.1g}" if scan.p_global_error else ""
+        lines.append(f"smallest local p {p:.4g} at {mass:g} MeV, global p {scan.p_global:.4g}{error}")
+    print_tables(shown, *lines)
+
+
 def _channel(text: str) -> CountedChannel:
+    from bdana.statistics.categories_csv import parse_background
     from bdana.statistics.combination import CountedChannel
-    from bdana.statistics.poisson import Background, whole
+    from bdana.statistics.poisson import whole
 
     name, *numbers = text.split(":")
     if not name or not 2 <= len(numbers) <= 4:
         raise InputError(f"--channel {text}: write {FORM}, like {EXAMPLE}")
     try:
-        values = [float(number) for number in numbers]
-        observed, background, error, share = values + [0.0, 1.0][len(values) - 2 :]
-        return CountedChannel(name, whole(observed), Background(background, error), share)
+        observed, background, error, share = numbers + ["0", "1"][len(numbers) - 2 :]
+        expected = parse_background(float(background), error)
+        return CountedChannel(name, whole(float(observed)), expected, float(share))
     except (ValueError, InputError) as err:
         raise InputError(f"--channel {text}: {err}; write {FORM}, like {EXAMPLE}") from None
 
@@ -146,6 +261,7 @@ def _channel(text: str) -> CountedChannel:
 def _errors(
     channels: Sequence[CountedChannel], covariance: Path | None, independent: bool
 ) -> list[list[float]] | None:
+    from bdana.statistics.correlated import diagonal
     from bdana.statistics.regions_csv import read_covariance
 
     if covariance is not None:
@@ -155,7 +271,8 @@ def _errors(
         return found
     if not independent:
         return None
-    return [[x.background.error**2 if x is y else 0.0 for y in channels] for x in channels]
+    matrix: list[list[float]] = diagonal([x.background for x in channels]).tolist()
+    return matrix
 
 
 def _combined(
@@ -166,10 +283,11 @@ def _combined(
     covariance: list[list[float]] | None,
     as_json: bool,
 ) -> None:
-    from bdana.statistics.combination import combined_limit
+    from bdana.statistics.combination import COMBINED_METHODS, combined_limit
 
     found = {
-        name: combined_limit(channels, cl, efficiency_error, name, covariance) for name in method or ["cls"]
+        name: combined_limit(channels, cl, efficiency_error, name, covariance)
+        for name in method or COMBINED_METHODS
     }
     total = sum(x.share for x in channels)
     shares = {x.name: x.share / total for x in channels}

@@ -48,6 +48,7 @@ def run(overrides: Overrides = None, jobs: Jobs = 1, as_json: Json = False) -> N
             *(f"{region.name}: {region.provenance}" for region in result.opened),
             *(reported_looks(analysis) if result.table else ()),
             *(_prompt_text(result.checks) if result.checks else ()),
+            *_mass_lines(analysis, result),
             *((*result.estimate.warnings, *result.estimate.notes) if result.estimate else ()),
         )
     if combined := combined_table(results, analysis.config.search.joint):
@@ -133,6 +134,22 @@ def signal_lines(analysis: Analysis) -> list[Table | str]:
     figure = analysis.folder / "output" / "figures" / "exclusion.png"
     warnings = [f"warning: {text}" for text in result.cautions]
     return [*tables, *exclusion_lines(result.exclusion), *warnings, f"exclusion: {figure}"]
+
+
+def _mass_lines(analysis: Analysis, result: SampleRun) -> list[str]:
+    from bdana.search.output import read_json
+
+    if result.masses is None:
+        return []
+    out = analysis.folder / "output"
+    path = (out / result.channel if result.channel else out) / "mass_windows.json"
+    found = read_json(path)
+    text = f"{len(found['windows'])} windows of mass, limits at {100 * found['confidence_level']:g}% CL in {path}"
+    if found["state"] == "closed":
+        return [f"{text}; signal region closed: expected limits only"]
+    local = f"smallest local p {found['p_local']:.4g} at {found['at_mass_mev']:.1f} MeV"
+    anywhere = f"global p {found['p_global']:.4g} +- {found['p_global_error']:.1g}"
+    return [f"{text}; {local}, {anywhere}", found["convention"]]
 
 
 def _prompt_text(checks: Checks) -> list[str]:

@@ -12,7 +12,7 @@ from scipy import stats
 from bdana.engine import run_selection
 from bdana.pairing import PairOptions
 from bdana.search.closure import Closure, close
-from bdana.search.estimates import estimate_combinatorial, estimate_singles
+from bdana.search.estimates import error_sources, estimate_combinatorial, estimate_singles
 from bdana.search.prompt_check import PromptCheck, check_prompt
 from bdana.statistics.multinomial import multinomial_p
 from bdana.statistics.nuisance_pulls import Pull, nuisance_pulls
@@ -338,14 +338,6 @@ def _pulls(observed: Mapping[str, Observed], estimate: PairEstimate) -> tuple[Pu
     at = [i for i, name in enumerate(estimate.regions) if name in known and estimate.expected[i] > 0]
     if not at:
         return ()
-    expected = estimate.expected[at]
     regions = [estimate.regions[i] for i in at]
-    effects = {
-        s.name: expected * np.array([s.effect.get(name, 0.0) for name in regions])
-        for s in estimate.systematics
-    }
-    effects |= {
-        f"single tracks, {name}": np.where(np.arange(len(at)) == i, estimate.error[at], 0.0)
-        for i, name in enumerate(regions)
-    }
-    return nuisance_pulls([known[name] for name in regions], expected.tolist(), effects)
+    effects = error_sources(estimate, regions).shifts
+    return nuisance_pulls([known[name] for name in regions], estimate.expected[at].tolist(), effects)

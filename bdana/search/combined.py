@@ -10,12 +10,14 @@ import numpy as np
 from scipy import linalg
 
 from bdana.observed import Observed, Predicted
+from bdana.statistics.correlated import valid_covariance
+from bdana.statistics.error_sources import ErrorSources
 from bdana.statistics.joint import joint_p_values
 from bdana.statistics.poisson import Background
 from bdana.statistics.table import CountingTable, TableRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -71,7 +73,7 @@ def channel_covariance(estimates: Sequence[PairEstimate]) -> NDArray[np.float64]
         One for each channel, with the same regions.
     """
     regions = estimates[0].regions
-    total = linalg.block_diag(*(e.covariance + e.systematic_covariance for e in estimates))
+    total = linalg.block_diag(*(valid_covariance(e.covariance) + e.systematic_covariance for e in estimates))
     found: NDArray[np.float64] = total.reshape((len(estimates), len(regions)) * 2)
     shifts = [
         {
@@ -132,7 +134,24 @@ def combined_table(runs: Sequence[SampleRun], joint: Sequence[str]) -> CombinedT
         value = None if counting is None else sum(by_name[name].value for by_name in observed)
         rows.append(TableRow(name, total, Observed(name, value), counting))
     together = tuple(name for name in joint if name in names)
-    return CombinedTable(tuple(rows), together, judged(*together)[1], _shared(runs))
+    sums = covariance.sum(axis=(0, 2)) + np.diag(_unseen_variance(expected, estimates[0].regions))
+    places = [at[name] for name in names]
+    totals = [row.expected.value for row in rows]
+    errors = ErrorSources.of(names, totals, sums[np.ix_(places, places)], label="all sources")
+    return CombinedTable(tuple(rows), together, judged(*together)[1], errors, _shared(runs))
+
+
+def _unseen_variance(
+    expected: Sequence[Mapping[str, Predicted]], regions: Sequence[str]
+) -> NDArray[np.float64]:
+    """Return, by region, the variance of the channels where no pair was seen to estimate from."""
+    return np.array(
+        [
+            sum(Background.of(part[name]).error ** 2 for part in expected if part[name].upper_limit)
+            for name in regions
+        ],
+        dtype=np.float64,
+    )
 
 
 def _shared(runs: Sequence[SampleRun]) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from bdana.engine import SerialExecutor, run_selection
 from bdana.errors import ConfigError
 from bdana.pairing import (
@@ -16,6 +18,7 @@ from bdana.pairing import (
 )
 from bdana.regions import OUTSIDE
 from bdana.statistics import Systematic
+from bdana.statistics.error_sources import ErrorSources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +30,14 @@ if TYPE_CHECKING:
     from bdana.selection import Candidates
     from bdana.upstream import PromptShare
 
-__all__ = ["estimate_combinatorial", "estimate_singles", "fit_prompt", "prompt_share", "single_tracks"]
+__all__ = [
+    "error_sources",
+    "estimate_combinatorial",
+    "estimate_singles",
+    "fit_prompt",
+    "prompt_share",
+    "single_tracks",
+]
 
 
 def estimate_combinatorial(
@@ -125,6 +135,22 @@ def estimate_singles(
     ]
     pairs = PairSelection(selection, cuts, analysis.setup, analysis.variables if hists else {})
     return background.estimate(sample, pairs, par, declared, options)
+
+
+def error_sources(estimate: PairEstimate, regions: Sequence[str] | None = None) -> ErrorSources:
+    """Return what the errors of an estimate are made of: its statistical covariance and each systematic uncertainty.
+
+    Parameters
+    ----------
+    estimate : PairEstimate
+    regions : sequence of str, optional
+        Some of its regions, in the order wanted; all by default.
+    """
+    names = estimate.regions if regions is None else tuple(regions)
+    at = [estimate.regions.index(name) for name in names]
+    return ErrorSources.of(
+        names, estimate.expected[at], estimate.covariance[np.ix_(at, at)], estimate.systematics
+    )
 
 
 def fit_prompt(

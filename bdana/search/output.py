@@ -14,6 +14,7 @@ from bdana.atomic import write_atomically
 from bdana.errors import InputError
 from bdana.search.channels import by_channel
 from bdana.search.combined import combined_table
+from bdana.search.mass_windows import mass_scan
 from bdana.search.opened import reported_looks
 from bdana.selection import plane_histogram
 
@@ -120,6 +121,7 @@ def _clear(out: Path) -> None:
         "prediction",
         "prediction_histograms",
         "checks",
+        "mass_windows",
         "signal",
         "signal_histograms",
     ):
@@ -155,6 +157,10 @@ def _write_run(analysis: AnalysisFolder, runs: Sequence[SampleRun], out: Path) -
             )
             write_json(out / "prediction.json", run.estimate.to_dict(bins=True) | _stamp(analysis))
             write_json(out / "prediction_histograms.json", dict(run.estimate.hists))
+        if run.masses:
+            write_json(
+                out / "mass_windows.json", mass_scan(analysis, run.masses).to_dict() | _stamp(analysis)
+            )
         if run.checks:
             write_json(out / "checks.json", run.checks.to_dict() | {"sample": run.name})
     write_json(out / "run.json", {"samples": [run.name for run in runs], "analysis_hash": analysis.hash})

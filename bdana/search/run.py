@@ -12,20 +12,20 @@ from bdana.errors import ConfigError
 from bdana.observed import Observed
 from bdana.search.channels import by_channel, require_one_channel
 from bdana.search.checks import Checks, left_out_cuts, run_checks
-from bdana.search.estimates import estimate_singles, single_tracks
+from bdana.search.estimates import error_sources, estimate_singles, single_tracks
+from bdana.search.mass_windows import mass_search
 from bdana.search.opened import OpenedRegion, opened_candidates, opened_regions
 from bdana.statistics.table import CountingTable, counting_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from numpy.typing import NDArray
-
     from bdana.analysis import AnalysisFolder
     from bdana.engine import Executor, Progress, SelectionRun
     from bdana.events import BurstTable, Dataset, Exposure
     from bdana.pairing import PairEstimate, SingleSample
     from bdana.selection import Candidates, Cutflow, Histogram
+    from bdana.statistics.mass_windows import MassSearch
 
 __all__ = ["SampleRun", "run_open_part", "run_sample", "run_search"]
 
@@ -48,6 +48,8 @@ class SampleRun:
         The regions of the table that were opened, with what was frozen before.
     checks : Checks or None
         What is open of the data against the estimate; for the same sample.
+    masses : MassSearch or None
+        The signal region in windows of mass; for the same sample, with [search.mass_windows].
     channel : str or None
         Its channel in an analysis that searches several.
     """
@@ -58,6 +60,7 @@ class SampleRun:
     table: CountingTable | None
     opened: tuple[OpenedRegion, ...] = ()
     checks: Checks | None = None
+    masses: MassSearch | None = None
     channel: str | None = None
 
     @property
@@ -153,12 +156,13 @@ def run_sample(
     for region in regions:
         counted[region.name] = Observed(region.name, region.observed)
     expected = {row.name: row.expected for row in run.table.rows}
-    joint, covariance = analysis.config.search.joint, _covariance(run.estimate)
-    table = counting_table(expected, counted, joint, covariance)
+    table = counting_table(expected, counted, analysis.config.search.joint, run.table.errors)
     checks = run_checks(analysis, run.selected, counted, *singles, run.estimate, executor)
     shown = [region.name for region in regions if region.same]
     selected = run.selected.with_opened(shown, candidates, analysis.regions.names, analysis.variables)
-    return replace(run, selected=selected, table=table, opened=regions, checks=checks)
+    inner = counted[analysis.regions.names[0]]
+    masses = mass_search(analysis, run.estimate, inner, selected.candidates)
+    return replace(run, selected=selected, table=table, opened=regions, checks=checks, masses=masses)
 
 
 def run_open_part(
@@ -216,9 +220,5 @@ def _table(analysis: AnalysisFolder, selected: SelectionRun, estimate: PairEstim
     counted = {region.name: region.observed for region in selected.regions}
     expected = dict(reversed(estimate.predicted.items()))  # the outermost first
     observed = {name: Observed(name, None if name in selected.closed else counted[name]) for name in expected}
-    return counting_table(expected, observed, analysis.config.search.joint, _covariance(estimate))
-
-
-def _covariance(estimate: PairEstimate) -> NDArray[np.float64]:
-    """Return the covariance of the regions in the order of the table, the outermost first."""
-    return estimate.total_covariance[::-1, ::-1]
+    errors = error_sources(estimate, tuple(expected))
+    return counting_table(expected, observed, analysis.config.search.joint, errors)

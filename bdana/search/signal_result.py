@@ -115,7 +115,7 @@ def signal_result(
         protons = run.exposure.pot if run.exposure else config.pot
         row = next(row for row in table.rows if row.name == analysis.regions.names[0])
         observed = row.observed.value if row.observed.state == "open" else None
-        counts.append(ChannelCount(scan, protons, Background.of(row.expected), observed))
+        counts.append(ChannelCount(scan, protons, Background.of(row.expected), observed, run.masses))
         candidates = expected_candidates(analysis, mode, mass, coupling, protons)
         channels[run.channel or mode] = ChannelSignal(
             mode,

@@ -2,30 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-
-from bdana._version import __version__
-from bdana.errors import ConfigError, InputError
-from bdana.statistics.expected import expected_limit
-from bdana.statistics.limits import cls
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from numpy.typing import NDArray
-
-    from bdana.analysis import AnalysisFolder
-    from bdana.sensitivity.bundle import Bins, MassTables
-    from bdana.statistics.regions_csv import CountedRegion
-
 __all__ = ["SearchCounts", "check_folder", "write_bundle"]
 
 MADE_BY = "# Made by `bdana export reinterpretation`.\n"

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bdana.errors import ConfigError, InputError
 from bdana.sensitivity.contour import Island, trace
 from bdana.statistics.combination import CountedChannel, combined_limit
 from bdana.statistics.expected import expected_limit
+from bdana.statistics.mass_windows import scan_masses
 from bdana.statistics.methods import limits
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from bdana.sensitivity.scan import Scan
     from bdana.sensitivity.yields import MassYields
     from bdana.signal.reweighting import DecaySum
+    from bdana.statistics.mass_windows import MassScan, MassSearch
     from bdana.statistics.poisson import Background
 
 __all__ = ["WIDTHS", "ChannelCount", "Exclusion", "exclude", "expected_events"]
@@ -47,12 +50,16 @@ class ChannelCount:
         Expected events in the innermost region.
     observed : int or None
         Observed events there; None: only the expected exclusion is made.
+    masses : MassSearch or None
+        The innermost region in windows of mass: the limit at a mass is then that of its window, on the signal events of all
+        masses. Used for a search of one channel.
     """
 
     scan: Scan
     protons: float
     background: Background
     observed: int | None = None
+    masses: MassSearch | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,8 @@ class Exclusion:
     convention : str
         How the limit on the number of events was made.
     observed_limit : float or None
-        On the number of signal events; None without an observation. Of several channels the largest for any shares.
+        On the number of signal events; None without an observation. Of several channels the largest for any shares, of
+        windows of mass the largest of all masses.
     expected_limits : tuple of float
         At the -2, -1, 0, +1 and +2 sigma quantiles of the count; of several channels only the median.
     observed : tuple of Island
@@ -228,9 +236,14 @@ def exclude(
     systematics : bool
         Whether contours are also traced at the ends of every uncertainty of the yield.
     """
-    limits = (_one_limit if len(counts) == 1 else _common_limits)(counts, level, method)
     config = counts[0].scan.analysis.signal
     masses = sorted({mass for count in counts for mass in config.masses(count.scan.mode)})
+    windows = counts[0].masses if len(counts) == 1 else None
+    if windows is not None:
+        masses = _with_borders(masses, windows)
+        limits = _window_limits(counts[0], windows, masses, level, method)
+    else:
+        limits = (_one_limit if len(counts) == 1 else _common_limits)(counts, level, method)
     known: dict[object, tuple[Island, ...]] = {}
 
     def contour(limit: _Limit, variation: tuple[str, int] | None = None) -> tuple[Island, ...]:
@@ -255,18 +268,18 @@ def exclude(
 
 @dataclass(frozen=True)
 class _Limit:
-    """Upper limit on the signal events of all channels together, given the share of each.
+    """Upper limit on the signal events of all channels together, given the mass and the share of each.
 
     Attributes
     ----------
     value : float
-        At the shares that make it largest: of one channel the limit.
-    of_shares : callable
-        Gives it for shares of shape (channels, N), shape (N,).
+        At the shares and the mass that make it largest: of one channel the limit.
+    at : callable
+        Gives it for a mass and shares of shape (channels, N), shape (N,).
     """
 
     value: float
-    of_shares: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    at: Callable[[float, NDArray[np.float64]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -283,12 +296,57 @@ def _one_limit(counts: Sequence[ChannelCount], level: float, method: str) -> _Li
 
     @cache
     def made(value: float) -> _Limit:
-        return _Limit(value, lambda shares: np.full(shares.shape[1], value))
+        return _Limit(value, lambda _, shares: np.full(shares.shape[1], value))
 
     observed = None
     if count.observed is not None:
         observed = made(limits(count.observed, count.background, level, error, (method,))[method].high)
     return _Limits(observed, tuple(made(value) for value in expected.limits), expected.convention)
+
+
+def _window_limits(
+    count: ChannelCount, windows: MassSearch, masses: Sequence[float], level: float, method: str
+) -> _Limits:
+    """Return the limits of windows of mass, on the signal events of all masses."""
+    error = count.scan.analysis.signal.pot_error
+
+    @cache
+    def scan(mass: float) -> MassScan:
+        try:
+            return scan_masses(windows, [mass], level, error, (method,), toys=False)
+        except InputError as err:
+            raise ConfigError(
+                f"[search.mass_windows]: {err}; [signal] masses_mev and [variables.mass] say what is scanned"
+            ) from None
+
+    def made(number: Callable[[MassScan], float]) -> _Limit:
+        def at(mass: float) -> float:
+            found = scan(mass)
+            return number(found) / found.windows[0].efficiency
+
+        return _Limit(max(map(at, masses)), lambda mass, shares: np.full(shares.shape[1], at(mass)))
+
+    def quantile(place: int) -> Callable[[MassScan], float]:
+        return lambda found: found.expected[0].limits[place]
+
+    def seen(found: MassScan) -> float:
+        return found.limits[0][method].high if found.limits else np.nan
+
+    observed = None if windows.observed is None else made(seen)
+    convention = (
+        f"{method} in windows of mass of +-{windows.half_width:g} resolutions, the largest of all masses"
+    )
+    return _Limits(observed, tuple(made(quantile(i)) for i in range(5)), convention)
+
+
+def _with_borders(masses: Sequence[float], windows: MassSearch) -> list[float]:
+    """Return masses of a scan with those where windows begin and end to hold an observed event."""
+    events = [] if windows.observed is None else windows.observed.tolist()
+    borders = []
+    for mass in events:
+        half = windows.half_width * windows.resolution(mass)
+        borders += [mass - 1.1 * half, mass - 0.9 * half, mass, mass + 0.9 * half, mass + 1.1 * half]
+    return sorted({*masses, *(mass for mass in borders if masses[0] < mass < masses[-1])})
 
 
 def _common_limits(counts: Sequence[ChannelCount], level: float, method: str) -> _Limits:
@@ -309,7 +367,7 @@ def _common_limits(counts: Sequence[ChannelCount], level: float, method: str) ->
             return np.array([at(tuple(column)) for column in steps.T.tolist()])
 
         ends = np.eye(len(counts))
-        return _Limit(float(of_shares(ends).max()), of_shares)
+        return _Limit(float(of_shares(ends).max()), lambda _, shares: of_shares(shares))
 
     medians = [expected_limit(count.background, level, error, method).counts[2] for count in counts]
     observed = [count.observed for count in counts]
@@ -337,7 +395,7 @@ def _excess(
             number[is_open] = [events(coupling) for events in parts]
             total = number.sum(axis=0)
             shares = np.divide(number, total, out=np.zeros(number.shape), where=total > 0.0)
-            ratio: NDArray[np.float64] = total / limit.of_shares(shares)
+            ratio: NDArray[np.float64] = total / limit.at(mass, shares)
             return ratio
 
         return excess

@@ -18,7 +18,7 @@ from scipy import optimize, special
 
 from bdana.errors import InputError
 from bdana.statistics.correlated import MAX_RANK, blocks, full_covariance, points
-from bdana.statistics.limits import Interval, efficiency_nodes
+from bdana.statistics.limits import Interval, check_efficiency_error, efficiency_nodes
 from bdana.statistics.poisson import (
     TIE,
     Background,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["COMBINED_METHODS", "CountedChannel", "check_efficiency_error", "combined_limit"]
+__all__ = ["COMBINED_METHODS", "CountedChannel", "combined_limit"]
 
 COMBINED_METHODS = ("cls", "bayes")
 """Methods of `combined_limit`."""
@@ -83,31 +83,6 @@ class CountedChannel:
             raise InputError(
                 f"channel {self.name}: the share is {self.share}: give a finite number that is not negative"
             )
-
-
-def check_efficiency_error(error: float) -> float:
-    """Return the relative error of efficiency and protons on target unchanged, if it is between 0 and 1.
-
-    Parameters
-    ----------
-    error : float
-
-    Raises
-    ------
-    InputError
-        When it is not: a larger one is a percentage by mistake.
-
-    Examples
-    --------
-    >>> from bdana.statistics.combination import check_efficiency_error
-    >>> check_efficiency_error(0.2)
-    0.2
-    """
-    if not 0 <= error <= 1:
-        raise InputError(
-            f"the efficiency error is {error:g}: it is relative, so give a number from 0 to 1, like 0.2 for 20%"
-        )
-    return error
 
 
 def combined_limit(

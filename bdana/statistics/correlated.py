@@ -11,15 +11,26 @@ from scipy import special
 from scipy.sparse.csgraph import connected_components
 
 from bdana.errors import InputError
+from bdana.statistics.background import legendre
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
-    from bdana.statistics.poisson import Background, Floats
+    from bdana.statistics.background import Background, Floats
 
-__all__ = ["MAX_RANK", "blocks", "draws", "full_covariance", "points", "quadrature"]
+__all__ = [
+    "MAX_RANK",
+    "blocks",
+    "diagonal",
+    "draws",
+    "factor",
+    "full_covariance",
+    "points",
+    "quadrature",
+    "valid_covariance",
+]
 
 MAX_RANK = 3  # independent sources of error up to which a quadrature is feasible
 _POINTS = {0: 1, 1: 96, 2: 64, 3: 40}  # per source
@@ -32,8 +43,8 @@ def full_covariance(backgrounds: Sequence[Background], covariance: ArrayLike | N
     Parameters
     ----------
     backgrounds : sequence of Background
-        One for each region, with truncated Gaussian errors; exponential ones (`Background.unseen`) are independent
-        of all others and have neither variance nor covariance here.
+        One for each region; exponential ones (`Background.unseen`) are independent of all others and have neither
+        variance nor covariance here.
     covariance : array_like, optional
         Shape (regions, regions), events squared; by default the outer product of the errors.
 
@@ -43,8 +54,6 @@ def full_covariance(backgrounds: Sequence[Background], covariance: ArrayLike | N
         When it is not a covariance (square, finite, symmetric, no negative variance in any direction), or its
         diagonal is not the square of the errors within 1%.
     """
-    if any(x.prior not in {"truncated_gaussian", "exponential"} for x in backgrounds):
-        raise InputError("several regions together need truncated Gaussian errors")
     errors = np.array([0.0 if x.prior == "exponential" else x.error for x in backgrounds])
     if covariance is None:
         return np.outer(errors, errors)
@@ -59,7 +68,28 @@ def full_covariance(backgrounds: Sequence[Background], covariance: ArrayLike | N
     unit = np.where(errors > 0, errors, 1.0)
     if np.linalg.eigvalsh(given / np.outer(unit, unit)).min() < -1e-6:
         raise InputError("the covariance has a negative variance in some direction")
+    if not _gaussian(backgrounds):
+        apart, together = np.diag(errors**2), np.outer(errors, errors)
+        if not (np.allclose(given, apart) or np.allclose(given, together)):
+            raise InputError(
+                "backgrounds whose errors are not Gaussian are independent of each other, or move together: other "
+                "covariances need truncated Gaussian errors"
+            )
     return (given + given.T) / 2
+
+
+def _gaussian(backgrounds: Sequence[Background]) -> bool:
+    return all(x.prior in {"truncated_gaussian", "exponential"} or not any(x.errors) for x in backgrounds)
+
+
+def diagonal(backgrounds: Sequence[Background]) -> Floats:
+    """Return the covariance of backgrounds whose errors are independent, as `full_covariance` takes it.
+
+    Parameters
+    ----------
+    backgrounds : sequence of Background
+    """
+    return np.diag([0.0 if x.prior == "exponential" else x.error**2 for x in backgrounds])
 
 
 def blocks(covariance: Floats) -> list[NDArray[np.int64]]:
@@ -73,8 +103,36 @@ def blocks(covariance: Floats) -> list[NDArray[np.int64]]:
     return [np.flatnonzero(labels == i) for i in range(number)]
 
 
-def _factor(covariance: Floats) -> Floats:
-    """Return F with F F^T = covariance and as few columns as its rank (pivoted Cholesky)."""
+def valid_covariance(estimated: ArrayLike) -> Floats:
+    """Return an estimated covariance, its correlations scaled down where some direction had a negative variance.
+
+    Unbiased estimates of few events may have that. The variances themselves stay as they are.
+
+    Parameters
+    ----------
+    estimated : array_like, shape (regions, regions)
+        Symmetric; a negative variance on the diagonal becomes zero.
+    """
+    given = np.asarray(estimated, dtype=float)
+    errors = np.sqrt(np.maximum(np.diag(given), 0.0))
+    unit = np.where(errors > 0, errors, 1.0)
+    outer = np.outer(unit, unit)
+    correlation = np.where(np.outer(errors, errors) > 0, given / outer, 0.0)
+    np.fill_diagonal(correlation, 1.0)
+    lowest = float(np.linalg.eigvalsh(correlation).min())
+    if lowest < 0:
+        correlation /= 1.0 - lowest
+        np.fill_diagonal(correlation, 1.0)
+    return np.asarray(correlation * np.outer(errors, errors))
+
+
+def factor(covariance: Floats) -> Floats:
+    """Return F with F F^T = covariance and as few columns as its rank (pivoted Cholesky).
+
+    Parameters
+    ----------
+    covariance : ndarray, shape (regions, regions)
+    """
     rest = covariance.copy()
     start = np.where(np.diag(covariance) > 0, np.diag(covariance), 1.0)
     columns: list[Floats] = []
@@ -92,13 +150,13 @@ def _legendre(points: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return nodes, weights
 
 
-def _limits(values: Floats, factor: Floats, column: int, reach: float) -> tuple[Floats, Floats]:
+def _limits(values: Floats, columns: Floats, column: int, reach: float) -> tuple[Floats, Floats]:
     """Return the range of one nuisance parameter in which all expectations that depend on no later one are positive."""
     low, high = np.full(len(values), -reach), np.full(len(values), reach)
-    later = factor[:, column + 1 :].any(axis=1)
-    for i in np.flatnonzero((factor[:, column] != 0) & ~later):
-        edge = -values[:, i] / factor[i, column]
-        if factor[i, column] > 0:
+    later = columns[:, column + 1 :].any(axis=1)
+    for i in np.flatnonzero((columns[:, column] != 0) & ~later):
+        edge = -values[:, i] / columns[i, column]
+        if columns[i, column] > 0:
             low = np.maximum(low, edge)
         else:
             high = np.minimum(high, edge)
@@ -114,18 +172,18 @@ def quadrature(mean: Floats, covariance: Floats) -> tuple[Floats, Floats] | None
         Expectations, in events.
     covariance : ndarray, shape (regions, regions)
     """
-    factor = _factor(covariance)
-    rank = factor.shape[1]
+    columns = factor(covariance)
+    rank = columns.shape[1]
     if rank > MAX_RANK:
         return None
     t, w = _legendre(_POINTS[rank])
     values, weights = mean[None, :], np.ones(1)
     for column in range(rank):
-        low, high = _limits(values, factor, column, _REACH[rank])
+        low, high = _limits(values, columns, column, _REACH[rank])
         half = (high - low)[:, None] / 2
         z = low[:, None] + half * (t + 1)
         weights = (weights[:, None] * half * w * np.exp(-z * z / 2)).ravel()
-        values = (values[:, None, :] + z[:, :, None] * factor[:, column]).reshape(-1, mean.size)
+        values = (values[:, None, :] + z[:, :, None] * columns[:, column]).reshape(-1, mean.size)
     return np.maximum(values, 0.0), weights / weights.sum()
 
 
@@ -134,7 +192,8 @@ def points(
 ) -> tuple[Floats, Floats] | None:
     """Return quadrature points and weights of one group of correlated regions, as `quadrature` does.
 
-    An exponential region is a group of its own.
+    An exponential region is a group of its own. Where errors are not Gaussian those of a group move together, each at the
+    same quantile of its own.
 
     Parameters
     ----------
@@ -145,9 +204,13 @@ def points(
         Indices of the regions, one entry of `blocks`.
     """
     first = backgrounds[group[0]]
-    if first.prior == "exponential":
+    if (len(group) == 1 and not _gaussian([first])) or first.prior == "exponential":
         values, weights = first.nodes()
         return values[:, None], weights
+    if not _gaussian(chosen := [backgrounds[i] for i in group]):
+        z, weights = legendre(-_REACH[2], _REACH[2])
+        weights = weights * np.exp(-z * z / 2)
+        return np.stack([x.quantile(z) for x in chosen], axis=1), weights / weights.sum()
     mean = np.array([backgrounds[i].expected for i in group])
     return quadrature(mean, covariance[np.ix_(group, group)])
 
@@ -166,14 +229,14 @@ def draws(mean: Floats, covariance: Floats, number: int, seed: int) -> tuple[Flo
         Number of points, a power of two.
     seed : int
     """
-    factor = _factor(covariance)
+    columns = factor(covariance)
     values, weights = np.repeat(mean[None, :], number, axis=0), np.ones(number)
-    if factor.shape[1]:
+    if columns.shape[1]:
         # Not imported above: scipy loads its slow part `stats` when it is first asked for, which is here alone.
-        uniform = scipy.stats.qmc.Sobol(factor.shape[1], rng=seed).random(number)
-        for column in range(factor.shape[1]):
-            low, high = (special.ndtr(x) for x in _limits(values, factor, column, 9.0))
+        uniform = scipy.stats.qmc.Sobol(columns.shape[1], rng=seed).random(number)
+        for column in range(columns.shape[1]):
+            low, high = (special.ndtr(x) for x in _limits(values, columns, column, 9.0))
             z = special.ndtri(np.clip(low + uniform[:, column] * (high - low), 1e-300, 1 - 1e-16))
             weights = weights * (high - low)
-            values = values + z[:, None] * factor[:, column]
+            values = values + z[:, None] * columns[:, column]
     return np.maximum(values, 0.0), weights / weights.sum()

@@ -18,6 +18,7 @@ from bdana.errors import ConfigError, InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bdana.statistics.error_sources import ErrorSources
     from bdana.statistics.regions_csv import CountedRegion
 
 __all__ = ["Sheet", "SheetColumn", "counts_sheet", "pyhf_workspace", "write_sheet"]
@@ -130,12 +131,15 @@ def write_sheet(path: Path, sheet: Sheet, workspace: dict[str, Any] | None = Non
         file.write(text)
 
 
-def pyhf_workspace(regions: Sequence[CountedRegion], efficiency_error: float = 0.0) -> dict[str, Any]:
+def pyhf_workspace(
+    regions: Sequence[CountedRegion], efficiency_error: float = 0.0, errors: ErrorSources | None = None
+) -> dict[str, Any]:
     """Return a pyhf workspace (HistFactory model in JSON) of the open regions.
 
     A region has a signal of one event times its own free `mu_<region>`; the parameter of interest is that of SR, or of
-    the first region where there is no SR. The background errors are fully correlated (one Gaussian nuisance parameter,
-    cut at zero); the efficiency error is log-normal.
+    the first region where there is no SR. Each source of background errors is one Gaussian nuisance parameter that shifts the
+    regions as the source does, cut at zero; without sources one parameter moves all of them. The efficiency error is
+    log-normal.
 
     Parameters
     ----------
@@ -143,6 +147,8 @@ def pyhf_workspace(regions: Sequence[CountedRegion], efficiency_error: float = 0
         Closed ones are left out.
     efficiency_error : float
         Relative error of the signal efficiency and POT.
+    errors : ErrorSources, optional
+        What the background errors are made of; by default all move together.
 
     Raises
     ------
@@ -170,7 +176,7 @@ def pyhf_workspace(regions: Sequence[CountedRegion], efficiency_error: float = 0
         "channels": [
             {
                 "name": region.name,
-                "samples": [_signal(region.name, efficiency_error), _background(region)],
+                "samples": [_signal(region.name, efficiency_error), _background(region, errors)],
             }
             for region in opened
         ],
@@ -190,11 +196,23 @@ def _signal(region: str, efficiency_error: float) -> dict[str, Any]:
     return {"name": "signal", "data": [1.0], "modifiers": modifiers}
 
 
-def _background(region: CountedRegion) -> dict[str, Any]:
-    expected, error = region.background.expected, region.background.error
-    shifted = {"hi_data": [expected + error], "lo_data": [max(expected - error, 0.0)]}
-    modifiers = [{"name": "background", "type": "histosys", "data": shifted}] if error else []
-    return {"name": "background", "data": [expected], "modifiers": modifiers}
+def _background(region: CountedRegion, errors: ErrorSources | None) -> dict[str, Any]:
+    background = region.background
+    alone = errors is None or background.prior == "exponential"  # no source moves what no pair was seen for
+    name = f"background_{region.name}" if errors and alone else "background"
+    ends = {name: (background.shifted(1.0), background.shifted(-1.0))}
+    if errors and not alone:
+        place = errors.regions.index(region.name)
+        ends = {
+            source: (background.expected + row[place], background.expected - row[place])
+            for source, row in errors.shifts.items()
+        }
+    modifiers = [
+        {"name": source, "type": "histosys", "data": {"hi_data": [max(hi, 0.0)], "lo_data": [max(lo, 0.0)]}}
+        for source, (hi, lo) in ends.items()
+        if hi != lo
+    ]
+    return {"name": "background", "data": [background.expected], "modifiers": modifiers}
 
 
 def _csv(sheet: Sheet) -> str:

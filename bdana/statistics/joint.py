@@ -17,6 +17,7 @@ from bdana.statistics.poisson import (
     Floats,
     count_probabilities,
     log_pmf,
+    p_values,
     upper_count,
     whole,
 )
@@ -88,6 +89,10 @@ def joint_p_values(
     (0.2595, 0.2396, 'exact')
     """
     counts = check_regions(observed, backgrounds)
+    if len(counts) == 1:
+        full_covariance(backgrounds, covariance)
+        alone = p_values(counts[0], backgrounds[0])
+        return _result(alone.p_n, alone.p_l, covariance is None, "exact")
     mean = np.array([x.expected for x in backgrounds])
     cov = full_covariance(backgrounds, covariance)
     groups = blocks(cov)
@@ -98,6 +103,10 @@ def joint_p_values(
     for group, found in zip(groups, found_points, strict=True):
         lengths = [sizes[i] for i in group]
         if not exact or found is None or np.prod(lengths, dtype=float) * len(found[1]) > MAX_PRODUCTS:
+            if any(x.prior not in {"truncated_gaussian", "exponential"} for x in backgrounds):
+                raise InputError(
+                    "the counts are too large for exact joint p-values, and toys need truncated Gaussian errors"
+                )
             unseen = [x.prior == "exponential" for x in backgrounds]
             return _toys(counts, mean, cov, np.array(unseen), covariance is None, seed)
         tables.append((_table(*found, lengths), [counts[i] for i in group]))
@@ -148,7 +157,7 @@ def _toys(
     counts: list[int], mean: Floats, cov: Floats, unseen: NDArray[np.bool_], together: bool, seed: int
 ) -> Counting:
     """Return p-values from toy counts, in shares whose spread is the error; `unseen` regions are exponential."""
-    p_n, p_l = np.zeros(_SHARES), np.zeros(_SHARES)
+    p_n, rarer = np.zeros(_SHARES), np.zeros(_SHARES)
     found = quadrature(mean, cov)
     exact = found if found is not None and len(found[1]) <= _DRAWS and not unseen.any() else None
     for share in range(_SHARES):
@@ -159,10 +168,11 @@ def _toys(
         p_n[share] = weights @ special.gammainc(sum(counts), values.sum(axis=1)) if sum(counts) else 1.0
         tuples, repeated = np.unique(toys, axis=0, return_counts=True)
         logs = _log_likelihood(np.vstack([counts, tuples]), values, weights)
-        p_l[share] = repeated[logs[1:] <= logs[0] + TIE].sum() / _TOYS
-    error = max(p_l.std(ddof=1), p_n.std(ddof=1)) / np.sqrt(_SHARES)
+        rarer[share] = repeated[logs[1:] <= logs[0] + TIE].sum()
+    error = max(rarer.std(ddof=1) / _TOYS, p_n.std(ddof=1)) / np.sqrt(_SHARES)
     computed = f"toys, n={_SHARES * _TOYS}, error={max(error, 1 / (_SHARES * _TOYS)):.1g}"
-    return _result(float(p_n.mean()), float(p_l.mean()), together, computed)
+    p_l = (rarer.sum() + 1) / (_SHARES * _TOYS + 1)  # never zero: the data are one more experiment
+    return _result(float(p_n.mean()), float(p_l), together, computed)
 
 
 def _log_likelihood(tuples: NDArray[np.int64], values: Floats, weights: Floats) -> Floats:

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-__all__ = ["Interval", "bayes", "classical", "cls", "efficiency_nodes", "known_background"]
+__all__ = [
+    "Interval",
+    "bayes",
+    "check_efficiency_error",
+    "classical",
+    "cls",
+    "efficiency_nodes",
+    "known_background",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,31 @@ class Interval:
     convention: str
 
 
+def check_efficiency_error(error: float) -> float:
+    """Return the relative error of efficiency and protons on target unchanged, if it is between 0 and 1.
+
+    Parameters
+    ----------
+    error : float
+
+    Raises
+    ------
+    InputError
+        When it is not: a larger one is a percentage by mistake.
+
+    Examples
+    --------
+    >>> from bdana.statistics.limits import check_efficiency_error
+    >>> check_efficiency_error(0.2)
+    0.2
+    """
+    if not 0 <= error <= 1:
+        raise InputError(
+            f"the efficiency error is {error:g}: it is relative, so give a number from 0 to 1, like 0.2 for 20%"
+        )
+    return error
+
+
 def efficiency_nodes(error: float, n: int = 0) -> tuple[Floats, Floats]:
     """Return efficiencies (log-normal, median 1, sigma = ln(1 + error)) and their weights (sum 1).
 
@@ -37,12 +70,15 @@ def efficiency_nodes(error: float, n: int = 0) -> tuple[Floats, Floats]:
     Parameters
     ----------
     error : float
-        Relative error of the efficiency.
+        Relative error of the efficiency, from 0 to 1.
     n : int
+
+    Raises
+    ------
+    InputError
+        When it is out of range.
     """
-    if not (np.isfinite(error) and error >= 0):
-        raise InputError(f"the efficiency error is {error}: give a finite number that is not negative")
-    if error == 0:
+    if check_efficiency_error(error) == 0:
         return np.ones(1), np.ones(1)
     z, w = legendre(-9.0, 9.0, 9 * np.log1p(error) * np.sqrt(n + 1))
     weights = w * np.exp(-0.5 * z * z)

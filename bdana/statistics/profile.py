@@ -20,7 +20,7 @@ def profiled_background(signal: float, n: float, background: Background) -> floa
         Expected signal and observed count, in events.
     background : Background
     """
-    b0, variance = background.expected, background.error**2
+    b0, variance = background.expected, background.errors[0 if n > signal + background.expected else 1] ** 2
     if not variance:
         return b0
     half = (signal + b0 - variance) / 2
@@ -28,7 +28,7 @@ def profiled_background(signal: float, n: float, background: Background) -> floa
 
 
 def log_likelihood(s: float, n: float, background: Background, sigma: float) -> float:
-    """Return the profile log-likelihood of `s`: background (Gaussian) and efficiency (log-normal) at their best.
+    """Return the profile log-likelihood of `s`: background (Gaussian, each side with its error) and efficiency (log-normal) at their best.
 
     Parameters
     ----------
@@ -42,7 +42,8 @@ def log_likelihood(s: float, n: float, background: Background, sigma: float) -> 
     def at(z: float) -> float:
         signal = s * np.exp(sigma * z)
         b = profiled_background(signal, n, background)
-        pull = (b - background.expected) / background.error if background.error else 0.0
+        error = background.errors[0 if b > background.expected else 1]
+        pull = (b - background.expected) / error if error else 0.0
         return float(special.xlogy(n, signal + b) - signal - b - (pull * pull + z * z) / 2)
 
     if sigma == 0 or s == 0:

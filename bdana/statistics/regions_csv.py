@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, TextIO
 import numpy as np
 
 from bdana.errors import InputError
+from bdana.statistics.categories_csv import parse_background
+from bdana.statistics.error_sources import ErrorSources
 from bdana.statistics.poisson import Background, Floats, whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["CountedRegion", "read_covariance", "read_regions"]
+__all__ = ["CountedRegion", "read_covariance", "read_error_sources", "read_regions"]
 
 COLUMNS = ("name", "expected", "error", "observed")
 
@@ -80,11 +82,34 @@ def _of_table(path: Path, stream: TextIO) -> tuple[CountedRegion, ...]:
 def _row(where: str, row: dict[str, str | None], limit: float | None = None) -> CountedRegion:
     name, expected, error, observed = ((row[column] or "").strip() for column in COLUMNS)
     try:
-        background = Background.unseen(limit) if limit else Background(float(expected), float(error))
+        background = Background.unseen(limit) if limit else parse_background(float(expected), error)
         count = None if observed in {"", "closed"} else whole(float(observed))
     except (ValueError, InputError) as err:
         raise InputError(f"{where}, region '{name}': {err}") from err
     return CountedRegion(name, background, count)
+
+
+def read_error_sources(path: Path) -> ErrorSources | None:
+    """Read what the errors of a run's table.json are made of; None where it does not say so, and from CSV.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    InputError
+        When the file is damaged.
+    """
+    if path.suffix != ".json":
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")).get("errors")
+        return None if found is None else ErrorSources.of_dict(found)
+    except (KeyError, TypeError, ValueError, AttributeError, InputError) as err:
+        raise InputError(
+            f"{path}: its 'errors' are damaged ({err}): run `bdana run` again, or give --covariance"
+        ) from None
 
 
 def read_covariance(path: Path, names: Sequence[str]) -> Floats:

@@ -194,7 +194,9 @@ def shape_limit(
             without = background.sums(np.log1p(s * by_background))
             arrived = arrival <= s * efficiency[signal.owner]  # noqa: B023 - called within its turn
             added = signal.sums(np.where(arrived, np.log1p(s * by_signal), 0.0))  # noqa: B023
-            return float(np.mean(without + added <= most)), float(np.mean(without <= most))
+            below = np.array([without + added <= most, without <= most]).sum(axis=1)
+            with_signal, alone = ((below + 1) / (number + 1)).tolist()
+            return with_signal, alone
 
         def excess(s: float) -> float:
             with_signal, without = tails(s)
@@ -276,7 +278,7 @@ def _number(toys: int) -> int:
 
 
 def _share(found: NDArray[np.bool_]) -> tuple[float, float]:
-    p = float(found.mean())
+    p = float((found.sum() + 1) / (found.size + 1))  # never zero: the data are one more experiment
     return p, max(float(np.sqrt(p * (1 - p) / found.size)), 1 / found.size)
 
 

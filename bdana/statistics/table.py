@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from bdana.statistics.joint import joint_p_values
 from bdana.statistics.poisson import Background, Counting, p_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import ArrayLike
-
     from bdana.observed import Observed, Predicted
+    from bdana.statistics.error_sources import ErrorSources
 
 __all__ = ["CountingTable", "TableRow", "counting_table"]
 
@@ -58,11 +55,14 @@ class CountingTable:
         Regions whose joint p-values are asked for.
     joint : Counting or None
         None while one of them is closed.
+    errors : ErrorSources or None
+        What the errors of the expectations are made of; None: they move together.
     """
 
     rows: tuple[TableRow, ...]
     joint_regions: tuple[str, ...]
     joint: Counting | None
+    errors: ErrorSources | None = None
 
     @property
     def conventions(self) -> dict[str, str]:
@@ -90,6 +90,8 @@ class CountingTable:
                 "p_n": self.joint.p_n,
                 "p_l": self.joint.p_l,
             }
+        if self.errors:
+            document["errors"] = self.errors.to_dict()
         return document | {"conventions": self.conventions}
 
 
@@ -97,21 +99,21 @@ def counting_table(
     expected: Mapping[str, Predicted],
     observed: Mapping[str, Observed],
     joint: Sequence[str],
-    covariance: ArrayLike | None = None,
+    errors: ErrorSources | None = None,
 ) -> CountingTable:
     """Compare expected with observed numbers of events, region by region.
 
     Parameters
     ----------
     expected : mapping of str to Predicted
-        By region, in the order of the rows. A region with an upper limit only has p-values that are marginalised with what zero pairs tell (`Background.unseen`).
+        By region, in the order of the rows. A region with an upper limit only has p-values that are marginalised with
+        what zero pairs tell (`Background.unseen`).
     observed : mapping of str to Observed
         By region.
     joint : sequence of str
         Regions to be judged together, in the order they are named in.
-    covariance : array_like, optional
-        Of the expected numbers, in the order of `expected`, shape (regions, regions); by default all errors move
-        together, as one common scale does.
+    errors : ErrorSources, optional
+        What the errors are made of, with their covariance; by default they move together, as one common scale does.
 
     Returns
     -------
@@ -133,16 +135,10 @@ def counting_table(
     all_open = bool(together) and all(row.counting for row in together)
     counts = [row.observed.value for row in together] if all_open else []
     backgrounds = [Background.of(row.expected) for row in together]
-    if covariance is not None:
-        places = [list(by_name).index(row.name) for row in together]
-        covariance = np.asarray(covariance, dtype=np.float64)[np.ix_(places, places)]
-        seen = np.array([row.expected.upper_limit is None for row in together], dtype=np.float64)
-        covariance = covariance * np.outer(seen, seen)
-    return CountingTable(
-        rows,
-        tuple(row.name for row in together),
-        joint_p_values(counts, backgrounds, covariance) if all_open else None,
-    )
+    names = tuple(row.name for row in together)
+    covariance = errors.select(names).covariance if errors else None
+    judged = joint_p_values(counts, backgrounds, covariance) if all_open else None
+    return CountingTable(rows, names, judged, errors)
 
 
 def _row(name: str, expected: Predicted, observed: Observed) -> TableRow:

@@ -3,6 +3,7 @@
 import json
 import math
 
+import numpy as np
 import pytest
 from scipy import stats
 
@@ -194,6 +195,21 @@ def test_the_table_for_people_says_every_convention(tmp_path):
         ((*SIGNAL_REGION, "--cl", "90"), "between 0 and 1"),
         ((*SIGNAL_REGION, "--cl", "nan"), "between 0 and 1"),
         ((*SIGNAL_REGION, "--efficiency-error", "-0.2"), "efficiency error is -0.2"),
+        ((*SIGNAL_REGION, "--efficiency-error", "20"), "is 20: it is relative, so give a number"),
+        ((*SIGNAL_REGION, "--ses-error", "1e-12"), "--ses-error belongs to --ses"),
+        ((*SIGNAL_REGION, "--ses", "0"), "--ses 0"),
+        ((*SIGNAL_REGION, "--ses", "1e-11", "--ses-error", "2e-11"), "--ses-error 2e-11"),
+        ((*SIGNAL_REGION, "--ses", "1", "--ses-error", ".1", "--efficiency-error", ".1"), "leave out --eff"),
+        ((*SIGNAL_REGION, "--interval", "68"), "between 0 and 1"),
+        ((*SIGNAL_REGION, "--independent"), "--independent belongs to --category"),
+        ((*SIGNAL_REGION, "--background-toys", "x"), "give --observed N and --background B (or"),
+        (("--observed", "1", "--background-toys", "x.txt"), "x.txt: cannot be read"),
+        (
+            ("--observed", "1", "--background", "1", "--background-error", "+1,+2"),
+            "the background error is +1,+2",
+        ),
+        (("--category", "a:1:1:0:1", "--observed", "1"), "leave out --observed"),
+        (("--category", "a:1:1"), "--category a:1:1: write NAME"),
         ((*SIGNAL_REGION, "--background-prior", "flat"), "unknown prior 'flat'"),
         ((*SIGNAL_REGION, "--covariance", "x.csv"), "--covariance belongs to --regions"),
         ((*SIGNAL_REGION, "--method", "guess"), "unknown method 'guess'"),
@@ -239,3 +255,78 @@ def test_counts_too_large_for_exact_sums_are_refused_at_once():
     code, _, err = count("--observed", 10**9, "--background", 10**9, "--method", "cls")
     assert code == 2
     assert "exact probabilities of 1e+09 counts take too long" in err
+
+
+PUBLISHED = ("--observed", 20, "--background", 7.03, "--background-error", "+1.05,-0.82")
+SENSITIVITY = ("--ses", "0.839e-11", "--ses-error", "0.053e-11")
+
+
+def test_a_branching_ratio_with_its_errors():
+    """K+ -> pi+ nu nu 2016-18 in one bin, recalculated; the paper has 10.6 +4.0 -3.4 from finer bins."""
+    found = document(*PUBLISHED, *SENSITIVITY, "--method", "cls")
+    assert found["p_n_known_background"] == pytest.approx(4.703e-5, rel=1e-3)
+    assert found["p_n"] > found["p_n_known_background"]
+    ratio, events = found["branching_ratio"], found["signal"]
+    assert [round(ratio[key] * 1e11, 2) for key in ("value", "up", "down")] == [10.88, 4.04, 3.48]
+    assert ratio["value"] == pytest.approx(0.839e-11 * events["value"], rel=1e-6, abs=0)
+    assert ratio["total_down"] > ratio["down"]
+    (low, high) = found["branching_ratio_limits"]["cls"]
+    assert (low, high) == (0.0, pytest.approx(0.839e-11 * found["limits"]["cls"][1], rel=1e-6, abs=0))
+    assert "sigma = ln(1 + 0.0631" in found["conventions"]["cls"]
+    code, out, _ = count(*PUBLISHED, *SENSITIVITY, "--method", "cls")
+    assert code == 0
+    assert "1.088e-10 +4.04e-11 -3.48e-11 (statistical)" in out
+
+
+def test_categories_of_a_measurement(tmp_path):
+    text = ["2016:1:0.152:0.03:3.15e-10", "2017:2:1.46:0.3:0.389e-10", "2018:17:5.42:+0.9,-0.7:0.11073e-10"]
+    given = [part for one in text for part in ("--category", one)]
+    found = document(*given)
+    ratio = found["branching_ratio"]
+    assert [round(ratio[key] * 1e11, 2) for key in ("value", "up", "down")] == [10.88, 4.04, 3.48]
+    assert found["ses"] == pytest.approx(0.839e-11, rel=1e-3, abs=0)
+    assert 0 < found["joint"]["p_n"] < 1e-3
+    assert found["branching_ratio_limits"].keys() == {"cls", "bayes"}
+    apart = document(*given, "--independent")["branching_ratio"]
+    assert apart["value"] == pytest.approx(ratio["value"], rel=1e-6, abs=0)
+    assert apart["total_down"] != pytest.approx(ratio["total_down"], rel=1e-4, abs=0)
+    path = tmp_path / "years.csv"
+    lines = [one.replace("+0.9,-0.7", '"+0.9,-0.7"').replace(":", ",") for one in text]
+    path.write_text("\n".join(["name,observed,background,error,ses", *lines]))
+    assert document("--categories", path) == found
+    assert "branching_ratio" in count(*given)[1]
+
+
+def test_a_background_of_toys(tmp_path):
+    path = tmp_path / "toys.txt"
+    path.write_text("6.0 7.0 8.0\n")
+    found = document("--observed", 20, "--background-toys", path, "--method", "cls")
+    assert found["p_n"] == pytest.approx(np.mean(stats.poisson.sf(19, [6.0, 7.0, 8.0])))
+
+
+def test_the_errors_of_a_table_are_used(tmp_path):
+    """Independent errors of the table of a run, which a table without them does not have."""
+    rows = [
+        {"name": n, "expected": b, "error": 3.0, "observed": x} for n, b, x in [("a", 8.0, 3), ("b", 9.0, 20)]
+    ]
+    errors = {
+        "regions": ["a", "b"],
+        "shifts": {"single tracks, a": [3.0, 0.0], "single tracks, b": [0.0, 3.0]},
+    }
+    path = tmp_path / "table.json"
+    path.write_text(json.dumps({"regions": rows}))
+    together = document("--regions", path)["joint"]["p_l"]
+    path.write_text(json.dumps({"regions": rows, "errors": errors}))
+    apart = document("--regions", path)["joint"]["p_l"]
+    matrix = tmp_path / "covariance.csv"
+    matrix.write_text("name,a,b\na,9,0\nb,0,9\n")
+    given = document("--regions", path, "--covariance", matrix)["joint"]["p_l"]
+    assert apart == pytest.approx(given)
+    assert abs(together / apart - 1) > 0.2
+    assert count("--regions", path, "--export", tmp_path / "out.json")[0] == 0
+    samples = json.loads((tmp_path / "out.json").read_text())["channels"][0]["samples"]
+    assert [x["name"] for x in samples[1]["modifiers"]] == ["single tracks, a"]
+    path.write_text(json.dumps({"regions": rows, "errors": {"regions": ["a"], "shifts": {"x": [1, 2]}}}))
+    code, _, err = count("--regions", path)
+    assert code == 2
+    assert "its 'errors' are damaged" in err

@@ -9,8 +9,8 @@ from scipy import optimize, special, stats
 
 from bdana.errors import InputError
 from bdana.statistics import combination
-from bdana.statistics.combination import CountedChannel, check_efficiency_error, combined_limit
-from bdana.statistics.limits import bayes, cls, known_background
+from bdana.statistics.combination import CountedChannel, combined_limit
+from bdana.statistics.limits import bayes, check_efficiency_error, cls, known_background
 from bdana.statistics.poisson import Background, TooManyCountsError
 
 SINGLE = {"cls": cls, "bayes": bayes}
@@ -204,8 +204,9 @@ def test_wrong_channels_are_named():
         combined_limit([CountedChannel("a", 0, good, 0.0)])
     with pytest.raises(InputError, match="one of cls, bayes"):
         combined_limit([CountedChannel("a", 0, good)], method="classical")
+    gamma = [CountedChannel(name, 0, Background(1.0, 0.1, "gamma")) for name in "ab"]
     with pytest.raises(InputError, match="truncated Gaussian"):
-        combined_limit([CountedChannel("a", 0, Background(1.0, 0.1, "gamma"))])
+        combined_limit(gamma, covariance=[[0.01, 0.005], [0.005, 0.01]])
     with pytest.raises(InputError, match="confidence level"):
         combined_limit([CountedChannel("a", 0, good)], 90)
 

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from bdana.errors import ConfigError, InputError
+from bdana.statistics.error_sources import ErrorSources
 from bdana.statistics.exports import Sheet, SheetColumn, pyhf_workspace, write_sheet
 from bdana.statistics.methods import limits
 from bdana.statistics.poisson import Background
@@ -108,7 +109,8 @@ def test_pyhf_workspace_leaves_closed_regions_out_and_refuses_none():
 def test_limits_are_exported(tmp_path):
     done = bdana("limit", "--observed", 1, "--background", 2.6, "--export", tmp_path / "l.csv", "--json")
     assert done.returncode == 0, done.stderr
-    header, row = (tmp_path / "l.csv").read_text().splitlines()
+    header, row, *others = (tmp_path / "l.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in others] == ["bayes", "feldman_cousins"]
     assert header.startswith("method,low,high,minus_2_sigma")
     assert float(row.split(",")[2]) == limits(1, Background(2.6), 0.9, 0.0, ("cls",))["cls"].high
 
@@ -118,3 +120,22 @@ def test_unknown_endings_are_refused(tmp_path, name):
     with pytest.raises(InputError, match="the ending says the format"):
         write_sheet(tmp_path / name, Sheet("t", ()))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.filterwarnings("ignore:jsonschema.RefResolver:DeprecationWarning")  # of pyhf's own check
+def test_each_source_of_error_is_a_parameter_of_the_workspace():
+    """Background of two regions moved by a common source and by one of each; the errors are those of the sources."""
+    regions = [CountedRegion("CR", Background(9.0, 3.0), 7), CountedRegion("SR", Background(1.0, 0.5), 1)]
+    errors = ErrorSources(
+        ("SR", "CR"), {"halo": (0.3, 2.0), "single tracks, CR": (0.0, 5.0**0.5), "SR own": (0.4, 0.0)}
+    )
+    workspace = pyhf_workspace(regions, errors=errors)
+    modifiers = {
+        channel["name"]: {x["name"]: x["data"] for x in channel["samples"][1]["modifiers"]}
+        for channel in workspace["channels"]
+    }
+    assert modifiers["CR"].keys() == {"halo", "single tracks, CR"}
+    assert modifiers["SR"].keys() == {"halo", "SR own"}
+    assert modifiers["SR"]["halo"] == {"hi_data": [1.3], "lo_data": [0.7]}
+    assert modifiers["CR"]["halo"] == {"hi_data": [11.0], "lo_data": [7.0]}
+    pyhf.Workspace(workspace).model()

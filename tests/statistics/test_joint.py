@@ -120,9 +120,9 @@ def test_refuses_what_is_no_covariance(covariance, reason):
         joint_p_values([1, 1], [Background(1.0, 0.1), Background(2.0, 0.2)], covariance)
 
 
-def test_refuses_other_priors_and_missing_regions():
+def test_refuses_covariances_of_other_priors_and_missing_regions():
     with pytest.raises(InputError, match="truncated Gaussian"):
-        joint_p_values([1], [Background(1.0, 0.1, "gamma")])
+        joint_p_values([1, 1], [Background(1.0, 0.1, "gamma")] * 2, [[0.01, 0.005], [0.005, 0.01]])
     with pytest.raises(InputError, match="one observed count for each region"):
         joint_p_values([1, 2], [Background(1.0)])
 
@@ -154,3 +154,10 @@ def test_toys_of_a_region_without_a_pair(monkeypatch):
     toys = joint_p_values([2, 1], [UNSEEN, Background(0.58, 0.07)])
     error = _error(toys.computed)
     assert (toys.p_n, toys.p_l) == pytest.approx((exact.p_n, exact.p_l), abs=4 * error)
+
+
+def test_a_joint_p_value_from_toys_is_never_zero():
+    backgrounds = [Background(10.0, 1.0) for _ in range(5)]
+    found = joint_p_values([60] * 5, backgrounds, np.diag([1.0] * 5))
+    assert found.computed.startswith("toys")
+    assert found.p_l == pytest.approx(1 / 200_001)

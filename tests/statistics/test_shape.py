@@ -147,3 +147,10 @@ def test_the_example_of_the_docs_runs():
     exec(code, found)
     assert len(found["limits"]) == len(found["models"])
     assert found["scan"].where == 8
+
+
+def test_a_p_value_from_toys_is_never_zero():
+    """An excess that no toy comes near: the data are one more experiment, so p = 1 / (toys + 1)."""
+    model = ShapeModel(Peak(200.0, 1400.0, 500.0, 3.0), Uniform(200.0, 1400.0), Background(0.1))
+    found = shape_p_value(model, [499.0, 500.0, 501.0, 502.0, 500.5], toys=99)
+    assert found.p_local == found.p_global == pytest.approx(1 / 100)
