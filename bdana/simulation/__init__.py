@@ -19,7 +19,16 @@ from bdana.simulation.sample import (
     simulate_coincidences,
     write_sample,
 )
-from bdana.simulation.sample_config import Activity, Beam, Halo, Response, Signal, SimulationConfig, override
+from bdana.simulation.sample_config import (
+    Activity,
+    Beam,
+    Halo,
+    Response,
+    Signal,
+    SimulationConfig,
+    TankField,
+    override,
+)
 
 __all__ = [
     "Activity",
@@ -28,6 +37,7 @@ __all__ = [
     "Response",
     "Signal",
     "SimulationConfig",
+    "TankField",
     "override",
     "simulate",
     "simulate_blocks",

@@ -12,6 +12,7 @@ from bdana.errors import ConfigError
 from bdana.signal import Particles, branching_ratio, decay_length
 from bdana.simulation.halo import TAX_MM
 from bdana.simulation.tracks import ELECTRON, MUON, PION, Tracks
+from bdana.simulation.transport import scatter_protons
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,11 +37,14 @@ class Dump:
         Gaussian width of the beam in x and in y.
     depth_mm : float
         Mean depth of the production point, exponential.
+    scattering : bool
+        Whether the protons scatter on the way to it.
     """
 
     point_mm: tuple[float, float, float] = TAX_MM
     spot_mm: float = 0.0
     depth_mm: float = 0.0
+    scattering: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,9 +165,12 @@ def place_decays(
     rng : Generator
     """
     n = len(particles.p)
-    direction = particles.direction
     spot = np.array(dump.point_mm[:2])[:, None] + dump.spot_mm * rng.standard_normal((2, n))
     z0 = dump.point_mm[2] + dump.depth_mm * rng.standard_exponential(n)
+    if dump.scattering:
+        particles, moved = scatter_protons(particles, z0 - dump.point_mm[2], rng)
+        spot = spot + moved
+    direction = particles.direction
     z = rng.uniform(*z_range_mm, n)
     path = _path(z - z0, particles)
     momenta = _two_body(mass, mode.masses, particles, rng)
@@ -235,7 +242,7 @@ def draw_decays(
         particles = model.production[signal.spectrum].draw(n, rng)
         per_proton = model.production[signal.spectrum].per_proton
     z_range = (signal.z_min_mm, signal.z_max_mm)
-    dump = Dump(TAX_MM, signal.spot_mm, signal.depth_mm)
+    dump = Dump(TAX_MM, signal.spot_mm, signal.depth_mm, signal.dump_scattering)
     decays = place_decays(particles, model.mass, model.modes[signal.mode], dump, z_range, rng)
     weight = particles.weight
     if signal.epsilon is not None:
