@@ -117,6 +117,7 @@ def check_blocks(checks: dict[str, Any]) -> list[Text | Table]:
             checks["out_of_time"],
             f"Pairs of opposite charge with {low:g} < |DT| < {high:g} ns, in every region, against the prediction for that window.",
         ),
+        *(_normalisation(checks["normalisation"]) if checks["normalisation"] else []),
         *([_closure(checks["closure"])] if checks["closure"] else []),
         Table(
             ["groups of", "observed", "expected share", "p"],
@@ -137,6 +138,16 @@ def check_blocks(checks: dict[str, Any]) -> list[Text | Table]:
             "Sources of uncertainty in a fit of the regions that are known, in units of their error.",
         ),
         *(_prompt(checks["prompt"]) if checks["prompt"] else []),
+    ]
+
+
+def _normalisation(found: dict[str, Any]) -> list[Text | Table]:
+    return [
+        Text(
+            f"Normalisation, {found['source']}: {found['ratio']:.3f} ± {found['error']:.3f}. "
+            f"As an uncertainty of all regions together this is {found['effect']:.1%}: it counts when [systematics] of "
+            "analysis.toml has it."
+        )
     ]
 
 

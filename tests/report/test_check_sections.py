@@ -9,6 +9,7 @@ from bdana.observed import Predicted
 from bdana.report.check_sections import check_blocks, check_figures
 from bdana.report.document import Table, Text
 from bdana.search.checks import Checks, Compared, Flatness, Stability
+from bdana.search.normalisation import Normalisation
 from bdana.search.prompt_check import Bounded, PromptCheck, Varied
 from bdana.statistics.nuisance_pulls import Pull
 from bdana.upstream import PromptEstimate, PromptRegion, PromptShare
@@ -50,7 +51,8 @@ def document():
     prompt = PromptCheck(SHARE, ("trigger_time", "lav_veto"), varied, prompt_estimate(), (bounded,))
     made = Checks(
         rows, rows, (10.0, 18.0), Flatness(10.0, 20, 0.4, (1,) * 20), (stability, unknown),
-        (Pull("halo_normalisation", 0.2, 0.9),), prompt,
+        (Pull("normalisation", 0.2, 0.9),), prompt,
+        normalisation=Normalisation(71, 74.7, 0.951, 0.113, 0.113),
     )  # fmt: skip
     return json.loads(json.dumps(made.to_dict()))
 
@@ -85,3 +87,11 @@ def test_the_bound_on_prompt_pairs_is_compared_with_the_combinatorial_background
     table = next(b for b in blocks if isinstance(b, Table) and "prompt pairs" in b.headers)
     assert table.rows == [["SR", "0.01 ± 0.02", "0 (+0.03 -0)", "0.08", "500%", "0.096 ± 0.002", "0.0915"]]
     assert "in-time pairs of the open regions" in table.caption
+
+
+def test_the_measured_normalisation_is_said_with_what_to_do_with_it(document):
+    texts = [block.text for block in check_blocks(document) if isinstance(block, Text)]
+    said = next(text for text in texts if text.startswith("Normalisation"))
+    assert "71 like-sign and out-of-time pairs" in said
+    assert "0.951 ± 0.113" in said
+    assert "11.3%: it counts when [systematics]" in said
