@@ -23,7 +23,7 @@ from bdana.pairing import Combinatorial, PairingParameters
 from bdana.sealing import SealedData, UnsealedData
 from bdana.selection import Parameters, Selection, Setup, SingleTrackSelection
 from bdana.strict import explain
-from bdana.upstream import Prompt
+from bdana.upstream import Prompt, PromptParameters
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -257,7 +257,7 @@ class AnalysisFolder:
             )
         return background, self._parameters("background", name, background.parameters)
 
-    def prompt(self, name: str) -> tuple[Prompt, BaseModel]:
+    def prompt(self, name: str) -> tuple[Prompt, PromptParameters]:
         """Return the prompt background backgrounds/NAME.py with its parameters; raises as `combinatorial`.
 
         Parameters
@@ -265,6 +265,11 @@ class AnalysisFolder:
         name : str
         """
         background = self._declared("backgrounds", name, "background", Prompt)
+        if not issubclass(background.parameters, PromptParameters):
+            raise ConfigError(
+                f"{self.folder}/backgrounds/{name}.py: the parameters of a bdana.Prompt must have "
+                "bdana.PromptParameters as base"
+            )
         return background, self._parameters("background", name, background.parameters)
 
     def is_prompt(self, name: str) -> bool:

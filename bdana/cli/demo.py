@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bdana.atomic import write_atomically
 from bdana.cli.app import app
 from bdana.cli.console import note, print_tables, progress_bar
 from bdana.cli.options import Jobs
@@ -68,6 +69,8 @@ def demo(
         people = DemoPeople(folder, (samples["pseudo-data"].run, samples["pseudo-data"].run))
         people.set_up(folder / "data" / "pseudo-data.root")
     said = "Every region but the part outside is closed: nobody has looked."
+    first = run_with_progress(load(folder), jobs)
+    _declare_normalisation(folder / "analysis.toml", first)
     if unblind:
         _print_table(run_with_progress(load(folder), jobs))
         print_tables(said, "Now they open them.")
@@ -102,6 +105,18 @@ def _declare_samples(path: Path, *, sealed: bool) -> None:
     names = 'data = "pseudo-data"\nsingle_tracks = "singles"\n'
     samples = SAMPLES.lstrip().format(kind=kind, file=file)
     path.write_text(before + samples + search + names + after, encoding="utf-8")
+
+
+def _declare_normalisation(path: Path, results: tuple[SampleRun, ...]) -> None:
+    """Write the uncertainty of the normalisation that the first run measured into analysis.toml."""
+    measured = next((run.checks.normalisation for run in results if run.checks), None)
+    if measured is None:
+        return
+    note(f"normalisation {measured.ratio:.3f} ± {measured.error:.3f}, {measured.source}")
+    table = f'effect = {measured.effect:.3f}\ncorrelated = true\nsource = "{measured.source}"\n'
+    text = path.read_text(encoding="utf-8")
+    with write_atomically(path) as file:
+        file.write(f"{text}\n[systematics.normalisation]\n{table}")
 
 
 def _samples(downscale: float) -> dict[str, SimulationConfig]:

@@ -117,6 +117,7 @@ def check_blocks(checks: dict[str, Any]) -> list[Text | Table]:
             checks["out_of_time"],
             f"Pairs of opposite charge with {low:g} < |DT| < {high:g} ns, in every region, against the prediction for that window.",
         ),
+        *(_normalisation(checks["normalisation"]) if checks["normalisation"] else []),
         *([_closure(checks["closure"])] if checks["closure"] else []),
         Table(
             ["groups of", "observed", "expected share", "p"],
@@ -137,6 +138,16 @@ def check_blocks(checks: dict[str, Any]) -> list[Text | Table]:
             "Sources of uncertainty in a fit of the regions that are known, in units of their error.",
         ),
         *(_prompt(checks["prompt"]) if checks["prompt"] else []),
+    ]
+
+
+def _normalisation(found: dict[str, Any]) -> list[Text | Table]:
+    return [
+        Text(
+            f"Normalisation, {found['source']}: {found['ratio']:.3f} ± {found['error']:.3f}. "
+            f"As an uncertainty of all regions together this is {found['effect']:.1%}: it counts when [systematics] of "
+            "analysis.toml has it."
+        )
     ]
 
 
@@ -187,7 +198,39 @@ def _prompt(prompt: dict[str, Any]) -> list[Text | Table]:
             "Variation: with the upper limit of the in-time component added in every region"
             + (f"; {prompt['varied'][0]['region']}: {z:.1f} sigma two-sided." if z is not None else "."),
         ),
+        *(_bounded(prompt["bounded"]) if prompt["bounded"] else []),
         *(_prompt_estimate(prompt["estimate"]) if prompt["estimate"] else []),
+    ]
+
+
+def _bounded(rows: Sequence[dict[str, Any]]) -> list[Text | Table]:
+    inner, p = rows[0], _p(rows[0]["with_limit"]["p_n"])
+    z = f", p(N ≥ n) = {p}, {inner['with_limit']['z_two_sided']:.1f} sigma two-sided" if p else ""
+    more = Predicted.of_dict(inner["with_limit"])
+    source = (
+        "Prompt pairs of every region: the in-time pairs of the open regions, times the share of pairs that pass the "
+        "vetoes by accident, times the ratio of the simulated pairs"
+        if inner["constrained"]
+        else "Prompt pairs of every region, assumed: neither open regions nor simulated pairs constrain their number"
+    )
+    return [
+        Text(f"{inner['text']}. With the limit added {inner['region']} expects {more}{z}."),
+        Table(
+            ["region", "ratio", "prompt pairs", "upper limit", "of the combinatorial", "with it", "p(N ≥ n)"],
+            [
+                [
+                    r["region"],
+                    "" if r["ratio"] is None else f"{r['ratio']:.2g} ± {r['ratio_error']:.1g}",
+                    f"{r['expected']:.2g} (+{r['high'] - r['expected']:.2g} -{r['expected'] - r['low']:.2g})",
+                    f"{r['upper_limit']:.2g}",
+                    "" if r["share"] is None else f"{r['share']:.0%}",
+                    str(Predicted.of_dict(r["with_limit"])),
+                    _p(r["with_limit"]["p_n"]) or "closed",
+                ]
+                for r in rows
+            ],
+            f"{source}. Upper limits at {inner['level']:.0%} CL.",
+        ),
     ]
 
 

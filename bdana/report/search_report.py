@@ -11,6 +11,7 @@ from bdana.report.check_sections import CHECK_FIGURES, check_blocks, check_figur
 from bdana.report.document import Document, Figure, Section, Table, Text
 from bdana.report.signal_sections import SIGNAL_FIGURES, signal_blocks, signal_figures
 from bdana.search.channels import by_channel
+from bdana.search.inputs import search_inputs
 from bdana.search.output import read_output
 from bdana.search.signal_result import read_signal
 
@@ -107,6 +108,7 @@ def _sections(
         *([("Expected and observed", _table_blocks(run))] if run.table else []),
         ("Figures", [figure for figure in figures if figure.path.stem not in CHECK_FIGURES]),
         *([("Combinatorial background", _background_blocks(run.prediction))] if run.prediction else []),
+        *([("What is measured, what is assumed", _input_blocks(analysis, run))] if run.prediction else []),
         *([("Validation", [*check_blocks(run.checks), *checked])] if run.checks else []),
         *(
             (f"Sample {sample.name}", _sample_blocks(sample, analysis.config.samples[sample.name]))
@@ -177,6 +179,20 @@ def _background_blocks(prediction: dict[str, Any]) -> list[Text | Table]:
         *(Text(line) for line in tables.estimate_notes(prediction)),
         Table(*tables.estimated(prediction)),
         Table(*tables.sources(prediction), words=["from"]),
+    ]
+
+
+def _input_blocks(analysis: Analysis, run: StoredRun) -> list[Text | Table]:
+    data = next((sample for sample in run.samples if sample.name == (run.table or {}).get("sample")), None)
+    exposure = data.summary["exposure"] if data else None
+    rows = search_inputs(analysis, exposure, run.prediction or {}, run.checks)
+    assumed = sum(row.kind == "assumed" for row in rows)
+    return [
+        Text(
+            f"Of {len(rows)} numbers behind this result {assumed} are assumed: they have no public source, and nothing here "
+            "measures them."
+        ),
+        Table(*tables.stated(rows), words=["source"]),
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bdana.report.document import Figure, Table, Text
 from bdana.report.signal_figures import draw_exclusion
@@ -62,7 +62,10 @@ def signal_blocks(result: SignalResult) -> list[Text | Table]:
 
 
 def signal_rows(part: ChannelSignal) -> tuple[list[str], list[list[str]]]:
-    """Return headers and rows of the expected signal events by region and production process.
+    """Return headers and rows of the expected signal events by region and production process, and their shares.
+
+    The last row is the leak: what is selected outside the innermost region. A control region is opened before it, so that
+    its share counts where one is opened.
 
     Parameters
     ----------
@@ -76,5 +79,21 @@ def signal_rows(part: ChannelSignal) -> tuple[list[str], list[list[str]]]:
         total = sum(cell["n_selected"] for cell in cells)
         error = sum(cell["n_selected_error"] ** 2 for cell in cells) ** 0.5
         each = [f"{cell['n_selected']:.3g}" for cell in cells]
-        rows.append([region, *each, f"{total:.3g} ± {error:.2g}"])
-    return ["region", *production, "all"], rows
+        rows.append([region, *each, f"{total:.3g} ± {error:.2g}", _share(part.point["shares"][region])])
+    inner = regions[0]
+    leaks = [
+        [process["regions"][region] for region in regions if region != inner]
+        for process in production.values()
+    ]
+    each = [f"{sum(cell['n_selected'] for cell in cells):.3g}" for cells in leaks]
+    outer = [cell for cells in leaks for cell in cells]
+    total = sum(cell["n_selected"] for cell in outer)
+    error = sum(cell["n_selected_error"] ** 2 for cell in outer) ** 0.5
+    within = part.point["shares"][inner]
+    leak = {"share": None if within["share"] is None else 1.0 - within["share"], "error": within["error"]}
+    rows.append([f"not in {inner}", *each, f"{total:.3g} ± {error:.2g}", _share(leak)])
+    return ["region", *production, "all", "share"], rows
+
+
+def _share(row: dict[str, Any]) -> str:
+    return "" if row["share"] is None else f"{row['share']:.2%} ± {row['error']:.2%}"

@@ -10,7 +10,9 @@ from bdana.pairing import DutyFactor
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Layout", "compared", "counting", "estimate_notes", "estimated", "sources"]
+    from bdana.search.inputs import StatedInput
+
+__all__ = ["Layout", "compared", "counting", "estimate_notes", "estimated", "sources", "stated"]
 
 Layout = tuple[list[str], list[list[str]]]
 """Headers and rows of a table."""
@@ -141,6 +143,28 @@ def estimate_notes(document: Mapping[str, Any]) -> list[str]:
     if document["duty_factor"]:
         said.append(f"duty factor <R>²/<R²> inside bursts: {DutyFactor(**document['duty_factor'])}")
     return said
+
+
+def stated(rows: Sequence[StatedInput]) -> Layout:
+    """Lay out the numbers behind a result: value, error, whether measured or assumed, and source.
+
+    Parameters
+    ----------
+    rows : sequence of StatedInput
+
+    Examples
+    --------
+    >>> from bdana.search.inputs import StatedInput
+    >>> stated([StatedInput("combinatorial", "h2_efficiency", 1.0, 0.02, "assumed", "of H2")])[1]
+    [['combinatorial', 'h2_efficiency', '1', '0.02', 'assumed', 'of H2']]
+    """
+    lines = []
+    for row in rows:
+        value = f"{row.value:.6g}" if isinstance(row.value, float | int) else row.value or ""
+        percent = row.value is None and row.error is not None
+        error = "" if row.error is None else f"{row.error:.2%}" if percent else f"{row.error:.2g}"
+        lines.append([row.part, row.name, value, error, row.kind, row.source])
+    return ["of", "number", "value", "error", "", "source"], lines
 
 
 def _compared(row: Mapping[str, Any]) -> list[str]:

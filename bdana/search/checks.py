@@ -11,8 +11,10 @@ from scipy import stats
 
 from bdana.engine import run_selection
 from bdana.pairing import PairOptions
+from bdana.regions import OUTSIDE
 from bdana.search.closure import Closure, close
 from bdana.search.estimates import error_sources, estimate_combinatorial, estimate_singles
+from bdana.search.normalisation import Normalisation, measure_normalisation
 from bdana.search.prompt_check import PromptCheck, check_prompt
 from bdana.statistics.multinomial import multinomial_p
 from bdana.statistics.nuisance_pulls import Pull, nuisance_pulls
@@ -118,6 +120,8 @@ class Checks:
         None when [search] names no prompt background.
     closure : tuple of Closure
         Estimate over truth of simulated samples; empty for data.
+    normalisation : Normalisation or None
+        Of the control pairs outside of all control regions; None without one.
     """
 
     like_sign: tuple[Compared, ...]
@@ -128,10 +132,13 @@ class Checks:
     pulls: tuple[Pull, ...]
     prompt: PromptCheck | None
     closure: tuple[Closure, ...] = ()
+    normalisation: Normalisation | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the checks as plain values, for JSON."""
         document = asdict(self)
+        if self.normalisation:
+            document["normalisation"]["source"] = self.normalisation.source
         if self.prompt:
             document["prompt"] = self.prompt.to_dict()
         return document
@@ -194,6 +201,7 @@ def run_checks(
         _compare(like.predicted, 1.0, loose.candidates.take(same)),
         _compare(estimate.predicted, scale, sideband),
     )
+    beside, late = (sum(row.observed for row in rows if row.region == OUTSIDE) for rows in made)
     return Checks(
         like_sign=made[0],
         out_of_time=made[1],
@@ -207,6 +215,7 @@ def run_checks(
         pulls=_pulls(observed, estimate),
         prompt=check_prompt(analysis, data, observed, sample, estimate) if search.prompt else None,
         closure=_closure(data, estimate, like, made, scale) if data.kind != "data" else (),
+        normalisation=measure_normalisation(like, estimate, scale, (beside, late)),
     )
 
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bdana.observed import Predicted
 from bdana.search.estimates import prompt_share
 from bdana.statistics.poisson import Background, p_values
 from bdana.statistics.significance import two_sided
+from bdana.upstream import transfer_prompt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,11 +20,11 @@ if TYPE_CHECKING:
 
     from bdana.analysis import AnalysisFolder
     from bdana.engine import SelectionRun
-    from bdana.observed import Observed, Predicted
+    from bdana.observed import Observed
     from bdana.pairing import PairEstimate, SingleSample
-    from bdana.upstream import PromptEstimate, PromptShare
+    from bdana.upstream import PromptEstimate, PromptRegion, PromptShare
 
-__all__ = ["PromptCheck", "Varied", "check_prompt", "expected_pairs", "vary"]
+__all__ = ["Bounded", "PromptCheck", "Varied", "bound", "check_prompt", "expected_pairs", "vary"]
 
 MUONS = 20_000
 """Largest number of single tracks that are propagated back; of more, a random subset stands for all."""
@@ -48,6 +50,56 @@ class Varied:
 
 
 @dataclass(frozen=True)
+class Bounded:
+    """Prompt pairs of one region beside its combinatorial background, and that with the upper limit added.
+
+    Attributes
+    ----------
+    prompt : PromptRegion
+    combinatorial : Predicted
+    varied : Varied
+        With the upper limit of the prompt pairs added.
+    """
+
+    prompt: PromptRegion
+    combinatorial: Predicted
+    varied: Varied
+
+    @property
+    def share(self) -> float | None:
+        """The bound over the combinatorial background; None in a region without a pair to estimate that from."""
+        known = self.combinatorial.upper_limit is None and self.combinatorial.value > 0.0
+        return self.prompt.upper_limit / self.combinatorial.value if known else None
+
+    @property
+    def text(self) -> str:
+        """How the bound compares with the combinatorial background, in words."""
+        row, share = self.prompt, self.share
+        what = "upper limit on prompt pairs" if row.constrained else "upper end of the assumed prompt pairs"
+        said = f"{row.region}: the {what}, {row.upper_limit:.2g} at {row.level:.0%} CL,"
+        if share is None:
+            return (
+                f"{said} cannot be compared: no pair was seen to estimate the combinatorial background from"
+            )
+        if share > 1.0:
+            return (
+                f"{said} is {share:.2g} times the combinatorial background of {self.combinatorial.value:.2g}: "
+                "that prompt pairs are the larger background there is not excluded"
+            )
+        return f"{said} is {share:.0%} of the combinatorial background of {self.combinatorial.value:.2g}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the row as plain values, for JSON."""
+        with_bound = {key: value for key, value in asdict(self.varied).items() if key != "region"}
+        return asdict(self.prompt) | {
+            "combinatorial": self.combinatorial.value,
+            "share": self.share,
+            "text": self.text,
+            "with_limit": with_bound | {"z_two_sided": self.varied.z_two_sided},
+        }
+
+
+@dataclass(frozen=True)
 class PromptCheck:
     """In-time component fitted in open regions, the effect of its upper limit, and what single tracks predict.
 
@@ -60,12 +112,15 @@ class PromptCheck:
         Every region with the upper limit added, innermost first.
     estimate : PromptEstimate or None
         From the single tracks, with an assumed yield; None without single tracks.
+    bounded : tuple of Bounded
+        The fitted yield carried over to every region, innermost first; empty without single tracks.
     """
 
     share: PromptShare
     left_out: tuple[str, ...]
     varied: tuple[Varied, ...]
     estimate: PromptEstimate | None
+    bounded: tuple[Bounded, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the check as plain values, for JSON."""
@@ -73,6 +128,7 @@ class PromptCheck:
             "share": self.share.to_dict() | {"text": self.share.text, "left_out": list(self.left_out)},
             "varied": [asdict(row) for row in self.varied],
             "z_two_sided": self.varied[0].z_two_sided,
+            "bounded": [row.to_dict() for row in self.bounded],
             "estimate": None,
         }
         if self.estimate:
@@ -122,8 +178,35 @@ def check_prompt(
     varied = tuple(
         vary(expected, share.upper_limit, observed[name]) for name, expected in estimate.predicted.items()
     )
-    left_out = analysis.prompt(str(analysis.config.search.prompt))[0].left_out
-    return PromptCheck(share, left_out, varied, expected_pairs(analysis, sample, estimate.bursts.downscale))
+    prompt, par = analysis.prompt(str(analysis.config.search.prompt))
+    made = expected_pairs(analysis, sample, estimate.bursts.downscale)
+    bounded: tuple[Bounded, ...] = ()
+    if made:
+        # No pair passes a veto more often than by accident.
+        survival = estimate.bursts.accidental_survival
+        rows = transfer_prompt(share, made, is_open, par.transfer_error, survival)
+        bounded = tuple(bound(row, estimate.predicted[row.region], observed[row.region]) for row in rows)
+    return PromptCheck(share, prompt.left_out, varied, made, bounded)
+
+
+def bound(prompt: PromptRegion, expected: Predicted, observed: Observed) -> Bounded:
+    """Add the upper limit of the prompt pairs to the combinatorial background, whose error stays; two limits make one.
+
+    Parameters
+    ----------
+    prompt : PromptRegion
+    expected : Predicted
+        Of the combinatorial background.
+    observed : Observed
+        Of the same region, which may be closed.
+    """
+    limit = prompt.upper_limit
+    if expected.upper_limit is None:
+        more = Predicted(expected.value + limit, expected.error)
+    else:
+        more = Predicted(expected.value, expected.error, expected.upper_limit + limit)
+    p = None if observed.state == "closed" else p_values(observed.value, Background.of(more)).p_n
+    return Bounded(prompt, expected, Varied(observed.region, more.value, more.error, p, more.upper_limit))
 
 
 def vary(expected: Predicted, fraction: float, observed: Observed) -> Varied:

@@ -9,6 +9,8 @@ import numpy as np
 from bdana.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from bdana.sensitivity.yields import Counted, MassYields
 
 __all__ = ["check_coupling", "signal_point"]
@@ -44,7 +46,8 @@ def signal_point(yields: MassYields, coupling: float, protons: float) -> dict[st
     -------
     dict
         For each production process decays to the mode in the decay volume, those accepted at efficiency 1, and those
-        selected in the innermost region and in each region, with statistical errors of the decays drawn.
+        selected in the innermost region and in each region, with statistical errors of the decays drawn. `shares` has the
+        share of each region in the selected events of all processes.
 
     Raises
     ------
@@ -56,7 +59,7 @@ def signal_point(yields: MassYields, coupling: float, protons: float) -> dict[st
     def number(counted: Counted) -> tuple[float, float]:
         return float(counted.expected(coupling, protons)), float(counted.error(coupling, protons))
 
-    production = {}
+    production: dict[str, dict[str, Any]] = {}
     for name, part in yields.production.items():
         regions = {region: number(counted) for region, counted in part.selected.items()}
         accepted, (selected, error) = number(part.accepted), next(iter(regions.values()))
@@ -76,4 +79,22 @@ def signal_point(yields: MassYields, coupling: float, protons: float) -> dict[st
                 for key, ends in part.variations.items()
             },
         }
-    return {"mass_mev": yields.mass, "epsilon": coupling, "production": production}
+    shares = _shares([process["regions"] for process in production.values()])
+    return {"mass_mev": yields.mass, "epsilon": coupling, "production": production, "shares": shares}
+
+
+def _shares(processes: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float | None]]:
+    """Return the share of each region in all selected events with its error; None where nothing is selected."""
+    names = list(processes[0]) if processes else []
+    number = {name: sum(process[name]["n_selected"] for process in processes) for name in names}
+    variance = {name: sum(process[name]["n_selected_error"] ** 2 for process in processes) for name in names}
+    total, spread = sum(number.values()), sum(variance.values())
+    if not total:
+        return {name: {"share": None, "error": None} for name in names}
+    shares = {}
+    for name in names:
+        share = number[name] / total
+        # Regions are independent: what moves the share is the region against all others.
+        error = ((1.0 - 2.0 * share) * variance[name] + share**2 * spread) ** 0.5 / total
+        shares[name] = {"share": share, "error": error}
+    return shares

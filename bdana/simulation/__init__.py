@@ -29,6 +29,7 @@ from bdana.simulation.sample_config import (
     Response,
     Signal,
     SimulationConfig,
+    TankField,
     override,
 )
 
@@ -41,6 +42,7 @@ __all__ = [
     "Response",
     "Signal",
     "SimulationConfig",
+    "TankField",
     "override",
     "simulate",
     "simulate_blocks",

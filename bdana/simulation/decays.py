@@ -12,6 +12,7 @@ from bdana.errors import ConfigError
 from bdana.signal import Particles, branching_ratio, decay_length
 from bdana.simulation.halo import TAX_MM
 from bdana.simulation.tracks import ELECTRON, MUON, PION, Tracks
+from bdana.simulation.transport import scatter_protons
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,11 +47,14 @@ class Dump:
         Gaussian width of the beam in x and in y.
     depth_mm : float
         Mean depth of the production point, exponential.
+    scattering : bool
+        Whether the protons scatter on the way to it.
     """
 
     point_mm: tuple[float, float, float] = TAX_MM
     spot_mm: float = 0.0
     depth_mm: float = 0.0
+    scattering: bool = False
 
     def draw(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw production points in mm, shape (3, n).
@@ -182,7 +186,11 @@ def place_decays(
     z_range_mm : tuple of float
     rng : Generator
     """
-    return place_decays_from(particles, mass, mode, dump.draw(len(particles.p), rng), z_range_mm, rng)
+    origin = dump.draw(len(particles.p), rng)
+    if dump.scattering:
+        particles, moved = scatter_protons(particles, origin[2] - dump.point_mm[2], rng)
+        origin[:2] += moved
+    return place_decays_from(particles, mass, mode, origin, z_range_mm, rng)
 
 
 def place_decays_from(
@@ -276,7 +284,7 @@ def draw_decays(
         particles = model.production[signal.spectrum].draw(n, rng)
         per_proton = model.production[signal.spectrum].per_proton
     z_range = (signal.z_min_mm, signal.z_max_mm)
-    dump = Dump(TAX_MM, signal.spot_mm, signal.depth_mm)
+    dump = Dump(TAX_MM, signal.spot_mm, signal.depth_mm, signal.dump_scattering)
     decays = place_decays(particles, model.mass, model.modes[signal.mode], dump, z_range, rng)
     weight = particles.weight * (decays.path > 0.0)  # nothing decays before it is made
     if signal.epsilon is not None:

@@ -12,7 +12,17 @@ from bdana.strict import parse_override
 if TYPE_CHECKING:
     from bdana.signal import SignalModel
 
-__all__ = ["Activity", "Beam", "Generated", "Halo", "Response", "Signal", "SimulationConfig", "override"]
+__all__ = [
+    "Activity",
+    "Beam",
+    "Generated",
+    "Halo",
+    "Response",
+    "Signal",
+    "SimulationConfig",
+    "TankField",
+    "override",
+]
 
 C = TypeVar("C", bound="SimulationConfig | Generated")
 
@@ -200,6 +210,26 @@ class Response:
 
 
 @dataclass(frozen=True)
+class TankField:
+    """Residual magnetic field in the decay tank, which bends decay products; off by default, as if corrected.
+
+    Halo muons are simulated as they are seen behind the tank.
+
+    Attributes
+    ----------
+    bx_gauss, by_gauss : float
+        Uniform field across the beam: of the order of 0.5 G (assumed; no map is public).
+    z_min_mm, z_max_mm : float
+        Ends of the tank.
+    """
+
+    bx_gauss: float = 0.0
+    by_gauss: float = 0.0
+    z_min_mm: float = 104.5e3
+    z_max_mm: float = 181.2e3
+
+
+@dataclass(frozen=True)
 class Signal:
     """Decays of a new particle into two charged ones, flat in z between the two ends of the decay volume.
 
@@ -230,6 +260,8 @@ class Signal:
         Gaussian width of the beam spot on the TAX, in each coordinate (assumed).
     depth_mm : float
         Mean depth of the production point in the TAX, exponential.
+    dump_scattering : bool
+        Whether the protons scatter in the copper before they interact; off by default, since it does not matter.
     """
 
     mass_mev: float
@@ -246,6 +278,7 @@ class Signal:
     z_max_mm: float = 180e3
     spot_mm: float = 5.0
     depth_mm: float = 153.0
+    dump_scattering: bool = False
 
     @property
     def particle(self) -> SignalModel:
@@ -324,6 +357,7 @@ class SimulationConfig:
     halo: Halo = field(default_factory=Halo)
     activity: Activity = field(default_factory=Activity)
     response: Response = field(default_factory=Response)
+    tank_field: TankField = field(default_factory=TankField)
 
 
 def override(config: C, text: str) -> C:

@@ -14,6 +14,7 @@ from bdana.simulation.halo import TRIGGER_PLANES
 from bdana.simulation.records import SIGNAL, Headers, make_events
 from bdana.simulation.response import radiated
 from bdana.simulation.tracks import Flight
+from bdana.simulation.transport import bend_in_tank
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -134,7 +135,7 @@ def _events(
 ) -> ak.Array:
     n = len(numbers)
     detector = load_detector(config.detector)
-    tracks = radiated(tracks, config.response, rng)
+    tracks = radiated(bend_in_tank(tracks, config.tank_field), config.response, rng)
     flight = Flight.of(tracks, detector.magnet)
     fired = np.bincount(tracks.event[flight.in_all(detector, *TRIGGER_PLANES)], minlength=n)
     bits = load_schema("bdana").triggers

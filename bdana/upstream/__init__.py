@@ -7,6 +7,7 @@ from bdana.upstream.prompt_parameters import PromptParameters
 from bdana.upstream.propagation import Block, MuonStates, backward, forward
 from bdana.upstream.share import PromptShare, fit_prompt_share
 from bdana.upstream.spectrum import ProductionSpectrum, UnfoldingClosure, production_spectrum
+from bdana.upstream.transfer import PromptRegion, transfer_prompt
 from bdana.upstream.unfolding import Unfolded, unfold
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Prompt",
     "PromptEstimate",
     "PromptParameters",
+    "PromptRegion",
     "PromptShare",
     "Unfolded",
     "UnfoldingClosure",
@@ -29,6 +31,7 @@ __all__ = [
     "fit_prompt_share",
     "forward",
     "production_spectrum",
+    "transfer_prompt",
     "unfold",
     "unfold_directions",
 ]

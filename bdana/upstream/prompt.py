@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bdana.reconstruction import Tracks
     from bdana.regions import Regions
     from bdana.selection import Candidates, Parameters, Selection, Setup
+    from bdana.upstream.directions import Directions
     from bdana.upstream.prompt_parameters import PromptParameters
 
 __all__ = ["Prompt", "PromptEstimate"]
@@ -58,6 +59,8 @@ class PromptEstimate:
         Widths of places and slopes after the way back and down.
     unresolved : float
         Share of the muons that scatter more than is measured: see `Directions`.
+    covariance : ndarray, shape (R, R)
+        Of the expected pairs, from the spectrum and the number of simulated pairs: all but the assumed yield.
     """
 
     regions: tuple[str, ...]
@@ -72,6 +75,7 @@ class PromptEstimate:
     carried_back: NDArray[np.float64]
     directions: DirectionClosure
     unresolved: float
+    covariance: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -214,22 +218,20 @@ class Prompt:
         weight = np.where(inside, weights * ratio[place], 0.0)
         made = unfold_directions(straight, weight, blocks, threshold, rng)
         widths = close_directions(straight, made, weights, weight, blocks, threshold, rng)
-        pairs, kept, seen = produce_pairs(
-            made, tracks, blocks, self.pair, par, setup, LEPTON_MASS[cuts.lepton], rng
-        )
-        for cut in selection.active(cuts):
-            if cut.level == "pair" and not cut.needs:
-                mask = cut(pairs, cuts)
-                pairs, kept, seen = pairs.take(mask), kept[mask], seen[mask]
-        region = setup.regions.classify(pairs.z_tax, pairs.cda_tax)
+        parts = [
+            self._selected(made, tracks, blocks, selection, cuts, par, setup, rng)
+            for _ in range(par.pairs_drawn)
+        ]
+        region, kept, seen = (np.concatenate(part) for part in zip(*parts, strict=True))
+        each_pair = par.pairs_per_muon / par.pairs_drawn
         inside_region = region == np.array(setup.regions.names)[:, np.newaxis]
-        each = par.pairs_per_muon * weight[kept] * seen
+        each = each_pair * weight[kept] * seen
         expected, w2 = inside_region @ each, inside_region @ each**2
         made_of = inside_region.sum(axis=1)
         # Pairs of each bin for one muon at production, shape (R, C).
         by_bin = inside_region @ (each[:, np.newaxis] * (place[kept, np.newaxis] == np.arange(len(ratio))))
         by_muon = np.divide(by_bin, spectrum.counts, out=np.zeros_like(by_bin), where=spectrum.counts > 0)
-        largest = par.pairs_per_muon * float(np.max(weight * made.largest))
+        largest = each_pair * float(np.max(weight * made.largest))
         covariance = by_muon @ (spectrum.covariance + spectrum.response_covariance) @ by_muon.T
         unfolding_error = np.sqrt(covariance.diagonal())
         return PromptEstimate(
@@ -245,7 +247,29 @@ class Prompt:
             carried_back=observed,
             directions=widths,
             unresolved=float(weight[made.unresolved].sum() / weight.sum()),
+            covariance=covariance + np.diag(w2),
         )
+
+    def _selected(
+        self,
+        made: Directions,
+        tracks: Tracks,
+        blocks: Sequence[Block],
+        selection: Selection,
+        cuts: Parameters,
+        par: Any,
+        setup: Setup,
+        rng: np.random.Generator,
+    ) -> tuple[NDArray[np.str_], NDArray[np.int64], NDArray[np.float64]]:
+        """Return region, muon and weight of the pairs that pass the cuts, when every muon makes one."""
+        pairs, kept, seen = produce_pairs(
+            made, tracks, blocks, self.pair, par, setup, LEPTON_MASS[cuts.lepton], rng
+        )
+        for cut in selection.active(cuts):
+            if cut.level == "pair" and not cut.needs:
+                mask = cut(pairs, cuts)
+                pairs, kept, seen = pairs.take(mask), kept[mask], seen[mask]
+        return setup.regions.classify(pairs.z_tax, pairs.cda_tax), kept, seen
 
 
 def _states(tracks: Tracks) -> MuonStates:

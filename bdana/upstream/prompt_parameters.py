@@ -19,9 +19,19 @@ class PromptParameters(StrictModel):
     pairs_per_muon: float = Field(
         1e-6, gt=0.0, description="pairs of muons made by a muon on its way, assumed"
     )
-    relative_error: float = Field(1.0, ge=0.0, description="of the number of pairs")
+    relative_error: float = Field(
+        1.0, ge=0.0, description="of the number of pairs where no pair of the data constrains it, assumed"
+    )
+    transfer_error: float = Field(
+        0.5,
+        ge=0.0,
+        description="relative, of ratios of regions: matter, angles and energies of pairs, assumed",
+    )
     min_energy_gev: float = Field(
         10.0, gt=0.0, lt=400.0, description="lower end of the unfolded spectrum, assumed"
+    )
+    pairs_drawn: int = Field(
+        20, ge=1, description="simulated pairs of each muon, each with its part of the weight"
     )
     spectrum_bins: int = Field(12, ge=2, description="bins of the unfolded spectrum, equal in ln E")
     iterations: int | None = Field(

@@ -23,6 +23,8 @@ __all__ = ["PromptShare", "fit_prompt_share"]
 
 WIDTHS = 4.0
 """Range of peak widths in the likelihood, in errors on both sides."""
+QUANTILES = 200
+"""Values of the number of prompt pairs that stand for its distribution."""
 DROP = 20.0
 """Shares whose log-likelihood is lower than the largest one by more than this are left out."""
 
@@ -37,6 +39,13 @@ class PromptShare:
         Pairs in the window.
     prompt : float
         Fitted number of prompt pairs; NaN without pairs.
+    prompt_low, prompt_high : float
+        Ends of the 68.3% interval of that number, from the likelihood of both yields.
+    prompt_quantiles : tuple of float
+        `QUANTILES` values of that number with equal probability, for a flat prior in both yields: at the middle of each
+        of as many equal parts of its distribution.
+    contained : float
+        Share of the prompt pairs of the fit that lie in the window of the selection.
     fraction : float
         Prompt over accidental pairs in the window of the selection, `within`: where the likelihood is largest; NaN
         without pairs, infinite when no pair need be accidental.
@@ -50,6 +59,10 @@ class PromptShare:
 
     pairs: int
     prompt: float
+    prompt_low: float
+    prompt_high: float
+    prompt_quantiles: tuple[float, ...]
+    contained: float
     fraction: float
     low: float
     high: float
@@ -58,7 +71,8 @@ class PromptShare:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain values for JSON; None where a value is undefined."""
-        return {name: value if np.isfinite(value) else None for name, value in asdict(self).items()}
+        numbers = asdict(self) | {"prompt_quantiles": list(self.prompt_quantiles)}
+        return {name: None if _undefined(value) else value for name, value in numbers.items()}
 
     @property
     def text(self) -> str:
@@ -117,13 +131,19 @@ def fit_prompt_share(
     x = _gauss(inside, widths) / _contained(window, widths) * 2.0 * window - 1.0
     scale = float(window / within * _contained(within, width) / _contained(window, width))
     s, log_l = _likelihood(x, pulls)
-    limit = scale * _odds(_quantile(s, np.exp(log_l - log_l.max()).sum(axis=1), level))
-    if not len(inside):
-        return PromptShare(0, np.nan, np.nan, np.nan, np.nan, limit, level)
-    best, low, high = _interval(s, log_l.max(axis=1))
+    averaged = np.exp(log_l - log_l.max()).sum(axis=1)
+    limit = scale * _odds(_quantile(s, averaged, level))
+    best, low, high = _interval(s, log_l.max(axis=1)) if len(inside) else (np.nan, np.nan, np.nan)
+    fewest, most, quantiles = _prompt_pairs(
+        len(inside), s, log_l.max(axis=1), np.log(np.maximum(averaged, 1e-300))
+    )
     return PromptShare(
         pairs=len(inside),
-        prompt=len(inside) * best,
+        prompt=float(len(inside) * best),
+        prompt_low=fewest,
+        prompt_high=most,
+        prompt_quantiles=quantiles,
+        contained=float(_contained(within, width) / _contained(window, width)),
         fraction=scale * _odds(best),
         low=scale * _odds(low),
         high=scale * _odds(high),
@@ -141,7 +161,7 @@ def _contained(half: float, width: Any) -> Any:
 
 
 def _odds(s: float) -> float:
-    return s / (1.0 - s) if s < 1.0 else np.inf
+    return np.inf if s >= 1.0 else s / (1.0 - s)  # NaN stays NaN
 
 
 def _likelihood(
@@ -177,6 +197,33 @@ def _interval(s: NDArray[np.float64], log_l: NDArray[np.float64]) -> tuple[float
     low = float(np.interp(0.0, -drop[: top + 1], s[: top + 1])) if drop[0] > 0 else float(s[0])
     high = float(np.interp(0.0, drop[top:], s[top:])) if drop[-1] > 0 else float(s[-1])
     return best, low, high
+
+
+def _prompt_pairs(
+    n: int, s: NDArray[np.float64], best: NDArray[np.float64], averaged: NDArray[np.float64]
+) -> tuple[float, float, tuple[float, ...]]:
+    """Return the 68.3% interval and quantiles of the prompt yield P, from ln L of the shares.
+
+    ln L(P, N') = -N' + n ln N' + ln L(s = P/N') is maximised, or its exponential summed, over all N' >= P.
+    """
+    reach = 8.0 * np.sqrt(n + 1.0)
+    total = np.linspace(max(n - reach, 1e-3), n + 2.0 * reach, 301)
+    prompt = np.linspace(0.0, s[-1] * total[-1], 401)
+    share = prompt[:, np.newaxis] / total
+    common = n * np.log(total) - total
+
+    def log_l(of_shares: NDArray[np.float64]) -> NDArray[np.float64]:
+        found = common + np.interp(share, s, of_shares, left=-np.inf, right=-np.inf)
+        return np.asarray(found - found.max())
+
+    _, low, high = _interval(prompt, log_l(best).max(axis=1))
+    density = np.exp(log_l(averaged)).sum(axis=1)
+    middles = (np.arange(QUANTILES) + 0.5) / QUANTILES
+    return low, high, tuple(_quantile(prompt, density, level) for level in middles.tolist())
+
+
+def _undefined(value: Any) -> bool:
+    return isinstance(value, float) and not np.isfinite(value)
 
 
 def _quantile(s: NDArray[np.float64], density: NDArray[np.float64], level: float) -> float:

@@ -1,6 +1,7 @@
 """`bdana demo` from an empty folder, the commands it points to, and where it must not work."""
 
 import json
+import tomllib
 
 import pytest
 
@@ -45,6 +46,19 @@ def test_expectation_is_the_published_one_within_its_errors(made):
     for row in table["regions"]:
         expected, error = published[row["name"]]
         assert abs(row["expected"] - expected) < 2 * (error**2 + row["error"] ** 2) ** 0.5, row
+
+
+def test_the_error_of_the_normalisation_is_the_one_the_demo_measured(made):
+    folder = made[0]
+    declared = tomllib.loads((folder / "analysis.toml").read_text())["systematics"]
+    assert "halo_normalisation" not in declared
+    measured = json.loads((folder / "output" / "checks.json").read_text())["normalisation"]
+    assert declared["normalisation"]["effect"] == pytest.approx(measured["effect"], abs=6e-4)
+    assert declared["normalisation"]["source"] == measured["source"]
+    prediction = json.loads((folder / "output" / "prediction.json").read_text())
+    effects = {row["name"]: row["effect"]["SR"] for row in prediction["systematics"]}
+    assert effects["normalisation"] == declared["normalisation"]["effect"]
+    assert "What is measured, what is assumed" in (folder / "output" / "report.html").read_text()
 
 
 def test_figures_and_report_are_made_again(made):

@@ -5,16 +5,21 @@ import json
 import numpy as np
 import pytest
 
+from bdana.observed import Predicted
 from bdana.report.check_sections import check_blocks, check_figures
 from bdana.report.document import Table, Text
 from bdana.search.checks import Checks, Compared, Flatness, Stability
-from bdana.search.prompt_check import PromptCheck, Varied
+from bdana.search.normalisation import Normalisation
+from bdana.search.prompt_check import Bounded, PromptCheck, Varied
 from bdana.statistics.nuisance_pulls import Pull
-from bdana.upstream import PromptEstimate, PromptShare
+from bdana.upstream import PromptEstimate, PromptRegion, PromptShare
 from bdana.upstream.directions import DirectionClosure
 from bdana.upstream.spectrum import ProductionSpectrum, UnfoldingClosure
 
-SHARE = PromptShare(pairs=29, prompt=3.1, fraction=0.19, low=0.08, high=0.34, upper_limit=0.42, level=0.9)
+SHARE = PromptShare(
+    pairs=29, prompt=3.1, prompt_low=1.3, prompt_high=5.4, prompt_quantiles=(2.0, 4.0, 6.0), contained=1.0,
+    fraction=0.19, low=0.08, high=0.34, upper_limit=0.42, level=0.9,
+)  # fmt: skip
 
 
 def prompt_estimate():
@@ -28,6 +33,7 @@ def prompt_estimate():
     return PromptEstimate(
         ("SR", "outside"), np.array([0.0, 0.4]), np.array([0.0, 0.4]), np.array([0.0, 0.02]), np.array([0, 31]), zero,
         limit, np.array([1e4, 3e4, 1e5]), spectrum, 0.8 * two, widths, unresolved=0.03,
+        covariance=np.diag([0.0, 4e-4]),
     )  # fmt: skip
 
 
@@ -37,10 +43,16 @@ def document():
     stability = Stability("time", ("quarter 1", "quarter 2"), (4.0, 6.0), (5, 6), 0.8)
     unknown = Stability("quality of the burst", ("good", "bad"), (9.0, 0.0), (10, 1), None)
     varied = (Varied("SR", 0.0, 0.0, None, 0.03), Varied("outside", 13.5, 1.7, 0.78))
-    prompt = PromptCheck(SHARE, ("trigger_time", "lav_veto"), varied, prompt_estimate())
+    bounded = Bounded(
+        PromptRegion("SR", 0.0, 0.0, 0.03, 0.08, 0.9, 0.01, 0.02, constrained=True),
+        Predicted(0.016, 0.002),
+        Varied("SR", 0.096, 0.002, 0.0915),
+    )
+    prompt = PromptCheck(SHARE, ("trigger_time", "lav_veto"), varied, prompt_estimate(), (bounded,))
     made = Checks(
         rows, rows, (10.0, 18.0), Flatness(10.0, 20, 0.4, (1,) * 20), (stability, unknown),
-        (Pull("halo_normalisation", 0.2, 0.9),), prompt,
+        (Pull("normalisation", 0.2, 0.9),), prompt,
+        normalisation=Normalisation(71, 74.7, 0.951, 0.113, 0.113),
     )  # fmt: skip
     return json.loads(json.dumps(made.to_dict()))
 
@@ -66,3 +78,20 @@ def test_a_closed_region_and_one_without_a_pair_have_no_number(document):
     assert any("< 0.02" in cell for cell in limited.rows[0])
     varied = next(table for table in tables if table.caption.startswith("Variation: "))
     assert [row[2] for row in varied.rows] == ["closed", "0.78"]
+
+
+def test_the_bound_on_prompt_pairs_is_compared_with_the_combinatorial_background(document):
+    blocks = check_blocks(document)
+    said = next(b.text for b in blocks if isinstance(b, Text) and "is 5 times the combinatorial" in b.text)
+    assert "SR expects 0.096 ± 0.002, p(N ≥ n) = 0.0915, 1.7 sigma two-sided" in said
+    table = next(b for b in blocks if isinstance(b, Table) and "prompt pairs" in b.headers)
+    assert table.rows == [["SR", "0.01 ± 0.02", "0 (+0.03 -0)", "0.08", "500%", "0.096 ± 0.002", "0.0915"]]
+    assert "in-time pairs of the open regions" in table.caption
+
+
+def test_the_measured_normalisation_is_said_with_what_to_do_with_it(document):
+    texts = [block.text for block in check_blocks(document) if isinstance(block, Text)]
+    said = next(text for text in texts if text.startswith("Normalisation"))
+    assert "71 like-sign and out-of-time pairs" in said
+    assert "0.951 ± 0.113" in said
+    assert "11.3%: it counts when [systematics]" in said

@@ -136,6 +136,16 @@ def test_closure_on_the_simulated_sample(made):
         assert row.ratio == pytest.approx(1.0, abs=3.5 * row.ratio_error)
 
 
+def test_the_normalisation_is_that_of_control_pairs_outside(made):
+    """Like-sign and out-of-time pairs outside of all control regions; the sample is what it says, so the ratio is 1."""
+    found = made.normalisation
+    rows = [row for rows in (made.like_sign, made.out_of_time) for row in rows if row.region == "outside"]
+    assert found.observed == sum(row.observed for row in rows) > 50
+    assert found.expected == pytest.approx(sum(row.expected for row in rows))
+    assert abs(found.ratio - 1.0) < 3.5 * found.error
+    assert made.to_dict()["normalisation"]["source"].startswith(f"measured: {found.observed} like-sign")
+
+
 def test_no_prompt_pair_is_found(made):
     share = made.prompt.share
     assert share.low < 0.1
@@ -161,7 +171,7 @@ def sum_expected(made, region):
 
 
 def test_pulls_name_every_source(made):
-    assert {"third_track", "halo_normalisation", "single tracks, outside"} <= {
+    assert {"third_track", "sample_choice", "single tracks, outside"} <= {
         pull.source for pull in made.pulls
     }
     assert all(abs(pull.value) < 3 and pull.error <= 1 + 1e-9 for pull in made.pulls)

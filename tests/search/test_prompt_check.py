@@ -9,8 +9,9 @@ import bdana
 from bdana.observed import Observed, Predicted
 from bdana.search.checks import left_out_cuts
 from bdana.search.estimates import estimate_singles, prompt_share, single_tracks
-from bdana.search.prompt_check import check_prompt, expected_pairs, vary
+from bdana.search.prompt_check import bound, check_prompt, expected_pairs, vary
 from bdana.simulation import Beam, Halo, SimulationConfig, simulate, write_sample
+from bdana.upstream import PromptRegion
 from tests.searches import OPEN_VERTEX
 
 
@@ -79,6 +80,56 @@ def test_the_published_variation():
     unseen = vary(Predicted(0.0, 0.0, 0.01 * np.log(10)), 0.30, Observed("SR", 1))
     assert unseen.p_n == pytest.approx(0.013 / 1.013)
     assert unseen.upper_limit_90 == pytest.approx(0.013 * np.log(10))
+
+
+def prompt_region(limit, constrained=True):
+    return PromptRegion("SR", 0.0, 0.0, limit / 2, limit, 0.9, 0.02, 0.01, constrained)
+
+
+def test_a_bound_above_the_combinatorial_background_says_so():
+    over = bound(prompt_region(0.08), Predicted(0.016, 0.002), Observed("SR"))
+    assert "0.08 at 90% CL, is 5 times the combinatorial background of 0.016" in over.text
+    assert "not excluded" in over.text
+    assert over.varied.p_n is None
+    below = bound(prompt_region(0.0048), Predicted(0.016, 0.002), Observed("SR", 1))
+    assert "is 30% of the combinatorial background" in below.text
+    assert "excluded" not in below.text
+    # The talk's variation again: 0.0208, 2.06%.
+    assert (below.varied.expected, below.varied.error) == pytest.approx((0.0208, 0.002))
+    assert below.varied.p_n == pytest.approx(0.0206, abs=5e-5)
+    assert (
+        "assumed" in bound(prompt_region(0.08, constrained=False), Predicted(0.016, 0.0), Observed("SR")).text
+    )
+
+
+def test_a_bound_beside_a_limit_is_added_to_it_and_not_compared():
+    row = bound(prompt_region(0.08), Predicted(0.0, 0.0, 0.02), Observed("SR"))
+    assert row.varied.upper_limit_90 == pytest.approx(0.1)
+    assert row.share is None
+    assert "cannot be compared" in row.text
+
+
+def test_a_search_carries_its_in_time_pairs_over_to_every_region(loose, tmp_path):
+    """With the vertex cuts open there are pairs everywhere: their true number is within the intervals and limits."""
+    config = SimulationConfig(
+        pot=0.4e17, bursts=20, beam=Beam(downscale=20_000.0), halo=Halo(prompt_fraction=0.5)
+    )
+    write_sample(tmp_path / "halo.root", config, 5)
+    source = loose.dataset([tmp_path / "halo.root"], kind="pseudo")
+    sample = single_tracks(loose, "combinatorial", source)
+    estimate = estimate_singles(loose, "combinatorial", sample)
+    data = loose.select_from(source, "dimuon", left_out=left_out_cuts(loose))
+    closed = {name: Observed(name) for name in loose.regions.names}
+    check = check_prompt(loose, data, closed, sample, estimate)
+    assert [row.prompt.region for row in check.bounded] == list(loose.regions.names)
+    assert all(row.prompt.constrained for row in check.bounded)
+    total = check.share.prompt * estimate.bursts.accidental_survival
+    is_open = [row.prompt.expected for row in check.bounded if row.prompt.region in open_regions(data)]
+    assert sum(is_open) == pytest.approx(total, rel=1e-6)
+    document = check.to_dict()["bounded"]
+    assert document[0]["with_limit"]["expected"] == pytest.approx(
+        document[0]["combinatorial"] + document[0]["upper_limit"]
+    )
 
 
 def test_expected_pairs_of_the_single_tracks_of_a_search(tmp_path, monkeypatch):

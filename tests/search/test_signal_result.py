@@ -9,6 +9,7 @@ import pytest
 import bdana
 from bdana.observed import Observed
 from bdana.report import write_report
+from bdana.report.signal_sections import signal_rows
 from bdana.search.output import write_output
 from bdana.search.run import run_search
 from bdana.search.signal_result import read_signal, signal_result, write_signal
@@ -46,7 +47,8 @@ def opened(runs, number):
         if run.table is None:
             return run
         rows = tuple(
-            replace(row, observed=Observed("SR", number)) if row.name == "SR" else row for row in run.table.rows
+            replace(row, observed=Observed("SR", number)) if row.name == "SR" else row
+            for row in run.table.rows
         )
         return replace(run, table=replace(run.table, rows=rows))
 
@@ -65,7 +67,9 @@ def test_a_closed_signal_region_gives_only_the_expected_exclusion(search):
     found = signal_result(analysis, runs)
     assert found.exclusion.observed_limit is None
     assert found.exclusion.protons == pytest.approx(POT, rel=1e-6)
-    assert found.exclusion.expected_limits[2] == pytest.approx(2.353, abs=0.01)  # n = 0, 20% error of the protons
+    assert found.exclusion.expected_limits[2] == pytest.approx(
+        2.353, abs=0.01
+    )  # n = 0, 20% error of the protons
 
 
 def test_an_open_signal_region_gives_the_observed_limit(search):
@@ -86,6 +90,35 @@ def test_expected_candidates_agree_with_the_yields_by_region(search):
         assert filled == pytest.approx(expected, rel=1e-4, abs=1e-12)
     mass = part.hists["mass"]["SR", :]
     assert np.average(mass.axes[0].centers, weights=mass.values()) == pytest.approx(300.0, abs=10.0)
+
+
+def test_the_leak_is_the_share_of_the_selected_signal_outside_the_signal_region(search):
+    analysis, runs = search
+    (part,) = signal_result(analysis, runs).channels.values()
+    weights = {name: part.hists["dt"][name, :].values(flow=True).sum() for name in analysis.regions.names}
+    shares = part.point["shares"]
+    for name, weight in weights.items():
+        assert shares[name]["share"] == pytest.approx(weight / sum(weights.values()), rel=1e-3, abs=1e-9)
+    headers, rows = signal_rows(part)
+    assert headers[-1] == "share"
+    assert [row[0] for row in rows] == [*analysis.regions.names, "not in SR"]
+    leak = 1.0 - shares["SR"]["share"]
+    assert 0.0 < leak < 0.2
+    assert rows[-1][-1] == f"{leak:.2%} ± {shares['SR']['error']:.2%}"
+    assert sum(float(row[-1].partition("%")[0]) for row in rows[:-1]) == pytest.approx(100.0, abs=0.05)
+
+
+def test_the_error_of_a_share_is_that_of_the_region_against_all_others(search):
+    """By hand for two parts a and b: the share a / (a + b) has the error |b da (+) a db| / (a + b)^2."""
+    analysis, runs = search
+    (part,) = signal_result(analysis, runs).channels.values()
+    cells = [process["regions"] for process in part.point["production"].values()]
+    number = {name: sum(c[name]["n_selected"] for c in cells) for name in analysis.regions.names}
+    square = {name: sum(c[name]["n_selected_error"] ** 2 for c in cells) for name in analysis.regions.names}
+    a, da2 = number["SR"], square["SR"]
+    b, db2 = sum(number.values()) - a, sum(square.values()) - da2
+    by_hand = np.sqrt(b**2 * da2 + a**2 * db2) / (a + b) ** 2
+    assert part.point["shares"]["SR"]["error"] == pytest.approx(by_hand, rel=1e-9)
 
 
 def test_the_result_survives_writing_and_is_in_the_report(search):

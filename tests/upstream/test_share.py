@@ -110,3 +110,31 @@ def test_the_fraction_refers_to_the_window_of_the_selection():
     assert narrow.prompt == wide.prompt
     for name in ("fraction", "low", "high", "upper_limit"):
         assert getattr(narrow, name) == pytest.approx(2.0 * getattr(wide, name), rel=1e-6)
+
+
+def test_the_number_of_prompt_pairs_has_the_interval_of_the_likelihood_of_both_yields():
+    """By hand: -2 ln L(A, P) minimised over A alone; its rise by one ends the interval."""
+    dt = sample(40, 12, np.random.default_rng(4))
+    fit = fit_prompt_share(dt, 8.0, 0.57, 8.0)
+    peak = norm.pdf(dt, 0.0, 0.57) / (norm.cdf(8.0, 0.0, 0.57) - norm.cdf(-8.0, 0.0, 0.57))
+
+    def profile(prompt):
+        def minus_2_log_l(accidental):
+            return 2.0 * (accidental + prompt - np.sum(np.log(accidental / 16.0 + prompt * peak)))
+
+        return minimize_scalar(minus_2_log_l, bounds=(1.0, 200.0), method="bounded").fun
+
+    lowest = profile(fit.prompt)
+    assert profile(fit.prompt_low) - lowest == pytest.approx(1.0, abs=0.02)
+    assert profile(fit.prompt_high) - lowest == pytest.approx(1.0, abs=0.02)
+
+
+def test_quantiles_of_prompt_pairs_of_no_or_one_certain_pair():
+    """Without a pair the density of P is exp(-P); of pairs far from the peak P is zero but for that."""
+    levels = (np.arange(200) + 0.5) / 200
+    none = fit_prompt_share(np.zeros(0), 8.0, 0.57, 5.0)
+    assert none.prompt_quantiles == pytest.approx(-np.log1p(-levels), abs=0.01)
+    assert (none.prompt_low, none.prompt_high) == pytest.approx((0.0, 0.5), abs=0.01)
+    away = fit_prompt_share(np.full(20, 7.0), 8.0, 0.57, 5.0)
+    assert away.prompt_quantiles == pytest.approx(-np.log1p(-levels), abs=0.02)
+    assert (away.prompt, away.prompt_low) == (0.0, 0.0)
