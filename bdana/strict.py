@@ -10,9 +10,11 @@ from pydantic import BaseModel, ConfigDict
 from bdana.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pydantic import ValidationError
 
-__all__ = ["StrictModel", "explain", "parse_override"]
+__all__ = ["StrictModel", "explain", "parse_override", "parse_toml", "read_text", "read_toml"]
 
 
 class StrictModel(BaseModel):
@@ -32,6 +34,61 @@ def explain(err: ValidationError) -> str:
     return "; ".join(
         ": ".join(filter(None, [".".join(str(part) for part in e["loc"]), e["msg"]])) for e in err.errors()
     )
+
+
+def read_text(path: Path) -> str:
+    """Read a text file that people write, in UTF-8 with or without a byte order mark.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    ConfigError
+        When it cannot be read, or is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as err:
+        raise ConfigError(f"{path}: is not text in UTF-8 (byte {err.start}); save it as UTF-8") from None
+    except OSError as err:
+        raise ConfigError(f"{path}: cannot be read ({err.strerror})") from None
+
+
+def parse_toml(text: str, where: str) -> dict[str, Any]:
+    """Return the keys and values of TOML.
+
+    Parameters
+    ----------
+    text : str
+    where : str
+        The file, for the message.
+
+    Raises
+    ------
+    ConfigError
+        When it is not TOML, with the line.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as err:
+        raise ConfigError(f"{where}: not TOML: {err}") from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the keys and values of a TOML file, which may begin with a byte order mark.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    ConfigError
+        When it cannot be read, or is not TOML.
+    """
+    return parse_toml(read_text(path), str(path))
 
 
 def parse_override(override: str, example: str) -> tuple[list[str], Any]:

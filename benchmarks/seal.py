@@ -55,7 +55,8 @@ def write_raw(path: Path, events: int, closed: float) -> None:
                 seen[rng.integers(len(seen), size=n - n_closed)],
                 hidden[rng.integers(len(hidden), size=n_closed)],
             ]
-            made.append(ak.to_packed(ak.concatenate(parts)[rng.permutation(n)]))
+            block = ak.to_packed(ak.concatenate(parts)[rng.permutation(n)])
+            made.append(ak.with_field(block, np.arange(start, start + n), "event"))  # each event once
         return made
 
     bursts = BurstTable(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -15,7 +14,7 @@ from bdana.events.dataset import Kind, Trigger
 from bdana.reconstruction import Line
 from bdana.regions import BoxTable, Regions
 from bdana.selection import CSV_COLUMNS, Variable
-from bdana.strict import StrictModel, explain, parse_override
+from bdana.strict import StrictModel, explain, parse_override, read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -283,10 +282,7 @@ def read_config(path: Path, overrides: Sequence[str]) -> AnalysisConfig:
     ConfigError
         When it is no TOML, or something in it is wrong.
     """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as err:
-        raise ConfigError(f"{path}: {err}") from None
+    values = read_toml(path)
     for override in overrides:
         _replace(values, override)
     try:

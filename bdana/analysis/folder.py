@@ -391,10 +391,7 @@ class AnalysisFolder:
             sample = self.config.samples[name]
             layout = sample.layout
             dataset = Dataset.open(
-                [
-                    f"@{self.folder / file[1:]}" if file.startswith("@") else self.folder / file
-                    for file in sample.files
-                ],
+                sample.files,
                 kind=sample.kind,
                 schema=str(self.folder / layout) if layout and layout.endswith(".toml") else layout,
                 all_bursts=all_bursts,
@@ -402,6 +399,7 @@ class AnalysisFolder:
                 trigger=sample.trigger,
                 weight=sample.weight,
                 gate=self.gate,
+                folder=self.folder,
             )
             opened.append(dataset)
         return opened

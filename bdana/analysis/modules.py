@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bdana.errors import BdanaError, ConfigError
+from bdana.strict import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,9 +52,12 @@ class AnalysisModules:
         folder : Path
         """
         paths = sorted(path for name in FOLDERS for path in (folder / name).rglob("*.py"))
-        return cls(
-            folder, {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in paths}
-        )
+        inside = ((path.relative_to(folder), path) for path in paths)
+        # No module has a name with a dot: editors and macOS keep files of their own there.
+        seen = {
+            part.as_posix(): path for part, path in inside if not any(p.startswith(".") for p in part.parts)
+        }
+        return cls(folder, {name: read_text(path) for name, path in seen.items()})
 
     @property
     def hashes(self) -> dict[str, str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
+
+from bdana.strict import read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +54,7 @@ def settings_with_origin(analysis: AnalysisFolder) -> list[Setting]:
     >>> [(s.value, s.origin) for s in settings if s.key in ("analysis.detector", "selection.dimuon.max_cda_mm")]
     [('na62', 'analysis.toml'), (30.0, '--set')]
     """
-    written = set(_keys(tomllib.loads((analysis.folder / "analysis.toml").read_text(encoding="utf-8"))))
+    written = set(_keys(read_toml(analysis.folder / "analysis.toml")))
     replaced = {override.partition("=")[0].strip() for override in analysis.overrides}
     found = [
         Setting(key, value, _origin(key, replaced, written) or "default of bdana", meaning)

@@ -128,7 +128,7 @@ class Ledger:
         if not self.folder.is_dir():
             return []
         self._complete_claims()  # guard: claims-are-completed
-        paths = sorted(self.folder.glob("*.json"))
+        paths = sorted(self.folder.glob("[!.]*.json"))
         found = [Row.of_bytes(_content(path), str(path)) for path in paths]
         main = sorted((row for row in found if row.kind not in BESIDE), key=lambda row: row.number)
         for i, row in enumerate(main):
@@ -280,7 +280,7 @@ class Ledger:
     def _complete_claims(self) -> None:
         """Finish the rows of programs that were stopped after they had claimed a number."""
         claims = sorted((self.folder / ".claims").glob("[0-9]*"))
-        there = {path.name.partition("-")[0] for path in self.folder.glob("*.json")}
+        there = {path.name.partition("-")[0] for path in self.folder.glob("[!.]*.json")}
         for claim in claims:
             if claim.name not in there:
                 text = _content(claim)

@@ -334,7 +334,7 @@ def read_policy(path: Path, regions: Regions) -> Policy:
         When the file is wrong or does not cover the regions.
     """
     try:
-        policy = Policy.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        policy = Policy.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
         policy.require_covers(regions)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as err:  # guard: policy-is-toml
         raise ConfigError(f"{path}: cannot be read: {err}") from None

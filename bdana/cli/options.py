@@ -10,7 +10,7 @@ import typer
 __all__ = ["AllBursts", "Files", "GoodRuns", "Jobs", "Json", "Kind", "Overrides", "Schema"]
 
 Files = Annotated[
-    list[Path], typer.Argument(metavar="FILE...", help="ROOT files of one layout.", show_default=False)
+    list[str], typer.Argument(metavar="FILE...", help="ROOT files of one layout.", show_default=False)
 ]
 GoodRuns = Annotated[
     Path | None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -77,7 +76,7 @@ def _origin(source: Source) -> str:
 
 @group.command()
 def check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A ROOT file.", show_default=False)],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A ROOT file.", show_default=False)],
     schema: Schema = None,
     sums: Annotated[
         bool, typer.Option("--sums", help="Count and add up the values of every branch.")
@@ -96,14 +95,16 @@ def check(
 ) -> None:
     """Say what is mapped, what is missing, and which selections can run on a file."""
     from bdana.events import guess_schema, open_events
+    from bdana.events.file_names import local_or_remote
     from bdana.events.inspection import branch_sums, found_columns
 
-    opened = open_events(file, schema or guess_schema(file))
-    columns = found_columns(file, opened.schema)
+    path = local_or_remote(file)
+    opened = open_events(path, schema or guess_schema(path))
+    columns = found_columns(path, opened.schema)
     analysis = load_analysis(overrides)
     missing = analysis.missing_columns(opened)
     entries = _countable_entries(opened, kind, analysis, refuse=sums)
-    added = branch_sums(file, opened.schema.events.tree) if sums else {}
+    added = branch_sums(path, opened.schema.events.tree) if sums else {}
     if as_json:
         document = {
             "file": str(file),

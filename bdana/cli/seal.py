@@ -67,7 +67,7 @@ def seal(
     except OSError as err:
         raise InputError(f"{out}: cannot be made ({err.strerror}); name a folder with --out") from None
     manifests = []
-    for file in files:
+    for file in map(Path, files):
         with progress_bar(f"sealing {file.name}") as progress:
             made = seal_file(
                 file, out, sealing, schema, previous or (), reconstruction=reconstruction, progress=progress

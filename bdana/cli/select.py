@@ -29,7 +29,7 @@ __all__ = ["result_tables", "select"]
 @app.command()
 def select(
     files: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Argument(
             metavar="FILE...", help="ROOT files of one layout, globs, @lists.", show_default=False
         ),

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import tomllib
 from abc import abstractmethod
-from functools import cache
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import Field, ValidationError
 
 from bdana.errors import ConfigError
-from bdana.strict import StrictModel
+from bdana.strict import StrictModel, parse_toml, read_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -148,7 +147,6 @@ class Detector(StrictModel):
             ) from None
 
 
-@cache
 def load_detector(name: str, folder: Path | None = None) -> Detector:
     """Load a detector that ships with bdana ("na62"), or a TOML file named relative to `folder`.
 
@@ -174,14 +172,20 @@ def load_detector(name: str, folder: Path | None = None) -> Detector:
     >>> chamber.contains(np.array([101.2, 400.0, 2000.0]), np.zeros(3))
     array([False,  True, False])
     """
-    path: Any = files("bdana.detector") / f"{name}.toml"
+    path = Path(str(files("bdana.detector"))) / f"{name}.toml"
     if name.endswith(".toml"):
         path = (folder or Path()) / name
-    try:
-        return Detector.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+    if not path.is_file():
         raise ConfigError(
             f"no detector geometry '{name}': give a shipped name (na62) or the path of a .toml file"
-        ) from None
-    except (tomllib.TOMLDecodeError, ValidationError) as err:
+        )
+    return _parsed(path, read_text(path))
+
+
+@lru_cache(maxsize=16)
+def _parsed(path: Path, text: str) -> Detector:
+    """Read a geometry once for each state of its file."""
+    try:
+        return Detector.model_validate(parse_toml(text, f"detector geometry {path}"))
+    except ValidationError as err:
         raise ConfigError(f"detector geometry {path}: {err}") from None

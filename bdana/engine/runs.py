@@ -11,15 +11,19 @@ import numpy as np
 from bdana._version import __version__
 from bdana.engine.executors import SerialExecutor
 from bdana.errors import ConfigError
+from bdana.events import SeenEvents, event_hashes, refuse_repeats
 from bdana.regions import UNDEFINED
 from bdana.selection import fill_histograms, sum_regions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
+
+    from numpy.typing import NDArray
 
     from bdana.engine.executors import Executor
     from bdana.events import Dataset, Exposure
     from bdana.events.dataset import Chunk
+    from bdana.events.location import Location
     from bdana.selection import (
         Candidates,
         Cutflow,
@@ -88,11 +92,12 @@ class SelectionTask:
     dataset: Dataset
     left_out: tuple[str, ...] = ()
 
-    def __call__(self, chunk: Chunk) -> Selected:
-        """Read and select one chunk."""
+    def __call__(self, chunk: Chunk) -> tuple[Selected, NDArray[np.uint64]]:
+        """Read and select one chunk; return what it selected, and the hashes of all its events."""
         selection, par = self.analysis.selection(self.selection)
         events = self.dataset.read(chunk, self.columns)
-        return selection.apply(events, par, self.setup, self.dataset.gate, self.left_out)
+        selected = selection.apply(events, par, self.setup, self.dataset.gate, self.left_out)
+        return selected, event_hashes(self.dataset, chunk, events)
 
 
 @dataclass(frozen=True)
@@ -189,11 +194,10 @@ class SelectionRun:
         """
         if (self.selection, self.analysis_hash) != (other.selection, other.analysis_hash):
             raise ConfigError("only runs of one selection and one configuration can be added")
-        both = {file for d in self.datasets for file in d.files} & {
-            file for d in other.datasets for file in d.files
-        }
+        both = _sources(self).keys() & _sources(other).keys()
         if both:
-            raise ConfigError(f"{min(both)} is in both samples: its events would count double")
+            name = min(str(_sources(self)[key]) for key in both)
+            raise ConfigError(f"{name} is in both samples: its events would count double")
         runs = (self, other)
         closed = {name for run in runs for name in run.closed}
         counts = [{region.name: region.observed for region in run.regions} for run in runs]
@@ -244,16 +248,25 @@ def run_selection(
         Where chunks run; serially in this process by default.
     progress : callable, optional
         Called with (done, in all) after each chunk.
+
+    Raises
+    ------
+    InputError
+        When an event is in the dataset twice, naming it and both files; or the exposure is not known.
     """
     executor = executor or SerialExecutor()
+    exposure = task.dataset.exposure  # what is wrong with it is said before the long work
     chunks = task.dataset.chunks(task.columns)
     # Behind a gate the number of events in a file is not to be seen: progress counts chunks.
     steps = [chunk.stop - chunk.start if task.dataset.gate is None else 1 for chunk in chunks]
     parts: list[Selected] = []
-    for done, part in zip(np.cumsum(steps), executor.map(task, chunks), strict=True):
-        parts.append(part)
-        if progress:
-            progress(int(done), sum(steps))
+    with SeenEvents() as seen:
+        for done, (part, hashes) in zip(np.cumsum(steps), executor.map(task, chunks), strict=True):
+            parts.append(part)
+            seen.add(hashes)
+            if progress:
+                progress(int(done), sum(steps))
+        refuse_repeats(task.dataset, chunks, seen)
     selected = _add_up(parts)
     names = tuple(name for name in task.setup.regions.names if name not in task.dataset.closed)
     return SelectionRun(
@@ -262,11 +275,23 @@ def run_selection(
         loose=selected.loose,
         regions=_count(selected.candidates, names),
         hists=fill_histograms(selected.candidates, task.analysis.variables, names),
-        exposure=task.dataset.exposure,
+        exposure=exposure,
         datasets=(task.dataset,),
         selection=task.selection,
         analysis_hash=task.analysis.hash,
     )
+
+
+def _sources(run: SelectionRun) -> dict[Hashable, Location]:
+    """Return the names of the sources of a run by what they are, whatever link they are reached by."""
+    found: dict[Hashable, Location] = {}
+    for source in (source for dataset in run.datasets for source in dataset.sources):
+        if source.file and source.file.exists():
+            state = source.file.stat()
+            found[state.st_dev, state.st_ino] = source.path
+        else:
+            found[source.path if isinstance(source.path, str) else id(source)] = source.path
+    return found
 
 
 def _add_up(parts: list[Selected]) -> Selected:

@@ -2,11 +2,13 @@
 
 from bdana.events.arrays import EventArrays
 from bdana.events.dataset import Dataset
+from bdana.events.event_identity import SeenEvents
 from bdana.events.exposure import BurstTable, Exposure
 from bdana.events.files import EventFile, guess_schema, open_events
 from bdana.events.gate import GATE_COLUMNS, Gate
 from bdana.events.good_runs import GoodRuns
 from bdana.events.model import BURST_COLUMNS, COLLECTIONS, EVENT_COLUMNS
+from bdana.events.repeats import event_hashes, refuse_repeats
 from bdana.events.schema import Schema, load_schema, shipped_schemas
 from bdana.events.writing import write_events
 
@@ -23,9 +25,12 @@ __all__ = [
     "Gate",
     "GoodRuns",
     "Schema",
+    "SeenEvents",
+    "event_hashes",
     "guess_schema",
     "load_schema",
     "open_events",
+    "refuse_repeats",
     "shipped_schemas",
     "write_events",
 ]

@@ -38,7 +38,7 @@ class EventArrays(EventSource):
     Raises
     ------
     InputError
-        When a field is not of the event model.
+        When a field is not of the event model, or has fractions in place of integers.
 
     Examples
     --------
@@ -62,7 +62,13 @@ class EventArrays(EventSource):
                     f"{name}: '{column}' is no column of the event model; docs/events.md lists them"
                 )
         for column in self.columns():
-            typed = ak.values_astype(_column(events, column), CANONICAL[EVENT_COLUMNS[column].kind])
+            kind = EVENT_COLUMNS[column].kind
+            values = _column(events, column)
+            if kind == "int":
+                flat = ak.to_numpy(ak.flatten(values, axis=None))
+                if not (np.isfinite(flat) & (flat == np.rint(flat))).all():
+                    raise InputError(f"{name}: column '{column}' holds numbers that are no integers")
+            typed = ak.values_astype(values, CANONICAL[kind])
             self._events = ak.with_field(self._events, typed, column.split("."))
 
     def columns(self) -> set[str]:

@@ -137,7 +137,9 @@ def damaged_pages(ntuple: Any, fields: Iterable[str], start: int, stop: int) -> 
         if summary.num_first_entry >= stop or summary.num_first_entry + summary.num_entries <= start:
             continue
         for name, columns in tops.items():
-            pages = (page for column in columns for page in cluster[column].pages if page.has_checksum)
+            # A field that was added to the model later has no pages in the clusters before.
+            there = [column for column in columns if column < len(cluster)]
+            pages = (page for column in there for page in cluster[column].pages if page.has_checksum)
             if any(_damaged(ntuple, page.locator) for page in pages):
                 return name
     return None

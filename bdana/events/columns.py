@@ -15,17 +15,18 @@ from bdana.events.schema import unit_factor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from bdana.events.containers import Container
+    from bdana.events.location import Location
     from bdana.events.model import Column
     from bdana.events.schema import BranchMap, Source
 
 __all__ = ["find_branches", "read_columns", "why_no_branch"]
 
-_KINDS = {"int": "iu", "float": "fiu", "bool": "biu"}
+_KINDS = {"int": "iuf", "float": "fiu", "bool": "biuf"}
+"""Kinds of NumPy types that a column can be stored in; floating-point numbers that are whole stand for integers."""
 
 
 def find_branches(container: Container, source: Source) -> tuple[str, ...] | None:
@@ -63,7 +64,7 @@ def why_no_branch(container: Container, source: Source) -> str:
 
 
 def read_columns(
-    path: Path,
+    path: Location,
     container: Container,
     sources: Mapping[str, Source],
     model: Mapping[str, Column],
@@ -75,7 +76,7 @@ def read_columns(
 
     Parameters
     ----------
-    path : Path
+    path : Path or str
         The file, for messages.
     container : Container
     sources : mapping of str to Source
@@ -113,20 +114,28 @@ def read_columns(
                 raw[branch] if source.map.member is None else _member(raw[branch], source.map.member, where)
             )
             counts, flat = _flatten(array, jagged=column.collection not in (None, "truth"), where=where)
-            typed = _typed(flat, source.map, column, where)
-            bad = None if name in unchecked else _out_of_range(typed, source.map)
+            _check_type(flat, column, where)
+            bad = _out_of_range(flat, source.map, column, checked=name not in unchecked)
+            typed = _typed(flat, source.map, column, bad)
             if bad is not None:
                 out_of_range.append(OutOfRange(where, _asked(source.map, column), bad, counts))
-                typed = np.where(bad, np.nan, typed) if column.kind == "float" else typed  # guard: no-number
             parts.append((counts, typed))
         values[name] = _combined(
-            parts, source.map, f"{path}: column '{name}' of tree '{container.name}'", factor
+            parts,
+            source.map,
+            f"{path}: column '{name}' of tree '{container.name}'",
+            factor,
+            CANONICAL[column.kind],
         )
     return values, out_of_range
 
 
 def _combined(
-    parts: list[tuple[NDArray[Any] | None, NDArray[Any]]], source: BranchMap, where: str, factor: float
+    parts: list[tuple[NDArray[Any] | None, NDArray[Any]]],
+    source: BranchMap,
+    where: str,
+    factor: float,
+    canonical: type[np.generic],
 ) -> tuple[NDArray[Any] | None, NDArray[Any]]:
     counts, values = parts[0]
     for other, _ in parts[1:]:
@@ -140,11 +149,11 @@ def _combined(
         with np.errstate(divide="ignore", invalid="ignore"):
             quotient = values / parts[1][1]
         values = np.where(np.isfinite(quotient), quotient, np.nan)  # a track without direction
-    return counts, values if factor == 1.0 else values * factor
+    return counts, values if factor == 1.0 else (values * factor).astype(canonical, copy=False)
 
 
 def _read_branches(
-    path: Path, container: Container, branches: list[str], start: int, stop: int
+    path: Location, container: Container, branches: list[str], start: int, stop: int
 ) -> dict[str, ak.Array]:
     try:
         return container.arrays(branches, start, stop)
@@ -170,41 +179,76 @@ def _member(array: ak.Array, member: str, where: str) -> ak.Array:
 
 def _flatten(array: ak.Array, where: str, *, jagged: bool) -> tuple[NDArray[Any] | None, NDArray[Any]]:
     expected = 2 if jagged else 1
-    if array.ndim != expected:
+    if array.ndim != expected or ak.fields(array):
         raise InputError(
             f"{where} is {array.type.content}, not {'a list of numbers' if jagged else 'one number'} an event"
         )
+    if "?" in str(array.type):  # std::optional and pointers
+        array = ak.fill_none(array, np.nan, axis=-1)
+        if jagged and ak.any(ak.is_none(array, axis=0)):
+            raise InputError(f"{where} has no list in some events: write an empty list there")
+        array = ak.drop_none(array, axis=-1)
     if not jagged:
         return None, ak.to_numpy(array)
     return counts_and_flat(array)
 
 
-def _typed(flat: NDArray[Any], source: BranchMap, column: Column, where: str) -> NDArray[Any]:
-    """Check the type, and convert to the canonical one."""
+def _check_type(flat: NDArray[Any], column: Column, where: str) -> None:
     if flat.dtype.kind not in _KINDS[column.kind]:
         raise InputError(f"{where} holds {flat.dtype} values, but '{column.name}' must be {column.kind}")
+
+
+def _typed(
+    flat: NDArray[Any], source: BranchMap, column: Column, bad: NDArray[np.bool_] | None
+) -> NDArray[Any]:
+    """Convert to the canonical type; what is out of range becomes NaN, or 0 where there is no NaN."""
+    if bad is not None:
+        flat = np.where(
+            bad, np.nan if column.kind == "float" else np.zeros(1, flat.dtype), flat
+        )  # guard: no-number
     if source.equals is not None:
         return flat == source.equals
     return flat.astype(CANONICAL[column.kind])
 
 
-def _out_of_range(values: NDArray[Any], source: BranchMap) -> NDArray[np.bool_] | None:
-    """Say which values, in file units, are not in the range of the layout; None where all are."""
-    low, high = source.range or (-np.inf, np.inf)
-    if values.dtype == np.bool_ or (
+def _out_of_range(
+    values: NDArray[Any], source: BranchMap, column: Column, *, checked: bool
+) -> NDArray[np.bool_] | None:
+    """Say which values, in file units, are not in the range of the layout or of no value of the column; None where all are."""
+    low, high = _range(source, column) if checked else (-np.inf, np.inf)
+    bad = None if checked and _all_inside(values, low, high) else (values < low) | (values > high)
+    if column.kind == "float":
+        if bad is not None and checked:
+            bad |= np.isinf(values) if source.nan else ~np.isfinite(values)
+    elif values.dtype.kind == "f":
+        # Beyond the digits of the type, neighbours have become one number.
+        exact = np.abs(values) < 2.0 ** (np.finfo(values.dtype).nmant + 1)
+        bad = ~(exact & (values == np.rint(values))) | (False if bad is None else bad)
+    elif values.dtype.kind == "u":
+        too_large = values > np.iinfo(np.int64).max
+        bad = too_large | (False if bad is None else bad) if too_large.any() else bad
+    return bad if bad is not None and bad.any() else None
+
+
+def _all_inside(values: NDArray[Any], low: float, high: float) -> bool:
+    # NaN and infinities make this false.
+    return bool(
         len(values)
         and low <= values.min()
         and values.max() <= high
-        and np.isfinite(values.min() + values.max())
-    ):
-        return None  # NaN would make this false
-    bad = ~np.isfinite(values)
-    if source.nan:
-        bad &= ~np.isnan(values)
-    bad |= (values < low) | (values > high)
-    return bad if bad.any() else None
+        and np.isfinite([float(values.min()), float(values.max())]).all()
+    )
+
+
+def _range(source: BranchMap, column: Column) -> tuple[float, float]:
+    if source.range is not None:
+        return source.range
+    return (0.0, 1.0) if column.kind == "bool" and source.equals is None else (-np.inf, np.inf)
 
 
 def _asked(source: BranchMap, column: Column) -> str:
-    allowed = f"numbers between {source.range[0]:g} and {source.range[1]:g}" if source.range else "finite"
+    low, high = _range(source, column)
+    allowed = f"numbers between {low:g} and {high:g}" if np.isfinite([low, high]).any() else "finite"
+    if column.kind != "float":
+        allowed = allowed.replace("finite", "whole numbers").replace("numbers b", "whole numbers b")
     return f"{allowed}, as schema column '{column.name}' asks: the file is damaged, or the schema's unit or range is wrong"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
@@ -14,12 +16,22 @@ import uproot
 from bdana.errors import InputError
 from bdana.events.checksums import OBJECT_NAME, ColumnChecksums, damaged_page_list, damaged_pages
 from bdana.events.lists import fit
+from bdana.events.location import EXTRAS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
+    from bdana.events.location import Location
+
 __all__ = ["Container", "open_root", "root_uuid"]
+
+_CHAR = 0x02
+"""Type of the column of a char (RNTuple Reference Specifications 1.0, "Column Types")."""
+_CHAR_NAME = re.compile(r"(?<!unsigned )\bchar\b")
+_ELEMENT = "_0"
+"""Name of the one field inside a collection."""
+_TREES = ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple")
 
 
 class Container(ABC):
@@ -121,6 +133,14 @@ class _RNTuple(Container):
         self.name, self.entries, self.checksums = name, ntuple.num_entries, checksums
         self._ntuple = ntuple
         self.paths = self.leaves = frozenset(ntuple.keys(recursive=False))
+        self._fields = ntuple.field_records
+        self._columns: dict[int, list[int]] = defaultdict(list)
+        for column in ntuple.column_records:
+            self._columns[column.field_id].append(column.type)
+        self._members: dict[int | None, list[int]] = defaultdict(list)
+        for place, record in enumerate(self._fields):
+            parent = record.parent_field_id
+            self._members[None if parent == place else parent].append(place)
         if damaged_page_list(ntuple):
             raise ValueError("checksum of the list of pages is wrong")
 
@@ -129,13 +149,25 @@ class _RNTuple(Container):
         if damaged is not None:
             raise ValueError(f"checksum of a page of '{damaged}' is wrong")
         read = self._ntuple.arrays(filter_name=sorted(paths), entry_start=start, entry_stop=stop)
-        return {path: self._signed(path, read[path]) for path in paths}
+        tops = {self._fields[place].field_name: place for place in self._members[None]}
+        return {path: self._signed(tops[path], read[path]) for path in paths}
 
-    def _signed(self, path: str, values: ak.Array) -> ak.Array:
-        """Return C++ chars as signed numbers; uproot reads them as unsigned."""
-        if self._ntuple[path].typename in {"char", "std::vector<char>"}:
-            return ak.values_astype(values, np.int8)
-        return values
+    def _signed(self, field: int, values: ak.Array) -> ak.Array:
+        """Return C++ chars, in whatever collection, as signed numbers; uproot reads them as unsigned."""
+        members = self._members[field]
+        while len(members) == 1 and self._fields[members[0]].field_name == _ELEMENT:
+            field, members = members[0], self._members[members[0]]
+        for member in members:
+            name = self._fields[member].field_name
+            if name in ak.fields(values):
+                values = ak.with_field(values, self._signed(member, values[name]), name)
+        return ak.values_astype(values, np.int8) if self._is_char(field) else values
+
+    def _is_char(self, field: int) -> bool:
+        """Tell whether a field holds chars, which ROOT may store in columns of other types; a string has two columns."""
+        name = self._ntuple.all_fields[field].typename
+        columns = self._columns[field]
+        return columns == [_CHAR] or (len(columns) == 1 and _CHAR_NAME.search(name) is not None)
 
     def clusters(self, paths: Collection[str]) -> list[int]:  # noqa: ARG002 - clusters span all columns
         starts = {int(summary.num_first_entry) for summary in self._ntuple.cluster_summaries}
@@ -145,7 +177,7 @@ class _RNTuple(Container):
 class RootFile:
     """An open ROOT file and the trees and RNTuples in it."""
 
-    def __init__(self, path: Path, directory: Any) -> None:
+    def __init__(self, path: Location, directory: Any) -> None:
         self.path = path
         self._directory = directory
         self._classes: dict[str, str] = directory.classnames(cycle=False)
@@ -154,7 +186,7 @@ class RootFile:
     @property
     def trees(self) -> list[str]:
         """Names of the trees and RNTuples."""
-        return [name for name, kind in self._classes.items() if kind in {"TTree", "TNtuple", "ROOT::RNTuple"}]
+        return [name for name, kind in self._classes.items() if kind in _TREES]
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -202,37 +234,56 @@ class RootFile:
         return ColumnChecksums.of_file(kept)
 
 
-def open_root(path: Path) -> RootFile:
+def open_root(path: Location) -> RootFile:
     """Open a ROOT file.
 
     Parameters
     ----------
-    path : Path
+    path : Path or str
+        Text is the address of a remote file.
 
     Raises
     ------
     InputError
-        When there is no such file, or it is not ROOT, or it is cut short.
+        When there is no such file, or it is not ROOT, or it is cut short; or what reads such an address is not installed.
     """
     try:
-        # Each basket is read once, so uproot's caches would only hold memory.
-        directory = uproot.open(path, array_cache=None, object_cache=None)
-        opened, size = RootFile(path, directory), path.stat().st_size
+        # Each basket is read once, so uproot's caches would only hold memory. A colon in a name is no tree.
+        directory = uproot.open({path: None}, array_cache=None, object_cache=None)
+        opened = RootFile(path, directory)
+        size = directory.file.source.num_bytes if isinstance(path, str) else path.stat().st_size
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:  # guard: folder-is-no-file
         raise InputError(f"{path}: is a folder, not a ROOT file") from None
     except PermissionError:
         raise InputError(f"{path}: no permission to read it") from None
-    except ValueError as err:
-        raise InputError(f"{path}: not a ROOT file ({_first_line(err)})") from err
     except Exception as err:  # uproot raises many kinds for damaged bytes
+        if isinstance(path, str):
+            raise InputError(_why_not_remote(path, err)) from err
+        if isinstance(err, ValueError):
+            raise InputError(f"{path}: not a ROOT file ({_first_line(err)})") from err
         raise InputError(f"{path}: damaged or cut short ({_first_line(err)}); copy the file again") from err
-    if size < directory.file.fEND:
+    if size is not None and size < directory.file.fEND:
         raise InputError(
             f"{path}: cut short, {size} of {directory.file.fEND} bytes are there; copy the file again"
         )
     return opened
+
+
+def _why_not_remote(address: str, err: Exception) -> str:
+    protocol = address.partition("://")[0].rpartition("::")[2].lower()
+    if isinstance(err, ImportError) or "Protocol not known" in str(err):
+        extra = EXTRAS.get(protocol)
+        if extra is None:
+            return f"{address}: cannot be read ({_first_line(err)}); copy the file here"
+        return f"{address}: reading {protocol}:// needs the extra '{extra}': pip install 'bdana[{extra}]', or copy the file here"
+    advice = (
+        "try simplecache:: in front of the address, or copy the file here"
+        if "http" in protocol
+        else "copy the file here"
+    )
+    return f"{address}: cannot be read ({type(err).__name__}: {_first_line(err)}); {advice}"
 
 
 def root_uuid(path: Path) -> uuid.UUID | None:

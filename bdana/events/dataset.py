@@ -12,6 +12,7 @@ import numpy as np
 from bdana.errors import BlindingError, ConfigError, InputError
 from bdana.events.arrays import EventArrays
 from bdana.events.exposure import BurstTable, Exposure
+from bdana.events.file_names import expand, refuse_files_twice
 from bdana.events.files import guess_schema, open_events
 from bdana.events.gate import GATE_COLUMNS, Gate
 
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bdana.events.good_runs import GoodRuns
+    from bdana.events.location import Location
     from bdana.events.source import EventSource
 
-__all__ = ["Chunk", "Dataset", "Kind", "Trigger", "expand", "require_countable"]
+__all__ = ["Chunk", "Dataset", "Kind", "Trigger", "require_countable"]
 
 _log = logging.getLogger(__name__)
 
@@ -88,19 +90,22 @@ class Dataset:
         trigger: Trigger = "any",
         weight: float = 1.0,
         gate: Gate | None,
+        folder: Path | None = None,
     ) -> Dataset:
         """Open the files and join their burst tables; data and pseudo-data need a gate, which hides closed events.
 
         Parameters
         ----------
         files : sequence of str, Path or EventArrays
-            As for `expand`.
+            As for `bdana.events.file_names.expand`.
         kind, all_bursts, trigger, weight, gate
             Attributes of the dataset.
         schema : str, optional
             As for `load_schema`; by default the shipped schema that matches each file.
         good_runs : GoodRuns, optional
             Bursts that are not listed are not good.
+        folder : Path, optional
+            What relative names of files are relative to; by default the current folder.
 
         Raises
         ------
@@ -118,8 +123,8 @@ class Dataset:
                 f"refused: these files are read as '{kind}', and the analysis has no blinding/policy.toml that says what "
                 "stays closed; if they are simulation, say so with --kind mc"
             )
-        sources = tuple(_open(file, schema) for file in expand(files))
-        _refuse_twice(sources)
+        sources = tuple(_open(file, schema) for file in expand(files, folder))
+        refuse_files_twice(sources, kind)
         if gate is not None:
             for source in sources:
                 _check_kind(source, kind, gate)
@@ -296,57 +301,7 @@ class Dataset:
         return (np.asarray(events.trigger) >> schema.triggers[trigger] & 1).astype(np.bool_)
 
 
-def expand(files: Sequence[str | Path | EventArrays]) -> list[Path | EventArrays]:
-    """Resolve globs and `@list.txt` files (one name a line, relative to the list) into the files they stand for.
-
-    Parameters
-    ----------
-    files : sequence of str, Path or EventArrays
-
-    Raises
-    ------
-    InputError
-        When a list cannot be read, or a glob matches nothing.
-    ConfigError
-        When nothing is given.
-
-    Examples
-    --------
-    >>> from bdana.events.dataset import expand
-    >>> [path.name for path in expand(["run9001.root", "run9002.root"])]
-    ['run9001.root', 'run9002.root']
-    """
-    found: list[Path | EventArrays] = []
-    for file in files:
-        if isinstance(file, EventArrays):
-            found.append(file)
-        elif str(file).startswith("@"):
-            found += expand(_listed(Path(str(file)[1:])))
-        elif any(sign in str(file) for sign in "*?[") and not Path(file).exists():
-            path = Path(file)
-            matches = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
-            if not matches:
-                raise InputError(f"{file}: no file matches")
-            found += matches
-        else:
-            found.append(Path(file))
-    if not found:
-        raise ConfigError("no input file: name at least one ROOT file")
-    return found
-
-
-def _listed(path: Path) -> list[Path]:
-    try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError) as err:
-        raise InputError(f"{path}: the list of files cannot be read ({err})") from None
-    names = [line for line in lines if line and not line.startswith("#")]
-    if not names:
-        raise InputError(f"{path}: the list names no file")
-    return [path.parent / name for name in names]
-
-
-def _open(file: Path | EventArrays, schema: str | None) -> EventSource:
+def _open(file: Location | EventArrays, schema: str | None) -> EventSource:
     return file if isinstance(file, EventArrays) else open_events(file, schema or guess_schema(file))
 
 
@@ -379,7 +334,7 @@ def require_countable(source: EventSource, kind: str | None, gate: Gate | None) 
         )
     if kind is None and not gate.sealed:
         if gate.admission:
-            gate.admission.check(source.path, "mc")
+            gate.admission.check(source.file or Path("arrays in memory"), "mc")
         _refuse_runs_of_data(source, "mc", gate)
         return
     _check_kind(source, kind or ("mc" if _has_truth(source) else "data"), gate)
@@ -403,6 +358,11 @@ def _refuse_runs_of_data(source: EventSource, kind: str, gate: Gate) -> None:
 def _check_kind(source: EventSource, kind: str, gate: Gate) -> None:
     """Refuse data that the gate cannot judge; warn when files are simulation only by their declared kind."""
     path = source.file or Path("arrays in memory")
+    remote = isinstance(source.path, str)
+    if remote and gate.sealed and (kind == "data" or not _has_truth(source)):  # guard: remote-is-not-compared
+        raise BlindingError(
+            f"refused: {source.path} is a remote file, which nobody can compare with the manifests of the data; copy it here"
+        )
     if gate.admission:
         gate.admission.check(path, kind)
     if kind != "data":
@@ -422,13 +382,6 @@ def _check_kind(source: EventSource, kind: str, gate: Gate) -> None:
             f"refused: {source.path} is read as '{kind}' and was measured with the geometry {source.schema.detector}, but "
             f"blinding/policy.toml is for {gate.detector.name}; if it is simulation, say so with --kind mc"
         )
-
-
-def _refuse_twice(sources: Sequence[EventSource]) -> None:
-    real = [source.file.resolve() for source in sources if source.file]
-    for path in real:
-        if real.count(path) > 1:
-            raise InputError(f"{path}: given twice; its events would count double")
 
 
 def _joined_bursts(sources: Sequence[EventSource]) -> BurstTable | None:

@@ -12,15 +12,19 @@ from bdana.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     import awkward as ak
     from numpy.typing import NDArray
 
-__all__ = ["MEASURED", "BurstTable", "Exposure", "burst_key", "measured_column"]
+    from bdana.events.location import Location
+
+__all__ = ["MEASURED", "POSSIBLE", "BurstTable", "Exposure", "burst_key", "measured_column", "why_impossible"]
 
 MEASURED = ("pot", "live_time_s", "downscale")
 """Columns that may be unknown for bursts that are not used."""
+
+POSSIBLE = {"pot": (1e6, 1e18), "live_time_s": (1e-7, 1e6)}
+"""Smallest number above 0 and largest that any accelerator gives a burst [assumed]: others are mistakes, mostly of units."""
 
 
 @dataclass(frozen=True)
@@ -84,12 +88,12 @@ class BurstTable:
     downscale: NDArray[np.float64]
 
     @classmethod
-    def of_file(cls, path: Path, columns: Mapping[str, NDArray[Any]]) -> BurstTable:
+    def of_file(cls, path: Location, columns: Mapping[str, NDArray[Any]]) -> BurstTable:
         """Build the burst table of one file.
 
         Parameters
         ----------
-        path : Path
+        path : Path or str
             The file, for messages.
         columns : mapping of str to ndarray, shape (N,)
             In any order of bursts; `downscale` may be absent.
@@ -111,12 +115,12 @@ class BurstTable:
         return table
 
     @classmethod
-    def union(cls, tables: Sequence[tuple[Path, BurstTable]]) -> BurstTable:
+    def union(cls, tables: Sequence[tuple[Location, BurstTable]]) -> BurstTable:
         """Join the tables of several files; a burst read in parts, with equal values, counts once.
 
         Parameters
         ----------
-        tables : sequence of (Path, BurstTable)
+        tables : sequence of (Path or str, BurstTable)
 
         Raises
         ------
@@ -159,7 +163,7 @@ class BurstTable:
         Raises
         ------
         InputError
-            Naming a burst without protons on target or live time.
+            Naming a burst without protons on target or live time, or with a number that no burst has.
         """
         for name, what in (("pot", "protons on target"), ("live_time_s", "live time")):
             unknown = np.flatnonzero(~np.isfinite(getattr(self, name)))
@@ -168,6 +172,11 @@ class BurstTable:
                 raise InputError(
                     f"run {self.run[k]} burst {self.burst[k]}: its {what} is not known, so neither is the exposure: "
                     "correct the burst table or mark the burst bad"
+                )
+            for k in np.flatnonzero(_impossible(name, getattr(self, name)))[:1]:
+                raise InputError(
+                    f"run {self.run[k]} burst {self.burst[k]}: {why_impossible(name, getattr(self, name)[k])}: correct the "
+                    "burst table, or the unit in the schema, or mark the burst bad"
                 )
         return Exposure(math.fsum(self.pot), math.fsum(self.live_time_s), len(self.run))
 
@@ -182,14 +191,14 @@ class BurstTable:
         return np.minimum(at, max(len(self.run) - 1, 0))
 
     def used(
-        self, events: ak.Array, source: Path, *, all_bursts: bool, listed_only: bool = False
+        self, events: ak.Array, source: Location, *, all_bursts: bool, listed_only: bool = False
     ) -> NDArray[np.bool_]:
         """Tell which events lie in bursts that are used.
 
         Parameters
         ----------
         events : ak.Array
-        source : Path
+        source : Path or str
             Their file, for messages.
         all_bursts : bool
             Whether bursts that are not good are used too.
@@ -216,14 +225,39 @@ class BurstTable:
         return known if all_bursts or not len(self.run) else known & self.good[at]
 
 
+def _impossible(name: str, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    smallest, largest = POSSIBLE[name]
+    return (values != 0.0) & ~((values >= smallest) & (values <= largest))
+
+
+def why_impossible(name: str, value: float) -> str:
+    """Say in words why no burst has a number of protons or a live time; empty for one that a burst can have.
+
+    Parameters
+    ----------
+    name : {"pot", "live_time_s"}
+    value : float
+
+    Examples
+    --------
+    >>> from bdana.events.exposure import why_impossible
+    >>> why_impossible("live_time_s", -4.0)
+    'live_time_s = -4 is that of no burst, which is 0 or from 1e-07 to 1e+06'
+    """
+    if not _impossible(name, np.array([value]))[0]:
+        return ""
+    smallest, largest = POSSIBLE[name]
+    return f"{name} = {value:g} is that of no burst, which is 0 or from {smallest:g} to {largest:g}"
+
+
 def measured_column(
-    path: Path, columns: Mapping[str, NDArray[Any]], name: str, low: float, high: float
+    path: Location, columns: Mapping[str, NDArray[Any]], name: str, low: float, high: float
 ) -> NDArray[np.float64]:
     """Return a burst column, with NaN where a bad burst has a number outside the range; NaN in good ones stays.
 
     Parameters
     ----------
-    path : Path
+    path : Path or str
         The file, for messages.
     columns : mapping of str to ndarray, shape (N,)
     name : str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,16 +15,24 @@ from bdana.events.containers import RootFile, open_root
 from bdana.events.exposure import MEASURED, BurstTable, measured_column
 from bdana.events.flat import FlatEvents
 from bdana.events.model import BURST_COLUMNS, COLLECTIONS, EVENT_COLUMNS
-from bdana.events.schema import Schema, Source, load_schema, shipped_schemas, unit_factor
+from bdana.events.schema import (
+    Schema,
+    SchemaText,
+    Source,
+    load_schema,
+    read_schema,
+    shipped_schemas,
+    unit_factor,
+)
 from bdana.events.source import EventSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     import awkward as ak
     from numpy.typing import NDArray
 
+    from bdana.events.location import Location
     from bdana.events.ranges import OutOfRange
 
 __all__ = ["EventFile", "forget_files", "guess_schema", "open_events"]
@@ -34,25 +43,26 @@ class EventFile(EventSource):
 
     Attributes
     ----------
-    path : Path
-        The file.
+    path : Path or str
+        The file, or the address of a remote one.
     schema : Schema
         Its layout.
     entries : int
         Number of events.
     """
 
-    def __init__(self, root: RootFile, schema: Schema, schema_key: str) -> None:
-        self._schema_key = schema_key
-        self.path = self.file = root.path
-        self.schema = schema
+    def __init__(self, root: RootFile, schema: SchemaText) -> None:
+        self._schema_text = schema
+        self.path = root.path
+        self.file = None if isinstance(root.path, str) else root.path
+        self.schema = schema.schema
         self._root = root
-        self._events = root.container(schema.events.tree)
+        self._events = root.container(self.schema.events.tree)
         self.entries = self._events.entries
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Workers open the file themselves, once.
-        return open_events, (self.path, self._schema_key)
+        # Workers open the file themselves, once, and read it with the schema of here, whatever its file says by then.
+        return _open_with, (self.path, self._schema_text)
 
     def columns(self) -> set[str]:
         """Return the canonical columns that schema and file both have."""
@@ -249,12 +259,13 @@ class EventFile(EventSource):
         return lengths[0] if lengths else None
 
 
-def open_events(path: Path, schema: str) -> EventFile:
-    """Open an event file; the handle is kept, so that a worker opens each file once.
+def open_events(path: Location, schema: str) -> EventFile:
+    """Open an event file; the handle is kept until file or schema changes, so that a worker opens each file once.
 
     Parameters
     ----------
-    path : Path
+    path : Path or str
+        Text is the address of a remote file.
     schema : str
         As for `load_schema`.
 
@@ -265,8 +276,14 @@ def open_events(path: Path, schema: str) -> EventFile:
     ConfigError
         When there is no such schema.
     """
-    there = path.stat() if path.is_file() else None
-    return _open_cached(path, schema, *((there.st_size, there.st_mtime_ns) if there else (0, 0)))
+    return _open_with(path, read_schema(schema))
+
+
+def _open_with(path: Location, schema: SchemaText) -> EventFile:
+    state = path.stat() if isinstance(path, Path) and path.is_file() else None
+    # A change within one tick of the clock leaves the time as it was, but mostly not the others.
+    there = (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino) if state else ()
+    return _open_cached(path, schema, there)
 
 
 def forget_files() -> None:
@@ -275,16 +292,16 @@ def forget_files() -> None:
 
 
 @lru_cache(maxsize=64)
-def _open_cached(path: Path, schema: str, size: int, changed: int) -> EventFile:  # noqa: ARG001 - else another file
-    return EventFile(open_root(path), load_schema(schema), schema)
+def _open_cached(path: Location, schema: SchemaText, state: tuple[int, ...]) -> EventFile:  # noqa: ARG001 - else another file
+    return EventFile(open_root(path), schema)
 
 
-def guess_schema(path: Path) -> str:
+def guess_schema(path: Location) -> str:
     """Return the name of the one shipped schema whose required branches a file has.
 
     Parameters
     ----------
-    path : Path
+    path : Path or str
 
     Raises
     ------

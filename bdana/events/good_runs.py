@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bdana.csv_rows import read_csv
 from bdana.errors import InputError
-from bdana.events.exposure import BurstTable, burst_key
+from bdana.events.exposure import BurstTable, burst_key, why_impossible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
 
 __all__ = ["GoodRuns"]
 
-_TYPES: dict[str, Callable[[str], float]] = {"run": int, "burst": int, "pot": float, "live_time_s": float}
+_COLUMNS = ("run", "burst", "pot", "live_time_s")
+_BELOW = {"run": 2**31, "burst": 2**32}
 
 
 @dataclass(frozen=True)
@@ -54,21 +54,28 @@ class GoodRuns:
         Raises
         ------
         InputError
-            When it cannot be read, has an unknown column, no `run`, or a line that is no number.
+            When it cannot be read, has an unknown column, no `run` or no line; naming the line, when one has more or fewer
+            fields than the header, no number, or protons or a live time that no burst has.
         """
-        try:
-            with path.open(encoding="utf-8", newline="") as file:
-                rows = csv.DictReader(file, skipinitialspace=True)
-                names = rows.fieldnames or []
-                lines = list(rows)
-            unknown = set(names) - set(_TYPES)
-            if unknown or "run" not in names:
-                raise InputError(
-                    f"{path}: a good-run list has the columns run, burst, pot, live_time_s, not {', '.join(names)}"
-                )
-            columns = {name: np.array([_TYPES[name](line[name]) for line in lines]) for name in names}
-        except (OSError, UnicodeDecodeError, ValueError, TypeError) as err:
-            raise InputError(f"{path}: the good-run list cannot be read ({err})") from None
+        names, rows = read_csv(path, ["run"])
+        unknown = [name for name in names if name not in _COLUMNS]
+        if unknown:
+            raise InputError(
+                f"{path}: column '{unknown[0]}': a good-run list has the columns {', '.join(_COLUMNS)}"
+            )
+        if not rows:
+            raise InputError(f"{path}: the good-run list names no burst: add a line below the header")
+        columns: dict[str, NDArray[Any]] = {
+            name: np.array([row.whole(name, _BELOW[name]) for row in rows])
+            for name in ("run", "burst")
+            if name in names
+        }
+        for name in filter(names.__contains__, ("pot", "live_time_s")):
+            columns[name] = np.array([row.number(name) for row in rows])
+            for row, value in zip(rows, columns[name], strict=True):
+                wrong = why_impossible(name, value)
+                if wrong:
+                    raise InputError(f"{row.where}: {wrong}")
         return cls(path, columns["run"], *(columns.get(name) for name in ("burst", "pot", "live_time_s")))
 
     def table(self) -> BurstTable:

@@ -13,10 +13,10 @@ from bdana.events.containers import open_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from bdana.events.location import Location
     from bdana.events.schema import Schema, Source
 
 __all__ = ["BranchSum", "FoundColumn", "branch_sums", "found_columns"]
@@ -68,12 +68,12 @@ class BranchSum:
     nan: int
 
 
-def found_columns(path: Path, schema: Schema) -> list[FoundColumn]:
+def found_columns(path: Location, schema: Schema) -> list[FoundColumn]:
     """Look for every column of a schema in a file.
 
     Parameters
     ----------
-    path : Path
+    path : Path or str
     schema : Schema
 
     Raises
@@ -96,12 +96,12 @@ def _found(sources: Mapping[str, Source], paths: frozenset[str], prefix: str) ->
         yield FoundColumn(f"{prefix}{name}", shown, source.map.unit, source.map.required, present)
 
 
-def branch_sums(path: Path, tree: str) -> dict[str, BranchSum]:
+def branch_sums(path: Location, tree: str) -> dict[str, BranchSum]:
     """Count and add up the values of every numeric branch of a tree, members of classes one by one.
 
     Parameters
     ----------
-    path : Path
+    path : Path or str
     tree : str
         Name of a TTree or RNTuple.
 

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import tomllib
+import math
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import hepunits
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    Strict,
+    StrictBool,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from bdana.errors import ConfigError
 from bdana.events.model import BURST_COLUMNS, COLLECTIONS, EVENT_COLUMNS, Column
-from bdana.strict import StrictModel
+from bdana.events.units import dimension, value_of
+from bdana.strict import StrictModel, explain, parse_toml, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,9 +31,11 @@ __all__ = [
     "BranchMap",
     "Collection",
     "Schema",
+    "SchemaText",
     "Source",
     "Tree",
     "load_schema",
+    "read_schema",
     "shipped_schemas",
     "unit_factor",
 ]
@@ -50,30 +60,34 @@ class BranchMap(StrictModel, allow_inf_nan=True):
     member: str | None = Field(
         default=None, description="member of a class-valued branch, such as fX of a TVector3"
     )
-    value: float | None = Field(
+    value: Annotated[float, Strict()] | None = Field(
         default=None, description="a constant in place of a branch, such as a reference z"
     )
     unit: str = Field(
         default="", description="unit of the file's numbers, a name of hepunits; empty for pure numbers"
     )
-    scale: float = Field(
+    scale: Annotated[float, Strict()] = Field(
         default=1.0, description="factor for file numbers that are counts of the canonical unit"
     )
     equals: int | None = Field(
         default=None, description="makes a yes/no column: true where the file has this number"
     )
-    range: tuple[float, float] | None = Field(
-        default=None, description="smallest and largest value, in file units"
+    range: tuple[Annotated[float, Strict()], Annotated[float, Strict()]] | None = Field(
+        default=None,
+        description="smallest and largest value, in file units; [0, 1] for a yes/no column without `equals`",
     )
-    nan: bool = Field(default=False, description="whether NaN is a legal value")
-    required: bool = Field(default=True, description="whether a file of this layout must have it")
+    nan: StrictBool = Field(default=False, description="whether NaN is a legal value")
+    required: StrictBool = Field(default=True, description="whether a file of this layout must have it")
 
     @model_validator(mode="after")
     def _one_source(self) -> BranchMap:
         if sum(map(bool, (self.branch, self.norm, self.ratio, self.value is not None))) != 1:
             raise ValueError("give one of branch, norm, ratio and value")
-        if self.unit and not hasattr(hepunits, self.unit):
-            raise ValueError(f"'{self.unit}' is not a unit of hepunits")
+        dimension(self.unit)
+        if not (math.isfinite(self.scale) and self.scale):
+            raise ValueError(f"scale {self.scale:g} is no factor")
+        if self.range and not self.range[0] <= self.range[1]:
+            raise ValueError(f"range [{self.range[0]:g}, {self.range[1]:g}] holds no number")
         return self
 
     def candidates(self, prefixes: tuple[str, ...] = ("",)) -> tuple[tuple[str, ...], ...]:
@@ -136,6 +150,13 @@ class Schema(StrictModel, allow_inf_nan=True):
         default=None, description="name of the geometry of such files; none: that of the analysis"
     )
     absent: dict[str, str] = Field(default={}, description="why the layout lacks a column or a collection")
+    event_numbers_repeat: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] | None = (
+        Field(
+            default=None,
+            description="why simulation of this layout has events with the same run, burst and event number, which are then "
+            "not refused; data are refused all the same",
+        )
+    )
     triggers: dict[str, int] = Field(default={}, description="bit of each trigger in the column `trigger`")
     events: Tree
     collections: dict[str, Collection] = Field(default={}, description="lists of an event, by name")
@@ -153,6 +174,7 @@ class Schema(StrictModel, allow_inf_nan=True):
                 if name not in known:
                     raise ValueError(f"unknown column '{name}': docs/events.md lists the event model")
                 unit_factor(known[name], source.map)
+                _check_kind(known[name], source.map)
         return self
 
     @cached_property
@@ -192,16 +214,37 @@ def unit_factor(column: Column, source: BranchMap) -> float:
     Raises
     ------
     ValueError
-        When only one of the two has a unit.
+        When the units are of different dimensions, or only one of the two has a unit.
     """
-    if bool(column.unit) != bool(source.unit) and source.scale == 1.0 and source.equals is None:
+    own, others = dimension(column.unit), dimension(source.unit)
+    counted = not others and source.scale != 1.0  # in the canonical unit, as clock ticks are
+    if own != others and not counted and source.equals is None:
+        wanted = f"a unit of {own}, such as {column.unit}" if own else "no unit, since it is a pure number"
+        given = f"'{source.unit}', a unit of {others}" if others else "none"
+        raise ValueError(f"column '{column.name}' needs {wanted}; the schema gives {given}")
+    return source.scale if counted else value_of(source.unit) / value_of(column.unit) * source.scale
+
+
+def _check_kind(column: Column, source: BranchMap) -> None:
+    """Refuse what makes no number of the kind of a column: int, float or bool."""
+    whole = column.kind != "float"
+    if source.equals is not None and column.kind != "bool":
+        raise ValueError(f"column '{column.name}' is {column.kind}: 'equals' makes a yes/no column")
+    if whole and (source.norm or source.ratio):
+        raise ValueError(f"column '{column.name}' is {column.kind}: 'norm' and 'ratio' make fractions")
+    if whole and (
+        source.nan or not source.scale.is_integer() or (column.kind == "bool" and source.scale != 1.0)
+    ):
         raise ValueError(
-            f"column '{column.name}' needs a unit that converts to '{column.unit or 'a pure number'}'"
+            f"column '{column.name}' is {column.kind}: 'nan' and 'scale' are of columns that are measured"
         )
-    if not source.unit:
-        return source.scale
-    factor = getattr(hepunits, source.unit) / getattr(hepunits, column.unit)
-    return float(factor * source.scale)
+    if source.value is None:
+        return
+    if whole and not (source.value.is_integer() and (column.kind == "int" or source.value in {0.0, 1.0})):
+        raise ValueError(f"column '{column.name}' is {column.kind}: {source.value:g} is no value of it")
+    low, high = source.range or (source.value, source.value)
+    if not (math.isfinite(source.value) and low <= source.value <= high):
+        raise ValueError(f"column '{column.name}': its value {source.value:g} is not finite and in its range")
 
 
 def shipped_schemas() -> dict[str, Path]:
@@ -210,7 +253,54 @@ def shipped_schemas() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
-@cache
+@dataclass(frozen=True)
+class SchemaText:
+    """A schema as it is written in its file, which tells it from any other state of the file.
+
+    Attributes
+    ----------
+    path : Path
+    text : str
+    """
+
+    path: Path
+    text: str
+
+    @property
+    def schema(self) -> Schema:
+        """The schema; raises ConfigError when the text is wrong."""
+        return _parsed(self)
+
+
+@lru_cache(maxsize=64)
+def _parsed(written: SchemaText) -> Schema:
+    try:
+        return Schema.model_validate(parse_toml(written.text, f"schema {written.path}"))
+    except ValidationError as err:
+        raise ConfigError(f"schema {written.path}: {explain(err)}") from None
+
+
+def read_schema(name: str) -> SchemaText:
+    """Read a shipped schema by name, or a schema file by path (`*.toml`), as it is now.
+
+    Parameters
+    ----------
+    name : str
+
+    Raises
+    ------
+    ConfigError
+        When there is no such schema or the file cannot be read.
+    """
+    shipped = shipped_schemas()
+    path = Path(name) if name.endswith(".toml") else shipped.get(name)
+    if path is None or not path.is_file():
+        raise ConfigError(
+            f"no schema '{name}': shipped are {', '.join(shipped)}; your own is given as a path to a .toml file"
+        )
+    return SchemaText(path, read_text(path))
+
+
 def load_schema(name: str) -> Schema:
     """Load a shipped schema by name, or a schema file by path (`*.toml`).
 
@@ -223,13 +313,4 @@ def load_schema(name: str) -> Schema:
     ConfigError
         When there is no such schema or the file is wrong.
     """
-    shipped = shipped_schemas()
-    path = Path(name) if name.endswith(".toml") else shipped.get(name)
-    if path is None or not path.is_file():
-        raise ConfigError(
-            f"no schema '{name}': shipped are {', '.join(shipped)}; your own is given as a path to a .toml file"
-        )
-    try:
-        return Schema.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, ValidationError) as err:
-        raise ConfigError(f"schema {path}: {err}") from None
+    return read_schema(name).schema

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import awkward as ak
 
     from bdana.events.exposure import BurstTable
+    from bdana.events.location import Location
     from bdana.events.ranges import OutOfRange
     from bdana.events.schema import Schema
 
@@ -23,17 +24,17 @@ class EventSource(ABC):
 
     Attributes
     ----------
-    path : Path
-        The file, or what messages call events in memory.
+    path : Path or str
+        The file, the address of a remote one, or what messages call events in memory.
     file : Path or None
-        The file; None for events in memory.
+        The file; None for remote ones and events in memory.
     schema : Schema
         The layout.
     entries : int
         Number of events.
     """
 
-    path: Path
+    path: Location
     file: Path | None
     schema: Schema
     entries: int

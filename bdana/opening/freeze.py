@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bdana._version import __version__
 from bdana.blinding.canonical import canonical, sha256
-from bdana.errors import BlindingError
+from bdana.errors import BlindingError, ConfigError
 from bdana.pairing.estimate.pair_estimate import BOOTSTRAP_SEED
 from bdana.sealing.manifest import (
     check_open_file,
@@ -89,10 +89,10 @@ def freeze_document(analysis: AnalysisFolder, policy: Policy) -> dict[str, Any]:
     """
     counted = counted_parts(analysis)
     (dataset,) = analysis.sample(str(analysis.config.search.data))
-    for source in dataset.sources if dataset.kind == "data" else ():
-        check_open_file(source.path, policy, whole=True)
-        require_recorded(analysis.ledger, manifest_of(source.path))
-        require_keys(analysis.ledger, policy, manifest_of(source.path))
+    for path in map(Path, dataset.files if dataset.kind == "data" else ()):
+        check_open_file(path, policy, whole=True)
+        require_recorded(analysis.ledger, manifest_of(path))
+        require_keys(analysis.ledger, policy, manifest_of(path))
     return {
         **declared_parts(analysis, policy),
         "bdana": f"{__version__}, code {code_sha256()}",
@@ -118,7 +118,11 @@ def declared_parts(analysis: AnalysisFolder, policy: Policy) -> dict[str, Any]:
     analysis : AnalysisFolder
     policy : Policy
     """
-    files = {path for d in analysis.sample(*_samples(analysis)) for path in map(Path, d.files)}
+    sources = [source for dataset in analysis.sample(*_samples(analysis)) for source in dataset.sources]
+    for source in sources:
+        if source.file is None:
+            raise ConfigError(f"{source.path}: a freeze holds the hash of every file; copy the file here")
+    files = {source.file for source in sources if source.file}
     return declared_settings(analysis, policy) | {
         "cuts": {name: model.model_dump(mode="json") for name, model in analysis.parameters().items()},
         "inputs": {file_sha256(path): path.name for path in sorted(files)},  # two files may have one name

@@ -50,6 +50,12 @@ def outputs_of(
     # The mark of production is no column of an event: no selection sees it.
     seen = {e for c in chunks if "seen_before" in ak.fields(c) for e in event_ids(c[c.seen_before])}
     events = [chunk[[name for name in ak.fields(chunk) if name != "seen_before"]] for chunk in chunks]
+    ids = [event for chunk in chunks for event in event_ids(chunk)]
+    if len(set(ids)) < len(ids):
+        raise BlindingError(
+            f"refused: an event of {stage} is in the sealed data twice and would count double; seal the raw data again, each "
+            "event once"
+        )
     try:
         found = _select(analysis, events) if events else None
     except Exception as err:  # noqa: BLE001 - whatever it is, its message may hold a closed value

@@ -17,6 +17,7 @@ from bdana.blinding.signing import sign, verify
 from bdana.errors import BlindingError, InputError
 from bdana.events import Dataset, write_events
 from bdana.events.containers import open_root
+from bdana.events.event_identity import IDENTITY, SeenEvents, first_repeated, identities, identity_hashes
 from bdana.events.files import guess_schema, open_events
 from bdana.events.flat import FlatEvents
 from bdana.sealing.manifest import MANIFEST, OPEN, described, file_sha256, open_uuid
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from bdana.blinding.policy import Person, Policy
     from bdana.engine import Progress
     from bdana.events import BurstTable, Gate
+    from bdana.events.dataset import Chunk
     from bdana.events.files import EventFile
 
 __all__ = ["BASKET_EVENTS", "Sealing", "reconstruction_of", "seal"]
@@ -237,18 +239,22 @@ def _write(
 
     def open_chunks() -> Iterator[FlatEvents]:
         chunks = raw.chunks(columns)
-        for done, chunk in enumerate(chunks, 1):
-            flat, out_of_range = file.read_flat(columns, chunk.start, chunk.stop)
-            secrecy = earlier.secrecy(flat.records())
-            is_open = secrecy == len(stages)  # guard: every-stage-is-sealed
-            for found in out_of_range:
-                found.refuse_open(is_open)  # guard: closed-is-unchecked
-            seen, unseen = flat.astype(types).split(is_open)
-            hidden.append(unseen)
-            levels.append(secrecy[~is_open])
-            yield seen  # guard: only-open-is-written
-            if progress:
-                progress(done, len(chunks))
+        with SeenEvents() as seen_events:
+            for done, chunk in enumerate(chunks, 1):
+                flat, out_of_range = file.read_flat(columns, chunk.start, chunk.stop)
+                events = flat.records()
+                seen_events.add(identity_hashes(events))
+                secrecy = earlier.secrecy(events)
+                is_open = secrecy == len(stages)  # guard: every-stage-is-sealed
+                for found in out_of_range:
+                    found.refuse_open(is_open)  # guard: closed-is-unchecked
+                seen, unseen = flat.astype(types).split(is_open)
+                hidden.append(unseen)
+                levels.append(secrecy[~is_open])
+                yield seen  # guard: only-open-is-written
+                if progress:
+                    progress(done, len(chunks))
+            _refuse_repeats(file, chunks, seen_events)
 
     # Read and judged while the basket before is compressed and written.
     with prefetch(_baskets(open_chunks(), BASKET_EVENTS)) as pieces:  # guard: full-baskets
@@ -256,6 +262,18 @@ def _write(
     closed, level = FlatEvents.concatenate(hidden), np.concatenate(levels)  # guard: nothing-beside
     found = {stage: closed.split(level == i)[0] for i, stage in enumerate(stages)}  # guard: own-stage
     return {stage: [events.records()] if len(events) else [] for stage, events in found.items()}
+
+
+def _refuse_repeats(file: EventFile, chunks: Sequence[Chunk], seen: SeenEvents) -> None:
+    """Refuse raw data that hold an event twice, which nobody could mend once it is sealed; it is not named: it may be closed."""
+    for found in seen.repeated():
+        holders = [chunks[place] for place in dict.fromkeys(found)]
+        events = [file.read_flat(IDENTITY, chunk.start, chunk.stop)[0].records() for chunk in holders]
+        if first_repeated(np.concatenate([identities(part) for part in events])) is not None:
+            raise InputError(  # guard: repeated-is-not-named
+                f"{file.path}: an event (run, burst and event number) is in it twice and would count double; it is not named, "
+                "since it may be closed: find it in the raw data and seal them without the copy"
+            )
 
 
 def _baskets(chunks: Iterator[FlatEvents], size: int) -> Iterator[ak.Array]:

@@ -91,6 +91,6 @@ def write_skim(
     )
     if policy is not None:
         write_skim_manifest(  # guard: skim-has-a-manifest
-            path, [source.path for source in dataset.sources], run.selection, run.analysis_hash
+            path, [source.file for source in dataset.sources if source.file], run.selection, run.analysis_hash
         )
     return written

@@ -303,7 +303,7 @@ def _check_meson(meson: str) -> None:
 @cache
 def _read(path: Path) -> MesonSpectra:
     """Read a table: a header in TOML behind #, then a row of counts for each bin of p of each meson."""
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
     try:
         header = tomllib.loads("\n".join(line[2:] for line in lines if line.startswith("#")))
         p_edges, pt_edges = (1e3 * np.array(header[name]) for name in ("p_edges_gev", "pt_edges_gev"))

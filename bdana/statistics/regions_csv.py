@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bdana.csv_rows import CsvRow, parse_number, read_csv
 from bdana.errors import InputError
 from bdana.statistics.categories_csv import parse_background
 from bdana.statistics.error_sources import ErrorSources
 from bdana.statistics.poisson import Background, Floats, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["CountedRegion", "read_covariance", "read_error_sources", "read_regions"]
@@ -40,11 +40,7 @@ def read_regions(path: Path) -> tuple[CountedRegion, ...]:
     path : Path
         A table.json, or a CSV with any other extension.
     """
-    try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            rows = _of_table(path, stream) if path.suffix == ".json" else _of_csv(path, stream)
-    except (OSError, UnicodeDecodeError) as err:
-        raise InputError(f"{path}: cannot be read: {err}") from err
+    rows = _of_table(path) if path.suffix == ".json" else _of_csv(path)
     if not rows:
         raise InputError(f"{path}: no region: add a line below the header")
     names = [row.name for row in rows]
@@ -54,17 +50,14 @@ def read_regions(path: Path) -> tuple[CountedRegion, ...]:
     return rows
 
 
-def _of_csv(path: Path, stream: TextIO) -> tuple[CountedRegion, ...]:
-    reader = csv.DictReader(stream, skipinitialspace=True)
-    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-    if missing:
-        raise InputError(f"{path}: no column '{missing[0]}': the columns are {', '.join(COLUMNS)}")
-    return tuple(_row(f"{path}, line {reader.line_num}", row) for row in reader)
+def _of_csv(path: Path) -> tuple[CountedRegion, ...]:
+    _, rows = read_csv(path, COLUMNS)
+    return tuple(_row(row.where, row.values) for row in rows)
 
 
-def _of_table(path: Path, stream: TextIO) -> tuple[CountedRegion, ...]:
+def _of_table(path: Path) -> tuple[CountedRegion, ...]:
     try:
-        rows = json.load(stream)["regions"]
+        rows = json.loads(path.read_text(encoding="utf-8-sig"))["regions"]
         return tuple(
             _row(
                 f"{path}, region {i}",
@@ -73,19 +66,24 @@ def _of_table(path: Path, stream: TextIO) -> tuple[CountedRegion, ...]:
             )
             for i, row in enumerate(rows, 1)
         )
+    except (OSError, UnicodeDecodeError) as err:
+        raise InputError(f"{path}: cannot be read: {err}") from err
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError):
         raise InputError(
             f"{path}: is not a table of bdana run: a JSON object with a list of 'regions' is needed"
         ) from None
 
 
-def _row(where: str, row: dict[str, str | None], limit: float | None = None) -> CountedRegion:
-    name, expected, error, observed = ((row[column] or "").strip() for column in COLUMNS)
+def _row(where: str, row: Mapping[str, str], limit: float | None = None) -> CountedRegion:
+    name, expected, error, observed = (row[column] for column in COLUMNS)
+    here = f"{where}, region '{name}'"
+    number = 0.0 if limit else parse_number(expected, f"{here}, expected")
+    seen = None if observed in {"", "closed"} else parse_number(observed, f"{here}, observed")
     try:
-        background = Background.unseen(limit) if limit else parse_background(float(expected), error)
-        count = None if observed in {"", "closed"} else whole(float(observed))
+        background = Background.unseen(limit) if limit else parse_background(number, error)
+        count = None if seen is None else whole(seen)
     except (ValueError, InputError) as err:
-        raise InputError(f"{where}, region '{name}': {err}") from err
+        raise InputError(f"{here}: {err}") from err
     return CountedRegion(name, background, count)
 
 
@@ -122,13 +120,14 @@ def read_covariance(path: Path, names: Sequence[str]) -> Floats:
     names : sequence of str
         Regions in the order of the result.
     """
-    try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            rows = {row.get("name") or "": row for row in csv.DictReader(stream, skipinitialspace=True)}
-        return np.array([[float(rows[i][j]) for j in names] for i in names])
-    except (OSError, UnicodeDecodeError) as err:
-        raise InputError(f"{path}: cannot be read: {err}") from err
-    except KeyError as err:
-        raise InputError(f"{path}: no row or column {err}: the regions are {', '.join(names)}") from err
-    except (TypeError, ValueError) as err:
-        raise InputError(f"{path}: {err}: give a number in every cell") from err
+    _, rows = read_csv(path, ["name", *names])
+    found: dict[str, CsvRow] = {}
+    for row in rows:
+        name = row.values["name"]
+        if name in found:
+            raise InputError(f"{row.where}: region '{name}' twice: give every region one row")
+        found[name] = row
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise InputError(f"{path}: no row '{missing[0]}': the regions are {', '.join(names)}")
+    return np.array([[found[i].number(j) for j in names] for i in names])

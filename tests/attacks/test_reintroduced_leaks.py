@@ -46,10 +46,10 @@ def cutflow_total(closed):
     honest = SelectionTask.__call__
 
     def leak(task, chunk):
-        found = honest(task, chunk)
+        found, hashes = honest(task, chunk)
         first, *rest = found.cutflow.rows
         total = replace(first, events=chunk.stop - chunk.start)
-        return replace(found, cutflow=replace(found.cutflow, rows=(total, *rest)))
+        return replace(found, cutflow=replace(found.cutflow, rows=(total, *rest))), hashes
 
     return SelectionTask, "__call__", leak
 

@@ -58,3 +58,10 @@ def test_what_fails_is_told_by_its_kind_alone(analysis):
     with pytest.raises(BlindingError, match="the frozen selection fails on the events: ") as told:
         outputs_of(analysis, FROZEN, "SR", [broken])
     assert "77" not in str(told.value)
+
+
+def test_an_event_in_two_sealed_files_is_refused_without_its_numbers(analysis):
+    chunks = [records([dimuon_event(71), dimuon_event(72)]), records([dimuon_event(72)])]
+    with pytest.raises(BlindingError, match="an event of SR is in the sealed data twice") as refused:
+        outputs_of(analysis, FROZEN, "SR", chunks)
+    assert "72" not in str(refused.value)

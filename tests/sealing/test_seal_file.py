@@ -67,7 +67,10 @@ def test_the_open_side_does_not_depend_on_closed_events(sealed):
 
 
 def test_baskets_have_a_fixed_number_of_open_events(sealed):
-    folder = sealed([like_sign(1), *map(closed, range(30))] * 40)
+    blocks = [
+        (like_sign(start), *map(closed, range(start + 1, start + 31))) for start in range(0, 40 * 31, 31)
+    ]
+    folder = sealed([event for block in blocks for event in block])
     with uproot.open(folder / "run.open.root") as file:
         assert {tuple(file["events"][name].entry_offsets) for name in ("run", "event")} == {(0, 40)}
         assert sorted(file.keys(cycle=False)) == ["bursts", "checksums", "events"]
@@ -189,3 +192,22 @@ def test_a_closed_event_in_sealed_data_stops_the_run(analysis, sealed, monkeypat
     monkeypatch.setattr("bdana.sealing.manifest.check_open_file", lambda path, policy: None)
     with pytest.raises(BlindingError, match="there are closed pairs in open data"):
         analysis.select([folder / "run.open.root"])
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [like_sign(1), like_sign(2), like_sign(1)],
+        [closed(1), like_sign(2), closed(1)],
+        [closed(1), like_sign(2), like_sign(1)],
+    ],
+)
+@pytest.mark.parametrize("clusters", [1, 3])
+def test_an_event_twice_is_not_sealed_and_not_named(tmp_path, sealing, events, clusters, chunk_each_cluster):
+    """Whether it is closed is not to be known, and what is sealed cannot be mended."""
+    parts = [records(events)] if clusters == 1 else [records([event]) for event in events]
+    write_events(tmp_path / "run.root", parts, good_bursts(run=11001))
+    with pytest.raises(InputError, match=r"run\.root: an event .* is in it twice") as refused:
+        seal(tmp_path / "run.root", tmp_path, sealing)
+    assert not any(number in str(refused.value).replace(str(tmp_path), "") for number in "0123456789")
+    assert [path.name for path in tmp_path.glob("run*")] == ["run.root"]

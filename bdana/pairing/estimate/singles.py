@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from bdana.errors import InputError
+from bdana.events import SeenEvents, event_hashes, refuse_repeats
+from bdana.events.event_identity import identities
 from bdana.selection import SelectedSingles
 
 if TYPE_CHECKING:
-    import awkward as ak
     from numpy.typing import NDArray
 
     from bdana.engine import Executor
@@ -116,8 +117,8 @@ class SinglesTask:
     dataset: Dataset
     window: float
 
-    def __call__(self, chunk: Chunk) -> tuple[SelectedSingles, NDArray[np.int64], Probes]:
-        """Read one chunk; return single tracks, (run, burst, event) of what the two-track trigger took, and probes."""
+    def __call__(self, chunk: Chunk) -> tuple[SelectedSingles, NDArray[np.uint64], Probes]:
+        """Read one chunk; return its single tracks, the hashes of all its events, and its probes of the triggers."""
         selection, par = self.analysis.single_track(self.selection)
         events = self.dataset.read(chunk, self.columns)
         two = self.dataset.fired(chunk, events, selection.not_trigger)
@@ -125,7 +126,7 @@ class SinglesTask:
         probes = selection.in_time(events[one], par, self.setup, self.window)
         return (
             selection.apply(events[one & ~two], par, self.setup),
-            _identity(events[two]),
+            event_hashes(self.dataset, chunk, events),
             Probes(int(probes.sum()), int((probes & two[one]).sum())),
         )
 
@@ -141,19 +142,17 @@ def select_singles(task: SinglesTask, executor: Executor) -> tuple[SelectedSingl
     Raises
     ------
     InputError
-        When an event is in the sample twice, so that its track would be paired with itself, or is there a second time
-        as one of the two-track trigger.
+        When an event is in the dataset twice, so that its track would be paired with itself.
     """
-    parts = list(executor.map(task, task.dataset.chunks(task.columns)))
-    singles = SelectedSingles.concatenate([part for part, *_ in parts])
-    identity = _identity(singles.tracks.events)
-    same = _first_repeated(identity)
-    if same is not None:
-        run, burst, event = same
-        raise InputError(f"run {run} burst {burst} event {event} is in the single-track sample twice")
-    _refuse_shared(identity, np.concatenate([two for _, two, _ in parts]))
-    probes = Probes(sum(part.tried for *_, part in parts), sum(part.taken for *_, part in parts))
-    return singles, probes
+    chunks = task.dataset.chunks(task.columns)
+    parts, probes = [], Probes(0, 0)
+    with SeenEvents() as seen:
+        for part, hashes, probed in executor.map(task, chunks):
+            parts.append(part)
+            seen.add(hashes)
+            probes = Probes(probes.tried + probed.tried, probes.taken + probed.taken)
+        refuse_repeats(task.dataset, chunks, seen)
+    return SelectedSingles.concatenate(parts), probes
 
 
 def require_orthogonal(singles: SelectedSingles, candidates: Candidates) -> None:
@@ -171,7 +170,7 @@ def require_orthogonal(singles: SelectedSingles, candidates: Candidates) -> None
         Naming the first such event.
     """
     two = np.stack([candidates.run, candidates.burst, candidates.event], axis=1).astype(np.int64)
-    _refuse_shared(_identity(singles.tracks.events), two)
+    _refuse_shared(identities(singles.tracks.events), two)
 
 
 def _refuse_shared(identity: NDArray[np.int64], two: NDArray[np.int64]) -> None:
@@ -188,17 +187,3 @@ def _refuse_shared(identity: NDArray[np.int64], two: NDArray[np.int64]) -> None:
 
 def _possible(rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:
     return np.all([np.isin(rows[:, i], others[:, i]) for i in range(3)], axis=0)
-
-
-def _first_repeated(identity: NDArray[np.int64]) -> list[int] | None:
-    """Return the first row, in ascending order, that occurs more than once."""
-    run, burst, event = np.diff(identity, axis=0).T
-    if ((run > 0) | (run == 0) & ((burst > 0) | (burst == 0) & (event > 0))).all():
-        return None  # in order already, as files mostly are
-    ordered = identity[np.lexsort(identity.T[::-1])]
-    same = np.flatnonzero((ordered[1:] == ordered[:-1]).all(axis=1))
-    return ordered[same[0]].tolist() if len(same) else None
-
-
-def _identity(events: ak.Array) -> NDArray[np.int64]:
-    return np.stack([np.asarray(events[name], dtype=np.int64) for name in ("run", "burst", "event")], axis=1)
