@@ -6,6 +6,7 @@ from bdana.cli import (  # noqa: F401 - importing a command registers it
     config,
     count,
     demo,
+    export,
     init,
     limit,
     opening,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from bdana.cli.app import app
-from bdana.cli.console import load_analysis, note, print_json, print_tables, progress_bar, table
+from bdana.cli.console import note, print_json, print_tables, progress_bar, table
 from bdana.cli.options import Jobs, Json, Overrides
 from bdana.errors import ConfigError, InputError
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from bdana.analysis import AnalysisFolder
     from bdana.sensitivity.exclusion import Exclusion
     from bdana.sensitivity.overlays import Overlay
     from bdana.sensitivity.scan import Scan
@@ -51,7 +52,7 @@ def sensitivity(
     pot: Annotated[
         float | None,
         typer.Option(
-            metavar="N", help="Protons on target; by default those of [signal].", show_default=False
+            metavar="N", help="Protons on target; by default those of analysis.toml.", show_default=False
         ),
     ] = None,
     fv: Annotated[
@@ -177,7 +178,7 @@ def sensitivity(
     """Give expected signal events at points (--mass, --epsilon), or the excluded region of all masses."""
     from bdana.sensitivity.scan import Scan, cache_folder
 
-    analysis = load_analysis(
+    analysis = _load(
         [
             *(POINT_DECAYS if mass else ()),
             *(overrides or ()),
@@ -207,6 +208,16 @@ def sensitivity(
         _points(scan, mass, epsilon, protons, as_json=as_json)
     else:
         raise InputError("points need both --mass and --epsilon; without them all masses are scanned")
+
+
+def _load(overrides: list[str]) -> AnalysisFolder:
+    """Load the analysis, as `console.load_analysis` does, but without the search: that takes longer than a contour."""
+    from bdana.analysis import AnalysisFolder, find_analysis, template_folder
+
+    folder = find_analysis()
+    if folder is None:
+        note(f"no analysis.toml here or above: using the default analysis in {template_folder()}")
+    return AnalysisFolder.read(folder or template_folder(), overrides)
 
 
 @dataclass(frozen=True)

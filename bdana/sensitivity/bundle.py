@@ -9,6 +9,7 @@ bins needs is there.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,7 +36,7 @@ __all__ = ["Bins", "MassTables", "default_masses", "measure", "measure_masses"]
 
 BURSTS = 100
 """Bursts of varying intensity that the events are spread over, with their accidental hits."""
-Z_SHARES = (0.0, 0.04, 0.1, 0.2, 0.35, 0.55, 0.775, 1.0)
+Z_SHARES = (0.0, 0.05, 0.13, 0.27, 0.5, 0.75, 1.0)
 """Edges of the bins in z as parts of the decay volume: finer at its entry, where all short-lived particles decay."""
 ANGLE_POWER = 1.5
 """Power of the angle's bins: finer at small angles, where particles fly into the holes of the detector."""
@@ -67,10 +68,10 @@ class Bins:
     def spread(
         cls,
         volume_m: tuple[float, float],
-        energy_gev: tuple[float, float] = (15.0, 400.0),
+        energy_gev: tuple[float, float] = (15.0, 405.0),
         max_angle_mrad: float = 6.5,
-        energies: int = 24,
-        angles: int = 12,
+        energies: int = 20,
+        angles: int = 10,
     ) -> Bins:
         """Return bins even in the logarithm of the energy, finer towards the beam in angle, and to the entry in z.
 
@@ -92,7 +93,7 @@ class Bins:
         --------
         >>> from bdana.sensitivity.bundle import Bins
         >>> Bins.spread((105.0, 180.0), energies=2, angles=1).z_m
-        (105.0, 108.0, 112.5, 120.0, 131.25, 146.25, 163.125, 180.0)
+        (105.0, 108.75, 114.75, 125.25, 142.5, 161.25, 180.0)
         """
         low, high = energy_gev
         if not 0.0 < low < high < np.inf:
@@ -174,7 +175,7 @@ def measure_masses(
     executor: Executor,
     progress: Progress | None = None,
 ) -> list[MassTables]:
-    """Measure the tables of several masses, and check that the bins hold all that is accepted.
+    """Measure the tables of several masses.
 
     Parameters
     ----------
@@ -252,7 +253,7 @@ def measure(analysis: AnalysisFolder, mode: str, mass: float, bins: Bins, decays
     ratio = np.stack(
         [
             _acceptance(analysis, model, mode, bins, (low, high), decays, rng)
-            for low, high in zip(bins.z_m[:-1], bins.z_m[1:], strict=True)
+            for low, high in pairwise(bins.z_m)
         ],
         axis=2,
     )
@@ -278,7 +279,9 @@ def _acceptance(
     config = analysis.signal
     dump = Dump(analysis.config.beam_line.point_mm, config.spot_mm, config.depth_mm)
     z_mm = (z_m[0] * 1e3, z_m[1] * 1e3)
-    decays = place_decays(_flat(model.mass, bins, number, rng), model.mass, model.modes[mode], dump, z_mm, rng)
+    decays = place_decays(
+        _flat(model.mass, bins, number, rng), model.mass, model.modes[mode], dump, z_mm, rng
+    )
     flight = Flight.of(decays.tracks, analysis.detector.magnet)
     track = chambers_crossed(flight, analysis.detector) >= MIN_CHAMBERS
     seen = np.flatnonzero(track[0::2] & track[1::2])
@@ -335,15 +338,13 @@ def _spectra(
                 "give a larger last energy"
             )
 
-        def filled(value: NDArray[np.float64], at: tuple[NDArray[np.float64], ...]) -> NDArray[np.float64]:
-            histogram: NDArray[np.float64] = np.histogram2d(*at, bins=edges, weights=value)[0]
-            return histogram
-
-        at = (energy, angle)
-        content = filled(weight, at)
-        spectra[name], errors[name] = content / cell, np.sqrt(filled(weight**2, at)) / cell
+        content, squares, moments = (
+            np.histogram2d(energy, angle, bins=edges, weights=value)[0]
+            for value in (weight, weight**2, weight * energy)
+        )
+        spectra[name], errors[name] = content / cell, np.sqrt(squares) / cell
         total += content
-        moment += filled(weight * energy, at)
+        moment += moments
     middle = np.sqrt(edges[0][:-1] * edges[0][1:])[:, None]
     mean = np.where(total > 0.0, moment / np.where(total > 0.0, total, 1.0), middle)
     return spectra, errors, mean

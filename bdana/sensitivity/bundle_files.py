@@ -1,14 +1,32 @@
-"""Folder of the bundle for reinterpretation: HEPData tables in YAML, and a program that makes the exclusion from them."""
+"""Folder of the bundle for reinterpretation: its tables in YAML, and a program that makes the exclusion from them."""
 
 from __future__ import annotations
 
-__all__ = ["SearchCounts", "check_folder", "write_bundle"]
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bdana._version import __version__
+from bdana.errors import ConfigError, InputError
+from bdana.sensitivity.bundle_tables import TABLES, bundle_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bdana.analysis import AnalysisFolder
+    from bdana.sensitivity.bundle import Bins, MassTables
+    from bdana.sensitivity.bundle_tables import BundleTable, SearchCounts
+
+__all__ = ["check_folder", "write_bundle"]
 
 MADE_BY = "# Made by `bdana export reinterpretation`.\n"
 """First line of submission.yaml, by which a folder that may be replaced is known."""
-
 EXAMPLE = '''\
-"""Couplings that the search excludes, from the tables beside this file alone: prints mass in MeV, lowest, highest."""
+"""Couplings that the search excludes, from the tables beside this file: mass in MeV, lowest, highest."""
 
 from pathlib import Path
 
@@ -17,35 +35,214 @@ import yaml
 from scipy import optimize, stats
 
 
-def load(name):  # the columns of a table by their names; of binned ones, the lower and the upper edges
-    text = Path(__file__).with_name(f"{name}.yaml").read_text()
+def load(name):  # columns by name; of a binned one the lower edges and the upper edges
+    text = Path(__file__).with_name(name + ".yaml").read_text()
     table = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    columns = table["independent_variables"] + table["dependent_variables"]
-    return {c["header"]["name"]: np.array([[v[k] for k in ("low", "high", "value") if k in v]
-                                           for v in c["values"]]).T for c in columns}
+    rows = lambda c: [[v[k] for k in ("low", "high", "value") if k in v] for v in c["values"]]
+    return {c["header"]["name"]: np.array(rows(c)).T for c in sum(table.values(), [])}
 
 
-setting = load("experiment")
-given = dict(zip(setting["quantity"][0], setting["value"][0].astype(float)))
-particle, spectra, acceptance = load("particle"), load("spectra"), load("acceptance")
-n, b, db, alpha = (given[k] for k in ("count", "background", "background error", "one minus confidence level"))
-u = (np.arange(200) + 0.5) / 200
-b = stats.expon.ppf(u, scale=b) if given["exponential prior"] else stats.truncnorm.ppf(u, -b / db, np.inf, b, db) if db else b
-kappa = np.exp(np.log1p(given["error of protons on target"]) * stats.norm.ppf(u))[:, None]  # of the signal's size
-below = lambda s: stats.poisson.cdf(n, s * kappa + b).mean()  # P(N <= n)
-limit = optimize.brentq(lambda s: below(s) - alpha * below(0), 0, 100 + 100 * n)  # CLs
+experiment, particle, spectra, acceptance = map(load, ("experiment", "particle", "spectra", "acceptance"))
+given = dict(zip(experiment["quantity"][0], experiment["value"][0].astype(float)))
 
-coupling = np.geomspace(given["lowest coupling"], given["highest coupling"], 4000)[:, None, None]
-for mass, width, ratio in zip(particle["mass"][0], particle["total width at coupling 1"][0], particle["branching ratio"][0]):
-    made, seen = spectra["mass"][0] == mass, acceptance["mass"][0] == mass
-    size = np.diff(np.log(spectra["energy"]), axis=0)[0] * np.diff(spectra["angle"], axis=0)[0]
-    number = sum(v[0] for k, v in spectra.items() if k.startswith("d2N"))[made] * size[made]
-    momentum = np.sqrt((1e3 * spectra["mean energy"][0][made]) ** 2 - mass**2)
-    bins = acceptance["acceptance x efficiency"][0][seen].reshape(len(number), -1)  # energy and angle, z
-    z = acceptance["z"][:, seen].reshape(2, len(number), -1)[:, 0] - given["z of production"]
-    length = (momentum / mass * 197.3269804e-18 / width / coupling[..., 0] ** 2)[..., None]  # hbar c in MeV m
-    decays = np.exp(-z[0] / length) - np.exp(-z[1] / length)  # probability in each bin of z
-    events = given["protons on target"] * coupling[:, 0, 0] ** 2 * ratio * np.einsum("i,ij,cij->c", number, bins, decays)
-    excluded = coupling[events > limit]
-    print(f"{mass:g}", *(f"{end:.4g}" for end in ((excluded.min(), excluded.max()) if excluded.size else (np.nan, np.nan))))
+# CLs limit on the number of signal events, averaged over background and signal efficiency (200 quantiles each).
+n, b, db, u = given["count"], given["background"], given["background error"], (np.arange(200) + 0.5) / 200
+gaussian = stats.truncnorm(-b / (db or 1), np.inf, b, db or 1)
+b = (stats.expon(scale=b) if given["exponential prior"] else gaussian).ppf(u) if db else b
+size = np.exp(np.log1p(given["error of protons"]) * stats.norm.ppf(u))[:, None]
+below = lambda s: stats.poisson.cdf(n, s * size + b).mean()
+alpha = (1 - given["confidence level"]) * below(0)
+limit = optimize.brentq(lambda s: below(s) - alpha, 0, 1e3 * (n + 1))
+
+epsilon = np.geomspace(given["lowest coupling"], given["highest coupling"], 2000)[:, None]
+for mass, width, ratio in zip(*(v[0] for v in particle.values())):
+    here, seen = spectra["mass"][0] == mass, acceptance["mass"][0] == mass
+    cell = np.diff(np.log(spectra["energy"]), axis=0)[0] * np.diff(spectra["angle"], axis=0)[0]
+    made = sum(v[0] for k, v in spectra.items() if k.startswith("d2N"))[here] * cell[here]
+    efficiency = acceptance["acceptance x efficiency"][0][seen].reshape(len(made), -1)
+    start, end = acceptance["z"][:, seen].reshape(2, len(made), -1)[:, 0] - given["z of production"]
+    momentum = np.sqrt((1e3 * spectra["mean energy"][0][here]) ** 2 - mass**2)
+    length = momentum / mass * 197.3269804e-15 / (width * epsilon**2)  # in m
+    decays = sum(
+        (np.exp(-a / length) - np.exp(-e / length)) * f for a, e, f in zip(start, end, efficiency.T)
+    )
+    events = given["protons on target"] * epsilon[:, 0] ** 2 * ratio * (decays @ made)
+    excluded = epsilon[events > limit]
+    print(f"{mass:g} {min(excluded, default=[np.nan])[0]:.4g} {max(excluded, default=[np.nan])[0]:.4g}")
 '''
+"""Text of example.py. `spectra` and `acceptance` have the same order of energy and angle; z runs fastest."""
+
+
+def check_folder(path: Path) -> None:
+    """Raise an error unless a bundle can be written to a folder: a new one, an empty one, or one made before.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    InputError
+        When there is something else, or no folder to make it in.
+    ConfigError
+        When the libraries that write and check HEPData tables are not installed.
+    """
+    _library("yaml")
+    _library("hepdata_validator.full_submission_validator")
+    if not path.resolve().parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.resolve().parent} to make it in")
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path}: is a file; give the name of a new folder")
+    found = {file.name for file in path.iterdir()} if path.exists() else set()
+    ours = {"submission.yaml", "example.py", *(f"{name}.yaml" for name in TABLES)}
+    if found and not (found <= ours and _is_ours(path / "submission.yaml")):
+        raise InputError(
+            f"{path}: holds other files than a bundle that this command made; give the name of a new folder"
+        )
+
+
+def write_bundle(
+    path: Path,
+    analysis: AnalysisFolder,
+    mode: str,
+    bins: Bins,
+    masses: Sequence[MassTables],
+    counts: SearchCounts,
+) -> None:
+    """Write the bundle to a folder, which appears whole and checked with HEPData's own validator, or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        A bundle of before is replaced.
+    analysis : AnalysisFolder
+    mode : str
+        Decay mode that is searched for.
+    bins : Bins
+    masses : sequence of MassTables
+    counts : SearchCounts
+
+    Raises
+    ------
+    InputError
+        When the folder cannot be written or holds something else, or a table becomes too large for HEPData.
+    ConfigError
+        When the libraries for HEPData are not installed.
+    """
+    check_folder(path)
+    yaml = _library("yaml")
+    tables = bundle_tables(analysis, mode, bins, masses, counts)
+
+    def text(document: dict[str, Any], *, flow: bool | None) -> str:
+        dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+        return str(
+            yaml.dump(
+                document,
+                Dumper=dumper,
+                sort_keys=False,
+                default_flow_style=flow,
+                width=120,
+                allow_unicode=True,
+            )
+        )
+
+    with _whole_folder(path) as folder:
+        documents = [_submission(analysis, mode, masses, counts), *(_entry(table) for table in tables)]
+        whole = MADE_BY + "".join("---\n" + text(document, flow=False) for document in documents)
+        _write(folder / "submission.yaml", whole)
+        for table in tables:
+            _write(folder / f"{table.name}.yaml", text(table.plain(), flow=None))
+        _write(folder / "example.py", EXAMPLE)
+        _validate(folder, path)
+
+
+def _library(name: str) -> Any:
+    try:
+        return import_module(name)  # an extra, so that nothing imports it before
+    except ImportError:
+        raise ConfigError(
+            "the bundle is written with the libraries of HEPData, which are not installed: pip install 'bdana[export]'"
+        ) from None
+
+
+def _is_ours(submission: Path) -> bool:
+    return submission.is_file() and submission.read_text(encoding="utf-8", errors="replace").startswith(
+        MADE_BY
+    )
+
+
+@contextmanager
+def _whole_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder, which takes the place of `path` if the block raises nothing."""
+    path = path.resolve()
+    try:
+        scratch = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    except OSError as err:
+        raise InputError(f"{path}: cannot write there ({err.strerror})") from None
+    new, old = scratch / path.name, scratch / "old"
+    try:
+        new.mkdir()
+        yield new
+        if path.exists():
+            path.rename(old)
+        new.rename(path)
+    except OSError as err:
+        if old.exists():
+            old.rename(path)
+        raise InputError(f"{path}: cannot be written ({err.strerror})") from None
+    finally:
+        shutil.rmtree(scratch)
+
+
+def _write(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _validate(folder: Path, path: Path) -> None:
+    module = _library("hepdata_validator.full_submission_validator")
+    validator = module.FullSubmissionValidator()
+    if not validator.validate(directory=str(folder)):
+        messages = [message.message for found in validator.get_messages().values() for message in found]
+        raise InputError(f"{path}: HEPData does not take these tables: {'; '.join(messages[:3])}")
+
+
+def _submission(
+    analysis: AnalysisFolder, mode: str, masses: Sequence[MassTables], counts: SearchCounts
+) -> dict[str, Any]:
+    first, last = analysis.signal.decay_volume_m
+    name = analysis.regions.names[0]
+    box = analysis.config.regions[name]
+    cautions = "".join(
+        f" Caution: {text}." for text in analysis.signal.cautions([each.mass for each in masses])
+    )
+    return {
+        "comment": f"{analysis.config.analysis.name}: search for {analysis.signal.model} to {mode}. Expected signal events at a "
+        "coupling are protons on target x squared coupling x branching ratio x the sum over bins of spectrum x width of the bin "
+        "in log(energy) and angle x probability to decay in the bin of z x acceptance x efficiency. The probability is "
+        "exp(-(z1 - z0)/L) - exp(-(z2 - z0)/L) with the mean place of production z0 and the decay length L = p/m x hbar c / "
+        f"(width x squared coupling), p that of the mean energy of the bin. Decay volume: {first:g} to {last:g} m. Positions are "
+        "along the beam axis from the T10 target. A decay is selected when it passes the selection "
+        f"{analysis.signal.channels[mode]} and lies in region {name}: the line of the two tracks' summed momentum through their "
+        f"vertex comes closest to the beam line within {box.cda_tax_max_mm:g} mm of it, at z from {box.z_tax_min_m:g} to "
+        f"{box.z_tax_max_m:g} m. Another particle takes its own spectra, width and branching ratio with the "
+        f"same acceptance x efficiency. Protons on target: {counts.protons:.4g}. Made with bdana {__version__}; SHA-256 of "
+        f"configuration and selections: {analysis.hash}.{cautions}",
+        "additional_resources": [
+            {
+                "location": "example.py",
+                "description": "Program that makes the excluded couplings from the tables (Python with numpy, scipy, pyyaml)",
+            }
+        ],
+    }
+
+
+def _entry(table: BundleTable) -> dict[str, Any]:
+    return {
+        "name": table.title,
+        "description": table.description,
+        "keywords": [],
+        "data_file": f"{table.name}.yaml",
+    }

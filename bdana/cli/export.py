@@ -1,0 +1,175 @@
+"""`bdana export`: results for other people and programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bdana.cli.app import app
+from bdana.cli.console import load_analysis, note, print_json, print_tables, progress_bar
+from bdana.cli.options import Jobs, Json, Overrides
+from bdana.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from bdana.analysis import AnalysisFolder
+    from bdana.sensitivity.bundle_tables import SearchCounts
+    from bdana.statistics.regions_csv import CountedRegion
+
+__all__ = ["reinterpretation"]
+
+group = typer.Typer(help="Results for other people and programs.", no_args_is_help=True)
+app.add_typer(group, name="export")
+
+COUNTS = "Counts"
+BINS = "Bins"
+
+
+@group.command()
+def reinterpretation(
+    folder: Annotated[
+        Path, typer.Argument(metavar="OUT_DIR", help="Folder to make, with HEPData tables and example.py.")
+    ],
+    channel: Annotated[
+        str, typer.Option(metavar="mumu|ee|...", help="Decay mode that is searched for.")
+    ] = "mumu",
+    mass: Annotated[
+        list[float] | None,
+        typer.Option(
+            metavar="MEV",
+            help="A mass of the tables; several. By default twelve of the scan of analysis.toml.",
+            show_default=False,
+        ),
+    ] = None,
+    pot: Annotated[
+        float | None,
+        typer.Option(
+            metavar="N", help="Protons on target; by default those of analysis.toml.", show_default=False
+        ),
+    ] = None,
+    observed: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Observed events; without it the exclusion is the median expected one.",
+            show_default=False,
+            rich_help_panel=COUNTS,
+        ),
+    ] = None,
+    background: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, metavar="B", help="Expected background.", show_default="0", rich_help_panel=COUNTS
+        ),
+    ] = None,
+    background_error: Annotated[
+        float | None,
+        typer.Option(min=0.0, metavar="DB", help="Its error.", show_default="0", rich_help_panel=COUNTS),
+    ] = None,
+    regions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Counts of all regions, in place of the three options above: CSV with name, expected, error, observed "
+            "(empty where closed), or a run's table.json.",
+            show_default=False,
+            rich_help_panel=COUNTS,
+        ),
+    ] = None,
+    covariance: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv",
+            help="Covariance of the backgrounds of these regions.",
+            show_default=False,
+            rich_help_panel=COUNTS,
+        ),
+    ] = None,
+    cl: Annotated[float, typer.Option(metavar="CL", help="Confidence level.", rich_help_panel=COUNTS)] = 0.9,
+    decays: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Decays drawn in each bin.", rich_help_panel=BINS)
+    ] = 100,
+    energies: Annotated[
+        tuple[float, float],
+        typer.Option(metavar="GEV GEV", help="Ends of the bins of energy.", rich_help_panel=BINS),
+    ] = (15.0, 405.0),
+    max_angle: Annotated[
+        float, typer.Option(metavar="MRAD", help="End of the bins of angle.", rich_help_panel=BINS)
+    ] = 6.5,
+    overrides: Overrides = None,
+    jobs: Jobs = 2,
+    as_json: Json = False,
+) -> None:
+    """Write acceptance x efficiency, spectra and counts for reinterpretation, with a program that uses them."""
+    from bdana.engine import executor_of
+    from bdana.sensitivity.bundle import Bins, default_masses, measure_masses
+    from bdana.sensitivity.bundle_files import check_folder, write_bundle
+    from bdana.sensitivity.bundle_tables import SearchCounts
+    from bdana.statistics.poisson import check_level
+
+    check_folder(folder)  # what is wrong is said before the long work
+    analysis = load_analysis(overrides)
+    protons = analysis.signal.pot if pot is None else pot
+    if not 0 < protons < float("inf"):
+        raise ConfigError(f"--pot {protons:g}: protons on target are a positive number")
+    if regions is not None and not observed is background is background_error is None:
+        raise InputError("give either --regions or --observed with --background, not both")
+    if covariance is not None and regions is None:
+        raise InputError("--covariance belongs to --regions FILE")
+    counts = SearchCounts(
+        _regions(analysis, regions)
+        if regions is not None
+        else _one_region(analysis, observed, background or 0.0, background_error or 0.0),
+        protons,
+        check_level(cl),
+    )
+    if covariance is not None:
+        counts = _with_covariance(counts, covariance)
+    masses = sorted(set(mass)) if mass else default_masses(analysis, channel)
+    bins = Bins.spread(analysis.signal.decay_volume_m, energies, max_angle)
+    with progress_bar(f"acceptance, {channel}") as progress:
+        tables = measure_masses(analysis, channel, masses, bins, decays, executor_of(jobs), progress)
+    write_bundle(folder, analysis, channel, bins, tables, counts)
+    for text in analysis.signal.cautions(masses):
+        note(f"warning: {text}")
+    files = sorted(path.name for path in folder.iterdir())
+    if as_json:
+        print_json({"folder": str(folder), "channel": channel, "masses_mev": masses, "files": files})
+    else:
+        note(f"tables checked with HEPData's validator: {', '.join(files)}")
+        print_tables(f"{len(masses)} masses in {folder}; excluded couplings: python {folder / 'example.py'}")
+
+
+def _one_region(
+    analysis: AnalysisFolder, observed: int | None, background: float, error: float
+) -> tuple[CountedRegion, ...]:
+    from bdana.statistics.poisson import Background
+    from bdana.statistics.regions_csv import CountedRegion
+
+    return (CountedRegion(analysis.regions.names[0], Background(background, error), observed),)
+
+
+def _regions(analysis: AnalysisFolder, path: Path) -> tuple[CountedRegion, ...]:
+    """Read the counts of regions, the innermost region first."""
+    from bdana.statistics.regions_csv import read_regions
+
+    found, inner = read_regions(path), analysis.regions.names[0]
+    if inner not in {region.name for region in found}:
+        raise InputError(f"{path}: no region '{inner}', in which the signal is searched for")
+    return tuple(sorted(found, key=lambda region: region.name != inner))
+
+
+def _with_covariance(counts: SearchCounts, path: Path) -> SearchCounts:
+    from dataclasses import replace
+
+    from bdana.statistics.correlated import full_covariance
+    from bdana.statistics.regions_csv import read_covariance
+
+    given = read_covariance(path, [region.name for region in counts.regions])
+    try:
+        checked = full_covariance([region.background for region in counts.regions], given)
+    except InputError as err:
+        raise InputError(f"{path}: {err}") from None
+    return replace(counts, covariance=checked)
