@@ -35,7 +35,7 @@ __all__ = ["Combinatorial"]
 
 POISSON_90 = 2.302585092994046
 """90% CL upper limit on a Poisson mean when nothing is seen: -ln(0.1)."""
-FINE, COARSE = 0.005, 0.3
+FINE, COARSE = 0.002, 0.3
 """Relative errors of the duty factor that is always good enough, and of one that tells nothing; assumed."""
 SELECTED = 0.005
 """Share of pairs of tracks that is selected, to foresee the statistical error; assumed."""
@@ -162,10 +162,9 @@ class Combinatorial:
             options=options,
         )
         weighted = WeightedBursts(bursts, weight, par)
-        places = sample.burst_of(tracks)
-        grouped = weighted.group(places)
+        grouped = weighted.group(sample.burst_of(tracks))
         pooled = _pooled(tracks, grouped, options)
-        duty = measured_duty(tracks, places, bursts, par, _precision(bursts))
+        duty = measured_duty(sample, bursts, par, _precision(bursts))
         if not isinstance(duty, str):
             pooled = pooled.scaled(1.0 / duty.value, duty.error**2)
         used = bursts.take(bursts.usable)

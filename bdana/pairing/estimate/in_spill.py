@@ -141,6 +141,7 @@ def duty_factor(
     places: NDArray[np.int64],
     precision: float,
     slice_ms: float | None = None,
+    passed: NDArray[np.bool_] | None = None,
 ) -> DutyFactor | None:
     """Measure the duty factor; None where there are too few tracks.
 
@@ -148,6 +149,9 @@ def duty_factor(
     rate R is constant. The ratio g(t) of pairs to this number is <R(t') R(t'+t)> / <R>^2, without bias, and its value
     at 0 is <R^2>/<R>^2. It is the mean of g up to the shortest time that gives the precision, and what is known of
     g in between: a line of amplitude A in the spectrum is A cos(2 pi f t), measured at all times.
+
+    Where vetoes leave the part a of the tracks, which falls as R rises, data have <a R^2> pairs. So tracks that passed
+    are compared with all: <a R^2> / (<a R> <R>), by which <a R>^2 over the survival <a R> / <R> has to be multiplied.
 
     Parameters
     ----------
@@ -161,21 +165,26 @@ def duty_factor(
         Relative statistical error that is aimed at.
     slice_ms : float, optional
         Time difference up to which g is averaged, instead of the shortest one that gives the precision.
+    passed : ndarray of bool, shape (N,), optional
+        Which tracks passed the vetoes; all if not given.
     """
-    n = np.bincount(places, minlength=len(length))
-    known = (n > 1) & (length > 0)
-    density = float(np.sum(n[known] * (n[known] - 1.0) / length[known]))  # pairs of a time difference, per ns
+    passed = np.ones(len(since), dtype=np.bool_) if passed is None else passed
+    every, n = (np.bincount(at, minlength=len(length)).astype(np.float64) for at in (places, places[passed]))
+    known = (n > 0) & (every > 1) & (length > 0)
+    n, every = n[known], every[known]
+    pairs = n * (every - 1.0)
+    density = float(np.sum(pairs / length[known]))  # pairs of a time difference, per ns
     if not density:
         return None
     wanted = slice_ms * hepunits.ms if slice_ms else 1.0 / (precision**2 * density)
     reach = min(max(REACH, 2.0 * wanted), 0.5 * length[known].max(), MOST_PAIRS / density)
     width = max(LAGS, reach / MOST_BINS)
     bins = max(int(reach / width), 1)
-    seen = _lags(_smeared(since), places, len(length), width, bins)
+    one, both = _lags(_smeared(since), places, passed, len(length), width, bins)
     edges = width * np.arange(bins + 1)
-    flat = _flat(edges, n[known], length[known])
-    lags = _Lags(seen, flat, width)
-    squares = n[known] ** 2 / length[known]
+    flat = _flat(edges, pairs, length[known])
+    lags = _Lags(both + 0.5 * one, both + 0.25 * one, flat, width)
+    squares = pairs / length[known]
     spectra = float(squares.sum() ** 2 / np.sum(squares**2 / length[known])) / (2.0 * bins * width)
     lines = lags.find_lines(spectra)
     window = lags.window(precision, wanted if slice_ms else None)
@@ -187,7 +196,7 @@ def duty_factor(
     half = lags.change(window // 2, window) if window > 1 else (None, None)
     excess = boost - 1.0
     # The tracks of a burst are a sample of its structure too: 4 Var(R) in the mean over tracks, with <R^3> as if symmetric.
-    effective = float(np.sum(n[known] ** 2.0)) ** 2 / float(np.sum(n[known] ** 3.0))
+    effective = float(np.sum(n**2)) ** 2 / float(np.sum(n**3))
     sampled = 4.0 / effective * max(excess * (1.0 - excess), 0.0) / boost**2
     return DutyFactor(
         value=1.0 / boost,
@@ -212,23 +221,28 @@ def _smeared(since: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _flat(
-    edges: NDArray[np.float64], n: NDArray[np.int64], length: NDArray[np.float64]
+    edges: NDArray[np.float64], pairs: NDArray[np.float64], length: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return the expected number of pairs of each bin of time differences for constant rates."""
     below = np.zeros(len(edges))
     lengths, at = np.unique(length, return_inverse=True)
-    for one, pairs in zip(lengths, np.bincount(at, n * (n - 1.0)), strict=True):
+    for one, number in zip(lengths, np.bincount(at, pairs), strict=True):
         inside = np.minimum(edges, one)
-        below += pairs * (inside - 0.5 * inside**2 / one) / one
+        below += number * (inside - 0.5 * inside**2 / one) / one
     return np.diff(below)
 
 
 class _Lags:
-    """Pairs by time difference, those expected for constant rates, and a model with a constant and lines."""
+    """Pairs by time difference, those expected for constant rates, and a model with a constant and lines.
 
-    def __init__(self, seen: NDArray[np.float64], flat: NDArray[np.float64], width: float) -> None:
-        self.seen, self.flat, self.width = seen, flat, width
-        self.below, self.flat_below = np.cumsum(seen), np.cumsum(flat)
+    Pairs are weighted; `squares` are the sums of squared weights.
+    """
+
+    def __init__(
+        self, seen: NDArray[np.float64], squares: NDArray[np.float64], flat: NDArray[np.float64], width: float
+    ) -> None:
+        self.seen, self.squares, self.flat, self.width = seen, squares, flat, width
+        self.below, self.squares_below, self.flat_below = (np.cumsum(x) for x in (seen, squares, flat))
         self.amplitudes = np.array([self.seen.sum() / self.flat.sum()])
         self.terms = np.ones((1, len(seen)))
         self.rest = seen - flat * self.amplitudes[0]
@@ -240,17 +254,17 @@ class _Lags:
         """
         lines: list[float] = []
         bins = len(self.seen)
-        highest = float(special.gammainccinv(spectra, CHANCE_LINE / bins))
+        highest = float(special.gammainccinv(spectra, 0.5 * CHANCE_LINE / bins))
         threshold = (highest - spectra) / np.sqrt(spectra)
         padded = 1 << int(np.ceil(np.log2(16 * bins)))
         frequency = np.fft.rfftfreq(padded, self.width)
         half_bin = np.exp(-1j * np.pi * frequency * self.width)
         searched = (frequency > 1.0 / (bins * self.width)) & (frequency < 0.45 / self.width)
-        noise = np.sqrt(0.5 * self.seen.sum())
+        noise = np.sqrt(0.5 * self.squares.sum())
         while searched.any() and noise and len(lines) < MOST_LINES:
             spectrum = np.where(searched, (np.fft.rfft(self.rest, padded) * half_bin).real, 0.0)
-            best = int(np.argmax(spectrum))
-            if spectrum[best] < threshold * noise:
+            best = int(np.argmax(np.abs(spectrum)))
+            if abs(spectrum[best]) < threshold * noise:
                 break
             lines.append(float(frequency[best]))
             self._fit(lines)
@@ -277,7 +291,7 @@ class _Lags:
         sizes = np.unique(np.append(np.rint(steps), len(self.seen)).astype(np.int64))
         if wanted is not None:
             return int(np.clip(np.rint(wanted / self.width), 1, len(self.seen)))
-        error = np.sqrt(self.below[sizes - 1] + 1.0) / self.flat_below[sizes - 1]
+        error = np.sqrt(self.squares_below[sizes - 1] + 1.0) / self.flat_below[sizes - 1]
         good = np.flatnonzero(error <= precision)
         if not len(good):
             return None
@@ -292,10 +306,10 @@ class _Lags:
     def change(self, shorter: int, longer: int) -> tuple[float, float]:
         """Return how much more the model misses in shorter time differences than in longer ones, with its error."""
         rest = np.cumsum(self.rest[:longer])
-        flat, seen = self.flat_below, self.below
+        flat, squares = self.flat_below, self.squares_below
         change = rest[shorter - 1] / flat[shorter - 1] - rest[longer - 1] / flat[longer - 1]
         inside, all_flat = flat[shorter - 1], flat[longer - 1]
-        rate = (seen[longer - 1] + 1.0) / all_flat
+        rate = (squares[longer - 1] + 1.0) / all_flat
         return float(change), float(np.sqrt(rate * max(1.0 / inside - 1.0 / all_flat, 0.0)))
 
     def at_zero(self, window: int) -> tuple[float, float]:
@@ -303,29 +317,35 @@ class _Lags:
         pairs, flat = self.below[window - 1], self.flat_below[window - 1]
         inside = (self.terms[:, :window] @ self.flat[:window]) / flat
         lines = float((self.amplitudes * (1.0 - inside))[1:].sum())
-        mean = self.amplitudes[0]
-        of_lines = 2.0 * mean / self.flat.sum() * float(np.sum((1.0 - inside[1:]) ** 2))
-        return float(pairs / flat + lines), float(np.sqrt((pairs + 1.0) / flat**2 + of_lines))
+        of_lines = 2.0 * self.squares.sum() / self.flat.sum() ** 2 * float(np.sum((1.0 - inside[1:]) ** 2))
+        return float(pairs / flat + lines), float(
+            np.sqrt((self.squares_below[window - 1] + 1.0) / flat**2 + of_lines)
+        )
 
 
 def _lags(
-    since: NDArray[np.float64], places: NDArray[np.int64], bursts: int, width: float, bins: int
+    since: NDArray[np.float64],
+    places: NDArray[np.int64],
+    passed: NDArray[np.bool_],
+    bursts: int,
+    width: float,
+    bins: int,
 ) -> NDArray[np.float64]:
-    """Count pairs of tracks of one burst by their time difference."""
+    """Count pairs of tracks of one burst by their time difference, of which one passed and both did, shape (2, bins)."""
     order = np.lexsort((since, places))
     ends = np.searchsorted(places[order], np.arange(bursts + 1))
-    counts: NDArray[np.int64] = _count_lags(since[order], ends, width, bins)
-    return counts.astype(np.float64)
+    counts: NDArray[np.int64] = _count_lags(since[order], passed[order], ends, width, bins)
+    return counts[1:].astype(np.float64)
 
 
 @numba.njit(cache=True, nogil=True)
-def _count_lags(since, ends, width, bins):  # type: ignore[no-untyped-def]
-    counts = np.zeros(bins, dtype=np.int64)
+def _count_lags(since, passed, ends, width, bins):  # type: ignore[no-untyped-def]
+    counts = np.zeros((3, bins), dtype=np.int64)
     for k in range(len(ends) - 1):
         for i in range(ends[k], ends[k + 1]):
             for j in range(i + 1, ends[k + 1]):
                 bin_ = int((since[j] - since[i]) / width)
                 if bin_ >= bins:
                     break
-                counts[bin_] += 1
+                counts[int(passed[i]) + int(passed[j]), bin_] += 1
     return counts

@@ -13,13 +13,11 @@ from bdana.pairing.estimate.in_spill import burst_times, duty_factor
 from bdana.pairing.estimate.inputs import Input
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from bdana.pairing.estimate.in_spill import DutyFactor
     from bdana.pairing.estimate.pairing_parameters import PairingParameters
     from bdana.pairing.estimate.single_bursts import SingleBursts
+    from bdana.pairing.estimate.singles import SingleSample
     from bdana.pairing.estimate.u_statistic import PairSums
-    from bdana.reconstruction import Tracks
 
 __all__ = ["Measured", "SampleChoice", "measured_duty"]
 
@@ -28,20 +26,13 @@ KNOWN = 0.05
 
 
 def measured_duty(
-    tracks: Tracks,
-    places: NDArray[np.int64],
-    bursts: SingleBursts,
-    par: PairingParameters,
-    precision: float,
+    sample: SingleSample, bursts: SingleBursts, par: PairingParameters, precision: float
 ) -> DutyFactor | str:
     """Measure the duty factor inside the bursts, or return why that cannot be done.
 
     Parameters
     ----------
-    tracks : Tracks
-        N single tracks.
-    places : ndarray of int, shape (N,)
-        Burst of each.
+    sample : SingleSample
     bursts : SingleBursts
     par : PairingParameters
     precision : float
@@ -52,8 +43,11 @@ def measured_duty(
     InputError
         When `slice_ms` is set and the times cannot be used.
     """
-    if "timestamp" not in ak.fields(tracks.events):
+    if "timestamp" not in ak.fields(sample.singles.tracks.events):
         return "the files have no timestamps"
+    tracks = sample.singles.before_vetoes
+    places = sample.burst_of(tracks)
+    passed = np.arange(len(tracks)) < len(sample.singles.tracks)
     timestamp = np.asarray(tracks.events.timestamp, dtype=np.float64)[tracks.index]
     try:
         since, length = burst_times(timestamp, places, bursts, par)
@@ -61,7 +55,7 @@ def measured_duty(
         if par.slice_ms is not None:
             raise
         return str(problem)
-    found = duty_factor(since, length, places, precision, par.slice_ms)
+    found = duty_factor(since, length, places, precision, par.slice_ms, passed)
     return "too few single tracks in a burst" if found is None else found
 
 
