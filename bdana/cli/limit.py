@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from bdana.statistics.expected import ExpectedLimit
     from bdana.statistics.exports import Sheet
     from bdana.statistics.limits import Interval
-    from bdana.statistics.mass_windows import MassScan, MassSearch
     from bdana.statistics.poisson import Background
 
 __all__ = ["limit"]
@@ -41,8 +40,6 @@ __all__ = ["limit"]
 
 SIDE_BY_SIDE = ("cls", "bayes", "feldman_cousins")
 """Methods that are printed beside each other unless others are asked for."""
-RESOLUTION = ["220:0.4", "411:2.0", "700:3.2"]
-"""Mass resolution in MeV against mass, assumed: a thin beam and a flat momentum spectrum."""
 FORM = "NAME:OBSERVED:BACKGROUND[:ERROR[:SHARE]]"
 EXAMPLE = "ee:0:0.2:0.1:0.45"
 Channel = Annotated[
@@ -113,11 +110,9 @@ def limit(
     With --channel, once for each of several channels, the limit is on the expected signal events of all of them together.
     With --candidate-mass the limits are those of windows of mass, with local and global p-values.
     """
-    from bdana.statistics.expected import expected_limit
+    from bdana.cli.mass_windows import RESOLUTION, mass_search, show_masses
     from bdana.statistics.limits import check_efficiency_error
     from bdana.statistics.mass_windows import scan_masses
-    from bdana.statistics.methods import limits
-    from bdana.statistics.poisson import TooManyCountsError, whole
 
     check_efficiency_error(efficiency_error)
     if channel:
@@ -144,14 +139,31 @@ def limit(
     if candidate_mass:
         if export is not None:
             raise InputError("--export has no windows of mass: leave it out and take --json")
-        search = _mass_search(
+        search = mass_search(
             given, observed, event_mass or [], resolution or RESOLUTION, half_width, mass_range
         )
         scan = scan_masses(search, candidate_mass, cl, efficiency_error, names)
-        print_json(scan.to_dict()) if as_json else _show_masses(scan)
+        print_json(scan.to_dict()) if as_json else show_masses(scan)
         return
     if event_mass or resolution or mass_range is not None:
         raise InputError("--event-mass, --resolution and --mass-range belong to --candidate-mass")
+    _single(given, observed, cl, efficiency_error, names, method is not None, export, as_json)
+
+
+def _single(
+    given: Background,
+    observed: float | None,
+    cl: float,
+    efficiency_error: float,
+    names: tuple[str, ...],
+    asked: bool,
+    export: Path | None,
+    as_json: bool,
+) -> None:
+    from bdana.statistics.expected import expected_limit
+    from bdana.statistics.methods import limits
+    from bdana.statistics.poisson import TooManyCountsError, whole
+
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always", UserWarning)
         found: dict[str, Interval] = {}
@@ -162,7 +174,7 @@ def limit(
                 if observed is not None:
                     found |= limits(whole(observed), given, cl, efficiency_error, (name,))
             except TooManyCountsError as err:
-                if method:
+                if asked:
                     raise
                 note(f"warning: {name} left out: {err}")
                 continue
@@ -190,56 +202,6 @@ def limit(
         seen = f"{found[name].low:.4g} to {found[name].high:.4g}" if name in found else ""
         shown.add_row(name, seen, *(f"{value:.4g}" for value in band.limits))
     print_tables(shown, *(band.convention for band in expected.values()))
-
-
-def _mass_search(
-    background: Background,
-    observed: float | None,
-    masses: list[float],
-    resolution: list[str],
-    half_width: float,
-    mass_range: str | None,
-) -> MassSearch:
-    import numpy as np
-
-    from bdana.statistics.mass_windows import MassSearch, MassSpectrum, Resolution
-    from bdana.statistics.poisson import whole
-
-    if observed is not None and whole(observed) != len(masses):
-        raise InputError(
-            f"{observed:g} events are observed, but --event-mass is given {len(masses)} times: give the mass of each"
-        )
-    points = tuple(_pair(text, "--resolution", "MASS:SIGMA") for text in resolution)
-    spectrum: Background | MassSpectrum = background
-    if mass_range is not None:
-        spectrum = MassSpectrum.flat(*_pair(mass_range, "--mass-range", "LOW:HIGH"), background)
-    seen = np.array(masses) if masses or observed is not None else None
-    return MassSearch(Resolution(points), half_width, spectrum, seen)
-
-
-def _pair(text: str, option: str, form: str) -> tuple[float, float]:
-    try:
-        low, high = (float(part) for part in text.split(":"))
-    except ValueError:
-        raise InputError(f"{option} {text}: write {form}, both in MeV") from None
-    return low, high
-
-
-def _show_masses(scan: MassScan) -> None:
-    names = list(scan.limits[0]) if scan.limits else []
-    shown = table("mass [MeV]", "window", "background", "observed", "local p", *names, "median expected")
-    for i, window in enumerate(scan.windows):
-        seen, p = ("closed", "") if scan.p_local is None else (str(window.observed), f"{scan.p_local[i]:.4g}")
-        found = [f"{x.low:.4g} to {x.high:.4g}" for x in scan.limits[i].values()] if scan.limits else []
-        ends = f"{window.low:.2f} - {window.high:.2f}"
-        b = f"{window.background.expected:.3g}"
-        shown.add_row(f"{window.mass:g}", ends, b, seen, p, *found, f"{scan.expected[i].limits[2]:.4g}")
-    lines = [scan.convention]
-    if scan.smallest is not None:
-        p, mass = scan.smallest
-        error = f" +- {scan.p_global_error:.1g}" if scan.p_global_error else ""
-        lines.append(f"smallest local p {p:.4g} at {mass:g} MeV, global p {scan.p_global:.4g}{error}")
-    print_tables(shown, *lines)
 
 
 def _channel(text: str) -> CountedChannel:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from bdana._version import __version__
 from bdana.plotting import save_comparison, save_plane
 from bdana.report import tables
@@ -16,7 +18,7 @@ from bdana.search.output import read_output
 from bdana.search.signal_result import read_signal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from bdana.analysis.config import SampleConfig
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from bdana.search.signal_result import ChannelSignal
     from bdana.selection import Histogram
 
-__all__ = ["save_figures", "write_report"]
+__all__ = ["save_figures", "with_systematics", "write_report"]
 
 
 def save_figures(analysis: Analysis) -> list[Figure]:
@@ -142,18 +144,42 @@ def _comparisons(
         shown = ", ".join(regions)
         save_comparison(
             _sum(sample.hists[name], regions),
-            _sum(predicted, regions),
+            with_systematics(predicted, regions, run.prediction["systematics"] if run.prediction else ()),
             path,
             f"{sample.name}: {shown}",
             signal=_sum(signal.hists[name], regions) if signal else None,
             signal_label=signal.label if signal else "",
         )
         caption = (
-            f"{name} in the open regions ({shown}): data with Garwood errors, prediction with its statistical error; "
+            f"{name} in the open regions ({shown}): data with Garwood errors, prediction with its error, statistical and systematic; "
             "pull: difference over the error of both."
         )
         figures.append(Figure(path, caption))
     return figures
+
+
+def with_systematics(
+    predicted: Histogram, regions: Sequence[str], systematics: Sequence[Mapping[str, Any]]
+) -> Histogram:
+    """Return a predicted histogram summed over regions, whose variances hold the systematic uncertainties too.
+
+    Parameters
+    ----------
+    predicted : hist.Hist
+        With an axis `region`, and statistical variances.
+    regions : sequence of str
+    systematics : sequence of mapping
+        As prediction.json has them: effect by region, and whether it moves all regions together.
+    """
+    total = _sum(predicted, regions)
+    parts = np.array([_sum(predicted, [name]).values(flow=True) for name in regions])
+    variances = np.asarray(total.variances(flow=True), dtype=np.float64)
+    for source in systematics:
+        shift = parts * np.array([source["effect"].get(name, 0.0) for name in regions])[:, None]
+        variances = variances + (shift.sum(axis=0) ** 2 if source["correlated"] else (shift**2).sum(axis=0))
+    view: Any = total.view(flow=True)
+    view["variance"] = variances
+    return total
 
 
 def _sum(histogram: Histogram, regions: Sequence[str]) -> Histogram:

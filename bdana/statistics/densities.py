@@ -12,7 +12,7 @@ from bdana.errors import InputError
 
 if TYPE_CHECKING:
     import hist
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from bdana.statistics.poisson import Floats
 
@@ -177,13 +177,22 @@ class Template:
         rng : Generator
         n : int
         """
-        bins = np.unravel_index(
-            rng.choice(self.shares.size, size=n, p=self.shares.ravel()), self.shares.shape
-        )
+        return self.sample_bins(rng, rng.choice(self.shares.size, size=n, p=self.shares.ravel()))
+
+    def sample_bins(self, rng: np.random.Generator, bins: NDArray[np.int64]) -> Floats:
+        """Draw a random point in each of the bins given, shape (n, variables).
+
+        Parameters
+        ----------
+        rng : Generator
+        bins : ndarray of int, shape (n,)
+            Places in the flattened contents.
+        """
+        places = np.unravel_index(bins, self.shares.shape)
         return np.stack(
             [
-                axis[place] + np.diff(axis)[place] * rng.random(n)
-                for axis, place in zip(self.edges, bins, strict=True)
+                axis[place] + np.diff(axis)[place] * rng.random(len(bins))
+                for axis, place in zip(self.edges, places, strict=True)
             ],
             axis=1,
         )

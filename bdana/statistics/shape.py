@@ -9,7 +9,7 @@ equal, Q orders by the count and the limits are the counting ones.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ import numpy as np
 from scipy import optimize
 
 from bdana.errors import InputError
+from bdana.statistics.correlated import draws, valid_covariance
+from bdana.statistics.densities import Template
 from bdana.statistics.limits import cls, efficiency_nodes
 from bdana.statistics.poisson import TIE, Background, Floats, check_level, whole
 
@@ -31,6 +33,7 @@ __all__ = ["ShapeLimit", "ShapeModel", "ShapePValue", "shape_limit", "shape_p_va
 
 _FAINT = 1e-12  # events: replaces an expectation of zero, for which the likelihood ratio would be infinite
 _LARGEST = 1e250  # of a ratio of densities
+_DRAWS = 1024  # of uncertain shapes, assumed
 _STEPS = 40  # halvings of the interval of s
 
 
@@ -44,11 +47,24 @@ class ShapeModel:
         Normalised to one over the same window.
     expected : Background
         Background events in the window.
+    covariance : ndarray or None, shape (bins, bins)
+        Of the expected events in the bins of the background, which is then a `Template`, in events squared: its shape is
+        uncertain too, and toys draw it. The error of `expected` is in it.
     """
 
     signal: Density
     background: Density
     expected: Background
+    covariance: Floats | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.covariance is None:
+            return
+        size = self.background.shares.size if isinstance(self.background, Template) else 0
+        if np.shape(self.covariance) != (size, size) or not np.isfinite(self.covariance).all():
+            raise InputError(
+                "an uncertain shape needs a Template as background, and a finite covariance of all of its bins"
+            )
 
     def weights(self, events: ArrayLike) -> Floats:
         """Return the signal density over the expected background density, f_s / (b f_b), of each event; shape (n,).
@@ -249,7 +265,12 @@ def shape_scan(
     if not models:
         raise InputError("a scan needs at least one hypothesis")
     first, number = models[0], _number(toys)
-    if any(m.background != first.background or m.expected != first.expected for m in models):
+    if any(
+        m.background != first.background
+        or m.expected != first.expected
+        or m.covariance is not first.covariance
+        for m in models
+    ):
         raise InputError("the hypotheses of a scan share one background")
     background = _background_toys(first, number, np.random.default_rng(seed))
     seen = _Toys(np.empty((0, 1)), np.zeros(len(first.weights(observed)), dtype=np.int64), 1)
@@ -283,11 +304,35 @@ def _share(found: NDArray[np.bool_]) -> tuple[float, float]:
 
 
 def _background_toys(model: ShapeModel, number: int, rng: np.random.Generator) -> _Toys:
+    if model.covariance is not None and isinstance(model.background, Template):
+        return _uncertain_toys(model.background, model.expected.expected, model.covariance, number, rng)
     values, shares = model.expected.nodes()
     counts = rng.poisson(rng.choice(values, size=number, p=shares))
     return _Toys(
         model.background.sample(rng, int(counts.sum())), np.repeat(np.arange(number), counts), number
     )
+
+
+def _uncertain_toys(
+    template: Template, expected: float, covariance: Floats, number: int, rng: np.random.Generator
+) -> _Toys:
+    """Draw experiments whose expected contents of the bins are normal with a covariance, cut at zero."""
+    mean = expected * template.shares.ravel()
+    values, shares = draws(mean, valid_covariance(covariance), _DRAWS, int(rng.integers(2**31)))
+    chosen = rng.choice(_DRAWS, size=number, p=shares)
+    counts = rng.poisson(values.sum(axis=1)[chosen])
+    cumulative = np.cumsum(values, axis=1)
+    owner = np.repeat(np.arange(number), counts)
+    bins = np.empty(owner.size, dtype=np.int64)
+    order = np.argsort(
+        chosen[owner], kind="stable"
+    )  # events of experiments with the same expectations together
+    for draw, mine in enumerate(
+        np.split(order, np.cumsum(np.bincount(chosen[owner], minlength=_DRAWS))[:-1])
+    ):
+        height = rng.random(mine.size) * cumulative[draw, -1]
+        bins[mine] = np.searchsorted(cumulative[draw], height, side="right").clip(0, mean.size - 1)
+    return _Toys(template.sample_bins(rng, bins), owner, number)
 
 
 def _signal_toys(model: ShapeModel, largest: Floats, rng: np.random.Generator) -> tuple[_Toys, Floats]:

@@ -85,3 +85,55 @@ def test_what_cannot_be_is_refused(arguments, message):
     done = bdana("limit", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
+
+
+PAPER = ("--background", "0.016", "--background-error", "0.002")
+MASSES = ("--candidate-mass", "411", "--candidate-mass", "700")
+
+
+def test_methods_stand_side_by_side_by_default():
+    found = json.loads(bdana("limit", *PAPER, "--observed", "1", "--json").stdout)
+    assert list(found["limits"]) == ["cls", "bayes", "feldman_cousins"]
+    assert found["limits"]["feldman_cousins"] == pytest.approx([0.089, 4.341], abs=1e-3)
+    many = bdana("limit", "--background", "4000", "--json")
+    assert list(json.loads(many.stdout)["expected"]) == ["cls", "bayes"]
+    assert "feldman_cousins left out" in many.stderr
+    channels = json.loads(bdana("limit", "--channel", "mumu:1:0.016", "--json").stdout)
+    assert list(channels["limits"]) == ["cls", "bayes"]
+
+
+def test_limits_in_windows_of_mass():
+    found = json.loads(
+        bdana("limit", *PAPER, *MASSES, "--observed", "1", "--event-mass", "411", "--json").stdout
+    )
+    high = [row["limits"]["cls"][1] for row in found["windows"]]
+    assert high == pytest.approx([3.874, 2.303], abs=1e-3)
+    assert (found["at_mass_mev"], found["p_local"]) == (411.0, pytest.approx(0.01587, abs=1e-5))
+    flat = json.loads(
+        bdana("limit", *PAPER, *MASSES, "--event-mass", "411", "--mass-range", "200:1400", "--json").stdout
+    )
+    assert flat["windows"][0]["expected"] == pytest.approx(0.016 * 8 / 1200)
+    closed = bdana("limit", *PAPER, *MASSES)
+    assert closed.returncode == 0, closed.stderr
+    assert "closed" in closed.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--event-mass", "411"), "belong to --candidate-mass"),
+        (
+            (*MASSES, "--observed", "2", "--event-mass", "411"),
+            "2 events are observed, but --event-mass is given 1",
+        ),
+        ((*MASSES, "--resolution", "411"), "--resolution 411: write MASS:SIGMA"),
+        ((*MASSES, "--mass-range", "a:b"), "--mass-range a:b: write LOW:HIGH"),
+        ((*MASSES, "--mass-range", "500:600"), "is not inside the spectrum"),
+        ((*MASSES, "--export", "x.csv"), "--export has no windows"),
+        (("--candidate-mass", "-5"), "candidate mass of -5"),
+    ],
+)
+def test_impossible_windows_are_refused(arguments, message):
+    done = bdana("limit", *PAPER, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr

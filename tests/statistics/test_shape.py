@@ -154,3 +154,43 @@ def test_a_p_value_from_toys_is_never_zero():
     model = ShapeModel(Peak(200.0, 1400.0, 500.0, 3.0), Uniform(200.0, 1400.0), Background(0.1))
     found = shape_p_value(model, [499.0, 500.0, 501.0, 502.0, 500.5], toys=99)
     assert found.p_local == found.p_global == pytest.approx(1 / 100)
+
+
+EDGES = np.array([0.0, 1.0, 2.0, 3.0, 4.0])
+BINS = Template([1.0, 1.0, 1.0, 1.0], EDGES)
+
+
+def with_shape(covariance, error):
+    return ShapeModel(Template([0.0, 1.0, 0.0, 0.0], EDGES), BINS, Background(8.0, error), covariance)
+
+
+def test_an_uncertain_normalisation_is_the_same_as_bins_that_move_together():
+    events = [0.5, 1.2, 1.4, 1.5, 1.6, 1.8, 2.5]
+    together = shape_p_value(with_shape(np.full((4, 4), 0.25), 2.0), events)
+    scale = shape_p_value(with_shape(None, 2.0), events)
+    assert together.p_local == pytest.approx(scale.p_local, abs=4 * np.hypot(together.error, scale.error))
+
+
+def test_an_uncertain_shape_makes_a_peak_less_significant():
+    """Signal in one bin of four: p against Poisson tails of that bin alone, by experiments of other code."""
+    events = [0.5, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 2.5]
+    known = shape_p_value(with_shape(None, 0.0), events)
+    unsure = shape_p_value(with_shape(np.diag([1.0] * 4), 2.0), events)
+    assert unsure.p_local > 1.3 * known.p_local
+    means = np.maximum(np.random.default_rng(1).normal(2.0, 1.0, 200_000), 0.0)
+    rng = np.random.default_rng(2)
+    # With signal and background flat within the bins, Q rises with the number in that bin only.
+    assert unsure.p_local == pytest.approx(np.mean(rng.poisson(means) >= 7), abs=5 * unsure.error + 0.002)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: with_shape(np.eye(3), 1.0),
+        lambda: with_shape(np.full((4, 4), np.nan), 1.0),
+        lambda: ShapeModel(Uniform(0.0, 4.0), Uniform(0.0, 4.0), Background(1.0), np.eye(4)),
+    ],
+)
+def test_an_uncertain_shape_needs_bins_and_their_covariance(make):
+    with pytest.raises(InputError, match="needs a Template as background"):
+        make()

@@ -1,0 +1,22 @@
+"""Figures of a search: the band of the prediction holds all of its errors."""
+
+import hist
+import numpy as np
+import pytest
+
+from bdana.report.search_report import with_systematics
+
+
+def test_the_band_holds_statistical_and_systematic_errors():
+    """Two regions with 10 and 5 events in a bin: a common source adds up, one of each region adds in quadrature."""
+    axes = hist.axis.StrCategory(["CR", "CR1"], name="region"), hist.axis.Regular(2, 0.0, 2.0, name="mass")
+    predicted = hist.Hist(*axes, storage=hist.storage.Weight())
+    view = predicted.view(flow=False)
+    view["value"], view["variance"] = [[10.0, 0.0], [5.0, 1.0]], [[4.0, 0.0], [2.0, 1.0]]
+    effect = {"CR": 0.1, "CR1": 0.2}
+    common, own = ({"effect": effect, "correlated": together} for together in (True, False))
+    total = with_systematics(predicted, ["CR", "CR1"], [common, own])
+    assert total.values() == pytest.approx([15.0, 1.0])
+    assert total.variances() == pytest.approx([6.0 + 2.0**2 + 1.0 + 1.0, 1.0 + 0.04 + 0.04])
+    bare = with_systematics(predicted, ["CR", "CR1"], [])
+    assert np.array_equal(bare.variances(), [6.0, 1.0])
