@@ -158,7 +158,7 @@ def _prompt_text(checks: Checks) -> list[str]:
     share = checks.prompt.share
     limit = f"below {share.upper_limit:.0%} of the combinatorial at {share.level:.0%} CL"
     said = f"in-time (prompt) pairs: {limit}, from {share.pairs} pairs in open regions; more checks in the report"
-    return [said, *(row.text for row in checks.prompt.bounded[:1])]
+    return [said, checks.prompt.varied[0].text, *(row.text for row in checks.prompt.bounded[:1])]
 
 
 def _document(results: tuple[SampleRun, ...], joint: list[str]) -> dict[str, Any]:

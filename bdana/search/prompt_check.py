@@ -48,6 +48,15 @@ class Varied:
         """The p-value in two-sided standard deviations; None while the region is closed."""
         return None if self.p_n is None else two_sided(self.p_n).z
 
+    @property
+    def text(self) -> str:
+        """The variation in words, with p-value and significance of a region that is open."""
+        more = Predicted(self.expected, self.error, self.upper_limit_90)
+        said = f"{self.region}, with the upper limit of the prompt share added: {more} expected"
+        if self.p_n is None:
+            return said
+        return f"{said}, p(N ≥ n) = {self.p_n:.2%}, {self.z_two_sided:.1f} sigma two-sided"
+
 
 @dataclass(frozen=True)
 class Bounded:

@@ -104,7 +104,7 @@ def test_like_sign_and_out_of_time_pairs_are_as_predicted_in_every_region(made):
         assert all(row.p_l > 0.003 for row in rows), rows
         total, expected = sum(row.observed for row in rows), sum(row.expected for row in rows)
         assert total > 100
-        # Not with the normalisation error of 13%: counts and the few single tracks only.
+        # Counts and the few single tracks only.
         assert total == pytest.approx(expected, abs=4 * np.sqrt(expected + (0.05 * expected) ** 2))
 
 

@@ -75,8 +75,10 @@ def test_the_published_variation():
     assert row.expected == pytest.approx(0.0208)
     assert row.p_n == pytest.approx(0.0206, abs=5e-5)
     assert row.z_two_sided == pytest.approx(2.3, abs=0.05)
+    assert row.text.endswith("0.0208 ± 0.0026 expected, p(N ≥ n) = 2.06%, 2.3 sigma two-sided")
     closed = vary(Predicted(0.016, 0.002), 0.30, Observed("SR"))
     assert closed.p_n is closed.z_two_sided is None
+    assert closed.text.endswith("0.0208 ± 0.0026 expected")
     unseen = vary(Predicted(0.0, 0.0, 0.01 * np.log(10)), 0.30, Observed("SR", 1))
     assert unseen.p_n == pytest.approx(0.013 / 1.013)
     assert unseen.upper_limit_90 == pytest.approx(0.013 * np.log(10))
