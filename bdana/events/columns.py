@@ -203,9 +203,8 @@ def _typed(
 ) -> NDArray[Any]:
     """Convert to the canonical type; what is out of range becomes NaN, or 0 where there is no NaN."""
     if bad is not None:
-        flat = np.where(
-            bad, np.nan if column.kind == "float" else np.zeros(1, flat.dtype), flat
-        )  # guard: no-number
+        nothing = np.nan if column.kind == "float" else np.zeros(1, flat.dtype)
+        flat = np.where(bad, nothing, flat)  # guard: no-number
     if source.equals is not None:
         return flat == source.equals
     return flat.astype(CANONICAL[column.kind])

@@ -270,7 +270,7 @@ def _refuse_repeats(file: EventFile, chunks: Sequence[Chunk], seen: SeenEvents) 
         holders = [chunks[place] for place in dict.fromkeys(found)]
         events = [file.read_flat(IDENTITY, chunk.start, chunk.stop)[0].records() for chunk in holders]
         if first_repeated(np.concatenate([identities(part) for part in events])) is not None:
-            raise InputError(  # guard: repeated-is-not-named
+            raise InputError(
                 f"{file.path}: an event (run, burst and event number) is in it twice and would count double; it is not named, "
                 "since it may be closed: find it in the raw data and seal them without the copy"
             )

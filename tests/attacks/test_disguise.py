@@ -10,6 +10,7 @@ import awkward as ak
 import hist
 import numpy as np
 import pytest
+import uproot
 
 import bdana
 from bdana.analysis import template_folder
@@ -98,6 +99,21 @@ def test_events_in_memory_with_runs_of_the_data(analysis, kind):
 def test_events_in_memory_are_no_sealed_data(analysis):
     with pytest.raises(BlindingError, match="arrays in memory is not sealed"):
         analysis.select([EventArrays(records([canary(1)]))], kind="data")
+
+
+@pytest.mark.parametrize("kind", ["data", "mc", None])
+def test_remote_data_are_not_read(data, analysis, kind, monkeypatch):
+    """No manifest is compared with what a server sends, so a server would be a way around every one of them."""
+    honest, gate = uproot.open, replace(analysis.gate, data_runs=())
+    monkeypatch.setattr(
+        uproot, "open", lambda source, **how: honest({data / Path(*source).name: None}, **how)
+    )
+    address = "https://host/run.root"
+    with pytest.raises(BlindingError, match=f"{address} is a remote file, which nobody can compare"):
+        if kind is None:
+            require_countable(open_events(address, "bdana"), None, gate)
+        else:
+            bdana.events.Dataset.open([address], kind=kind, gate=gate)
 
 
 def test_data_without_a_policy_are_not_read(tmp_path):
