@@ -18,17 +18,26 @@ def write_ntuple(path, columns):
     return open_root(path).container("events")
 
 
-@pytest.mark.parametrize("collection", ["std::vector", "ROOT::VecOps::RVec", "std::multiset", "My::Own"])
-def test_chars_keep_their_sign_whatever_holds_them(tmp_path, monkeypatch, collection):
+@pytest.mark.parametrize(
+    ("collection", "char", "column"),
+    [
+        ("std::vector", "char", 0x02),
+        ("ROOT::VecOps::RVec", "char", 0x02),
+        ("std::multiset", "char", 0x02),
+        ("My::Own", "My::Char", 0x02),
+        ("ROOT::VecOps::RVec", "char", 0x04),  # chars may be stored as unsigned integers
+    ],
+)
+def test_chars_keep_their_sign_whatever_holds_them(tmp_path, monkeypatch, collection, char, column):
     """uproot reads the char of ROOT, which a charge may be, as uint8, and does not write it in a list."""
     names = _cascadentuple._cpp_typename
 
     def spelled(form, **options):
         name = names(form, **options)
-        return "char" if name == "std::uint8_t" else name.replace("std::vector", collection)
+        return char if name == "std::uint8_t" else name.replace("std::vector", collection)
 
     monkeypatch.setattr(_cascadentuple, "_cpp_typename", spelled)
-    monkeypatch.setitem(_cascadentuple._ak_primitive_to_num_dict, "uint8", 0x02)
+    monkeypatch.setitem(_cascadentuple._ak_primitive_to_num_dict, "uint8", column)
     fixed = ak.to_regular(ak.values_astype(ak.Array([[1, 255], [2, 254]]), np.uint8))
     columns = {
         "list": BYTES,
