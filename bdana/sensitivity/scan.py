@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
-import zipfile
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -15,8 +15,14 @@ import numpy as np
 
 from bdana.atomic import temporary_beside
 from bdana.engine import SerialExecutor
-from bdana.errors import ConfigError
-from bdana.sensitivity.yields import Counted, MassYields, ProductionYields, mass_yields
+from bdana.errors import ConfigError, InputError
+from bdana.sensitivity.yields import (
+    Counted,
+    MassYields,
+    ProductionYields,
+    mass_yields,
+    searched_particle,
+)
 from bdana.signal import branching_ratio
 from bdana.signal.reweighting import DecaySum
 
@@ -27,6 +33,8 @@ if TYPE_CHECKING:
     from bdana.engine import Executor, Progress
 
 __all__ = ["Scan", "cache_folder"]
+
+_DIGEST = hashlib.sha256().digest_size
 
 
 def cache_folder() -> Path:
@@ -73,6 +81,8 @@ class Scan:
         mass : float
             In MeV/c2.
         """
+        if mass in self._known:
+            return self._known[mass].ratio > 0.0
         return branching_ratio(self.analysis.signal.particle(mass), self.mode) > 0.0
 
     def compute(
@@ -112,13 +122,6 @@ class _Task:
     mode: str
     folder: Path | None
 
-    def __post_init__(self) -> None:
-        channels = self.analysis.signal.channels
-        if self.mode not in channels:
-            raise ConfigError(
-                f"no channel '{self.mode}' in [signal] channels: there are {', '.join(channels)}"
-            )
-
     def __call__(self, mass: float) -> MassYields:
         return _compute(self, mass)
 
@@ -139,12 +142,14 @@ def _path(task: _Task, folder: Path, mass: float) -> Path:
     analysis = task.analysis
     _, par = analysis.selection(analysis.signal.channels[task.mode])
     signal = analysis.signal.model_dump(mode="json")
-    for name in ("pot", "pot_error", "masses_mev", "mass_points", "couplings"):  # change no yield of a mass
+    for name in ("point", "pot", "pot_error", "masses_mev", "mass_points"):  # change no yield of a mass
         del signal[name]
+    modes = searched_particle(analysis, task.mode, mass).modes  # the model may have read them from a file
     content = {
         "mass": mass,
         "mode": task.mode,
         "signal": signal,
+        "widths": {name: (part.width, part.error) for name, part in modes.items()},
         "beam_line": analysis.config.beam_line.model_dump(mode="json"),
         "regions": {name: box.model_dump(mode="json") for name, box in analysis.config.regions.items()},
         "detector": analysis.detector.model_dump(mode="json"),
@@ -152,7 +157,7 @@ def _path(task: _Task, folder: Path, mass: float) -> Path:
         "modules": analysis.modules.hashes,
         "code": _code(),
     }
-    return folder / f"{hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()}.npz"
+    return folder / f"{hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()}.yields"
 
 
 @cache
@@ -165,7 +170,7 @@ def _code() -> str:
 
 
 def _write(path: Path, yields: MassYields) -> None:
-    """Write yields: their structure as JSON in which a sum is its number, and all sums in one row each."""
+    """Write yields behind a hash: their structure as JSON in which a sum is its number, and all sums in one row each."""
     sums: list[DecaySum] = []
 
     def number(decays: DecaySum) -> int:
@@ -193,25 +198,36 @@ def _write(path: Path, yields: MassYields) -> None:
         "ratio": yields.ratio,
         "production": production,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with temporary_beside(path) as temporary, temporary.open("wb") as file:
-        np.savez(
-            file,
-            content=np.frombuffer(json.dumps(content).encode(), dtype=np.uint8),
-            lengths=np.array([len(part.nodes) for part in sums]),
-            nodes=np.concatenate([part.nodes for part in sums]),
-            coefficients=np.concatenate([part.coefficients for part in sums]),
-        )
+    arrays = io.BytesIO()
+    np.savez(
+        arrays,
+        content=np.frombuffer(json.dumps(content).encode(), dtype=np.uint8),
+        lengths=np.array([len(part.nodes) for part in sums]),
+        nodes=np.concatenate([part.nodes for part in sums]),
+        coefficients=np.concatenate([part.coefficients for part in sums]),
+    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise InputError(
+            f"{path.parent}: yields cannot be kept there ({err.strerror}); set XDG_CACHE_HOME, or keep none (--no-cache)"
+        ) from None
+    stored = arrays.getvalue()
+    with temporary_beside(path) as temporary:
+        temporary.write_bytes(hashlib.sha256(stored).digest() + stored)
 
 
 def _read(path: Path) -> MassYields | None:
     """Read yields; None where there are none, or the file is damaged."""
     try:
-        with np.load(path) as arrays:
-            stored = {name: arrays[name] for name in ("content", "lengths", "nodes", "coefficients")}
-        content = json.loads(stored["content"].tobytes())
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        file = path.read_bytes()
+    except OSError:
         return None
+    if hashlib.sha256(file[_DIGEST:]).digest() != file[:_DIGEST]:
+        return None
+    with np.load(io.BytesIO(file[_DIGEST:])) as arrays:
+        stored = {name: arrays[name] for name in ("content", "lengths", "nodes", "coefficients")}
+    content = json.loads(stored["content"].tobytes())
     ends = np.cumsum(stored["lengths"])[:-1]
     parts = zip(np.split(stored["nodes"], ends), np.split(stored["coefficients"], ends), strict=True)
     sums = [DecaySum(nodes, coefficients) for nodes, coefficients in parts]

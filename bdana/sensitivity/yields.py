@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 import awkward as ak
 import numpy as np
 
+from bdana.errors import ConfigError
 from bdana.selection import Candidates
 from bdana.signal import branching_ratio, check_mass, total_width
 from bdana.signal.constants import HBAR_C
 from bdana.signal.reweighting import DecaySum
 from bdana.simulation import SimulationConfig, simulate_bursts
 from bdana.simulation.decays import Dump, check_mode, place_decays
-from bdana.simulation.response import MIN_CHAMBERS, chambers_crossed
+from bdana.simulation.response import CHAMBERS, MIN_CHAMBERS, chambers_crossed
 from bdana.simulation.signal_events import decay_events
 from bdana.simulation.tracks import Flight
 
@@ -32,7 +33,14 @@ if TYPE_CHECKING:
     from bdana.signal import Production, SignalModel
     from bdana.simulation.decays import Decays
 
-__all__ = ["Counted", "MassYields", "ProductionYields", "expected_candidates", "mass_yields"]
+__all__ = [
+    "Counted",
+    "MassYields",
+    "ProductionYields",
+    "expected_candidates",
+    "mass_yields",
+    "searched_particle",
+]
 
 BURSTS = 100
 """Bursts of varying intensity that the events are spread over, with their accidental hits."""
@@ -42,6 +50,8 @@ COUPLINGS = 12
 """Couplings of the scan at which decays shall be numerous enough."""
 NEGLIGIBLE = 1e-6
 """Part of the largest expectation below which a coupling does not matter."""
+DEEPEST = 30.0
+"""Mean depths of the production point behind which none is made."""
 
 
 @dataclass(frozen=True)
@@ -61,16 +71,24 @@ class Counted:
 
     @classmethod
     def at_points(
-        cls, weight: NDArray[np.float64], rate: NDArray[np.float64], exponent: NDArray[np.float64]
+        cls,
+        weight: NDArray[np.float64],
+        rate: NDArray[np.float64],
+        exponent: NDArray[np.float64],
+        decay: NDArray[np.intp],
     ) -> Counted:
         """Return the expectation of decays at drawn points; arguments as for `DecaySum.at_points`.
 
         Parameters
         ----------
         weight, rate, exponent : ndarray, shape (N,)
+        decay : ndarray of int, shape (N,)
+            Which decay each is: copies of one have its point, and fluctuate together.
         """
         mean = DecaySum.at_points(weight, rate, exponent)
-        return cls(mean, DecaySum.at_points(weight**2, rate**2, 2.0 * exponent))
+        _, first, place = np.unique(decay, return_index=True, return_inverse=True)
+        once = np.bincount(place, weight, minlength=len(first))
+        return cls(mean, DecaySum.at_points(once**2, rate[first] ** 2, 2.0 * exponent[first]))
 
     def expected(self, coupling: ArrayLike, protons: float) -> NDArray[np.float64]:
         """Return the expected number of decays.
@@ -163,9 +181,9 @@ def mass_yields(analysis: AnalysisFolder, mode: str, mass: float) -> MassYields:
     Raises
     ------
     ConfigError
-        When the mode is closed at this mass, or the widths are not known there.
+        When the mode is unknown or closed at this mass, or the widths are not known there.
     """
-    model = _particle(analysis, mode, mass)
+    model = searched_particle(analysis, mode, mass)
     processes = list(model.production.values())
     drawn = [_draw(analysis, model, mode, process, index) for index, process in enumerate(processes)]
     selected = _select(analysis, mode, mass, [sample for sample, _ in drawn])
@@ -187,20 +205,26 @@ class _Sample:
     decays : Decays
     weight, rate, exponent : ndarray, shape (N,)
         w, k and a, as for `DecaySum.at_points`.
+    decay : ndarray of int, shape (N,)
+        Which decay each is; copies have the same number.
     """
 
     decays: Decays
     weight: NDArray[np.float64]
     rate: NDArray[np.float64]
     exponent: NDArray[np.float64]
+    decay: NDArray[np.intp]
 
     def take(self, where: NDArray[np.intp]) -> _Sample:
         """Return some of the decays."""
-        return _Sample(self.decays.take(where), self.weight[where], self.rate[where], self.exponent[where])
+        weight, rate, exponent = (part[where] for part in (self.weight, self.rate, self.exponent))
+        return _Sample(self.decays.take(where), weight, rate, exponent, self.decay[where])
 
     def counted(self, where: NDArray[np.bool_]) -> Counted:
         """Return the expectation of some of the decays."""
-        return Counted.at_points(self.weight[where], self.rate[where], self.exponent[where])
+        return Counted.at_points(
+            self.weight[where], self.rate[where], self.exponent[where], self.decay[where]
+        )
 
     def varied(self, where: NDArray[np.bool_], factor: float | NDArray[np.float64]) -> DecaySum:
         """Return the expectation of some of the decays, with factors on their weights."""
@@ -268,7 +292,7 @@ def expected_candidates(
     ConfigError
         As `mass_yields` does.
     """
-    model = _particle(analysis, mode, mass)
+    model = searched_particle(analysis, mode, mass)
     c2, parts = coupling**2, []
     drawn = [
         _draw(analysis, model, mode, process, index)[0]
@@ -280,12 +304,43 @@ def expected_candidates(
     return Candidates.concatenate(parts)
 
 
-def _particle(analysis: AnalysisFolder, mode: str, mass: float) -> SignalModel:
-    """Return the particle of a mass, whose mode must be open."""
-    model = analysis.signal.particle(mass)
+def searched_particle(analysis: AnalysisFolder, mode: str, mass: float) -> SignalModel:
+    """Return the particle of a mass, whose mode must be open and searched for.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    mode : str
+        Decay mode, one of [signal] channels.
+    mass : float
+        In MeV/c2.
+
+    Raises
+    ------
+    ConfigError
+        When the mode is unknown or closed at this mass, the widths are not known there, or the decay volume is not
+        between the dump and the detector.
+    """
+    config = analysis.signal
+    if mode not in config.channels:
+        raise ConfigError(f"no channel '{mode}' in [signal] channels: there are {', '.join(config.channels)}")
+    _check_volume(analysis)
+    model = config.particle(mass)
     check_mass(model)
     check_mode(model, mode)
     return model
+
+
+def _check_volume(analysis: AnalysisFolder) -> None:
+    config = analysis.signal
+    low, high = config.decay_volume_m
+    dump = (analysis.config.beam_line.point_mm[2] + DEEPEST * config.depth_mm) * 1e-3
+    detector = min(analysis.detector[name].z_mm for name in (*CHAMBERS, *config.acceptance)) * 1e-3
+    if not dump < low < high < detector:
+        raise ConfigError(
+            f"[signal] decay_volume_m = [{low:g}, {high:g}]: it must lie between the dump, which ends at "
+            f"{dump:.1f} m, and the first element that tracks cross, at {detector:.1f} m"
+        )
 
 
 def _draw(
@@ -305,7 +360,8 @@ def _draw(
     along = particles.direction[2]
     near = per_mm * (low - decays.origin[2]) / along
     weight = particles.weight * (branching_ratio(model, mode) * production.per_proton / config.decays)
-    return _Sample(decays, weight, per_mm * (high - low) / along, per_mm * decays.path), near
+    rate = per_mm * (high - low) / along
+    return _Sample(decays, weight, rate, per_mm * decays.path, np.arange(len(weight))), near
 
 
 def _stream(seed: int, mass: float, index: int) -> np.random.Generator:

@@ -178,7 +178,7 @@ def test_a_charged_particle_that_decays_behind_the_spectrometer_entrance_is_a_tr
 
 def test_the_truth_is_the_first_decay_in_the_volume_and_times_are_those_of_flight(simulated):
     event = record([(IN_VOLUME, [(15, (100.0, 50.0, 40e3)), (-15, (-200.0, 30.0, 25e3))])])
-    for number, late_ns in ((15, 1.0), (-15, 4.0)):
+    for number, late_ns in ((15, 40.0), (-15, 43.0)):
         tau = next(part for part in event.particles if part.pid == number)
         tau.status = 2
         ct = np.linalg.norm(IN_VOLUME) + 1e3 + 299.792458 * late_ns
