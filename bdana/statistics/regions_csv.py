@@ -74,11 +74,16 @@ def _of_table(path: Path) -> tuple[CountedRegion, ...]:
         ) from None
 
 
+def _number(text: str, where: str) -> float:
+    # What is no finite number is refused by the quantity that it stands for, which says what it must be.
+    return float(text) if text.lower().lstrip("+-") in {"nan", "inf"} else parse_number(text, where)
+
+
 def _row(where: str, row: Mapping[str, str], limit: float | None = None) -> CountedRegion:
     name, expected, error, observed = (row[column] for column in COLUMNS)
     here = f"{where}, region '{name}'"
-    number = 0.0 if limit else parse_number(expected, f"{here}, expected")
-    seen = None if observed in {"", "closed"} else parse_number(observed, f"{here}, observed")
+    number = 0.0 if limit else _number(expected, f"{here}, expected")
+    seen = None if observed in {"", "closed"} else _number(observed, f"{here}, observed")
     try:
         background = Background.unseen(limit) if limit else parse_background(number, error)
         count = None if seen is None else whole(seen)
