@@ -110,7 +110,7 @@ def limit(
     With --channel, once for each of several channels, the limit is on the expected signal events of all of them together.
     With --candidate-mass the limits are those of windows of mass, with local and global p-values.
     """
-    from bdana.cli.mass_windows import RESOLUTION, mass_search, show_masses
+    from bdana.cli.mass_options import RESOLUTION, mass_search, show_masses
     from bdana.statistics.limits import check_efficiency_error
     from bdana.statistics.mass_windows import scan_masses
 

@@ -14,7 +14,7 @@ from bdana.atomic import write_atomically
 from bdana.errors import InputError
 from bdana.search.channels import by_channel
 from bdana.search.combined import combined_table
-from bdana.search.mass_windows import mass_scan
+from bdana.search.mass_scan import mass_scan
 from bdana.search.opened import reported_looks
 from bdana.selection import plane_histogram
 

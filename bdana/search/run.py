@@ -13,7 +13,7 @@ from bdana.observed import Observed
 from bdana.search.channels import by_channel, require_one_channel
 from bdana.search.checks import Checks, left_out_cuts, run_checks
 from bdana.search.estimates import error_sources, estimate_singles, single_tracks
-from bdana.search.mass_windows import mass_search
+from bdana.search.mass_scan import mass_search
 from bdana.search.opened import OpenedRegion, opened_candidates, opened_regions
 from bdana.statistics.table import CountingTable, counting_table
 

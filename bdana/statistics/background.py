@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -159,6 +159,19 @@ class Background:
     def errors(self) -> tuple[float, float]:
         """Upward and downward error, in events."""
         return self.error, self.error if self.error_down is None else self.error_down
+
+    def moved(self, expected: float) -> Background:
+        """Return the background with the same form of its error around a larger expectation.
+
+        Parameters
+        ----------
+        expected : float
+            In events; the mean of an exponential prior, whose error is as large.
+        """
+        if self.prior == "exponential":
+            return replace(self, expected=expected, error=expected)
+        toys = tuple(x + expected - self.expected for x in self.toys)
+        return replace(self, expected=expected, toys=toys)
 
     def shifted(self, z: ArrayLike) -> Any:
         """Return the expectation, in events, that is `z` standard deviations of its error from the expected one.

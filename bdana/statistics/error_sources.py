@@ -55,7 +55,8 @@ class ErrorSources:
     ) -> ErrorSources:
         """Return the sources of a statistical covariance and of systematic uncertainties.
 
-        The covariance is that of as many independent sources as its rank, each named after the region that it moves most.
+        The covariance is that of as many independent sources as its rank, each each named after
+        the region of which it is the largest part of what the sources before it leave.
         A systematic uncertainty that does not move all regions together is one source for each region.
 
         Parameters
@@ -70,13 +71,12 @@ class ErrorSources:
             What the statistical sources are called.
         """
         numbers = np.asarray(expected, dtype=np.float64)
-        columns = factor(valid_covariance(statistical)).T.tolist()
+        rest = valid_covariance(statistical)
+        variances = np.where(np.diag(rest) > 0, np.diag(rest), 1.0)
         shifts = {}
-        for column in columns:
-            name = f"{label}, {regions[int(np.argmax(np.abs(column)))]}"
-            while name in shifts:
-                name += ", more"
-            shifts[name] = tuple(column)
+        for column in factor(rest).T:
+            shifts[f"{label}, {regions[int((np.diag(rest) / variances).argmax())]}"] = tuple(column.tolist())
+            rest = rest - np.outer(column, column)
         for source in systematics:
             shift = numbers * np.array([source.effect.get(name, 0.0) for name in regions])
             parts = [shift] if source.correlated else list(np.diag(shift))

@@ -9,7 +9,7 @@ on. So the edges of the accepted signals are turns or roots, and none is missed 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -132,7 +132,7 @@ def _signal_table(s: Floats, size: int, error: float) -> Floats:
 
 
 def _belt(n: int, background: Background, level: float, error: float) -> _Belt:
-    highest = replace(background, expected=background.expected + _REACH)
+    highest = background.moved(background.expected + _REACH)
     # A one-sided limit at a higher level, without a background, is beyond the edge.
     top = classical(n, Background(0.0), 1 - (1 - level) / 4, error).high + 1
     # Counts that are rarer than this are not ahead of n where n is accepted.
@@ -156,7 +156,7 @@ def _belt(n: int, background: Background, level: float, error: float) -> _Belt:
 def _best(belt: _Belt, table: Floats, background: Background) -> Floats:
     """Return the logarithm of the largest P(k|s) over s >= 0 for every count k."""
     counts = np.arange(table.shape[1])
-    if background.error == 0 and belt.sigma == 0:
+    if not any(background.errors) and belt.sigma == 0:
         return log_pmf(counts, np.maximum(counts, background.expected))
     top = np.clip(table[1:].argmax(axis=0) + 1, 1, len(table) - 2)
     left, mid, right = (np.log(np.maximum(table[top + k, counts], _TINY)) for k in (-1, 0, 1))
@@ -204,7 +204,7 @@ def feldman_cousins(
     belt = _belt(n, background, check_level(level), efficiency_error)
 
     def edges(at: float) -> tuple[float, float, int]:
-        return _ordering(belt, replace(background, expected=at)).edges()
+        return _ordering(belt, background.moved(at)).edges()
 
     low, high, ahead = edges(b)
     # The edge falls with the background but where one more count is ahead next to it: there it jumps up. It

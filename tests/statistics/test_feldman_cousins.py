@@ -121,3 +121,22 @@ def test_a_small_error_is_no_error(prior, n, b):
 def test_counts_beyond_what_is_feasible_are_refused():
     with pytest.raises(InputError, match="take too long"):
         feldman_cousins(5000, Background(1.0))
+
+
+@pytest.mark.parametrize(
+    "small",
+    [
+        Background.unseen(2e-6),
+        Background.of_toys([0.9e-6, 1e-6, 1.1e-6]),
+        Background.asymmetric(1e-6, 2e-7, 1e-7),
+    ],
+)
+@pytest.mark.parametrize("n", [0, 1])
+def test_tiny_backgrounds_of_any_form_are_none(small, n):
+    found, none = feldman_cousins(n, small), feldman_cousins(n, Background(0.0))
+    assert (found.low, found.high) == pytest.approx((none.low, none.high), abs=2e-4)
+
+
+def test_toys_of_one_value_are_a_known_background():
+    found, known = feldman_cousins(4, Background.of_toys([3.0, 3.0])), feldman_cousins(4, Background(3.0))
+    assert (found.low, found.high) == pytest.approx((known.low, known.high), rel=1e-3)

@@ -10,7 +10,7 @@ import pytest
 import bdana
 from bdana.errors import ConfigError
 from bdana.observed import Observed
-from bdana.search.mass_windows import mass_resolution, mass_scan, mass_search, mass_spectrum
+from bdana.search.mass_scan import mass_resolution, mass_scan, mass_search, mass_spectrum
 from bdana.search.output import write_output
 from bdana.search.run import run_search
 from bdana.search.signal_result import signal_result
