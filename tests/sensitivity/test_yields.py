@@ -45,7 +45,7 @@ def at_250(analysis):
 def test_decays_of_one_momentum_have_a_closed_form(monkeypatch, coupling):
     (part,) = mass_yields(straight.analysis_of(monkeypatch), "mumu", straight.MASS).production.values()
     expected = straight.decays(coupling)
-    assert volume(part, coupling, straight.PROTONS) == pytest.approx(expected, rel=1e-5)
+    assert volume(part, coupling, straight.PROTONS) == pytest.approx(expected, rel=1e-5, abs=0)
     found, error = (
         float(of(coupling, straight.PROTONS)) for of in (part.accepted.expected, part.accepted.error)
     )
@@ -58,7 +58,7 @@ def test_the_decay_volume_is_that_of_the_analysis(monkeypatch):
     (part,) = mass_yields(short, "mumu", straight.MASS).production.values()
     for coupling in (1e-7, 4e-6):
         expected = straight.decays(coupling, first=120e3, last=150e3)
-        assert volume(part, coupling, straight.PROTONS) == pytest.approx(expected, rel=1e-5)
+        assert volume(part, coupling, straight.PROTONS) == pytest.approx(expected, rel=1e-5, abs=0)
         assert float(part.accepted.expected(coupling, straight.PROTONS)) == pytest.approx(expected, rel=0.05)
 
 
@@ -69,7 +69,7 @@ def test_long_lived_particles_go_with_the_fourth_power_and_short_lived_ones_vani
             lambda e, part=part: part.accepted.expected(e, POT),
             lambda e, part=part: inner(part).expected(e, POT),
         ):
-            assert number(1e-9) == pytest.approx(1e4 * number(1e-10), rel=1e-3)
+            assert number(1e-9) == pytest.approx(1e4 * number(1e-10), rel=1e-3, abs=0)
             assert number(1e-5) < 1e-3 * number(1e-6)
             assert number(1e-3) == 0.0
 
@@ -175,7 +175,7 @@ def test_yields_are_those_of_a_sum_over_decays(mass):
     for process, part in mass_yields(chosen, "mumu", mass).production.items():
         for i, coupling in enumerate(COUPLINGS):
             in_volume, accepted, error = summed(chosen, model, process, coupling, i)
-            assert volume(part, coupling) == pytest.approx(in_volume, rel=0.03)
+            assert volume(part, coupling) == pytest.approx(in_volume, rel=0.03, abs=0)
             wrong = np.hypot(error, part.accepted.error(coupling, POT))
             assert abs(part.accepted.expected(coupling, POT) - accepted) < 4 * wrong
             assert wrong < 0.1 * accepted
@@ -244,16 +244,13 @@ def test_errors_have_the_size_of_what_other_seeds_change(repeated):
 
 
 def test_copies_of_a_decay_fluctuate_together():
-    few, many = (
-        mass_yields(load("signal.decays=1000", f"signal.events={events}"), "mumu", 250.0)
-        for events in (150, 400)
-    )
-    # However often the few hard decays are drawn, the error stays that of the decays.
-    for process, part in many.production.items():
-        error, accepted = inner(part).error(2e-6, POT), part.accepted.error(2e-6, POT)
-        size = inner(part).expected(2e-6, POT) / part.accepted.expected(2e-6, POT)
-        assert error > 0.6 * size * accepted, process
-        assert inner(few.production[process]).error(2e-6, POT) > 0.9 * error
+    # At the end of a branch few of the drawn decays matter, and are reconstructed several times.
+    yields = mass_yields(load("signal.decays=20000", "signal.events=3000"), "mumu", 250.0)
+    for part in (yields.production["mesons"], yields.production["mixing"]):
+        selected, accepted = (
+            one.error(4e-6, POT) / one.expected(4e-6, POT) for one in (inner(part), part.accepted)
+        )
+        assert selected > 0.95 * accepted
 
 
 def test_choosing_decays_that_matter_changes_no_expectation(repeated):
