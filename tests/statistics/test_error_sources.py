@@ -92,4 +92,4 @@ def test_the_table_judges_regions_with_their_covariance():
 
 def test_one_region_alone_has_its_own_p_values():
     alone = joint_p_values([0], [Background(100.0, 10.0)])
-    assert alone.p_l == pytest.approx(2.489934e-22, rel=1e-5)
+    assert alone.p_l == pytest.approx(2.489934e-22, rel=1e-5, abs=0)
