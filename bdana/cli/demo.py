@@ -52,7 +52,7 @@ def demo(
     unblind: Annotated[
         bool, typer.Option("--unblind", help="Seal the data, and have made-up people open every region.")
     ] = False,
-    jobs: Jobs = 1,
+    jobs: Jobs = 2,
 ) -> None:
     """Make an analysis, simulate 1.4e17 protons on target for it, and run the blinded search."""
     from bdana.analysis import scaffold
