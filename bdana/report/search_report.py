@@ -13,7 +13,7 @@ from bdana.report.check_sections import CHECK_FIGURES, check_blocks, check_figur
 from bdana.report.document import Document, Figure, Section, Table, Text
 from bdana.report.signal_sections import SIGNAL_FIGURES, signal_blocks, signal_figures
 from bdana.search.channels import by_channel
-from bdana.search.inputs import search_inputs
+from bdana.search.input_table import search_inputs
 from bdana.search.output import read_output
 from bdana.search.signal_result import read_signal
 

@@ -10,7 +10,7 @@ from bdana.pairing import DutyFactor
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bdana.search.inputs import StatedInput
+    from bdana.search.input_table import StatedInput
 
 __all__ = ["Layout", "compared", "counting", "estimate_notes", "estimated", "sources", "stated"]
 
@@ -154,7 +154,7 @@ def stated(rows: Sequence[StatedInput]) -> Layout:
 
     Examples
     --------
-    >>> from bdana.search.inputs import StatedInput
+    >>> from bdana.search.input_table import StatedInput
     >>> stated([StatedInput("combinatorial", "h2_efficiency", 1.0, 0.02, "assumed", "of H2")])[1]
     [['combinatorial', 'h2_efficiency', '1', '0.02', 'assumed', 'of H2']]
     """

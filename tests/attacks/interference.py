@@ -37,10 +37,10 @@ class Frozen(dt.datetime):
         return cls(2021, 11, 1, tzinfo=tz)
 
 
-def closed_events(number, rng, gate, stages=None):
+def closed_events(number, rng, gate, stages=None, first=900_000):
     """Return closed events in time, with pairs from all over the envelopes of some stages (of all): five, one of each.
 
-    "nan" gives ten, of which nobody knows the track quality, nor of some the charge: they are most secret.
+    Their event numbers begin with `first`. "nan" gives ten, of which nobody knows the track quality, nor of some the charge: they are most secret.
     """
     total = 10 if number == "nan" else number
     order = rng.permutation(gate.names if stages is None else stages)
@@ -48,7 +48,7 @@ def closed_events(number, rng, gate, stages=None):
     for i in range(total):
         z, cda = point_of(order[i % len(order)], rng, gate.envelopes)
         event = dimuon_at(
-            900_000 + i, z, cda, rng.normal(0.5e-3, 0.03e-3, 2), rng.uniform(110e3, 170e3), run=RUN
+            first + i, z, cda, rng.normal(0.5e-3, 0.03e-3, 2), rng.uniform(110e3, 170e3), run=RUN
         )
         event["trigger"] = int(rng.choice([1, 2, 3]))
         if number == "nan":

@@ -203,7 +203,7 @@ def test_baskets_do_not_tell_how_many_events_left(tmp_path, sealing, monkeypatch
     seen, hidden = [like_sign(i) for i in range(25)], [canary(i) for i in range(20)]
     order = {
         "first": [*hidden, *seen], "last": [*seen, *hidden],
-        "between": [e for pair in zip(seen, [*hidden, *hidden], strict=False) for e in pair],
+        "between": [e for i, event in enumerate(seen) for e in (event, canary(i))],
         "all at once": [*seen[:12], *hidden, *seen[12:]],
     }[where]  # fmt: skip
     path = seal(raw_file(tmp_path / "run.root", order), tmp_path, sealing).with_name("run.open.root")
@@ -215,7 +215,7 @@ def test_baskets_do_not_tell_how_many_events_left(tmp_path, sealing, monkeypatch
 def test_baskets_would_tell_without_the_guard(tmp_path, sealing):
     """With the open events of each chunk in a basket of their own, the layout shows where events are missing."""
     gate = sealing.gate
-    chunks = [records([like_sign(i) for i in range(10)]), records([like_sign(1), *map(canary, range(9))])]
+    chunks = [records([like_sign(i) for i in range(10)]), records([like_sign(10), *map(canary, range(9))])]
     left = [chunk[gate.secrecy(chunk) == len(gate.names)] for chunk in chunks]
     write_events(tmp_path / "telling.root", left, good_bursts(run=11001))
     write_events(tmp_path / "run.root", chunks, good_bursts(run=11001))

@@ -28,7 +28,7 @@ def test_closed_stages_change_nothing_that_is_visible_of_a_search(
     opened = mixed(events, closed_events(40, rng, world.gate, ["CR3"]), rng)
     views = []
     for number in numbers:
-        hidden = closed_events(number, rng, world.gate, ["CR2", "CR1", "CR", "SR"])
+        hidden = closed_events(number, rng, world.gate, ["CR2", "CR1", "CR", "SR"], first=950_000)
         world.put(mixed(opened, hidden, rng), bursts)
         views.append(world.search(capfd.readouterr, rehearsed))
     first = views[0]

@@ -9,6 +9,7 @@ import pytest
 from bdana.errors import BlindingError
 from bdana.observed import Observed, Predicted
 from bdana.report.tables import counting
+from bdana.statistics.error_sources import ErrorSources
 from bdana.statistics.joint import joint_p_values
 from bdana.statistics.poisson import Background
 from bdana.statistics.regions_csv import read_regions
@@ -42,11 +43,16 @@ def test_published_numbers_come_out():
     assert document["joint"]["regions"] == list(CONTROL)
 
 
+def sources(covariance):
+    """Return sources of error of all regions that have a covariance."""
+    return ErrorSources.of(tuple(EXPECTED), [row.value for row in EXPECTED.values()], covariance)
+
+
 def test_joint_p_values_have_the_given_covariance():
     """Independent errors: not the published p-values, and those of the joint likelihood with that covariance."""
     errors = [row[1] for row in PUBLISHED.values()]
     observed = {name: Observed(name, row[2]) for name, row in PUBLISHED.items()}
-    made = counting_table(EXPECTED, observed, CONTROL, np.diag(np.square(errors))).joint
+    made = counting_table(EXPECTED, observed, CONTROL, sources(np.diag(np.square(errors)))).joint
     backgrounds = [Background(*PUBLISHED[name][:2]) for name in CONTROL]
     exact = joint_p_values(
         [PUBLISHED[name][2] for name in CONTROL], backgrounds, np.diag(np.square(errors[3:0:-1]))
@@ -54,15 +60,15 @@ def test_joint_p_values_have_the_given_covariance():
     assert (made.p_n, made.p_l) == pytest.approx((exact.p_n, exact.p_l))
     assert abs(made.p_n - 0.2595) > 1e-3
     assert "given covariance" in made.convention
-    together = counting_table(EXPECTED, observed, CONTROL, np.outer(errors, errors)).joint
+    together = counting_table(EXPECTED, observed, CONTROL, sources(np.outer(errors, errors))).joint
     assert (round(together.p_n, 4), round(together.p_l, 4)) == (0.2595, 0.2396)
 
 
 def test_a_region_with_a_limit_only_has_no_covariance():
     expected = EXPECTED | {"CR1": Predicted(0.0, 0.0, upper_limit=0.4)}
     observed = {name: Observed(name, row[2]) for name, row in PUBLISHED.items()}
-    errors = [row[1] for row in PUBLISHED.values()]
-    made = counting_table(expected, observed, CONTROL, np.outer(errors, errors)).joint
+    errors = [0.0 if name == "CR1" else row[1] for name, row in PUBLISHED.items()]
+    made = counting_table(expected, observed, CONTROL, sources(np.outer(errors, errors))).joint
     plain = counting_table(expected, observed, CONTROL).joint
     assert (made.p_n, made.p_l) == pytest.approx((plain.p_n, plain.p_l))
 

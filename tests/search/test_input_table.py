@@ -3,7 +3,7 @@
 import pytest
 
 import bdana
-from bdana.search.inputs import search_inputs
+from bdana.search.input_table import search_inputs
 
 EXPOSURE = {"pot": 1.4e17, "live_time_s": 1e5, "bursts": 2000}
 PREDICTION = {
