@@ -171,9 +171,7 @@ def sum_expected(made, region):
 
 
 def test_pulls_name_every_source(made):
-    assert {"third_track", "sample_choice", "single tracks, outside"} <= {
-        pull.source for pull in made.pulls
-    }
+    assert {"third_track", "sample_choice", "single tracks, outside"} <= {pull.source for pull in made.pulls}
     assert all(abs(pull.value) < 3 and pull.error <= 1 + 1e-9 for pull in made.pulls)
 
 

@@ -109,7 +109,9 @@ def test_the_spectrum_adds_up_to_the_prediction(search):
     assert spectrum.contents.sum() == pytest.approx(shown)
     assert spectrum.contents.sum() <= estimate.predicted["SR"].value * (1 + 1e-9)
     (weight,) = estimate.sum_w2[:1] / estimate.expected[:1]
-    assert spectrum.unseen_limit == pytest.approx(np.log(10.0) * weight)  # 90% CL on one pair of the mean weight
+    assert spectrum.unseen_limit == pytest.approx(
+        np.log(10.0) * weight
+    )  # 90% CL on one pair of the mean weight
     every = np.ones(len(spectrum.contents))
     if shown == pytest.approx(estimate.predicted["SR"].value):
         error = estimate.predicted["SR"].error

@@ -47,7 +47,8 @@ def opened(runs, number):
         if run.table is None:
             return run
         rows = tuple(
-            replace(row, observed=Observed("SR", number)) if row.name == "SR" else row for row in run.table.rows
+            replace(row, observed=Observed("SR", number)) if row.name == "SR" else row
+            for row in run.table.rows
         )
         return replace(run, table=replace(run.table, rows=rows))
 
@@ -66,7 +67,9 @@ def test_a_closed_signal_region_gives_only_the_expected_exclusion(search):
     found = signal_result(analysis, runs)
     assert found.exclusion.observed_limit is None
     assert found.exclusion.protons == pytest.approx(POT, rel=1e-6)
-    assert found.exclusion.expected_limits[2] == pytest.approx(2.353, abs=0.01)  # n = 0, 20% error of the protons
+    assert found.exclusion.expected_limits[2] == pytest.approx(
+        2.353, abs=0.01
+    )  # n = 0, 20% error of the protons
 
 
 def test_an_open_signal_region_gives_the_observed_limit(search):
