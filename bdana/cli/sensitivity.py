@@ -249,7 +249,9 @@ def _exclusion(
         check_level(level)
     masses = _compute(scan, jobs)
     _caution(scan, masses)
-    found = [_excluded(scan, counting, level, systematics=True) for level in counting.levels]
+    # Eight more contours, which neither the grid nor the table shows.
+    systematics = as_json or drawn.path is not None
+    found = [_excluded(scan, counting, level, systematics=systematics) for level in counting.levels]
     if grid is not None:
         for exclusion in found:
             path = grid if len(found) == 1 else grid.with_stem(f"{grid.stem}_cl{100 * exclusion.level:g}")
