@@ -82,6 +82,24 @@ class SignalConfig(StrictModel):
         """
         return make_particle(self.model, mass, self.parameters)
 
+    def selection(self, mode: str) -> str:
+        """Return the module of selections/ with which a decay mode is searched for.
+
+        Parameters
+        ----------
+        mode : str
+
+        Raises
+        ------
+        ConfigError
+            When it is no channel.
+        """
+        if mode not in self.channels:
+            raise ConfigError(
+                f"no channel '{mode}' in [signal] channels: there are {', '.join(self.channels)}"
+            )
+        return self.channels[mode]
+
     def cautions(self, masses: Sequence[float]) -> tuple[str, ...]:
         """Return what people must know of the numbers at some masses.
 

@@ -205,6 +205,11 @@ def sensitivity(
         counting = _Counting(protons, observed, background, background_error, tuple(cl or [0.9]))
         _exclusion(scan, counting, _Figure(plot, show, overlay or []), grid, jobs, as_json=as_json)
     elif mass and epsilon:
+        if grid or plot or overlay or observed is not None or background or cl:
+            raise InputError(
+                "--mass and --epsilon ask for points: --grid, --plot, --overlay, --observed, --background and --cl are of "
+                "the exclusion, without them"
+            )
         _points(scan, mass, epsilon, protons, as_json=as_json)
     else:
         raise InputError("points need both --mass and --epsilon; without them all masses are scanned")
@@ -245,6 +250,7 @@ def _exclusion(
 
     # What is wrong is said before the long work.
     overlays = [read_overlay(path) for path in drawn.overlays]
+    _check_outputs(grid, drawn.path)
     for level in counting.levels:
         check_level(level)
     masses = _compute(scan, jobs)
@@ -268,6 +274,17 @@ def _exclusion(
         print_json({"channel": scan.mode, "exclusion": [exclusion.to_dict() for exclusion in found]})
     else:
         print_tables(*(line for exclusion in found for line in exclusion_lines(exclusion)))
+
+
+def _check_outputs(grid: Path | None, plot: Path | None) -> None:
+    if plot is not None:
+        from bdana.plotting.figures import FORMATS
+
+        if plot.suffix not in FORMATS:
+            raise InputError(f"{plot}: end the name of a picture in {', '.join(FORMATS)}")
+    for path in (grid, plot):
+        if path is not None and not path.parent.is_dir():
+            raise InputError(f"{path}: there is no folder {path.parent}")
 
 
 def _compute(scan: Scan, jobs: int) -> list[float]:

@@ -218,7 +218,7 @@ def _input_blocks(analysis: Analysis, run: StoredRun) -> list[Text | Table]:
             f"Of {len(rows)} numbers behind this result {assumed} are assumed: they have no public source, and nothing here "
             "measures them."
         ),
-        Table(*tables.stated(rows), words=["source"]),
+        Table(*tables.stated(rows), words=["number", "kind", "source"]),
     ]
 
 

@@ -164,7 +164,7 @@ def stated(rows: Sequence[StatedInput]) -> Layout:
         percent = row.value is None and row.error is not None
         error = "" if row.error is None else f"{row.error:.2%}" if percent else f"{row.error:.2g}"
         lines.append([row.part, row.name, value, error, row.kind, row.source])
-    return ["of", "number", "value", "error", "", "source"], lines
+    return ["of", "number", "value", "error", "kind", "source"], lines
 
 
 def _compared(row: Mapping[str, Any]) -> list[str]:

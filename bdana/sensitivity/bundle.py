@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bdana.errors import ConfigError
+from bdana.sensitivity.yields import reconstructed_candidates
 from bdana.signal import Particles, branching_ratio, check_mass, total_width
-from bdana.simulation import SimulationConfig, simulate_bursts
 from bdana.simulation.decays import Dump, check_mode, place_decays
 from bdana.simulation.response import MIN_CHAMBERS, chambers_crossed
-from bdana.simulation.signal_events import decay_events
 from bdana.simulation.tracks import Flight
 
 if TYPE_CHECKING:
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Bins", "MassTables", "default_masses", "measure", "measure_masses"]
 
-BURSTS = 100
-"""Bursts of varying intensity that the events are spread over, with their accidental hits."""
 Z_SHARES = (0.0, 0.05, 0.13, 0.27, 0.5, 0.75, 1.0)
 """Edges of the bins in z as parts of the decay volume: finer at its entry, where all short-lived particles decay."""
 ANGLE_POWER = 1.5
@@ -160,7 +157,7 @@ def default_masses(analysis: AnalysisFolder, mode: str, number: int = 12) -> lis
     ConfigError
         When the mode is unknown, or closed at all of them.
     """
-    _check_channel(analysis, mode)
+    analysis.signal.selection(mode)
     scan = analysis.signal.masses(mode)
     chosen = np.unique(np.linspace(0, len(scan) - 1, number).round().astype(int))
     return [float(f"{scan[i]:.6g}") for i in chosen]
@@ -197,7 +194,7 @@ def measure_masses(
     ConfigError
         As `measure` does.
     """
-    _check_channel(analysis, mode)
+    analysis.signal.selection(mode)
     found = []
     for tables in executor.map(_Task(analysis, mode, bins, decays), masses):
         found.append(tables)
@@ -238,7 +235,7 @@ def measure(analysis: AnalysisFolder, mode: str, mass: float, bins: Bins, decays
         When the mode is unknown or closed at this mass, or the bins end where decays are still accepted or
         particles still made.
     """
-    _check_channel(analysis, mode)
+    analysis.signal.selection(mode)
     if decays < 1:
         raise ConfigError(f"{decays} decays in each bin: give at least 1")
     model = analysis.signal.particle(mass)
@@ -308,13 +305,8 @@ def _selected(
     analysis: AnalysisFolder, mode: str, mass: float, decays: Decays, rng: np.random.Generator
 ) -> NDArray[np.int64]:
     """Return the numbers of the decays that are selected in the innermost region."""
-    config = analysis.signal
-    simulation = SimulationConfig(pot=config.pot, bursts=BURSTS, detector=analysis.detector_file)
-    bursts = simulate_bursts(simulation, config.seed)
-    n = len(decays.z)
-    events = decay_events(simulation, decays, mass, np.ones(n), bursts, range(n), rng)
-    chosen, par = analysis.selection(config.channels[mode])
-    candidates = chosen.apply(events, par, analysis.setup).candidates
+    parts = [(decays, np.ones(len(decays.z)), rng)]
+    candidates = reconstructed_candidates(analysis, mode, mass, parts)
     inner: NDArray[np.int64] = candidates.event[candidates.region == analysis.regions.names[0]]
     return inner
 
@@ -360,12 +352,6 @@ def _check_ends(mass: float, bins: Bins, ratio: NDArray[np.float64]) -> None:
     for last, values, where in ends:
         if last > CUT_OFF * values.max():
             raise ConfigError(f"mass {mass:g} MeV: decays are still selected at {where}")
-
-
-def _check_channel(analysis: AnalysisFolder, mode: str) -> None:
-    channels = analysis.signal.channels
-    if mode not in channels:
-        raise ConfigError(f"no channel '{mode}' in [signal] channels: there are {', '.join(channels)}")
 
 
 def _rounded(edges: NDArray[np.float64]) -> tuple[float, ...]:

@@ -225,7 +225,7 @@ def _submission(
         "exp(-(z1 - z0)/L) - exp(-(z2 - z0)/L) with the mean place of production z0 and the decay length L = p/m x hbar c / "
         f"(width x squared coupling), p that of the mean energy of the bin. Decay volume: {first:g} to {last:g} m. Positions are "
         "along the beam axis from the T10 target. A decay is selected when it passes the selection "
-        f"{analysis.signal.channels[mode]} and lies in region {name}: the line of the two tracks' summed momentum through their "
+        f"{analysis.signal.selection(mode)} and lies in region {name}: the line of the two tracks' summed momentum through their "
         f"vertex comes closest to the beam line within {box.cda_tax_max_mm:g} mm of it, at z from {box.z_tax_min_m:g} to "
         f"{box.z_tax_max_m:g} m. Another particle takes its own spectra, width and branching ratio with the "
         f"same acceptance x efficiency. Protons on target: {counts.protons:.4g}. Made with bdana {__version__}; SHA-256 of "

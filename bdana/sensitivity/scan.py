@@ -15,7 +15,7 @@ import numpy as np
 
 from bdana.atomic import temporary_beside
 from bdana.engine import SerialExecutor
-from bdana.errors import ConfigError, InputError
+from bdana.errors import InputError
 from bdana.sensitivity.yields import (
     Counted,
     MassYields,
@@ -61,11 +61,7 @@ class Scan:
     _known: dict[float, MassYields] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
-        channels = self.analysis.signal.channels
-        if self.mode not in channels:
-            raise ConfigError(
-                f"no channel '{self.mode}' in [signal] channels: there are {', '.join(channels)}"
-            )
+        self.analysis.signal.selection(self.mode)  # says what is wrong before any work
 
     def __call__(self, mass: float) -> MassYields:
         """Return the yields of one mass in MeV/c2."""
@@ -102,10 +98,12 @@ class Scan:
         task = _Task(self.analysis, self.mode, self.folder)
         missing = []
         for mass in masses:
+            if mass in self._known:
+                continue
             kept = None if self.folder is None else _read(_path(task, self.folder, mass))
             if kept:
                 self._known[mass] = kept
-            elif mass not in self._known:
+            else:
                 missing.append(mass)
         if not missing:
             return  # without starting workers
@@ -140,7 +138,7 @@ def _compute(task: _Task, mass: float) -> MassYields:
 def _path(task: _Task, folder: Path, mass: float) -> Path:
     """Return the file of the yields of a mass: named by a hash of all that they depend on, bdana's code included."""
     analysis = task.analysis
-    _, par = analysis.selection(analysis.signal.channels[task.mode])
+    _, par = analysis.selection(analysis.signal.selection(task.mode))
     signal = analysis.signal.model_dump(mode="json")
     for name in ("point", "pot", "pot_error", "masses_mev", "mass_points"):  # change no yield of a mass
         del signal[name]

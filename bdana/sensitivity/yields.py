@@ -39,6 +39,7 @@ __all__ = [
     "ProductionYields",
     "expected_candidates",
     "mass_yields",
+    "reconstructed_candidates",
     "searched_particle",
 ]
 
@@ -322,8 +323,7 @@ def searched_particle(analysis: AnalysisFolder, mode: str, mass: float) -> Signa
         between the dump and the detector.
     """
     config = analysis.signal
-    if mode not in config.channels:
-        raise ConfigError(f"no channel '{mode}' in [signal] channels: there are {', '.join(config.channels)}")
+    config.selection(mode)
     _check_volume(analysis)
     model = config.particle(mass)
     check_mass(model)
@@ -379,26 +379,51 @@ def _accepted(analysis: AnalysisFolder, decays: Decays) -> NDArray[np.bool_]:
     return seen[0::2] & seen[1::2]
 
 
+def reconstructed_candidates(
+    analysis: AnalysisFolder,
+    mode: str,
+    mass: float,
+    parts: Sequence[tuple[Decays, NDArray[np.float64], np.random.Generator]],
+) -> Candidates:
+    """Reconstruct decays in the detector and select them; event numbers of candidates are the places of their decays.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    mode : str
+        Decay mode, one of [signal] channels.
+    mass : float
+        Of the particle, in MeV/c2.
+    parts : sequence of (Decays, ndarray, Generator)
+        Decays with their weights and the random stream of their response; places count through all of them.
+    """
+    config = analysis.signal
+    simulation = SimulationConfig(pot=config.pot, bursts=BURSTS, detector=analysis.detector_file)
+    bursts = simulate_bursts(simulation, config.seed)
+    events, first = [], 0
+    for decays, weight, rng in parts:
+        numbers = range(first, first + len(weight))
+        events.append(decay_events(simulation, decays, mass, weight, bursts, numbers, rng))
+        first = numbers.stop
+    chosen, par = analysis.selection(config.selection(mode))
+    return chosen.apply(ak.concatenate(events), par, analysis.setup).candidates
+
+
 def _select(
     analysis: AnalysisFolder, mode: str, mass: float, drawn: Sequence[_Sample]
 ) -> list[tuple[_Sample, Candidates]]:
     """Reconstruct and select decays; the numbers of the candidates' events are the places of their decays."""
     config = analysis.signal
-    simulation = SimulationConfig(pot=config.pot, bursts=BURSTS, detector=analysis.detector_file)
-    bursts = simulate_bursts(simulation, config.seed)
-    samples, events, first = [], [], 0
+    samples, parts = [], []
     for index, sample in enumerate(drawn):
         rng = _stream(config.seed, mass, RECONSTRUCTION + index)
         flight = Flight.of(sample.decays.tracks, analysis.detector.magnet)
         track = chambers_crossed(flight, analysis.detector) >= MIN_CHAMBERS
         seen = sample.take(np.flatnonzero(track[0::2] & track[1::2]))
         seen = seen.resampled(config.events, config.couplings, rng)
-        numbers = range(first, first + len(seen.weight))
-        events.append(decay_events(simulation, seen.decays, mass, seen.weight, bursts, numbers, rng))
         samples.append(seen)
-        first = numbers.stop
-    chosen, par = analysis.selection(config.channels[mode])
-    candidates = chosen.apply(ak.concatenate(events), par, analysis.setup).candidates
+        parts.append((seen.decays, seen.weight, rng))
+    candidates = reconstructed_candidates(analysis, mode, mass, parts)
     ends = np.cumsum([len(sample.weight) for sample in samples])
     found = []
     for sample, end in zip(samples, ends, strict=True):

@@ -165,6 +165,8 @@ def test_other_figures(tmp_path, show):
         (["--mass", 250, "--epsilon", -1e-6], "epsilon -1e-06: give a coupling above 0 and at most 1"),
         (["--mass", 250, "--epsilon", 1.5], "epsilon 1.5: give a coupling above 0 and at most 1"),
         (["--mass", 250, "--epsilon", 1e-6, "--epsilon", "nan"], "epsilon nan: give a coupling"),
+        ([*POINT, "--grid", "a.csv"], "--mass and --epsilon ask for points"),
+        ([*POINT, "--observed", 0], "--mass and --epsilon ask for points"),
         (["--mass", 250], "points need both --mass and --epsilon"),
         (["--epsilon", 1e-6], "points need both --mass and --epsilon"),
         ([*POINT, "--channel", "gg"], "no channel 'gg' in [signal] channels: there are mumu, ee"),
@@ -210,3 +212,17 @@ def test_an_overlay_that_is_no_table_is_refused(tmp_path):
     done = bdana("sensitivity", *SMALL, "--overlay", overlay)
     assert (done.returncode, done.stdout) == (2, "")
     assert str(overlay) in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--plot", "a.txt"], "end the name of a picture in"),
+        (["--grid", "none/a.csv"], "there is no folder none"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_said_before_the_work(cache, tmp_path, arguments, message):
+    done = bdana("sensitivity", *SCAN, *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not cache.exists(), "yields were computed first"
