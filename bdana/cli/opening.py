@@ -128,7 +128,7 @@ def handover(
 def open_stages(stages: Stages, person: Name, key: Key, period: PeriodOption = None) -> None:
     """Open stages that were asked for and approved, up to the first that fails its agreement test."""
     from bdana.opening.freeze import sealed_files
-    from bdana.opening.key_process import Job, open_in_key_process
+    from bdana.opening.key_process import Job, open_stages
 
     opening = _opening(period)
     _check_receipts(opening, person)
@@ -145,9 +145,8 @@ def open_stages(stages: Stages, person: Name, key: Key, period: PeriodOption = N
         period=opening.period,
         requests=tuple(row.hash for row in requests),
         sealed={stage: [str(path) for path in sealed[stage]] for stage in stages},
-        secret=ask_passphrase(),
     )
-    open_in_key_process(job)
+    open_stages(job, ask_passphrase)
     _keep_receipt(opening, person)
     shown = table("stage", "expected", "observed", "p(N >= n)", "p(L <= Lobs)", "agrees")
     for row in opening.ledger.of_kind("verdict"):

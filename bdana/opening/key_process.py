@@ -1,38 +1,34 @@
-"""The process that opens stages: the key of a stage and its events are in its memory and nowhere else."""
+"""An opening: one process has the key of the stage, and only when it has ended does another run the selection."""
 
 from __future__ import annotations
 
-import io
-import json
-import subprocess
-import sys
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pyrage
 
 from bdana.analysis import AnalysisFolder
 from bdana.blinding import Ledger, load_policy
 from bdana.blinding.identity import unlock_identity
-from bdana.errors import BdanaError, BlindingError, InputError
+from bdana.errors import BlindingError
+from bdana.opening.isolated import run_isolated
 from bdana.opening.opened_events import outputs_of
 from bdana.opening.steps import Opening
 from bdana.opening.thaw import reproduce, thaw
+from bdana.sealing.sealed_file import events_of
 
-__all__ = ["Job", "open_here", "open_in_key_process"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
+    from bdana.opening.isolated import Message
 
-PROGRAM = (
-    "import sys; sys.path.insert(0, sys.argv[1]); import bdana; del sys.path[0]; "
-    "from bdana.opening.key_process import main; sys.exit(main())"
-)
-"""What the process runs: this bdana, whatever its folder, and all other packages from where Python has them."""
+__all__ = ["Job", "open_stages"]
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is opened, and by whom; sent to the process on its standard input.
+    """What is opened, and by whom.
 
     Attributes
     ----------
@@ -47,8 +43,6 @@ class Job:
         Hashes of the requests, in the order of their stages.
     sealed : mapping of str to list of str
         The sealed files of each stage.
-    secret : str
-        The passphrase of the opener's age identity; in a rehearsal the throw-away identity itself.
     """
 
     folder: str
@@ -58,92 +52,133 @@ class Job:
     period: str
     requests: tuple[str, ...]
     sealed: dict[str, list[str]]
-    secret: str
+
+    def opening(self) -> Opening:
+        """Return the steps of the opening.
+
+        Raises
+        ------
+        BlindingError
+            When there is no policy.
+        """
+        policy = load_policy(Path(self.records), AnalysisFolder.read(Path(self.folder)).regions)
+        if policy is None:
+            raise BlindingError(f"refused: {self.records} has no blinding/policy.toml")
+        return Opening(
+            Ledger(Path(self.records) / "blinding" / "ledger", policy.ssh_keys), policy, self.period
+        )
 
 
-def open_in_key_process(job: Job) -> None:
-    """Open stages in a process of their own, so that keys and events leave memory when it ends.
+def open_stages(job: Job, secret: Callable[[], str], *, isolated: bool = True) -> None:
+    """Open stages: a process that has the key writes down the events, and after its end another selects them.
+
+    No code of the analysis folder ever runs in a process that has, or had, a key or a passphrase.
 
     Parameters
     ----------
     job : Job
+    secret : callable
+        Asks for the passphrase of the opener's age identity; in a rehearsal it gives the throw-away identity itself.
+    isolated : bool
+        False does all of it here, for a rehearsal, whose keys and events are made up.
 
     Raises
     ------
     InputError, BlindingError
-        With the message of the process, which carries no closed value.
+        As `thaw`, `reproduce` and `Opening.open`, with the messages of the processes, which carry no closed value.
     RuntimeError
-        When the process stopped at something else, or was killed.
+        When a process stopped at something else, or was killed.
     """
-    # -P and -E: no module is imported from the analysis folder, from here, or from PYTHONPATH.
-    command = [sys.executable, "-P", "-E", "-c", PROGRAM, str(Path(__file__).parents[2])]  # guard: isolated
-    done = subprocess.run(  # noqa: S603 - no shell
-        command, input=json.dumps(asdict(job)), stdout=subprocess.PIPE, text=True, check=False
-    )
-    if done.returncode:  # guard: opening-fails-aloud
-        known = {error.exit_code: error for error in (InputError, BlindingError)}
-        raise known.get(done.returncode, RuntimeError)(
-            done.stdout.strip() or "the opening stopped; the same request may be opened again"
-        )
+    run = run_isolated if isolated else _run_here  # guard: two-processes
+    opening = job.opening()
+    frozen = opening.newest_freeze().body["frozen"]
+    analysis = {"folder": job.folder, "frozen": frozen}
+    # A rehearsal has done it, once for all its stages.
+    run(reproduced if job.records == job.folder else thawed, analysis, plain=True)
+    unlocking = secret()
+    for digest in job.requests:
+        request = opening.ledger.by_hash("request").get(digest)
+        if request is None:
+            raise BlindingError("refused: the ledger has no such request")
+        opened = asdict(job) | {"requests": [digest], "secret": unlocking}
+        if digest == job.requests[-1]:
+            del unlocking
+        head, contents = run(decrypted, opened, plain=False)
+        del opened
+        outputs, _ = run(selected, analysis | {"stage": request.body["stage"]}, contents, plain=True)
+        opening.end(job.person, Path(job.key), request, head["link"], outputs)
 
 
-def open_here(job: Job) -> None:
-    """Open stages in this process: the one that was started for it, or that of a rehearsal.
+def _run_here(
+    function: Callable[[Mapping[str, Any], Mapping[str, bytes]], Message],
+    head: Mapping[str, Any],
+    contents: Mapping[str, bytes] | None = None,
+    *,
+    plain: bool,  # noqa: ARG001 - as for run_isolated
+) -> Message:
+    return function(head, contents or {})
+
+
+def thawed(head: Mapping[str, Any], _: Mapping[str, bytes]) -> Message:
+    """Rebuild the frozen analysis, or refuse.
 
     Parameters
     ----------
-    job : Job
-
-    Raises
-    ------
-    BlindingError
-        As `Opening.open`.
+    head : mapping
+        `folder` of the analysis and the `frozen` document.
+    _ : mapping of str to bytes
+        Nothing.
     """
-    folder, records = Path(job.folder), Path(job.records)
-    policy = load_policy(records, AnalysisFolder.read(folder).regions)
-    if policy is None:
-        raise BlindingError(f"refused: {records} has no blinding/policy.toml")
-    ledger = Ledger(records / "blinding" / "ledger", policy.ssh_keys)
-    opening = Opening(ledger, policy, job.period)
+    thaw(Path(head["folder"]), head["frozen"])
+    return {}, {}
+
+
+def reproduced(head: Mapping[str, Any], _: Mapping[str, bytes]) -> Message:
+    """Rebuild the frozen analysis, run it on what is open, and compare.
+
+    Parameters
+    ----------
+    head : mapping
+        `folder` of the analysis and the `frozen` document.
+    _ : mapping of str to bytes
+        Nothing.
+    """
+    reproduce(thaw(Path(head["folder"]), head["frozen"]), head["frozen"])
+    return {}, {}
+
+
+def decrypted(head: Mapping[str, Any], _: Mapping[str, bytes]) -> Message:
+    """Decrypt the events of a stage; no code of the analysis folder runs in this process.
+
+    Parameters
+    ----------
+    head : mapping
+        A `Job` of one request, with the `secret`.
+    _ : mapping of str to bytes
+        Nothing.
+    """
+    job = Job(**{name: value for name, value in head.items() if name != "secret"})
+    opening, secret = job.opening(), head["secret"]
     identity = (
-        pyrage.x25519.Identity.from_str(job.secret)
-        if job.secret.startswith("AGE-SECRET-KEY-")
-        else unlock_identity(job.person, job.secret)
+        pyrage.x25519.Identity.from_str(secret)
+        if secret.startswith("AGE-SECRET-KEY-")
+        else unlock_identity(job.person, secret)
     )
-    frozen = opening.newest_freeze().body["frozen"]
-    analysis = thaw(folder, frozen)
-    if records == folder:  # a rehearsal has done it, once for all its stages
-        reproduce(analysis, frozen)
-    for digest in job.requests:
-        request = ledger.by_hash("request").get(digest)
-        if request is None:
-            raise BlindingError("refused: the ledger has no such request")
-        stage = request.body["stage"]
-        opening.open(
-            job.person,
-            Path(job.key),
-            identity,
-            request,
-            [Path(path) for path in job.sealed[stage]],
-            lambda chunks, stage=stage: outputs_of(analysis, frozen, stage, chunks),  # type: ignore[misc]
-        )
+    request = opening.ledger.by_hash("request")[job.requests[0]]
+    sealed = [Path(path) for path in job.sealed[request.body["stage"]]]
+    found = opening.decrypt(job.person, Path(job.key), identity, request, sealed)
+    return {"link": found.link}, found.contents
 
 
-def main() -> int:
-    """Do the job on standard input; a message that carries no value goes to standard output."""
-    job, hidden = Job(**json.load(sys.stdin)), io.StringIO()
-    try:
-        with (
-            redirect_stdout(hidden),
-            redirect_stderr(hidden),
-        ):  # what a selection prints may be a closed value
-            open_here(job)
-    except BdanaError as err:
-        sys.stdout.write(str(err))
-        return err.exit_code
-    except Exception as err:  # noqa: BLE001 - a traceback could show a closed value
-        sys.stdout.write(
-            f"the opening failed with {type(err).__name__}; the same request may be opened again"
-        )
-        return 1
-    return 0
+def selected(head: Mapping[str, Any], contents: Mapping[str, bytes]) -> Message:
+    """Run the frozen selection on the events of a stage; there was never a key or a passphrase in this process.
+
+    Parameters
+    ----------
+    head : mapping
+        `folder`, `frozen` and the `stage`.
+    contents : mapping of str to bytes
+        Decrypted files by their names.
+    """
+    frozen = head["frozen"]
+    return outputs_of(thaw(Path(head["folder"]), frozen), frozen, head["stage"], events_of(contents)), {}

@@ -18,7 +18,7 @@ from bdana.blinding.stage_keys import join, make_period, stage_recipients
 from bdana.errors import BlindingError
 from bdana.events import GATE_COLUMNS
 from bdana.opening.freeze import freeze
-from bdana.opening.key_process import Job, open_here, open_in_key_process
+from bdana.opening.key_process import Job, open_stages
 from bdana.opening.opened_events import outputs_of
 from bdana.opening.steps import Opening
 from bdana.opening.thaw import reproduce, thaw
@@ -167,10 +167,9 @@ class _ThrowAwayPeople:
             period=self.period,
             requests=(request.hash,),
             sealed={stage: [str(self.folder / f"rehearsal.{stage}.age")]},
-            secret=str(self.identities[opener]),
         )
-        # The first stage goes through a process of its own, as the data will; one more a stage would show nothing new.
-        (open_in_key_process if self.policy.previous(stage) is None else open_here)(job)
+        # The first stage goes through processes of their own, as the data will; more of them would show nothing new.
+        open_stages(job, lambda: str(self.identities[opener]), isolated=self.policy.previous(stage) is None)
 
 
 def _inject(analysis: AnalysisFolder, policy: Policy, folder: Path) -> dict[str, ak.Array]:

@@ -14,7 +14,7 @@ from bdana.blinding.ledger import head
 from bdana.blinding.rules import require_sound
 from bdana.blinding.stage_keys import joined, next_stage_share
 from bdana.errors import BlindingError
-from bdana.sealing.sealed_file import decrypt_events
+from bdana.sealing.sealed_file import decrypt_file, events_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,23 @@ if TYPE_CHECKING:
     from bdana.blinding.ledger import Ledger, Row
     from bdana.blinding.policy import Policy
 
-__all__ = ["Opening", "stage_states"]
+__all__ = ["Decrypted", "Opening", "stage_states"]
+
+
+@dataclass(frozen=True)
+class Decrypted:
+    """The events of a stage as they were sealed, and the link to the next stage.
+
+    Attributes
+    ----------
+    link : str
+        What the opening of the next stage needs of this one, encrypted to those who may hold shares of it.
+    contents : mapping of str to bytes
+        Decrypted content of each sealed file by its name; empty without an event.
+    """
+
+    link: str
+    contents: Mapping[str, bytes]
 
 
 @dataclass(frozen=True)
@@ -204,8 +220,30 @@ class Opening:
         Raises
         ------
         BlindingError
-            When anything is missing, before the row `begin`; after it, when the shares do not make the key or the selection
-            fails.
+            As `decrypt`, and when the selection fails.
+        """
+        decrypted = self.decrypt(person, key, identity, request, sealed)
+        return self.end(person, key, request, decrypted.link, show(events_of(decrypted.contents)))
+
+    def decrypt(
+        self,
+        person: str,
+        key: Path,
+        identity: pyrage.x25519.Identity,
+        request: Row,
+        sealed: Sequence[Path],
+    ) -> Decrypted:
+        """Write down that an opening begins, put its key together, and decrypt the stage's events.
+
+        Parameters
+        ----------
+        person, key, identity, request, sealed
+            As for `open`.
+
+        Raises
+        ------
+        BlindingError
+            When anything is missing, before the row `begin`; after it, when the shares do not make the key.
         """
         self.may_open(person, request)
         self._require_valid(request)
@@ -222,25 +260,6 @@ class Opening:
         # Only now, so that the row `begin` is there before the key is in memory.
         secret = self._shares.secret(person, identity, request)
         text = secret.decode("ascii", errors="replace")  # guard: no-key-opens-no-file
-        events = [decrypt_events(content, text, name) for name, content in contents.items()]
-        outputs = dict(show([found for found in events if found is not None]))
-        end = self._end(person, key, request, secret, outputs)
-        if "verdict" in outputs and not any(  # guard: one-verdict
-            row.body["end"] == end.hash for row in self.ledger.of_kind("verdict")
-        ):
-            self.ledger.append(
-                "verdict", person, key, {"end": end.hash, "stage": stage} | dict(outputs["verdict"])
-            )
-        return end
-
-    def _end(self, person: str, key: Path, request: Row, secret: bytes, outputs: Mapping[str, Any]) -> Row:
-        done = [row for row in self._ends() if row.body["request"] == request.hash]
-        if done:  # guard: one-end
-            if canonical(done[-1].body["outputs"]) != canonical(dict(outputs)):  # guard: same-outputs
-                raise BlindingError(
-                    "refused: this opening was run before and gave other outputs; the ledger keeps those"
-                )
-            return done[-1]
         recipients = joined(self.ledger, self.policy)
         # A newcomer who has not joined gets it with the shares that are handed over.
         possible = [name for name in recipients if self.policy.role(name) != "analyst"]
@@ -248,13 +267,46 @@ class Opening:
             next_stage_share(secret),
             [pyrage.x25519.Recipient.from_str(recipients[name]) for name in possible],
         )
-        body = {
-            "request": request.hash,
-            "stage": request.body["stage"],
-            "outputs": dict(outputs),
-            "link": base64.b64encode(onward).decode(),
-        }
-        return self.ledger.append("end", person, key, body)
+        return Decrypted(
+            base64.b64encode(onward).decode(),
+            {name: decrypt_file(content, text, name) for name, content in contents.items()},
+        )
+
+    def end(self, person: str, key: Path, request: Row, link: str, outputs: Mapping[str, Any]) -> Row:
+        """Write down what the frozen selection found in an opened stage, and the verdict on it.
+
+        Parameters
+        ----------
+        person, key, request
+            As for `open`.
+        link : str
+            What the opening of the next stage needs of this one, encrypted.
+        outputs : mapping
+            The declared outputs with the verdict.
+
+        Raises
+        ------
+        BlindingError
+            When this opening ended before with other outputs.
+        """
+        stage = request.body["stage"]
+        done = [row for row in self._ends() if row.body["request"] == request.hash]
+        if done:  # guard: one-end
+            if canonical(done[-1].body["outputs"]) != canonical(dict(outputs)):  # guard: same-outputs
+                raise BlindingError(
+                    "refused: this opening was run before and gave other outputs; the ledger keeps those"
+                )
+            end = done[-1]
+        else:
+            body = {"request": request.hash, "stage": stage, "outputs": dict(outputs), "link": link}
+            end = self.ledger.append("end", person, key, body)
+        if "verdict" in outputs and not any(  # guard: one-verdict
+            row.body["end"] == end.hash for row in self.ledger.of_kind("verdict")
+        ):
+            self.ledger.append(
+                "verdict", person, key, {"end": end.hash, "stage": stage} | dict(outputs["verdict"])
+            )
+        return end
 
     def requests(self, stage: str | None = None) -> list[Row]:
         """Return the requests of the newest freeze that nobody withdrew, oldest first; of one stage, or of all.

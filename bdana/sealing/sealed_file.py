@@ -13,9 +13,9 @@ import pyrage
 from bdana.errors import BlindingError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["decrypt_events", "encrypt_events", "payload"]
+__all__ = ["decrypt_file", "encrypt_events", "events_of", "payload"]
 
 _LENGTH = 8
 _HEADER = 4096
@@ -77,8 +77,8 @@ def _unpadded(padded: bytes) -> bytes:
     return padded[: int.from_bytes(padded[-_LENGTH:], "big")]
 
 
-def decrypt_events(sealed: bytes, secret: str, name: str) -> ak.Array | None:
-    """Decrypt a sealed file; None when it holds no event.
+def decrypt_file(sealed: bytes, secret: str, name: str) -> bytes:
+    """Decrypt a sealed file and return its content, which `events_of` reads; empty when it holds no event.
 
     Parameters
     ----------
@@ -99,9 +99,26 @@ def decrypt_events(sealed: bytes, secret: str, name: str) -> ak.Array | None:
         raise BlindingError(
             f"refused: {name} does not open: the key is not complete, or the file is not the one that was sealed"
         ) from None
-    content = _unpadded(padded)
-    if not content:
-        return None
+    return _unpadded(padded)
+
+
+def events_of(contents: Mapping[str, bytes]) -> list[ak.Array]:
+    """Return the events of decrypted files, without the files that hold none.
+
+    Parameters
+    ----------
+    contents : mapping of str to bytes
+        The decrypted content of each file.
+
+    Raises
+    ------
+    BlindingError
+        When a file was not made by `bdana seal`.
+    """
+    return [_events(content, name) for name, content in contents.items() if content]
+
+
+def _events(content: bytes, name: str) -> ak.Array:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as parts:
             description = json.loads(parts["description"].tobytes())

@@ -16,7 +16,7 @@ from bdana.blinding.stage_keys import stage_recipients
 from bdana.errors import BdanaError, BlindingError
 from bdana.opening import thaw as thaw_module
 from bdana.opening.freeze import freeze, freeze_document
-from bdana.opening.key_process import Job, open_here
+from bdana.opening.key_process import Job, open_stages
 from bdana.opening.steps import Opening
 from bdana.opening.thaw import reproduce, thaw
 from bdana.sealing.manifest import record_manifests
@@ -166,7 +166,7 @@ def opens(real):
             row = freeze(real.ledger, "ann", keys["ann"], document)
             real.ledger.append("rehearse", "ann", keys["ann"], {"freeze": row.hash})
             request = real.opening.request("ann", keys["ann"], ann, "CR3", "dimuon", "rob")
-            open_here(
+            open_stages(
                 Job(
                     folder=str(real.folder),
                     records=str(real.folder),
@@ -175,8 +175,9 @@ def opens(real):
                     period="2021",
                     requests=(request.hash,),
                     sealed={"CR3": [str(real.folder / "run.CR3.age")]},
-                    secret=str(IDENTITIES["rob"]),
-                )
+                ),
+                lambda: str(IDENTITIES["rob"]),
+                isolated=False,
             )
             assert real.opening.opened() == ["CR3"]
         except BdanaError:

@@ -19,9 +19,10 @@ from bdana.errors import BdanaError, BlindingError, InputError
 from bdana.events import write_events
 from bdana.sealing import seal_file as seal_module
 from bdana.sealing.seal_file import seal
-from bdana.sealing.sealed_file import decrypt_events, encrypt_events
+from bdana.sealing.sealed_file import encrypt_events
 from tests.attacks.interference import closed_events
 from tests.attacks.raw import CANARY, EVENT, canary, like_sign, of_stage, raw_file
+from tests.sealed import decrypt_events
 from tests.searches import STAGES
 from tests.synthetic import good_bursts, records
 

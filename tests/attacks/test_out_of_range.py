@@ -7,9 +7,9 @@ from bdana.analysis import scaffold
 from bdana.errors import BdanaError
 from bdana.events.files import forget_files
 from bdana.sealing.seal_file import seal
-from bdana.sealing.sealed_file import decrypt_events
 from tests.attacks.interference import run
 from tests.attacks.raw import like_sign, raw_file
+from tests.sealed import decrypt_events
 from tests.searches import STAGES
 from tests.synthetic import dimuon_event
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import asdict
 
 import pytest
 
@@ -10,7 +11,8 @@ from bdana.blinding.canonical import canonical, sha256
 from bdana.blinding.ledger import Ledger, Row
 from bdana.blinding.stage_keys import shares
 from bdana.errors import BlindingError, InputError
-from bdana.opening.key_process import Job, open_in_key_process
+from bdana.opening.isolated import run_isolated
+from bdana.opening.key_process import Job, decrypted, thawed
 from tests.attacks.interference import run
 from tests.attacks.search import Search
 from tests.blinding.people import IDENTITIES
@@ -171,7 +173,7 @@ def test_how_an_opening_ended_is_told(tmp_path, monkeypatch, end, error):
     child.chmod(0o700)
     monkeypatch.setattr("sys.executable", str(child))
     with pytest.raises(error, match="the opening stopped; the same request may be opened again"):
-        open_in_key_process(Job("a", "a", "rob", "key", "2021", (), {}, "passphrase"))
+        run_isolated(thawed, {}, plain=True)
 
 
 @pytest.mark.parametrize("place", ["working folder", "PYTHONPATH", "PYTHONPATH by name"])
@@ -182,6 +184,11 @@ def test_an_opening_imports_no_module_of_the_folder(tmp_path, monkeypatch, place
         )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", {"PYTHONPATH": ".", "PYTHONPATH by name": str(tmp_path)}.get(place, ""))
+    job = asdict(Job(str(tmp_path), str(tmp_path), "rob", "key", "2021", ("a",), {})) | {
+        "secret": "passphrase"
+    }
     with pytest.raises(InputError, match=r"no analysis\.toml"):
-        open_in_key_process(Job(str(tmp_path), str(tmp_path), "rob", "key", "2021", (), {}, "passphrase"))
+        run_isolated(decrypted, job, plain=False)
+    with pytest.raises(BlindingError, match=r"parts of the freeze are missing"):
+        run_isolated(thawed, {"folder": str(tmp_path), "frozen": {}}, plain=True)
     assert not list(tmp_path.glob("*.owned"))

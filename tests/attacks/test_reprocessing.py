@@ -9,8 +9,8 @@ from bdana.errors import BdanaError
 from bdana.sealing.manifest import file_sha256
 from bdana.sealing.reprocessing import EarlierSealings
 from bdana.sealing.seal_file import seal
-from bdana.sealing.sealed_file import decrypt_events
 from tests.attacks.raw import like_sign, of_stage, raw_file
+from tests.sealed import decrypt_events
 from tests.searches import STAGES
 from tests.synthetic import dimuon_event
 

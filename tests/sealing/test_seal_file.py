@@ -11,8 +11,8 @@ import uproot
 from bdana.errors import BlindingError, InputError
 from bdana.events import write_events
 from bdana.sealing.seal_file import seal
-from bdana.sealing.sealed_file import decrypt_events
 from tests.attacks.raw import CANARY, closed, like_sign, raw_file
+from tests.sealed import decrypt_events
 from tests.synthetic import good_bursts, records
 
 

@@ -1,0 +1,154 @@
+"""A frozen selection that looks for the opener's secrets in all the memory of its process, and around it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bdana.api import load
+from bdana.blinding import load_policy
+from bdana.blinding.identity import make_identity
+from bdana.blinding.ledger import Ledger
+from bdana.blinding.stage_keys import stage_recipients
+from bdana.opening.freeze import freeze, freeze_document
+from bdana.opening.key_process import Job, open_stages
+from bdana.opening.steps import Opening
+from bdana.sealing.manifest import record_manifests
+from bdana.sealing.seal_file import seal
+from bdana.simulation import SimulationConfig, write_sample
+from tests.blinding.people import IDENTITIES, everybody_joins_with_keys, recipient
+from tests.searches import sealing_of, search_folder
+
+PASSPHRASE = "four plain words of rob"
+NEEDLES = (PASSPHRASE, "AGE-SECRET-KEY-1")
+HUNT = '''
+
+def _hunt():
+    """Look for texts that are never in this memory themselves: both sides are changed in one bit."""
+    import os
+    from pathlib import Path
+
+    here = Path({here!r})
+    if not (here / "armed").exists():
+        return
+    table = bytes(i ^ 1 for i in range(256))
+    seen = [Path("/proc/self/environ").read_bytes(), Path("/proc/self/cmdline").read_bytes()]
+    parent = os.getppid()
+    seen += [Path(f"/proc/{{parent}}/{{name}}").read_bytes() for name in ("environ", "cmdline")]
+    found = [needle for needle in {needles!r} if any(needle in text.translate(table) for text in seen)]
+    with open("/proc/self/mem", "rb", 0) as memory:
+        for line in Path("/proc/self/maps").read_text().splitlines():
+            span, rights, *_ = line.split()
+            if rights.startswith("rw"):
+                start, end = (int(x, 16) for x in span.split("-"))
+                for at in range(start, end, 1 << 22):
+                    try:
+                        memory.seek(at)
+                        text = memory.read(min(1 << 22, end - at) + 64 * (at + (1 << 22) < end)).translate(table)
+                    except OSError:
+                        continue
+                    found += [needle for needle in {needles!r} if needle in text]
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR))
+        found.append(b"terminal")
+    except OSError:
+        pass
+    found += [name.encode() for name in ("SSH_AUTH_SOCK", "BDANA_TEST_SECRET") if name in os.environ]
+    with (here / "found").open("ab") as out:
+        out.write(b"hunted " + b",".join(sorted(set(found))).translate(table) + b"\\n")
+
+
+_hunt()
+'''
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory, keys):
+    """A search whose selection hunts, ready for rob to open CR3; a function that opens it and tells what was found."""
+    base = tmp_path_factory.mktemp("hostile")
+    folder = search_folder(base / "analysis", "run.open.root", keys=keys)
+    changed = tuple(bytes(c ^ 1 for c in needle.encode()) for needle in NEEDLES)
+    with (folder / "selections" / "dimuon.py").open("a") as selection:
+        selection.write(HUNT.format(here=str(base), needles=changed))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(base / "config"))
+        patch.setenv("SSH_AUTH_SOCK", str(base / "agent"))
+        patch.setenv("BDANA_TEST_SECRET", "1")
+        analysis = load(folder)
+        policy, ledger = load_policy(folder, analysis.regions), Ledger(folder / "blinding" / "ledger")
+        everybody_joins_with_keys(
+            policy,
+            ledger,
+            keys,
+            lambda name: make_identity(name, PASSPHRASE) if name == "rob" else recipient(name),
+        )
+        write_sample(base / "run.root", SimulationConfig(pot=1e14, bursts=2, run=11001, truth=False), 1)
+        sealing = sealing_of(analysis, keys, publics=stage_recipients(ledger, policy, "2021"))
+        record_manifests(ledger, policy, "bob", keys["bob"], [seal(base / "run.root", folder, sealing)])
+        row = freeze(ledger, "ann", keys["ann"], freeze_document(analysis, policy))
+        ledger.append("rehearse", "ann", keys["ann"], {"freeze": row.hash})
+        opening = Opening(ledger, policy, "2021")
+        request = opening.request("ann", keys["ann"], IDENTITIES["ann"], "CR3", "dimuon", "rob")
+        job = Job(
+            folder=str(folder),
+            records=str(folder),
+            person="rob",
+            key=str(keys["rob"]),
+            period="2021",
+            requests=(request.hash,),
+            sealed={"CR3": [str(folder / "run.CR3.age")]},
+        )
+
+        def opened(**how):
+            (base / "armed").touch()
+            (base / "found").write_bytes(b"")
+            try:
+                open_stages(job, lambda: "four plain words " + "of rob", **how)
+            finally:
+                (base / "armed").unlink()
+            return [line.partition("hunted ")[2] for line in (base / "found").read_text().splitlines()]
+
+        yield opened
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/mem").exists(), reason="no /proc: what a process can see is not looked for"
+)
+def test_a_selection_finds_no_secret_of_the_opener(opened):
+    assert opened() == ["", ""]  # once for the open table that comes out again, once for the events
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/mem").exists(), reason="no /proc: what a process can see is not looked for"
+)
+def test_the_hunt_finds_what_is_there(opened):
+    """In one process with the key, as it must not be."""
+    assert os.environ["BDANA_TEST_SECRET"]
+    for line in opened(isolated=False)[1:]:
+        assert PASSPHRASE in line
+        assert "AGE-SECRET-KEY-1" in line
+        assert "BDANA_TEST_SECRET" in line
+
+
+ASK = """
+from types import SimpleNamespace
+from bdana.opening.isolated import run_isolated
+evaluated = SimpleNamespace(__module__="builtins", __name__="eval")
+try:
+    head, _ = run_isolated(evaluated, "({'asks': __import__('os').open('/dev/tty', 2) > 0}, {})", plain={plain})
+    print(head)
+except RuntimeError as err:
+    print(err)
+"""
+
+
+@pytest.mark.parametrize(("plain", "said"), [(True, "failed with OSError"), (False, "{'asks': True}")])
+def test_a_selection_does_not_ask_the_opener(plain, said):
+    """There is no terminal on which it could ask for a passphrase; the process with the key has one."""
+    spawn = [sys.executable, "-c", "import pty, sys; pty.spawn([sys.executable, '-c', sys.argv[1]])"]
+    done = subprocess.run(
+        [*spawn, ASK.replace("{plain}", str(plain))], capture_output=True, text=True, check=False
+    )
+    assert said in done.stdout
