@@ -312,7 +312,8 @@ def require_countable(source: EventSource, kind: str | None, gate: Gate | None) 
     ----------
     source : EventSource
     kind : {"data", "mc"} or None
-        What it holds. None: a file with truth columns is simulation; others are data once a policy has people.
+        What it holds. None: a file with truth columns is simulation, others are data. As long as a policy has no people,
+        files of another detector are none of its data.
     gate : Gate or None
         What is closed; None without a policy.
 
@@ -325,19 +326,16 @@ def require_countable(source: EventSource, kind: str | None, gate: Gate | None) 
     """
     if kind not in {None, "data", "mc"}:
         raise ConfigError(f"kind '{kind}': entries and sums are shown of data and mc")
-    if gate is None:
-        return
-    if kind == "data" and not gate.sealed:
+    known = kind or ("mc" if _has_truth(source) else "data")
+    if kind is None and gate and not gate.sealed and source.schema.detector not in {None, gate.detector.name}:
+        known = "mc"  # nothing of another detector is closed here
+    if gate is not None and (gate.sealed or known == "mc"):
+        _check_kind(source, known, gate)
+    elif known == "data":  # guard: unsealed-is-not-counted
         raise BlindingError(
             f"refused: {source.path} is data that are not sealed, so closed events would be counted; if it is simulation, "
             "say so with --kind mc"
         )
-    if kind is None and not gate.sealed:
-        if gate.admission:
-            gate.admission.check(source.file or Path("arrays in memory"), "mc")
-        _refuse_runs_of_data(source, "mc", gate)
-        return
-    _check_kind(source, kind or ("mc" if _has_truth(source) else "data"), gate)
 
 
 def _has_truth(source: EventSource) -> bool:

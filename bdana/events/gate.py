@@ -159,7 +159,7 @@ class Gate:
         """
         is_open = self.secrecy(events) == len(self.names)  # guard: every-stage-is-closed
         if self.sealed and not is_open.all():  # guard: reader-stops
-            _refuse()
+            self._refuse()
         for found in out_of_range:
             found.refuse_open(is_open)
         return events[is_open]  # guard: closed-are-dropped
@@ -180,7 +180,7 @@ class Gate:
         """
         any_quality = replace(self, max_chi2=np.inf, min_p=-np.inf)  # guard: any-quality
         if (any_quality.pair_secrecy(pairs) < len(self.names)).any():  # guard: wall-for-every-stage
-            _refuse()
+            self._refuse()
 
     def _loose(self, tracks: Tracks) -> NDArray[np.bool_]:
         # Only a number, and neither NaN nor an infinity, says that a track is not loose.
@@ -188,12 +188,13 @@ class Gate:
         too_slow = np.isfinite(tracks.p) & (tracks.p <= self.min_p)
         return ~(bad_fit | too_slow)  # guard: loose-if-unknown
 
-
-def _refuse() -> NoReturn:
-    raise BlindingError(
-        "refused: with these settings there are closed pairs in open data; use the beam line, calibration and cuts that "
-        "the data were sealed with, or seal the raw data again"
-    )
+    def _refuse(self) -> NoReturn:
+        settings = "the beam line and calibration of blinding/policy.toml, and cuts no looser than its [pair]"
+        if self.sealed:
+            settings = "the beam line, calibration and cuts that the data were sealed with, or seal the raw data again"
+        raise BlindingError(
+            f"refused: with these settings there are closed pairs in open data; use {settings}"
+        )
 
 
 def _all_pairs(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

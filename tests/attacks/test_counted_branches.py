@@ -74,10 +74,19 @@ def test_before_the_policy_has_people_data_are_known_by_kind_and_runs(tmp_path):
         forget_files()
         return run(tmp_path / "search", ["schema", "check", str(raw), "--sums", *options])
 
-    assert checked()[0] == 0
-    status, _, err = checked("--kind", "data")
-    assert (status, "is data that are not sealed, so closed events would be counted" in err) == (3, True)
+    for options in ([], ["--kind", "data"]):
+        status, _, err = checked(*options)
+        assert (status, "is data that are not sealed, so closed events would be counted" in err) == (3, True)
+    assert checked("--kind", "mc")[0] == 0
     policy.write_text(policy.read_text() + "\n[periods.2021]\ndata_runs = [[11000, 12000]]\n")
-    status, out, err = checked()
+    status, out, err = checked("--kind", "mc")
     assert (status, out) == (3, "")
     assert "has runs of the data and no truth columns" in err
+
+
+def test_where_no_policy_is_data_are_not_counted(tmp_path):
+    """`select` leaves closed events out there, and a sum would have them."""
+    raw = raw_file(tmp_path / "run.root", [canary(1)])
+    for options, status in (([], 3), (["--kind", "data"], 3), (["--kind", "mc"], 0)):
+        forget_files()
+        assert run(tmp_path, ["schema", "check", str(raw), "--sums", *options])[0] == status

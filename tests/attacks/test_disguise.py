@@ -71,6 +71,8 @@ def test_data_read_as_simulation_without_anybody_in_the_policy(data, name):
     with pytest.raises(
         BlindingError, match=rf"{name} is data and not mc, since .*run.manifest.json names it"
     ):
+        require_countable(open_events(data / name, "bdana"), "mc", plain.gate)
+    with pytest.raises(BlindingError, match=rf"{name} is data that are not sealed"):
         require_countable(open_events(data / name, "bdana"), None, plain.gate)
 
 
