@@ -108,16 +108,7 @@ class EventArrays(EventSource):
         """
         return [0, self.entries] if self.entries else [0]
 
-    def read_unchecked(
-        self, columns: Iterable[str], start: int, stop: int
-    ) -> tuple[ak.Array, list[OutOfRange]]:
-        """Return what `read` does, and report the numbers that are infinite.
-
-        Parameters
-        ----------
-        columns, start, stop
-            As for `EventSource.read`.
-        """
+    def _read(self, columns: Iterable[str], start: int, stop: int) -> tuple[ak.Array, list[OutOfRange]]:
         events = self._events[start:stop]
         found = []
         for column in sorted(self.columns()):

@@ -15,6 +15,7 @@ from bdana.events.exposure import BurstTable, Exposure
 from bdana.events.file_names import expand, refuse_files_twice
 from bdana.events.files import guess_schema, open_events
 from bdana.events.gate import GATE_COLUMNS, Gate
+from bdana.events.source import EventSource, read_with_closed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from bdana.events.good_runs import GoodRuns
     from bdana.events.location import Location
-    from bdana.events.source import EventSource
 
 __all__ = ["Chunk", "Dataset", "Kind", "Trigger", "require_countable"]
 
@@ -52,7 +52,7 @@ class Dataset:
     Attributes
     ----------
     sources : tuple of EventSource
-        Files, in the order given, or events in memory.
+        Files, in the order given, or events in memory, each read through the gate.
     kind : {"data", "mc", "pseudo"}
         Data, simulation or pseudo-data.
     bursts : BurstTable or None
@@ -138,15 +138,17 @@ class Dataset:
             raise InputError(
                 f"{sources[0].path}: data without a burst table have no exposure; give a good-run list with --good-runs"
             )
+        if kind == "mc":
+            gate = None
         return cls(
-            sources=sources,
+            sources=tuple(source.behind(gate) for source in sources) if gate else sources,
             kind=cast("Kind", kind),
             bursts=bursts,
             all_bursts=all_bursts,
             listed_only=listed_only,
             trigger=trigger,
             weight=weight,
-            gate=gate if kind != "mc" else None,
+            gate=gate,
         )
 
     @property
@@ -259,12 +261,7 @@ class Dataset:
         """
         source = self.sources[chunk.source]
         wanted = {*columns, "trigger"} if self.trigger != "any" else set(columns)
-        if self.gate is not None:
-            # Judged first: what is wrong in a closed event is not told.
-            found = source.read_unchecked(wanted.union(GATE_COLUMNS), chunk.start, chunk.stop)
-            events = self.gate.open_events(*found)  # guard: checked-if-open
-        else:
-            events = source.read(wanted, chunk.start, chunk.stop)
+        events = source.read(wanted, chunk.start, chunk.stop)
         used = np.ones(len(events), dtype=np.bool_)
         if self.bursts is not None:
             listed_only = self.listed_only
@@ -345,7 +342,9 @@ def _has_truth(source: EventSource) -> bool:
 def _refuse_runs_of_data(source: EventSource, kind: str, gate: Gate) -> None:
     """Refuse a file without truth that has runs of the data."""
     if gate.data_runs and not _has_truth(source):
-        runs = np.asarray(source.read_unchecked(["run"], 0, source.entries)[0].run)  # guard: unchecked-runs
+        runs = np.asarray(
+            read_with_closed(source, ["run"], 0, source.entries)[0].run
+        )  # guard: unchecked-runs
         if any(((first <= runs) & (runs <= last)).any() for first, last in gate.data_runs):
             raise BlindingError(  # guard: runs-of-data
                 f"refused: {source.path} has runs of the data and no truth columns, so it is data and not {kind}; leave "

@@ -32,10 +32,11 @@ if TYPE_CHECKING:
     import awkward as ak
     from numpy.typing import NDArray
 
+    from bdana.events.gate import Gate
     from bdana.events.location import Location
     from bdana.events.ranges import OutOfRange
 
-__all__ = ["EventFile", "forget_files", "guess_schema", "open_events"]
+__all__ = ["EventFile", "forget_files", "guess_schema", "open_events", "read_flat_with_closed"]
 
 
 class EventFile(EventSource):
@@ -62,7 +63,7 @@ class EventFile(EventSource):
 
     def __reduce__(self) -> tuple[object, ...]:
         # Workers open the file themselves, once, and read it with the schema of here, whatever its file says by then.
-        return _open_with, (self.path, self._schema_text)
+        return _open_behind, (self.path, self._schema_text, self.gate)  # guard: worker-has-the-gate
 
     def columns(self) -> set[str]:
         """Return the canonical columns that schema and file both have."""
@@ -137,41 +138,13 @@ class EventFile(EventSource):
                 f"{self.path}: tree '{self._events.name}' is damaged ({err}); copy the file again"
             ) from err
 
-    def read_unchecked(
-        self, columns: Iterable[str], start: int, stop: int
-    ) -> tuple[ak.Array, list[OutOfRange]]:
-        """Read events as `read`, and report the values that are out of range in place of raising an error.
-
-        So closed events can be left out before an error tells of a value.
-
-        Parameters
-        ----------
-        columns, start, stop
-            As for `EventSource.read`.
-
-        Returns
-        -------
-        ak.Array
-            Records of the event model; a floating-point value out of range is NaN.
-        list of OutOfRange
-            What is out of range, one for each branch.
-
-        Raises
-        ------
-        InputError
-            When bytes are damaged or a type is wrong.
-        """
-        flat, found = self.read_flat(columns, start, stop)
+    def _read(self, columns: Iterable[str], start: int, stop: int) -> tuple[ak.Array, list[OutOfRange]]:
+        flat, found = self._read_flat(columns, start, stop)
         return flat.records(), found
 
-    def read_flat(self, columns: Iterable[str], start: int, stop: int) -> tuple[FlatEvents, list[OutOfRange]]:
-        """Read events as `read_unchecked`, in flat columns.
-
-        Parameters
-        ----------
-        columns, start, stop
-            As for `EventSource.read`.
-        """
+    def _read_flat(
+        self, columns: Iterable[str], start: int, stop: int
+    ) -> tuple[FlatEvents, list[OutOfRange]]:
         wanted = set(columns)
         default_weight = "weight" in wanted and "weight" not in self.columns()
         if default_weight:
@@ -279,11 +252,30 @@ def open_events(path: Location, schema: str) -> EventFile:
     return _open_with(path, read_schema(schema))
 
 
+def _open_behind(path: Location, schema: SchemaText, gate: Gate | None) -> EventFile:
+    file = _open_with(path, schema)
+    return file.behind(gate) if gate else file
+
+
 def _open_with(path: Location, schema: SchemaText) -> EventFile:
     state = path.stat() if isinstance(path, Path) and path.is_file() else None
     # A change within one tick of the clock leaves the time as it was, but mostly not the others.
     there = (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino) if state else ()
     return _open_cached(path, schema, there)
+
+
+def read_flat_with_closed(
+    file: EventFile, columns: Iterable[str], start: int, stop: int
+) -> tuple[FlatEvents, list[OutOfRange]]:
+    """Read events of a file as `read_with_closed`, in flat columns: for the seal.
+
+    Parameters
+    ----------
+    file : EventFile
+    columns, start, stop
+        As for `EventSource.read`.
+    """
+    return file._read_flat(columns, start, stop)
 
 
 def forget_files() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
+
+from bdana.events.gate import GATE_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -12,11 +14,12 @@ if TYPE_CHECKING:
     import awkward as ak
 
     from bdana.events.exposure import BurstTable
+    from bdana.events.gate import Gate
     from bdana.events.location import Location
     from bdana.events.ranges import OutOfRange
     from bdana.events.schema import Schema
 
-__all__ = ["EventSource"]
+__all__ = ["EventSource", "read_with_closed"]
 
 
 class EventSource(ABC):
@@ -32,12 +35,26 @@ class EventSource(ABC):
         The layout.
     entries : int
         Number of events.
+    gate : Gate or None
+        Blinding: closed events are not read; None for what has none, and for a file that was opened by itself.
     """
 
     path: Location
     file: Path | None
     schema: Schema
     entries: int
+    gate: Gate | None = None
+
+    def behind(self, gate: Gate) -> Self:
+        """Return this source as it is read through a gate.
+
+        Parameters
+        ----------
+        gate : Gate
+        """
+        gated = object.__new__(type(self))  # not `copy`, which goes through the cache of opened files
+        gated.__dict__ |= self.__dict__ | {"gate": gate}
+        return gated
 
     @abstractmethod
     def columns(self) -> set[str]:
@@ -71,7 +88,7 @@ class EventSource(ABC):
         """
 
     def read(self, columns: Iterable[str], start: int, stop: int) -> ak.Array:
-        """Read events whose values all lie in the ranges of the schema.
+        """Read events that are not closed, whose values all lie in the ranges of the schema.
 
         Parameters
         ----------
@@ -90,32 +107,40 @@ class EventSource(ABC):
         InputError
             When bytes are damaged, a type is wrong, or a value is out of range.
         """
-        events, found = self.read_unchecked(columns, start, stop)
-        for out_of_range in found:
-            out_of_range.refuse()
-        return events
+        if self.gate is None:
+            events, found = self._read(columns, start, stop)
+            for out_of_range in found:
+                out_of_range.refuse()
+            return events
+        # Judged first: what is wrong in a closed event is not told.
+        judged = self._read({*columns, *GATE_COLUMNS}, start, stop)
+        return self.gate.open_events(*judged)  # guard: checked-if-open
 
     @abstractmethod
-    def read_unchecked(
-        self, columns: Iterable[str], start: int, stop: int
-    ) -> tuple[ak.Array, list[OutOfRange]]:
-        """Read events as `read`, and report the values that are out of range in place of raising an error.
-
-        So closed events can be left out before an error tells of a value.
-
-        Parameters
-        ----------
-        columns, start, stop
-            As for `read`.
-
-        Returns
-        -------
-        ak.Array
-            Records of the event model; a floating-point value out of range is NaN.
-        list of OutOfRange
-            What is out of range, one for each branch.
-        """
+    def _read(self, columns: Iterable[str], start: int, stop: int) -> tuple[ak.Array, list[OutOfRange]]:
+        """Read all events, closed ones too, and report values out of range in place of raising an error."""
 
     @abstractmethod
     def bursts(self) -> BurstTable | None:
         """Return the burst table; None when there is none."""
+
+
+def read_with_closed(
+    source: EventSource, columns: Iterable[str], start: int, stop: int
+) -> tuple[ak.Array, list[OutOfRange]]:
+    """Read events as `EventSource.read`, closed ones too: for what decides which events are closed, before any is shown.
+
+    Parameters
+    ----------
+    source : EventSource
+    columns, start, stop
+        As for `EventSource.read`.
+
+    Returns
+    -------
+    ak.Array
+        Records of the event model; a floating-point value out of range is NaN.
+    list of OutOfRange
+        What is out of range, one for each branch, in place of an error, which would tell of a value.
+    """
+    return source._read(columns, start, stop)

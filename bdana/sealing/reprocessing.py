@@ -9,6 +9,7 @@ import numpy as np
 from bdana.errors import BlindingError
 from bdana.events import Dataset
 from bdana.events.gate import GATE_COLUMNS
+from bdana.events.source import read_with_closed
 from bdana.sealing.manifest import OPEN
 
 if TYPE_CHECKING:
@@ -103,5 +104,5 @@ class EarlierSealings:
         (source,) = self._files[number].sources
         columns = {"run", "burst", "event", *GATE_COLUMNS}
         for chunk in self._files[number].chunks(columns):
-            events, _ = source.read_unchecked(columns, chunk.start, chunk.stop)  # guard: earlier-is-judged
+            events, _ = read_with_closed(source, columns, chunk.start, chunk.stop)  # guard: earlier-is-judged
             yield event_ids(events), self._gate.secrecy(events)

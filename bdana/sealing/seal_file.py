@@ -18,7 +18,7 @@ from bdana.errors import BlindingError, InputError
 from bdana.events import Dataset, write_events
 from bdana.events.containers import open_root
 from bdana.events.event_identity import IDENTITY, SeenEvents, first_repeated, identities, identity_hashes
-from bdana.events.files import guess_schema, open_events
+from bdana.events.files import guess_schema, open_events, read_flat_with_closed
 from bdana.events.flat import FlatEvents
 from bdana.sealing.manifest import MANIFEST, OPEN, described, file_sha256, open_uuid
 from bdana.sealing.prefetch import prefetch
@@ -241,7 +241,7 @@ def _write(
         chunks = raw.chunks(columns)
         with SeenEvents() as seen_events:
             for done, chunk in enumerate(chunks, 1):
-                flat, out_of_range = file.read_flat(columns, chunk.start, chunk.stop)
+                flat, out_of_range = read_flat_with_closed(file, columns, chunk.start, chunk.stop)
                 events = flat.records()
                 seen_events.add(identity_hashes(events))
                 secrecy = earlier.secrecy(events)
@@ -268,7 +268,9 @@ def _refuse_repeats(file: EventFile, chunks: Sequence[Chunk], seen: SeenEvents) 
     """Refuse raw data that hold an event twice, which nobody could mend once it is sealed; it is not named: it may be closed."""
     for found in seen.repeated():
         holders = [chunks[place] for place in dict.fromkeys(found)]
-        events = [file.read_flat(IDENTITY, chunk.start, chunk.stop)[0].records() for chunk in holders]
+        events = [
+            read_flat_with_closed(file, IDENTITY, chunk.start, chunk.stop)[0].records() for chunk in holders
+        ]
         if first_repeated(np.concatenate([identities(part) for part in events])) is not None:
             raise InputError(
                 f"{file.path}: an event (run, burst and event number) is in it twice and would count double; it is not named, "

@@ -1,6 +1,7 @@
 """Data under another name, settings that move pairs, borders, and closed numbers that somebody wants to see."""
 
 import json
+import pickle
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -445,3 +446,12 @@ def test_a_region_closed_in_data_is_absent_not_zero(tmp_path):
         assert list(histogram.axes["region"]) == ["outside"]
         with pytest.raises(KeyError):
             histogram[{"region": hist.loc("SR")}]
+
+
+@pytest.mark.parametrize("kind", ["data", "pseudo"])
+def test_a_worker_reads_no_closed_event(tmp_path, kind):
+    """A source goes to a worker with its gate."""
+    raw = raw_file(tmp_path / "run.root", [like_sign(1), canary(1)])
+    dataset = bdana.load(template_folder()).dataset([raw], kind=kind)
+    source = pickle.loads(pickle.dumps(dataset)).sources[0]
+    assert len(source.read(["event"], 0, source.entries)) == 1

@@ -10,7 +10,7 @@ import pytest
 import bdana
 from bdana.analysis import template_folder
 from bdana.errors import BlindingError
-from bdana.events import Dataset, write_events
+from bdana.events import Dataset, EventArrays, open_events, write_events
 from bdana.regions import Box, Envelopes
 from tests.synthetic import dimuon_event, good_bursts, records
 
@@ -167,3 +167,30 @@ def test_records_are_not_changed_by_the_gate():
     before = ak.to_list(events)
     GATE.secrecy(events)
     assert ak.to_list(events) == before
+
+
+@pytest.mark.parametrize("kind", ["data", "pseudo"])
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_no_public_attribute_of_a_dataset_reads_a_closed_event(written, kind, in_memory):
+    """Every method that gives events gives the open ones; the file opened by itself keeps its own state."""
+    events = [dimuon_event(1), edited(charge=-1) | {"event": 2}]
+    file = EventArrays(records(events), good_bursts()) if in_memory else written("run", events)
+    dataset = ANALYSIS.dataset([file], kind=kind)
+    source = dataset.sources[0]
+    assert source.read(["event"], 0, 2).event.to_list() == [2]
+    for name in (name for name in dir(source) if not name.startswith("_") and name not in ("read", "behind")):
+        found = getattr(source, name)
+        if callable(found) and name not in (
+            "bursts",
+            "clusters",
+            "columns",
+            "require",
+            "stored_types",
+            "why_missing",
+        ):
+            pytest.fail(f"a new public method {name}: does it read closed events?")
+        assert not isinstance(found, ak.Array)
+    columns = ["run", "burst", "event"]
+    assert dataset.read(dataset.chunks(columns)[0], columns).event.to_list() == [2]
+    if not in_memory:
+        assert len(open_events(file, "bdana").read(["event"], 0, 2)) == 2

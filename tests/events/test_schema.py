@@ -10,6 +10,7 @@ import uproot
 import bdana
 from bdana.errors import ConfigError, InputError
 from bdana.events import load_schema, shipped_schemas
+from bdana.events.source import read_with_closed
 from bdana.events.writing import make_container
 
 DOCS = Path(__file__).parents[2] / "docs" / "schemas.md"
@@ -47,7 +48,7 @@ def test_the_documented_schema_reads_a_file(tmp_path):
     assert found.z_vertex[0] == pytest.approx(176_000.0)
     assert found.dt[0] == -1.0
     opened = bdana.events.open_events(tmp_path / "f.root", str(tmp_path / "mine.toml"))
-    both, _ = opened.read_unchecked(["tracks.z_before", "tracks.time"], 0, 1)
+    both, _ = read_with_closed(opened, ["tracks.z_before", "tracks.time"], 0, 1)
     assert both.tracks.z_before.to_list() == [[180_000.0, 180_000.0]]
     with pytest.raises(InputError, match=r"all columns of 'tracks' that are asked for are constants"):
         opened.read(["tracks.z_before"], 0, 1)
