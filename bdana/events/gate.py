@@ -161,7 +161,7 @@ class Gate:
         if self.sealed and not is_open.all():  # guard: reader-stops
             self._refuse()
         for found in out_of_range:
-            found.refuse_open(is_open)
+            found.refuse_in(is_open)
         return events[is_open]  # guard: closed-are-dropped
 
     def refuse_closed(self, pairs: Pairs) -> None:

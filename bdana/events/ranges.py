@@ -48,18 +48,19 @@ class OutOfRange:
             f"{self.where}: {int(self.bad.sum())} of {len(self.bad)} values are not {self.asked}"
         )
 
-    def refuse_open(self, is_open: NDArray[np.bool_]) -> None:
-        """Raise an error if a value of an open event is out of range.
+    def refuse_in(self, events: NDArray[np.bool_]) -> None:
+        """Raise an error if a value of some events is out of range.
 
         Parameters
         ----------
-        is_open : ndarray of bool, shape (N,)
+        events : ndarray of bool, shape (N,)
+            Which events: the open ones, or all where nobody may learn which are open.
 
         Raises
         ------
         InputError
             If there is one; without any number, since what was read together depends on closed events.
         """
-        of_open = is_open if self.counts is None else np.repeat(is_open, self.counts)
-        if (self.bad & of_open).any():  # guard: open-values-in-range
+        theirs = events if self.counts is None else np.repeat(events, self.counts)
+        if (self.bad & theirs).any():  # guard: open-values-in-range
             raise InputError(f"{self.where}: there are values that are not {self.asked}")  # guard: no-count

@@ -244,10 +244,11 @@ def _write(
                 flat, out_of_range = read_flat_with_closed(file, columns, chunk.start, chunk.stop)
                 events = flat.records()
                 seen_events.add(identity_hashes(events))
+                for found in out_of_range:
+                    found.refuse_in(np.ones(len(events), dtype=np.bool_))  # guard: sealed-values-in-range
+                _require_bursts(file, bursts, events)
                 secrecy = earlier.secrecy(events)
                 is_open = secrecy == len(stages)  # guard: every-stage-is-sealed
-                for found in out_of_range:
-                    found.refuse_open(is_open)  # guard: closed-is-unchecked
                 seen, unseen = flat.astype(types).split(is_open)
                 hidden.append(unseen)
                 levels.append(secrecy[~is_open])
@@ -262,6 +263,17 @@ def _write(
     closed, level = FlatEvents.concatenate(hidden), np.concatenate(levels)  # guard: nothing-beside
     found = {stage: closed.split(level == i)[0] for i, stage in enumerate(stages)}  # guard: own-stage
     return {stage: [events.records()] if len(events) else [] for stage, events in found.items()}
+
+
+def _require_bursts(file: EventFile, bursts: BurstTable, events: ak.Array) -> None:
+    """Refuse raw data with an event whose burst is not in the table, which no opening could count."""
+    if not bursts.used(
+        events, file.path, all_bursts=True, listed_only=True
+    ).all():  # guard: sealed-burst-is-known
+        raise InputError(
+            f"{file.path}: an event is of a burst that is not in the burst table, so its exposure is unknown; it is not named, "
+            "since it may be closed: find it in the raw data, complete the burst table, and seal them again"
+        )
 
 
 def _refuse_repeats(file: EventFile, chunks: Sequence[Chunk], seen: SeenEvents) -> None:
