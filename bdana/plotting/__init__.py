@@ -2,6 +2,7 @@
 
 from bdana.plotting.comparison import bin_pulls, save_comparison
 from bdana.plotting.counts import save_flatness, save_regions
+from bdana.plotting.mass_limits import save_mass_limits
 from bdana.plotting.muon_spectrum import save_unfolding
 from bdana.plotting.plane import save_plane
 from bdana.plotting.pulls import save_pulls
@@ -11,6 +12,7 @@ __all__ = [
     "bin_pulls",
     "save_comparison",
     "save_flatness",
+    "save_mass_limits",
     "save_plane",
     "save_pulls",
     "save_regions",
