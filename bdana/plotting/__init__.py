@@ -1,8 +1,8 @@
 """Figures of candidates, estimates and checks, drawn with mplhep."""
 
+from bdana.plotting.against_mass import save_mass_limits
 from bdana.plotting.comparison import bin_pulls, save_comparison
 from bdana.plotting.counts import save_flatness, save_regions
-from bdana.plotting.mass_limits import save_mass_limits
 from bdana.plotting.muon_spectrum import save_unfolding
 from bdana.plotting.plane import save_plane
 from bdana.plotting.pulls import save_pulls
