@@ -77,13 +77,17 @@ def limit(
         typer.Option(help="Mass in MeV whose window is searched; repeated.", show_default=False),
     ] = None,
     event_mass: Annotated[
-        list[float] | None,
-        typer.Option(help="Mass in MeV of an observed event; repeated.", show_default=False),
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME:]MASS",
+            help="Mass in MeV of an observed event, with --channel after its name; repeated.",
+            show_default=False,
+        ),
     ] = None,
     resolution: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="MASS:SIGMA",
+            metavar="[NAME:]MASS:SIGMA",
             help="Mass resolution in MeV at a mass; repeated. Default, assumed: 0.4, 2.0, 3.2 at 220, 411, 700.",
             show_default=False,
         ),
@@ -92,9 +96,9 @@ def limit(
         float, typer.Option(help="Half width of a window of mass, in resolutions, assumed.")
     ] = 2.0,
     mass_range: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            metavar="LOW:HIGH",
+            metavar="[NAME:]LOW:HIGH",
             help="Range in MeV in which the background is flat in mass; by default all of it is taken in every window.",
             show_default=False,
         ),
@@ -110,13 +114,13 @@ def limit(
     With --channel, once for each of several channels, the limit is on the expected signal events of all of them together.
     With --candidate-mass the limits are those of windows of mass, with local and global p-values.
     """
-    from bdana.cli.mass_options import RESOLUTION, mass_search, show_masses
+    from bdana.cli.mass_options import RESOLUTION, mass_search, masses_of, one_range, show_masses
     from bdana.statistics.limits import check_efficiency_error
-    from bdana.statistics.mass_windows import scan_masses
+    from bdana.statistics.mass_limits import scan_masses
 
     check_efficiency_error(efficiency_error)
     if channel:
-        own = (observed, background, background_toys, export, candidate_mass, event_mass, mass_range)
+        own = (observed, background, background_toys, export)
         if (
             any(value is not None for value in own)
             or background_error != "0"
@@ -126,7 +130,13 @@ def limit(
                 "--channel has the count and the background in it: leave out --observed, --background..., --export"
             )
         channels = [_channel(text) for text in channel]
-        _combined(channels, cl, efficiency_error, method, _errors(channels, covariance, independent), as_json)
+        errors = _errors(channels, covariance, independent)
+        if candidate_mass:
+            options = (event_mass or [], resolution or [], half_width, mass_range or [])
+            _combined_masses(channels, candidate_mass, options, cl, efficiency_error, method, errors, as_json)
+            return
+        _only_with_masses(event_mass, resolution, mass_range)
+        _combined(channels, cl, efficiency_error, method, errors, as_json)
         return
     if covariance is not None or independent:
         raise InputError("--covariance and --independent belong to --channel")
@@ -140,14 +150,42 @@ def limit(
         if export is not None:
             raise InputError("--export has no windows of mass: leave it out and take --json")
         search = mass_search(
-            given, observed, event_mass or [], resolution or RESOLUTION, half_width, mass_range
+            given,
+            observed,
+            masses_of(event_mass or []),
+            resolution or RESOLUTION,
+            half_width,
+            one_range(mass_range or []),
         )
         scan = scan_masses(search, candidate_mass, cl, efficiency_error, names)
         print_json(scan.to_dict()) if as_json else show_masses(scan)
         return
-    if event_mass or resolution or mass_range is not None:
-        raise InputError("--event-mass, --resolution and --mass-range belong to --candidate-mass")
+    _only_with_masses(event_mass, resolution, mass_range)
     _single(given, observed, cl, efficiency_error, names, method is not None, export, as_json)
+
+
+def _only_with_masses(*options: list[str] | None) -> None:
+    if any(options):
+        raise InputError("--event-mass, --resolution and --mass-range belong to --candidate-mass")
+
+
+def _combined_masses(
+    channels: Sequence[CountedChannel],
+    masses: list[float],
+    options: tuple[list[str], list[str], float, list[str]],
+    cl: float,
+    efficiency_error: float,
+    method: list[str] | None,
+    covariance: list[list[float]] | None,
+    as_json: bool,
+) -> None:
+    from bdana.cli.mass_options import common_errors, mass_channels, show_channels
+    from bdana.statistics.combination import COMBINED_METHODS
+    from bdana.statistics.mass_channels import scan_channels
+
+    searched, common = mass_channels(channels, *options), common_errors(channels, covariance)
+    scan = scan_channels(searched, masses, cl, efficiency_error, tuple(method or COMBINED_METHODS), common)
+    print_json(scan.to_dict()) if as_json else show_channels(scan)
 
 
 def _single(

@@ -8,10 +8,26 @@ from bdana.cli.console import print_tables, table
 from bdana.errors import InputError
 
 if TYPE_CHECKING:
-    from bdana.statistics.mass_windows import MassScan, MassSearch
-    from bdana.statistics.poisson import Background
+    from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["RESOLUTION", "mass_search", "show_masses"]
+    from numpy.typing import ArrayLike
+
+    from bdana.statistics.combination import CountedChannel
+    from bdana.statistics.mass_channels import CombinedMassScan, MassChannel
+    from bdana.statistics.mass_limits import MassScan
+    from bdana.statistics.mass_windows import MassSearch, MassWindow
+    from bdana.statistics.poisson import Background, Floats
+
+__all__ = [
+    "RESOLUTION",
+    "common_errors",
+    "mass_channels",
+    "mass_search",
+    "masses_of",
+    "one_range",
+    "show_channels",
+    "show_masses",
+]
 
 RESOLUTION = ["220:0.4", "411:2.0", "700:3.2"]
 """Mass resolution in MeV against mass, assumed: a thin beam and a flat momentum spectrum."""
@@ -43,7 +59,8 @@ def mass_search(
     """
     import numpy as np
 
-    from bdana.statistics.mass_windows import MassSearch, MassSpectrum, Resolution
+    from bdana.statistics.mass_spectrum import MassSpectrum, Resolution
+    from bdana.statistics.mass_windows import MassSearch
     from bdana.statistics.poisson import whole
 
     if observed is not None and whole(observed) != len(masses):
@@ -58,12 +75,160 @@ def mass_search(
     return MassSearch(Resolution(points), half_width, spectrum, seen)
 
 
+def masses_of(texts: Sequence[str]) -> list[float]:
+    """Return the masses of observed events of a search of one channel.
+
+    Parameters
+    ----------
+    texts : sequence of str
+    """
+    try:
+        return [float(text) for text in texts]
+    except ValueError:
+        raise InputError(
+            f"--event-mass {' '.join(texts)}: give a mass in MeV for each; NAME:MASS belongs to --channel"
+        ) from None
+
+
+def one_range(texts: Sequence[str]) -> str | None:
+    """Return the mass range of a search of one channel, None without one.
+
+    Parameters
+    ----------
+    texts : sequence of str
+    """
+    if len(texts) > 1:
+        raise InputError("--mass-range is given twice: several belong to --channel")
+    return texts[0] if texts else None
+
+
 def _pair(text: str, option: str, form: str) -> tuple[float, float]:
     try:
         low, high = (float(part) for part in text.split(":"))
     except ValueError:
         raise InputError(f"{option} {text}: write {form}, both in MeV") from None
     return low, high
+
+
+def mass_channels(
+    channels: Sequence[CountedChannel],
+    masses: list[str],
+    resolution: list[str],
+    half_width: float,
+    mass_ranges: list[str],
+) -> list[MassChannel]:
+    """Return the search in windows of mass of several channels that the options of `bdana limit` describe.
+
+    Parameters
+    ----------
+    channels : sequence of CountedChannel
+    masses : list of str
+        NAME:MASS of each observed event.
+    resolution : list of str
+        MASS:SIGMA of all channels, or NAME:MASS:SIGMA of one.
+    half_width : float
+        In resolutions.
+    mass_ranges : list of str
+        LOW:HIGH of all channels, or NAME:LOW:HIGH of one.
+    """
+    from bdana.statistics.mass_channels import MassChannel
+
+    names = [channel.name for channel in channels]
+    events = _of_channels(masses, names, 1, "--event-mass", "NAME:MASS")
+    widths = _of_channels(resolution, names, 2, "--resolution", "[NAME:]MASS:SIGMA")
+    ranges = _of_channels(mass_ranges, names, 2, "--mass-range", "[NAME:]LOW:HIGH")
+    if None in events:
+        raise InputError(f"--event-mass {events[None][0]}: write NAME:MASS, one of {', '.join(names)}")
+    if mass_ranges and None not in ranges and len(ranges) < len(names):
+        raise InputError("give --mass-range for every channel, or for none")
+    found = []
+    for channel in channels:
+        one = mass_search(
+            channel.background,
+            channel.observed,
+            [float(text) for text in events.get(channel.name, [])],
+            widths.get(channel.name) or widths.get(None) or RESOLUTION,
+            half_width,
+            next(iter(ranges.get(channel.name) or ranges.get(None) or []), None),
+        )
+        found.append(MassChannel(channel.name, one, _constant(channel.share)))
+    return found
+
+
+def _constant(share: float) -> Callable[[float], float]:
+    return lambda _: share
+
+
+def common_errors(channels: Sequence[CountedChannel], covariance: ArrayLike | None) -> Floats:
+    """Return the relative covariance of the backgrounds of different channels.
+
+    Parameters
+    ----------
+    channels : sequence of CountedChannel
+    covariance : array_like or None
+        Events squared; None: their errors move together.
+    """
+    import numpy as np
+
+    from bdana.statistics.correlated import full_covariance
+
+    backgrounds = [channel.background for channel in channels]
+    expected = np.array([background.expected for background in backgrounds])
+    scale = np.outer(expected, expected)
+    matrix = full_covariance(backgrounds, covariance)
+    return np.asarray(np.divide(matrix, scale, out=np.zeros_like(scale), where=scale > 0))
+
+
+def _of_channels(
+    texts: Iterable[str], names: Sequence[str], numbers: int, option: str, form: str
+) -> dict[str | None, list[str]]:
+    """Sort values by the channel before them; None stands for all channels."""
+    found: dict[str | None, list[str]] = {}
+    for text in texts:
+        parts = text.split(":")
+        name = parts.pop(0) if len(parts) > numbers else None
+        if len(parts) != numbers or name not in {None, *names}:
+            raise InputError(f"{option} {text}: write {form}; the channels are {', '.join(names)}")
+        try:
+            [float(part) for part in parts]
+        except ValueError:
+            raise InputError(f"{option} {text}: write {form}, in MeV") from None
+        found.setdefault(name, []).append(":".join(parts))
+    return found
+
+
+def show_channels(scan: CombinedMassScan) -> None:
+    """Print the windows of a scan of several channels with their limits and p-values.
+
+    Parameters
+    ----------
+    scan : CombinedMassScan
+    """
+    names = list(scan.limits[0]) if scan.limits else []
+    columns = [f"{name}: window, expected, observed" for name in scan.names]
+    shown = table("mass [MeV]", *columns, "local p", *names, "median expected")
+    for i, windows in enumerate(scan.windows):
+        local = f"{scan.p_local[i]:.4g}" if scan.p_local else ""
+        found = [f"{x.high:.4g}" for x in scan.limits[i].values()] if scan.limits else []
+        cells = [", ".join(_window(window)) for window in windows]
+        shown.add_row(f"{windows[0].mass:g}", *cells, local, *found, f"{scan.expected[i]:.4g}")
+    print_tables(shown, *_said(scan))
+
+
+def _window(window: MassWindow) -> tuple[str, str, str]:
+    seen = "closed" if window.observed is None else str(window.observed)
+    return f"{window.low:.2f} - {window.high:.2f}", f"{window.background.expected:.3g}", seen
+
+
+def _said(scan: MassScan | CombinedMassScan) -> list[str]:
+    if scan.smallest is None:
+        return [scan.convention]
+    p, mass = scan.smallest
+    error = f" +- {scan.p_global_error:.1g}" if scan.p_global_error else ""
+    return [
+        scan.convention,
+        f"smallest local p {p:.4g} at {mass:g} MeV, global p {scan.p_global:.4g}{error}",
+    ]
 
 
 def show_masses(scan: MassScan) -> None:
@@ -76,15 +241,9 @@ def show_masses(scan: MassScan) -> None:
     names = list(scan.limits[0]) if scan.limits else []
     shown = table("mass [MeV]", "window", "background", "observed", "local p", *names, "median expected")
     for i, window in enumerate(scan.windows):
-        seen = "closed" if window.observed is None else str(window.observed)
         local = f"{scan.p_local[i]:.4g}" if scan.p_local else ""
         found = [f"{x.low:.4g} to {x.high:.4g}" for x in scan.limits[i].values()] if scan.limits else []
-        ends = f"{window.low:.2f} - {window.high:.2f}"
-        b = f"{window.background.expected:.3g}"
-        shown.add_row(f"{window.mass:g}", ends, b, seen, local, *found, f"{scan.expected[i].limits[2]:.4g}")
-    lines = [scan.convention]
-    if scan.smallest is not None:
-        p, mass = scan.smallest
-        error = f" +- {scan.p_global_error:.1g}" if scan.p_global_error else ""
-        lines.append(f"smallest local p {p:.4g} at {mass:g} MeV, global p {scan.p_global:.4g}{error}")
-    print_tables(shown, *lines)
+        shown.add_row(
+            f"{window.mass:g}", *_window(window), local, *found, f"{scan.expected[i].limits[2]:.4g}"
+        )
+    print_tables(shown, *_said(scan))

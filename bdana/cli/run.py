@@ -35,6 +35,7 @@ def run(overrides: Overrides = None, jobs: Jobs = 1, as_json: Json = False) -> N
 
     analysis = require_analysis(overrides)
     results, path = run_and_report(analysis, jobs)
+    out = analysis.folder / "output"
     if as_json:
         signal = read_signal(analysis)
         document = _document(results, analysis.config.search.joint)
@@ -48,11 +49,11 @@ def run(overrides: Overrides = None, jobs: Jobs = 1, as_json: Json = False) -> N
             *(f"{region.name}: {region.provenance}" for region in result.opened),
             *(reported_looks(analysis) if result.table else ()),
             *(_prompt_text(result.checks) if result.checks else ()),
-            *_mass_lines(analysis, result),
+            *(_mass_lines(out / (result.channel or "") / "mass_windows.json") if result.masses else ()),
             *((*result.estimate.warnings, *result.estimate.notes) if result.estimate else ()),
         )
     if combined := combined_table(results, analysis.config.search.joint):
-        print_tables("all channels:", *search_table(combined))
+        print_tables("all channels:", *search_table(combined), *_mass_lines(out / "mass_windows.json"))
     print_tables(*signal_lines(analysis), f"report: {path}")
 
 
@@ -136,20 +137,11 @@ def signal_lines(analysis: Analysis) -> list[Table | str]:
     return [*tables, *exclusion_lines(result.exclusion), *warnings, f"exclusion: {figure}"]
 
 
-def _mass_lines(analysis: Analysis, result: SampleRun) -> list[str]:
+def _mass_lines(path: Path) -> list[str]:
+    from bdana.report.mass_sections import mass_lines
     from bdana.search.output import read_json
 
-    if result.masses is None:
-        return []
-    out = analysis.folder / "output"
-    path = (out / result.channel if result.channel else out) / "mass_windows.json"
-    found = read_json(path)
-    text = f"{len(found['windows'])} windows of mass, limits at {100 * found['confidence_level']:g}% CL in {path}"
-    if found["state"] == "closed":
-        return [f"{text}; signal region closed: expected limits only"]
-    local = f"smallest local p {found['p_local']:.4g} at {found['at_mass_mev']:.1f} MeV"
-    anywhere = f"global p {found['p_global']:.4g} +- {found['p_global_error']:.1g}"
-    return [f"{text}; {local}, {anywhere}", found["convention"]]
+    return [*mass_lines(read_json(path)), f"limits against mass: {path}"] if path.is_file() else []
 
 
 def _prompt_text(checks: Checks) -> list[str]:

@@ -1,5 +1,6 @@
 """Figures of candidates, estimates and checks, drawn with mplhep."""
 
+from bdana.plotting.against_mass import save_mass_limits
 from bdana.plotting.comparison import bin_pulls, save_comparison
 from bdana.plotting.counts import save_flatness, save_regions
 from bdana.plotting.muon_spectrum import save_unfolding
@@ -11,6 +12,7 @@ __all__ = [
     "bin_pulls",
     "save_comparison",
     "save_flatness",
+    "save_mass_limits",
     "save_plane",
     "save_pulls",
     "save_regions",

@@ -11,6 +11,7 @@ from bdana.plotting import save_comparison, save_plane
 from bdana.report import tables
 from bdana.report.check_sections import CHECK_FIGURES, check_blocks, check_figures
 from bdana.report.document import Document, Figure, Section, Table, Text
+from bdana.report.mass_sections import MASS_FIGURES, mass_blocks, mass_figure
 from bdana.report.signal_sections import SIGNAL_FIGURES, signal_blocks, signal_figures
 from bdana.search.channels import by_channel
 from bdana.search.input_table import search_inputs
@@ -46,6 +47,8 @@ def save_figures(analysis: Analysis) -> list[Figure]:
     signal = read_signal(analysis)
     expected = signal.channels if signal else {}
     figures = signal_figures(analysis, signal, out / "figures") if signal else []
+    if parts and run.masses:
+        figures.append(mass_figure(run.masses, out / "figures", " and ".join(parts)))
     if not parts:
         return figures + _save_figures(analysis, run, out, next(iter(expected.values()), None))
     for name, part in parts.items():
@@ -62,6 +65,8 @@ def _save_figures(
     for sample in run.samples:
         if run.table and sample.name == run.table["sample"]:
             figures += _comparisons(run, sample, folder, signal)
+    if run.masses:
+        figures.append(mass_figure(run.masses, folder, f"{analysis.regions.names[0]} in windows of mass"))
     return figures + (check_figures(run.checks, folder) if run.checks else [])
 
 
@@ -89,6 +94,9 @@ def write_report(analysis: Analysis) -> Path:
     sections = [] if parts else _sections(analysis, run, figures)
     if parts and run.table:
         sections.append(Section("Expected and observed in all channels", _combined_blocks(run)))
+    if parts and run.masses:
+        drawn = [x for x in figures if x.path == out / "figures" / "mass_limits.png"]
+        sections.append(Section("Windows of mass, all channels", [*drawn, *mass_blocks(run.masses)]))
     for name, part in parts.items():
         drawn = [figure for figure in figures if figure.path.is_relative_to(out / name)]
         sections += _sections(part, run.channels[name], drawn, f"{name}: ")
@@ -106,9 +114,12 @@ def _sections(
 ) -> list[Section]:
     """Lay out the results of one channel; the titles begin with `channel`."""
     checked = [figure for figure in figures if figure.path.stem in CHECK_FIGURES]
+    masses = [figure for figure in figures if figure.path.stem in MASS_FIGURES]
+    elsewhere = CHECK_FIGURES | MASS_FIGURES
     shown: list[tuple[str, Sequence[Text | Table | Figure]]] = [
         *([("Expected and observed", _table_blocks(run))] if run.table else []),
-        ("Figures", [figure for figure in figures if figure.path.stem not in CHECK_FIGURES]),
+        *([("Windows of mass", [*masses, *mass_blocks(run.masses)])] if run.masses else []),
+        ("Figures", [figure for figure in figures if figure.path.stem not in elsewhere]),
         *([("Combinatorial background", _background_blocks(run.prediction))] if run.prediction else []),
         *([("What is measured, what is assumed", _input_blocks(analysis, run))] if run.prediction else []),
         *([("Validation", [*check_blocks(run.checks), *checked])] if run.checks else []),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bdana.search.run import SampleRun
     from bdana.statistics.poisson import Counting
 
-__all__ = ["CombinedTable", "channel_covariance", "combined_table"]
+__all__ = ["CombinedTable", "channel_covariance", "combined_table", "common_errors"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,29 @@ def channel_covariance(estimates: Sequence[PairEstimate]) -> NDArray[np.float64]
             if i != j:
                 for name in mine.keys() & others.keys():
                     found[i, :, j] += np.outer(mine[name], others[name])
+    return found
+
+
+def common_errors(estimates: Sequence[PairEstimate], region: str) -> NDArray[np.float64]:
+    """Return the relative covariance of the expectations of one region in different channels, shape (channels, channels).
+
+    Parameters
+    ----------
+    estimates : sequence of PairEstimate
+        One for each channel.
+    region : str
+
+    Returns
+    -------
+    ndarray
+        With a diagonal of zero: what a channel has for itself is not in it.
+    """
+    at = estimates[0].regions.index(region)
+    covariance = channel_covariance(estimates)[:, at, :, at]
+    expected = np.array([estimate.expected[at] for estimate in estimates])
+    scale = np.outer(expected, expected)
+    found: NDArray[np.float64] = np.divide(covariance, scale, out=np.zeros_like(scale), where=scale > 0)
+    np.fill_diagonal(found, 0.0)
     return found
 
 

@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bdana.errors import ConfigError, InputError
+from bdana.sensitivity.exclusion import expected_events
 from bdana.sensitivity.yields import expected_candidates
-from bdana.statistics.mass_windows import (
-    MassScan,
-    MassSearch,
-    MassSpectrum,
-    Resolution,
-    scan_masses,
-    weighted_half_width,
-)
+from bdana.statistics.mass_channels import CombinedMassScan, MassChannel, scan_channels
+from bdana.statistics.mass_limits import MassScan, scan_masses
+from bdana.statistics.mass_spectrum import MassSpectrum, Resolution, weighted_half_width
+from bdana.statistics.mass_windows import MassSearch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from numpy.typing import NDArray
 
     from bdana.analysis import AnalysisFolder
     from bdana.observed import Observed
     from bdana.pairing import PairEstimate
     from bdana.selection import Candidates
+    from bdana.sensitivity.event_limits import ChannelCount
 
-__all__ = ["mass_resolution", "mass_scan", "mass_search", "mass_spectrum"]
+__all__ = ["combined_mass_scan", "mass_resolution", "mass_scan", "mass_search", "mass_spectrum"]
 
 METHODS = ("cls", "bayes", "feldman_cousins")
 """Limits of every window, those of the expected band first."""
@@ -85,6 +85,58 @@ def mass_scan(analysis: AnalysisFolder, search: MassSearch) -> MassScan:
         return scan_masses(search, masses, methods=METHODS)
     except InputError as err:
         raise ConfigError(f"[search.mass_windows] masses_mev = {list(config.masses_mev)}: {err}") from None
+
+
+def combined_mass_scan(
+    analysis: AnalysisFolder, counts: Mapping[str, ChannelCount], common: NDArray[np.float64]
+) -> CombinedMassScan | None:
+    """Return p-values and limits against mass of several channels together; None without windows of mass in all of them.
+
+    The division of the signal among the channels is that of the coupling of [signal] point, a straight line between the
+    masses of [signal]. Masses at which no channel has signal are left out.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    counts : mapping of str to ChannelCount
+        By channel.
+    common : ndarray, shape (channels, channels)
+        Relative covariance of the backgrounds of different channels.
+
+    Raises
+    ------
+    ConfigError
+        When a window is not inside the histogram of the mass.
+    """
+    config = analysis.config.search.mass_windows
+    searches = {name: count.masses for name, count in counts.items() if count.masses is not None}
+    if config is None or len(counts) < 2 or len(searches) < len(counts):
+        return None
+    channels = [
+        MassChannel(name, search, _signal_against_mass(analysis, counts[name]))
+        for name, search in searches.items()
+    ]
+    # The channel with the best resolution has the finest windows.
+    steps = [x.masses(*config.masses_mev, config.step_sigmas) for x in searches.values()]
+    masses = [mass for mass in max(steps, key=len) if sum(channel.share(mass) for channel in channels) > 0]
+    if not masses:
+        return None
+    try:
+        return scan_channels(channels, masses, common=common)
+    except InputError as err:
+        raise ConfigError(f"[search.mass_windows] masses_mev = {list(config.masses_mev)}: {err}") from None
+
+
+def _signal_against_mass(analysis: AnalysisFolder, count: ChannelCount) -> Callable[[float], float]:
+    masses = analysis.signal.masses(count.scan.mode)
+    coupling = np.array([analysis.signal.point[1]])
+    events = [
+        float(expected_events(count.scan(mass), count.protons)(coupling)[0])
+        if count.scan.is_open(mass)
+        else 0.0
+        for mass in masses
+    ]
+    return lambda mass: float(np.interp(mass, masses, events, left=0.0, right=0.0))
 
 
 def mass_spectrum(analysis: AnalysisFolder, estimate: PairEstimate) -> MassSpectrum:

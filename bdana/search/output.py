@@ -71,6 +71,8 @@ class StoredRun:
         Its histograms; empty when there is no prediction.
     checks : dict or None
         checks.json.
+    masses : dict or None
+        mass_windows.json; with [search.mass_windows]. Of several channels that of all together.
     channels : mapping of str to StoredRun
         Of an analysis that searches several channels: the run of each. The table is then the combined one, or None, and
         nothing else is stored beside it.
@@ -81,6 +83,7 @@ class StoredRun:
     prediction: dict[str, Any] | None
     predicted: Mapping[str, Histogram]
     checks: dict[str, Any] | None
+    masses: dict[str, Any] | None = None
     channels: Mapping[str, StoredRun] = field(default_factory=dict)
 
 
@@ -185,7 +188,12 @@ def read_output(analysis: AnalysisFolder) -> StoredRun:
     _read_index(analysis, out)
     table = read_json(out / "table.json") if (out / "table.json").is_file() else None
     channels = {name: _read_run(part, out / name) for name, part in parts.items()}
-    return StoredRun((), table, None, {}, None, channels)
+    return StoredRun((), table, None, {}, None, _read_masses(out), channels)
+
+
+def _read_masses(out: Path) -> dict[str, Any] | None:
+    path = out / "mass_windows.json"
+    return read_json(path) if path.is_file() else None
 
 
 def _read_index(analysis: AnalysisFolder, out: Path) -> dict[str, Any]:
@@ -212,7 +220,7 @@ def _read_run(analysis: AnalysisFolder, out: Path) -> StoredRun:
     table, prediction, checks = (
         read_json(out / f"{name}.json") for name in ("table", "prediction", "checks")
     )
-    return StoredRun(samples, table, prediction, predicted, checks)
+    return StoredRun(samples, table, prediction, predicted, checks, _read_masses(out))
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bdana._version import __version__
+from bdana.search.combined import common_errors
+from bdana.search.mass_scan import combined_mass_scan
 from bdana.search.output import read_histograms, read_json, write_json
 from bdana.selection import fill_histograms
 from bdana.sensitivity.exclusion import ChannelCount, Exclusion, exclude
@@ -61,11 +63,15 @@ class SignalResult:
         Of all channels together, at 90% CL; observed where the signal region is open in all of them.
     cautions : tuple of str
         What people must know of these numbers.
+    masses : mapping or None
+        p-values and limits against mass of several channels together, as `CombinedMassScan.to_dict` gives them; with
+        [search.mass_windows].
     """
 
     channels: Mapping[str, ChannelSignal]
     exclusion: Exclusion
     cautions: tuple[str, ...] = ()
+    masses: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return modes, expected events and exclusion as plain values, for JSON."""
@@ -107,7 +113,7 @@ def signal_result(
         return None
     config = analysis.signal
     mass, coupling = config.point
-    counts: list[ChannelCount] = []
+    counts: dict[str, ChannelCount] = {}
     channels: dict[str, ChannelSignal] = {}
     for run, table, mode in counted:
         scan = Scan(analysis, mode, cache_folder())
@@ -115,15 +121,24 @@ def signal_result(
         protons = run.exposure.pot if run.exposure else config.pot
         row = next(row for row in table.rows if row.name == analysis.regions.names[0])
         observed = row.observed.value if row.observed.state == "open" else None
-        counts.append(ChannelCount(scan, protons, Background.of(row.expected), observed, run.masses))
+        name = run.channel or mode
+        counts[name] = ChannelCount(scan, protons, Background.of(row.expected), observed, run.masses)
         candidates = expected_candidates(analysis, mode, mass, coupling, protons)
-        channels[run.channel or mode] = ChannelSignal(
+        channels[name] = ChannelSignal(
             mode,
             signal_point(scan(mass), coupling, protons),
             fill_histograms(candidates, analysis.variables, analysis.regions.names),
         )
-    masses = {mass for count in counts for mass in config.masses(count.scan.mode)}
-    return SignalResult(channels, exclude(counts, systematics=True), config.cautions(sorted(masses)))
+    masses = {mass for count in counts.values() for mass in config.masses(count.scan.mode)}
+    estimates = [run.estimate for run, _, _ in counted if run.estimate]
+    common = common_errors(estimates, analysis.regions.names[0])
+    scan_of_masses = combined_mass_scan(analysis, counts, common)
+    return SignalResult(
+        channels,
+        exclude(list(counts.values()), systematics=True, common=common),
+        config.cautions(sorted(masses)),
+        scan_of_masses.to_dict() if scan_of_masses else None,
+    )
 
 
 def _mode(analysis: AnalysisFolder, run: SampleRun) -> str | None:
@@ -135,7 +150,7 @@ def _mode(analysis: AnalysisFolder, run: SampleRun) -> str | None:
 
 
 def write_signal(analysis: AnalysisFolder, result: SignalResult | None) -> None:
-    """Write the result into output/signal.json and output/signal_histograms.json, after `write_output`.
+    """Write the result into output/signal.json and beside it, after `write_output`.
 
     Parameters
     ----------
@@ -153,6 +168,8 @@ def write_signal(analysis: AnalysisFolder, result: SignalResult | None) -> None:
     }
     write_json(out / "signal_histograms.json", hists)
     stamp = {"analysis_hash": analysis.hash, "bdana_version": __version__}
+    if result.masses:
+        write_json(out / "mass_windows.json", dict(result.masses) | stamp)
     write_json(out / "signal.json", result.to_dict() | stamp)
 
 
@@ -179,4 +196,6 @@ def read_signal(analysis: AnalysisFolder) -> SignalResult | None:
         )
         for channel, mode in stored["modes"].items()
     }
-    return SignalResult(channels, Exclusion.from_dict(stored["exclusion"]), tuple(stored["cautions"]))
+    several = out / "mass_windows.json" if len(channels) > 1 else None
+    masses = read_json(several) if several and several.is_file() else None
+    return SignalResult(channels, Exclusion.from_dict(stored["exclusion"]), tuple(stored["cautions"]), masses)

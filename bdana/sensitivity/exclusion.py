@@ -3,63 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bdana.errors import ConfigError, InputError
 from bdana.sensitivity.contour import Island, trace
-from bdana.statistics.combination import CountedChannel, combined_limit
-from bdana.statistics.expected import expected_limit
-from bdana.statistics.mass_windows import scan_masses
-from bdana.statistics.methods import limits
+from bdana.sensitivity.event_limits import ChannelCount, EventLimit, event_limits, with_borders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
-    from bdana.sensitivity.scan import Scan
     from bdana.sensitivity.yields import MassYields
     from bdana.signal.reweighting import DecaySum
-    from bdana.statistics.mass_windows import MassScan, MassSearch
-    from bdana.statistics.poisson import Background
 
 __all__ = ["WIDTHS", "ChannelCount", "Exclusion", "exclude", "expected_events"]
 
 WIDTHS = "widths"
 """Name of the systematic uncertainty of the total width."""
-
-
-SHARE_STEPS = 50
-"""Steps in which the limit of several channels is computed against the share of each."""
-
-
-@dataclass(frozen=True)
-class ChannelCount:
-    """The counting experiment of one channel.
-
-    Attributes
-    ----------
-    scan : Scan
-        Its signal yields.
-    protons : float
-        On target.
-    background : Background
-        Expected events in the innermost region.
-    observed : int or None
-        Observed events there; None: only the expected exclusion is made.
-    masses : MassSearch or None
-        The innermost region in windows of mass: the limit at a mass is then that of its window, on the signal events of all
-        masses. Used for a search of one channel.
-    """
-
-    scan: Scan
-    protons: float
-    background: Background
-    observed: int | None = None
-    masses: MassSearch | None = None
 
 
 @dataclass(frozen=True)
@@ -217,6 +179,7 @@ def exclude(
     method: str = "cls",
     production: str | None = None,
     systematics: bool = False,
+    common: ArrayLike | None = None,
 ) -> Exclusion:
     """Return the couplings excluded by the counts in the innermost region of one or more channels.
 
@@ -235,18 +198,17 @@ def exclude(
         One process; by default all of them together.
     systematics : bool
         Whether contours are also traced at the ends of every uncertainty of the yield.
+    common : array_like, shape (channels, channels), optional
+        Relative covariance of the backgrounds of different channels; its diagonal is not used. By default the errors of
+        channels are independent.
     """
     config = counts[0].scan.analysis.signal
     masses = sorted({mass for count in counts for mass in config.masses(count.scan.mode)})
-    windows = counts[0].masses if len(counts) == 1 else None
-    if windows is not None:
-        masses = _with_borders(masses, windows)
-        limits = _window_limits(counts[0], windows, masses, level, method)
-    else:
-        limits = (_one_limit if len(counts) == 1 else _common_limits)(counts, level, method)
+    masses = with_borders(masses, counts)
+    limits = event_limits(counts, masses, level, method, common)
     known: dict[object, tuple[Island, ...]] = {}
 
-    def contour(limit: _Limit, variation: tuple[str, int] | None = None) -> tuple[Island, ...]:
+    def contour(limit: EventLimit, variation: tuple[str, int] | None = None) -> tuple[Island, ...]:
         if (limit, variation) not in known:
             excess = _excess(counts, limit, production, variation)
             known[limit, variation] = trace(masses, excess, lambda _: 1.0, config.couplings)
@@ -266,119 +228,11 @@ def exclude(
     )
 
 
-@dataclass(frozen=True)
-class _Limit:
-    """Upper limit on the signal events of all channels together, given the mass and the share of each.
-
-    Attributes
-    ----------
-    value : float
-        At the shares and the mass that make it largest: of one channel the limit.
-    at : callable
-        Gives it for a mass and shares of shape (channels, N), shape (N,).
-    """
-
-    value: float
-    at: Callable[[float, NDArray[np.float64]], NDArray[np.float64]]
-
-
-@dataclass(frozen=True)
-class _Limits:
-    observed: _Limit | None
-    expected: tuple[_Limit, ...]
-    convention: str
-
-
-def _one_limit(counts: Sequence[ChannelCount], level: float, method: str) -> _Limits:
-    (count,) = counts
-    error = count.scan.analysis.signal.pot_error
-    expected = expected_limit(count.background, level, error, method)
-
-    @cache
-    def made(value: float) -> _Limit:
-        return _Limit(value, lambda _, shares: np.full(shares.shape[1], value))
-
-    observed = None
-    if count.observed is not None:
-        observed = made(limits(count.observed, count.background, level, error, (method,))[method].high)
-    return _Limits(observed, tuple(made(value) for value in expected.limits), expected.convention)
-
-
-def _window_limits(
-    count: ChannelCount, windows: MassSearch, masses: Sequence[float], level: float, method: str
-) -> _Limits:
-    """Return the limits of windows of mass, on the signal events of all masses."""
-    error = count.scan.analysis.signal.pot_error
-
-    @cache
-    def scan(mass: float) -> MassScan:
-        try:
-            return scan_masses(windows, [mass], level, error, (method,), toys=False)
-        except InputError as err:
-            raise ConfigError(
-                f"[search.mass_windows]: {err}; [signal] masses_mev and [variables.mass] say what is scanned"
-            ) from None
-
-    def made(number: Callable[[MassScan], float]) -> _Limit:
-        def at(mass: float) -> float:
-            found = scan(mass)
-            return number(found) / found.windows[0].efficiency
-
-        return _Limit(max(map(at, masses)), lambda mass, shares: np.full(shares.shape[1], at(mass)))
-
-    def quantile(place: int) -> Callable[[MassScan], float]:
-        return lambda found: found.expected[0].limits[place]
-
-    def seen(found: MassScan) -> float:
-        return found.limits[0][method].high if found.limits else np.nan
-
-    observed = None if windows.observed is None else made(seen)
-    convention = (
-        f"{method} in windows of mass of +-{windows.half_width:g} resolutions, the largest of all masses"
-    )
-    return _Limits(observed, tuple(made(quantile(i)) for i in range(5)), convention)
-
-
-def _with_borders(masses: Sequence[float], windows: MassSearch) -> list[float]:
-    """Return masses of a scan with those where windows begin and end to hold an observed event."""
-    events = [] if windows.observed is None else windows.observed.tolist()
-    borders = []
-    for mass in events:
-        half = windows.half_width * windows.resolution(mass)
-        borders += [mass - 1.1 * half, mass - 0.9 * half, mass, mass + 0.9 * half, mass + 1.1 * half]
-    return sorted({*masses, *(mass for mass in borders if masses[0] < mass < masses[-1])})
-
-
-def _common_limits(counts: Sequence[ChannelCount], level: float, method: str) -> _Limits:
-    error = counts[0].scan.analysis.signal.pot_error
-
-    def made(numbers: Sequence[int]) -> _Limit:
-        @cache
-        def at(shares: tuple[int, ...]) -> float:
-            channels = [
-                CountedChannel(count.scan.mode, number, count.background, share)
-                for count, number, share in zip(counts, numbers, shares, strict=True)
-            ]
-            return combined_limit(channels, level, error, method).high
-
-        def of_shares(shares: NDArray[np.float64]) -> NDArray[np.float64]:
-            steps = np.rint(np.nan_to_num(shares) * SHARE_STEPS).astype(int)
-            steps[0, steps.sum(axis=0) == 0] = 1  # no signal at all
-            return np.array([at(tuple(column)) for column in steps.T.tolist()])
-
-        ends = np.eye(len(counts))
-        return _Limit(float(of_shares(ends).max()), lambda _, shares: of_shares(shares))
-
-    medians = [expected_limit(count.background, level, error, method).counts[2] for count in counts]
-    observed = [count.observed for count in counts]
-    seen = None if None in observed else made([number for number in observed if number is not None])
-    expected = seen if seen and observed == medians else made(medians)
-    convention = f"{method} of {len(counts)} channels together; expected at the median count of each"
-    return _Limits(seen, (expected,), convention)
-
-
 def _excess(
-    counts: Sequence[ChannelCount], limit: _Limit, production: str | None, variation: tuple[str, int] | None
+    counts: Sequence[ChannelCount],
+    limit: EventLimit,
+    production: str | None,
+    variation: tuple[str, int] | None,
 ) -> Callable[[float], Callable[[NDArray[np.float64]], NDArray[np.float64]]]:
     """Return, for a mass, the expected signal events over their limit as a function of the coupling."""
 

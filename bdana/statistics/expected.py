@@ -10,7 +10,7 @@ from scipy import special
 from bdana.statistics.methods import limits
 from bdana.statistics.poisson import Background, count_probabilities, upper_count
 
-__all__ = ["ExpectedLimit", "expected_limit"]
+__all__ = ["ExpectedLimit", "expected_limit", "median_count"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +54,14 @@ def expected_limit(
         f"; the band is collapsed: every quantile is n = {counts[0]}" if collapsed else ""
     )
     return ExpectedLimit(counts, tuple(by_count[n] for n in counts), collapsed, convention)
+
+
+def median_count(background: Background) -> int:
+    """Return the count at the median without a signal.
+
+    Parameters
+    ----------
+    background : Background
+    """
+    cumulative = np.cumsum(count_probabilities(background, upper_count(background)))
+    return int(np.searchsorted(cumulative, 0.5))

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import special
 
 from bdana.errors import InputError
-from bdana.statistics.correlated import blocks, draws, full_covariance, points, quadrature
+from bdana.statistics.correlated import MAX_RANK, blocks, draws, full_covariance, points, quadrature
 from bdana.statistics.poisson import (
     TIE,
     Background,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["check_regions", "joint_p_values"]
+__all__ = ["check_regions", "joint_p_values", "sum_tails"]
 
 MAX_TUPLES = 40_000_000  # assumed: 0.3 GB
 MAX_PRODUCTS = 10_000_000_000  # tuples times expectations, assumed: seconds
@@ -115,6 +115,31 @@ def joint_p_values(
     p_l = float(total[total <= seen * (1 + TIE)].sum())
     sums = [(found[0].sum(axis=1), found[1]) for found in found_points if found is not None]
     return _result(_tail(sum(counts), sums), p_l, covariance is None, "exact")
+
+
+def sum_tails(
+    counts: Sequence[int], backgrounds: Sequence[Background], covariance: ArrayLike | None = None
+) -> list[float]:
+    """Return P(N >= n) of the summed count of several regions, for several n.
+
+    Parameters
+    ----------
+    counts : sequence of int
+        The values of n.
+    backgrounds, covariance
+        As for `joint_p_values`.
+
+    Raises
+    ------
+    InputError
+        When more than three independent sources of error move several regions.
+    """
+    cov = full_covariance(backgrounds, covariance)
+    found = [points(backgrounds, cov, group) for group in blocks(cov)]
+    if None in found:
+        raise InputError(f"more than {MAX_RANK} independent sources move several backgrounds together")
+    sums = [(x[0].sum(axis=1), x[1]) for x in found if x is not None]
+    return [_tail(n, sums) for n in counts]
 
 
 def _result(p_n: float, p_l: float, together: bool, computed: str) -> Counting:

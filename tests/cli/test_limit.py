@@ -137,3 +137,39 @@ def test_impossible_windows_are_refused(arguments, message):
     done = bdana("limit", *PAPER, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
+
+
+TOGETHER = (*CHANNELS, *MASSES, "--event-mass", "mumu:411")
+
+
+def test_windows_of_mass_of_several_channels():
+    found = document(*TOGETHER, "--resolution", "ee:411:5", "--mass-range", "200:800")
+    near, far = found["windows"]
+    assert (near["observed"], far["observed"], near["channels"]["mumu"]["observed"]) == (1, 0, 1)
+    ends = [[part[end] for end in ("low_mev", "high_mev")] for part in near["channels"].values()]
+    assert ends == [[407.0, 415.0], [401.0, 421.0]]
+    assert near["channels"]["ee"]["expected"] == pytest.approx(0.2 * 20 / 600)
+    assert far["limits"]["bayes"] == pytest.approx([0, 2.303], abs=1e-3)
+    assert near["limits"]["bayes"][1] > 3.5
+    shown = bdana("limit", *TOGETHER)
+    assert shown.returncode == 0, shown.stderr
+    assert "smallest local p" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((*CHANNELS, "--event-mass", "mumu:411"), "belong to --candidate-mass"),
+        ((*CHANNELS, *MASSES, "--event-mass", "411"), "--event-mass 411: write NAME:MASS"),
+        ((*CHANNELS, *MASSES), "1 events are observed, but --event-mass is given 0"),
+        ((*TOGETHER, "--event-mass", "pipi:411"), "the channels are mumu, ee"),
+        ((*TOGETHER, "--mass-range", "mumu:200:800"), "for every channel, or for none"),
+        ((*TOGETHER, "--resolution", "ee:411:a"), "--resolution ee:411:a: write [NAME:]MASS:SIGMA"),
+        ((*PAPER, *MASSES, "--event-mass", "mumu:411"), "NAME:MASS belongs to --channel"),
+        ((*PAPER, *MASSES, "--mass-range", "1:2", "--mass-range", "1:3"), "is given twice"),
+    ],
+)
+def test_impossible_windows_of_channels_are_refused(arguments, message):
+    done = bdana("limit", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr

@@ -14,6 +14,8 @@ from bdana.sensitivity.yields import Counted, MassYields, ProductionYields, mass
 from bdana.signal.constants import HBAR_C
 from bdana.signal.reweighting import DecaySum
 from bdana.statistics.combination import CountedChannel, combined_limit
+from bdana.statistics.mass_spectrum import Resolution
+from bdana.statistics.mass_windows import MassSearch
 from bdana.statistics.methods import limits
 from bdana.statistics.poisson import Background
 
@@ -57,10 +59,10 @@ def counted(monkeypatch):
     """Makes counts of channels with these yields."""
     monkeypatch.setattr(scan_module, "mass_yields", closed_form)
 
-    def count(observed=None, background=None, mode="mumu", overrides=(), protons=PROTONS):
+    def count(observed=None, background=None, mode="mumu", overrides=(), protons=PROTONS, masses=None):
         analysis = bdana.load(overrides=[*SCAN, *overrides])
         return ChannelCount(
-            Scan(analysis, mode, None), protons, background or Background(0.016, 0.002), observed
+            Scan(analysis, mode, None), protons, background or Background(0.016, 0.002), observed, masses
         )
 
     return count
@@ -174,10 +176,39 @@ def test_channels_together_exclude_more_than_each(counted):
         CountedChannel(name, number, backgrounds[name], share)
         for name, number, share in (("mumu", 0, RATIO), ("ee", 3, 0.1))
     ]
-    limit = combined_limit(channels, 0.9, 0.2, "cls").high
+    limit = combined_limit(channels, 0.9, 0.2, "cls", np.diag([0.002**2, 0.5**2])).high
     assert_traced(both, limit, 2e-3, ratio=RATIO + 0.1)
     assert found.observed_limit > 1.2 * limit
     assert found.convention.startswith("cls of 2 channels together")
+
+
+def test_backgrounds_of_channels_move_together_as_far_as_is_said(counted):
+    background = Background(2.0, 1.2)
+    counts = [counted(4, background), counted(4, background, mode="ee")]
+    limits = [exclude(counts, common=common).limit for common in (None, np.full((2, 2), 0.36))]
+    for found, errors in zip(limits, (1.44 * np.eye(2), np.full((2, 2), 1.44)), strict=True):
+        channels = [
+            CountedChannel(name, 4, background, share) for name, share in (("mumu", 1.0), ("ee", 0.0))
+        ]
+        at_one_end = combined_limit(channels, 0.9, 0.2, "cls", errors).high
+        assert found >= at_one_end * (1 - 1e-9)
+    assert abs(limits[1] / limits[0] - 1) > 0.01
+
+
+def test_windows_of_several_channels_are_those_of_each_mass(counted):
+    resolution = Resolution(((411.0, 2.0),))
+    mumu = counted(1, masses=MassSearch(resolution, 2.0, Background(0.016, 0.002), np.array([411.0])))
+    ee = counted(0, mode="ee", masses=MassSearch(resolution, 2.0, Background(0.016, 0.002), np.array([])))
+    found = exclude([mumu, ee])
+    (island,) = found.observed
+    (count,) = exclude([counted(0), counted(0, mode="ee")]).observed
+    inside, below = (np.interp(411.0, one.mass, one.low) for one in (island, count))
+    # One event's limit is 1.7 times that of none, which lifts the lower branch, where yields rise with the fourth power.
+    assert inside / below > 1.1
+    far = [m for m in count.mass if m in island.mass and abs(m - 411.0) > 10.0][:3]
+    ratio = [island.low[island.mass == m][0] / count.low[count.mass == m][0] for m in far]
+    assert ratio == pytest.approx([(1 / 0.9545) ** 0.25] * len(far), rel=2e-3)
+    assert found.observed_limit == pytest.approx(3.995 / 0.9545, rel=0.02)
 
 
 def test_a_channel_closed_at_a_mass_adds_nothing(counted):
