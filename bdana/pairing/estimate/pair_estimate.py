@@ -68,6 +68,8 @@ class PairEstimate:
         Pairs of the sample: of opposite charge, or like-sign ones.
     duty_factor : DutyFactor or None
         <R>^2/<R^2> inside the bursts; None where it cannot be measured.
+    slices : tuple of str
+        How close in time the tracks of a pair are in each region.
     warnings : tuple of str
         What must be said wherever the numbers are shown.
     notes : tuple of str
@@ -94,6 +96,7 @@ class PairEstimate:
     by_burst: NDArray[np.float64]
     built: int
     duty_factor: DutyFactor | None
+    slices: tuple[str, ...]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     bootstrap_error: NDArray[np.float64] | None
@@ -225,6 +228,7 @@ class PairEstimate:
             "undefined": self.undefined,
             "bursts": len(self.bursts),
             "duty_factor": asdict(self.duty_factor) if self.duty_factor else None,
+            "slices": dict(zip(self.regions, self.slices, strict=True)),
             "warnings": list(self.warnings),
             "notes": list(self.notes),
             "accidental_survival": self.bursts.accidental_survival,
@@ -294,9 +298,10 @@ def estimate_pairs(
     """
     paired = PairedTracks(tracks, places, pooled, task)
     regions, n = paired.names[:-1], len(paired.names)
-    sums = PairSums(n, pooled)
+    classes = pooled.classes(n)
+    sums = PairSums(n, pooled, classes)
     filling = {
-        name: HistogramSums(variable, regions, pooled)
+        name: HistogramSums(variable, regions, pooled, classes)
         for name, variable in task.pairs.variables.items()
         if name != "dt"
     }
@@ -317,9 +322,14 @@ def estimate_pairs(
     for replica, time in enumerate(times):
         drawn = paired.of_event["weight"] * time
         again = PooledWeights.of(
-            places, tracks.charge, drawn, pooled.by_group, like_sign=task.options.like_sign
+            places,
+            tracks.charge,
+            drawn,
+            pooled.by_group,
+            like_sign=task.options.like_sign,
+            times=pooled.times,
         )
-        replicas[replica] *= again.weight / pooled.weight
+        replicas[replica] *= (again.weight / pooled.weight)[classes]
     results = {name: histogram.result() for name, histogram in filling.items()}
     if "dt" in task.pairs.variables:
         results["dt"] = flat_in_time(task.pairs.variables["dt"], regions, sums, task.window)
