@@ -176,8 +176,8 @@ class Combinatorial:
             pooled = pooled.scaled(1.0 / in_spill.duty.value, in_spill.duty.error**2)
         found = estimate_pairs(tracks, grouped.places, pooled, task)
         regions = pairs.setup.regions.names
-        whole = sliced.whole or (found.sums, pooled.total)
-        measured = Measured.of(in_spill, _choice(sample, weighted, task, whole))
+        whole, total = sliced.whole or (found, pooled.total)
+        measured = Measured.of(in_spill, _choice(sample, weighted, task, (whole.sums, total)), whole.shapes)
         declared = {**self.systematics(used, cuts, par), **measured.systematics(par)}
         sources = tuple(
             Systematic(
@@ -274,14 +274,14 @@ class Sliced:
     pooled : PooledWeights
     missed : ndarray or None
         Relative excess of pairs inside the bursts that the slices of each region do not see.
-    whole : tuple of PairSums and float, or None
-        Sums over pairs of whole bursts, by region, and what all pairs of tracks add up to; None where `pooled` has no
-        slices, and its pairs are these.
+    whole : tuple of PairSample and float, or None
+        Pairs of whole bursts, and what all pairs of tracks add up to; None where `pooled` has no slices, and its pairs
+        are these.
     """
 
     pooled: PooledWeights
     missed: NDArray[np.float64] | None = None
-    whole: tuple[PairSums, float] | None = None
+    whole: tuple[PairSample, float] | None = None
 
     @classmethod
     def of(cls, tracks: Tracks, grouped: Grouped, task: PairTask, in_spill: InSpill | str) -> Sliced:
@@ -297,12 +297,13 @@ class Sliced:
         pooled = _pooled(tracks, grouped, task.options)
         if isinstance(in_spill, str) or grouped.mixed or in_spill.flat:
             return cls(pooled)
-        sums = estimate_pairs(tracks, grouped.places, pooled, _bare(task)).sums
-        weights, of_region, missed = choose_slices(in_spill.slices, sums)
+        whole = estimate_pairs(tracks, grouped.places, pooled, _bare(task))
+        total = pooled.total
+        weights, of_region, missed = choose_slices(in_spill.slices, whole.sums)
         if len(weights) > 1:
             times = TimedTracks(in_spill.since, weights, of_region)
             pooled = _pooled(tracks, grouped, task.options, times)
-        return cls(pooled, missed[:-1], (sums, pooled.total))
+        return cls(pooled, missed[:-1], (whole, total))
 
     def systematics(self, regions: Sequence[str]) -> tuple[Systematic, ...]:
         """Return what structure inside the bursts may still do to single regions.

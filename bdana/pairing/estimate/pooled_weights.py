@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from bdana.pairing.estimate.time_weights import TimedTracks
 
-__all__ = ["PooledWeights"]
+__all__ = ["PooledWeights", "weight_classes"]
 
 QUANTILE_90 = 1.2815515655446004
 """90% quantile of the normal distribution."""
@@ -46,6 +46,8 @@ class PooledWeights:
         w_k.
     stands_for : ndarray, shape (groups,)
         S of each group.
+    partners : ndarray, shape (N,)
+        Weight of all pairs that a track is in, from those of the events alone.
     reach : ndarray, shape (N, C)
         (w_k - k S / N) times the weight of all pairs that a track is in.
     variance : ndarray, shape (C, C)
@@ -63,6 +65,7 @@ class PooledWeights:
     total: float
     by_group: NDArray[np.float64]
     stands_for: NDArray[np.float64]
+    partners: NDArray[np.float64]
     reach: NDArray[np.float64]
     variance: NDArray[np.float64]
     times: TimedTracks | None = None
@@ -135,6 +138,7 @@ class PooledWeights:
             total=total,
             by_group=weight,
             stands_for=weight * pairs,
+            partners=partners,
             reach=reach,
             variance=variance,
             times=times,
@@ -234,14 +238,28 @@ def _unseen(weight: NDArray[np.float64], pairs: NDArray[np.float64], tracks: NDA
     Zero pairs of weight w, in groups of up to n tracks that would all come together, leave an expectation of about w n:
     the square of that.
     """
-    known = weight > 0
     if not pairs.any():
         return 0.0
-    classes = np.floor(np.log2(weight[known])).astype(np.int64)
+    classes = weight_classes(weight)
     variance = 0.0
-    for number in np.unique(classes):
+    for number in range(classes.max(initial=-1) + 1):
         own = classes == number
-        if not pairs[known][own].any():
-            largest = weight[known][own].max() * max(tracks[known][own].max(), 1)
+        if not pairs[own].any():
+            largest = weight[own].max() * max(tracks[own].max(), 1)
             variance += float(largest**2)
     return variance
+
+
+def weight_classes(weight: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the class of each weight, a factor of 2 each and counted from 0; -1 for those that are not above 0.
+
+    Parameters
+    ----------
+    weight : ndarray, shape (groups,)
+    """
+    known = weight > 0
+    classes = np.full(len(weight), -1)
+    if known.any():
+        steps = np.floor(np.log2(weight[known] / weight[known].min()) + 1e-9).astype(np.int64)
+        classes[known] = np.unique(steps, return_inverse=True)[1]
+    return classes

@@ -99,7 +99,9 @@ class SpillStructure:
 
     def _slice(self, weight: TimeWeight, beyond: float, best: NDArray[np.float64]) -> Slice:
         values = self._values(weight, beyond)
-        outside = max(self.all_flat - float(self.seen.sum()), 0.0)  # numbers of all pairs are those of the tracks
+        outside = max(
+            self.all_flat - float(self.seen.sum()), 0.0
+        )  # numbers of all pairs are those of the tracks
         mean = (float(values[:-1] @ self.seen) + values[-1] * outside) / self.all_flat
         square = (float(values[:-1] ** 2 @ self.seen) + values[-1] ** 2 * outside) / self.all_flat
         of_best = (float(best[:-1] @ self.seen) + best[-1] * outside) / self.all_flat

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from bdana.pairing.estimate.in_spill import DutyFactor
     from bdana.pairing.estimate.pairing_parameters import PairingParameters
+    from bdana.pairing.estimate.shape_test import ShapeTest
     from bdana.pairing.estimate.single_bursts import SingleBursts
     from bdana.pairing.estimate.singles import SingleSample
     from bdana.pairing.estimate.slices import Slice
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["InSpill", "Measured", "SampleChoice", "measured_in_spill"]
 
+DIFFERENT = 1e-3
+"""Probability of a difference between bursts of different weights below which a warning says so, assumed."""
 KNOWN = 0.05
 """Largest relative statistical error of a ratio that counts as measured: a larger one is mostly fluctuation."""
 
@@ -152,7 +155,9 @@ class Measured:
     warnings: tuple[str, ...]
 
     @classmethod
-    def of(cls, in_spill: InSpill | str, choice: SampleChoice | None) -> Measured:
+    def of(
+        cls, in_spill: InSpill | str, choice: SampleChoice | None, shapes: ShapeTest | None = None
+    ) -> Measured:
         """Keep what is measured precisely enough, with notes on the others.
 
         Parameters
@@ -160,6 +165,8 @@ class Measured:
         in_spill : InSpill or str
             Inside the bursts; a str says why it could not be measured.
         choice : SampleChoice or None
+        shapes : ShapeTest, optional
+            Of bursts with different weights.
         """
         notes, warnings = [], []
         if isinstance(in_spill, str):
@@ -171,6 +178,12 @@ class Measured:
                 "choice of vetoed tracks not measured, and no part of the error: too few vetoed tracks or pairs"
             )
             choice = None
+        if shapes:
+            notes.append(f"{shapes}")
+            if shapes.p_value < DIFFERENT:
+                warnings.append(
+                    f"bursts of different downscale have different pairs, which the estimate does not know: {shapes}"
+                )
         return cls(
             None if isinstance(in_spill, str) else in_spill.duty, choice, tuple(notes), tuple(warnings)
         )
