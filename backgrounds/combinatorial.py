@@ -52,7 +52,7 @@ def accidental_veto(bursts, cuts, par):
 
 def triggers(bursts, cuts, par):
     """Singles were taken by Q1, each with its efficiency; pairs of the data by H2, in its own live time."""
-    return par.h2_efficiency * par.h2_live_time / par.q1_efficiency**2
+    return par.h2_efficiency * bursts.live_time_ratio(par.h2_live_time) / par.q1_efficiency**2
 
 
 def systematics(bursts, cuts, par):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MEASURED", "POSSIBLE", "BurstTable", "Exposure", "burst_key", "measured_column", "why_impossible"]
 
-MEASURED = ("pot", "live_time_s", "downscale")
+MEASURED = ("pot", "live_time_s", "downscale", "pair_live_time_s")
 """Columns that may be unknown for bursts that are not used."""
 
 POSSIBLE = {"pot": (1e6, 1e18), "live_time_s": (1e-7, 1e6)}
@@ -67,6 +67,8 @@ class BurstTable:
         Usable for physics.
     downscale : ndarray of float, shape (N,)
         Downscale of the single-track trigger; NaN where file or layout do not have it.
+    pair_live_time_s : ndarray of float, shape (N,)
+        Live time of the two-track trigger in s; NaN where file or layout do not have it apart.
 
     Examples
     --------
@@ -86,6 +88,11 @@ class BurstTable:
     live_time_s: NDArray[np.float64]
     good: NDArray[np.bool_]
     downscale: NDArray[np.float64]
+    pair_live_time_s: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+
+    def __post_init__(self) -> None:
+        if not len(self.pair_live_time_s):
+            object.__setattr__(self, "pair_live_time_s", np.full(len(self.run), np.nan))
 
     @classmethod
     def of_file(cls, path: Location, columns: Mapping[str, NDArray[Any]]) -> BurstTable:
@@ -96,7 +103,7 @@ class BurstTable:
         path : Path or str
             The file, for messages.
         columns : mapping of str to ndarray, shape (N,)
-            In any order of bursts; `downscale` may be absent.
+            In any order of bursts; `downscale` and `pair_live_time_s` may be absent.
 
         Raises
         ------
@@ -135,7 +142,7 @@ class BurstTable:
         order = np.lexsort((source, fields["burst"], fields["run"]))
         joined, source = cls(**fields).take(order), source[order]
         same = (np.diff(joined.run) == 0) & (np.diff(joined.burst) == 0)
-        for name in ("pot", "live_time_s", "good", "downscale"):
+        for name in (*MEASURED, "good"):
             values = getattr(joined, name).astype(np.float64)
             differs = same & (values[1:] != values[:-1]) & ~(np.isnan(values[1:]) & np.isnan(values[:-1]))
             if differs.any():

@@ -108,6 +108,12 @@ BURST_COLUMNS = _table(
     ("live_time_s", "float", "s", "live time of the trigger"),
     ("good", "bool", "", "usable for physics"),
     ("downscale", "float", "", "downscale D of the single-track trigger"),
+    (
+        "pair_live_time_s",
+        "float",
+        "s",
+        "live time of the two-track trigger, where the burst table has it apart",
+    ),
 )
 """Every canonical burst column by name."""
 

@@ -85,7 +85,8 @@ def _write(
         tree.extend(columns)
         written.add(columns)
     table = {
-        name: getattr(bursts, name) for name in ("run", "burst", "pot", "live_time_s", "good", "downscale")
+        name: getattr(bursts, name)
+        for name in ("run", "burst", "pot", "live_time_s", "good", "downscale", "pair_live_time_s")
     }
     table = {name: column for name, column in table.items() if not (len(column) and np.isnan(column).all())}
     make_container(file, "bursts", table, container).extend(table)

@@ -15,7 +15,9 @@ from bdana.pairing.estimate.pair_cuts import PairOptions, PairTask
 from bdana.pairing.estimate.pair_estimate import PairEstimate, PairSample, estimate_pairs
 from bdana.pairing.estimate.pooled_weights import PooledWeights
 from bdana.pairing.estimate.single_bursts import SingleBursts
-from bdana.pairing.estimate.systematics import Measured, SampleChoice, measured_duty
+from bdana.pairing.estimate.slices import SHAPE, choose_slices
+from bdana.pairing.estimate.systematics import Measured, SampleChoice, measured_in_spill
+from bdana.pairing.estimate.time_weights import TimedTracks
 from bdana.statistics import Systematic
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from bdana.pairing.estimate.pair_cuts import PairSelection
     from bdana.pairing.estimate.pairing_parameters import PairingParameters
     from bdana.pairing.estimate.singles import Probes, SingleSample
+    from bdana.pairing.estimate.systematics import InSpill
+    from bdana.pairing.estimate.u_statistic import PairSums
     from bdana.pairing.geometry.pair_finder import PairBounds
     from bdana.reconstruction import Tracks
     from bdana.selection import Parameters, SelectedSingles
@@ -163,26 +167,29 @@ class Combinatorial:
         )
         weighted = WeightedBursts(bursts, weight, par)
         grouped = weighted.group(sample.burst_of(tracks))
-        pooled = _pooled(tracks, grouped, options)
-        duty = measured_duty(sample, bursts, par, _precision(bursts))
-        if not isinstance(duty, str):
-            pooled = pooled.scaled(1.0 / duty.value, duty.error**2)
+        in_spill = measured_in_spill(sample, bursts, par, _precision(bursts))
         used = bursts.take(bursts.usable)
-        pooled = pooled.scaled(1.0, used.survival.relative_error**2)
+        probed += _live_times(used, par)
+        sliced = Sliced.of(tracks, grouped, task, in_spill)
+        pooled = sliced.pooled.scaled(1.0, used.survival.relative_error**2)
+        if not isinstance(in_spill, str):
+            pooled = pooled.scaled(1.0 / in_spill.duty.value, in_spill.duty.error**2)
         found = estimate_pairs(tracks, grouped.places, pooled, task)
-        names = pairs.setup.regions.names
-        measured = Measured.of(duty, _choice(sample, weighted, task, found, pooled))
+        regions = pairs.setup.regions.names
+        whole, total = sliced.whole or (found, pooled.total)
+        measured = Measured.of(in_spill, _choice(sample, weighted, task, (whole.sums, total)), whole.shapes)
         declared = {**self.systematics(used, cuts, par), **measured.systematics(par)}
         sources = tuple(
             Systematic(
                 name,
-                dict.fromkeys(names, float(effect)),
+                dict.fromkeys(regions, float(effect)),
                 correlated=True,
                 source=source,
                 one_sided=name in measured.one_sided,
             )
             for name, (effect, source) in declared.items()
         )
+        sources += sliced.systematics(regions)
         return _estimate(
             sample.singles,
             bursts,
@@ -190,7 +197,7 @@ class Combinatorial:
             pooled,
             found,
             measured,
-            names,
+            regions,
             (*sources, *systematics),
             (
                 *measured.inputs(used),
@@ -227,10 +234,23 @@ def _with_probes(probes: Probes, par: PairingParameters) -> tuple[PairingParamet
     return par.model_copy(update=found), (row,)
 
 
-def _pooled(tracks: Tracks, grouped: Grouped, options: PairOptions) -> PooledWeights:
+def _live_times(bursts: SingleBursts, par: PairingParameters) -> tuple[Input, ...]:
+    """Return the ratio of the triggers' live times, where the burst table has both."""
+    known = np.isfinite(bursts.pair_live_time)
+    if not known.any():
+        return ()
+    ratio = bursts.live_time_ratio(par.h2_live_time)
+    mean = float(np.average(ratio, weights=bursts.events + 1.0))
+    said = f"burst table, {known.sum()} of {len(known)} bursts"
+    return (Input("h2_live_time", mean, par.h2_live_time_error, "measured", said),)
+
+
+def _pooled(
+    tracks: Tracks, grouped: Grouped, options: PairOptions, times: TimedTracks | None = None
+) -> PooledWeights:
     single = np.asarray(tracks.events.weight, dtype=np.float64)[tracks.index]
     return PooledWeights.of(
-        grouped.places, tracks.charge, single, grouped.weight, like_sign=options.like_sign
+        grouped.places, tracks.charge, single, grouped.weight, like_sign=options.like_sign, times=times
     )
 
 
@@ -245,26 +265,83 @@ def _precision(bursts: SingleBursts) -> float:
     return float(np.clip(foreseen / 3.0, FINE, COARSE))
 
 
+@dataclass(frozen=True)
+class Sliced:
+    """Weights of pairs with the slices of the burst in which each region is paired.
+
+    Attributes
+    ----------
+    pooled : PooledWeights
+    missed : ndarray or None
+        Relative excess of pairs inside the bursts that the slices of each region do not see.
+    whole : tuple of PairSample and float, or None
+        Pairs of whole bursts, and what all pairs of tracks add up to; None where `pooled` has no slices, and its pairs
+        are these.
+    """
+
+    pooled: PooledWeights
+    missed: NDArray[np.float64] | None = None
+    whole: tuple[PairSample, float] | None = None
+
+    @classmethod
+    def of(cls, tracks: Tracks, grouped: Grouped, task: PairTask, in_spill: InSpill | str) -> Sliced:
+        """Choose slices for the regions, where the times of the tracks show structure.
+
+        Parameters
+        ----------
+        tracks : Tracks
+        grouped : Grouped
+        task : PairTask
+        in_spill : InSpill or str
+        """
+        pooled = _pooled(tracks, grouped, task.options)
+        if isinstance(in_spill, str) or grouped.mixed or in_spill.flat:
+            return cls(pooled)
+        whole = estimate_pairs(tracks, grouped.places, pooled, _bare(task))
+        total = pooled.total
+        weights, of_region, missed = choose_slices(in_spill.slices, whole.sums)
+        if len(weights) > 1:
+            times = TimedTracks(in_spill.since, weights, of_region)
+            pooled = _pooled(tracks, grouped, task.options, times)
+        return cls(pooled, missed[:-1], (whole, total))
+
+    def systematics(self, regions: Sequence[str]) -> tuple[Systematic, ...]:
+        """Return what structure inside the bursts may still do to single regions.
+
+        Parameters
+        ----------
+        regions : sequence of str
+        """
+        if self.missed is None:
+            return ()
+        said = (
+            f"tracks that change with the rate inside the bursts: a region may have {SHAPE:.0%} more or less, assumed, of the "
+            "pairs that its slices do not see"
+        )
+        effects = {name: SHAPE * float(missed) for name, missed in zip(regions, self.missed, strict=True)}
+        return (Systematic("in_spill_shape", effects, correlated=False, source=said),)
+
+
+def _bare(task: PairTask) -> PairTask:
+    """Return the task without histograms, bootstrap and sink."""
+    return replace(
+        task,
+        pairs=replace(task.pairs, variables={}),
+        options=replace(task.options, bootstrap=0, sink=None),
+    )
+
+
 def _choice(
-    sample: SingleSample, weighted: WeightedBursts, task: PairTask, found: PairSample, pooled: PooledWeights
+    sample: SingleSample, weighted: WeightedBursts, task: PairTask, found: tuple[PairSums, float]
 ) -> SampleChoice | None:
     """Compare the selected share of pairs of tracks that pass the vetoes with that of all tracks."""
     if not len(sample.singles.vetoed):
         return None
     every = sample.singles.before_vetoes
     grouped = weighted.group(sample.burst_of(every))
-    bare = replace(
-        task,
-        pairs=replace(task.pairs, variables={}),
-        options=replace(task.options, bootstrap=0, sink=None),
-    )
-    all_pooled = _pooled(every, grouped, task.options)
-    sums = estimate_pairs(every, grouped.places, all_pooled, bare).sums
-    return SampleChoice.of(
-        (found.sums, pooled.total),
-        (sums, all_pooled.total),
-        len(sample.singles.tracks) / len(every),
-    )
+    pooled = _pooled(every, grouped, task.options)
+    sums = estimate_pairs(every, grouped.places, pooled, _bare(task)).sums
+    return SampleChoice.of(found, (sums, pooled.total), len(sample.singles.tracks) / len(every))
 
 
 def _estimate(
@@ -288,7 +365,7 @@ def _estimate(
         covariance=sums.covariance()[:n, :n],
         pairs=sums.pairs[:n],
         sum_w2=sums.sum_w2[:n],
-        upper_limit=np.where(sums.pairs[:n] == 0, POISSON_90 * pooled.largest, np.nan),
+        upper_limit=np.where(sums.pairs[:n] == 0, POISSON_90 * pooled.largest[pooled.classes(n)], np.nan),
         hists=sample.hists,
         bin_covariances=sample.bin_covariances,
         systematics=systematics,
@@ -297,6 +374,7 @@ def _estimate(
         by_burst=by_burst,
         built=sample.built,
         duty_factor=measured.duty,
+        slices=pooled.slices(n),
         notes=measured.notes,
         warnings=(*grouped.warnings, *measured.warnings),
         bootstrap_error=sample.bootstrap_error(n) if len(sample.replicas) else None,

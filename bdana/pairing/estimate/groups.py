@@ -81,12 +81,15 @@ class Grouped:
         Weight of a pair in each.
     burst : ndarray of int, shape (groups,)
         The burst of each, the first one where several are mixed.
+    mixed : bool
+        Whether several are.
     warnings : tuple of str
     """
 
     places: NDArray[np.int64]
     weight: NDArray[np.float64]
     burst: NDArray[np.int64]
+    mixed: bool = False
     warnings: tuple[str, ...] = ()
 
 
@@ -122,5 +125,5 @@ class WeightedBursts:
                 f"tracks of {par.mix_bursts} bursts are mixed: the estimate is biased by {bias:+.1%} from the intensities of "
                 "the bursts; for studies only"
             )
-            return Grouped(own, mixed, first, (said,))
+            return Grouped(own, mixed, first, mixed=True, warnings=(said,))
         return Grouped(places, weight, np.arange(len(weight)))

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import special
 
 from bdana.errors import InputError
+from bdana.pairing.estimate.slices import SpillStructure
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from bdana.pairing.estimate.pairing_parameters import PairingParameters
     from bdana.pairing.estimate.single_bursts import SingleBursts
 
-__all__ = ["DutyFactor", "burst_times", "duty_factor"]
+__all__ = ["DutyFactor", "burst_times", "duty_factor", "smeared"]
 
 EMPTY = 0.01
 """Fraction of a burst that may be empty before its first track: changes the duty factor by little, assumed."""
@@ -142,8 +143,8 @@ def duty_factor(
     precision: float,
     slice_ms: float | None = None,
     passed: NDArray[np.bool_] | None = None,
-) -> DutyFactor | None:
-    """Measure the duty factor; None where there are too few tracks.
+) -> tuple[DutyFactor, SpillStructure] | None:
+    """Measure the duty factor and the structure it comes from; None where there are too few tracks.
 
     Of n tracks in a burst of length T, n (n-1) (T-t) dt / T^2 pairs have a time difference between t and t + dt if the
     rate R is constant. The ratio g(t) of pairs to this number is <R(t') R(t'+t)> / <R>^2, without bias, and its value
@@ -180,7 +181,7 @@ def duty_factor(
     reach = min(max(REACH, 2.0 * wanted), 0.5 * length[known].max(), MOST_PAIRS / density)
     width = max(LAGS, reach / MOST_BINS)
     bins = max(int(reach / width), 1)
-    one, both = _lags(_smeared(since), places, passed, len(length), width, bins)
+    one, both = _lags(smeared(since), places, passed, len(length), width, bins)
     edges = width * np.arange(bins + 1)
     flat = _flat(edges, pairs, length[known])
     lags = _Lags(both + 0.5 * one, both + 0.25 * one, flat, width)
@@ -198,7 +199,17 @@ def duty_factor(
     # The tracks of a burst are a sample of its structure too: 4 Var(R) in the mean over tracks, with <R^3> as if symmetric.
     effective = float(np.sum(n**2)) ** 2 / float(np.sum(n**3))
     sampled = 4.0 / effective * max(excess * (1.0 - excess), 0.0) / boost**2
-    return DutyFactor(
+    structure = SpillStructure(
+        seen=lags.seen,
+        squares=lags.squares,
+        flat=flat,
+        all_flat=0.5 * float(pairs.sum()),
+        width=width,
+        lines=np.array(lines),
+        whole=_whole_bursts(np.array(lines), pairs, length[known]),
+        window=window,
+    )
+    duty = DutyFactor(
         value=1.0 / boost,
         error=float(np.hypot(error / boost, np.sqrt(sampled))),
         slice_ms=window * width / hepunits.ms,
@@ -206,10 +217,25 @@ def duty_factor(
         change=None if half[0] is None else half[0] / boost,
         change_error=None if half[1] is None else half[1] / boost,
     )
+    return duty, structure
 
 
-def _smeared(since: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Spread times of a coarse clock over its step: a comb of time differences is no structure of the beam."""
+def _whole_bursts(
+    lines: NDArray[np.float64], pairs: NDArray[np.float64], length: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the mean of cos(2 pi f t) over all pairs of bursts of constant rate, for each line."""
+    turns = 2.0 * np.pi * np.outer(lines, length)
+    return np.asarray((2.0 * (1.0 - np.cos(turns)) / turns**2) @ pairs / pairs.sum())
+
+
+def smeared(since: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Spread times of a coarse clock over its step: a comb of time differences is no structure of the beam.
+
+    Parameters
+    ----------
+    since : ndarray, shape (N,)
+        In ns.
+    """
     steps = np.diff(np.unique(since))
     if not len(steps) or steps.min() < 1e-3 * LAGS or len(steps) < 2:
         return since

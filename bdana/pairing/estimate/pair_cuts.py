@@ -135,7 +135,7 @@ class SelectedPairs(NamedTuple):
         The one that the pair is seen from.
     counted : ndarray of bool, shape (K,)
         Whether that is `plus`: so each pair is counted once.
-    shared : ndarray, shape (K,)
+    shared : ndarray, shape (K, C)
         `PooledWeights.shared` of each, for the covariance.
     """
 
@@ -197,7 +197,7 @@ class PairedTracks:
         self,
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]:
         """Give track, partner, burst and quantities of the pairs within the bounds, each pair from both its tracks."""
-        bursts = len(self.pooled.difference)
+        bursts = len(self.pooled.by_group)
         order = np.argsort(self.places, kind="stable")
         ends = np.searchsorted(self.places[order], np.arange(bursts + 1))
         line, bounds, like_sign = self.tracks.before, self.task.bounds, self.task.options.like_sign
@@ -237,16 +237,29 @@ class PairedTracks:
         )
         pairs, left = self.task.judge(pairs)
         track, plus, minus, burst = track[left], plus[left], minus[left], burst[left]
+        region = np.empty(len(pairs), dtype=np.int64)
+        find_regions(pairs.z_tax, pairs.cda_tax, len(pairs), self.boxes, region)
+        by_time = self.pooled.by_time(plus, minus)
+        classes = self.pooled.classes(len(self.names))[region]
+        factor = by_time[np.arange(len(region)), classes]
+        if not factor.all():  # too far apart in time
+            near = factor != 0.0
+            pairs, region, by_time, factor = pairs.take(near), region[near], by_time[near], factor[near]
+            track, plus, minus, burst, classes = (x[near] for x in (track, plus, minus, burst, classes))
         product = self.of_event["weight"][plus] * self.of_event["weight"][minus]
-        candidates, region = self._candidates(pairs, plus, minus, product)
-        shared = self.pooled.shared(track, burst, product)
+        weight = self.pooled.weight[classes] * factor * product
+        shared = self.pooled.shared(track, burst, product, by_time)
+        candidates = self._candidates(pairs, plus, minus, region, weight)
         return SelectedPairs(candidates, region, plus, minus, track, track == plus, shared)
 
     def _candidates(
-        self, pairs: Pairs, plus: NDArray[np.int64], minus: NDArray[np.int64], product: NDArray[np.float64]
-    ) -> tuple[Candidates, NDArray[np.int64]]:
-        region = np.empty(len(pairs), dtype=np.int64)
-        find_regions(pairs.z_tax, pairs.cda_tax, len(pairs), self.boxes, region)
+        self,
+        pairs: Pairs,
+        plus: NDArray[np.int64],
+        minus: NDArray[np.int64],
+        region: NDArray[np.int64],
+        weight: NDArray[np.float64],
+    ) -> Candidates:
         return Candidates(
             run=self.of_event["run"][plus],
             burst=self.of_event["burst"][plus],
@@ -261,5 +274,5 @@ class PairedTracks:
             p_plus=self.p[plus],
             p_minus=self.p[minus],
             region=np.array(self.names)[region],
-            weight=self.pooled.weight * product,
-        ), region
+            weight=weight,
+        )

@@ -11,7 +11,8 @@ from bdana._version import __version__
 from bdana.errors import ConfigError
 from bdana.observed import Predicted
 from bdana.pairing.estimate.pair_cuts import PairedTracks
-from bdana.pairing.estimate.pooled_weights import PooledWeights
+from bdana.pairing.estimate.pooled_weights import PooledWeights, weight_classes
+from bdana.pairing.estimate.shape_test import ClassSums
 from bdana.pairing.estimate.u_statistic import HistogramSums, PairSums, flat_in_time
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from bdana.pairing.estimate.in_spill import DutyFactor
     from bdana.pairing.estimate.inputs import Input
     from bdana.pairing.estimate.pair_cuts import PairTask
+    from bdana.pairing.estimate.shape_test import ShapeTest
     from bdana.pairing.estimate.single_bursts import SingleBursts
     from bdana.reconstruction import Tracks
     from bdana.selection import Cutflow, Histogram
@@ -68,6 +70,8 @@ class PairEstimate:
         Pairs of the sample: of opposite charge, or like-sign ones.
     duty_factor : DutyFactor or None
         <R>^2/<R^2> inside the bursts; None where it cannot be measured.
+    slices : tuple of str
+        How close in time the tracks of a pair are in each region.
     warnings : tuple of str
         What must be said wherever the numbers are shown.
     notes : tuple of str
@@ -94,6 +98,7 @@ class PairEstimate:
     by_burst: NDArray[np.float64]
     built: int
     duty_factor: DutyFactor | None
+    slices: tuple[str, ...]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     bootstrap_error: NDArray[np.float64] | None
@@ -225,6 +230,7 @@ class PairEstimate:
             "undefined": self.undefined,
             "bursts": len(self.bursts),
             "duty_factor": asdict(self.duty_factor) if self.duty_factor else None,
+            "slices": dict(zip(self.regions, self.slices, strict=True)),
             "warnings": list(self.warnings),
             "notes": list(self.notes),
             "accidental_survival": self.bursts.accidental_survival,
@@ -248,6 +254,8 @@ class PairSample:
         Number of pairs, those that were not built because they cannot pass included.
     replicas : ndarray, shape (replicas, regions)
         Sum of weights of each bootstrap replica, by region and `undefined`.
+    shapes : ShapeTest or None
+        Comparison of bursts of different weights; None where there is none to make.
     """
 
     sums: PairSums
@@ -255,6 +263,7 @@ class PairSample:
     bin_covariances: Mapping[str, NDArray[np.float64]]
     built: int
     replicas: NDArray[np.float64]
+    shapes: ShapeTest | None = None
 
     def bootstrap_error(self, regions: int) -> NDArray[np.float64]:
         """Return the statistical error of the first regions from the spread of the bootstrap replicas.
@@ -294,19 +303,25 @@ def estimate_pairs(
     """
     paired = PairedTracks(tracks, places, pooled, task)
     regions, n = paired.names[:-1], len(paired.names)
-    sums = PairSums(n, pooled)
+    classes = pooled.classes(n)
+    sums = PairSums(n, pooled, classes)
     filling = {
-        name: HistogramSums(variable, regions, pooled)
+        name: HistogramSums(variable, regions, pooled, classes)
         for name, variable in task.pairs.variables.items()
         if name != "dt"
     }
     times = _multiplicities(task.options.bootstrap, len(tracks))
     replicas = np.zeros((task.options.bootstrap, n))
+    several = pooled.times is None and weight_classes(pooled.by_group).max(initial=0) > 0
+    by_class = ClassSums(pooled, places, n) if several else None
 
     for pairs in paired.selected():
         sums.fill(pairs.track, pairs.region, pairs.candidates.weight, pairs.counted, pairs.shared)
         for histogram in filling.values():
             histogram.fill(pairs.track, pairs.region, pairs.candidates, pairs.counted, pairs.shared)
+        if by_class:
+            product = pairs.candidates.weight / pooled.weight[0]
+            by_class.fill(pairs.track, places[pairs.track], pairs.region, product, pairs.counted)
         once = pairs.counted
         first, second, region = pairs.plus[once], pairs.minus[once], pairs.region[once]
         weights = pairs.candidates.weight[once]
@@ -317,15 +332,20 @@ def estimate_pairs(
     for replica, time in enumerate(times):
         drawn = paired.of_event["weight"] * time
         again = PooledWeights.of(
-            places, tracks.charge, drawn, pooled.by_group, like_sign=task.options.like_sign
+            places,
+            tracks.charge,
+            drawn,
+            pooled.by_group,
+            like_sign=task.options.like_sign,
+            times=pooled.times,
         )
-        replicas[replica] *= again.weight / pooled.weight
+        replicas[replica] *= (again.weight / pooled.weight)[classes]
     results = {name: histogram.result() for name, histogram in filling.items()}
     if "dt" in task.pairs.variables:
         results["dt"] = flat_in_time(task.pairs.variables["dt"], regions, sums, task.window)
     hists = {name: made for name, (made, _) in results.items()}
     covariances = {name: covariance for name, (_, covariance) in results.items()}
-    return PairSample(sums, hists, covariances, paired.built, replicas)
+    return PairSample(sums, hists, covariances, paired.built, replicas, by_class.test() if by_class else None)
 
 
 def _multiplicities(replicas: int, tracks: int) -> NDArray[np.uint8]:

@@ -32,14 +32,15 @@ class PairingParameters(StrictModel):
     h2_live_time: float = Field(
         1.0,
         gt=0,
-        description="live time of the two-track trigger over that of the single-track trigger, assumed",
+        description="live time of the two-track trigger over that of the single-track trigger, assumed, for bursts whose "
+        "table has only one",
     )
     h2_live_time_error: float = Field(0.0, ge=0, description="its absolute error, assumed")
     slice_ms: float | None = Field(
         None,
         gt=0,
-        description="time between tracks below which structure inside the burst is measured; none: the shortest that "
-        "gives a good precision",
+        description="time between tracks below which they are paired and structure inside the burst is measured; none: "
+        "chosen from the data for each region",
     )
     unmeasured_duty_factor: float = Field(
         0.71,

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bdana.pairing.estimate.time_weights import EVERY_PAIR
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["PooledWeights"]
+    from bdana.pairing.estimate.time_weights import TimedTracks
+
+__all__ = ["PooledWeights", "weight_classes"]
 
 QUANTILE_90 = 1.2815515655446004
 """90% quantile of the normal distribution."""
@@ -26,11 +30,14 @@ class PooledWeights:
     pairs stood for and N = sum n+ n- pairs at hand, every selected pair weighs S / N. That is without bias if the
     tracks of all groups have one distribution, and is w_k itself if all w_k are equal.
 
+    Tracks close in time may count more than others, by a weight k of their time difference that belongs to a class of
+    regions. Then N is the sum of k over all pairs of tracks, and a selected pair weighs k S / N.
+
     Attributes
     ----------
-    weight : float
-        S / N: weight of a pair, apart from the weights of the events of its tracks.
-    largest : float
+    weight : ndarray, shape (C,)
+        S / N of each class: weight of a pair, apart from k and the weights of the events of its tracks.
+    largest : ndarray, shape (C,)
         Largest weight that a pair has, those of its tracks' events included and S at its 90% upper end: what an upper
         limit counts in.
     total : float
@@ -39,25 +46,29 @@ class PooledWeights:
         w_k.
     stands_for : ndarray, shape (groups,)
         S of each group.
-    reach : ndarray, shape (N,)
-        (w_k - S / N) times the weight of all pairs that a track is in.
-    difference : ndarray, shape (groups,)
-        w_k - S / N.
-    variance : float
+    partners : ndarray, shape (N,)
+        Weight of all pairs that a track is in, from those of the events alone.
+    reach : ndarray, shape (N, C)
+        (w_k - k S / N) times the weight of all pairs that a track is in.
+    variance : ndarray, shape (C, C)
         Of S beyond that of pairs of equal weight: sum over tracks of reach^2 - sum over pairs of the difference^2, and
-        what a class of weights may hold of which no pair of tracks was seen.
+        what a class of weights may hold of which no pair of tracks was seen. For weights by time difference the sum
+        over pairs, a share of the variance as small as that of selected pairs, is left out.
+    times : TimedTracks or None
+        None where all pairs of a burst count alike.
     common_variance : float
         Relative variance of factors that all pairs share.
     """
 
-    weight: float
-    largest: float
+    weight: NDArray[np.float64]
+    largest: NDArray[np.float64]
     total: float
     by_group: NDArray[np.float64]
     stands_for: NDArray[np.float64]
+    partners: NDArray[np.float64]
     reach: NDArray[np.float64]
-    difference: NDArray[np.float64]
-    variance: float
+    variance: NDArray[np.float64]
+    times: TimedTracks | None = None
     common_variance: float = 0.0
 
     @classmethod
@@ -69,6 +80,7 @@ class PooledWeights:
         weight: NDArray[np.float64],
         *,
         like_sign: bool,
+        times: TimedTracks | None = None,
     ) -> PooledWeights:
         """Pool the weights of groups.
 
@@ -83,6 +95,8 @@ class PooledWeights:
             Weight w_k of a pair in each group.
         like_sign : bool
             Whether tracks of equal charge are paired.
+        times : TimedTracks, optional
+            Weights by time difference, the first of which counts every pair alike; by default there are none.
         """
         sign = np.sign(charge).astype(np.int64)
         sums, squares = (_by_charge(places, sign, single**power, len(weight)) for power in (1, 2))
@@ -97,30 +111,77 @@ class PooledWeights:
             pairs = plus * minus
             partners = sums[places, 1 - sign]
             products = squares[:, 2] * squares[:, 0]
-        partners = np.where(sign == 0, 0.0, partners)
-        seen = float(pairs.sum())
-        total = float(weight @ pairs)
-        heaviest = float(single.max(initial=0.0)) or 1.0
-        common = total / seen if seen else float(weight.max())
-        difference = np.where(weight > 0, weight - common, 0.0)
-        reach = difference[places] * single * partners
-        variance = float(reach @ reach) - float(difference**2 @ products)
+        partners = single * np.where(sign == 0, 0.0, partners)
+        # Each pair is in the sums of both its tracks; those of weight 0 are of groups that are not used.
+        near = [partners]
+        later = times.weights[1:] if times else ()
+        if times:
+            near += [single * times.sums(one, places, sign, single, like_sign=like_sign) for one in later]
+        total, all_pairs = float(weight @ pairs), float(pairs.sum())
+        seen = np.array([all_pairs, *(0.5 * float(one.sum()) for one in near[1:])])
+        known = seen > 0
+        common = np.where(known, total / np.where(known, seen, 1.0), float(weight.max()))
+        used = weight[places] > 0
+        reach = np.where(used, weight[places] * partners - common[:, None] * np.array(near), 0.0).T
+        difference = np.where(weight > 0, weight - common[0], 0.0)
+        variance = reach.T @ reach
+        variance[0, 0] -= float(difference**2 @ products)
         tracks = np.bincount(places, minlength=len(weight))
-        variance = max(variance, 0.0) + _unseen(weight, pairs, tracks) * heaviest**4
-        uncertain = QUANTILE_90 * np.sqrt(variance) / seen if seen else 0.0
+        heaviest = float(single.max(initial=0.0)) or 1.0
+        variance[0, 0] = max(variance[0, 0], 0.0)
+        variance += _unseen(weight, pairs, tracks) * heaviest**4
+        uncertain = QUANTILE_90 * np.sqrt(np.diag(variance)) / np.where(known, seen, np.inf)
+        most = np.array([1.0, *(one.largest for one in later)])
         return cls(
             weight=common,
-            largest=(common + uncertain) * heaviest**2,
+            largest=(common + uncertain) * most * heaviest**2,
             total=total,
             by_group=weight,
             stands_for=weight * pairs,
+            partners=partners,
             reach=reach,
-            difference=difference,
             variance=variance,
+            times=times,
         )
 
+    def classes(self, regions: int) -> NDArray[np.int64]:
+        """Return the class of each of the first regions, shape (regions,).
+
+        Parameters
+        ----------
+        regions : int
+        """
+        return self.times.of_region[:regions] if self.times else np.zeros(regions, dtype=np.int64)
+
+    def slices(self, regions: int) -> tuple[str, ...]:
+        """Say how close in time the tracks of a pair are in each of the first regions.
+
+        Parameters
+        ----------
+        regions : int
+        """
+        weights = self.times.weights if self.times else (EVERY_PAIR,)
+        return tuple(str(weights[one]) for one in self.classes(regions))
+
+    def by_time(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the weight k of pairs in every class, shape (K, C).
+
+        Parameters
+        ----------
+        first, second : ndarray of int, shape (K,)
+            Places of the tracks of each pair.
+        """
+        if self.times is None:
+            return np.ones((len(first), 1))
+        lag = self.times.since[first] - self.times.since[second]
+        return np.stack([one(lag) for one in self.times.weights], axis=1)
+
     def shared(
-        self, track: NDArray[np.int64], place: NDArray[np.int64], product: NDArray[np.float64]
+        self,
+        track: NDArray[np.int64],
+        place: NDArray[np.int64],
+        product: NDArray[np.float64],
+        by_time: NDArray[np.float64],
     ) -> NDArray[np.float64]:
         """Return what the covariance of pooled pairs adds up: the reach of the track, less half of the pair itself.
 
@@ -132,8 +193,15 @@ class PooledWeights:
             Their group.
         product : ndarray, shape (K,)
             Product of the weights of both tracks' events.
+        by_time : ndarray, shape (K, C)
+            Weight k of each pair in every class.
+
+        Returns
+        -------
+        ndarray, shape (K, C)
         """
-        shared: NDArray[np.float64] = self.reach[track] - 0.5 * self.difference[place] * product
+        difference = self.by_group[place][:, None] - self.weight * by_time
+        shared: NDArray[np.float64] = self.reach[track] - 0.5 * difference * product[:, None]
         return shared
 
     def scaled(self, factor: float, relative_variance: float) -> PooledWeights:
@@ -151,7 +219,6 @@ class PooledWeights:
             by_group=factor * self.by_group,
             stands_for=factor * self.stands_for,
             reach=factor * self.reach,
-            difference=factor * self.difference,
             variance=factor**2 * self.variance,
             common_variance=self.common_variance + relative_variance,
         )
@@ -171,14 +238,28 @@ def _unseen(weight: NDArray[np.float64], pairs: NDArray[np.float64], tracks: NDA
     Zero pairs of weight w, in groups of up to n tracks that would all come together, leave an expectation of about w n:
     the square of that.
     """
-    known = weight > 0
     if not pairs.any():
         return 0.0
-    classes = np.floor(np.log2(weight[known])).astype(np.int64)
+    classes = weight_classes(weight)
     variance = 0.0
-    for number in np.unique(classes):
+    for number in range(classes.max(initial=-1) + 1):
         own = classes == number
-        if not pairs[known][own].any():
-            largest = weight[known][own].max() * max(tracks[known][own].max(), 1)
+        if not pairs[own].any():
+            largest = weight[own].max() * max(tracks[own].max(), 1)
             variance += float(largest**2)
     return variance
+
+
+def weight_classes(weight: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the class of each weight, a factor of 2 each and counted from 0; -1 for those that are not above 0.
+
+    Parameters
+    ----------
+    weight : ndarray, shape (groups,)
+    """
+    known = weight > 0
+    classes = np.full(len(weight), -1)
+    if known.any():
+        steps = np.floor(np.log2(weight[known] / weight[known].min()) + 1e-9).astype(np.int64)
+        classes[known] = np.unique(steps, return_inverse=True)[1]
+    return classes

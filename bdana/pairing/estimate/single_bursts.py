@@ -41,6 +41,8 @@ class SingleBursts:
         Selected tracks by charge.
     intensity : ndarray of float
         Protons over live time, in 1/ns; NaN where either is not known.
+    pair_live_time : ndarray of float
+        Live time of the two-track trigger in ns; NaN where the burst table does not have it apart.
     """
 
     run: NDArray[np.int64]
@@ -54,6 +56,7 @@ class SingleBursts:
     plus: NDArray[np.int64]
     minus: NDArray[np.int64]
     intensity: NDArray[np.float64]
+    pair_live_time: NDArray[np.float64]
 
     @classmethod
     def of_singles(cls, singles: SelectedSingles, table: BurstTable, downscale: float | None) -> SingleBursts:
@@ -97,6 +100,7 @@ class SingleBursts:
             plus=np.bincount(own[charge > 0], minlength=n),
             minus=np.bincount(own[charge < 0], minlength=n),
             intensity=np.divide(table.pot, live_time, out=np.full(n, np.nan), where=exposed),
+            pair_live_time=table.pair_live_time_s * hepunits.s,
         )
         bursts._check()
         return bursts
@@ -136,6 +140,16 @@ class SingleBursts:
     def usable(self) -> NDArray[np.bool_]:
         """Whether live time and downscale are known."""
         return (self.live_time > 0) & np.isfinite(self.live_time) & (self.downscale >= 1)
+
+    def live_time_ratio(self, unknown: float) -> NDArray[np.float64]:
+        """Return the live time of the two-track trigger over that of the single-track trigger, shape (N,).
+
+        Parameters
+        ----------
+        unknown : float
+            Ratio in bursts for which the burst table has only one live time.
+        """
+        return np.where(np.isnan(self.pair_live_time), unknown, self.pair_live_time / self.live_time)
 
     @property
     def rate(self) -> NDArray[np.float64]:

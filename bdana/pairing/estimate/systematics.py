@@ -9,26 +9,58 @@ import awkward as ak
 import numpy as np
 
 from bdana.errors import InputError
-from bdana.pairing.estimate.in_spill import burst_times, duty_factor
+from bdana.pairing.estimate.in_spill import burst_times, duty_factor, smeared
 from bdana.pairing.estimate.inputs import Input
+from bdana.pairing.estimate.slices import NEGLIGIBLE
+from bdana.pairing.estimate.time_weights import EVERY_PAIR
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from bdana.pairing.estimate.in_spill import DutyFactor
     from bdana.pairing.estimate.pairing_parameters import PairingParameters
+    from bdana.pairing.estimate.shape_test import ShapeTest
     from bdana.pairing.estimate.single_bursts import SingleBursts
     from bdana.pairing.estimate.singles import SingleSample
+    from bdana.pairing.estimate.slices import Slice
     from bdana.pairing.estimate.u_statistic import PairSums
 
-__all__ = ["Measured", "SampleChoice", "measured_duty"]
+__all__ = ["InSpill", "Measured", "SampleChoice", "measured_in_spill"]
 
+DIFFERENT = 1e-3
+"""Probability of a difference between bursts of different weights below which a warning says so, assumed."""
 KNOWN = 0.05
 """Largest relative statistical error of a ratio that counts as measured: a larger one is mostly fluctuation."""
 
 
-def measured_duty(
+@dataclass(frozen=True)
+class InSpill:
+    """What the times of the single tracks tell of the structure inside the bursts.
+
+    Attributes
+    ----------
+    duty : DutyFactor
+    slices : tuple of Slice
+        Weights by time difference that may be chosen, whole bursts first.
+    since : ndarray, shape (N,)
+        Time of each selected track since the start of its burst, in ns.
+    """
+
+    duty: DutyFactor
+    slices: tuple[Slice, ...]
+    since: NDArray[np.float64]
+
+    @property
+    def flat(self) -> bool:
+        """Whether pairs of whole bursts miss next to nothing, so that no slices are needed."""
+        first = self.slices[0]
+        return first.weight == EVERY_PAIR and first.beyond < NEGLIGIBLE
+
+
+def measured_in_spill(
     sample: SingleSample, bursts: SingleBursts, par: PairingParameters, precision: float
-) -> DutyFactor | str:
-    """Measure the duty factor inside the bursts, or return why that cannot be done.
+) -> InSpill | str:
+    """Measure the structure inside the bursts, or return why that cannot be done.
 
     Parameters
     ----------
@@ -56,7 +88,11 @@ def measured_duty(
             raise
         return str(problem)
     found = duty_factor(since, length, places, precision, par.slice_ms, passed)
-    return "too few single tracks in a burst" if found is None else found
+    if found is None:
+        return "too few single tracks in a burst"
+    duty, structure = found
+    fixed = None if par.slice_ms is None else structure.window
+    return InSpill(duty, structure.slices(fixed), smeared(since)[: len(sample.singles.tracks)])
 
 
 @dataclass(frozen=True)
@@ -119,26 +155,38 @@ class Measured:
     warnings: tuple[str, ...]
 
     @classmethod
-    def of(cls, duty: DutyFactor | str, choice: SampleChoice | None) -> Measured:
+    def of(
+        cls, in_spill: InSpill | str, choice: SampleChoice | None, shapes: ShapeTest | None = None
+    ) -> Measured:
         """Keep what is measured precisely enough, with notes on the others.
 
         Parameters
         ----------
-        duty : DutyFactor or str
+        in_spill : InSpill or str
             Inside the bursts; a str says why it could not be measured.
         choice : SampleChoice or None
+        shapes : ShapeTest, optional
+            Of bursts with different weights.
         """
         notes, warnings = [], []
-        if isinstance(duty, str):
+        if isinstance(in_spill, str):
             warnings.append(
-                f"structure of the beam inside the bursts not measured, so that the estimate may be too low: {duty}"
+                f"structure of the beam inside the bursts not measured, so that the estimate may be too low: {in_spill}"
             )
         if choice is None or choice.error >= KNOWN:
             notes.append(
                 "choice of vetoed tracks not measured, and no part of the error: too few vetoed tracks or pairs"
             )
             choice = None
-        return cls(None if isinstance(duty, str) else duty, choice, tuple(notes), tuple(warnings))
+        if shapes:
+            notes.append(f"{shapes}")
+            if shapes.p_value < DIFFERENT:
+                warnings.append(
+                    f"bursts of different downscale have different pairs, which the estimate does not know: {shapes}"
+                )
+        return cls(
+            None if isinstance(in_spill, str) else in_spill.duty, choice, tuple(notes), tuple(warnings)
+        )
 
     @property
     def one_sided(self) -> frozenset[str]:

@@ -26,7 +26,7 @@ class PairSums:
     without bias by sum_t s^a_t s^b_t - sum_ij h^a_ij h^b_ij (Hoeffding, Ann. Math. Statist. 19 (1948) 293;
     derivation in docs/combinatorial.md). Neither pairs nor sums by track are kept: all pairs of a track come together.
 
-    Where weights differ from burst to burst the shape is pooled (`PooledWeights`): every pair weighs the same, and a
+    The shape is pooled (`PooledWeights`): every pair weighs the same, up to a function of its time difference, and a
     burst counts with the weight of all its pairs of tracks. The sum in bin b is then one over pairs with
     h^b_ij + m_ij p_b for h^b_ij, with m_ij the difference of the two weights and p_b the share of the bin.
 
@@ -36,6 +36,8 @@ class PairSums:
         Number of bins.
     pooled : PooledWeights, optional
         By default every pair has its own weight.
+    classes : ndarray of int, shape (bins,), optional
+        Which of the pooled weights each bin has; the first if not given.
 
     Examples
     --------
@@ -48,8 +50,11 @@ class PairSums:
     (array([2.]), array([4.]))
     """
 
-    def __init__(self, bins: int, pooled: PooledWeights | None = None) -> None:
+    def __init__(
+        self, bins: int, pooled: PooledWeights | None = None, classes: NDArray[np.int64] | None = None
+    ) -> None:
         self.pooled = pooled
+        self.classes = np.zeros(bins, dtype=np.int64) if classes is None else classes
         self.total = np.zeros(bins)
         """Sum of weights in each bin, shape (bins,)."""
         self.sum_w2 = np.zeros(bins)
@@ -57,7 +62,7 @@ class PairSums:
         self.pairs = np.zeros(bins, dtype=np.int64)
         """Number of pairs in each bin, shape (bins,)."""
         self._squares = np.zeros((bins, bins))
-        self._mixed = np.zeros(bins)
+        self._mixed = np.zeros((bins, len(pooled.weight) if pooled else 1))
 
     def fill(
         self,
@@ -79,7 +84,7 @@ class PairSums:
             Weight of each pair.
         counted : ndarray of bool, shape (K,)
             Whether the pair is added to the sums over pairs: the first or the second time, not both.
-        shared : ndarray, shape (K,), optional
+        shared : ndarray, shape (K, C), optional
             `PooledWeights.shared` of each pair, where weights are pooled.
         """
         n = len(self.total)
@@ -89,7 +94,8 @@ class PairSums:
         self.pairs += np.bincount(own, minlength=n)
         _add_squares(track, bins, weight, self._squares)
         if shared is not None:
-            self._mixed += np.bincount(bins, weight * shared, minlength=n)
+            for one, of_class in enumerate(shared.T):
+                self._mixed[:, one] += np.bincount(bins, weight * of_class, minlength=n)
 
     def covariance(self) -> NDArray[np.float64]:
         """Return the covariance of all bins, shape (bins, bins)."""
@@ -97,10 +103,10 @@ class PairSums:
         covariance -= np.diag(np.diag(self._squares) + self.sum_w2)
         if self.pooled is not None and self.pooled.total:
             share = self.total / self.pooled.total
-            mixed = np.outer(share, self._mixed)
+            mixed = self._mixed[:, self.classes] * share
             covariance += mixed + mixed.T
             common = self.pooled.variance + self.pooled.common_variance * self.pooled.total**2
-            covariance += common * np.outer(share, share)
+            covariance += common[np.ix_(self.classes, self.classes)] * np.outer(share, share)
         return covariance
 
     def variance(self) -> NDArray[np.float64]:
@@ -139,11 +145,20 @@ class HistogramSums:
     regions : sequence of str
         Names of the R regions that are counted.
     pooled : PooledWeights
+    classes : ndarray of int, shape (R,)
+        Which of the pooled weights each region has.
     """
 
-    def __init__(self, variable: Variable, regions: Sequence[str], pooled: PooledWeights) -> None:
+    def __init__(
+        self,
+        variable: Variable,
+        regions: Sequence[str],
+        pooled: PooledWeights,
+        classes: NDArray[np.int64],
+    ) -> None:
         self.variable, self.made = variable, variable.histogram(regions)
-        self.sums = PairSums(len(regions) * (variable.bins + 2), pooled)
+        bins = variable.bins + 2
+        self.sums = PairSums(len(regions) * bins, pooled, np.repeat(classes[: len(regions)], bins))
 
     def fill(
         self,

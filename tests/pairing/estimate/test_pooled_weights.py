@@ -7,6 +7,7 @@ import pytest
 
 from bdana.pairing import PairSums
 from bdana.pairing.estimate.pooled_weights import PooledWeights
+from bdana.pairing.estimate.time_weights import EVERY_PAIR, TimedTracks, TimeWeight
 
 BINS = 3
 
@@ -42,7 +43,7 @@ def summed(places, charge, single, value, weight, *, like_sign=False):
     order = np.argsort(track, kind="stable")
     double = np.tile(np.arange(len(i)), 2)[order]
     track, first = track[order], first[order]
-    shared = pooled.shared(track, places[track], both[double])
+    shared = pooled.shared(track, places[track], both[double], np.ones((len(track), 1)))
     sums.fill(track, bins[double], pooled.weight * both[double], first, shared)
     return pooled, sums
 
@@ -83,6 +84,46 @@ def test_equal_weights_are_those_of_the_pairs():
     assert pooled.stands_for.sum() == pytest.approx(pooled.total)
     plain._squares, plain.sum_w2 = sums._squares, sums.sum_w2
     assert sums.covariance() == pytest.approx(plain.covariance())
+
+
+@pytest.mark.parametrize("like_sign", [False, True])
+def test_covariance_of_pairs_weighted_by_their_time_difference(like_sign):
+    """The bins have three different weights; of their normalisation the pairs' own part alone is left out."""
+    rng = np.random.default_rng(5)
+    places, charge, single, value = tracks(rng, [40, 12, 30])
+    weight, since = np.array([1.0, 40.0, 3.0]), rng.uniform(0.0, 1e9, len(places))
+    waves = TimeWeight((1.0, 0.2, 3.0), (0.0, 0.0, 5e-9), (np.inf, 4e8, 4e8))
+    kinds = (EVERY_PAIR, TimeWeight((2.5,), (0.0,), (3e8,)), waves)
+    times = TimedTracks(since, kinds, np.arange(BINS))
+    pooled = PooledWeights.of(places, charge, single, weight, like_sign=like_sign, times=times)
+    i, j = paired(places, charge, like_sign)
+    both, k = single[i] * single[j], np.array([kind(since[i] - since[j]) for kind in kinds])
+    normal = (weight[places[i]] * both).sum() / (k * both).sum(axis=1)
+    assert pooled.weight == pytest.approx(normal)
+    bins, passed = selected(value, i, j)
+    chosen = normal[:, None] * k * both * (passed & (bins == np.arange(BINS)[:, None]))
+    share = chosen.sum(axis=1) / pooled.total
+    rest = both * (weight[places[i]] - normal[:, None] * k) * share[:, None]
+
+    def by_track(values):
+        return np.array(
+            [np.bincount(i, row, len(places)) + np.bincount(j, row, len(places)) for row in values]
+        )
+
+    expected = by_track(chosen + rest) @ by_track(chosen + rest).T - (chosen + rest) @ (chosen + rest).T
+    left_out = rest @ rest.T
+    left_out[0, 0] = 0.0
+    at = np.flatnonzero(passed & (k[bins, np.arange(len(i))] != 0.0))
+    track = np.concatenate([i[at], j[at]])
+    order = np.argsort(track, kind="stable")
+    pair, track, first = np.tile(at, 2)[order], track[order], np.repeat([True, False], len(at))[order]
+    sums = PairSums(BINS, pooled, np.arange(BINS))
+    by_time = pooled.by_time(i[pair], j[pair])
+    assert by_time == pytest.approx(k[:, pair].T)
+    shared = pooled.shared(track, places[track], both[pair], by_time)
+    sums.fill(track, bins[pair], chosen[bins[pair], pair], first, shared)
+    assert sums.total == pytest.approx(chosen.sum(axis=1))
+    assert sums.covariance() == pytest.approx(expected + left_out)
 
 
 @pytest.mark.parametrize("like_sign", [False, True])
@@ -132,7 +173,6 @@ def test_a_common_factor_scales_everything_and_adds_its_error():
     sums.pooled = pooled.scaled(1.0, 0.01)
     assert sums.covariance() == pytest.approx(before + 0.01 * np.outer(sums.total, sums.total))
     twice = pooled.scaled(2.0, 0.0)
-    assert (twice.weight, twice.largest, twice.total) == pytest.approx(
-        (2 * pooled.weight, 2 * pooled.largest, 2 * pooled.total)
-    )
+    for name in ("weight", "largest", "total"):
+        assert getattr(twice, name) == pytest.approx(2.0 * getattr(pooled, name))
     assert twice.variance == pytest.approx(4 * pooled.variance)

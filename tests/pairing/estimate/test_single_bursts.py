@@ -51,6 +51,22 @@ def test_a_burst_without_downscale_is_named_and_its_downscale_filled_in(written)
     assert background(path, GIVEN).expected == pytest.approx(every.expected)
 
 
+def test_pairs_may_have_a_live_time_of_their_own(sample, tmp_path):
+    """Single tracks are counted in that of their trigger, and pairs of the data in that of theirs, burst by burst."""
+    events, bursts = sample
+    ratio = np.array([0.5, 0.6, 0.7, 0.8, np.nan])
+    found = []
+    for name, live in (("one", np.full(5, np.nan)), ("two", ratio * bursts.live_time_s)):
+        path = tmp_path / f"{name}.root"
+        write_events(path, [events], replace(bursts, pair_live_time_s=live))
+        found.append(background(path, "background.combinatorial.h2_live_time=0.9"))
+    one, two = found
+    own = np.where(np.isnan(ratio), 0.9, ratio)
+    assert two.by_burst == pytest.approx(one.by_burst * own[:, None] / 0.9)
+    kinds = [{row.name: row.kind for row in estimate.inputs}["h2_live_time"] for estimate in found]
+    assert kinds == ["assumed", "measured"]
+
+
 def test_a_burst_without_live_time_is_named(written):
     path = written("live_time_s")
     with pytest.raises(InputError, match=r"burst 2: \d+ single tracks but no live time: correct.*or mark"):
