@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bdana.cli.console import print_tables, table
 from bdana.errors import InputError
+from bdana.rounding import p_text, plus_minus
 
 if TYPE_CHECKING:
     from bdana.statistics.mass_windows import MassScan, MassSearch
@@ -77,14 +78,14 @@ def show_masses(scan: MassScan) -> None:
     shown = table("mass [MeV]", "window", "background", "observed", "local p", *names, "median expected")
     for i, window in enumerate(scan.windows):
         seen = "closed" if window.observed is None else str(window.observed)
-        local = f"{scan.p_local[i]:.4g}" if scan.p_local else ""
+        local = p_text(scan.p_local[i]) if scan.p_local else ""
         found = [f"{x.low:.4g} to {x.high:.4g}" for x in scan.limits[i].values()] if scan.limits else []
         ends = f"{window.low:.2f} - {window.high:.2f}"
-        b = f"{window.background.expected:.3g}"
+        b = plus_minus(window.background.expected, window.background.error)
         shown.add_row(f"{window.mass:g}", ends, b, seen, local, *found, f"{scan.expected[i].limits[2]:.4g}")
     lines = [scan.convention]
     if scan.smallest is not None:
         p, mass = scan.smallest
-        error = f" +- {scan.p_global_error:.1g}" if scan.p_global_error else ""
-        lines.append(f"smallest local p {p:.4g} at {mass:g} MeV, global p {scan.p_global:.4g}{error}")
+        anywhere = p_text(scan.p_global or 0.0, scan.p_global_error or 0.0)
+        lines.append(f"smallest local p {p_text(p)} at {mass:g} MeV, global p {anywhere}")
     print_tables(shown, *lines)

@@ -11,6 +11,7 @@ from bdana.cli.blinding import Key, Name, ask_passphrase, blinding, ledger_state
 from bdana.cli.console import note, print_tables, require_analysis, table
 from bdana.errors import BlindingError, InputError
 from bdana.observed import Predicted
+from bdana.rounding import p_text
 
 if TYPE_CHECKING:
     from pyrage.x25519 import Identity
@@ -156,8 +157,8 @@ def open_stages(stages: Stages, person: Name, key: Key, period: PeriodOption = N
         numbers = (
             str(Predicted.of_dict(v)),
             f"{v['observed']}",
-            f"{v['p_n']:.4g}",
-            f"{v['p_l']:.4g}",
+            p_text(v["p_n"]),
+            p_text(v["p_l"]),
         )
         shown.add_row(v["stage"], *numbers, agrees)
     print_tables(shown, "`bdana run` counts the opened regions from now on")

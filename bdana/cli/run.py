@@ -137,6 +137,7 @@ def signal_lines(analysis: Analysis) -> list[Table | str]:
 
 
 def _mass_lines(analysis: Analysis, result: SampleRun) -> list[str]:
+    from bdana.rounding import p_text
     from bdana.search.output import read_json
 
     if result.masses is None:
@@ -147,8 +148,8 @@ def _mass_lines(analysis: Analysis, result: SampleRun) -> list[str]:
     text = f"{len(found['windows'])} windows of mass, limits at {100 * found['confidence_level']:g}% CL in {path}"
     if found["state"] == "closed":
         return [f"{text}; signal region closed: expected limits only"]
-    local = f"smallest local p {found['p_local']:.4g} at {found['at_mass_mev']:.1f} MeV"
-    anywhere = f"global p {found['p_global']:.4g} +- {found['p_global_error']:.1g}"
+    local = f"smallest local p {p_text(found['p_local'])} at {found['at_mass_mev']:.1f} MeV"
+    anywhere = f"global p {p_text(found['p_global'], found['p_global_error'])}"
     return [f"{text}; {local}, {anywhere}", found["convention"]]
 
 

@@ -12,6 +12,7 @@ from scipy import stats
 from bdana.engine import run_selection
 from bdana.pairing import PairOptions
 from bdana.regions import OUTSIDE
+from bdana.rounding import bounded_p
 from bdana.search.closure import Closure, close
 from bdana.search.estimates import error_sources, estimate_combinatorial, estimate_singles
 from bdana.search.normalisation import Normalisation, measure_normalisation
@@ -247,7 +248,8 @@ def _compare(predicted: Mapping[str, Predicted], scale: float, pairs: Candidates
 
 
 def _flat(dt: NDArray[np.float64], window: float) -> Flatness:
-    p = float(stats.kstest(dt, stats.uniform(-window, 2.0 * window).cdf).pvalue) if len(dt) else None
+    test = stats.kstest(dt, stats.uniform(-window, 2.0 * window).cdf) if len(dt) else None
+    p = bounded_p(test.pvalue) if test else None
     counts = np.histogram(dt, FLAT_BINS, (-window, window))[0]
     return Flatness(window, len(dt), p, tuple(counts.tolist()))
 

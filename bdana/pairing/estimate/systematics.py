@@ -11,6 +11,7 @@ import numpy as np
 from bdana.errors import InputError
 from bdana.pairing.estimate.in_spill import burst_times, duty_factor
 from bdana.pairing.estimate.inputs import Input
+from bdana.rounding import percent
 
 if TYPE_CHECKING:
     from bdana.pairing.estimate.in_spill import DutyFactor
@@ -170,8 +171,8 @@ class Measured:
             sources["duty_factor"] = (
                 effect,
                 (
-                    f"<R>²/<R²> = {duty}, which is corrected; half of that length changes it by {duty.change:+.2%} ± "
-                    f"{duty.change_error:.2%}, of which what exceeds the error counts"
+                    f"<R>²/<R²> = {duty}, which is corrected; half of that length changes it by "
+                    f"{percent(duty.change, duty.change_error)}, of which what exceeds the error counts"
                 ),
             )
         return sources
