@@ -1,0 +1,157 @@
+"""What does not fit into a frame is said in it: points beyond an axis, contents beyond a histogram, cells beyond a scale."""
+
+from __future__ import annotations
+
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bdana.rounding import plus_minus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Literal
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike, NDArray
+
+    from bdana.selection import Histogram
+
+    Frame = tuple[tuple[float, float], tuple[float, float]]
+
+__all__ = ["beyond_colours", "beyond_frame", "flow_note", "mark_off_scale", "write_note"]
+
+_ARROW = {"arrowstyle": "-|>", "shrinkA": 0.0, "shrinkB": 0.0, "linewidth": 1.3}
+_LENGTH, _TEXT = 16.0, 4.0  # points: of an arrow, and between it and its number
+
+
+def mark_off_scale(
+    axes: Axes,
+    x: ArrayLike,
+    y: ArrayLike,
+    along: Literal["x", "y"] = "y",
+    colour: str = "black",
+    texts: Sequence[str] | None = None,
+) -> None:
+    """Draw an arrow with its number for every point beyond the limits of an axis, which must be set before.
+
+    Parameters
+    ----------
+    axes : Axes
+    x, y : array_like, shape (N,)
+        The points; NaN has no arrow, and on a logarithmic axis what is not above zero lies below.
+    along : {"x", "y"}
+        The axis that is looked at.
+    colour : str
+    texts : sequence of str, optional
+        What is written beside the arrows in place of the numbers.
+    """
+    points = np.atleast_1d(np.asarray(x, dtype=float)), np.atleast_1d(np.asarray(y, dtype=float))
+    values, others = points if along == "x" else points[::-1]
+    low, high = sorted(axes.get_xlim() if along == "x" else axes.get_ylim())
+    inverted = axes.xaxis_inverted() if along == "x" else axes.yaxis_inverted()
+    for i in np.flatnonzero((values < low) | (values > high)).tolist():
+        above = bool(values[i] > high) != inverted
+        sign, share = (1.0, 1.0) if above else (-1.0, 0.0)
+        text = texts[i] if texts is not None else f"{values[i]:.3g}"
+        if along == "y":
+            place, back, turn = (others[i], share), (0.0, -sign), 90.0
+            frame = axes.get_xaxis_transform()
+        else:
+            place, back, turn = (share, others[i]), (-sign, 0.0), 0.0
+            frame = axes.get_yaxis_transform()
+        start = (back[0] * _LENGTH, back[1] * _LENGTH)
+        axes.annotate(
+            "", place, start, xycoords=frame, textcoords="offset points",
+            arrowprops=_ARROW | {"color": colour}, annotation_clip=False,
+        )  # fmt: skip
+        horizontal = "center" if along == "y" else ("right" if above else "left")
+        vertical = "center" if along == "x" else ("top" if above else "bottom")
+        axes.annotate(
+            text, place, (start[0] + _TEXT * back[0], start[1] + _TEXT * back[1]), xycoords=frame,
+            textcoords="offset points", ha=horizontal, va=vertical, rotation=turn, color=colour, fontsize=11,
+            annotation_clip=False, bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5},
+        )  # fmt: skip
+
+
+def flow_note(histograms: Mapping[str, Histogram]) -> str:
+    """Return what each histogram holds below and above its axis, with errors where it is not a count.
+
+    Parameters
+    ----------
+    histograms : mapping of str to hist.Hist
+        By their names in the legend; one axis each.
+    """
+    parts = []
+    for name, histogram in histograms.items():
+        values = np.asarray(histogram.values(flow=True), dtype=float)
+        variances = histogram.variances(flow=True)
+        errors = np.sqrt(np.zeros_like(values) if variances is None else np.asarray(variances, dtype=float))
+        low, high = (_content(values[end], errors[end]) for end in (0, -1))
+        parts.append(f"{name} {low} below, {high} above")
+    return f"Outside the axis: {'; '.join(parts)}"
+
+
+def beyond_frame(
+    lines: Mapping[str, Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]], frame: Frame
+) -> str:
+    """Return which lines leave a frame, and how far they go; empty when none does.
+
+    Parameters
+    ----------
+    lines : mapping of str to sequence of (ndarray, ndarray)
+        By name, the points of each of its parts in x and y; NaN is a gap.
+    frame : ((float, float), (float, float))
+        Limits in x and y.
+    """
+    found = []
+    for name, parts in lines.items():
+        ends = []
+        for axis, (low, high), what in zip((0, 1), frame, ("masses", "couplings"), strict=True):
+            values = np.concatenate([np.empty(0), *(np.asarray(part[axis], dtype=float) for part in parts)])
+            values = values[np.isfinite(values)]
+            if values.size and values.min() < low:
+                ends.append(f"{what} down to {values.min():.3g}")
+            if values.size and values.max() > high:
+                ends.append(f"{what} up to {values.max():.3g}")
+        if ends:
+            found.append(f"{name}: {', '.join(ends)}")
+    return f"Beyond the frame: {'; '.join(found)}." if found else ""
+
+
+def beyond_colours(values: ArrayLike, low: float, high: float) -> str:
+    """Return how many cells lie beyond a scale of colours, and how far; empty when none does.
+
+    Parameters
+    ----------
+    values : array_like
+        Contents of the cells; masked and not finite ones are none.
+    low, high : float
+        Ends of the scale.
+    """
+    cells: NDArray[np.float64] = np.ma.masked_invalid(np.ma.asarray(values)).compressed()
+    under, over = cells[cells < low], cells[cells > high]
+    said = [f"{under.size} cells below {low:.3g}, down to {under.min():.3g}"] if under.size else []
+    said += [f"{over.size} cells above {high:.3g}, up to {over.max():.3g}"] if over.size else []
+    return f"Beyond the colours: {'; '.join(said)}." if said else ""
+
+
+def write_note(fig: Figure, text: str) -> None:
+    """Write small text below a picture.
+
+    Parameters
+    ----------
+    fig : Figure
+    text : str
+    """
+    width = int(13 * fig.get_figwidth())  # letters on a line
+    fig.supxlabel(fill(text, width), x=0.01, ha="left", fontsize=10)
+
+
+def _content(value: float, error: float) -> str:
+    if value == 0.0 and error == 0.0:
+        return "0"
+    counted = value.is_integer() and abs(error**2 - value) < 1e-9 * max(1.0, value)
+    return f"{value:.0f}" if counted else plus_minus(value, error)
