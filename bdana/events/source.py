@@ -39,6 +39,11 @@ class EventSource(ABC):
     schema: Schema
     entries: int
 
+    @property
+    def simulated(self) -> bool:
+        """Whether it says that bdana simulated its events; False for what does not say how it was made."""
+        return False
+
     @abstractmethod
     def columns(self) -> set[str]:
         """Return the canonical columns that can be read."""

@@ -133,8 +133,8 @@ def beyond_colours(values: ArrayLike, low: float, high: float) -> str:
     """
     cells: NDArray[np.float64] = np.ma.masked_invalid(np.ma.asarray(values)).compressed()
     under, over = cells[cells < low], cells[cells > high]
-    said = [f"{under.size} cells below {low:.3g}, down to {under.min():.3g}"] if under.size else []
-    said += [f"{over.size} cells above {high:.3g}, up to {over.max():.3g}"] if over.size else []
+    said = [f"{_cells(under.size)} below {low:.3g}, down to {under.min():.3g}"] if under.size else []
+    said += [f"{_cells(over.size)} above {high:.3g}, up to {over.max():.3g}"] if over.size else []
     return f"Beyond the colours: {'; '.join(said)}." if said else ""
 
 
@@ -148,6 +148,10 @@ def write_note(fig: Figure, text: str) -> None:
     """
     width = int(13 * fig.get_figwidth())  # letters on a line
     fig.supxlabel(fill(text, width), x=0.01, ha="left", fontsize=10)
+
+
+def _cells(number: int) -> str:
+    return f"{number} cell{'s' if number > 1 else ''}"
 
 
 def _content(value: float, error: float) -> str:

@@ -10,7 +10,7 @@ from hepunits import GeV
 from bdana.observed import Predicted
 from bdana.plotting import save_flatness, save_pulls, save_regions, save_stability, save_unfolding
 from bdana.report.document import Figure, Table, Text
-from bdana.report.tables import compared
+from bdana.report.tables import compared, in_label
 from bdana.rounding import error_text, p_equals, p_text, plus_minus, same_place
 
 if TYPE_CHECKING:
@@ -32,10 +32,14 @@ def check_figures(checks: dict[str, Any], folder: Path) -> list[Figure]:
         checks.json.
     folder : Path
     """
-    flat, (low, high) = checks["flatness"], checks["sideband_ns"]
+    flat, (low, high), label = checks["flatness"], checks["sideband_ns"], checks["label"]
     path = folder / "flatness.png"
     save_flatness(
-        np.array(flat["counts"]), flat["window_ns"], path, f"open regions, p {_p_equals(flat['p'])}"
+        np.array(flat["counts"]),
+        flat["window_ns"],
+        path,
+        in_label(f"open regions, p {_p_equals(flat['p'])}", label),
+        label,
     )
     figures = [
         Figure(
@@ -49,24 +53,26 @@ def check_figures(checks: dict[str, Any], folder: Path) -> list[Figure]:
         observed, expected, error = (
             np.array([row[key] for row in rows]) for key in ("observed", "expected", "error")
         )
-        save_regions([row["region"] for row in rows], observed, expected, error, path, what)
+        save_regions(
+            [row["region"] for row in rows], observed, expected, error, path, in_label(what, label), label
+        )
         figures.append(
             Figure(path, f"Pairs that are open in every region: {what}, against their prediction.")
         )
-    figures.append(_stability(checks["stability"], folder / "stability.png"))
+    figures.append(_stability(checks["stability"], folder / "stability.png", label))
     if pulls := checks["pulls"]:
         path = folder / "pulls.png"
         sources, values, errors = ([pull[key] for pull in pulls] for key in ("source", "value", "error"))
-        save_pulls(sources, values, errors, path, "fit of the known regions")
+        save_pulls(sources, values, errors, path, in_label("fit of the known regions", label))
         figures.append(
             Figure(path, "Pulls of the sources of uncertainty in a fit of the regions that are known.")
         )
     if checks["prompt"] and checks["prompt"]["estimate"]:
-        figures.append(_unfolding(checks["prompt"]["estimate"], folder / "unfolding.png"))
+        figures.append(_unfolding(checks["prompt"]["estimate"], folder / "unfolding.png", label))
     return figures
 
 
-def _stability(sorts: Sequence[dict[str, Any]], path: Path) -> Figure:
+def _stability(sorts: Sequence[dict[str, Any]], path: Path, label: str) -> Figure:
     groups = [row for s in sorts for row in _scaled(s)]
     starts = np.cumsum([0, *(len(s["groups"]) for s in sorts)]).tolist()
     save_stability(
@@ -74,7 +80,7 @@ def _stability(sorts: Sequence[dict[str, Any]], path: Path) -> Figure:
         np.array([n for _, n, _ in groups]),
         np.array([b for _, _, b in groups]),
         path,
-        "open regions",
+        in_label("open regions", label),
         [(start, f"{s['what']}\np {_p_equals(s['p'])}") for start, s in zip(starts, sorts, strict=False)],
     )
     return Figure(
@@ -82,11 +88,11 @@ def _stability(sorts: Sequence[dict[str, Any]], path: Path) -> Figure:
     )
 
 
-def _unfolding(estimate: dict[str, Any], path: Path) -> Figure:
+def _unfolding(estimate: dict[str, Any], path: Path, label: str) -> Figure:
     closure = {name: np.array(value) for name, value in estimate["closure"].items()}
     edges = np.array(estimate["edges_mev"]) / GeV
     save_unfolding(
-        edges, **closure, path=path, title="simulated muons with the spectrum unfolded from the data"
+        edges, **closure, path=path, title=f"simulated muons with the spectrum unfolded from the {label}"
     )
     return Figure(
         path, "Closure of the unfolding: muons carried back before and after it, against the truth."
@@ -109,16 +115,17 @@ def check_blocks(checks: dict[str, Any]) -> list[Text | Table]:
             f"{p}."
         ),
         _compared(
-            checks["like_sign"], "Like-sign pairs in time, in every region, against the like-sign prediction."
+            checks, "like_sign", "Like-sign pairs in time, in every region, against the like-sign prediction."
         ),
         _compared(
-            checks["out_of_time"],
+            checks,
+            "out_of_time",
             f"Pairs of opposite charge with {low:g} < |DT| < {high:g} ns, in every region, against the prediction for that window.",
         ),
         *(_normalisation(checks["normalisation"]) if checks["normalisation"] else []),
         *([_closure(checks["closure"])] if checks["closure"] else []),
         Table(
-            ["groups of", "observed", "expected share", "p"],
+            ["groups of", in_label("observed", checks["label"]), "expected share", "p"],
             [
                 [
                     s["what"],
@@ -176,10 +183,11 @@ def _scaled(stability: dict[str, Any]) -> list[tuple[str, int, float]]:
     ]
 
 
-def _compared(rows: Sequence[dict[str, Any]], caption: str) -> Table:
+def _compared(checks: dict[str, Any], name: str, caption: str) -> Table:
+    rows = checks[name]
     limited = any(row["upper_limit_90"] is not None for row in rows)
     explained = " < is the 90% CL upper limit where no pair was seen to estimate from." if limited else ""
-    return Table(*compared(rows), caption + explained)
+    return Table(*compared(rows, checks["label"]), caption + explained)
 
 
 def _prompt(prompt: dict[str, Any]) -> list[Text | Table]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bdana.report.document import Figure, Table, Text
 from bdana.report.signal_figures import draw_exclusion
+from bdana.report.tables import in_label
 from bdana.rounding import percent, plus_minus
 
 if TYPE_CHECKING:
@@ -34,9 +35,10 @@ def signal_figures(analysis: Analysis, result: SignalResult, folder: Path) -> li
     folder.mkdir(exist_ok=True)
     path, exclusion = folder / "exclusion.png", result.exclusion
     channels = " and ".join(result.channels)
-    title = f"{channels}, {exclusion.protons:.3g} protons on target, {100 * exclusion.level:g}% CL"
-    draw_exclusion(path, [exclusion], title=title)
+    title = f"{in_label(channels, result.label)}, {exclusion.protons:.3g} protons on target, {100 * exclusion.level:g}% CL"
+    draw_exclusion(path, [exclusion], title=title, label=result.label)
     what = "Expected exclusion" if exclusion.observed_limit is None else "Observed and expected exclusion"
+    what = in_label(what, result.label)
     model = analysis.signal.model.replace("_", " ")
     bands = ", ".join(name.replace("_", " ") for name in exclusion.systematics)
     return [Figure(path, f"{what} of the {model}; hatched: the contour at the ends of {bands}.")]
@@ -53,7 +55,7 @@ def signal_blocks(result: SignalResult) -> list[Text | Table]:
     observed = exclusion.observed_limit
     seen = "not yet: the signal region is closed" if observed is None else f"{observed:.4g} events"
     expected = exclusion.expected_limits[len(exclusion.expected_limits) // 2]
-    limit = f"Upper limit on signal events, {100 * exclusion.level:g}% CL: expected {expected:.4g}, observed {seen}."
+    limit = f"Upper limit on signal events, {100 * exclusion.level:g}% CL: expected {expected:.4g}, {in_label('observed', result.label)} {seen}."
     blocks: list[Text | Table] = [Text(limit), Text(f"Convention: {exclusion.convention}.")]
     blocks += [Text(f"Warning: {text}.") for text in result.cautions]
     for name, part in result.channels.items():

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from bdana.search.input_table import StatedInput
 
-__all__ = ["Layout", "compared", "counting", "estimate_notes", "estimated", "sources", "stated"]
+__all__ = ["Layout", "compared", "counting", "estimate_notes", "estimated", "in_label", "sources", "stated"]
 
 Layout = tuple[list[str], list[list[str]]]
 """Headers and rows of a table."""
@@ -48,16 +48,35 @@ def counting(document: Mapping[str, Any]) -> Layout:
     if "joint" in document:
         joint = document["joint"]
         rows.append(["+".join(joint["regions"]), "", "", p_text(joint["p_n"]), p_text(joint["p_l"])])
-    return ["region", "expected", "observed", *_P], rows
+    return ["region", "expected", in_label("observed", document["label"]), *_P], rows
 
 
-def compared(document: Sequence[Mapping[str, Any]]) -> Layout:
+def in_label(what: str, label: str) -> str:
+    """Return a word or title that says so where it is not of data: `observed (pseudo-data)`.
+
+    Parameters
+    ----------
+    what : str
+    label : str
+        Data, simulation or pseudo-data.
+
+    Examples
+    --------
+    >>> in_label("observed", "data"), in_label("observed", "pseudo-data")
+    ('observed', 'observed (pseudo-data)')
+    """
+    return what if label == "data" else f"{what} ({label})"
+
+
+def compared(document: Sequence[Mapping[str, Any]], label: str = "data") -> Layout:
     """Lay out the rows of a check: pairs that are open in every region against their prediction.
 
     Parameters
     ----------
     document : sequence of mapping
         Rows of checks.json.
+    label : str
+        What was looked at: data, simulation or pseudo-data.
 
     Examples
     --------
@@ -66,7 +85,7 @@ def compared(document: Sequence[Mapping[str, Any]]) -> Layout:
     [['CR', '9.0 ± 3.0', '7', '0.7', '0.8']]
     """
     rows = [_compared(row | {"name": row["region"]}) for row in map(dict, document)]
-    return ["region", "expected", "observed", *_P], rows
+    return ["region", "expected", in_label("observed", label), *_P], rows
 
 
 def estimated(document: Mapping[str, Any]) -> Layout:

@@ -123,6 +123,8 @@ class Checks:
         Estimate over truth of simulated samples; empty for data.
     normalisation : Normalisation or None
         Of the control pairs outside of all control regions; None without one.
+    label : str
+        What is compared with the estimate: data, simulation or pseudo-data.
     """
 
     like_sign: tuple[Compared, ...]
@@ -134,6 +136,7 @@ class Checks:
     prompt: PromptCheck | None
     closure: tuple[Closure, ...] = ()
     normalisation: Normalisation | None = None
+    label: str = "data"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the checks as plain values, for JSON."""
@@ -217,6 +220,7 @@ def run_checks(
         prompt=check_prompt(analysis, data, observed, sample, estimate) if search.prompt else None,
         closure=_closure(data, estimate, like, made, scale) if data.kind != "data" else (),
         normalisation=measure_normalisation(like, estimate, scale, (beside, late)),
+        label=data.label,
     )
 
 

@@ -156,7 +156,9 @@ def run_sample(
     for region in regions:
         counted[region.name] = Observed(region.name, region.observed)
     expected = {row.name: row.expected for row in run.table.rows}
-    table = counting_table(expected, counted, analysis.config.search.joint, run.table.errors)
+    table = counting_table(
+        expected, counted, analysis.config.search.joint, run.table.errors, run.selected.label
+    )
     checks = run_checks(analysis, run.selected, counted, *singles, run.estimate, executor)
     shown = [region.name for region in regions if region.same]
     selected = run.selected.with_opened(shown, candidates, analysis.regions.names, analysis.variables)
@@ -221,4 +223,4 @@ def _table(analysis: AnalysisFolder, selected: SelectionRun, estimate: PairEstim
     expected = dict(reversed(estimate.predicted.items()))  # the outermost first
     observed = {name: Observed(name, None if name in selected.closed else counted[name]) for name in expected}
     errors = error_sources(estimate, tuple(expected))
-    return counting_table(expected, observed, analysis.config.search.joint, errors)
+    return counting_table(expected, observed, analysis.config.search.joint, errors, selected.label)

@@ -61,11 +61,14 @@ class SignalResult:
         Of all channels together, at 90% CL; observed where the signal region is open in all of them.
     cautions : tuple of str
         What people must know of these numbers.
+    label : str
+        What the observed events are: data, simulation or pseudo-data.
     """
 
     channels: Mapping[str, ChannelSignal]
     exclusion: Exclusion
     cautions: tuple[str, ...] = ()
+    label: str = "data"
 
     def to_dict(self) -> dict[str, Any]:
         """Return modes, expected events and exclusion as plain values, for JSON."""
@@ -74,6 +77,7 @@ class SignalResult:
             "points": {channel: part.point for channel, part in self.channels.items()},
             "exclusion": self.exclusion.to_dict(),
             "cautions": list(self.cautions),
+            "label": self.label,
         }
 
 
@@ -123,7 +127,8 @@ def signal_result(
             fill_histograms(candidates, analysis.variables, analysis.regions.names),
         )
     masses = {mass for count in counts for mass in config.masses(count.scan.mode)}
-    return SignalResult(channels, exclude(counts, systematics=True), config.cautions(sorted(masses)))
+    label = " + ".join(dict.fromkeys(table.label for _, table, _ in counted))
+    return SignalResult(channels, exclude(counts, systematics=True), config.cautions(sorted(masses)), label)
 
 
 def _mode(analysis: AnalysisFolder, run: SampleRun) -> str | None:
@@ -179,4 +184,5 @@ def read_signal(analysis: AnalysisFolder) -> SignalResult | None:
         )
         for channel, mode in stored["modes"].items()
     }
-    return SignalResult(channels, Exclusion.from_dict(stored["exclusion"]), tuple(stored["cautions"]))
+    exclusion = Exclusion.from_dict(stored["exclusion"])
+    return SignalResult(channels, exclusion, tuple(stored["cautions"]), stored["label"])
