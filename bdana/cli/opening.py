@@ -130,6 +130,7 @@ def open_stages(stages: Stages, person: Name, key: Key, period: PeriodOption = N
     """Open stages that were asked for and approved, up to the first that fails its agreement test."""
     from bdana.opening.freeze import sealed_files
     from bdana.opening.key_process import Job, open_in_key_process
+    from bdana.report.tables import in_label
 
     opening = _opening(period)
     _check_receipts(opening, person)
@@ -150,7 +151,9 @@ def open_stages(stages: Stages, person: Name, key: Key, period: PeriodOption = N
     )
     open_in_key_process(job)
     _keep_receipt(opening, person)
-    shown = table("stage", "expected", "observed", "p(N >= n)", "p(L <= Lobs)", "agrees")
+    (opened,) = analysis.sample(str(analysis.config.search.data))
+    headers = in_label("observed", opened.label), "p(N >= n)", "p(L <= Lobs)", "agrees"
+    shown = table("stage", "expected", *headers)
     for row in opening.ledger.of_kind("verdict"):
         v = row.body
         agrees = {True: "yes", False: "no", None: ""}[v.get("agrees")]

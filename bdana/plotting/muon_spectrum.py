@@ -62,7 +62,7 @@ def save_unfolding(
         for pull, colour in pulls:
             mark_off_scale(lower, centre[at], pull, colour=colour)
         lost = float(true.sum() - folded.sum())
-        write_note(fig, f"Outside the axis or not seen: {lost:.4g} of {true.sum():.4g} muons carried back")
+        write_note(fig, f"Outside the axis or not seen: {lost:.0f} of {true.sum():.0f} muons carried back")
         upper.set_ylabel("muons in a bin")
         upper.set_title(title, loc="left")
         upper.legend()
