@@ -114,7 +114,7 @@ def _declare_normalisation(path: Path, results: tuple[SampleRun, ...]) -> None:
     if measured is None:
         return
     note(f"normalisation {plus_minus(measured.ratio, measured.error)}, {measured.source}")
-    table = f'effect = {measured.effect:.3f}\ncorrelated = true\nsource = "{measured.source}"\n'
+    table = f'effect = {measured.effect:.3g}\ncorrelated = true\nsource = "{measured.source}"\n'
     text = path.read_text(encoding="utf-8")
     with write_atomically(path) as file:
         file.write(f"{text}\n[systematics.normalisation]\n{table}")

@@ -135,7 +135,7 @@ def save_comparison(
         lower.axhline(0.0, color="gray", linewidth=1)
         lower.set(ylim=(-PULLS, PULLS), xlabel=axis.label)
         if observed is not None:
-            mark_off_scale(lower, axis.centers[told], pulls)
+            mark_off_scale(lower, axis.centers[told], pulls, errors=1.0)
         lower.set_ylabel("pull")
 
 

@@ -34,6 +34,7 @@ def mark_off_scale(
     along: Literal["x", "y"] = "y",
     colour: str = "black",
     texts: Sequence[str] | None = None,
+    errors: ArrayLike = 0.0,
 ) -> None:
     """Draw an arrow with its number for every point beyond the limits of an axis, which must be set before.
 
@@ -47,33 +48,46 @@ def mark_off_scale(
     colour : str
     texts : sequence of str, optional
         What is written beside the arrows in place of the numbers.
+    errors : array_like
+        Lengths of the error bars: one that leaves the frame, of a point that does not, ends in an arrow without number.
     """
     points = np.atleast_1d(np.asarray(x, dtype=float)), np.atleast_1d(np.asarray(y, dtype=float))
     values, others = points if along == "x" else points[::-1]
+    bars = np.broadcast_to(np.asarray(errors, dtype=float), values.shape)
     low, high = sorted(axes.get_xlim() if along == "x" else axes.get_ylim())
-    inverted = axes.xaxis_inverted() if along == "x" else axes.yaxis_inverted()
     for i in np.flatnonzero((values < low) | (values > high)).tolist():
-        above = bool(values[i] > high) != inverted
-        sign, share = (1.0, 1.0) if above else (-1.0, 0.0)
         text = texts[i] if texts is not None else f"{values[i]:.3g}"
-        if along == "y":
-            place, back, turn = (others[i], share), (0.0, -sign), 90.0
-            frame = axes.get_xaxis_transform()
-        else:
-            place, back, turn = (share, others[i]), (-sign, 0.0), 0.0
-            frame = axes.get_yaxis_transform()
-        start = (back[0] * _LENGTH, back[1] * _LENGTH)
-        axes.annotate(
-            "", place, start, xycoords=frame, textcoords="offset points",
-            arrowprops=_ARROW | {"color": colour}, annotation_clip=False,
-        )  # fmt: skip
-        horizontal = "center" if along == "y" else ("right" if above else "left")
-        vertical = "center" if along == "x" else ("top" if above else "bottom")
-        axes.annotate(
-            text, place, (start[0] + _TEXT * back[0], start[1] + _TEXT * back[1]), xycoords=frame,
-            textcoords="offset points", ha=horizontal, va=vertical, rotation=turn, color=colour, fontsize=11,
-            annotation_clip=False, bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5},
-        )  # fmt: skip
+        _arrow(axes, others[i], bool(values[i] > high), along, colour, text)
+    inside = (values >= low) & (values <= high)
+    for ends, above in ((values - bars < low, False), (values + bars > high, True)):
+        for i in np.flatnonzero(inside & ends).tolist():
+            _arrow(axes, others[i], above, along, colour)
+
+
+def _arrow(
+    axes: Axes, at: float, above: bool, along: Literal["x", "y"], colour: str, text: str | None = None
+) -> None:
+    """Draw an arrow to the end of an axis, at a place of the other one."""
+    inverted = axes.xaxis_inverted() if along == "x" else axes.yaxis_inverted()
+    outward = 1.0 if above != inverted else -1.0
+    end = 0.5 * (1.0 + outward)
+    place, frame = (
+        ((end, at), axes.get_yaxis_transform()) if along == "x" else ((at, end), axes.get_xaxis_transform())
+    )
+    back = np.array([-outward, 0.0] if along == "x" else [0.0, -outward])
+    axes.annotate(
+        "", place, tuple(_LENGTH * back), xycoords=frame, textcoords="offset points",
+        arrowprops=_ARROW | {"color": colour}, annotation_clip=False,
+    )  # fmt: skip
+    if text is None:
+        return
+    side = ("right" if outward > 0 else "left") if along == "x" else ("top" if outward > 0 else "bottom")
+    axes.annotate(
+        text, place, tuple((_LENGTH + _TEXT) * back), xycoords=frame, textcoords="offset points",
+        ha=side if along == "x" else "center", va="center" if along == "x" else side,
+        rotation=0.0 if along == "x" else 90.0, color=colour, fontsize=11, annotation_clip=False,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5},
+    )  # fmt: skip
 
 
 def flow_note(histograms: Mapping[str, Histogram]) -> str:

@@ -39,5 +39,5 @@ def save_pulls(
         axes.set_yticks(at, [source.replace("_", " ") for source in sources])
         axes.tick_params(axis="y", which="minor", left=False, right=False)
         axes.set(xlim=(-PULLS, PULLS), ylim=(len(sources) - 0.4, -0.6), xlabel="pull")
-        mark_off_scale(axes, values, at, along="x")
+        mark_off_scale(axes, values, at, along="x", errors=errors)
         axes.set_title(title, loc="left")

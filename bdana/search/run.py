@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bdana.events import BurstTable, Dataset, Exposure
     from bdana.pairing import PairEstimate, SingleSample
     from bdana.selection import Candidates, Cutflow, Histogram
+    from bdana.selection.cutflow import AccountingStep
     from bdana.statistics.mass_windows import MassSearch
 
 __all__ = ["SampleRun", "run_open_part", "run_sample", "run_search"]
@@ -72,6 +73,11 @@ class SampleRun:
     def cutflow(self) -> Cutflow:
         """Number of events after each cut."""
         return self.selected.cutflow
+
+    @property
+    def accounting(self) -> tuple[AccountingStep, ...]:
+        """One chain of numbers from the events that were read to the candidates, with efficiencies."""
+        return self.selected.accounting
 
     @property
     def candidates(self) -> Candidates:

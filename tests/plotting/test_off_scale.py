@@ -167,6 +167,13 @@ def test_arrows_point_to_the_side_where_the_value_is():
         assert number.xy[1] == (1.0 if limits[1] > 0 else 0.0)
 
 
+def test_an_error_bar_that_leaves_the_frame_ends_in_an_arrow_without_number():
+    axes = axes_with()
+    mark_off_scale(axes, [0.0, 1.0, 2.0], [4.5, 0.0, -9.0], errors=[1.0, 1.0, 1.0])
+    assert marks(axes) == ["-9"]
+    assert len(axes.texts) == 3  # two arrows, one of them with its number
+
+
 def test_counts_have_no_error_and_weights_have_one():
     assert flow_note({"data": histogram([9.0, 9.0]), "signal": histogram([-1.0], 0.5)}) == (
         "Outside the axis: data 0 below, 2 above; signal 0.50 ± 0.50 below, 0 above"
