@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from bdana.errors import BlindingError
+from bdana.rounding import error_text, plus_minus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -159,8 +160,8 @@ class Predicted:
 
     def __str__(self) -> str:
         if self.upper_limit is not None:
-            return f"< {self.upper_limit:.2g}"
-        return f"{self.value:.3g} ± {self.error:.2g}"
+            return f"< {error_text(self.upper_limit)}"
+        return plus_minus(self.value, self.error)
 
     def scaled(self, factor: float) -> Predicted:
         """Return the prediction for a sample that is larger by a factor.

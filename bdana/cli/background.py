@@ -71,10 +71,11 @@ def background(
         )
     for warning in estimate.warnings:
         note(warning)
+    label = analysis.dataset(files, kind=kind, schema=schema, all_bursts=all_bursts).label
     if as_json:
-        print_json(estimate.to_dict() | {"analysis_hash": analysis.hash, "kind": kind})
+        print_json(estimate.to_dict() | {"analysis_hash": analysis.hash, "kind": kind, "label": label})
     else:
-        print_tables(*estimate_tables(estimate))
+        print_tables(f"from single tracks of {label}:", *estimate_tables(estimate))
 
 
 def share_text(share: PromptShare, left_out: Sequence[str]) -> str:

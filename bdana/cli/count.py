@@ -282,8 +282,20 @@ def _regions(counts: tuple[CountedRegion, ...], matrix: NDArray[np.float64] | No
     return document | {"conventions": conventions}
 
 
+def _number(name: str, document: dict[str, Any]) -> str:
+    """Return a p-value or a significance as text; that of a p-value which is a bound is one too."""
+    from bdana.rounding import p_text, z_text
+
+    if name.startswith("p_"):
+        return p_text(document[name])
+    if document[name] is None:  # of a count that is impossible
+        return "infinite"
+    return f"{document[name]:.4g}" if name == "z_profile_likelihood" else z_text(document[name])
+
+
 def _show(document: dict[str, Any]) -> None:
     from bdana.cli.measurement import fit_lines
+    from bdana.rounding import p_text
 
     shown = table("quantity", "value")
     for name in (
@@ -296,7 +308,7 @@ def _show(document: dict[str, Any]) -> None:
         "z_profile_likelihood",
     ):
         if name in document:
-            shown.add_row(name, "infinite" if document[name] is None else f"{document[name]:.4g}")
+            shown.add_row(name, _number(name, document))
     for name, (low, high) in document.get("limits", {}).items():
         shown.add_row(name, f"{low:.4g} to {high:.4g}")
     for name, text in fit_lines(document):
@@ -306,8 +318,8 @@ def _show(document: dict[str, Any]) -> None:
         *document.get("regions", []),
         *([document["joint"]] if "joint" in document else []),
     ]:
-        text = f"p_n {row['p_n']:.4g}, p_l {row['p_l']:.4g}" if "p_n" in row else "closed"
+        text = f"p_n {p_text(row['p_n'])}, p_l {p_text(row['p_l'])}" if "p_n" in row else "closed"
         shown.add_row(row.get("name", "joint"), text)
         if "p_global" in row:
-            shown.add_row("p_global", f"{row['p_global']:.4g}")
+            shown.add_row("p_global", p_text(row["p_global"]))
     print_tables(shown, *(f"{key}: {text}" for key, text in document["conventions"].items()))

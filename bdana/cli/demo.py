@@ -15,6 +15,7 @@ from bdana.cli.options import Jobs
 from bdana.cli.run import run_and_report, run_with_progress, search_table, signal_lines
 from bdana.cli.unblind import DemoPeople
 from bdana.errors import InputError
+from bdana.rounding import plus_minus
 
 if TYPE_CHECKING:
     from bdana.search.run import SampleRun
@@ -112,8 +113,8 @@ def _declare_normalisation(path: Path, results: tuple[SampleRun, ...]) -> None:
     measured = next((run.checks.normalisation for run in results if run.checks), None)
     if measured is None:
         return
-    note(f"normalisation {measured.ratio:.3f} ± {measured.error:.3f}, {measured.source}")
-    table = f'effect = {measured.effect:.3f}\ncorrelated = true\nsource = "{measured.source}"\n'
+    note(f"normalisation {plus_minus(measured.ratio, measured.error)}, {measured.source}")
+    table = f'effect = {measured.effect:.3g}\ncorrelated = true\nsource = "{measured.source}"\n'
     text = path.read_text(encoding="utf-8")
     with write_atomically(path) as file:
         file.write(f"{text}\n[systematics.normalisation]\n{table}")

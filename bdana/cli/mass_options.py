@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bdana.cli.console import print_tables, table
 from bdana.errors import InputError
+from bdana.rounding import p_text, plus_minus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -208,7 +209,7 @@ def show_channels(scan: CombinedMassScan) -> None:
     columns = [f"{name}: window, expected, observed" for name in scan.names]
     shown = table("mass [MeV]", *columns, "local p", *names, "median expected")
     for i, windows in enumerate(scan.windows):
-        local = f"{scan.p_local[i]:.4g}" if scan.p_local else ""
+        local = p_text(scan.p_local[i]) if scan.p_local else ""
         found = [f"{x.high:.4g}" for x in scan.limits[i].values()] if scan.limits else []
         cells = [", ".join(_window(window)) for window in windows]
         shown.add_row(f"{windows[0].mass:g}", *cells, local, *found, f"{scan.expected[i]:.4g}")
@@ -217,18 +218,19 @@ def show_channels(scan: CombinedMassScan) -> None:
 
 def _window(window: MassWindow) -> tuple[str, str, str]:
     seen = "closed" if window.observed is None else str(window.observed)
-    return f"{window.low:.2f} - {window.high:.2f}", f"{window.background.expected:.3g}", seen
+    return (
+        f"{window.low:.2f} - {window.high:.2f}",
+        plus_minus(window.background.expected, window.background.error),
+        seen,
+    )
 
 
 def _said(scan: MassScan | CombinedMassScan) -> list[str]:
     if scan.smallest is None:
         return [scan.convention]
     p, mass = scan.smallest
-    error = f" +- {scan.p_global_error:.1g}" if scan.p_global_error else ""
-    return [
-        scan.convention,
-        f"smallest local p {p:.4g} at {mass:g} MeV, global p {scan.p_global:.4g}{error}",
-    ]
+    anywhere = p_text(scan.p_global or 0.0, scan.p_global_error or 0.0)
+    return [scan.convention, f"smallest local p {p_text(p)} at {mass:g} MeV, global p {anywhere}"]
 
 
 def show_masses(scan: MassScan) -> None:
@@ -241,7 +243,7 @@ def show_masses(scan: MassScan) -> None:
     names = list(scan.limits[0]) if scan.limits else []
     shown = table("mass [MeV]", "window", "background", "observed", "local p", *names, "median expected")
     for i, window in enumerate(scan.windows):
-        local = f"{scan.p_local[i]:.4g}" if scan.p_local else ""
+        local = p_text(scan.p_local[i]) if scan.p_local else ""
         found = [f"{x.low:.4g} to {x.high:.4g}" for x in scan.limits[i].values()] if scan.limits else []
         shown.add_row(
             f"{window.mass:g}", *_window(window), local, *found, f"{scan.expected[i].limits[2]:.4g}"

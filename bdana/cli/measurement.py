@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from bdana.errors import InputError
+from bdana.rounding import plus_minus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,8 +135,8 @@ def fit_lines(document: dict[str, Any]) -> list[tuple[str, str]]:
                 (
                     name,
                     (
-                        f"{fit['value']:.4g} +{fit['up']:.3g} -{fit['down']:.3g} (statistical), "
-                        f"+{fit['total_up']:.3g} -{fit['total_down']:.3g} (total)"
+                        f"{plus_minus(fit['value'], fit['up'], fit['down'])} (statistical), "
+                        f"{plus_minus(fit['value'], fit['total_up'], fit['total_down'])} (total)"
                     ),
                 )
             )

@@ -11,6 +11,7 @@ from bdana.cli.blinding import Key, Name, ask_passphrase, blinding, ledger_state
 from bdana.cli.console import note, print_tables, require_analysis, table
 from bdana.errors import BlindingError, InputError
 from bdana.observed import Predicted
+from bdana.rounding import p_text
 
 if TYPE_CHECKING:
     from pyrage.x25519 import Identity
@@ -129,6 +130,7 @@ def open_stages(stages: Stages, person: Name, key: Key, period: PeriodOption = N
     """Open stages that were asked for and approved, up to the first that fails its agreement test."""
     from bdana.opening.freeze import sealed_files
     from bdana.opening.key_process import Job, open_stages
+    from bdana.report.tables import in_label
 
     opening = _opening(period)
     _check_receipts(opening, person)
@@ -148,15 +150,17 @@ def open_stages(stages: Stages, person: Name, key: Key, period: PeriodOption = N
     )
     open_stages(job, ask_passphrase)
     _keep_receipt(opening, person)
-    shown = table("stage", "expected", "observed", "p(N >= n)", "p(L <= Lobs)", "agrees")
+    (opened,) = analysis.sample(str(analysis.config.search.data))
+    headers = in_label("observed", opened.label), "p(N >= n)", "p(L <= Lobs)", "agrees"
+    shown = table("stage", "expected", *headers)
     for row in opening.ledger.of_kind("verdict"):
         v = row.body
         agrees = {True: "yes", False: "no", None: ""}[v.get("agrees")]
         numbers = (
             str(Predicted.of_dict(v)),
             f"{v['observed']}",
-            f"{v['p_n']:.4g}",
-            f"{v['p_l']:.4g}",
+            p_text(v["p_n"]),
+            p_text(v["p_l"]),
         )
         shown.add_row(v["stage"], *numbers, agrees)
     print_tables(shown, "`bdana run` counts the opened regions from now on")

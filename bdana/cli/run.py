@@ -44,7 +44,7 @@ def run(overrides: Overrides = None, jobs: Jobs = 1, as_json: Json = False) -> N
         return
     for result in results:
         print_tables(
-            f"{result.title}:",
+            f"{result.title} ({result.selected.label}):",
             *(search_table(result.table) if result.table else result_tables(result.selected)),
             *(f"{region.name}: {region.provenance}" for region in result.opened),
             *(reported_looks(analysis) if result.table else ()),
@@ -134,7 +134,7 @@ def signal_lines(analysis: Analysis) -> list[Table | str]:
     ]
     figure = analysis.folder / "output" / "figures" / "exclusion.png"
     warnings = [f"warning: {text}" for text in result.cautions]
-    return [*tables, *exclusion_lines(result.exclusion), *warnings, f"exclusion: {figure}"]
+    return [*tables, *exclusion_lines(result.exclusion, result.label), *warnings, f"exclusion: {figure}"]
 
 
 def _mass_lines(path: Path) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bdana.cli.app import app
-from bdana.cli.console import load_analysis, note, print_json, print_tables, progress_bar, table
+from bdana.cli.console import filled, load_analysis, note, print_json, print_tables, progress_bar, table
 from bdana.cli.options import AllBursts, GoodRuns, Jobs, Json, Kind, Overrides, Schema
 from bdana.errors import ConfigError
 
@@ -104,10 +104,16 @@ def select(
         note(f"{write_skim(analysis, run, skim, container)} events in {skim}")
     if plot is not None:
         from bdana.plotting import save_plane
+        from bdana.regions import UNDEFINED
         from bdana.selection import plane_histogram
 
         save_plane(
-            plane_histogram(run.candidates), analysis.regions, plot, closed=analysis.closed_boxes(run.closed)
+            plane_histogram(run.candidates),
+            analysis.regions,
+            plot,
+            f"{run.selection} ({run.label})",
+            analysis.closed_boxes(run.closed),
+            sum(region.observed for region in run.regions if region.name == UNDEFINED),
         )
         note(f"picture in {plot}")
     if as_json:
@@ -144,10 +150,9 @@ def _write_candidates(run: SelectionRun, path: Path, container: ContainerKind) -
 
 def result_tables(run: SelectionRun) -> list[Table | str]:
     """Lay out cutflow, regions and exposure of a selection as tables and text."""
-    cutflow = table("cut", "events", "sum w", "all cuts but this")
-    for row in run.cutflow.rows:
-        n_minus_1 = "" if row.n_minus_1 is None else f"{row.n_minus_1}"
-        cutflow.add_row(row.cut, f"{row.events}", f"{row.sum_w:.6g}", n_minus_1)
+    from bdana.selection.cutflow import accounting_table
+
+    chain = filled(*accounting_table(run.to_dict()))
     regions = table("region", "candidates")
     for region in run.regions:
         regions.add_row(region.name, f"{region.observed}")
@@ -160,4 +165,10 @@ def result_tables(run: SelectionRun) -> list[Table | str]:
         if run.exposure
         else "exposure: unknown, the layout has no burst table"
     )
-    return [cutflow, regions, exposure]
+    return [
+        f"{run.label}, selection {run.selection}:",
+        chain,
+        *filter(None, [run.accounting_note]),
+        regions,
+        exposure,
+    ]

@@ -350,8 +350,10 @@ def _draw(
         draw_parts(path, parts, "", title.replace(f"{scan.mode}, ", "", 1))
 
 
-def exclusion_lines(exclusion: Exclusion) -> list[Table | str]:
+def exclusion_lines(exclusion: Exclusion, label: str = "data") -> list[Table | str]:
     """Lay out an exclusion as a table of its islands, with the limit on the number of events behind it."""
+    from bdana.report.tables import in_label
+
     shown = table("excluded", "masses [MeV]", "couplings", numbers=False)
     for name, islands in (
         ("expected", exclusion.expected[len(exclusion.expected) // 2]),
@@ -359,15 +361,16 @@ def exclusion_lines(exclusion: Exclusion) -> list[Table | str]:
     ):
         if name == "observed" and exclusion.observed_limit is None:
             continue
+        word = in_label(name, label) if name == "observed" else name
         for island in islands:
             ends = f"open at {', '.join(island.open_at)}" if island.open_at else "closed"
             shown.add_row(
-                f"{name}, {ends}",
+                f"{word}, {ends}",
                 f"{island.mass[0]:.4g} to {island.mass[-1]:.4g}",
                 f"{island.low.min():.3g} to {island.high.max():.3g}",
             )
         if not islands:
-            shown.add_row(name, "nothing", "")
+            shown.add_row(word, "nothing", "")
     limit = f"{exclusion.limit:.4g} signal events at {100 * exclusion.level:g}% CL"
     return [shown, f"limit: {limit}, {exclusion.protons:.4g} protons on target; {exclusion.convention}"]
 

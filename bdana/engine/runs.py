@@ -13,7 +13,8 @@ from bdana.engine.executors import SerialExecutor
 from bdana.errors import ConfigError
 from bdana.events import SeenEvents, event_hashes, refuse_repeats
 from bdana.regions import UNDEFINED
-from bdana.selection import fill_histograms, sum_regions
+from bdana.selection import Cutflow, fill_histograms, sum_regions
+from bdana.selection.cutflow import AccountingStep, accounting
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from bdana.events.location import Location
     from bdana.selection import (
         Candidates,
-        Cutflow,
         Histogram,
         Loose,
         Parameters,
@@ -95,8 +95,9 @@ class SelectionTask:
     def __call__(self, chunk: Chunk) -> tuple[Selected, NDArray[np.uint64]]:
         """Read and select one chunk; return what it selected, and the hashes of all its events."""
         selection, par = self.analysis.selection(self.selection)
-        events = self.dataset.read(chunk, self.columns)
+        events, steps = self.dataset.read_counted(chunk, self.columns)
         selected = selection.apply(events, par, self.setup, self.dataset.gate, self.left_out)
+        selected = replace(selected, reading=Cutflow.of(steps))
         return selected, event_hashes(self.dataset, chunk, events)
 
 
@@ -114,6 +115,8 @@ class SelectionRun:
 
     Attributes
     ----------
+    reading : Cutflow
+        What was left of the open events after each step of reading them.
     cutflow : Cutflow
     candidates : Candidates
     loose : Loose
@@ -132,6 +135,7 @@ class SelectionRun:
         Regions of `regions`, `hists` and `candidates` that were closed when the files were read.
     """
 
+    reading: Cutflow
     cutflow: Cutflow
     candidates: Candidates
     loose: Loose
@@ -184,6 +188,11 @@ class SelectionRun:
         """What was read: data, mc or pseudo; joined by `+` for a sum of several."""
         return "+".join(dict.fromkeys(dataset.kind for dataset in self.datasets))
 
+    @property
+    def label(self) -> str:
+        """What the events are: data, simulation or pseudo-data; joined by `+` for a sum of several."""
+        return " + ".join(dict.fromkeys(dataset.label for dataset in self.datasets))
+
     def __add__(self, other: SelectionRun) -> SelectionRun:
         """Add runs of one selection on different samples: a region that is closed in one is closed in the sum.
 
@@ -207,6 +216,7 @@ class SelectionRun:
         loose = [run.loose.take(~np.isin(run.loose.candidates.region, list(closed))) for run in runs]
         exposure = self.exposure + other.exposure if self.exposure and other.exposure else None
         return SelectionRun(
+            reading=self.reading + other.reading,
             cutflow=self.cutflow + other.cutflow,
             candidates=type(self.candidates).concatenate(candidates),
             loose=loose[0] + loose[1],
@@ -218,14 +228,33 @@ class SelectionRun:
             analysis_hash=self.analysis_hash,
         )
 
+    @property
+    def accounting(self) -> tuple[AccountingStep, ...]:
+        """One chain of numbers from the events that were read to the candidates, with efficiencies.
+
+        Closed events are in none of them, nor are those of regions that were opened later.
+        """
+        return accounting(self.reading, self.cutflow)
+
+    @property
+    def accounting_note(self) -> str:
+        """What the numbers of `accounting` are of."""
+        bursts = "all bursts are used" if any(dataset.all_bursts for dataset in self.datasets) else ""
+        gated = any(dataset.gate is not None for dataset in self.datasets)
+        closed = "closed events are counted in no row, and read are those that are open" if gated else ""
+        return "; ".join(filter(None, (bursts, closed)))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain values, for JSON."""
         return {
+            "accounting": [asdict(step) for step in self.accounting],
+            "accounting_note": self.accounting_note,
             "cutflow": self.cutflow.to_list(),
             "regions": [asdict(region) for region in self.regions],
             "exposure": asdict(self.exposure) if self.exposure else None,
             "selection": self.selection,
             "kind": self.kind,
+            "label": self.label,
             "all_bursts": any(dataset.all_bursts for dataset in self.datasets),
             "files": [file for dataset in self.datasets for file in dataset.files],
             "schemas": [name for dataset in self.datasets for name in dataset.schemas],
@@ -270,6 +299,7 @@ def run_selection(
     selected = _add_up(parts)
     names = tuple(name for name in task.setup.regions.names if name not in task.dataset.closed)
     return SelectionRun(
+        reading=selected.reading,
         cutflow=selected.cutflow,
         candidates=selected.candidates,
         loose=selected.loose,

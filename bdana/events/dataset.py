@@ -157,6 +157,14 @@ class Dataset:
         return tuple(str(source.path) for source in self.sources)
 
     @property
+    def label(self) -> str:
+        """What the events are, said wherever they are shown: data, simulation, or pseudo-data (simulated, read like data)."""
+        if self.kind == "mc":
+            return "simulation"
+        simulated = self.kind == "pseudo" or any(source.simulated for source in self.sources)
+        return "pseudo-data" if simulated else "data"
+
+    @property
     def schemas(self) -> tuple[str, ...]:
         """Names of the schemas the sources are read with."""
         return tuple(source.schema.name for source in self.sources)
@@ -259,20 +267,45 @@ class Dataset:
         chunk : Chunk
         columns : iterable of str
         """
+        return self.read_counted(chunk, columns)[0]
+
+    def read_counted(
+        self, chunk: Chunk, columns: Iterable[str]
+    ) -> tuple[ak.Array, dict[str, NDArray[np.float64]]]:
+        """Read the events of a chunk as `read`, and return the weights of those that are left after each step too.
+
+        Closed events are in no step, the first one included: no difference of two numbers tells of them.
+
+        Parameters
+        ----------
+        chunk : Chunk
+        columns : iterable of str
+
+        Returns
+        -------
+        ak.Array
+            The events.
+        dict of str to ndarray
+            `read`, `good_bursts` (all that are used, with `all_bursts`) and `trigger`, in this order.
+        """
         source = self.sources[chunk.source]
         wanted = {*columns, "trigger"} if self.trigger != "any" else set(columns)
         events = source.read(wanted, chunk.start, chunk.stop)
         used = np.ones(len(events), dtype=np.bool_)
+        steps = {"read": used.copy()}
         if self.bursts is not None:
             listed_only = self.listed_only
             used &= self.bursts.used(events, source.path, all_bursts=self.all_bursts, listed_only=listed_only)
+        steps["good_bursts"] = used.copy()
         if self.trigger != "any":
             used &= self.fired(chunk, events, self.trigger)
             if self.trigger == "Q1":
                 used &= ~self.fired(chunk, events, "H2")
         if self.weight != 1.0 and "weight" in wanted:
             events["weight"] = events.weight * self.weight
-        return events if used.all() else events[used]
+        weights = np.asarray(events.weight) if "weight" in wanted else np.ones(len(events))
+        left = {name: weights[mask] for name, mask in (steps | {"trigger": used}).items()}
+        return events if used.all() else events[used], left
 
     def fired(self, chunk: Chunk, events: ak.Array, trigger: str) -> NDArray[np.bool_]:
         """Tell which events of a chunk fired a trigger.

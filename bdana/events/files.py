@@ -65,6 +65,12 @@ class EventFile(EventSource):
         # Workers open the file themselves, once, and read it with the schema of here, whatever its file says by then.
         return _open_behind, (self.path, self._schema_text, self.gate)  # guard: worker-has-the-gate
 
+    @property
+    def simulated(self) -> bool:
+        """Whether `bdana simulate` made the file, or what it was sealed or skimmed from; False where nothing says so."""
+        made = self._root.provenance
+        return made.get("program") == "bdana simulate" or made.get("simulated") is True
+
     def columns(self) -> set[str]:
         """Return the canonical columns that schema and file both have."""
         return {

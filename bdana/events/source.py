@@ -56,6 +56,11 @@ class EventSource(ABC):
         gated.__dict__ |= self.__dict__ | {"gate": gate}
         return gated
 
+    @property
+    def simulated(self) -> bool:
+        """Whether it says that bdana simulated its events; False for what does not say how it was made."""
+        return False
+
     @abstractmethod
     def columns(self) -> set[str]:
         """Return the canonical columns that can be read."""

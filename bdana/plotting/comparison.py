@@ -8,6 +8,7 @@ import numpy as np
 from hist.intervals import poisson_interval
 
 from bdana.plotting.figures import figure
+from bdana.plotting.off_scale import flow_note, mark_off_scale, write_note
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["bin_pulls", "save_comparison"]
 
+PULLS = 5.0
+"""End of the axis of pulls: the error bars of nearly all fit, and of what is beyond the number is written."""
 NEGLIGIBLE = 0.1  # events: an empty bin of a smaller prediction tells nothing, and has no pull
 
 
@@ -62,6 +65,7 @@ def save_comparison(
     label: str = "prediction",
     signal: Histogram | None = None,
     signal_label: str = "signal",
+    data_label: str = "data",
 ) -> None:
     """Draw data against prediction for one variable, with the pulls below, into a PNG, PDF or SVG.
 
@@ -81,6 +85,8 @@ def save_comparison(
         Expected signal in the same regions and bins: a line, magnified by a power of ten where it would not be seen.
     signal_label : str
         Its legend.
+    data_label : str
+        Legend of the observed counts: data, simulation or pseudo-data.
     """
     (axis,) = predicted.axes
     expected = np.asarray(predicted.values(), dtype=np.float64)
@@ -111,22 +117,25 @@ def save_comparison(
                 axis.widths[some] / 2,
                 fmt="ko",
                 markersize=4,
-                label="data",
+                label=data_label,
             )
             told = some | (expected > NEGLIGIBLE)
-            lower.errorbar(
-                axis.centers[told], bin_pulls(counts, expected, error)[told], yerr=1.0, fmt="ko", markersize=4
-            )
+            pulls = bin_pulls(counts, expected, error)[told]
+            lower.errorbar(axis.centers[told], pulls, yerr=1.0, fmt="ko", markersize=4)
         if signal is not None:
             _draw_signal(upper, signal, signal_label)
-        upper.set(
-            xlim=(axis.edges[0], axis.edges[-1]), ylim=(0, 1.35 * upper.get_ylim()[1])
-        )  # room for the legend
+        drawn = {data_label: observed, label: predicted, signal_label: signal}
+        write_note(fig, flow_note({name: made for name, made in drawn.items() if made is not None}))
+        # Weights below zero are shown; room for the legend.
+        lowest, top = min(0.0, float((expected - error).min())), upper.get_ylim()[1]
+        upper.set(xlim=(axis.edges[0], axis.edges[-1]), ylim=(1.1 * lowest, 1.35 * top))
         upper.set_ylabel("candidates in a bin")
         upper.set_title(title, loc="left")
         upper.legend(ncols=3)
         lower.axhline(0.0, color="gray", linewidth=1)
-        lower.set(ylim=(-4, 4), xlabel=axis.label)
+        lower.set(ylim=(-PULLS, PULLS), xlabel=axis.label)
+        if observed is not None:
+            mark_off_scale(lower, axis.centers[told], pulls, errors=1.0)
         lower.set_ylabel("pull")
 
 

@@ -12,6 +12,7 @@ from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path as Outline
 
 from bdana.plotting.figures import figure
+from bdana.plotting.off_scale import beyond_colours, beyond_frame, write_note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from bdana.sensitivity.overlays import Overlay
 
     Islands = Sequence[Island]
+    Lines = dict[str, list[tuple[NDArray[np.float64], NDArray[np.float64]]]]
     Frame = tuple[tuple[float, float], tuple[float, float]]
 
 __all__ = ["save_exclusion", "save_lifetime", "save_sensitivity"]
@@ -95,6 +97,9 @@ def save_exclusion(
             axes.add_patch(band)
             legend.append(Patch(fill=False, edgecolor="0.35", hatch=hatch, linewidth=0.5, label=label))
         _draw_overlays(axes, overlays, frame, legend, notes)
+        notes.append(
+            beyond_frame(_outlines({**observed} | _named(expected) | _pairs(bands), overlays), frame)
+        )
         _finish(fig, axes, legend, title, notes)
 
 
@@ -127,11 +132,13 @@ def save_sensitivity(
     ordered = dict(sorted(contours.items(), key=lambda item: item[0] != total))
     with figure(path, size=(11.5, 7.5)) as fig:
         axes = fig.add_subplot()
-        _set_frame(axes, frame or _around(contours.values(), ()), coupling, log_mass=log_mass)
+        frame = frame or _around(contours.values(), ())
+        _set_frame(axes, frame, coupling, log_mass=log_mass)
         if total is not None and total in contours:
             area = _between(contours[total], ())
             axes.add_patch(PathPatch(area, facecolor="0.92", linewidth=0, zorder=1))
         legend, notes = _draw_all(axes, ordered, first=0 if total in contours else 1)
+        notes.append(beyond_frame(_outlines(ordered), frame))
         _finish(fig, axes, legend, title, notes)
 
 
@@ -169,9 +176,10 @@ def save_lifetime(
         axes = fig.add_subplot()
         frame = ((float(mass[0]), float(mass[-1])), (float(lifetime[0]), float(lifetime[-1])))
         _set_frame(axes, frame, r"mean lifetime $\tau$ [ns]", log_mass=log_mass)
+        notes = ["White: no limit."] if shown.mask.any() else []
         if shown.count():
-            _draw_limit(fig, axes, mass, lifetime, shown, label)
-        _finish(fig, axes, [], title, ["White: no limit."] if shown.mask.any() else [])
+            notes.append(_draw_limit(fig, axes, mass, lifetime, shown, label))
+        _finish(fig, axes, [], title, notes)
 
 
 def _draw_limit(
@@ -181,7 +189,8 @@ def _draw_limit(
     lifetime: NDArray[np.float64],
     limit: np.ma.MaskedArray[tuple[int, int], np.dtype[np.float64]],
     label: str,
-) -> None:
+) -> str:
+    """Draw the limit, and return how many cells are beyond its colours."""
     best, largest = float(limit.min()), float(limit.max())
     worst = min(max(largest, 1.01 * best), best * SHOWN)
     norm = LogNorm(best, worst)
@@ -194,6 +203,7 @@ def _draw_limit(
     if len(decades) and min(limit.shape) > 1:
         axes.contour(mass, lifetime, np.ma.log10(limit), levels=decades, colors="white", linewidths=1.2)
         bar.ax.hlines(10.0**decades, 0, 1, colors="white", linewidths=1.2)
+    return beyond_colours(limit, best, worst)
 
 
 def _set_frame(axes: Axes, frame: Frame, ylabel: str, *, log_mass: bool) -> None:
@@ -289,6 +299,28 @@ def _draw_overlays(
     notes += [f"Outside the frame: {', '.join(outside)}."] if outside else []
 
 
+def _named(expected: Sequence[Islands]) -> dict[str, Islands]:
+    """Return the islands of all expected contours under one name."""
+    return {"expected": [island for one in expected for island in one]} if expected else {}
+
+
+def _pairs(bands: Mapping[str, tuple[Islands, Islands]]) -> dict[str, Islands]:
+    return {label: [*one, *other] for label, (one, other) in bands.items()}
+
+
+def _outlines(contours: Mapping[str, Islands], overlays: Sequence[Overlay] = ()) -> Lines:
+    """Return the points of contours and overlays by their names; those above coupling 1 only close a contour."""
+    lines: Lines = {
+        name: [
+            (island.mass, branch)
+            for island in islands
+            for branch in (island.low, np.minimum(island.high, 1.0))
+        ]
+        for name, islands in contours.items()
+    }
+    return lines | {overlay.name: [(overlay.mass, overlay.coupling)] for overlay in overlays}
+
+
 def _area(islands: Islands) -> float:
     """Return the excluded area in mass and log coupling."""
     return float(sum(np.trapezoid(np.log(island.high / island.low), island.mass) for island in islands))
@@ -321,5 +353,5 @@ def _finish(fig: Figure, axes: Axes, legend: Sequence[Artist], title: str, notes
             handlelength=2.6,
             fontsize=13 if len(legend) <= MANY else 10,
         )
-    if notes:
-        fig.supxlabel(fill(" ".join(notes), 150), x=0.01, ha="left", fontsize=10)
+    if any(notes):
+        write_note(fig, " ".join(filter(None, notes)))

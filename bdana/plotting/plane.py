@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import hepunits
 import mplhep
+import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
 
 from bdana.plotting.figures import figure
+from bdana.plotting.off_scale import beyond_colours
 from bdana.selection import CDA_FRAME_MM, Z_FRAME_M
 
 if TYPE_CHECKING:
@@ -17,15 +19,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
     from bdana.regions import Box, Regions
     from bdana.selection import Histogram
 
 __all__ = ["save_plane"]
 
+DECADES = 1e6  # of the scale of colours
+
 
 def save_plane(
-    plane: Histogram, regions: Regions, path: Path, title: str = "", closed: Sequence[Box] = ()
+    plane: Histogram,
+    regions: Regions,
+    path: Path,
+    title: str = "",
+    closed: Sequence[Box] = (),
+    undefined: int = 0,
 ) -> None:
     """Draw the candidates in the (z_TAX, CDA_TAX) plane with the borders of the regions, into a PNG, PDF or SVG.
 
@@ -40,20 +50,47 @@ def save_plane(
         Written above the frame.
     closed : sequence of Box
         Envelopes that are closed, named as their regions: hatched. The candidates hold nothing of them.
+    undefined : int
+        Candidates without a finite place in the plane.
     """
     with figure(path) as fig:
         axes = fig.add_subplot()
-        shown = plane.values()
-        norm = LogNorm(1, max(10.0, float(shown.max(initial=1.0))))
+        shown = np.asarray(plane.values(), dtype=np.float64)
+        norm = _colours(shown)
         mesh = mplhep.hist2dplot(plane, ax=axes, norm=norm, cmap="viridis", flow=None, cbar=False)
-        fig.colorbar(mesh.pcolormesh, ax=axes, label="candidates (sum of weights) in a bin")
+        filled = shown[shown != 0.0]
+        beyond = beyond_colours(filled, float(norm.vmin or 0.0), float(norm.vmax or np.inf))
+        fig.colorbar(
+            mesh.pcolormesh, ax=axes, label="candidates (sum of weights) in a bin",
+            extend="min" if beyond else "neither",
+        )  # fmt: skip
         _draw_borders(axes, regions, closed)
         axes.set(yscale="log", xlim=Z_FRAME_M, ylim=CDA_FRAME_MM)
         axes.set_xlabel(r"$z_{TAX}$ [m]")
         axes.set_ylabel(r"$CDA_{TAX}$ [mm]")
         total = float(plane.values(flow=True).sum())
         counts = f"{total - float(shown.sum()):.4g} of {total:.4g} candidates lie outside the frame"
-        axes.set_title(f"{title}\n{counts}".strip(), loc="left")
+        if undefined:
+            counts += f"; {undefined} more have no $z_{{TAX}}$ or $CDA_{{TAX}}$"
+        axes.set_title("\n".join(filter(None, (title, counts, beyond, _cut_boxes(regions)))), loc="left")
+
+
+def _colours(sums: NDArray[np.float64]) -> LogNorm:
+    """Return colours from the smallest sum of weights, or 1, to the largest, over not more than `DECADES`."""
+    top = max(10.0, float(sums.max(initial=1.0)))
+    return LogNorm(max(min(1.0, float(sums[sums > 0.0].min(initial=1.0))), top / DECADES), top)
+
+
+def _cut_boxes(regions: Regions) -> str:
+    """Say which regions reach beyond the frame."""
+    beyond = [
+        box.name
+        for box in regions.boxes
+        if box.z_min / hepunits.m < Z_FRAME_M[0]
+        or box.z_max / hepunits.m > Z_FRAME_M[1]
+        or box.cda_max / hepunits.mm > CDA_FRAME_MM[1]
+    ]
+    return f"beyond the frame: {', '.join(beyond)}" if beyond else ""
 
 
 def _draw_borders(axes: Axes, regions: Regions, closed: Sequence[Box]) -> None:

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bdana.plotting.figures import figure
+from bdana.plotting.off_scale import mark_off_scale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
 __all__ = ["save_pulls"]
+
+PULLS = 4.5  # end of the axis
 
 
 def save_pulls(
@@ -35,5 +38,6 @@ def save_pulls(
         axes.errorbar(values, at, xerr=errors, fmt="ko", markersize=6, capsize=3)
         axes.set_yticks(at, [source.replace("_", " ") for source in sources])
         axes.tick_params(axis="y", which="minor", left=False, right=False)
-        axes.set(xlim=(-3.5, 3.5), ylim=(len(sources) - 0.4, -0.6), xlabel="pull")
+        axes.set(xlim=(-PULLS, PULLS), ylim=(len(sources) - 0.4, -0.6), xlabel="pull")
+        mark_off_scale(axes, values, at, along="x", errors=errors)
         axes.set_title(title, loc="left")

@@ -8,6 +8,7 @@ import numpy as np
 from hist.intervals import poisson_interval
 
 from bdana.plotting.figures import figure
+from bdana.plotting.off_scale import mark_off_scale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +34,7 @@ def save_stability(
     labels : sequence of str
         Of N groups.
     observed, expected : ndarray, shape (N,)
-        Groups where nothing is expected have no point.
+        Groups where nothing is expected have no point; what was observed there is written.
     path : Path
         The picture; replaced if it exists.
     title : str
@@ -59,5 +60,8 @@ def save_stability(
         axes.set(
             xlim=(-0.6, len(labels) - 0.4), ylim=(0, max(2.0, 1.35 * float((high / b).max(initial=0.0))))
         )
+        lost = np.flatnonzero((expected <= 0) & (observed > 0))
+        beyond = np.full(len(lost), np.inf)
+        mark_off_scale(axes, lost, beyond, texts=[f"{observed[i]} observed, 0 expected" for i in lost])
         axes.set_ylabel("observed / expected")
         axes.set_title(title, loc="left")

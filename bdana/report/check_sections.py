@@ -10,7 +10,8 @@ from hepunits import GeV
 from bdana.observed import Predicted
 from bdana.plotting import save_flatness, save_pulls, save_regions, save_stability, save_unfolding
 from bdana.report.document import Figure, Table, Text
-from bdana.report.tables import compared
+from bdana.report.tables import compared, in_label
+from bdana.rounding import error_text, p_equals, p_text, plus_minus, same_place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,10 +32,14 @@ def check_figures(checks: dict[str, Any], folder: Path) -> list[Figure]:
         checks.json.
     folder : Path
     """
-    flat, (low, high) = checks["flatness"], checks["sideband_ns"]
+    flat, (low, high), label = checks["flatness"], checks["sideband_ns"], checks["label"]
     path = folder / "flatness.png"
     save_flatness(
-        np.array(flat["counts"]), flat["window_ns"], path, f"open regions, p = {_p(flat['p']) or 'none'}"
+        np.array(flat["counts"]),
+        flat["window_ns"],
+        path,
+        in_label(f"open regions, p {_p_equals(flat['p'])}", label),
+        label,
     )
     figures = [
         Figure(
@@ -48,24 +53,26 @@ def check_figures(checks: dict[str, Any], folder: Path) -> list[Figure]:
         observed, expected, error = (
             np.array([row[key] for row in rows]) for key in ("observed", "expected", "error")
         )
-        save_regions([row["region"] for row in rows], observed, expected, error, path, what)
+        save_regions(
+            [row["region"] for row in rows], observed, expected, error, path, in_label(what, label), label
+        )
         figures.append(
             Figure(path, f"Pairs that are open in every region: {what}, against their prediction.")
         )
-    figures.append(_stability(checks["stability"], folder / "stability.png"))
+    figures.append(_stability(checks["stability"], folder / "stability.png", label))
     if pulls := checks["pulls"]:
         path = folder / "pulls.png"
         sources, values, errors = ([pull[key] for pull in pulls] for key in ("source", "value", "error"))
-        save_pulls(sources, values, errors, path, "fit of the known regions")
+        save_pulls(sources, values, errors, path, in_label("fit of the known regions", label))
         figures.append(
             Figure(path, "Pulls of the sources of uncertainty in a fit of the regions that are known.")
         )
     if checks["prompt"] and checks["prompt"]["estimate"]:
-        figures.append(_unfolding(checks["prompt"]["estimate"], folder / "unfolding.png"))
+        figures.append(_unfolding(checks["prompt"]["estimate"], folder / "unfolding.png", label))
     return figures
 
 
-def _stability(sorts: Sequence[dict[str, Any]], path: Path) -> Figure:
+def _stability(sorts: Sequence[dict[str, Any]], path: Path, label: str) -> Figure:
     groups = [row for s in sorts for row in _scaled(s)]
     starts = np.cumsum([0, *(len(s["groups"]) for s in sorts)]).tolist()
     save_stability(
@@ -73,22 +80,19 @@ def _stability(sorts: Sequence[dict[str, Any]], path: Path) -> Figure:
         np.array([n for _, n, _ in groups]),
         np.array([b for _, _, b in groups]),
         path,
-        "open regions",
-        [
-            (start, f"{s['what']}\np = {_p(s['p']) or 'none'}")
-            for start, s in zip(starts, sorts, strict=False)
-        ],
+        in_label("open regions", label),
+        [(start, f"{s['what']}\np {_p_equals(s['p'])}") for start, s in zip(starts, sorts, strict=False)],
     )
     return Figure(
         path, "Candidates of open regions over their expected share in groups, with Garwood errors."
     )
 
 
-def _unfolding(estimate: dict[str, Any], path: Path) -> Figure:
+def _unfolding(estimate: dict[str, Any], path: Path, label: str) -> Figure:
     closure = {name: np.array(value) for name, value in estimate["closure"].items()}
     edges = np.array(estimate["edges_mev"]) / GeV
     save_unfolding(
-        edges, **closure, path=path, title="simulated muons with the spectrum unfolded from the data"
+        edges, **closure, path=path, title=f"simulated muons with the spectrum unfolded from the {label}"
     )
     return Figure(
         path, "Closure of the unfolding: muons carried back before and after it, against the truth."
@@ -104,23 +108,24 @@ def check_blocks(checks: dict[str, Any]) -> list[Text | Table]:
         checks.json.
     """
     flat, (low, high) = checks["flatness"], checks["sideband_ns"]
-    p = "too few for a p-value" if flat["p"] is None else f"p = {_p(flat['p'])} (Kolmogorov-Smirnov)"
+    p = "too few for a p-value" if flat["p"] is None else f"p {_p_equals(flat['p'])} (Kolmogorov-Smirnov)"
     return [
         Text(
             f"DT of {flat['pairs']} pairs of open regions with |DT| < {flat['window_ns']:g} ns against a flat distribution: "
             f"{p}."
         ),
         _compared(
-            checks["like_sign"], "Like-sign pairs in time, in every region, against the like-sign prediction."
+            checks, "like_sign", "Like-sign pairs in time, in every region, against the like-sign prediction."
         ),
         _compared(
-            checks["out_of_time"],
+            checks,
+            "out_of_time",
             f"Pairs of opposite charge with {low:g} < |DT| < {high:g} ns, in every region, against the prediction for that window.",
         ),
         *(_normalisation(checks["normalisation"]) if checks["normalisation"] else []),
         *([_closure(checks["closure"])] if checks["closure"] else []),
         Table(
-            ["groups of", "observed", "expected share", "p"],
+            ["groups of", in_label("observed", checks["label"]), "expected share", "p"],
             [
                 [
                     s["what"],
@@ -134,7 +139,7 @@ def check_blocks(checks: dict[str, Any]) -> list[Text | Table]:
         ),
         Table(
             ["source", "pull", "error"],
-            [[p["source"], f"{p['value']:+z.2f}", f"{p['error']:.2f}"] for p in checks["pulls"]],
+            [[p["source"], *same_place(p["value"], p["error"], signed=True)] for p in checks["pulls"]],
             "Sources of uncertainty in a fit of the regions that are known, in units of their error.",
         ),
         *(_prompt(checks["prompt"]) if checks["prompt"] else []),
@@ -144,7 +149,7 @@ def check_blocks(checks: dict[str, Any]) -> list[Text | Table]:
 def _normalisation(found: dict[str, Any]) -> list[Text | Table]:
     return [
         Text(
-            f"Normalisation, {found['source']}: {found['ratio']:.3f} ± {found['error']:.3f}. "
+            f"Normalisation, {found['source']}: {plus_minus(found['ratio'], found['error'])}. "
             f"As an uncertainty of all regions together this is {found['effect']:.1%}: it counts when [systematics] of "
             "analysis.toml has it."
         )
@@ -157,9 +162,9 @@ def _closure(rows: Sequence[dict[str, Any]]) -> Table:
         [
             [
                 r["source"],
-                f"{r['estimate']:.4g} ± {r['error']:.2g}",
+                plus_minus(r["estimate"], r["error"]),
                 str(r["observed"]),
-                f"{r['ratio']:.3f} ± {r['ratio_error']:.3f}" if r["ratio"] is not None else "",
+                plus_minus(r["ratio"], r["ratio_error"]) if r["ratio"] is not None else "",
                 f"{r['pull']:+z.2f}",
             ]
             for r in rows
@@ -178,10 +183,11 @@ def _scaled(stability: dict[str, Any]) -> list[tuple[str, int, float]]:
     ]
 
 
-def _compared(rows: Sequence[dict[str, Any]], caption: str) -> Table:
+def _compared(checks: dict[str, Any], name: str, caption: str) -> Table:
+    rows = checks[name]
     limited = any(row["upper_limit_90"] is not None for row in rows)
     explained = " < is the 90% CL upper limit where no pair was seen to estimate from." if limited else ""
-    return Table(*compared(rows), caption + explained)
+    return Table(*compared(rows, checks["label"]), caption + explained)
 
 
 def _prompt(prompt: dict[str, Any]) -> list[Text | Table]:
@@ -205,7 +211,11 @@ def _prompt(prompt: dict[str, Any]) -> list[Text | Table]:
 
 def _bounded(rows: Sequence[dict[str, Any]]) -> list[Text | Table]:
     inner, p = rows[0], _p(rows[0]["with_limit"]["p_n"])
-    z = f", p(N ≥ n) = {p}, {inner['with_limit']['z_two_sided']:.1f} sigma two-sided" if p else ""
+    z = (
+        f", p(N ≥ n) {p_equals(inner['with_limit']['p_n'])}, {inner['with_limit']['z_two_sided']:.1f} sigma two-sided"
+        if p
+        else ""
+    )
     more = Predicted.of_dict(inner["with_limit"])
     source = (
         "Prompt pairs of every region: the in-time pairs of the open regions, times the share of pairs that pass the "
@@ -220,9 +230,9 @@ def _bounded(rows: Sequence[dict[str, Any]]) -> list[Text | Table]:
             [
                 [
                     r["region"],
-                    "" if r["ratio"] is None else f"{r['ratio']:.2g} ± {r['ratio_error']:.1g}",
-                    f"{r['expected']:.2g} (+{r['high'] - r['expected']:.2g} -{r['expected'] - r['low']:.2g})",
-                    f"{r['upper_limit']:.2g}",
+                    "" if r["ratio"] is None else plus_minus(r["ratio"], r["ratio_error"]),
+                    plus_minus(r["expected"], r["high"] - r["expected"], r["expected"] - r["low"]),
+                    error_text(r["upper_limit"]),
                     "" if r["share"] is None else f"{r['share']:.0%}",
                     str(Predicted.of_dict(r["with_limit"])),
                     _p(r["with_limit"]["p_n"]) or "closed",
@@ -244,11 +254,11 @@ def _prompt_estimate(estimate: dict[str, Any]) -> list[Text | Table]:
             [
                 [
                     r["region"],
-                    f"{r['expected']:.2g} ± {r['error']:.2g}"
+                    plus_minus(r["expected"], r["error"])
                     if r["pairs"]
-                    else f"< {r['upper_limit_90']:.2g} at 90% CL",
-                    f"± {r['unfolding_error']:.2g}" if r["pairs"] else "",
-                    f"± {r['simulation_error']:.2g}" if r["pairs"] else "",
+                    else f"< {error_text(r['upper_limit_90'])} at 90% CL",
+                    f"± {error_text(r['unfolding_error'])}" if r["pairs"] else "",
+                    f"± {error_text(r['simulation_error'])}" if r["pairs"] else "",
                     str(r["pairs"]),
                 ]
                 for r in estimate["regions"]
@@ -285,5 +295,9 @@ def _prompt_estimate(estimate: dict[str, Any]) -> list[Text | Table]:
     ]
 
 
+def _p_equals(p: float | None) -> str:
+    return "= none" if p is None else p_equals(p)
+
+
 def _p(p: float | None) -> str:
-    return "" if p is None else f"{p:.4g}"
+    return "" if p is None else p_text(p)

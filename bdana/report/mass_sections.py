@@ -8,6 +8,7 @@ import numpy as np
 
 from bdana.plotting import save_mass_limits
 from bdana.report.document import Figure, Table, Text
+from bdana.rounding import p_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,9 +73,9 @@ def mass_lines(scan: Mapping[str, Any]) -> list[str]:
     said = f"{len(scan['windows'])} windows of mass"
     if scan["state"] == "closed":
         return [f"{said}; signal region closed: expected limits only", scan["convention"]]
-    error = f" ± {scan['p_global_error']:.1g}" if scan["p_global_error"] else ""
+    anywhere = p_text(scan["p_global"], scan["p_global_error"] or 0.0)
     return [
-        f"{said}; smallest local p {scan['p_local']:.4g} at {scan['at_mass_mev']:.1f} MeV, global p {scan['p_global']:.4g}{error}",
+        f"{said}; smallest local p {p_text(scan['p_local'])} at {scan['at_mass_mev']:.1f} MeV, global p {anywhere}",
         scan["convention"],
     ]
 
@@ -97,7 +98,7 @@ def mass_blocks(scan: Mapping[str, Any]) -> list[Text | Table]:
             f"{row['mass_mev']:.1f}",
             f"{row['expected']:.3g}",
             str(row["observed"]),
-            f"{row['p_local']:.4g}",
+            p_text(row["p_local"]),
             *(f"{row['limits'][name][0]:.3g} to {row['limits'][name][1]:.4g}" for name in names),
             f"{row['expected_limits'][len(row['expected_limits']) // 2]:.4g}",
         ]

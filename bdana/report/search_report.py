@@ -8,6 +8,7 @@ import numpy as np
 
 from bdana._version import __version__
 from bdana.plotting import save_comparison, save_plane
+from bdana.regions import UNDEFINED
 from bdana.report import tables
 from bdana.report.check_sections import CHECK_FIGURES, check_blocks, check_figures
 from bdana.report.document import Document, Figure, Section, Table, Text
@@ -17,6 +18,7 @@ from bdana.search.channels import by_channel
 from bdana.search.input_table import search_inputs
 from bdana.search.output import read_output
 from bdana.search.signal_result import read_signal
+from bdana.selection.cutflow import accounting_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -103,9 +105,10 @@ def write_report(analysis: Analysis) -> Path:
     if signal := read_signal(analysis):
         sections.append(Section("Signal and exclusion", [*drawn_signal, *signal_blocks(signal)]))
     sections.append(Section("Provenance", [_provenance(analysis, run)]))
-    summary = "What is marked closed was not looked at: nothing of it is in this report."
+    said = "" if run.label == "data" else f"This is {run.label}: nothing here was measured. "
+    summary = f"{said}What is marked closed was not looked at: nothing of it is in this report."
     path = out / "report.html"
-    Document(analysis.config.analysis.name, summary, sections).write(path)
+    Document(tables.in_label(analysis.config.analysis.name, run.label), summary, sections).write(path)
     return path
 
 
@@ -124,7 +127,10 @@ def _sections(
         *([("What is measured, what is assumed", _input_blocks(analysis, run))] if run.prediction else []),
         *([("Validation", [*check_blocks(run.checks), *checked])] if run.checks else []),
         *(
-            (f"Sample {sample.name}", _sample_blocks(sample, analysis.config.samples[sample.name]))
+            (
+                f"Sample {sample.name} ({sample.label})",
+                _sample_blocks(sample, analysis.config.samples[sample.name]),
+            )
             for sample in run.samples
         ),
     ]
@@ -138,11 +144,14 @@ def _plane(analysis: Analysis, sample: StoredSample, folder: Path) -> Figure:
         sample.hists["plane"],
         analysis.regions,
         path,
-        f"{sample.name} ({sample.summary['kind']})",
+        f"{sample.name} ({sample.label})",
         analysis.closed_boxes(closed),
+        sum(row["observed"] for row in sample.summary["regions"] if row["name"] == UNDEFINED),
     )
     hatched = "; hatched: closed, with the guard band around it" if closed else ""
-    return Figure(path, f"Candidates of {sample.name} in the plane of z_TAX and CDA_TAX{hatched}.")
+    return Figure(
+        path, f"Candidates of {sample.name} ({sample.label}) in the plane of z_TAX and CDA_TAX{hatched}."
+    )
 
 
 def _comparisons(
@@ -157,12 +166,13 @@ def _comparisons(
             _sum(sample.hists[name], regions),
             with_systematics(predicted, regions, run.prediction["systematics"] if run.prediction else ()),
             path,
-            f"{sample.name}: {shown}",
+            tables.in_label(f"{sample.name}: {shown}", sample.label),
+            data_label=sample.label,
             signal=_sum(signal.hists[name], regions) if signal else None,
             signal_label=signal.label if signal else "",
         )
         caption = (
-            f"{name} in the open regions ({shown}): data with Garwood errors, prediction with its error, statistical and systematic; "
+            f"{name} in the open regions ({shown}): {sample.label} with Garwood errors, prediction with its error, statistical and systematic; "
             "pull: difference over the error of both."
         )
         figures.append(Figure(path, caption))
@@ -202,13 +212,21 @@ def _table_blocks(run: StoredRun) -> list[Text | Table]:
     conventions = [Text(f"{name}: {text}.") for name, text in table["conventions"].items()]
     record = [Text(f"{name}: {text}.") for name, text in table["opened"].items()]
     seen = [Text(line) for line in table["seen"]]
-    return [Table(*tables.counting(table), f"Sample {table['sample']}."), *conventions, *record, *seen]
+    return [
+        Table(*tables.counting(table), f"Sample {table['sample']} ({table['label']})."),
+        *conventions,
+        *record,
+        *seen,
+    ]
 
 
 def _combined_blocks(run: StoredRun) -> list[Text | Table]:
     table: dict[str, Any] = run.table or {}
     conventions = [Text(f"{name}: {text}.") for name, text in table["conventions"].items()]
-    return [Table(*tables.counting(table), f"Channels {', '.join(table['channels'])}."), *conventions]
+    return [
+        Table(*tables.counting(table), f"Channels {', '.join(table['channels'])} ({table['label']})."),
+        *conventions,
+    ]
 
 
 def _background_blocks(prediction: dict[str, Any]) -> list[Text | Table]:
@@ -236,29 +254,20 @@ def _input_blocks(analysis: Analysis, run: StoredRun) -> list[Text | Table]:
 def _sample_blocks(sample: StoredSample, config: SampleConfig) -> list[Text | Table]:
     summary = sample.summary
     of = "".join(f", {what}" for what in (config.year, config.channel) if what)
-    exposure = summary["exposure"]
+    exposure, note = summary["exposure"], summary["accounting_note"]
     said = (
         f"{exposure['pot']:.4g} protons on target, {exposure['live_time_s']:.6g} s live, {exposure['bursts']} bursts"
         if exposure
         else "exposure unknown: no burst table"
     )
-    cutflow = [
-        [
-            row["cut"],
-            str(row["events"]),
-            f"{row['sum_w']:.6g}",
-            "" if row["n_minus_1"] is None else str(row["n_minus_1"]),
-        ]
-        for row in summary["cutflow"]
-    ]
     total = sum(row["observed"] for row in summary["regions"])
     regions = [
         [row["name"], str(row["observed"]), f"{row['observed'] / total:.1%}" if total else ""]
         for row in summary["regions"]
     ] + [[name, "closed", ""] for name in summary["closed"]]
     return [
-        Text(f"Kind {summary['kind']}{of}, selection {summary['selection']}; {said}."),
-        Table(["cut", "events", "sum of weights", "all cuts but this"], cutflow),
+        Text(f"Kind {summary['kind']} ({sample.label}){of}, selection {summary['selection']}; {said}."),
+        Table(*accounting_table(summary), f"{note[:1].upper()}{note[1:]}." if note else ""),
         Table(["region", "candidates", "share"], regions),
         Text(f"Files: {', '.join(summary['files'])}."),
     ]

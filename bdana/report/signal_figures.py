@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bdana.plotting.excluded import save_exclusion, save_lifetime, save_sensitivity
+from bdana.report.tables import in_label
 from bdana.sensitivity.lifetime import lifetime_limits
 
 if TYPE_CHECKING:
@@ -25,7 +26,11 @@ LIFETIMES_NS = np.geomspace(1e-2, 1e6, 161)
 
 
 def draw_exclusion(
-    path: Path, exclusions: Sequence[Exclusion], overlays: Sequence[Overlay] = (), title: str = ""
+    path: Path,
+    exclusions: Sequence[Exclusion],
+    overlays: Sequence[Overlay] = (),
+    title: str = "",
+    label: str = "data",
 ) -> None:
     """Draw observed and expected contours, with bands of the systematic uncertainties of the first.
 
@@ -37,11 +42,13 @@ def draw_exclusion(
     overlays : sequence of Overlay
         Published contours.
     title : str
+    label : str
+        What the observed events are: data, simulation or pseudo-data.
     """
     first, *others = exclusions
     contours: dict[str, tuple[Island, ...]] = {}
     for one in exclusions if first.observed_limit is not None else others:
-        word = "expected" if one.observed_limit is None else "observed"
+        word = "expected" if one.observed_limit is None else in_label("observed", label)
         contours[f"{word}, {100 * one.level:g}% CL"] = one.shown
     bands = {name.replace("_", " "): ends for name, ends in first.systematics.items()}
     save_exclusion(path, contours, first.expected, bands, overlays, title)

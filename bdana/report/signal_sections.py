@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from bdana.report.document import Figure, Table, Text
 from bdana.report.signal_figures import draw_exclusion
+from bdana.report.tables import in_label
+from bdana.rounding import percent, plus_minus
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from bdana.api import Analysis
@@ -32,9 +35,10 @@ def signal_figures(analysis: Analysis, result: SignalResult, folder: Path) -> li
     folder.mkdir(exist_ok=True)
     path, exclusion = folder / "exclusion.png", result.exclusion
     channels = " and ".join(result.channels)
-    title = f"{channels}, {exclusion.protons:.3g} protons on target, {100 * exclusion.level:g}% CL"
-    draw_exclusion(path, [exclusion], title=title)
+    title = f"{in_label(channels, result.label)}, {exclusion.protons:.3g} protons on target, {100 * exclusion.level:g}% CL"
+    draw_exclusion(path, [exclusion], title=title, label=result.label)
     what = "Expected exclusion" if exclusion.observed_limit is None else "Observed and expected exclusion"
+    what = in_label(what, result.label)
     model = analysis.signal.model.replace("_", " ")
     bands = ", ".join(name.replace("_", " ") for name in exclusion.systematics)
     return [Figure(path, f"{what} of the {model}; hatched: the contour at the ends of {bands}.")]
@@ -51,7 +55,7 @@ def signal_blocks(result: SignalResult) -> list[Text | Table]:
     observed = exclusion.observed_limit
     seen = "not yet: the signal region is closed" if observed is None else f"{observed:.4g} events"
     expected = exclusion.expected_limits[len(exclusion.expected_limits) // 2]
-    limit = f"Upper limit on signal events, {100 * exclusion.level:g}% CL: expected {expected:.4g}, observed {seen}."
+    limit = f"Upper limit on signal events, {100 * exclusion.level:g}% CL: expected {expected:.4g}, {in_label('observed', result.label)} {seen}."
     blocks: list[Text | Table] = [Text(limit), Text(f"Convention: {exclusion.convention}.")]
     blocks += [Text(f"Warning: {text}.") for text in result.cautions]
     for name, part in result.channels.items():
@@ -76,24 +80,27 @@ def signal_rows(part: ChannelSignal) -> tuple[list[str], list[list[str]]]:
     rows = []
     for region in regions:
         cells = [process["regions"][region] for process in production.values()]
-        total = sum(cell["n_selected"] for cell in cells)
-        error = sum(cell["n_selected_error"] ** 2 for cell in cells) ** 0.5
-        each = [f"{cell['n_selected']:.3g}" for cell in cells]
-        rows.append([region, *each, f"{total:.3g} ± {error:.2g}", _share(part.point["shares"][region])])
+        total, error = _added(cells)
+        each = [plus_minus(cell["n_selected"], cell["n_selected_error"]) for cell in cells]
+        rows.append([region, *each, plus_minus(total, error), _share(part.point["shares"][region])])
     inner = regions[0]
     leaks = [
         [process["regions"][region] for region in regions if region != inner]
         for process in production.values()
     ]
-    each = [f"{sum(cell['n_selected'] for cell in cells):.3g}" for cells in leaks]
-    outer = [cell for cells in leaks for cell in cells]
-    total = sum(cell["n_selected"] for cell in outer)
-    error = sum(cell["n_selected_error"] ** 2 for cell in outer) ** 0.5
+    each = [plus_minus(*_added(cells)) for cells in leaks]
+    total, error = _added([cell for cells in leaks for cell in cells])
     within = part.point["shares"][inner]
     leak = {"share": None if within["share"] is None else 1.0 - within["share"], "error": within["error"]}
-    rows.append([f"not in {inner}", *each, f"{total:.3g} ± {error:.2g}", _share(leak)])
+    rows.append([f"not in {inner}", *each, plus_minus(total, error), _share(leak)])
     return ["region", *production, "all", "share"], rows
 
 
+def _added(cells: Sequence[dict[str, Any]]) -> tuple[float, float]:
+    """Return the sum of expected events, and its error."""
+    total = sum(cell["n_selected"] for cell in cells)
+    return total, sum(cell["n_selected_error"] ** 2 for cell in cells) ** 0.5
+
+
 def _share(row: dict[str, Any]) -> str:
-    return "" if row["share"] is None else f"{row['share']:.2%} ± {row['error']:.2%}"
+    return "" if row["share"] is None else percent(row["share"], row["error"])

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from bdana.observed import Predicted
 from bdana.pairing import DutyFactor
+from bdana.rounding import error_text, p_text, same_place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bdana.search.input_table import StatedInput
 
-__all__ = ["Layout", "compared", "counting", "estimate_notes", "estimated", "sources", "stated"]
+__all__ = ["Layout", "compared", "counting", "estimate_notes", "estimated", "in_label", "sources", "stated"]
 
 Layout = tuple[list[str], list[list[str]]]
 """Headers and rows of a table."""
@@ -35,8 +36,8 @@ def counting(document: Mapping[str, Any]) -> Layout:
     >>> table = counting_table(expected, {"CR": Observed("CR", 7), "SR": Observed("SR")}, joint=())
     >>> for row in counting(table.to_dict())[1]:
     ...     print(*row)
-    CR 9 ± 3 7 0.7035 0.905
-    SR 0.016 ± 0.002 closed
+    CR 9.0 ± 3.0 7 0.7035 0.905
+    SR 0.0160 ± 0.0020 closed
     """
     rows = [
         _compared(row)
@@ -46,26 +47,45 @@ def counting(document: Mapping[str, Any]) -> Layout:
     ]
     if "joint" in document:
         joint = document["joint"]
-        rows.append(["+".join(joint["regions"]), "", "", f"{joint['p_n']:.4g}", f"{joint['p_l']:.4g}"])
-    return ["region", "expected", "observed", *_P], rows
+        rows.append(["+".join(joint["regions"]), "", "", p_text(joint["p_n"]), p_text(joint["p_l"])])
+    return ["region", "expected", in_label("observed", document["label"]), *_P], rows
 
 
-def compared(document: Sequence[Mapping[str, Any]]) -> Layout:
+def in_label(what: str, label: str) -> str:
+    """Return a word or title that says so where it is not of data: `observed (pseudo-data)`.
+
+    Parameters
+    ----------
+    what : str
+    label : str
+        Data, simulation or pseudo-data.
+
+    Examples
+    --------
+    >>> in_label("observed", "data"), in_label("observed", "pseudo-data")
+    ('observed', 'observed (pseudo-data)')
+    """
+    return what if label == "data" else f"{what} ({label})"
+
+
+def compared(document: Sequence[Mapping[str, Any]], label: str = "data") -> Layout:
     """Lay out the rows of a check: pairs that are open in every region against their prediction.
 
     Parameters
     ----------
     document : sequence of mapping
         Rows of checks.json.
+    label : str
+        What was looked at: data, simulation or pseudo-data.
 
     Examples
     --------
     >>> row = {"region": "CR", "expected": 9.0, "error": 3.0, "observed": 7, "p_n": 0.7, "p_l": 0.8}
     >>> compared([row])[1]
-    [['CR', '9 ± 3', '7', '0.7', '0.8']]
+    [['CR', '9.0 ± 3.0', '7', '0.7', '0.8']]
     """
     rows = [_compared(row | {"name": row["region"]}) for row in map(dict, document)]
-    return ["region", "expected", "observed", *_P], rows
+    return ["region", "expected", in_label("observed", label), *_P], rows
 
 
 def estimated(document: Mapping[str, Any]) -> Layout:
@@ -80,14 +100,15 @@ def estimated(document: Mapping[str, Any]) -> Layout:
     --------
     >>> region = {"name": "CR", "expected": 9.0, "statistical_error": 1.0, "error": 1.5, "pairs": 400}
     >>> estimated({"regions": [region], "systematic_covariance": [[1.25]]})[1]
-    [['CR', '9', '1', '1.1', '1.5', '400']]
+    [['CR', '9.0', '1.0', '1.1', '1.5', '400']]
     """
     rows = []
     systematic = document["systematic_covariance"]
     for i, row in enumerate(document["regions"]):
         if row["pairs"]:
-            numbers = (row["statistical_error"], systematic[i][i] ** 0.5, row["error"])
-            shown = [f"{row['expected']:.4g}", *(f"{number:.2g}" for number in numbers)]
+            value, total = same_place(row["expected"], row["error"])
+            parts = row["statistical_error"], systematic[i][i] ** 0.5
+            shown = [value, *map(error_text, parts), total]
         else:
             shown = [f"{Predicted.of_dict(row)} at 90% CL", "", "", ""]
         rows.append([row["name"], *shown, str(row["pairs"])])
@@ -138,7 +159,8 @@ def estimate_notes(document: Mapping[str, Any]) -> list[str]:
     if "bootstrap_error" in document:
         errors = zip(document["regions"], document["bootstrap_error"], strict=True)
         said.append(
-            "statistical errors by the bootstrap: " + ", ".join(f"{row['name']} {e:.2g}" for row, e in errors)
+            "statistical errors by the bootstrap: "
+            + ", ".join(f"{row['name']} {error_text(e)}" for row, e in errors)
         )
     if document["duty_factor"]:
         said.append(f"duty factor <R>²/<R²> inside bursts: {DutyFactor(**document['duty_factor'])}")
@@ -156,17 +178,21 @@ def stated(rows: Sequence[StatedInput]) -> Layout:
     --------
     >>> from bdana.search.input_table import StatedInput
     >>> stated([StatedInput("combinatorial", "h2_efficiency", 1.0, 0.02, "assumed", "of H2")])[1]
-    [['combinatorial', 'h2_efficiency', '1', '0.02', 'assumed', 'of H2']]
+    [['combinatorial', 'h2_efficiency', '1.000', '0.020', 'assumed', 'of H2']]
     """
-    lines = []
-    for row in rows:
-        value = f"{row.value:.6g}" if isinstance(row.value, float | int) else row.value or ""
-        percent = row.value is None and row.error is not None
-        error = "" if row.error is None else f"{row.error:.2%}" if percent else f"{row.error:.2g}"
-        lines.append([row.part, row.name, value, error, row.kind, row.source])
+    lines = [[row.part, row.name, *_value_and_error(row), row.kind, row.source] for row in rows]
     return ["of", "number", "value", "error", "kind", "source"], lines
 
 
+def _value_and_error(row: StatedInput) -> list[str]:
+    if isinstance(row.value, float | int) and row.error is not None:
+        return same_place(row.value, row.error)
+    value = f"{row.value:.6g}" if isinstance(row.value, float | int) else row.value or ""
+    if row.error is None:
+        return [value, ""]
+    return [value, f"{error_text(100.0 * row.error)}%" if row.value is None else error_text(row.error)]
+
+
 def _compared(row: Mapping[str, Any]) -> list[str]:
-    p = (f"{row['p_n']:.4g}", f"{row['p_l']:.4g}")
+    p = p_text(row["p_n"]), p_text(row["p_l"])
     return [row["name"], str(Predicted.of_dict(row)), str(row["observed"]), *p]

@@ -259,7 +259,13 @@ def _write(
 
     # Read and judged while the basket before is compressed and written.
     with prefetch(_baskets(open_chunks(), BASKET_EVENTS)) as pieces:  # guard: full-baskets
-        write_events(opened, pieces, bursts, identity=lambda checksums: open_uuid(policy, checksums))
+        write_events(
+            opened,
+            pieces,
+            bursts,
+            provenance={"simulated": True} if file.simulated else None,  # pseudo-data stay what they are
+            identity=lambda checksums: open_uuid(policy, checksums),
+        )
     closed, level = FlatEvents.concatenate(hidden), np.concatenate(levels)  # guard: nothing-beside
     found = {stage: closed.split(level == i)[0] for i, stage in enumerate(stages)}  # guard: own-stage
     return {stage: [events.records()] if len(events) else [] for stage, events in found.items()}

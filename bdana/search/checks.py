@@ -12,6 +12,7 @@ from scipy import stats
 from bdana.engine import run_selection
 from bdana.pairing import PairOptions
 from bdana.regions import OUTSIDE
+from bdana.rounding import bounded_p
 from bdana.search.closure import Closure, close
 from bdana.search.estimates import error_sources, estimate_combinatorial, estimate_singles
 from bdana.search.normalisation import Normalisation, measure_normalisation
@@ -122,6 +123,8 @@ class Checks:
         Estimate over truth of simulated samples; empty for data.
     normalisation : Normalisation or None
         Of the control pairs outside of all control regions; None without one.
+    label : str
+        What is compared with the estimate: data, simulation or pseudo-data.
     """
 
     like_sign: tuple[Compared, ...]
@@ -133,6 +136,7 @@ class Checks:
     prompt: PromptCheck | None
     closure: tuple[Closure, ...] = ()
     normalisation: Normalisation | None = None
+    label: str = "data"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the checks as plain values, for JSON."""
@@ -216,6 +220,7 @@ def run_checks(
         prompt=check_prompt(analysis, data, observed, sample, estimate) if search.prompt else None,
         closure=_closure(data, estimate, like, made, scale) if data.kind != "data" else (),
         normalisation=measure_normalisation(like, estimate, scale, (beside, late)),
+        label=data.label,
     )
 
 
@@ -247,7 +252,8 @@ def _compare(predicted: Mapping[str, Predicted], scale: float, pairs: Candidates
 
 
 def _flat(dt: NDArray[np.float64], window: float) -> Flatness:
-    p = float(stats.kstest(dt, stats.uniform(-window, 2.0 * window).cdf).pvalue) if len(dt) else None
+    test = stats.kstest(dt, stats.uniform(-window, 2.0 * window).cdf) if len(dt) else None
+    p = bounded_p(test.pvalue) if test else None
     counts = np.histogram(dt, FLAT_BINS, (-window, window))[0]
     return Flatness(window, len(dt), p, tuple(counts.tolist()))
 

@@ -161,7 +161,8 @@ def combined_table(runs: Sequence[SampleRun], joint: Sequence[str]) -> CombinedT
     places = [at[name] for name in names]
     totals = [row.expected.value for row in rows]
     errors = ErrorSources.of(names, totals, sums[np.ix_(places, places)], label="all sources")
-    return CombinedTable(tuple(rows), together, judged(*together)[1], errors, _shared(runs))
+    label = " + ".join(dict.fromkeys(table.label for table in tables))
+    return CombinedTable(tuple(rows), together, judged(*together)[1], errors, label, _shared(runs))
 
 
 def _unseen_variance(

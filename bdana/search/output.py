@@ -54,6 +54,11 @@ class StoredSample:
     summary: dict[str, Any]
     hists: Mapping[str, Histogram]
 
+    @property
+    def label(self) -> str:
+        """What its events are: data, simulation or pseudo-data."""
+        return str(self.summary["label"])
+
 
 @dataclass(frozen=True)
 class StoredRun:
@@ -85,6 +90,14 @@ class StoredRun:
     checks: dict[str, Any] | None
     masses: dict[str, Any] | None = None
     channels: Mapping[str, StoredRun] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """What the result is of: the sample that the search counts in, or all samples; joined by `+`."""
+        if self.table:
+            return str(self.table["label"])
+        parts = self.channels.values() or self.samples
+        return " + ".join(dict.fromkeys(part.label for part in parts)) or "data"
 
 
 def write_output(analysis: AnalysisFolder, runs: Sequence[SampleRun]) -> Path:
@@ -158,11 +171,13 @@ def _write_run(analysis: AnalysisFolder, runs: Sequence[SampleRun], out: Path) -
                 out / "table.json",
                 run.table.to_dict() | {"opened": record, "seen": reported_looks(analysis)} | _stamp(analysis),
             )
-            write_json(out / "prediction.json", run.estimate.to_dict(bins=True) | _stamp(analysis))
+            label = {"label": run.selected.label}
+            write_json(out / "prediction.json", run.estimate.to_dict(bins=True) | label | _stamp(analysis))
             write_json(out / "prediction_histograms.json", dict(run.estimate.hists))
         if run.masses:
             write_json(
-                out / "mass_windows.json", mass_scan(analysis, run.masses).to_dict() | _stamp(analysis)
+                out / "mass_windows.json",
+                mass_scan(analysis, run.masses).to_dict() | {"label": run.selected.label} | _stamp(analysis),
             )
         if run.checks:
             write_json(out / "checks.json", run.checks.to_dict() | {"sample": run.name})

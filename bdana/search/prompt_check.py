@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bdana.observed import Predicted
+from bdana.rounding import error_text, p_equals
 from bdana.search.estimates import prompt_share
 from bdana.statistics.poisson import Background, p_values
 from bdana.statistics.significance import two_sided
@@ -55,7 +56,8 @@ class Varied:
         said = f"{self.region}, with the upper limit of the prompt share added: {more} expected"
         if self.p_n is None:
             return said
-        return f"{said}, p(N ≥ n) = {self.p_n:.2%}, {self.z_two_sided:.1f} sigma two-sided"
+        p = f"= {self.p_n:.2%}" if self.p_n >= 1e-3 else p_equals(self.p_n)
+        return f"{said}, p(N ≥ n) {p}, {self.z_two_sided:.1f} sigma two-sided"
 
 
 @dataclass(frozen=True)
@@ -85,17 +87,17 @@ class Bounded:
         """How the bound compares with the combinatorial background, in words."""
         row, share = self.prompt, self.share
         what = "upper limit on prompt pairs" if row.constrained else "upper end of the assumed prompt pairs"
-        said = f"{row.region}: the {what}, {row.upper_limit:.2g} at {row.level:.0%} CL,"
+        said = f"{row.region}: the {what}, {error_text(row.upper_limit)} at {row.level:.0%} CL,"
         if share is None:
             return (
                 f"{said} cannot be compared: no pair was seen to estimate the combinatorial background from"
             )
         if share > 1.0:
             return (
-                f"{said} is {share:.2g} times the combinatorial background of {self.combinatorial.value:.2g}: "
+                f"{said} is {share:.2g} times the combinatorial background of {self.combinatorial}: "
                 "that prompt pairs are the larger background there is not excluded"
             )
-        return f"{said} is {share:.0%} of the combinatorial background of {self.combinatorial.value:.2g}"
+        return f"{said} is {share:.0%} of the combinatorial background of {self.combinatorial}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row as plain values, for JSON."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bdana.events import BurstTable, Dataset, Exposure
     from bdana.pairing import PairEstimate, SingleSample
     from bdana.selection import Candidates, Cutflow, Histogram
+    from bdana.selection.cutflow import AccountingStep
     from bdana.statistics.mass_windows import MassSearch
 
 __all__ = ["SampleRun", "run_open_part", "run_sample", "run_search"]
@@ -72,6 +73,11 @@ class SampleRun:
     def cutflow(self) -> Cutflow:
         """Number of events after each cut."""
         return self.selected.cutflow
+
+    @property
+    def accounting(self) -> tuple[AccountingStep, ...]:
+        """One chain of numbers from the events that were read to the candidates, with efficiencies."""
+        return self.selected.accounting
 
     @property
     def candidates(self) -> Candidates:
@@ -156,7 +162,9 @@ def run_sample(
     for region in regions:
         counted[region.name] = Observed(region.name, region.observed)
     expected = {row.name: row.expected for row in run.table.rows}
-    table = counting_table(expected, counted, analysis.config.search.joint, run.table.errors)
+    table = counting_table(
+        expected, counted, analysis.config.search.joint, run.table.errors, run.selected.label
+    )
     checks = run_checks(analysis, run.selected, counted, *singles, run.estimate, executor)
     shown = [region.name for region in regions if region.same]
     selected = run.selected.with_opened(shown, candidates, analysis.regions.names, analysis.variables)
@@ -221,4 +229,4 @@ def _table(analysis: AnalysisFolder, selected: SelectionRun, estimate: PairEstim
     expected = dict(reversed(estimate.predicted.items()))  # the outermost first
     observed = {name: Observed(name, None if name in selected.closed else counted[name]) for name in expected}
     errors = error_sources(estimate, tuple(expected))
-    return counting_table(expected, observed, analysis.config.search.joint, errors)
+    return counting_table(expected, observed, analysis.config.search.joint, errors, selected.label)

@@ -66,12 +66,15 @@ class SignalResult:
     masses : mapping or None
         p-values and limits against mass of several channels together, as `CombinedMassScan.to_dict` gives them; with
         [search.mass_windows].
+    label : str
+        What the observed events are: data, simulation or pseudo-data.
     """
 
     channels: Mapping[str, ChannelSignal]
     exclusion: Exclusion
     cautions: tuple[str, ...] = ()
     masses: Mapping[str, Any] | None = None
+    label: str = "data"
 
     def to_dict(self) -> dict[str, Any]:
         """Return modes, expected events and exclusion as plain values, for JSON."""
@@ -80,6 +83,7 @@ class SignalResult:
             "points": {channel: part.point for channel, part in self.channels.items()},
             "exclusion": self.exclusion.to_dict(),
             "cautions": list(self.cautions),
+            "label": self.label,
         }
 
 
@@ -138,6 +142,7 @@ def signal_result(
         exclude(list(counts.values()), systematics=True, common=common),
         config.cautions(sorted(masses)),
         scan_of_masses.to_dict() if scan_of_masses else None,
+        " + ".join(dict.fromkeys(table.label for _, table, _ in counted)),
     )
 
 
@@ -198,4 +203,5 @@ def read_signal(analysis: AnalysisFolder) -> SignalResult | None:
     }
     several = out / "mass_windows.json" if len(channels) > 1 else None
     masses = read_json(several) if several and several.is_file() else None
-    return SignalResult(channels, Exclusion.from_dict(stored["exclusion"]), tuple(stored["cautions"]), masses)
+    exclusion = Exclusion.from_dict(stored["exclusion"])
+    return SignalResult(channels, exclusion, tuple(stored["cautions"]), masses, stored["label"])

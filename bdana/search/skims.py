@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["provenance", "write_skim"]
 
 
+_COUNTS = {"accounting", "accounting_note", "cutflow", "regions"}
+
+
 def provenance(run: SelectionRun) -> dict[str, Any]:
     """Return the origin of what a selection writes (inputs, exposure, code and configuration), as plain values.
 
@@ -30,7 +33,8 @@ def provenance(run: SelectionRun) -> dict[str, Any]:
     run : SelectionRun
     """
     kept = run.to_dict()
-    return {name: value for name, value in kept.items() if name not in ("cutflow", "regions")}
+    simulated = {"simulated": True} if run.label != "data" else {}
+    return {name: value for name, value in kept.items() if name not in _COUNTS} | simulated
 
 
 def write_skim(

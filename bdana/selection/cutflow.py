@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["Cutflow", "CutflowRow"]
+__all__ = ["AccountingStep", "Cutflow", "CutflowRow", "accounting", "accounting_table"]
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,17 @@ class Cutflow:
 
     rows: tuple[CutflowRow, ...]
 
+    @classmethod
+    def of(cls, steps: Mapping[str, NDArray[np.float64]]) -> Cutflow:
+        """Return the cutflow of some steps.
+
+        Parameters
+        ----------
+        steps : mapping of str to ndarray
+            Weights of the events that are left after each, by its name.
+        """
+        return cls(tuple(_row(name, weights) for name, weights in steps.items()))
+
     def then(self, name: str, weights: NDArray[np.float64]) -> Cutflow:
         """Return the cutflow with one more row.
 
@@ -109,6 +120,102 @@ class Cutflow:
     def to_list(self) -> Sequence[dict[str, Any]]:
         """Return the rows as plain dictionaries, for JSON."""
         return [asdict(row) for row in self.rows]
+
+
+@dataclass(frozen=True)
+class AccountingStep:
+    """One step on the way of the events from the files to the candidates.
+
+    Attributes
+    ----------
+    step : str
+        `read`, `good_bursts`, `trigger`, `open`, then the rows of the cutflow, and `candidates`.
+    events : int
+        Events left. Closed ones are in none of the numbers.
+    sum_w : float
+        Their sum of weights.
+    efficiency, total_efficiency : float or None
+        Their sum of weights over that of the step before, and of all that was read; None where that is zero, and of the
+        first step.
+    """
+
+    step: str
+    events: int
+    sum_w: float
+    efficiency: float | None
+    total_efficiency: float | None
+
+
+def accounting(reading: Cutflow, cutflow: Cutflow) -> tuple[AccountingStep, ...]:
+    """Return one chain of numbers from what was read to the candidates, with the efficiency of each step.
+
+    Parameters
+    ----------
+    reading : Cutflow
+        The steps of reading.
+    cutflow : Cutflow
+        That of the selection; its first row is what is open of the rest.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bdana.selection import Cutflow
+    >>> reading = Cutflow.of({"read": np.ones(8), "good_bursts": np.ones(4), "trigger": np.ones(4)})
+    >>> chain = accounting(reading, Cutflow(()).then("all", np.ones(4)).then("two_good_tracks", np.ones(1)))
+    >>> [(x.step, x.events, x.efficiency) for x in chain[1:]]  # doctest: +NORMALIZE_WHITESPACE
+    [('good_bursts', 4, 0.5), ('trigger', 4, 1.0), ('open', 4, 1.0), ('two_good_tracks', 1, 0.25),
+     ('candidates', 1, 1.0)]
+    """
+    first, *cuts = cutflow.rows
+    rows = [*reading.rows, replace(first, cut="open"), *cuts, replace([first, *cuts][-1], cut="candidates")]
+    found: list[AccountingStep] = []
+    for i, row in enumerate(rows):
+        before, everything = (rows[i - 1].sum_w, rows[0].sum_w) if i else (0.0, 0.0)
+        found.append(
+            AccountingStep(
+                row.cut,
+                row.events,
+                row.sum_w,
+                row.sum_w / before if before else None,
+                row.sum_w / everything if everything else None,
+            )
+        )
+    return tuple(found)
+
+
+def accounting_table(document: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Return headers and rows of the way of the events from the files to the candidates, with efficiencies.
+
+    Parameters
+    ----------
+    document : mapping
+        Of `SelectionRun.to_dict`.
+
+    Examples
+    --------
+    >>> from bdana.selection.cutflow import accounting_table
+    >>> step = {"step": "vertex", "events": 3, "sum_w": 3.0, "efficiency": 0.75, "total_efficiency": 0.003}
+    >>> document = {"accounting": [step], "cutflow": [{"cut": "vertex", "n_minus_1": 8}]}
+    >>> accounting_table(document)[1]
+    [['vertex', '3', '3', '75.0%', '0.300%', '8']]
+    """
+    others = {row["cut"]: row["n_minus_1"] for row in document["cutflow"] if row["n_minus_1"] is not None}
+    rows = [
+        [
+            row["step"],
+            str(row["events"]),
+            f"{row['sum_w']:.6g}",
+            _share(row["efficiency"]),
+            _share(row["total_efficiency"]),
+            str(others.get(row["step"], "")),
+        ]
+        for row in document["accounting"]
+    ]
+    return ["cut", "events", "sum of weights", "of the step before", "of all read", "all cuts but this"], rows
+
+
+def _share(efficiency: float | None) -> str:
+    return "" if efficiency is None else f"{100.0 * efficiency:#.3g}%".replace(".%", "%")
 
 
 def _row(name: str, weights: NDArray[np.float64], n_minus_1: int | None = None) -> CutflowRow:

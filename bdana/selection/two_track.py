@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -110,17 +110,28 @@ class Loose:
 
 @dataclass(frozen=True)
 class Selected:
-    """Result of a selection on some events; results of consecutive chunks can be added."""
+    """Result of a selection on some events; results of consecutive chunks can be added.
+
+    Attributes
+    ----------
+    cutflow : Cutflow
+    candidates : Candidates
+    loose : Loose
+    reading : Cutflow
+        What was left after each step of reading them, before the selection; empty where nobody counted.
+    """
 
     cutflow: Cutflow
     candidates: Candidates
     loose: Loose
+    reading: Cutflow = field(default_factory=lambda: Cutflow(()))
 
     def __add__(self, other: Selected) -> Selected:
         return Selected(
             self.cutflow + other.cutflow,
             Candidates.concatenate([self.candidates, other.candidates]),
             self.loose + other.loose,
+            self.reading + other.reading,
         )
 
 

@@ -14,15 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from bdana.atomic import temporary_beside, write_atomically
 from bdana.errors import ConfigError, InputError
+from bdana.rounding import SMALLEST_P, p_text, plus_minus
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from bdana.statistics.error_sources import ErrorSources
     from bdana.statistics.regions_csv import CountedRegion
 
 __all__ = ["Sheet", "SheetColumn", "counts_sheet", "pyhf_workspace", "write_sheet"]
 
+_GIVEN = frozenset({"name", "expected", "error", "observed", "upper_limit_90", "state"})
+"""Fields of a row of a counts table that are not computed."""
+WIDEST = 12  # columns of a LaTeX table
 _LATEX = str.maketrans({"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$"})
 
 
@@ -35,14 +39,14 @@ class SheetColumn:
     name : str
     values : tuple of float, int, str or None
         None where there is no number, such as the p-value of a closed region.
-    errors : tuple of float
-        Standard deviations of the values; empty where they have none.
+    errors : tuple of float, or of (float, float)
+        Standard deviations of the values, or upper and lower errors, both positive; empty where they have none.
     unit : str
     """
 
     name: str
     values: tuple[float | str | None, ...]
-    errors: tuple[float, ...] = ()
+    errors: tuple[float | tuple[float, float], ...] = ()
     unit: str = ""
 
 
@@ -56,25 +60,32 @@ class Sheet:
     columns : tuple of SheetColumn
         Of equal length; the first names the rows.
     conventions : dict of str to str
+    totals : dict of str to float, int, str or None
+        What is of all rows together, such as joint p-values, by name.
     """
 
     title: str
     columns: tuple[SheetColumn, ...]
     conventions: dict[str, str] = field(default_factory=dict)
+    totals: dict[str, float | str | None] = field(default_factory=dict)
 
 
 def counts_sheet(regions: Sequence[CountedRegion], document: dict[str, Any]) -> Sheet:
-    """Return the sheet of a counts table: background, count and p-values of every region.
+    """Return the sheet of a counts table: background, count and every number that was computed of each region.
 
-    A closed region has no count and no p-values.
+    A closed region has no count and no p-values. What is of all regions together stands in `totals`.
 
     Parameters
     ----------
     regions : sequence of CountedRegion
     document : dict
-        What `bdana count --regions --json` prints for them.
+        What `bdana count --regions --json` prints for them, with a row for each in `regions`.
     """
-    rows = document["regions"]
+    rows = [
+        _flat({key: value for key, value in row.items() if key not in _GIVEN}) for row in document["regions"]
+    ]
+    found = dict.fromkeys(["p_n", "p_l", *(name for row in rows for name in row)])
+    errors = [region.background.errors for region in regions]
     return Sheet(
         "Counting experiment",
         (
@@ -82,7 +93,7 @@ def counts_sheet(regions: Sequence[CountedRegion], document: dict[str, Any]) -> 
             SheetColumn(
                 "expected",
                 tuple(region.background.expected for region in regions),
-                tuple(region.background.error for region in regions),
+                tuple(up if up == down else (up, down) for up, down in errors),
                 unit="events",
             ),
             SheetColumn(
@@ -90,11 +101,27 @@ def counts_sheet(regions: Sequence[CountedRegion], document: dict[str, Any]) -> 
                 tuple("closed" if region.observed is None else region.observed for region in regions),
                 unit="events",
             ),
-            SheetColumn("p_n", tuple(row.get("p_n") for row in rows)),
-            SheetColumn("p_l", tuple(row.get("p_l") for row in rows)),
+            *(SheetColumn(name, tuple(row.get(name) for row in rows)) for name in found),
         ),
         document["conventions"],
+        _flat({key: document[key] for key in ("joint",) if key in document}),
     )
+
+
+def _flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, float | str | None]:
+    """Return the numbers of a document by their names joined with `_`; the ends of an interval are low and high."""
+    found: dict[str, float | str | None] = {}
+    for key, value in document.items():
+        name = f"{prefix}{key}"
+        if key in {"convention", "conventions"}:
+            continue
+        if isinstance(value, dict):
+            found |= _flat(value, f"{name}_")
+        elif isinstance(value, list | tuple) and len(value) == 2 and not isinstance(value[0], str):
+            found |= {f"{name}_low": value[0], f"{name}_high": value[1]}
+        else:
+            found[name] = "+".join(map(str, value)) if isinstance(value, list | tuple) else value
+    return found
 
 
 def write_sheet(path: Path, sheet: Sheet, workspace: dict[str, Any] | None = None) -> None:
@@ -224,19 +251,51 @@ def _csv(sheet: Sheet) -> str:
         columns.append(["" if value is None else value for value in column.values])
         if column.errors:
             header.append("error")
-            columns.append(list(column.errors))
+            columns.append([_error(error) for error in column.errors])
+    for name, value in (
+        sheet.totals | {f"convention_{key}": text for key, text in sheet.conventions.items()}
+    ).items():
+        header.append(name)
+        columns.append(["" if value is None else value] * len(columns[0]))
     rows.writerow(header)
     rows.writerows(zip(*columns, strict=True))
     return written.getvalue()
 
 
 def _latex(sheet: Sheet) -> str:
+    if len(sheet.columns) > WIDEST and len(sheet.columns[0].values) == 1:
+        sheet = _turned(sheet)
     lines = [f"% {name}: {text}" for name, text in sheet.conventions.items()]
     lines += [rf"\begin{{tabular}}{{l{'r' * (len(sheet.columns) - 1)}}}", r"\hline"]
     lines.append(" & ".join(_heading(column) for column in sheet.columns) + r" \\ \hline")
     cells = [[_cell(column, i) for i in range(len(column.values))] for column in sheet.columns]
     lines += [" & ".join(row) + r" \\" for row in zip(*cells, strict=True)]
+    if sheet.totals:
+        lines.append(r"\hline")
+        rest = " &" * (len(sheet.columns) - 2)
+        for name, value in sheet.totals.items():
+            lines.append(f"{name.translate(_LATEX)} & {_cell(SheetColumn(name, (value,)), 0)}{rest}" + r" \\")
     return "\n".join([*lines, r"\hline", r"\end{tabular}", ""])
+
+
+def _turned(sheet: Sheet) -> Sheet:
+    """Return a sheet of one row as a list of quantities: so many columns do not fit on a page."""
+    (first, *columns), by_name = sheet.columns, {column.name: column.values[0] for column in sheet.columns}
+    fitted = [name.removesuffix("_value") for name in by_name if name.endswith("_value")]
+    ends = {f"{name}_{end}" for name in fitted for end in ("value", "up", "down", "total_up", "total_down")}
+    rows: list[tuple[str, Any, Any]] = []
+    for column in columns:
+        label = f"{column.name} [{column.unit}]" if column.unit else column.name
+        base = column.name.removesuffix("_value")
+        if column.name not in ends:
+            rows.append((label, column.values[0], column.errors[0] if column.errors else 0.0))
+        elif base != column.name:
+            for kind, of in (("statistical", ""), ("total", "total_")):
+                ends_of: Any = by_name[f"{base}_{of}up"], by_name[f"{base}_{of}down"]
+                rows.append((f"{base}, {kind}", column.values[0], ends_of))
+    names, values, errors = zip(*rows, strict=True)
+    turned = SheetColumn("quantity", names), SheetColumn(str(first.values[0]), values, errors)
+    return Sheet(sheet.title, turned, sheet.conventions, sheet.totals)
 
 
 def _heading(column: SheetColumn) -> str:
@@ -250,10 +309,22 @@ def _cell(column: SheetColumn, i: int) -> str:
         return "--"
     if isinstance(value, str):
         return value.translate(_LATEX)
-    if column.errors:
-        return rf"${value:.3g} \pm {column.errors[i]:.2g}$"
-    mantissa, _, exponent = f"{value:.4g}".partition("e")
+    if column.errors and column.errors[i]:
+        error = column.errors[i]
+        shown = plus_minus(value, *error) if isinstance(error, tuple) else plus_minus(value, error)
+    else:
+        shown = f"{value:.4g}" if value != SMALLEST_P else p_text(value)
+    mantissa, _, exponent = shown.partition("e")
+    for sign, written in (("±", r"\pm"), (" +", "^{+"), (" -", "}_{-")):
+        mantissa = mantissa.replace(sign, written)
+    if "^{" in mantissa:
+        mantissa = mantissa.removesuffix(")") + "}" + ")" * mantissa.endswith(")")
     return rf"${mantissa} \times 10^{{{int(exponent)}}}$" if exponent else f"${mantissa}$"
+
+
+def _error(error: float | tuple[float, float]) -> float | str:
+    """Return an error as the tables that bdana reads have it."""
+    return f"+{error[0]!r},-{error[1]!r}" if isinstance(error, tuple) else error
 
 
 def _write_hepdata(path: Path, sheet: Sheet) -> None:
@@ -265,13 +336,17 @@ def _write_hepdata(path: Path, sheet: Sheet) -> None:
         ) from None
     found = hepdata.Table(sheet.title)
     found.description = "; ".join(f"{name}: {text}" for name, text in sheet.conventions.items())
-    for i, column in enumerate(sheet.columns):
+    rows = len(sheet.columns[0].values) if sheet.columns else 0
+    totals = [SheetColumn(name, (value,) * rows) for name, value in sheet.totals.items()]
+    for i, column in enumerate([*sheet.columns, *totals]):
         variable = hepdata.Variable(column.name, is_independent=i == 0, is_binned=False, units=column.unit)
         variable.values = ["-" if value is None else value for value in column.values]
         if column.errors:
-            error = hepdata.Uncertainty("total", is_symmetric=True)
-            error.values = list(column.errors)
-            variable.add_uncertainty(error)
+            same = all(not isinstance(error, tuple) for error in column.errors)
+            total = hepdata.Uncertainty("total", is_symmetric=same)
+            ends = [error if isinstance(error, tuple) else (error, error) for error in column.errors]
+            total.values = [up if same else (-down, up) for up, down in ends]
+            variable.add_uncertainty(total)
         found.add_variable(variable)
     submission = hepdata.Submission()
     submission.comment = found.description

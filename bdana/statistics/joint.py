@@ -9,6 +9,7 @@ import numpy as np
 from scipy import special
 
 from bdana.errors import InputError
+from bdana.rounding import bounded_p
 from bdana.statistics.correlated import MAX_RANK, blocks, draws, full_covariance, points, quadrature
 from bdana.statistics.poisson import (
     TIE,
@@ -114,7 +115,12 @@ def joint_p_values(
     seen = float(np.prod([table[tuple(n)] for table, n in tables]))
     p_l = float(total[total <= seen * (1 + TIE)].sum())
     sums = [(found[0].sum(axis=1), found[1]) for found in found_points if found is not None]
-    return _result(_tail(sum(counts), sums), p_l, covariance is None, "exact")
+    p_n = _tail(sum(counts), sums)
+    # Only what is impossible has the probability 0; the rest is too rare for double precision.
+    nothing = [not any((x.expected, *x.errors)) for x in backgrounds]
+    if not any(none and n for none, n in zip(nothing, counts, strict=True)):
+        p_l = bounded_p(p_l)
+    return _result(p_n if all(nothing) else bounded_p(p_n), p_l, covariance is None, "exact")
 
 
 def sum_tails(
@@ -197,7 +203,7 @@ def _toys(
     error = max(rarer.std(ddof=1) / _TOYS, p_n.std(ddof=1)) / np.sqrt(_SHARES)
     computed = f"toys, n={_SHARES * _TOYS}, error={max(error, 1 / (_SHARES * _TOYS)):.1g}"
     p_l = (rarer.sum() + 1) / (_SHARES * _TOYS + 1)  # never zero: the data are one more experiment
-    return _result(float(p_n.mean()), float(p_l), together, computed)
+    return _result(bounded_p(p_n.mean()), float(p_l), together, computed)
 
 
 def _log_likelihood(tuples: NDArray[np.int64], values: Floats, weights: Floats) -> Floats:

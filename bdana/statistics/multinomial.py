@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from bdana.errors import InputError
+from bdana.rounding import bounded_p
 from bdana.statistics.poisson import TIE
 
 if TYPE_CHECKING:
@@ -61,9 +62,10 @@ def multinomial_p(counts: Sequence[int], shares: Sequence[float], seed: int = 1)
         others = _divisions(total, len(n))
         logarithms = _log_pmf(others, share)
         p = float(np.exp(logarithms[logarithms <= _log_pmf(n, share) + TIE]).sum())
-        return min(p, 1.0)
+        return bounded_p(min(p, 1.0))
     toys = np.random.default_rng(seed).multinomial(total, share, TOYS)
-    return float(np.mean(_log_pmf(toys, share) <= _log_pmf(n, share) + TIE))
+    as_rare = int(np.count_nonzero(_log_pmf(toys, share) <= _log_pmf(n, share) + TIE))
+    return (as_rare + 1) / (TOYS + 1)  # never zero: the data are one more experiment
 
 
 def _divisions(total: int, groups: int) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import special
 
 from bdana.errors import InputError
+from bdana.rounding import bounded_p
 from bdana.statistics.background import PRIORS, Background, Floats, Prior, legendre
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Counting:
     Attributes
     ----------
     p_n, p_l : float
+        Smaller ones than `bdana.rounding.SMALLEST_P` are given as it, but for those of counts that are impossible: 0.
     convention : str
         How they are defined.
     computed : str
@@ -174,7 +176,7 @@ def p_values(observed: int, background: Background) -> Counting:
     if background.prior == "exponential":
         # P(N) = (b/(1+b))^N / (1+b) falls with N, so that both are its sum from n on.
         p = (background.expected / (1.0 + background.expected)) ** n
-        return Counting(p, p, convention)
+        return Counting(bounded_p(p), bounded_p(p), convention)
     x, w = background.nodes(n)
     p_n = float(w @ special.gammainc(n, x)) if n else 1.0
     top = upper_count(background, n)
@@ -190,4 +192,6 @@ def p_values(observed: int, background: Background) -> Counting:
         first, last = int(np.flatnonzero(likelier)[0]), int(np.flatnonzero(likelier)[-1])
         x, w = background.nodes(last + 1)
         p_l = float(probabilities[:first].sum() + w @ special.gammainc(last + 1, x))
-    return Counting(min(p_n, 1.0), min(p_l, 1.0), convention)
+    if not background.expected and not any(background.errors):
+        return Counting(min(p_n, 1.0), min(p_l, 1.0), convention)
+    return Counting(bounded_p(min(p_n, 1.0)), bounded_p(min(p_l, 1.0)), convention)

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import special
 
 from bdana.errors import InputError
+from bdana.rounding import bounded_p
 from bdana.statistics.poisson import Background, whole
 from bdana.statistics.profile import log_likelihood
 
@@ -74,7 +75,9 @@ def z_bi(observed: int, background: float, error: float) -> Significance:
         )
     tau = background / error**2
     p = float(special.betainc(n, tau * background + 1, 1 / (1 + tau))) if n else 1.0
-    return Significance(one_sided(p).z, "Z_Bi, one-sided; background error as an auxiliary Poisson count")
+    return Significance(
+        one_sided(bounded_p(p)).z, "Z_Bi, one-sided; background error as an auxiliary Poisson count"
+    )
 
 
 def z_profile_likelihood(observed: int, background: Background) -> Significance:

@@ -57,12 +57,15 @@ class CountingTable:
         None while one of them is closed.
     errors : ErrorSources or None
         What the errors of the expectations are made of; None: they move together.
+    label : str
+        What the observed numbers are counted in: data, simulation or pseudo-data.
     """
 
     rows: tuple[TableRow, ...]
     joint_regions: tuple[str, ...]
     joint: Counting | None
     errors: ErrorSources | None = None
+    label: str = "data"
 
     @property
     def conventions(self) -> dict[str, str]:
@@ -83,7 +86,7 @@ class CountingTable:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the table as plain values, for JSON."""
-        document: dict[str, Any] = {"regions": [row.to_dict() for row in self.rows]}
+        document: dict[str, Any] = {"label": self.label, "regions": [row.to_dict() for row in self.rows]}
         if self.joint:
             document["joint"] = {
                 "regions": list(self.joint_regions),
@@ -100,6 +103,7 @@ def counting_table(
     observed: Mapping[str, Observed],
     joint: Sequence[str],
     errors: ErrorSources | None = None,
+    label: str = "data",
 ) -> CountingTable:
     """Compare expected with observed numbers of events, region by region.
 
@@ -114,6 +118,8 @@ def counting_table(
         Regions to be judged together, in the order they are named in.
     errors : ErrorSources, optional
         What the errors are made of, with their covariance; by default they move together, as one common scale does.
+    label : str
+        What is counted in: data, simulation or pseudo-data.
 
     Returns
     -------
@@ -138,7 +144,7 @@ def counting_table(
     names = tuple(row.name for row in together)
     covariance = errors.select(names).covariance if errors else None
     judged = joint_p_values(counts, backgrounds, covariance) if all_open else None
-    return CountingTable(rows, names, judged, errors)
+    return CountingTable(rows, names, judged, errors, label)
 
 
 def _row(name: str, expected: Predicted, observed: Observed) -> TableRow:

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.special import erf
 
 from bdana.errors import ConfigError
+from bdana.rounding import plus_minus
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,9 +82,8 @@ class PromptShare:
             return "no pairs"
         if not np.isfinite(self.fraction):
             return f"all of {self.pairs} pairs in time, more than {self.low:.3f} of the accidental ones"
-        up = f"{self.high - self.fraction:.3f}" if np.isfinite(self.high) else "inf"
-        errors = f"(+{up} -{self.fraction - self.low:.3f})"
-        return f"{self.prompt:.1f} of {self.pairs} pairs in time, {self.fraction:.3f} {errors} of the accidental ones"
+        fraction = plus_minus(self.fraction, self.high - self.fraction, self.fraction - self.low)
+        return f"{self.prompt:.1f} of {self.pairs} pairs in time, {fraction} of the accidental ones"
 
 
 def fit_prompt_share(

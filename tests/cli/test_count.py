@@ -275,7 +275,7 @@ def test_a_branching_ratio_with_its_errors():
     assert "sigma = ln(1 + 0.0631" in found["conventions"]["cls"]
     code, out, _ = count(*PUBLISHED, *SENSITIVITY, "--method", "cls")
     assert code == 0
-    assert "1.088e-10 +4.04e-11 -3.48e-11 (statistical)" in out
+    assert "(1.09 +0.40 -0.35)e-10 (statistical)" in out
 
 
 def test_categories_of_a_measurement(tmp_path):

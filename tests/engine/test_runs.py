@@ -1,5 +1,7 @@
 """A selection gives the same bits, whatever the chunks and whoever works on them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -52,3 +54,27 @@ def test_chunks_follow_the_clusters_and_change_nothing(clustered, request):
     assert seen == [(30, 70), (60, 70), (70, 70)]
     same(run, whole)
     assert run.candidates.event.tolist() == [i for i in range(70) if i % 3 != 1]
+
+
+def test_the_chain_of_numbers_begins_with_what_was_read(tmp_path):
+    """Ten events: four in a bad burst, three of the others of another trigger, two of the rest with one track."""
+    # Bit 1 is H2.
+    events = [dimuon_event(i, burst=1 + (i < 4)) | {"trigger": 1 if i in {4, 5, 6} else 2} for i in range(10)]
+    for event in events[8:]:
+        event["tracks"] = event["tracks"][:1]
+    path = tmp_path / "events.root"
+    write_events(path, [records(events)], good_bursts(2, good=np.array([True, False])))
+    analysis = bdana.load(bdana.analysis.template_folder())
+    run = analysis.select_from(replace(analysis.dataset([path], kind="mc"), trigger="H2"))
+    chain = [(step.step, step.events, step.efficiency) for step in run.accounting]
+    assert chain[:5] == [
+        ("read", 10, None),
+        ("good_bursts", 6, 0.6),
+        ("trigger", 3, 0.5),
+        ("open", 3, 1.0),
+        ("two_good_tracks", 1, pytest.approx(1 / 3)),
+    ]
+    assert chain[-1] == ("candidates", 1, 1.0)
+    assert run.accounting[-1].total_efficiency == pytest.approx(0.1)
+    assert run.cutflow.rows[0].cut == "all"
+    assert run.label == "simulation"

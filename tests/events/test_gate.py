@@ -107,6 +107,9 @@ def test_closed_events_are_not_counted_anywhere(written, kind):
     runs = [ANALYSIS.select([written(f"f{i}", events)], kind=kind) for i, events in enumerate((seen, hidden))]
     assert runs[0].cutflow.rows[0].events == 2
     assert runs[0].cutflow.to_list() == runs[1].cutflow.to_list()
+    assert [step.events for step in runs[0].accounting[:4]] == [2, 2, 2, 2]
+    assert runs[0].accounting == runs[1].accounting
+    assert "closed events are counted in no row" in runs[1].accounting_note
     assert [region.name for region in runs[1].regions] == ["outside"]
     assert list(runs[1].hists["mass"].axes["region"]) == ["outside"]
 

@@ -11,6 +11,7 @@ import uproot
 from bdana.errors import BlindingError, InputError
 from bdana.events import write_events
 from bdana.sealing.seal_file import seal
+from bdana.search.skims import write_skim
 from tests.attacks.raw import CANARY, closed, like_sign, raw_file
 from tests.sealed import decrypt_events
 from tests.synthetic import good_bursts, records
@@ -211,3 +212,15 @@ def test_an_event_twice_is_not_sealed_and_not_named(tmp_path, sealing, events, c
         seal(tmp_path / "run.root", tmp_path, sealing)
     assert not any(number in str(refused.value).replace(str(tmp_path), "") for number in "0123456789")
     assert [path.name for path in tmp_path.glob("run*")] == ["run.root"]
+
+
+@pytest.mark.parametrize(("made", "label"), [({"program": "bdana simulate"}, "pseudo-data"), (None, "data")])
+def test_sealed_pseudo_data_stay_pseudo_data(tmp_path, sealing, analysis, made, label):
+    """A simulated file that is read as data says so, sealed and skimmed too."""
+    raw = raw_file(tmp_path / "run.root", [like_sign(1), like_sign(2)], provenance=made)
+    seal(raw, tmp_path, sealing)
+    run = analysis.select([tmp_path / "run.open.root"])
+    assert run.label == label
+    assert run.to_dict()["label"] == label
+    write_skim(analysis, run, tmp_path / "skim.open.root")
+    assert analysis.select([tmp_path / "skim.open.root"]).label == label

@@ -90,7 +90,7 @@ def prompt_region(limit, constrained=True):
 
 def test_a_bound_above_the_combinatorial_background_says_so():
     over = bound(prompt_region(0.08), Predicted(0.016, 0.002), Observed("SR"))
-    assert "0.08 at 90% CL, is 5 times the combinatorial background of 0.016" in over.text
+    assert "0.080 at 90% CL, is 5 times the combinatorial background of 0.0160 ± 0.0020" in over.text
     assert "not excluded" in over.text
     assert over.varied.p_n is None
     below = bound(prompt_region(0.0048), Predicted(0.016, 0.002), Observed("SR", 1))

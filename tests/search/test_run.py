@@ -1,9 +1,12 @@
 """A search from simulated files to output/, and what must stop it."""
 
+import itertools
 import json
 import re
 
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 import bdana
 from bdana.analysis import scaffold
@@ -91,6 +94,62 @@ def test_report_is_made_of_what_lies_in_output(runs, folder):
     assert page.count("data:image/png;base64,") == len(figures) > 2 + len(analysis.variables)
     assert len(re.findall(r"<td>closed</td>", page)) >= 5
     assert not re.search(r"""(src|href)=["'](?!data:|#)""", page)
+
+
+def test_pseudo_data_and_simulation_say_so_everywhere(runs, folder, monkeypatch):
+    written, save = {}, Figure.savefig
+
+    def kept(figure, path, **named):
+        written[path.name] = [text.get_text() for text in figure.findobj(Text)]
+        save(figure, path, **named)
+
+    monkeypatch.setattr(Figure, "savefig", kept)
+    page = write_report(bdana.load(folder)).read_text()
+    assert re.search(r"<title>NA62 [^<]* \(pseudo-data\)</title>", page)
+    assert "observed (pseudo-data)" in page
+    assert "Sample signal (simulation)" in page
+    assert len(written) > 8
+    for name, texts in written.items():
+        assert any("pseudo-data" in text or "simulation" in text or "simulated" in text for text in texts), (
+            name
+        )
+        assert "data" not in texts, name  # the legend of what was observed
+    out = folder / "output"
+    labels = {
+        path: json.loads((out / path).read_text())["label"]
+        for path in (
+            "table.json",
+            "prediction.json",
+            "checks.json",
+            "pseudo/cutflow.json",
+            "signal/cutflow.json",
+        )
+    }
+    assert labels.pop("signal/cutflow.json") == "simulation"
+    assert set(labels.values()) == {"pseudo-data"}
+
+
+def test_one_chain_of_numbers_leads_from_the_files_to_the_candidates(runs, folder):
+    stored = json.loads((folder / "output" / "pseudo" / "cutflow.json").read_text())
+    chain = stored["accounting"]
+    steps = [step["step"] for step in chain]
+    assert steps[:5] == ["read", "good_bursts", "trigger", "open", "two_good_tracks"]
+    assert steps[-1] == "candidates"
+    assert steps[5:-1] == [row["cut"] for row in stored["cutflow"][2:]]
+    events = [step["events"] for step in chain]
+    assert events == sorted(events, reverse=True)
+    assert events[0] > events[2] == events[3] == stored["cutflow"][0]["events"]  # H2 of all triggers
+    assert events[-1] == len(runs["pseudo"].candidates)
+    for before, step in itertools.pairwise(chain):
+        assert step["total_efficiency"] == pytest.approx(step["sum_w"] / chain[0]["sum_w"])
+        if before["sum_w"]:
+            assert step["efficiency"] == pytest.approx(step["sum_w"] / before["sum_w"])
+    page = write_report(bdana.load(folder)).read_text()
+    for name in steps:
+        assert f"<td>{name}</td>" in page
+    assert "Closed events are counted in no row" in page
+    weighted = runs["signal"].selected.accounting
+    assert weighted[0].sum_w == 0.5 * weighted[0].events
 
 
 def test_output_of_another_configuration_is_refused(runs, folder):

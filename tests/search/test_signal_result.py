@@ -10,6 +10,7 @@ import bdana
 from bdana.observed import Observed
 from bdana.report import write_report
 from bdana.report.signal_sections import signal_rows
+from bdana.rounding import percent
 from bdana.search.output import write_output
 from bdana.search.run import run_search
 from bdana.search.signal_result import read_signal, signal_result, write_signal
@@ -104,8 +105,10 @@ def test_the_leak_is_the_share_of_the_selected_signal_outside_the_signal_region(
     assert [row[0] for row in rows] == [*analysis.regions.names, "not in SR"]
     leak = 1.0 - shares["SR"]["share"]
     assert 0.0 < leak < 0.2
-    assert rows[-1][-1] == f"{leak:.2%} ± {shares['SR']['error']:.2%}"
-    assert sum(float(row[-1].partition("%")[0]) for row in rows[:-1]) == pytest.approx(100.0, abs=0.05)
+    assert rows[-1][-1] == percent(leak, shares["SR"]["error"])
+    assert sum(float(row[-1].strip("(").partition(" ")[0]) for row in rows[:-1]) == pytest.approx(
+        100.0, abs=0.05
+    )
 
 
 def test_the_error_of_a_share_is_that_of_the_region_against_all_others(search):

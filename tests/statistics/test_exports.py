@@ -1,6 +1,8 @@
 """Exported tables: nothing lost, nothing of closed regions, and the other programs accept them."""
 
+import csv
 import json
+import re
 import sys
 import tarfile
 
@@ -48,8 +50,8 @@ def test_the_table_of_a_run_is_read(table, tmp_path):
 
 def test_latex_escapes_names_and_says_closed(table, tmp_path):
     text = export(table, tmp_path / "out.tex").read_text()
-    assert r"CR\_3 & $1.5 \pm 0.2$ & $2$ & $0.44$ & $0.6676$ \\" in text
-    assert r"SR & $0.016 \pm 0.002$ & closed & -- & -- \\" in text
+    assert r"CR\_3 & $1.50 \pm 0.20$ & $2$ & $0.44$ & $0.6676$ \\" in text
+    assert r"SR & $0.0160 \pm 0.0020$ & closed & -- & -- \\" in text
     assert "% p: p_n = P(N >= n)" in text
 
 
@@ -139,3 +141,79 @@ def test_each_source_of_error_is_a_parameter_of_the_workspace():
     assert modifiers["SR"]["halo"] == {"hi_data": [1.3], "lo_data": [0.7]}
     assert modifiers["CR"]["halo"] == {"hi_data": [11.0], "lo_data": [7.0]}
     pyhf.Workspace(workspace).model()
+
+
+SINGLE = ("--observed", 3, "--background", 1, "--background-error", "+0.3,-0.2", "--ses", 1e-11)
+
+
+def leaves(document):
+    """Every computed number of a document; conventions are text."""
+    for key, value in document.items():
+        if key in {"convention", "conventions", "name", "state", "regions"} and not isinstance(
+            value, dict | list
+        ):
+            continue
+        for one in (
+            value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+        ):
+            if isinstance(one, dict):
+                yield from leaves(one)
+            elif isinstance(one, int | float):
+                yield one
+
+
+def computed(document):
+    rows = [*document.get("regions", []), document] if "regions" in document else [document]
+    return [
+        x
+        for row in rows
+        for x in leaves({k: v for k, v in row.items() if k not in {"regions", "conventions"}})
+    ]
+
+
+@pytest.mark.parametrize("arguments", [SINGLE, ("--observed", 2000, "--background", 1), "regions"])
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # hepdata-lib leaves a file open
+def test_everything_that_is_computed_is_exported(table, tmp_path, arguments):
+    if arguments == "regions":
+        table.write_text(CSV.replace("0.002,", "0.002,1"))
+        arguments = ("--regions", table)
+    done = bdana("count", *arguments, "--json", "--export", tmp_path / "out.csv")
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "out.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    exported = {float(text) for row in rows for text in row.values() if re.fullmatch(r"[-+.\de]+", text)}
+    found = json.loads(done.stdout)
+    assert set(computed(found)) <= exported
+    texts = {text for row in rows for text in row.values()}
+    assert set(found["conventions"].values()) <= texts
+    for name in ("out.tex", "out.tar.gz"):
+        assert bdana("count", *arguments, "--export", tmp_path / name).returncode == 0
+    latex = (tmp_path / "out.tex").read_text()
+    with tarfile.open(tmp_path / "out.tar.gz") as archive:
+        kept = yaml.safe_load(archive.extractfile("counting_experiment.yaml"))
+    names = {
+        column["header"]["name"] for column in (*kept["independent_variables"], *kept["dependent_variables"])
+    }
+    for name in rows[0].keys() - {"name", "error"}:
+        if not name.startswith("convention_"):
+            assert name in names
+            stem = re.sub(r"_(value|(total_)?(up|down))$", "", name) if "error" not in name else name
+            assert stem.replace("_", r"\_") in latex
+
+
+def test_two_errors_are_exported_and_come_back(tmp_path):
+    assert bdana("count", *SINGLE, "--export", tmp_path / "out.csv").returncode == 0
+    (read,) = read_regions(tmp_path / "out.csv")
+    assert read.background.errors == (0.3, 0.2)
+    assert bdana("count", *SINGLE, "--export", tmp_path / "out.tex").returncode == 0
+    latex = (tmp_path / "out.tex").read_text()
+    assert r"expected [events] & $1.00^{+0.30}_{-0.20}$ \\" in latex
+    assert r"branching\_ratio, statistical & $(2.0^{+2.1}_{-1.4}) \times 10^{-11}$ \\" in latex
+
+
+def test_what_is_too_rare_for_a_number_is_a_bound(tmp_path):
+    done = bdana("count", "--observed", 5000, "--background", 1, "--method", "bayes")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("< 1e-300") == 2
+    assert "> 37.04" in done.stdout
+    assert "infinite" not in done.stdout

@@ -113,7 +113,7 @@ def test_a_region_without_a_pair_has_a_limit_and_a_p_value_above_zero():
     assert "truncated_gaussian" in document["conventions"]["p"]
     shown = {row[0]: row for row in counting(document)[1]}
     assert shown["CR1"][1] == "< 0.023"
-    assert shown["CR2"][1] == "0.58 ± 0.07"
+    assert shown["CR2"][1] == "0.580 ± 0.070"
 
 
 def test_the_written_table_is_read_with_its_limit(tmp_path):

@@ -12,6 +12,7 @@ from scipy import special
 
 from bdana.errors import InputError
 from bdana.pairing.estimate.slices import SpillStructure
+from bdana.rounding import plus_minus
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,7 +67,7 @@ class DutyFactor:
     def __str__(self) -> str:
         lines = ", ".join(f"{line:.4g}" for line in self.lines_hz[:5])
         more = f" and lines at {lines} Hz" if lines else ""
-        return f"{self.value:.4f} ± {self.error * self.value:.4f} in slices of {self.slice_ms:.3g} ms{more}"
+        return f"{plus_minus(self.value, self.error * self.value)} in slices of {self.slice_ms:.3g} ms{more}"
 
 
 def burst_times(

@@ -13,6 +13,7 @@ from bdana.pairing.estimate.in_spill import burst_times, duty_factor, smeared
 from bdana.pairing.estimate.inputs import Input
 from bdana.pairing.estimate.slices import NEGLIGIBLE
 from bdana.pairing.estimate.time_weights import EVERY_PAIR
+from bdana.rounding import percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -218,8 +219,8 @@ class Measured:
             sources["duty_factor"] = (
                 effect,
                 (
-                    f"<R>²/<R²> = {duty}, which is corrected; half of that length changes it by {duty.change:+.2%} ± "
-                    f"{duty.change_error:.2%}, of which what exceeds the error counts"
+                    f"<R>²/<R²> = {duty}, which is corrected; half of that length changes it by "
+                    f"{percent(duty.change, duty.change_error)}, of which what exceeds the error counts"
                 ),
             )
         return sources
