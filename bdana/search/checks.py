@@ -193,7 +193,7 @@ def run_checks(
     opposite = loose.passing(background.charge, *others)
     dt = np.abs(loose.candidates.dt)
     sideband = loose.candidates.take(opposite & (dt >= low) & (dt < high))
-    window = background.window(analysis.selection(search.selection)[1], par)
+    window = background.full_window(analysis.selection(search.selection)[1], par)
     scale = 2.0 * (high - low) / window
     is_open = [name for name in names if name not in data.closed]
     flat = loose.candidates.take(opposite & (dt < low) & np.isin(loose.candidates.region, is_open))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +10,10 @@ from particle import literals
 
 from bdana.errors import ConfigError
 from bdana.reconstruction import Line, Pairs, Tracks
+from bdana.reconstruction.read_only import read_only_events
 from bdana.selection.candidates import Candidates
 from bdana.selection.cutflow import Cutflow
+from bdana.selection.cuts import check_cuts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -142,6 +144,8 @@ class Selection:
     any_detector : bool
         Whether the selection makes sense for files of another geometry than the analysis'. Then z_tax and cda_tax
         are empty.
+    name : str
+        Name of its module, for messages.
     """
 
     good_track: Cut
@@ -149,6 +153,22 @@ class Selection:
     parameters: type[Parameters]
     optional: tuple[str, ...] = ()
     any_detector: bool = False
+    name: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        first = f"two_{getattr(self.good_track, 'name', '')}s"
+        cuts = check_cuts(self.good_track, self.cuts, self.parameters, ("track", "pair", "event"), first)
+        object.__setattr__(self, "cuts", cuts)
+
+    def named(self, name: str) -> Selection:
+        """Return the selection under the name of its module, which messages about its cuts tell.
+
+        Parameters
+        ----------
+        name : str
+        """
+        cuts = tuple(replace(cut, selection=name) for cut in self.cuts)
+        return replace(self, good_track=replace(self.good_track, selection=name), cuts=cuts, name=name)
 
     def active(self, par: Parameters) -> list[Cut]:
         """Return the cuts that are switched on, in order.
@@ -216,6 +236,8 @@ class Selection:
         ------
         BlindingError
             When a gate is given and a candidate is closed, or a loose one.
+        UserCodeError
+            When a cut fails, or returns anything but booleans.
         """
         cutflow, pairs, masks = self._pairs(events, par, setup)
         names = [name for name in masks if name in left_out]
@@ -253,8 +275,8 @@ class Selection:
     ) -> tuple[Cutflow, Pairs, dict[str, NDArray[np.bool_]]]:
         weights = np.asarray(events.weight)
         cutflow = Cutflow(()).then("all", weights)
-        tracks = Tracks.of_events(events, setup.detector)
-        good = self.good_track(tracks, par)
+        tracks = Tracks.of_events(read_only_events(events), setup.detector)
+        good = self.good_track.passes(tracks, par)
         # NumPy places instead of jagged masks: the two good tracks of each event are neighbours.
         two = np.bincount(tracks.index[good], minlength=len(events)) == 2
         places = np.flatnonzero(good & two[tracks.index])
