@@ -23,7 +23,7 @@ import awkward as ak
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from bdana.errors import BdanaError, BlindingError, UserCodeError
+from bdana.errors import BdanaError, BlindingError, ConfigError, UserCodeError
 from bdana.events.model import EVENT_COLUMNS
 from bdana.strict import explain
 
@@ -37,6 +37,7 @@ __all__ = [
     "ANALYSIS_PACKAGE",
     "UnsuitableError",
     "call_user",
+    "check_declared",
     "did_you_mean",
     "line_of",
     "mask",
@@ -142,6 +143,34 @@ def raise_user_error(
     raise UserCodeError(f"{place}{what}: {_said(err)}{_advice(err, frame, line)}") from err
 
 
+def check_declared(
+    functions: Mapping[str, Any], names: Mapping[str, Any], name_lists: Mapping[str, Any]
+) -> None:
+    """Check what a background declares: functions, names of modules, and tuples of names of cuts.
+
+    Parameters
+    ----------
+    functions, names, name_lists : mapping
+        What must be of each kind, by its keyword.
+
+    Raises
+    ------
+    ConfigError
+        Naming the first that is of another kind.
+    """
+    for key, value in functions.items():
+        if not callable(value):
+            raise ConfigError(f"`{key}` must be a function, not {_kind(value)}")
+    for key, value in names.items():
+        if not isinstance(value, str):
+            raise ConfigError(f"`{key}` must be a name in quotes, not {_kind(value)}")
+    for key, value in name_lists.items():
+        if not isinstance(value, (tuple, list)) or not all(isinstance(name, str) for name in value):
+            raise ConfigError(
+                f'`{key}` must be a tuple of names, such as ("cda",) with a comma, not {_kind(value)}'
+            )
+
+
 def mask(answer: Any, n: int, items: str) -> NDArray[np.bool_]:
     """Read the answer of a cut: one boolean for each item, shape (N,).
 
@@ -195,8 +224,8 @@ def mask(answer: Any, n: int, items: str) -> NDArray[np.bool_]:
         return np.zeros(0, dtype=np.bool_)
     if array.dtype != np.bool_:
         advice = ": compare with a limit" if array.dtype.kind in "iufc" else ""
-        kind = f"numbers ({array.dtype})" if array.dtype.kind in "iufc" and array.ndim else _kind(answer)
-        raise UnsuitableError(f"returns {kind}, {wanted}{advice}")
+        kind = _kind(array) if array.dtype.kind in "iufc" else _kind(answer)
+        raise UnsuitableError(f"returns {_kind(answer) if array.ndim == 0 else kind}, {wanted}{advice}")
     if array.ndim == 0:
         raise UnsuitableError(f"returns one {_kind(answer)} for all, {wanted}")
     if array.shape != (n,):
@@ -268,7 +297,7 @@ def named_numbers(answer: Any, *names: str) -> Mapping[str, tuple[Any, ...]]:
     wanted = f"a dict of name -> ({', '.join((*names, 'where it comes from'))})"
     if not isinstance(answer, dict):
         raise UnsuitableError(
-            f"returns {_kind(answer)}, not {wanted}: " + "is `return` missing?" * (answer is None)
+            f"returns {_kind(answer)}, not {wanted}" + ": is `return` missing?" * (answer is None)
         )
     found = {}
     for name, row in answer.items():
@@ -324,15 +353,24 @@ def line_of(function: Callable[..., Any] | None, *, returning: bool = False) -> 
         if i.positions and i.opname in {"RETURN_VALUE", "RETURN_CONST"}
     }
     line = returns.pop() if returning and len(returns) == 1 else None
-    return f"{code.co_filename}:{line or _def_line(code)}: "
+    return f"{code.co_filename}:{line or _def_line(code, getattr(function, '__globals__', {}))}: "
 
 
-def _def_line(code: CodeType) -> int:
+def _def_line(code: CodeType, names: Mapping[str, Any]) -> int:
     """Return the line of `def`, which follows the decorators that the code begins with."""
     for line in range(code.co_firstlineno, code.co_firstlineno + 20):
-        if re.match(r"\s*(async )?def ", linecache.getline(code.co_filename, line)):
+        if re.match(r"\s*(async )?def ", _line_text(names, code.co_filename, line)):
             return line
     return code.co_firstlineno
+
+
+def _line_text(names: Mapping[str, Any], file: str, line: int) -> str:
+    """Return a line of the source that was loaded, which may have been changed in its file since."""
+    try:
+        text = names["__loader__"].get_source(names["__name__"]).splitlines()
+    except (AttributeError, ImportError, KeyError):  # of a notebook
+        return linecache.getline(file, line)
+    return text[line - 1] if line <= len(text) else ""
 
 
 def _code(function: Any) -> CodeType | None:
@@ -379,7 +417,7 @@ def _said(err: BaseException) -> str:
 def _advice(err: BaseException, frame: FrameType, line: int) -> str:
     text = str(err)
     if not text:
-        return f": {linecache.getline(frame.f_code.co_filename, line).strip()}"
+        return f": {_line_text(frame.f_globals, frame.f_code.co_filename, line).strip()}"
     for pattern, advice in _ADVICE.items():
         if re.search(pattern, text):
             return f"; {advice}"
@@ -467,6 +505,8 @@ def _numbers(answer: Any) -> NDArray[np.float64]:
 def _kind(value: Any) -> str:
     if value is None:
         return "None"
+    if isinstance(value, np.ndarray) and value.ndim:
+        return f"an array of {value.dtype}"
     if callable(value) and hasattr(value, "__name__"):
         return f"the function {value.__name__}, which is not called"
     return type(value).__name__

@@ -160,6 +160,10 @@ class _TextLoader(importlib.machinery.SourceFileLoader):
         super().__init__(fullname, path)
         self._text = text
 
+    def get_source(self, fullname: str) -> str:
+        del fullname
+        return self._text
+
     def get_code(self, fullname: str) -> CodeType:
         del fullname
         code: CodeType = compile(self._text, self.path, "exec", dont_inherit=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -179,13 +180,15 @@ class Selection:
         """
         return [cut for cut in self.cuts if cut.active(par)]
 
-    def require_cuts(self, names: Sequence[str], level: str | None = None) -> None:
+    def require_cuts(self, names: Sequence[str], level: str | None = None, why: str = "") -> None:
         """Raise an error for a name that is not a cut of this selection, or not of a given level.
 
         Parameters
         ----------
         names : sequence of str
         level : {"track", "pair", "event"}, optional
+        why : str
+            What names them, for the message.
 
         Raises
         ------
@@ -196,8 +199,10 @@ class Selection:
         for name in names:
             if name not in known:
                 what = f"{level} cut" if level else "cut"
+                near = f"; did you mean '{close[0]}'?" if (close := get_close_matches(name, known, 1)) else ""
                 raise ConfigError(
-                    f"'{name}' is no {what} of the selection: there are {', '.join(sorted(known))}"
+                    f"{why}{': ' if why else ''}'{name}' is no {what} of the selection {self.name}: there are "
+                    f"{', '.join(sorted(known))}{near}"
                 )
 
     def needs(self, par: Parameters) -> dict[str, str]:

@@ -15,7 +15,7 @@ from bdana.upstream.production import produce_pairs
 from bdana.upstream.propagation import Block, MuonStates, backward
 from bdana.upstream.share import PromptShare, fit_prompt_share
 from bdana.upstream.spectrum import ProductionSpectrum, production_spectrum, seen_above, spectrum_edges
-from bdana.user_code import UnsuitableError, call_user, number
+from bdana.user_code import UnsuitableError, call_user, check_declared, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -111,6 +111,10 @@ class Prompt:
     pair: Callable[..., tuple[MuonStates, MuonStates]]
     parameters: type[PromptParameters]
     name: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        functions = {name: getattr(self, name) for name in ("window", "blocks", "pair")}
+        check_declared(functions, {"selection": self.selection}, {"left_out": self.left_out})
 
     def half_window(self, cuts: Parameters, par: Any) -> float:
         """Return the half width in ns of the window of time differences that the pair selection leaves.

@@ -18,7 +18,7 @@ from bdana.pairing.estimate.single_bursts import SingleBursts
 from bdana.pairing.estimate.systematics import Measured, SampleChoice, measured_duty
 from bdana.pairing.geometry.pair_finder import PairBounds
 from bdana.statistics import Systematic
-from bdana.user_code import UnsuitableError, call_user, named_numbers, number, numbers
+from bdana.user_code import UnsuitableError, call_user, check_declared, named_numbers, number, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -111,6 +111,15 @@ class Combinatorial:
                 "bdana.Combinatorial(search=...) is now called bounds=...", DeprecationWarning, stacklevel=3
             )
             object.__setattr__(self, "bounds", search)
+        if not isinstance(self.corrections, (tuple, list)):
+            raise ConfigError("`corrections` must be a tuple of functions: (third_track,) with a comma")
+        hooks = ("window", "bounds", "weight", "systematics", "inputs")
+        corrections = {f"corrections[{i}]": function for i, function in enumerate(self.corrections)}
+        check_declared(
+            {name: getattr(self, name) for name in hooks} | corrections,
+            {name: getattr(self, name) for name in ("single_track", "selection", "charge")},
+            {name: getattr(self, name) for name in ("replaced", "timing")},
+        )
 
     def needs(self, par: PairingParameters) -> dict[str, str]:
         """Return the columns that the estimate needs beside those of the single-track selection, and what for.
@@ -198,8 +207,9 @@ class Combinatorial:
             When a burst with tracks lacks live time or downscale, or no burst has them.
         """
         selection, cuts, tracks = pairs.selection, pairs.cuts, sample.singles.tracks
-        selection.require_cuts((*self.replaced, self.charge), "pair")
-        selection.require_cuts(self.timing)
+        why = f"background {self.name}".rstrip()
+        selection.require_cuts((*self.replaced, self.charge), "pair", why)
+        selection.require_cuts(self.timing, why=why)
         par, probed = _with_probes(sample.probes, par)
         bursts = SingleBursts.of_singles(sample.singles, sample.bursts, par.downscale)
         weight = self._weights(bursts, cuts, par)
