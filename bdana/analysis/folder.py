@@ -16,6 +16,7 @@ from bdana.analysis.modules import AnalysisModules
 from bdana.analysis.signal_config import SignalConfig
 from bdana.blinding import Ledger, load_policy
 from bdana.detector import Detector, load_detector
+from bdana.display import shortened
 from bdana.engine import SelectionTask
 from bdana.errors import ConfigError, UserCodeError
 from bdana.events import Dataset, GoodRuns
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from bdana.analysis.config import AnalysisConfig
     from bdana.blinding import Policy
-    from bdana.events import EventArrays, EventFile, Gate
+    from bdana.events import EventFile, Files, Gate
     from bdana.regions import Box, Regions
     from bdana.selection import Variable
 
@@ -115,6 +116,12 @@ class AnalysisFolder:
                     f"{path}: [selection.{name}] has no selections/{name}.py; there are: {', '.join(modules.names('selections'))}"
                 )
         return cls(folder, config, modules, tuple(overrides))
+
+    def __repr__(self) -> str:
+        samples = ", ".join(self.config.samples) or "none"
+        return shortened(
+            f"{type(self).__name__}({self.config.analysis.name!r} in {self.folder}, samples: {samples})"
+        )
 
     def __reduce__(self) -> tuple[object, ...]:
         # Workers get the place and the hash, not the code: they read it themselves, once.
@@ -334,7 +341,7 @@ class AnalysisFolder:
 
     def dataset(
         self,
-        files: Sequence[str | Path | EventArrays],
+        files: Files,
         *,
         kind: str = "data",
         schema: str | None = None,

@@ -16,6 +16,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bdana.display import short_repr
 from bdana.errors import ConfigError, UserCodeError
 from bdana.strict import read_text
 from bdana.user_code import ANALYSIS_PACKAGE, raise_user_error
@@ -44,6 +45,8 @@ class AnalysisModules:
 
     folder: Path
     texts: Mapping[str, str]
+
+    __repr__ = short_repr
 
     @classmethod
     def read(cls, folder: Path) -> AnalysisModules:

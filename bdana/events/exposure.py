@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bdana.display import short_repr
 from bdana.errors import InputError
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ class BurstTable:
     live_time_s: NDArray[np.float64]
     good: NDArray[np.bool_]
     downscale: NDArray[np.float64]
+
+    __repr__ = short_repr
 
     @classmethod
     def of_file(cls, path: Location, columns: Mapping[str, NDArray[Any]]) -> BurstTable:

@@ -14,6 +14,7 @@ import awkward as ak
 import numpy as np
 import vector
 
+from bdana.display import short_repr
 from bdana.errors import MissingColumnError
 from bdana.reconstruction.lines import ClosestApproach, Line, closest_approach
 from bdana.reconstruction.read_only import read_only, read_only_records
@@ -46,6 +47,8 @@ class Tracks:
     events: ak.Array
     index: NDArray[np.int64]
     detector: Detector
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         for name in ("record", "events"):
@@ -182,6 +185,8 @@ class Pairs:
     minus: Tracks
     lepton_mass: float
     beam_line: Line | None
+
+    __repr__ = short_repr
 
     @classmethod
     def by_charge(

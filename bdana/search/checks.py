@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import stats
 
+from bdana.display import short_repr
 from bdana.engine import run_selection
 from bdana.pairing import PairOptions
 from bdana.regions import OUTSIDE
@@ -77,6 +78,8 @@ class Flatness:
     p: float | None
     counts: tuple[int, ...]
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True)
 class Stability:
@@ -99,6 +102,8 @@ class Stability:
     expected: tuple[float, ...]
     observed: tuple[int, ...]
     p: float | None
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True)
@@ -133,6 +138,8 @@ class Checks:
     prompt: PromptCheck | None
     closure: tuple[Closure, ...] = ()
     normalisation: Normalisation | None = None
+
+    __repr__ = short_repr
 
     def to_dict(self) -> dict[str, Any]:
         """Return the checks as plain values, for JSON."""

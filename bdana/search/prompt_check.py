@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bdana.display import short_repr
 from bdana.observed import Predicted
 from bdana.search.estimates import prompt_share
 from bdana.statistics.poisson import Background, p_values
@@ -130,6 +131,8 @@ class PromptCheck:
     varied: tuple[Varied, ...]
     estimate: PromptEstimate | None
     bounded: tuple[Bounded, ...] = ()
+
+    __repr__ = short_repr
 
     def to_dict(self) -> dict[str, Any]:
         """Return the check as plain values, for JSON."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
+from bdana.display import shortened
 from bdana.errors import ConfigError, UserCodeError
 from bdana.events import EVENT_COLUMNS
 from bdana.reconstruction import Pairs
@@ -92,6 +93,11 @@ class Cut:
             what=self.called,
             called=CALLED[self.level],
             read=lambda answer: mask(answer, len(args[0]), f"{self.level}s"),
+        )
+
+    def __repr__(self) -> str:
+        return shortened(
+            f"Cut({self.name}, level {self.level}, reads {', '.join(self.needs) or 'nothing more'})"
         )
 
     def passes(self, found: Pairs | Tracks, par: Parameters, displaced_ns: float = 0.0) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import awkward as ak
 import numpy as np
 
+from bdana.display import short_repr, shortened
 from bdana.reconstruction import Tracks
 from bdana.reconstruction.read_only import read_only_events
 from bdana.selection.cutflow import Cutflow
@@ -44,6 +45,8 @@ class SingleEvents:
     tried: NDArray[np.bool_]
     survival: NDArray[np.float64]
 
+    __repr__ = short_repr
+
     @classmethod
     def concatenate(cls, parts: Sequence[SingleEvents]) -> SingleEvents:
         """Join events in the order given.
@@ -74,6 +77,8 @@ class SelectedSingles:
     tracks: Tracks
     events: SingleEvents
     vetoed: Tracks
+
+    __repr__ = short_repr
 
     @classmethod
     def concatenate(cls, parts: Sequence[SelectedSingles]) -> SelectedSingles:
@@ -136,6 +141,10 @@ class SingleTrackSelection:
         first = f"one_{getattr(self.good_track, 'name', '')}"
         cuts = check_cuts(self.good_track, self.cuts, self.parameters, ("track", "event"), first)
         object.__setattr__(self, "cuts", cuts)
+
+    def __repr__(self) -> str:
+        cuts = ", ".join(cut.name for cut in (self.good_track, *self.cuts))
+        return shortened(f"SingleTrackSelection({self.name or 'without name'}: {cuts})")
 
     def named(self, name: str) -> SingleTrackSelection:
         """Return the selection under the name of its module, which messages about its cuts tell.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from particle import literals
 
+from bdana.display import short_repr, shortened
 from bdana.errors import ConfigError
 from bdana.reconstruction import Line, Pairs, Tracks
 from bdana.reconstruction.read_only import read_only_events
@@ -64,6 +65,8 @@ class Setup:
     beam_line: Line | None
     regions: Regions
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True)
 class Loose:
@@ -93,6 +96,11 @@ class Loose:
         masks = [self.passes[name] for name in names if name in self.passes]
         return np.logical_and.reduce([np.ones(len(self.candidates), dtype=np.bool_), *masks])
 
+    def __repr__(self) -> str:
+        return shortened(
+            f"Loose({len(self.candidates)} candidates without the cuts {', '.join(self.passes) or 'none'})"
+        )
+
     def take(self, where: NDArray[Any]) -> Loose:
         """Return the candidates at the given places (indices or mask).
 
@@ -118,6 +126,8 @@ class Selected:
     cutflow: Cutflow
     candidates: Candidates
     loose: Loose
+
+    __repr__ = short_repr
 
     def __add__(self, other: Selected) -> Selected:
         return Selected(
@@ -160,6 +170,10 @@ class Selection:
         first = f"two_{getattr(self.good_track, 'name', '')}s"
         cuts = check_cuts(self.good_track, self.cuts, self.parameters, ("track", "pair", "event"), first)
         object.__setattr__(self, "cuts", cuts)
+
+    def __repr__(self) -> str:
+        cuts = ", ".join(cut.name for cut in (self.good_track, *self.cuts))
+        return shortened(f"Selection({self.name or 'without name'}: {cuts})")
 
     def named(self, name: str) -> Selection:
         """Return the selection under the name of its module, which messages about its cuts tell.

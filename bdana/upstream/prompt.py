@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from hepunits import GeV
 
+from bdana.display import short_repr
 from bdana.errors import ConfigError, InputError
 from bdana.selection import LEPTON_MASS
 from bdana.upstream.directions import DirectionClosure, close_directions, unfold_directions
@@ -78,6 +79,8 @@ class PromptEstimate:
     unresolved: float
     covariance: NDArray[np.float64]
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True)
 class Prompt:
@@ -111,6 +114,8 @@ class Prompt:
     pair: Callable[..., tuple[MuonStates, MuonStates]]
     parameters: type[PromptParameters]
     name: str = field(default="", compare=False)
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         functions = {name: getattr(self, name) for name in ("window", "blocks", "pair")}

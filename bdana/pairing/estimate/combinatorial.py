@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bdana.display import short_repr
 from bdana.errors import ConfigError, InputError
 from bdana.pairing.estimate.groups import WeightedBursts
 from bdana.pairing.estimate.inputs import Input
@@ -104,6 +105,8 @@ class Combinatorial:
     inputs: Callable[..., Mapping[str, tuple[float, float, str]]] = _no_inputs
     name: str = field(default="", compare=False)
     search: InitVar[Callable[..., PairBounds] | None] = None  # the name of `bounds` in the last release
+
+    __repr__ = short_repr
 
     def __post_init__(self, search: Callable[..., PairBounds] | None) -> None:
         if search is not None:
