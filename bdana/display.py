@@ -99,4 +99,7 @@ def _text(value: Any) -> str:  # noqa: PLR0911 - one a kind of value
         return joined if len(value) < 9 and len(joined) <= 60 else f"<{len(value)} of them>"
     if isinstance(value, type) or (callable(value) and hasattr(value, "__name__")):
         return str(value.__name__)
-    return f"<{type(value).__name__}>"
+    kind = type(value)
+    if kind.__module__.startswith("bdana.") and "__str__" in kind.__dict__:  # numbers of ours
+        return str(value)
+    return f"<{kind.__name__}>"
