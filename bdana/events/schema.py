@@ -269,6 +269,8 @@ class SchemaText:
     path: Path
     text: str
 
+    __repr__ = short_repr
+
     @property
     def schema(self) -> Schema:
         """The schema; raises ConfigError when the text is wrong."""

@@ -75,6 +75,8 @@ class Bounded:
     combinatorial: Predicted
     varied: Varied
 
+    __repr__ = short_repr
+
     @property
     def share(self) -> float | None:
         """The bound over the combinatorial background; None in a region without a pair to estimate that from."""
