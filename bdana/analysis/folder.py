@@ -306,8 +306,13 @@ class AnalysisFolder:
         found = getattr(module, attribute, None)
         if not isinstance(found, declared):
             others = [key for key, value in vars(module).items() if isinstance(value, declared)]
-            there = f"`{attribute}` is of type {type(found).__name__}" if found is not None else ""
+            there = f"there it is of type {type(found).__name__}" if found is not None else ""
             there = f"`{others[0]}` is one: call it `{attribute}`" if others else there
+            if isinstance(found, (Selection, SingleTrackSelection, Combinatorial, Prompt)):
+                raise ConfigError(
+                    f"{self.folder}/{folder}/{name}.py is a bdana.{type(found).__name__}, and a bdana.{declared.__name__} is "
+                    "needed here"
+                )
             raise UserCodeError(
                 f"{self.folder}/{folder}/{name}.py must define `{attribute} = bdana.{declared.__name__}(...)`"
                 + (f"; {there}" if there else "")
