@@ -14,7 +14,14 @@ from bdana._version import __version__
 if TYPE_CHECKING:
     from bdana.api import Analysis, load
     from bdana.engine import ProcessExecutor, SerialExecutor
-    from bdana.errors import BdanaError, BlindingError, ConfigError, InputError, MissingColumnError
+    from bdana.errors import (
+        BdanaError,
+        BlindingError,
+        ConfigError,
+        InputError,
+        MissingColumnError,
+        UserCodeError,
+    )
     from bdana.pairing import Combinatorial, PairBounds, PairingParameters
     from bdana.reconstruction import Line, Pairs, Tracks, any_near, closest_approach, nearest, none_near
     from bdana.regions import Box, Regions
@@ -33,7 +40,14 @@ if TYPE_CHECKING:
 _HOMES = {
     "bdana.api": ("Analysis", "load"),
     "bdana.engine": ("ProcessExecutor", "SerialExecutor"),
-    "bdana.errors": ("BdanaError", "BlindingError", "ConfigError", "InputError", "MissingColumnError"),
+    "bdana.errors": (
+        "BdanaError",
+        "BlindingError",
+        "ConfigError",
+        "InputError",
+        "MissingColumnError",
+        "UserCodeError",
+    ),
     "bdana.pairing": ("Combinatorial", "PairingParameters", "PairBounds"),
     "bdana.reconstruction": (
         "Line",
@@ -86,6 +100,7 @@ __all__ = [
     "SerialExecutor",
     "SingleTrackSelection",
     "Tracks",
+    "UserCodeError",
     "__version__",
     "any_near",
     "closest_approach",

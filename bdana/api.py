@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import operator
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bdana.analysis import AnalysisFolder, find_analysis, template_folder
 from bdana.engine import run_selection
+from bdana.errors import ConfigError
 from bdana.pairing import PairOptions
 from bdana.search.estimates import estimate_combinatorial, fit_prompt
 from bdana.search.run import run_sample
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bdana.engine import Executor, Progress, SelectionRun
-    from bdana.events import Dataset, EventArrays
+    from bdana.events import Dataset, Files
     from bdana.pairing import PairEstimate, PairSink
     from bdana.search.run import SampleRun
     from bdana.selection import Candidates
@@ -59,8 +62,9 @@ class Analysis(AnalysisFolder):
 
     def select(
         self,
-        files: Sequence[str | Path | EventArrays],
+        files: Files | None = None,
         *,
+        sample: str | Sequence[str] = (),
         kind: str = "data",
         schema: str | None = None,
         selection: str = "dimuon",
@@ -69,12 +73,14 @@ class Analysis(AnalysisFolder):
         executor: Executor | None = None,
         progress: Progress | None = None,
     ) -> SelectionRun:
-        """Run one selection on files.
+        """Run one selection on files, or on samples of analysis.toml.
 
         Parameters
         ----------
-        files : sequence of path or EventArrays
+        files : path or EventArrays, or a sequence of them
             ROOT files, globs, `@list.txt` files with a name a line, or events in memory.
+        sample : str or sequence of str
+            Name of a sample in place of files; several add up.
         kind : {"data", "mc", "pseudo"}
             What the files hold.
         schema : str, optional
@@ -93,7 +99,7 @@ class Analysis(AnalysisFolder):
         Returns
         -------
         SelectionRun
-            Cutflow, candidates, region counts and the exposure that was used.
+            Cutflow, candidates, region counts and the exposure that was used; which events passed each cut.
 
         Raises
         ------
@@ -109,9 +115,54 @@ class Analysis(AnalysisFolder):
         >>> run = bdana.load().select([EventArrays(events, bursts)], kind="mc")
         >>> {region.name: region.observed for region in run.regions}
         {'SR': 71, 'CR': 1, 'CR1': 0, 'CR2': 0, 'CR3': 1, 'outside': 1}
+        >>> run
+        SelectionRun(dimuon on mc: 74 candidates; SR 71, CR 1, CR1 0, CR2 0, CR3 1, outside 1)
+        >>> run.regions["SR"].observed, int(run.masks["cda"].sum()), len(run.masks.pairs)
+        (71, 133, 133)
         """
-        dataset = self.dataset(files, kind=kind, schema=schema, all_bursts=all_bursts, good_runs=good_runs)
-        return self.select_from(dataset, selection, executor, progress)
+        datasets = self.datasets(
+            files, sample=sample, kind=kind, schema=schema, all_bursts=all_bursts, good_runs=good_runs
+        )
+        runs = [self.select_from(dataset, selection, executor, progress) for dataset in datasets]
+        return reduce(operator.add, runs)
+
+    def datasets(
+        self,
+        files: Files | None = None,
+        *,
+        sample: str | Sequence[str] = (),
+        kind: str = "data",
+        schema: str | None = None,
+        all_bursts: bool = False,
+        good_runs: str | Path | None = None,
+    ) -> list[Dataset]:
+        """Open files as one dataset, or samples of analysis.toml as one each.
+
+        Parameters
+        ----------
+        files, sample, kind, schema, all_bursts, good_runs
+            As for `select`.
+
+        Raises
+        ------
+        ConfigError
+            Unless either files or samples are given; a sample has its own kind, schema and good-run list.
+        BdanaError
+            Whatever is wrong, by file and name.
+        """
+        names = [sample] if isinstance(sample, str) else list(sample)
+        given = files is not None and not (isinstance(files, (list, tuple)) and not files)
+        if given == bool(names):
+            raise ConfigError("give either files or a sample: one of them")
+        if names and (kind != "data" or schema or good_runs):
+            raise ConfigError(
+                "kind, schema and good runs are of files; a sample has its own in analysis.toml"
+            )
+        if names:
+            return self.sample(*names, all_bursts=all_bursts)
+        return [
+            self.dataset(files or [], kind=kind, schema=schema, all_bursts=all_bursts, good_runs=good_runs)
+        ]
 
     def select_from(
         self,
@@ -135,7 +186,7 @@ class Analysis(AnalysisFolder):
 
     def background(
         self,
-        files: Sequence[str | Path | EventArrays],
+        files: Files,
         *,
         kind: str = "data",
         schema: str | None = None,
@@ -187,7 +238,7 @@ class Analysis(AnalysisFolder):
 
     def prompt_share(
         self,
-        files: Sequence[str | Path | EventArrays],
+        files: Files,
         *,
         kind: str = "data",
         schema: str | None = None,

@@ -1,6 +1,17 @@
 """The errors a user can act on. Every message names the thing that is wrong and the next step."""
 
-__all__ = ["BdanaError", "BlindingError", "ConfigError", "InputError", "MissingColumnError"]
+from __future__ import annotations
+
+import pickle
+
+__all__ = [
+    "BdanaError",
+    "BlindingError",
+    "ConfigError",
+    "InputError",
+    "MissingColumnError",
+    "UserCodeError",
+]
 
 
 class BdanaError(Exception):
@@ -11,6 +22,23 @@ class BdanaError(Exception):
 
 class ConfigError(BdanaError):
     """Raised when analysis.toml, a schema, a geometry file or a `--set` value is wrong."""
+
+
+class UserCodeError(ConfigError):
+    """Raised when Python of selections/ or backgrounds/ fails or returns something wrong, with its file and line.
+
+    `__cause__` is the exception that it raised, if it raised one; it comes back from worker processes too.
+
+    Attributes
+    ----------
+    sent_cause : BaseException or None
+        The cause, of an error that another process sent: there Python puts the other process's traceback in its place.
+    """
+
+    sent_cause: BaseException | None = None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _sent, (str(self), _picklable(self.__cause__))
 
 
 class InputError(BdanaError):
@@ -25,3 +53,20 @@ class BlindingError(BdanaError):
     """Raised when what was asked for would look at closed data."""
 
     exit_code = 3
+
+
+def _sent(message: str, cause: BaseException | None) -> UserCodeError:
+    error = UserCodeError(message)
+    error.sent_cause = cause
+    return error
+
+
+def _picklable(cause: BaseException | None) -> BaseException | None:
+    """Return an exception, or what it says where it cannot be sent to another process."""
+    if cause is None:
+        return None
+    try:
+        pickle.loads(pickle.dumps(cause))  # noqa: S301 - our own bytes
+    except Exception:  # noqa: BLE001 - whatever the user's class does
+        return RuntimeError(f"{type(cause).__name__}: {cause}")
+    return cause

@@ -60,7 +60,7 @@ class Observed:
         Raises
         ------
         BlindingError
-            While the region is closed; so does every other use of the number.
+            While the region is closed; so does every other use of the number. It is printed as `closed`.
         """
         if self._value is None:  # guard: closed-has-no-value
             self._refuse()
@@ -87,13 +87,13 @@ class Observed:
         return bool(self.value)
 
     def __str__(self) -> str:
-        return str(self.value)
+        return "closed" if self.state == "closed" else str(self._value)
 
     def __repr__(self) -> str:
-        return f"Observed({self.region!r}, {self.value})"
+        return f"Observed({self.region!r}, {self})"
 
     def __format__(self, spec: str) -> str:
-        return format(self.value, spec)
+        return format(self.value, spec) if spec else str(self)
 
     def __hash__(self) -> int:
         return hash((self.region, self.value))

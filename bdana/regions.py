@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
+from bdana.display import short_repr, shortened
 from bdana.errors import ConfigError
 from bdana.lengths import Millimetres, from_metres
 from bdana.strict import StrictModel
@@ -110,6 +111,9 @@ class Regions:
 
     boxes: tuple[Box, ...]
 
+    def __repr__(self) -> str:
+        return shortened(f"Regions({', '.join(self.names)})")
+
     def __post_init__(self) -> None:
         for box in self.boxes:
             if not (box.z_min < box.z_max and box.cda_max > 0):  # guard: box-is-not-empty
@@ -130,6 +134,15 @@ class Regions:
     def names(self) -> tuple[str, ...]:
         """Names of the regions that make up the plane, innermost first, `outside` last."""
         return (*(box.name for box in self.boxes), OUTSIDE)
+
+    def __getitem__(self, name: str) -> Box:
+        """Return the box of a region."""
+        for box in self.boxes:
+            if box.name == name:
+                return box
+        raise ConfigError(
+            f"no region '{name}' with a box; there are {', '.join(box.name for box in self.boxes)}"
+        )
 
     def classify(self, z_tax: ArrayLike, cda_tax: ArrayLike) -> NDArray[np.str_]:
         """Return the name of the region of each point.
@@ -170,6 +183,8 @@ class Envelopes:
     """
 
     boxes: tuple[Box, ...]
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         Regions(self.boxes)  # the same rules: named once, not empty, nested

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from bdana.display import short_repr
 from bdana.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ class StrictModel(BaseModel):
     """Base class of TOML tables: fields are checked when they are read, and never change afterwards."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)  # guard: strict-fields
+
+    __repr__ = short_repr  # in full: print(...)
 
 
 def explain(err: ValidationError) -> str:

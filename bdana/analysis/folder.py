@@ -16,21 +16,23 @@ from bdana.analysis.modules import AnalysisModules
 from bdana.analysis.signal_config import SignalConfig
 from bdana.blinding import Ledger, load_policy
 from bdana.detector import Detector, load_detector
+from bdana.display import shortened
 from bdana.engine import SelectionTask
-from bdana.errors import ConfigError
+from bdana.errors import ConfigError, UserCodeError
 from bdana.events import Dataset, GoodRuns
 from bdana.pairing import Combinatorial, PairingParameters
 from bdana.sealing import SealedData, UnsealedData
 from bdana.selection import Parameters, Selection, Setup, SingleTrackSelection
 from bdana.strict import explain
 from bdana.upstream import Prompt, PromptParameters
+from bdana.user_code import raise_user_error
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from bdana.analysis.config import AnalysisConfig
     from bdana.blinding import Policy
-    from bdana.events import EventArrays, EventFile, Gate
+    from bdana.events import EventFile, Files, Gate
     from bdana.regions import Box, Regions
     from bdana.selection import Variable
 
@@ -114,6 +116,12 @@ class AnalysisFolder:
                     f"{path}: [selection.{name}] has no selections/{name}.py; there are: {', '.join(modules.names('selections'))}"
                 )
         return cls(folder, config, modules, tuple(overrides))
+
+    def __repr__(self) -> str:
+        samples = ", ".join(self.config.samples) or "none"
+        return shortened(
+            f"{type(self).__name__}({self.config.analysis.name!r} in {self.folder}, samples: {samples})"
+        )
 
     def __reduce__(self) -> tuple[object, ...]:
         # Workers get the place and the hash, not the code: they read it themselves, once.
@@ -207,7 +215,7 @@ class AnalysisFolder:
         ConfigError
             When there is no such selection, its module fails, or a parameter is unknown or has a wrong value.
         """
-        selection = self._declared("selections", name, "selection", Selection)
+        selection = self._declared("selections", name, "selection", Selection).named(name)
         return selection, self._parameters("selection", name, selection.parameters)
 
     def single_track(self, name: str) -> tuple[SingleTrackSelection, Parameters]:
@@ -224,7 +232,7 @@ class AnalysisFolder:
         ConfigError
             As `selection` does.
         """
-        selection = self._declared("selections", name, "selection", SingleTrackSelection)
+        selection = self._declared("selections", name, "selection", SingleTrackSelection).named(name)
         return selection, self._parameters("selection", name, selection.parameters, like=selection.like)
 
     def like(self, name: str) -> str | None:
@@ -249,7 +257,7 @@ class AnalysisFolder:
         ConfigError
             When there is no such background, its module fails, or a parameter is unknown or has a wrong value.
         """
-        background = self._declared("backgrounds", name, "background", Combinatorial)
+        background = replace(self._declared("backgrounds", name, "background", Combinatorial), name=name)
         if not issubclass(background.parameters, PairingParameters):
             raise ConfigError(
                 f"{self.folder}/backgrounds/{name}.py: the parameters of a bdana.Combinatorial must have "
@@ -264,7 +272,7 @@ class AnalysisFolder:
         ----------
         name : str
         """
-        background = self._declared("backgrounds", name, "background", Prompt)
+        background = replace(self._declared("backgrounds", name, "background", Prompt), name=name)
         if not issubclass(background.parameters, PromptParameters):
             raise ConfigError(
                 f"{self.folder}/backgrounds/{name}.py: the parameters of a bdana.Prompt must have "
@@ -294,21 +302,32 @@ class AnalysisFolder:
         return found
 
     def _declared(self, folder: str, name: str, attribute: str, declared: type[Declared]) -> Declared:
-        found = getattr(self.modules.load(folder, name), attribute, None)
+        module = self.modules.load(folder, name)
+        found = getattr(module, attribute, None)
         if not isinstance(found, declared):
-            raise ConfigError(
+            others = [key for key, value in vars(module).items() if isinstance(value, declared)]
+            there = f"there it is of type {type(found).__name__}" if found is not None else ""
+            there = f"`{others[0]}` is one: call it `{attribute}`" if others else there
+            if isinstance(found, (Selection, SingleTrackSelection, Combinatorial, Prompt)):
+                raise ConfigError(
+                    f"{self.folder}/{folder}/{name}.py is a bdana.{type(found).__name__}, and a bdana.{declared.__name__} is "
+                    "needed here"
+                )
+            raise UserCodeError(
                 f"{self.folder}/{folder}/{name}.py must define `{attribute} = bdana.{declared.__name__}(...)`"
+                + (f"; {there}" if there else "")
             )
         return found
 
     def _parameters(self, table: str, name: str, model: type[Model], like: str = "") -> Model:
         written: dict[str, dict[str, Any]] = getattr(self.config, table)
+        what = f"[{table}.{name}] of {self.folder / 'analysis.toml'}"
         try:
             return model.model_validate(written.get(like, {}) | written.get(name, {}))
         except ValidationError as err:
-            raise ConfigError(
-                f"[{table}.{name}] of {self.folder / 'analysis.toml'}: {explain(err)}"
-            ) from None
+            raise ConfigError(f"{what}: {explain(err)}") from None
+        except Exception as err:  # noqa: BLE001 - of a validator of theirs
+            raise_user_error(err, f"the parameters for {what}", model)
 
     def missing_columns(self, file: EventFile) -> dict[str, tuple[str, ...]]:
         """Return, for every two-track selection, the columns that it needs and a file does not have.
@@ -327,7 +346,7 @@ class AnalysisFolder:
 
     def dataset(
         self,
-        files: Sequence[str | Path | EventArrays],
+        files: Files,
         *,
         kind: str = "data",
         schema: str | None = None,

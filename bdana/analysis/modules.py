@@ -12,11 +12,14 @@ import importlib.abc
 import importlib.machinery
 import sys
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bdana.errors import BdanaError, ConfigError
+from bdana.display import short_repr
+from bdana.errors import ConfigError, UserCodeError
 from bdana.strict import read_text
+from bdana.user_code import ANALYSIS_PACKAGE, raise_user_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +45,8 @@ class AnalysisModules:
 
     folder: Path
     texts: Mapping[str, str]
+
+    __repr__ = short_repr
 
     @classmethod
     def read(cls, folder: Path) -> AnalysisModules:
@@ -70,7 +75,7 @@ class AnalysisModules:
         identity = "\n".join(
             [str(self.folder), *(f"{path}:{digest}" for path, digest in self.hashes.items())]
         )
-        return f"bdana_analysis_{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
+        return f"{ANALYSIS_PACKAGE}{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
 
     def names(self, folder: str) -> list[str]:
         """Return the names of the modules of one folder.
@@ -97,24 +102,29 @@ class AnalysisModules:
         Raises
         ------
         ConfigError
-            When there is no such module, or importing it fails.
+            When there is no such module.
+        UserCodeError
+            When importing it fails, with file and line.
         """
         if name not in self.names(folder):
+            there = self.names(folder)
+            near = f"; did you mean '{close[0]}'?" if (close := get_close_matches(name, there, 1)) else ""
             raise ConfigError(
-                f"no {folder}/{name}.py in {self.folder}; there are: {', '.join(self.names(folder)) or 'none'}"
+                f"no {folder}/{name}.py in {self.folder}; there are: {', '.join(there) or 'none'}{near}"
             )
         if not any(
             isinstance(finder, _Finder) and finder.modules.package == self.package for finder in sys.meta_path
         ):
             sys.meta_path.append(_Finder(self))
+        what = f"{folder}/{name}.py cannot be imported"
         try:
             return importlib.import_module(f"{self.package}.{folder}.{name}")
-        except BdanaError:
-            raise
-        except Exception as err:
-            raise ConfigError(
-                f"{self.folder / folder / name}.py cannot be imported: {type(err).__name__}: {err}"
-            ) from err
+        except SyntaxError as err:
+            text = (err.text or "").strip()
+            place = f"{err.filename or self.folder / folder / f'{name}.py'}:{err.lineno or 1}"
+            raise UserCodeError(f"{place}: {what}: {err.msg}" + (f": {text}" if text else "")) from err
+        except (Exception, SystemExit) as err:  # noqa: BLE001 - whatever their code does
+            raise_user_error(err, what, package=self.package)
 
 
 @dataclass(frozen=True)
@@ -152,6 +162,10 @@ class _TextLoader(importlib.machinery.SourceFileLoader):
     def __init__(self, fullname: str, path: str, text: str) -> None:
         super().__init__(fullname, path)
         self._text = text
+
+    def get_source(self, fullname: str) -> str:
+        del fullname
+        return self._text
 
     def get_code(self, fullname: str) -> CodeType:
         del fullname

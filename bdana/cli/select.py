@@ -76,18 +76,9 @@ def select(
     analysis = load_analysis(overrides)
     if bool(files) == bool(sample):
         raise ConfigError("give either files or --sample NAME")
-    if sample and (kind != "data" or schema or good_runs):
-        raise ConfigError(
-            "--kind, --schema and --good-runs are of files; a sample has its own in analysis.toml"
-        )
-    if sample:
-        datasets = analysis.sample(*sample, all_bursts=all_bursts)
-    else:
-        datasets = [
-            analysis.dataset(
-                files or [], kind=kind, schema=schema, all_bursts=all_bursts, good_runs=good_runs
-            )
-        ]
+    datasets = analysis.datasets(
+        files, sample=sample or (), kind=kind, schema=schema, all_bursts=all_bursts, good_runs=good_runs
+    )
     _check_outputs(datasets, candidates, skim, plot)  # before the long work
     executor = executor_of(jobs)
     runs = []

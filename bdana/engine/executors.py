@@ -7,7 +7,7 @@ from collections import deque
 from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from bdana.errors import ConfigError
+from bdana.errors import ConfigError, UserCodeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -43,6 +43,9 @@ class SerialExecutor:
     [1, 2, 3]
     """
 
+    def __repr__(self) -> str:
+        return "SerialExecutor()"
+
     def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
         """Yield function(item) for each item, in order.
 
@@ -68,6 +71,9 @@ class ProcessExecutor:
             raise ConfigError(f"--jobs {workers}: give at least 1")
         self.workers = workers
 
+    def __repr__(self) -> str:
+        return f"ProcessExecutor({self.workers})"
+
     def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
         """Yield function(item) for each item, in order; at most two items a worker wait in memory.
 
@@ -84,11 +90,21 @@ class ProcessExecutor:
                 for item in items:
                     pending.append(pool.submit(function, item))
                     if len(pending) >= 2 * self.workers:
-                        yield pending.popleft().result()
+                        yield _result(pending.popleft())
                 while pending:
-                    yield pending.popleft().result()
+                    yield _result(pending.popleft())
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _result(future: Future[Result]) -> Result:
+    """Return a result, or raise the error that a worker sent with the cause that it had there."""
+    try:
+        return future.result()
+    except UserCodeError as err:
+        if err.sent_cause is not None:
+            err.sent_cause.__cause__ = err.__cause__  # the worker's traceback, for --debug
+        raise err from err.sent_cause
 
 
 def executor_of(jobs: int) -> Executor:

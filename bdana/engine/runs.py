@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property, reduce
+from typing import TYPE_CHECKING, Any, Protocol, Self, overload
 
 import numpy as np
 
 from bdana._version import __version__
+from bdana.display import shortened
+from bdana.engine.cut_masks import CutMasks
 from bdana.engine.executors import SerialExecutor
-from bdana.errors import ConfigError
+from bdana.errors import BlindingError, ConfigError
 from bdana.events import SeenEvents, event_hashes, refuse_repeats
 from bdana.regions import UNDEFINED
 from bdana.selection import Cutflow, fill_histograms, sum_regions
 from bdana.selection.cutflow import AccountingStep, accounting
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
+    from typing import SupportsIndex
 
     from numpy.typing import NDArray
 
@@ -36,7 +41,7 @@ if TYPE_CHECKING:
         Variable,
     )
 
-__all__ = ["Progress", "RegionCount", "SelectionRun", "SelectionTask", "run_selection"]
+__all__ = ["Progress", "RegionCount", "RegionCounts", "SelectionRun", "SelectionTask", "run_selection"]
 
 Progress = Callable[[int, int], None]
 """Reports progress: called with (done, in all) in events, or in chunks where events are closed."""
@@ -92,6 +97,11 @@ class SelectionTask:
     dataset: Dataset
     left_out: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return shortened(
+            f"SelectionTask({self.selection} on {len(self.dataset.sources)} files of {self.dataset.kind})"
+        )
+
     def __call__(self, chunk: Chunk) -> tuple[Selected, NDArray[np.uint64]]:
         """Read and select one chunk; return what it selected, and the hashes of all its events."""
         selection, par = self.analysis.selection(self.selection)
@@ -109,6 +119,53 @@ class RegionCount:
     observed: int
 
 
+class RegionCounts(tuple[RegionCount, ...]):
+    """Numbers of candidates of the open regions, innermost first; `regions["CR"]` is the one of a name.
+
+    Parameters
+    ----------
+    counts : sequence of RegionCount
+    closed : sequence of str
+        Names of the closed (blinded) regions, of which there is no number.
+    """
+
+    closed: tuple[str, ...]
+
+    def __new__(cls, counts: Iterable[RegionCount], closed: Iterable[str] = ()) -> Self:
+        """Make the tuple, which remembers the names that are closed."""
+        made = super().__new__(cls, tuple(counts))
+        made.closed = tuple(closed)
+        return made
+
+    @overload
+    def __getitem__(self, which: SupportsIndex | str) -> RegionCount: ...
+    @overload
+    def __getitem__(self, which: slice) -> tuple[RegionCount, ...]: ...
+    def __getitem__(self, which: SupportsIndex | str | slice) -> RegionCount | tuple[RegionCount, ...]:
+        """Return the count of a region by name, or by place as of any tuple."""
+        if not isinstance(which, str):
+            return super().__getitem__(which)
+        for count in self:
+            if count.name == which:
+                return count
+        if which in self.closed:
+            raise BlindingError(
+                f"refused: the observed number of region {which} is closed; `bdana blinding status` shows what opens it"
+            )
+        names = [*(count.name for count in self), *self.closed]
+        raise ConfigError(f"no region '{which}'; there are {', '.join(names)}")
+
+    def __repr__(self) -> str:
+        numbers = [
+            *(f"{count.name} {count.observed}" for count in self),
+            *(f"{name} closed" for name in self.closed),
+        ]
+        return shortened(f"RegionCounts({', '.join(numbers)})")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return RegionCounts, (tuple(self), self.closed)
+
+
 @dataclass(frozen=True)
 class SelectionRun:
     """Result of a selection on a dataset, with the information needed to repeat it.
@@ -121,31 +178,63 @@ class SelectionRun:
     candidates : Candidates
     loose : Loose
         Candidates without the cuts that the task leaves out.
-    regions : tuple of RegionCount
-        Innermost first, closed ones absent; a last row `undefined` when candidates have no finite (z_TAX, CDA_TAX).
+    regions : RegionCounts
+        Number of candidates of each region, innermost first, `regions["CR"]` by name; closed ones absent; a last row `undefined` when candidates have no finite (z_TAX, CDA_TAX).
     hists : mapping of str to hist.Hist
         The analysis' variables, each with the axes `region` (closed ones absent) and itself.
     exposure : Exposure or None
-        Of the bursts used; None when the layout has no burst table.
+        Of the bursts used: protons on target, live time in s; None when the layout has no burst table.
     datasets : tuple of Dataset
         What was read: one, or those of the runs that were added.
     selection : str
     analysis_hash : str
     opened : tuple of str
         Regions of `regions`, `hists` and `candidates` that were closed when the files were read.
+    tasks : tuple of SelectionTask
+        How it was made, for `masks`.
     """
 
     reading: Cutflow
     cutflow: Cutflow
     candidates: Candidates
     loose: Loose
-    regions: tuple[RegionCount, ...]
+    regions: RegionCounts
     hists: Mapping[str, Histogram]
     exposure: Exposure | None
     datasets: tuple[Dataset, ...]
     selection: str
     analysis_hash: str
     opened: tuple[str, ...] = ()
+    tasks: tuple[SelectionTask, ...] = field(default=(), compare=False, repr=False)
+
+    def __repr__(self) -> str:
+        counts = repr(self.regions).removeprefix("RegionCounts(")
+        return shortened(
+            f"SelectionRun({self.selection} on {self.kind}: {len(self.candidates)} candidates; {counts}"
+        )
+
+    @cached_property
+    def masks(self) -> CutMasks:
+        """Which of the open events with two good tracks pass each cut; reads the files once more when first asked for.
+
+        Raises
+        ------
+        ConfigError
+            When the run does not know how it was made.
+        BlindingError
+            When a pair without the cuts is closed.
+        """
+        if not self.tasks:
+            raise ConfigError("this run does not know how it was made, so there are no masks of its cuts")
+        parts = []
+        for task in self.tasks:
+            selection, par = task.analysis.selection(task.selection)
+            names = tuple(cut.name for cut in selection.active(par))
+            found = run_selection(replace(task, left_out=names)).loose
+            if len(self.tasks) > 1:  # a region that is closed in one sample is closed in the sum
+                found = found.take(~np.isin(found.candidates.region, self.closed))
+            parts.append(found)
+        return CutMasks(reduce(operator.add, parts))
 
     @property
     def closed(self) -> tuple[str, ...]:
@@ -179,7 +268,7 @@ class SelectionRun:
         return replace(
             run,
             candidates=together,
-            regions=_count(together, known),
+            regions=_count(together, known, run.closed),
             hists=fill_histograms(together, variables, known),
         )
 
@@ -208,7 +297,8 @@ class SelectionRun:
             name = min(str(_sources(self)[key]) for key in both)
             raise ConfigError(f"{name} is in both samples: its events would count double")
         runs = (self, other)
-        closed = {name for run in runs for name in run.closed}
+        sorted_closed = tuple(dict.fromkeys(name for run in runs for name in run.closed))
+        closed = set(sorted_closed)
         counts = [{region.name: region.observed for region in run.regions} for run in runs]
         names = [name for name in dict.fromkeys([*counts[0], *counts[1]]) if name not in closed]
         kept = [name for name in names if name != UNDEFINED]
@@ -220,12 +310,16 @@ class SelectionRun:
             cutflow=self.cutflow + other.cutflow,
             candidates=type(self.candidates).concatenate(candidates),
             loose=loose[0] + loose[1],
-            regions=tuple(RegionCount(name, sum(count.get(name, 0) for count in counts)) for name in names),
+            regions=RegionCounts(
+                (RegionCount(name, sum(count.get(name, 0) for count in counts)) for name in names),
+                sorted_closed,
+            ),
             hists={key: sum_regions([run.hists[key] for run in runs], kept) for key in self.hists},
             exposure=exposure,
             datasets=(*self.datasets, *other.datasets),
             selection=self.selection,
             analysis_hash=self.analysis_hash,
+            tasks=self.tasks + other.tasks,
         )
 
     @property
@@ -303,12 +397,13 @@ def run_selection(
         cutflow=selected.cutflow,
         candidates=selected.candidates,
         loose=selected.loose,
-        regions=_count(selected.candidates, names),
+        regions=_count(selected.candidates, names, task.dataset.closed),
         hists=fill_histograms(selected.candidates, task.analysis.variables, names),
         exposure=exposure,
         datasets=(task.dataset,),
         selection=task.selection,
         analysis_hash=task.analysis.hash,
+        tasks=(replace(task, left_out=()),),
     )
 
 
@@ -331,8 +426,8 @@ def _add_up(parts: list[Selected]) -> Selected:
     return parts[0]
 
 
-def _count(candidates: Candidates, names: tuple[str, ...]) -> tuple[RegionCount, ...]:
+def _count(candidates: Candidates, names: tuple[str, ...], closed: tuple[str, ...]) -> RegionCounts:
     counts = [
         RegionCount(name, int(np.count_nonzero(candidates.region == name))) for name in (*names, UNDEFINED)
     ]
-    return tuple(counts if counts[-1].observed else counts[:-1])
+    return RegionCounts(counts if counts[-1].observed else counts[:-1], closed)

@@ -4,6 +4,7 @@ from bdana.events.arrays import EventArrays
 from bdana.events.dataset import Dataset
 from bdana.events.event_identity import SeenEvents
 from bdana.events.exposure import BurstTable, Exposure
+from bdana.events.file_names import Files
 from bdana.events.files import EventFile, guess_schema, open_events
 from bdana.events.gate import GATE_COLUMNS, Gate
 from bdana.events.good_runs import GoodRuns
@@ -22,6 +23,7 @@ __all__ = [
     "EventArrays",
     "EventFile",
     "Exposure",
+    "Files",
     "Gate",
     "GoodRuns",
     "Schema",

@@ -14,6 +14,7 @@ import awkward as ak
 import numpy as np
 import xxhash
 
+from bdana.display import short_repr
 from bdana.events.lists import counts_and_flat
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class ColumnChecksums:
 
     entries: list[int] = field(default_factory=lambda: [0])
     digests: dict[str, list[str]] = field(default_factory=dict)
+
+    __repr__ = short_repr
 
     def add(self, columns: Mapping[str, Any]) -> None:
         """Add the digests of one piece that was written; records are split into members, `name_member`.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, cast, get_args
 
 import numpy as np
 
+from bdana.display import short_repr
 from bdana.errors import BlindingError, ConfigError, InputError
 from bdana.events.arrays import EventArrays
 from bdana.events.exposure import BurstTable, Exposure
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import awkward as ak
     from numpy.typing import NDArray
 
+    from bdana.events.file_names import Files
     from bdana.events.good_runs import GoodRuns
     from bdana.events.location import Location
 
@@ -78,10 +80,12 @@ class Dataset:
     weight: float = 1.0
     gate: Gate | None = None
 
+    __repr__ = short_repr
+
     @classmethod
     def open(
         cls,
-        files: Sequence[str | Path | EventArrays],
+        files: Files,
         *,
         kind: str,
         schema: str | None = None,
@@ -96,7 +100,7 @@ class Dataset:
 
         Parameters
         ----------
-        files : sequence of str, Path or EventArrays
+        files : str, Path or EventArrays, or a sequence of them
             As for `bdana.events.file_names.expand`.
         kind, all_bursts, trigger, weight, gate
             Attributes of the dataset.

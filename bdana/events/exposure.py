@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bdana.display import short_repr
 from bdana.errors import InputError
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ class BurstTable:
     def __post_init__(self) -> None:
         if not len(self.pair_live_time_s):
             object.__setattr__(self, "pair_live_time_s", np.full(len(self.run), np.nan))
+
+    __repr__ = short_repr
 
     @classmethod
     def of_file(cls, path: Location, columns: Mapping[str, NDArray[Any]]) -> BurstTable:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import filecmp
 import glob
+from collections.abc import Iterable
 from itertools import combinations
+from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -20,15 +22,15 @@ if TYPE_CHECKING:
     from bdana.events.location import Location
     from bdana.events.source import EventSource
 
-__all__ = ["expand", "local_or_remote", "refuse_files_twice"]
+__all__ = ["Files", "expand", "local_or_remote", "refuse_files_twice"]
 
+Files: TypeAlias = "str | Path | EventArrays | Sequence[str | Path | EventArrays]"
+"""One file or several, as people give them: names, globs, `@list.txt` and events in memory."""
 _APPLE_DOUBLE = "._"
 """Begins the names of the files in which macOS keeps attributes of others (AppleDouble)."""
 
 
-def expand(
-    files: Sequence[str | Path | EventArrays], folder: Path | None = None
-) -> list[Location | EventArrays]:
+def expand(files: Files, folder: Path | None = None) -> list[Location | EventArrays]:
     """Resolve globs and `@list.txt` files (one name a line, relative to the list) into the files they stand for.
 
     A glob matches what it matches in a shell, with `**` for any folders below: no hidden files or folders unless a dot is
@@ -36,7 +38,7 @@ def expand(
 
     Parameters
     ----------
-    files : sequence of str, Path or EventArrays
+    files : str, Path or EventArrays, or a sequence of them
     folder : Path, optional
         What relative names are relative to, of which no sign means anything; by default the current folder.
 
@@ -45,15 +47,23 @@ def expand(
     InputError
         When a list cannot be read or names itself, or a glob matches nothing.
     ConfigError
-        When nothing is given.
+        When nothing is given, or something that names no file.
 
     Examples
     --------
     >>> from bdana.events.file_names import expand
     >>> [path.name for path in expand(["run9001.root", "run9002.root"])]
     ['run9001.root', 'run9002.root']
+    >>> [path.name for path in expand("run9001.root")]
+    ['run9001.root']
     """
-    found = [path for file in files for path in _expand(file, folder or Path(), ())]
+    kinds = (str, PathLike, EventArrays)
+    one = isinstance(files, kinds) or not isinstance(files, Iterable)
+    given: list[Any] = [files] if one else list(files)  # type: ignore[arg-type]
+    for file in given:
+        if not isinstance(file, kinds):
+            raise ConfigError(f"files are named by text, paths or EventArrays, not by {type(file).__name__}")
+    found = [path for file in given for path in _expand(file, folder or Path(), ())]
     if not found:
         raise ConfigError("no input file: name at least one ROOT file")
     return found

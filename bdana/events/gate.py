@@ -14,6 +14,7 @@ import awkward as ak
 import numpy as np
 from particle import literals
 
+from bdana.display import short_repr
 from bdana.errors import BlindingError
 from bdana.reconstruction import Line, Pairs, Tracks
 
@@ -93,6 +94,8 @@ class Gate:
     detector: Detector
     data_runs: tuple[tuple[int, int], ...] = ()
     admission: Admission | None = None
+
+    __repr__ = short_repr
 
     @property
     def sealed(self) -> bool:

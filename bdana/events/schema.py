@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from bdana.display import short_repr
 from bdana.errors import ConfigError
 from bdana.events.model import BURST_COLUMNS, COLLECTIONS, EVENT_COLUMNS, Column
 from bdana.events.units import dimension, value_of
@@ -117,6 +118,8 @@ class Source:
 
     map: BranchMap
     candidates: tuple[tuple[str, ...], ...]
+
+    __repr__ = short_repr
 
 
 class Tree(StrictModel, allow_inf_nan=True):
@@ -265,6 +268,8 @@ class SchemaText:
 
     path: Path
     text: str
+
+    __repr__ = short_repr
 
     @property
     def schema(self) -> Schema:

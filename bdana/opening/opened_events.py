@@ -10,7 +10,7 @@ import awkward as ak
 import numpy as np
 
 from bdana.engine import run_selection
-from bdana.errors import BlindingError
+from bdana.errors import BlindingError, UserCodeError
 from bdana.events import EventArrays
 from bdana.observed import Predicted
 from bdana.sealing.reprocessing import EventId, event_ids
@@ -59,8 +59,9 @@ def outputs_of(
     try:
         found = _select(analysis, events) if events else None
     except Exception as err:  # noqa: BLE001 - whatever it is, its message may hold a closed value
+        kind = err.__cause__ if isinstance(err, UserCodeError) and err.__cause__ else err
         raise BlindingError(
-            f"refused: the frozen selection fails on the events: {type(err).__name__}"
+            f"refused: the frozen selection fails on the events: {type(kind).__name__}"
         ) from None
     counts = {name: int(np.count_nonzero(found.region == name)) if found else 0 for name in shown}
     if found is not None and not np.isin(found.region, shown).all():

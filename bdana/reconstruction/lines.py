@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bdana.display import short_repr
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -37,6 +39,8 @@ class Line:
 
     point: NDArray[np.float64]
     direction: NDArray[np.float64]
+
+    __repr__ = short_repr
 
     @classmethod
     def from_slopes(cls, x: ArrayLike, y: ArrayLike, z: ArrayLike, tx: ArrayLike, ty: ArrayLike) -> Line:
@@ -99,6 +103,8 @@ class ClosestApproach:
     on_first: NDArray[np.float64]
     on_second: NDArray[np.float64]
     distance: NDArray[np.float64]
+
+    __repr__ = short_repr
 
     @property
     def midpoint(self) -> NDArray[np.float64]:

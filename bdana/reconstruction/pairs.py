@@ -1,7 +1,7 @@
 """Single tracks and pairs of tracks, with the kinematic quantities that are computed from them.
 
 `Tracks` and `Pairs` are what the cuts of a selection receive. Data pairs and pairs built for the combinatorial
-estimate are the same type, so they go through the same cuts.
+estimate are the same type, so they go through the same cuts. All arrays are read-only: no cut changes what the next one sees.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import awkward as ak
 import numpy as np
 import vector
 
+from bdana.display import short_repr
 from bdana.errors import MissingColumnError
 from bdana.reconstruction.lines import ClosestApproach, Line, closest_approach
+from bdana.reconstruction.read_only import read_only, read_only_records
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,6 +48,12 @@ class Tracks:
     index: NDArray[np.int64]
     detector: Detector
 
+    __repr__ = short_repr
+
+    def __post_init__(self) -> None:
+        for name in ("record", "events"):
+            object.__setattr__(self, name, read_only_records(getattr(self, name)))
+
     @classmethod
     def of_events(cls, events: ak.Array, detector: Detector) -> Tracks:
         """Take every track of every event, in order.
@@ -75,7 +83,7 @@ class Tracks:
     @cached_property
     def event(self) -> ak.Array:
         """The event of each track, type N * record."""
-        return self.events[self.index]
+        return read_only_records(self.events[self.index])
 
     @property
     def charge(self) -> NDArray[np.int64]:
@@ -126,11 +134,12 @@ class Tracks:
     def momentum(self) -> Any:
         """Momentum at the decay, a `vector` array of N three-momenta in MeV/c."""
         p = self.before.direction * (self.p / np.linalg.norm(self.before.direction, axis=1))[:, np.newaxis]
-        return vector.array({"px": p[:, 0], "py": p[:, 1], "pz": p[:, 2]})
+        return read_only(vector.array({"px": p[:, 0], "py": p[:, 1], "pz": p[:, 2]}))
 
     def _line(self, side: str) -> Line:
         x, y, z, tx, ty = (self.column(f"{name}_{side}") for name in ("x", "y", "z", "tx", "ty"))
-        return Line.from_slopes(x, y, z, tx, ty)
+        line = Line.from_slopes(x, y, z, tx, ty)
+        return Line(read_only(line.point), read_only(line.direction))
 
     def column(self, name: str) -> NDArray[Any]:
         """Return a field of `record`, shape (N,).
@@ -145,10 +154,12 @@ class Tracks:
             When there is no such field.
         """
         if name not in ak.fields(self.record):
-            msg = f"the tracks have no column '{name}': the schema does not map it, or the cut does not declare it"
-            raise MissingColumnError(msg)
+            raise MissingColumnError(
+                f"the tracks have no column '{name}': the schema does not map it, or the cut does not declare it with "
+                f'"tracks.{name}" in its decorator'
+            )
         if name not in self._columns:
-            self._columns[name] = ak.to_numpy(self.record[name])
+            self._columns[name] = read_only(ak.to_numpy(self.record[name]))
         return self._columns[name]
 
     @cached_property
@@ -174,6 +185,8 @@ class Pairs:
     minus: Tracks
     lepton_mass: float
     beam_line: Line | None
+
+    __repr__ = short_repr
 
     @classmethod
     def by_charge(
@@ -235,12 +248,12 @@ class Pairs:
     @cached_property
     def vertex(self) -> ClosestApproach:
         """Closest approach of the two upstream lines: its midpoint is the decay vertex, its length CDA_FV."""
-        return closest_approach(self.plus.before, self.minus.before)
+        return _read_only(closest_approach(self.plus.before, self.minus.before))
 
     @cached_property
     def z_vertex(self) -> NDArray[np.float64]:
         """The decay vertex's z in mm, shape (N,); NaN for an invalid vertex."""
-        return self.vertex.midpoint[:, 2]
+        return read_only(self.vertex.midpoint[:, 2])
 
     @cached_property
     def cda(self) -> NDArray[np.float64]:
@@ -250,7 +263,7 @@ class Pairs:
     @cached_property
     def momentum(self) -> Any:
         """Sum of the two momenta, a `vector` array of N three-momenta in MeV/c."""
-        return self.plus.momentum + self.minus.momentum
+        return read_only(self.plus.momentum + self.minus.momentum)
 
     @cached_property
     def tax(self) -> ClosestApproach:
@@ -259,10 +272,8 @@ class Pairs:
             nowhere = np.full((len(self), 3), np.nan)
             return ClosestApproach(nowhere, nowhere, nowhere[:, 0])
         p = self.momentum
-        return closest_approach(
-            Line(self.vertex.midpoint, np.stack([p.px, p.py, p.pz], axis=-1)),
-            self.beam_line,
-        )
+        line = Line(self.vertex.midpoint, np.stack([p.px, p.py, p.pz], axis=-1))
+        return _read_only(closest_approach(line, self.beam_line))
 
     @cached_property
     def z_tax(self) -> NDArray[np.float64]:
@@ -282,4 +293,8 @@ class Pairs:
         )  # an array, since `vector` fails on none with a number
         leptons = [track.momentum.to_Vector4D(mass=hypothesis) for track in (self.plus, self.minus)]
         mass: NDArray[np.float64] = np.asarray((leptons[0] + leptons[1]).mass)
-        return mass
+        return read_only(mass)
+
+
+def _read_only(found: ClosestApproach) -> ClosestApproach:
+    return ClosestApproach(read_only(found.on_first), read_only(found.on_second), read_only(found.distance))

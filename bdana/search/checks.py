@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import stats
 
+from bdana.display import short_repr
 from bdana.engine import run_selection
 from bdana.pairing import PairOptions
 from bdana.regions import OUTSIDE
@@ -78,6 +79,8 @@ class Flatness:
     p: float | None
     counts: tuple[int, ...]
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True)
 class Stability:
@@ -100,6 +103,8 @@ class Stability:
     expected: tuple[float, ...]
     observed: tuple[int, ...]
     p: float | None
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,8 @@ class Checks:
     closure: tuple[Closure, ...] = ()
     normalisation: Normalisation | None = None
     label: str = "data"
+
+    __repr__ = short_repr
 
     def to_dict(self) -> dict[str, Any]:
         """Return the checks as plain values, for JSON."""
@@ -197,7 +204,7 @@ def run_checks(
     opposite = loose.passing(background.charge, *others)
     dt = np.abs(loose.candidates.dt)
     sideband = loose.candidates.take(opposite & (dt >= low) & (dt < high))
-    window = background.window(analysis.selection(search.selection)[1], par)
+    window = background.full_window(analysis.selection(search.selection)[1], par)
     scale = 2.0 * (high - low) / window
     is_open = [name for name in names if name not in data.closed]
     flat = loose.candidates.take(opposite & (dt < low) & np.isin(loose.candidates.region, is_open))

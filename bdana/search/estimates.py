@@ -97,7 +97,7 @@ def single_tracks(
     needs = single.needs(single_par) | background.needs(par)
     columns = dataset.columns(needs, background.optional, background.single_track)
     setup = analysis.setup_for(dataset, background.single_track)
-    window = background.window(analysis.selection(background.selection)[1], par)
+    window = background.full_window(analysis.selection(background.selection)[1], par)
     task = SinglesTask(analysis, setup, background.single_track, columns, dataset, window)
     singles, probes = select_singles(task, executor or SerialExecutor())
     if two_track is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bdana.blinding.rules import require_sound
+from bdana.display import short_repr
 from bdana.errors import BlindingError
 from bdana.sealing.manifest import manifest_of, read_manifest
 from bdana.selection import Candidates
@@ -47,6 +48,8 @@ class OpenedRegion:
     freezes: int
     same: bool
     seen_before: int = 0
+
+    __repr__ = short_repr
 
     @property
     def provenance(self) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bdana.display import short_repr
 from bdana.observed import Predicted
 from bdana.rounding import error_text, p_equals
 from bdana.search.estimates import prompt_share
@@ -76,6 +77,8 @@ class Bounded:
     combinatorial: Predicted
     varied: Varied
 
+    __repr__ = short_repr
+
     @property
     def share(self) -> float | None:
         """The bound over the combinatorial background; None in a region without a pair to estimate that from."""
@@ -132,6 +135,8 @@ class PromptCheck:
     varied: tuple[Varied, ...]
     estimate: PromptEstimate | None
     bounded: tuple[Bounded, ...] = ()
+
+    __repr__ = short_repr
 
     def to_dict(self) -> dict[str, Any]:
         """Return the check as plain values, for JSON."""

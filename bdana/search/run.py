@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bdana.display import shortened
 from bdana.engine import run_selection
 from bdana.errors import ConfigError
 from bdana.observed import Observed
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bdana.analysis import AnalysisFolder
-    from bdana.engine import Executor, Progress, SelectionRun
+    from bdana.engine import CutMasks, Executor, Progress, RegionCounts, SelectionRun
     from bdana.events import BurstTable, Dataset, Exposure
     from bdana.pairing import PairEstimate, SingleSample
     from bdana.selection import Candidates, Cutflow, Histogram
@@ -63,6 +64,20 @@ class SampleRun:
     checks: Checks | None = None
     masses: MassSearch | None = None
     channel: str | None = None
+
+    def __repr__(self) -> str:
+        table = f"; {self.table!r}" if self.table else ""
+        return shortened(f"SampleRun({self.title}: {len(self.candidates)} candidates{table})")
+
+    @property
+    def regions(self) -> RegionCounts:
+        """Number of candidates of each region that is open."""
+        return self.selected.regions
+
+    @property
+    def masks(self) -> CutMasks:
+        """Which of the open events pass each cut: see `SelectionRun.masks`."""
+        return self.selected.masks
 
     @property
     def title(self) -> str:

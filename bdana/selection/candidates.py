@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from dataclasses import dataclass, fields
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
@@ -13,12 +15,15 @@ import numpy as np
 import uproot
 
 from bdana.atomic import temporary_beside, write_atomically
+from bdana.display import html_table, shortened
+from bdana.errors import ConfigError
 from bdana.events.writing import make_container
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     from bdana.events.writing import ContainerKind
@@ -30,20 +35,22 @@ __all__ = ["CSV_COLUMNS", "Candidates"]
 
 @dataclass(frozen=True)
 class Candidates:
-    """Selected pairs in input order; every attribute has shape (N,), in mm, ns, MeV.
+    """Selected pairs in input order; every attribute has shape (N,), in the unit that `units` tells.
 
     Attributes
     ----------
     run, burst, event : ndarray of int
         Where the candidate was found.
     z_vertex, cda_fv : ndarray of float
-        The decay vertex's z and the distance of closest approach of the two tracks.
+        The decay vertex's z and the distance of closest approach of the two tracks, in mm.
     z_tax, cda_tax : ndarray of float
-        Where the di-lepton line comes closest to the beam line, and how close.
-    mass, dt : ndarray of float
-        Invariant mass; t(+) - t(-).
+        Where the di-lepton line comes closest to the beam line, and how close, in mm.
+    mass : ndarray of float
+        Invariant mass in MeV/c2.
+    dt : ndarray of float
+        t(+) - t(-) in ns.
     p_plus, p_minus : ndarray of float
-        Momenta.
+        Momenta in MeV/c.
     region : ndarray of str
         Region of (z_tax, cda_tax); `undefined` where that is not finite.
     weight : ndarray of float
@@ -147,6 +154,54 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.run)
 
+    def __repr__(self) -> str:
+        regions = Counter(self.region.tolist())
+        where = ", ".join(f"{name} {number}" for name, number in sorted(regions.items()))
+        return shortened(f"Candidates({len(self)} in mm, ns, MeV{f': {where}' if where else ''})")
+
+    def _repr_html_(self) -> str:
+        headers, rows = list(CSV_COLUMNS), self.take(np.arange(min(len(self), SHOWN))).rows()
+        more = f", the first {SHOWN} of them" if len(self) > SHOWN else ""
+        cells = [["" if value is None else f"{value:.6g}" if isinstance(value, float) else f"{value}" for value in row.values()]
+                 for row in rows]  # fmt: skip
+        return html_table(headers, cells, f"{len(self)} candidates{more}")
+
+    def to_awkward(self) -> ak.Array:
+        """Return the candidates as records with the names and units of the attributes; `.attrs["units"]` tells the units.
+
+        Examples
+        --------
+        >>> from bdana.selection import Candidates
+        >>> table = Candidates.of_rows([]).to_awkward()
+        >>> len(table), table.attrs["units"]["mass"]
+        (0, 'MeV')
+        """
+        columns = {f.name: ak.Array(getattr(self, f.name)) for f in fields(self)}
+        return ak.zip(columns, depth_limit=1, attrs={"units": dict(UNITS)})
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the candidates as a data frame with the names and units of the attributes; `.attrs["units"]` tells them.
+
+        Raises
+        ------
+        ConfigError
+            When pandas is not installed.
+        """
+        try:
+            make = import_module("pandas").DataFrame
+        except ImportError:
+            raise ConfigError(
+                "candidates as a data frame need pandas: pip install 'bdana[pandas]', or use to_awkward()"
+            ) from None
+        frame = make({f.name: getattr(self, f.name) for f in fields(self)})
+        frame.attrs["units"] = dict(UNITS)
+        return frame
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Units of the attributes that have one, by name."""
+        return dict(UNITS)
+
     def write_csv(self, path: Path) -> None:
         """Write one CSV row for each candidate, floats in shortest exact form, empty where there is no value.
 
@@ -200,6 +255,15 @@ CSV_COLUMNS: dict[str, tuple[str, Any]] = {
     "region": ("region", None),
 }
 """CSV header -> (attribute, unit it is written in; None for what is written as it is)."""
+
+
+UNITS = {
+    "z_vertex": "mm", "cda_fv": "mm", "z_tax": "mm", "cda_tax": "mm", "mass": "MeV", "dt": "ns", "p_plus": "MeV",
+    "p_minus": "MeV",
+}  # fmt: skip
+"""Units of the attributes of `Candidates`, of masses and momenta with c = 1."""
+SHOWN = 10
+"""Candidates that a notebook shows."""
 
 
 def _text(value: float | str) -> str:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bdana.display import html_table
+from bdana.errors import ConfigError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -116,6 +119,33 @@ class Cutflow:
 
     def __add__(self, other: Cutflow) -> Cutflow:
         return Cutflow(tuple(a + b for a, b in zip(self.rows, other.rows, strict=True)))
+
+    def __getitem__(self, cut: str) -> CutflowRow:
+        """Return the row of a cut."""
+        for row in self.rows:
+            if row.cut == cut:
+                return row
+        raise ConfigError(
+            f"no cut '{cut}' in the cutflow; there are {', '.join(row.cut for row in self.rows)}"
+        )
+
+    def __repr__(self) -> str:
+        if not self.rows:
+            return "Cutflow()"
+        first, last = self.rows[0], self.rows[-1]
+        return f"Cutflow({len(self.rows)} rows, from {first.cut} {first.events} to {last.cut} {last.events})"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [
+                row.cut,
+                f"{row.events}",
+                f"{row.sum_w:.6g}",
+                "" if row.n_minus_1 is None else f"{row.n_minus_1}",
+            ]
+            for row in self.rows
+        ]
+        return html_table(["cut", "events", "sum w", "all cuts but this"], rows)
 
     def to_list(self) -> Sequence[dict[str, Any]]:
         """Return the rows as plain dictionaries, for JSON."""

@@ -12,26 +12,35 @@ event  f(event, time, par) -> bool     counts it once, as a factor; `time` is th
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
+from bdana.display import shortened
+from bdana.errors import ConfigError, UserCodeError
+from bdana.events import EVENT_COLUMNS
 from bdana.reconstruction import Pairs
 from bdana.strict import StrictModel
+from bdana.user_code import ANALYSIS_PACKAGE, call_user, did_you_mean, line_of, mask
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from bdana.reconstruction import Tracks
 
-__all__ = ["Cut", "Parameters", "event_cut", "pair_cut", "track_cut"]
+__all__ = ["Cut", "Parameters", "check_cuts", "event_cut", "pair_cut", "track_cut"]
 
 CutFunction = Callable[..., Any]
+Level = Literal["track", "pair", "event"]
+CALLED = {"track": "f(tracks, par)", "pair": "f(pairs, par)", "event": "f(event, time, par)"}
+"""How the function of a cut is called."""
 
 
-class Parameters(StrictModel):
+class Parameters(StrictModel, validate_default=True):
     """Base class of the parameters of a selection; units are part of the field names.
 
     A yes/no field with the name of a cut switches that cut. [selection.NAME] of analysis.toml and
@@ -55,16 +64,41 @@ class Cut:
         Returns one bool an item; NaN must fail.
     needs : tuple of str
         Canonical columns it reads, apart from those every candidate needs.
+    selection : str
+        The selection it is in, for messages.
     """
 
     name: str
-    level: Literal["track", "pair", "event"]
+    level: Level
     function: CutFunction
     needs: tuple[str, ...]
+    selection: str = field(default="", compare=False)
+
+    @property
+    def called(self) -> str:
+        """What it is called in messages: `cut cda of selection dimuon`."""
+        return f"cut {self.name} of selection {self.selection}" if self.selection else f"cut {self.name}"
 
     def __call__(self, *args: Any) -> NDArray[np.bool_]:
-        """Evaluate the function on tracks, pairs, or event and time."""
-        return np.asarray(self.function(*args), dtype=np.bool_)
+        """Evaluate the function on tracks, pairs, or event and time, shape (N,).
+
+        Raises
+        ------
+        UserCodeError
+            When it fails, or returns anything but one boolean for each item.
+        """
+        return call_user(
+            self.function,
+            *args,
+            what=self.called,
+            called=CALLED[self.level],
+            read=lambda answer: mask(answer, len(args[0]), f"{self.level}s"),
+        )
+
+    def __repr__(self) -> str:
+        return shortened(
+            f"Cut({self.name}, level {self.level}, reads {', '.join(self.needs) or 'nothing more'})"
+        )
 
     def passes(self, found: Pairs | Tracks, par: Parameters, displaced_ns: float = 0.0) -> NDArray[np.bool_]:
         """Tell which pairs, or single tracks, pass the cut, whatever its level, shape (N,).
@@ -77,6 +111,9 @@ class Cut:
         displaced_ns : float
             What is added to the time of the candidate that a cut of level `event` looks at.
         """
+        if len(found) == 1:
+            # An array of one has a truth value, so that `and` in place of `&` would go unnoticed: it looks at two.
+            return self.passes(found.take(np.zeros(2, dtype=np.int64)), par, displaced_ns)[:1]
         if self.level == "event":
             return self(found.event, found.time + displaced_ns, par)
         if self.level == "track" and isinstance(found, Pairs):
@@ -89,8 +126,68 @@ class Cut:
         Parameters
         ----------
         par : Parameters
+
+        Raises
+        ------
+        UserCodeError
+            When the parameter of its name is no yes/no field.
         """
-        return bool(getattr(par, self.name, True))
+        if self.name not in type(par).model_fields:
+            return True
+        switch = getattr(par, self.name)
+        if not isinstance(switch, bool):
+            raise UserCodeError(
+                f"{line_of(self.function)}{self.called}: the parameter of its name switches it, and must be true "
+                f"or false, not {switch!r}; give one of them another name"
+            )
+        return switch
+
+
+def check_cuts(
+    good_track: Cut, cuts: Sequence[Cut], parameters: type[Parameters], levels: tuple[Level, ...], first: str
+) -> tuple[Cut, ...]:
+    """Return the cuts of a selection, after a check of what a declaration can have wrong.
+
+    Parameters
+    ----------
+    good_track : Cut
+    cuts : sequence of Cut
+    parameters : type
+    levels : tuple of str
+        Levels that the cuts may have.
+    first : str
+        Name of the row that the good tracks make in the cutflow.
+
+    Raises
+    ------
+    ConfigError
+        For anything but cuts, a level or name that cannot be, a name that is there twice, and wrong parameters.
+    """
+    if not isinstance(cuts, (tuple, list)):
+        raise ConfigError(f"`cuts` must be a tuple of cuts, not {type(cuts).__name__}: (cda,) with a comma")
+    for name, cut, allowed in (
+        ("good_track", good_track, ("track",)),
+        *((f"cuts[{i}]", c, levels) for i, c in enumerate(cuts)),
+    ):
+        if not isinstance(cut, Cut):
+            said = getattr(cut, "__name__", None) or repr(cut)
+            raise ConfigError(
+                f"`{name}` is {said}, which is no cut: put @bdana.track_cut(), pair_cut() or event_cut() above the function"
+            )
+        if cut.level not in allowed:
+            raise ConfigError(
+                f"`{name}`: {cut.name} is a cut of level {cut.level}; here it must be {' or '.join(allowed)}"
+            )
+    names = ["all", first, *(cut.name for cut in cuts)]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(
+                f"two rows of the cutflow are called '{name}': give every cut a name of its own, once"
+            )
+    base: Any = parameters  # whatever was written there
+    if not (isinstance(base, type) and issubclass(base, Parameters)):
+        raise ConfigError("`parameters` must be a class with bdana.Parameters as base")
+    return tuple(cuts)
 
 
 def track_cut(*needs: str) -> Callable[[CutFunction], Cut]:
@@ -109,7 +206,7 @@ def track_cut(*needs: str) -> Callable[[CutFunction], Cut]:
     >>> all_chambers.name, all_chambers.level, all_chambers.needs
     ('all_chambers', 'track', ('tracks.n_chambers',))
     """
-    return lambda function: Cut(function.__name__, "track", function, needs)
+    return _declare("track", needs)
 
 
 def pair_cut(*needs: str) -> Callable[[CutFunction], Cut]:
@@ -119,7 +216,7 @@ def pair_cut(*needs: str) -> Callable[[CutFunction], Cut]:
     ----------
     *needs : str
     """
-    return lambda function: Cut(function.__name__, "pair", function, needs)
+    return _declare("pair", needs)
 
 
 def event_cut(*needs: str) -> Callable[[CutFunction], Cut]:
@@ -129,4 +226,35 @@ def event_cut(*needs: str) -> Callable[[CutFunction], Cut]:
     ----------
     *needs : str
     """
-    return lambda function: Cut(function.__name__, "event", function, needs)
+    return _declare("event", needs)
+
+
+def _declare(level: Level, needs: tuple[str, ...]) -> Callable[[CutFunction], Cut]:
+    for name in needs:
+        if callable(name):
+            raise UserCodeError(
+                f"{line_of(name)}write @bdana.{level}_cut() above the function, with brackets"
+            )
+
+    def declared(function: CutFunction) -> Cut:
+        for name in needs:
+            if name not in EVENT_COLUMNS:
+                near = did_you_mean(str(name), EVENT_COLUMNS) or "docs/events.md lists them"
+                raise UserCodeError(
+                    f"{line_of(function)}cut {function.__name__}: '{name}' is no column of the event model; {near}"
+                )
+        before = function.__globals__.get(function.__name__)
+        # In a notebook a cell runs again; in a file a second function of a name hides the first one.
+        if (
+            isinstance(before, Cut)
+            and function.__module__.startswith(ANALYSIS_PACKAGE)
+            and before.function.__module__ == function.__module__
+        ):
+            first = line_of(before.function).removesuffix(": ").rpartition(":")[2]
+            raise UserCodeError(
+                f"{line_of(function)}two cuts are called '{function.__name__}', the other one in line {first}: give every cut "
+                "a name of its own"
+            )
+        return Cut(function.__name__, level, function, needs)
+
+    return declared

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 import awkward as ak
 import numpy as np
 
+from bdana.display import short_repr, shortened
 from bdana.reconstruction import Tracks
+from bdana.reconstruction.read_only import read_only_events
 from bdana.selection.cutflow import Cutflow
+from bdana.selection.cuts import check_cuts
 from bdana.selection.two_track import CANDIDATE_COLUMNS
 
 if TYPE_CHECKING:
@@ -42,6 +45,8 @@ class SingleEvents:
     tried: NDArray[np.bool_]
     survival: NDArray[np.float64]
 
+    __repr__ = short_repr
+
     @classmethod
     def concatenate(cls, parts: Sequence[SingleEvents]) -> SingleEvents:
         """Join events in the order given.
@@ -72,6 +77,8 @@ class SelectedSingles:
     tracks: Tracks
     events: SingleEvents
     vetoed: Tracks
+
+    __repr__ = short_repr
 
     @classmethod
     def concatenate(cls, parts: Sequence[SelectedSingles]) -> SelectedSingles:
@@ -117,6 +124,8 @@ class SingleTrackSelection:
     accidental_offsets_ns : tuple of float
         Displacements from the track's time at which the event cuts are tried again, to measure how often
         unrelated (accidental) activity vetoes a track.
+    name : str
+        Name of its module, for messages.
     """
 
     good_track: Cut
@@ -126,6 +135,26 @@ class SingleTrackSelection:
     trigger: str
     not_trigger: str
     accidental_offsets_ns: tuple[float, ...]
+    name: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        first = f"one_{getattr(self.good_track, 'name', '')}"
+        cuts = check_cuts(self.good_track, self.cuts, self.parameters, ("track", "event"), first)
+        object.__setattr__(self, "cuts", cuts)
+
+    def __repr__(self) -> str:
+        cuts = ", ".join(cut.name for cut in (self.good_track, *self.cuts))
+        return shortened(f"SingleTrackSelection({self.name or 'without name'}: {cuts})")
+
+    def named(self, name: str) -> SingleTrackSelection:
+        """Return the selection under the name of its module, which messages about its cuts tell.
+
+        Parameters
+        ----------
+        name : str
+        """
+        cuts = tuple(replace(cut, selection=name) for cut in self.cuts)
+        return replace(self, good_track=replace(self.good_track, selection=name), cuts=cuts, name=name)
 
     def active(self, par: Parameters) -> list[Cut]:
         """Return the cuts that are switched on, in order.
@@ -159,8 +188,8 @@ class SingleTrackSelection:
         """
         weights = np.asarray(events.weight)
         cutflow = Cutflow(()).then("all", weights)
-        tracks = Tracks.of_events(events, setup.detector)
-        good = self.good_track(tracks, par)
+        tracks = Tracks.of_events(read_only_events(events), setup.detector)
+        good = self.good_track.passes(tracks, par)
         one = np.bincount(tracks.index[good], minlength=len(events)) == 1
         tracks = tracks.take(good & one[tracks.index])
         cutflow = cutflow.then(f"one_{self.good_track.name}", weights[tracks.index])
@@ -197,8 +226,8 @@ class SingleTrackSelection:
         window : float
             Full width in ns.
         """
-        tracks = Tracks.of_events(events, setup.detector)
-        tracks = tracks.take(self.good_track(tracks, par))
+        tracks = Tracks.of_events(read_only_events(events), setup.detector)
+        tracks = tracks.take(self.good_track.passes(tracks, par))
         number = np.bincount(tracks.index, minlength=len(events))
         earliest, latest = np.full(len(events), np.inf), np.full(len(events), -np.inf)
         np.minimum.at(earliest, tracks.index, tracks.column("time"))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from particle import literals
 
+from bdana.display import short_repr, shortened
 from bdana.errors import ConfigError
 from bdana.reconstruction import Line, Pairs, Tracks
+from bdana.reconstruction.read_only import read_only_events
 from bdana.selection.candidates import Candidates
 from bdana.selection.cutflow import Cutflow
+from bdana.selection.cuts import check_cuts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,6 +65,8 @@ class Setup:
     beam_line: Line | None
     regions: Regions
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True)
 class Loose:
@@ -89,6 +95,11 @@ class Loose:
         """
         masks = [self.passes[name] for name in names if name in self.passes]
         return np.logical_and.reduce([np.ones(len(self.candidates), dtype=np.bool_), *masks])
+
+    def __repr__(self) -> str:
+        return shortened(
+            f"Loose({len(self.candidates)} candidates without the cuts {', '.join(self.passes) or 'none'})"
+        )
 
     def take(self, where: NDArray[Any]) -> Loose:
         """Return the candidates at the given places (indices or mask).
@@ -126,6 +137,8 @@ class Selected:
     loose: Loose
     reading: Cutflow = field(default_factory=lambda: Cutflow(()))
 
+    __repr__ = short_repr
+
     def __add__(self, other: Selected) -> Selected:
         return Selected(
             self.cutflow + other.cutflow,
@@ -153,6 +166,8 @@ class Selection:
     any_detector : bool
         Whether the selection makes sense for files of another geometry than the analysis'. Then z_tax and cda_tax
         are empty.
+    name : str
+        Name of its module, for messages.
     """
 
     good_track: Cut
@@ -160,6 +175,26 @@ class Selection:
     parameters: type[Parameters]
     optional: tuple[str, ...] = ()
     any_detector: bool = False
+    name: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        first = f"two_{getattr(self.good_track, 'name', '')}s"
+        cuts = check_cuts(self.good_track, self.cuts, self.parameters, ("track", "pair", "event"), first)
+        object.__setattr__(self, "cuts", cuts)
+
+    def __repr__(self) -> str:
+        cuts = ", ".join(cut.name for cut in (self.good_track, *self.cuts))
+        return shortened(f"Selection({self.name or 'without name'}: {cuts})")
+
+    def named(self, name: str) -> Selection:
+        """Return the selection under the name of its module, which messages about its cuts tell.
+
+        Parameters
+        ----------
+        name : str
+        """
+        cuts = tuple(replace(cut, selection=name) for cut in self.cuts)
+        return replace(self, good_track=replace(self.good_track, selection=name), cuts=cuts, name=name)
 
     def active(self, par: Parameters) -> list[Cut]:
         """Return the cuts that are switched on, in order.
@@ -170,13 +205,15 @@ class Selection:
         """
         return [cut for cut in self.cuts if cut.active(par)]
 
-    def require_cuts(self, names: Sequence[str], level: str | None = None) -> None:
+    def require_cuts(self, names: Sequence[str], level: str | None = None, why: str = "") -> None:
         """Raise an error for a name that is not a cut of this selection, or not of a given level.
 
         Parameters
         ----------
         names : sequence of str
         level : {"track", "pair", "event"}, optional
+        why : str
+            What names them, for the message.
 
         Raises
         ------
@@ -187,8 +224,10 @@ class Selection:
         for name in names:
             if name not in known:
                 what = f"{level} cut" if level else "cut"
+                near = f"; did you mean '{close[0]}'?" if (close := get_close_matches(name, known, 1)) else ""
                 raise ConfigError(
-                    f"'{name}' is no {what} of the selection: there are {', '.join(sorted(known))}"
+                    f"{why}{': ' if why else ''}'{name}' is no {what} of the selection {self.name}: there are "
+                    f"{', '.join(sorted(known))}{near}"
                 )
 
     def needs(self, par: Parameters) -> dict[str, str]:
@@ -227,6 +266,8 @@ class Selection:
         ------
         BlindingError
             When a gate is given and a candidate is closed, or a loose one.
+        UserCodeError
+            When a cut fails, or returns anything but booleans.
         """
         cutflow, pairs, masks = self._pairs(events, par, setup)
         names = [name for name in masks if name in left_out]
@@ -264,8 +305,8 @@ class Selection:
     ) -> tuple[Cutflow, Pairs, dict[str, NDArray[np.bool_]]]:
         weights = np.asarray(events.weight)
         cutflow = Cutflow(()).then("all", weights)
-        tracks = Tracks.of_events(events, setup.detector)
-        good = self.good_track(tracks, par)
+        tracks = Tracks.of_events(read_only_events(events), setup.detector)
+        good = self.good_track.passes(tracks, par)
         # NumPy places instead of jagged masks: the two good tracks of each event are neighbours.
         two = np.bincount(tracks.index[good], minlength=len(events)) == 2
         places = np.flatnonzero(good & two[tracks.index])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bdana.display import short_repr
 from bdana.errors import InputError
 from bdana.statistics.correlated import factor, valid_covariance
 
@@ -43,6 +44,8 @@ class ErrorSources:
 
     regions: tuple[str, ...]
     shifts: Mapping[str, tuple[float, ...]]
+
+    __repr__ = short_repr
 
     @classmethod
     def of(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bdana.display import short_repr
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -40,3 +42,5 @@ class Systematic:
     correlated: bool
     source: str
     one_sided: bool = False
+
+    __repr__ = short_repr

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bdana.display import html_table, short_repr, shortened
+from bdana.errors import ConfigError
 from bdana.statistics.joint import joint_p_values
 from bdana.statistics.poisson import Background, Counting, p_values
 
@@ -36,6 +38,8 @@ class TableRow:
     observed: Observed
     counting: Counting | None
 
+    __repr__ = short_repr
+
     def to_dict(self) -> dict[str, Any]:
         """Return the row as plain values; a closed region has no observed number and no p-values."""
         row = {"name": self.name, **self.expected.to_dict(), "state": self.observed.state}
@@ -66,6 +70,28 @@ class CountingTable:
     joint: Counting | None
     errors: ErrorSources | None = None
     label: str = "data"
+
+    def __getitem__(self, region: str) -> TableRow:
+        """Return the row of a region."""
+        for row in self.rows:
+            if row.name == region:
+                return row
+        raise ConfigError(
+            f"no region '{region}' in the table; there are {', '.join(row.name for row in self.rows)}"
+        )
+
+    def __repr__(self) -> str:
+        rows = (f"{row.name}: {row.observed} of {row.expected}" for row in self.rows)
+        return shortened(f"{type(self).__name__}({'; '.join(rows)})")
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [row.name, f"{row.expected}", f"{row.observed}", *(_p_text(row.counting) or ("", ""))]
+            for row in self.rows
+        ]
+        if self.joint:
+            rows.append(["+".join(self.joint_regions), "", "", *_p_text(self.joint)])
+        return html_table(["region", "expected", "observed", "p(N ≥ n)", "p(L ≤ Lobs)"], rows)
 
     @property
     def conventions(self) -> dict[str, str]:
@@ -145,6 +171,14 @@ def counting_table(
     covariance = errors.select(names).covariance if errors else None
     judged = joint_p_values(counts, backgrounds, covariance) if all_open else None
     return CountingTable(rows, names, judged, errors, label)
+
+
+def _p_text(counting: Counting | None) -> tuple[str, ...]:
+    """Return both p-values as text; none while the number is closed."""
+    if counting is None:
+        return ()
+    # A p-value below the smallest number is no zero.
+    return tuple(f"{p:.4g}" if p > 0 else "< 1e-300" for p in (counting.p_n, counting.p_l))
 
 
 def _row(name: str, expected: Predicted, observed: Observed) -> TableRow:

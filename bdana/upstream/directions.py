@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bdana.display import short_repr
 from bdana.upstream.propagation import MuonStates, forward
 
 if TYPE_CHECKING:
@@ -103,6 +104,8 @@ class DirectionClosure:
     straight: NDArray[np.float64]
     unfolded: NDArray[np.float64]
     seen: NDArray[np.float64]
+
+    __repr__ = short_repr
 
 
 def unfold_directions(

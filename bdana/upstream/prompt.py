@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from hepunits import GeV
 
+from bdana.display import short_repr
 from bdana.errors import ConfigError, InputError
 from bdana.selection import LEPTON_MASS
 from bdana.upstream.directions import DirectionClosure, close_directions, unfold_directions
@@ -15,6 +16,7 @@ from bdana.upstream.production import produce_pairs
 from bdana.upstream.propagation import Block, MuonStates, backward
 from bdana.upstream.share import PromptShare, fit_prompt_share
 from bdana.upstream.spectrum import ProductionSpectrum, production_spectrum, seen_above, spectrum_edges
+from bdana.user_code import UnsuitableError, call_user, check_declared, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,6 +79,8 @@ class PromptEstimate:
     unresolved: float
     covariance: NDArray[np.float64]
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True)
 class Prompt:
@@ -99,6 +103,8 @@ class Prompt:
         charge first. Together they have at most its energy.
     parameters : type
         Model of the numbers, a subclass of `PromptParameters`.
+    name : str
+        Name of its module, for messages.
     """
 
     selection: str
@@ -107,6 +113,66 @@ class Prompt:
     blocks: Callable[..., Sequence[Block]]
     pair: Callable[..., tuple[MuonStates, MuonStates]]
     parameters: type[PromptParameters]
+    name: str = field(default="", compare=False)
+
+    __repr__ = short_repr
+
+    def __post_init__(self) -> None:
+        functions = {name: getattr(self, name) for name in ("window", "blocks", "pair")}
+        check_declared(functions, {"selection": self.selection}, {"left_out": self.left_out})
+
+    def half_window(self, cuts: Parameters, par: Any) -> float:
+        """Return the half width in ns of the window of time differences that the pair selection leaves.
+
+        Parameters
+        ----------
+        cuts : Parameters
+            Of the pair selection.
+        par : PromptParameters
+
+        Raises
+        ------
+        UserCodeError
+            When `window` fails, or does not return a number above 0.
+        """
+        return call_user(
+            self.window,
+            cuts,
+            par,
+            what=self._what("window"),
+            called="f(cuts, par)",
+            read=lambda answer: number(answer, above=0.0),
+        )
+
+    def make_pair(
+        self, muons: MuonStates, par: Any, rng: np.random.Generator
+    ) -> tuple[MuonStates, MuonStates]:
+        """Return the two muons of the pair that each muon makes.
+
+        Parameters
+        ----------
+        muons : MuonStates
+        par : PromptParameters
+        rng : numpy.random.Generator
+
+        Raises
+        ------
+        UserCodeError
+            When `pair` fails, or does not return two states for each muon.
+        """
+        n = len(muons.x)
+        return call_user(
+            self.pair,
+            muons,
+            par,
+            rng,
+            what=self._what("pair"),
+            called="f(muons, par, rng)",
+            read=lambda a: _two(a, n),
+        )
+
+    def _what(self, hook: str) -> str:
+        return f"`{hook}` of background {self.name}".rstrip()
 
     def share(
         self,
@@ -136,7 +202,7 @@ class Prompt:
             if name not in regions.names:
                 raise ConfigError(f"'{name}' is no region: there are {', '.join(regions.names)}")
         dt = candidates.dt[np.isin(candidates.region, open_regions)]
-        within = self.window(cuts, par)
+        within = self.half_window(cuts, par)
         return fit_prompt_share(dt, par.window_ns, par.dt_width_ns, within, par.dt_width_error_ns)
 
     def matter(self, par: Any) -> Sequence[Block]:
@@ -151,14 +217,14 @@ class Prompt:
         ConfigError
             When one has no length, or begins before the one before it ends.
         """
-        blocks = self.blocks(par)
+        blocks = call_user(self.blocks, par, what=self._what("blocks"), called="f(par)", read=_blocks)
         if not blocks:
             raise ConfigError("`blocks` of the prompt background gives no matter")
         end = -np.inf
-        for number, block in enumerate(blocks, 1):
+        for place, block in enumerate(blocks, 1):
             if not end <= block.z_min < block.z_max < np.inf:
                 raise ConfigError(
-                    f"block {number} of the prompt background ({block.material.name}, {block.z_min:g} to "
+                    f"block {place} of the prompt background ({block.material.name}, {block.z_min:g} to "
                     f"{block.z_max:g} mm) must have a length and begin where the one before it ends ({end:g} mm) or later"
                 )
             end = block.z_max
@@ -263,11 +329,11 @@ class Prompt:
     ) -> tuple[NDArray[np.str_], NDArray[np.int64], NDArray[np.float64]]:
         """Return region, muon and weight of the pairs that pass the cuts, when every muon makes one."""
         pairs, kept, seen = produce_pairs(
-            made, tracks, blocks, self.pair, par, setup, LEPTON_MASS[cuts.lepton], rng
+            made, tracks, blocks, self.make_pair, par, setup, LEPTON_MASS[cuts.lepton], rng
         )
         for cut in selection.active(cuts):
             if cut.level == "pair" and not cut.needs:
-                mask = cut(pairs, cuts)
+                mask = cut.passes(pairs, cuts)
                 pairs, kept, seen = pairs.take(mask), kept[mask], seen[mask]
         return setup.regions.classify(pairs.z_tax, pairs.cda_tax), kept, seen
 
@@ -279,3 +345,22 @@ def _states(tracks: Tracks) -> MuonStates:
     return MuonStates(
         x, y, direction[:, 0] / direction[:, 2], direction[:, 1] / direction[:, 2], tracks.p.copy(), 0.0
     )
+
+
+def _blocks(answer: Any) -> Sequence[Block]:
+    if not isinstance(answer, (list, tuple)) or not all(isinstance(block, Block) for block in answer):
+        raise UnsuitableError(f"returns {type(answer).__name__}, not a list of bdana.Block")
+    return answer
+
+
+def _two(answer: Any, n: int) -> tuple[MuonStates, MuonStates]:
+    if not isinstance(answer, (list, tuple)) or [type(muons) for muons in answer] != [MuonStates, MuonStates]:
+        raise UnsuitableError(f"returns {type(answer).__name__}, not two bdana.MuonStates")
+    for muons in answer:
+        for name in ("x", "y", "tx", "ty", "energy"):
+            values = np.asarray(getattr(muons, name))
+            if values.shape != (n,) or values.dtype.kind not in "iuf" or not np.isfinite(values).all():
+                raise UnsuitableError(
+                    f"returns muons whose `{name}` is not one finite number for each of the muons it got"
+                )
+    return answer[0], answer[1]

@@ -9,7 +9,7 @@ from bdana.strict import StrictModel
 __all__ = ["PromptParameters"]
 
 
-class PromptParameters(StrictModel):
+class PromptParameters(StrictModel, validate_default=True):
     """Base class of the parameters of a prompt background; an analysis adds what its own functions read.
 
     [background.NAME] of analysis.toml and `--set background.NAME.FIELD=VALUE` replace the defaults; `assumed` marks

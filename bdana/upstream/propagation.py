@@ -14,6 +14,8 @@ import numpy as np
 from hepunits import GeV
 from particle import literals
 
+from bdana.display import short_repr
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -69,6 +71,8 @@ class MuonStates:
     ty: NDArray[np.float64]
     energy: NDArray[np.float64]
     z: float | NDArray[np.float64]
+
+    __repr__ = short_repr
 
     def at(self, z: float | NDArray[np.float64]) -> MuonStates:
         """Return the muons at another plane, or each at its own z, along straight lines.

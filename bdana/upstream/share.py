@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import erf
 
+from bdana.display import shortened
 from bdana.errors import ConfigError
 from bdana.rounding import plus_minus
 
@@ -69,6 +70,9 @@ class PromptShare:
     high: float
     upper_limit: float
     level: float
+
+    def __repr__(self) -> str:
+        return shortened(f"PromptShare({self.text}; below {self.upper_limit:.3g} at {self.level:.0%} CL)")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain values for JSON; None where a value is undefined."""

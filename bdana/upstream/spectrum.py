@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bdana.display import short_repr
 from bdana.errors import InputError
 from bdana.upstream.propagation import BEAM_ENERGY, MuonStates, backward, forward
 from bdana.upstream.unfolding import unfold
@@ -67,6 +68,8 @@ class UnfoldingClosure:
     error: NDArray[np.float64]
     rms_pull: float
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True)
 class ProductionSpectrum:
@@ -93,6 +96,8 @@ class ProductionSpectrum:
     unfolded: NDArray[np.bool_]
     iterations: int
     closure: UnfoldingClosure
+
+    __repr__ = short_repr
 
 
 def seen_above(threshold: float, blocks: Sequence[Block], rng: np.random.Generator) -> float:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import gammaincinv
 
+from bdana.display import short_repr
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -57,6 +59,8 @@ class PromptRegion:
     ratio: float | None
     ratio_error: float | None
     constrained: bool
+
+    __repr__ = short_repr
 
 
 def transfer_prompt(

@@ -243,8 +243,7 @@ def test_another_open_file_of_the_same_name_and_size(data, tmp_path, analysis, s
 
 def closed_bin_texts():
     return [
-        ("text", str), ("format", "{}".format), ("padded", "{:5}".format), ("f-string", lambda n: f"{n}"),
-        ("repr", repr), ("percent", lambda n: "%d" % n), ("int", int), ("float", float), ("complex", complex),  # noqa: UP031
+        ("padded", "{:5}".format), ("percent", lambda n: "%d" % n), ("int", int), ("float", float), ("complex", complex),  # noqa: UP031
         ("bool", bool), ("not", lambda n: not n), ("index", lambda n: [1, 2][n]), ("range", range), ("hash", hash),
         ("equal", lambda n: n == 0), ("differs", lambda n: n != 0), ("less", lambda n: n < 1), ("more", lambda n: n > 0),
         ("at least", lambda n: n >= 1), ("at most", lambda n: n <= 1), ("reflected", lambda n: 3 < n),  # noqa: SIM300
@@ -253,6 +252,12 @@ def closed_bin_texts():
         ("in a list", [1, 2].index), ("in a set", lambda n: {n}), ("round", lambda n: round(n.value)),
         ("max", lambda n: max(n, Observed("CR", 1))), ("key", lambda n: {n: 1}),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [str, repr, "{}".format, "%s".__mod__])
+def test_a_closed_number_prints_as_closed(text):
+    assert text(Observed("SR")).count("closed") == 1
+    assert not set("0123456789") & set(text(Observed("SR")))
 
 
 @pytest.mark.parametrize(("name", "use"), closed_bin_texts(), ids=lambda v: v if isinstance(v, str) else "")

@@ -9,6 +9,7 @@ import numpy as np
 
 from bdana.pairing.geometry.kernel import QUANTITIES
 from bdana.reconstruction import Line, Pairs, Tracks
+from bdana.reconstruction.read_only import read_only, read_only_records
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +32,7 @@ class PickedTracks(Tracks):
     @cached_property
     def record(self) -> Any:
         """As in `Tracks`."""
-        return self.sample.record[self.places]
+        return read_only_records(self.sample.record[self.places])
 
     @cached_property
     def index(self) -> NDArray[np.int64]:
@@ -65,12 +66,13 @@ class PickedTracks(Tracks):
         ----------
         name : str
         """
-        return self.sample.column(name)[self.places]
+        return read_only(self.sample.column(name)[self.places])
 
 
 def _picked(line: Line, places: NDArray[np.int64]) -> Line:
     # Several times faster than an index between brackets.
-    return Line(np.take(line.point, places, axis=0), np.take(line.direction, places, axis=0))
+    point, direction = (np.take(array, places, axis=0) for array in (line.point, line.direction))
+    return Line(read_only(point), read_only(direction))
 
 
 class BuiltPairs(Pairs):
@@ -96,7 +98,7 @@ class BuiltPairs(Pairs):
         quantities: NDArray[np.float64],
     ) -> None:
         super().__init__(plus, minus, lepton_mass, beam_line)
-        vars(self).update(zip(QUANTITIES, quantities, strict=True))
+        vars(self).update(zip(QUANTITIES, read_only(quantities), strict=True))
         vars(self)["quantities"] = quantities
 
     def take(self, where: NDArray[Any]) -> BuiltPairs:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import InitVar, dataclass, replace
+from dataclasses import InitVar, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bdana.display import short_repr
 from bdana.errors import ConfigError, InputError
 from bdana.pairing.estimate.groups import WeightedBursts
 from bdana.pairing.estimate.inputs import Input
@@ -18,7 +19,9 @@ from bdana.pairing.estimate.single_bursts import SingleBursts
 from bdana.pairing.estimate.slices import SHAPE, choose_slices
 from bdana.pairing.estimate.systematics import Measured, SampleChoice, measured_in_spill
 from bdana.pairing.estimate.time_weights import TimedTracks
+from bdana.pairing.geometry.pair_finder import PairBounds
 from bdana.statistics import Systematic
+from bdana.user_code import UnsuitableError, call_user, check_declared, named_numbers, number, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +34,6 @@ if TYPE_CHECKING:
     from bdana.pairing.estimate.singles import Probes, SingleSample
     from bdana.pairing.estimate.systematics import InSpill
     from bdana.pairing.estimate.u_statistic import PairSums
-    from bdana.pairing.geometry.pair_finder import PairBounds
     from bdana.reconstruction import Tracks
     from bdana.selection import Parameters, SelectedSingles
 
@@ -89,6 +91,8 @@ class Combinatorial:
         what is measured.
     parameters : type
         Model of the background's own numbers, with `PairingParameters` as base.
+    name : str
+        Name of its module, for messages.
     """
 
     single_track: str
@@ -103,7 +107,10 @@ class Combinatorial:
     systematics: Callable[..., Mapping[str, tuple[float, str]]]
     parameters: type[PairingParameters]
     inputs: Callable[..., Mapping[str, tuple[float, float, str]]] = _no_inputs
+    name: str = field(default="", compare=False)
     search: InitVar[Callable[..., PairBounds] | None] = None  # the name of `bounds` in the last release
+
+    __repr__ = short_repr
 
     def __post_init__(self, search: Callable[..., PairBounds] | None) -> None:
         if search is not None:
@@ -111,6 +118,15 @@ class Combinatorial:
                 "bdana.Combinatorial(search=...) is now called bounds=...", DeprecationWarning, stacklevel=3
             )
             object.__setattr__(self, "bounds", search)
+        if not isinstance(self.corrections, (tuple, list)):
+            raise ConfigError("`corrections` must be a tuple of functions: (third_track,) with a comma")
+        hooks = ("window", "bounds", "weight", "systematics", "inputs")
+        corrections = {f"corrections[{i}]": function for i, function in enumerate(self.corrections)}
+        check_declared(
+            {name: getattr(self, name) for name in hooks} | corrections,
+            {name: getattr(self, name) for name in ("single_track", "selection", "charge")},
+            {name: getattr(self, name) for name in ("replaced", "timing")},
+        )
 
     def needs(self, par: PairingParameters) -> dict[str, str]:
         """Return the columns that the estimate needs beside those of the single-track selection, and what for.
@@ -120,6 +136,52 @@ class Combinatorial:
         par : PairingParameters
         """
         return {"timestamp": "background slice_ms"} if par.slice_ms is not None else {}
+
+    def full_window(self, cuts: Parameters, par: PairingParameters) -> float:
+        """Return the full width in ns of the window of time differences that the pair selection leaves.
+
+        Parameters
+        ----------
+        cuts : Parameters
+            Of the pair selection.
+        par : PairingParameters
+
+        Raises
+        ------
+        UserCodeError
+            When `window` fails, or does not return a number above 0.
+        """
+        return call_user(
+            self.window,
+            cuts,
+            par,
+            what=self._what("window"),
+            called="f(cuts, par)",
+            read=lambda answer: number(answer, above=0.0),
+        )
+
+    def pair_bounds(self, cuts: Parameters) -> PairBounds:
+        """Return the bounds on the pairs that are built.
+
+        Parameters
+        ----------
+        cuts : Parameters
+            Of the pair selection.
+
+        Raises
+        ------
+        UserCodeError
+            When `bounds` fails, or does not return a `PairBounds` with ends in order.
+        """
+        return call_user(self.bounds, cuts, what=self._what("bounds"), called="f(cuts)", read=_bounds)
+
+    def _what(self, hook: str) -> str:
+        return f"`{hook}` of background {self.name}".rstrip()
+
+    def _of_bursts(
+        self, function: Callable[..., Any], what: str, read: Callable[[Any], Any], *args: Any
+    ) -> Any:
+        return call_user(function, *args, what=self._what(what), called="f(bursts, cuts, par)", read=read)
 
     optional = ("timestamp",)
     """Columns that are read where a file has them: for the duty factor."""
@@ -152,8 +214,9 @@ class Combinatorial:
             When a burst with tracks lacks live time or downscale, or no burst has them.
         """
         selection, cuts, tracks = pairs.selection, pairs.cuts, sample.singles.tracks
-        selection.require_cuts((*self.replaced, self.charge), "pair")
-        selection.require_cuts(self.timing)
+        why = f"background {self.name}".rstrip()
+        selection.require_cuts((*self.replaced, self.charge), "pair", why)
+        selection.require_cuts(self.timing, why=why)
         par, probed = _with_probes(sample.probes, par)
         bursts = SingleBursts.of_singles(sample.singles, sample.bursts, par.downscale)
         weight = self._weights(bursts, cuts, par)
@@ -161,8 +224,8 @@ class Combinatorial:
         task = PairTask(
             cuts=[c for c in selection.active(cuts) if c.level == "pair" and c.name not in left_out],
             pairs=pairs,
-            bounds=self.bounds(cuts),
-            window=self.window(cuts, par),
+            bounds=self.pair_bounds(cuts),
+            window=self.full_window(cuts, par),
             options=options,
         )
         weighted = WeightedBursts(bursts, weight, par)
@@ -178,7 +241,12 @@ class Combinatorial:
         regions = pairs.setup.regions.names
         whole, total = sliced.whole or (found, pooled.total)
         measured = Measured.of(in_spill, _choice(sample, weighted, task, (whole.sums, total)), whole.shapes)
-        declared = {**self.systematics(used, cuts, par), **measured.systematics(par)}
+        given = used, cuts, par
+        stated = self._of_bursts(
+            self.systematics, "systematics", lambda a: named_numbers(a, "effect"), *given
+        )
+        assumed = self._of_bursts(self.inputs, "inputs", lambda a: named_numbers(a, "value", "error"), *given)
+        declared = {**stated, **measured.systematics(par)}
         sources = tuple(
             Systematic(
                 name,
@@ -203,8 +271,8 @@ class Combinatorial:
                 *measured.inputs(used),
                 *probed,
                 *(
-                    Input(name, *row[:2], "assumed", row[2])
-                    for name, row in self.inputs(used, cuts, par).items()
+                    Input(name, value, error, "assumed", source)
+                    for name, (value, error, source) in assumed.items()
                     if name not in {row.name for row in probed}
                 ),
             ),
@@ -218,10 +286,23 @@ class Combinatorial:
         if not len(used):
             raise InputError("the single-track sample has no burst with live time and downscale")
         weight = np.zeros(len(bursts))
-        weight[usable] = self.weight(used, cuts, par)
+
+        def read(answer: Any) -> NDArray[np.float64]:
+            return numbers(answer, len(used), "bursts")
+
+        weight[usable] = self._of_bursts(self.weight, "weight", read, used, cuts, par)
         for correction in self.corrections:
-            weight[usable] *= correction(used, cuts, par)
+            what = getattr(correction, "__name__", "corrections")
+            weight[usable] *= self._of_bursts(correction, what, read, used, cuts, par)
         return weight
+
+
+def _bounds(answer: Any) -> PairBounds:
+    if not isinstance(answer, PairBounds):
+        raise UnsuitableError(f"returns {type(answer).__name__}, not a bdana.PairBounds")
+    if not (answer.max_cda > 0 and answer.z_min < answer.z_max):
+        raise UnsuitableError(f"returns {answer}: max_cda must be above 0 and z_min below z_max")
+    return answer
 
 
 def _with_probes(probes: Probes, par: PairingParameters) -> tuple[PairingParameters, tuple[Input, ...]]:

@@ -10,6 +10,7 @@ import numba
 import numpy as np
 from scipy import special
 
+from bdana.display import short_repr
 from bdana.errors import InputError
 from bdana.pairing.estimate.slices import SpillStructure
 from bdana.rounding import plus_minus
@@ -63,6 +64,8 @@ class DutyFactor:
     lines_hz: tuple[float, ...] = ()
     change: float | None = None
     change_error: float | None = None
+
+    __repr__ = short_repr
 
     def __str__(self) -> str:
         lines = ", ".join(f"{line:.4g}" for line in self.lines_hz[:5])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from bdana.display import short_repr
+
 __all__ = ["Input"]
 
 
@@ -27,3 +29,5 @@ class Input:
     error: float
     kind: Literal["measured", "assumed"]
     source: str
+
+    __repr__ = short_repr

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bdana._version import __version__
+from bdana.display import shortened
 from bdana.errors import ConfigError
 from bdana.observed import Predicted
 from bdana.pairing.estimate.pair_cuts import PairedTracks
@@ -104,6 +105,10 @@ class PairEstimate:
     bootstrap_error: NDArray[np.float64] | None
     undefined: float
     single_cutflow: Cutflow
+
+    def __repr__(self) -> str:
+        rows = (f"{name} {number}" for name, number in self.predicted.items())
+        return shortened(f"PairEstimate({self.built} pairs built: {'; '.join(rows)})")
 
     @property
     def predicted(self) -> dict[str, Predicted]:

@@ -11,7 +11,7 @@ from bdana.strict import StrictModel
 __all__ = ["PairingParameters"]
 
 
-class PairingParameters(StrictModel):
+class PairingParameters(StrictModel, validate_default=True):
     """Base of the `Parameters` of a combinatorial background."""
 
     downscale: float | None = Field(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import hepunits
 import numpy as np
 
+from bdana.display import short_repr
 from bdana.errors import InputError
 from bdana.pairing.estimate.veto_survival import VetoSurvival
 
@@ -57,6 +58,8 @@ class SingleBursts:
     minus: NDArray[np.int64]
     intensity: NDArray[np.float64]
     pair_live_time: NDArray[np.float64]
+
+    __repr__ = short_repr
 
     @classmethod
     def of_singles(cls, singles: SelectedSingles, table: BurstTable, downscale: float | None) -> SingleBursts:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from bdana.display import short_repr
 from bdana.errors import InputError
 from bdana.events import SeenEvents, event_hashes, refuse_repeats
 from bdana.events.event_identity import identities
@@ -66,6 +67,8 @@ class SingleSample:
     singles: SelectedSingles
     bursts: BurstTable
     probes: Probes = Probes()
+
+    __repr__ = short_repr
 
     def burst_of(self, tracks: Tracks) -> NDArray[np.int64]:
         """Return the place of each track's burst in the table, shape (N,).
