@@ -28,7 +28,7 @@ from bdana.upstream import Prompt, PromptParameters
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from bdana.analysis.config import AnalysisConfig
+    from bdana.analysis.config import AnalysisConfig, SampleConfig
     from bdana.blinding import Policy
     from bdana.events import EventArrays, EventFile, Gate
     from bdana.regions import Box, Regions
@@ -107,13 +107,22 @@ class AnalysisFolder:
                 f"{folder}: no analysis.toml there; `bdana select` outside an analysis folder uses the packaged one"
             )
         config = read_config(path, overrides)
-        modules = AnalysisModules.read(folder)
-        for name in config.selection:
-            if name not in modules.names("selections"):
-                raise ConfigError(
-                    f"{path}: [selection.{name}] has no selections/{name}.py; there are: {', '.join(modules.names('selections'))}"
-                )
-        return cls(folder, config, modules, tuple(overrides))
+        analysis = cls(folder, config, AnalysisModules.read(folder), tuple(overrides))
+        if problems := analysis.tables_without_module():
+            raise ConfigError("; ".join(problems))
+        return analysis
+
+    def tables_without_module(self) -> list[str]:
+        """Return what is wrong with tables [selection.NAME] and [background.NAME] that no module has."""
+        found = []
+        for table, folder in (("selection", "selections"), ("background", "backgrounds")):
+            there = self.modules.names(folder)
+            for name in getattr(self.config, table):
+                if name not in there:
+                    known = ", ".join(there) or "none"
+                    where = f"{self.folder / 'analysis.toml'}: [{table}.{name}]"
+                    found.append(f"{where} has no {folder}/{name}.py; there are: {known}")
+        return found
 
     def __reduce__(self) -> tuple[object, ...]:
         # Workers get the place and the hash, not the code: they read it themselves, once.
@@ -365,6 +374,16 @@ class AnalysisFolder:
             gate=self.gate,
         )
 
+    def layout_of(self, sample: SampleConfig) -> str | None:
+        """Return the schema of a sample: shipped, by name, or the path of a .toml file; None when files are to tell.
+
+        Parameters
+        ----------
+        sample : SampleConfig
+        """
+        layout = sample.layout
+        return str(self.folder / layout) if layout and layout.endswith(".toml") else layout
+
     def sample(self, *names: str, all_bursts: bool = False) -> list[Dataset]:
         """Open samples of analysis.toml by name.
 
@@ -389,11 +408,10 @@ class AnalysisFolder:
                     f"no sample '{name}' in {self.folder / 'analysis.toml'}; there are: {there}"
                 )
             sample = self.config.samples[name]
-            layout = sample.layout
             dataset = Dataset.open(
                 sample.files,
                 kind=sample.kind,
-                schema=str(self.folder / layout) if layout and layout.endswith(".toml") else layout,
+                schema=self.layout_of(sample),
                 all_bursts=all_bursts,
                 good_runs=_good_runs(self.folder / sample.good_runs if sample.good_runs else None),
                 trigger=sample.trigger,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bdana.pairing.estimate.singles import Probes, SingleSample
     from bdana.pairing.geometry.pair_finder import PairBounds
     from bdana.reconstruction import Tracks
-    from bdana.selection import Parameters, SelectedSingles
+    from bdana.selection import Parameters, SelectedSingles, Selection
 
 __all__ = ["Combinatorial"]
 
@@ -120,6 +120,21 @@ class Combinatorial:
     optional = ("timestamp",)
     """Columns that are read where a file has them: for the duty factor."""
 
+    def require_cuts_of(self, selection: Selection) -> None:
+        """Raise an error unless a selection has the cuts that this background names.
+
+        Parameters
+        ----------
+        selection : Selection
+
+        Raises
+        ------
+        ConfigError
+            When `replaced`, `charge` or `timing` names a cut that it does not have.
+        """
+        selection.require_cuts((*self.replaced, self.charge), "pair")
+        selection.require_cuts(self.timing)
+
     def estimate(
         self,
         sample: SingleSample,
@@ -148,8 +163,7 @@ class Combinatorial:
             When a burst with tracks lacks live time or downscale, or no burst has them.
         """
         selection, cuts, tracks = pairs.selection, pairs.cuts, sample.singles.tracks
-        selection.require_cuts((*self.replaced, self.charge), "pair")
-        selection.require_cuts(self.timing)
+        self.require_cuts_of(selection)
         par, probed = _with_probes(sample.probes, par)
         bursts = SingleBursts.of_singles(sample.singles, sample.bursts, par.downscale)
         weight = self._weights(bursts, cuts, par)
