@@ -50,14 +50,25 @@ class General(StrictModel):
 class BeamLine(StrictModel):
     """Table [beam_line]: the line that di-lepton momenta are extrapolated back to."""
 
-    point_mm: Point = Field(default=(0.0, -22.0, 23070.0), description="a point of the line")
+    point_mm: Point | None = Field(
+        default=None,
+        description="a point of the line; by default where the beam hits the dump of the detector",
+    )
     direction: Point = Field(default=(0.0, 0.0, 1.0), description="its direction, of any length")
 
-    def line(self) -> Line:
-        """Return the beam line as a `Line` in mm."""
+    def require_direction(self) -> None:
+        """Raise ValueError when the line has none."""
         if not any(self.direction):
             raise ValueError("beam_line.direction must not be zero")
-        return Line(np.array(self.point_mm), np.array(self.direction))
+
+    def line(self, point_mm: Point) -> Line:
+        """Return the line through a point, in mm.
+
+        Parameters
+        ----------
+        point_mm : tuple of float
+        """
+        return Line(np.array(point_mm), np.array(self.direction))
 
 
 class Region(BoxTable):
@@ -340,7 +351,12 @@ def _values(path: Path, overrides: Sequence[str]) -> dict[str, Any]:
 def _contradictions(config: AnalysisConfig) -> list[str]:
     """Return what is wrong in a configuration whose single values are right."""
     found = []
-    for check in (config.partition, config.beam_line.line, config.histogrammed, config.require_samples):
+    for check in (
+        config.partition,
+        config.beam_line.require_direction,
+        config.histogrammed,
+        config.require_samples,
+    ):
         try:
             check()
         except (ConfigError, ValueError) as err:

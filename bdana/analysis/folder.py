@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from bdana.analysis.config import read_config
 from bdana.analysis.modules import AnalysisModules
-from bdana.analysis.signal_config import SignalConfig
+from bdana.analysis.signal_config import SearchedSignal, SignalConfig
 from bdana.blinding import Ledger, load_policy
 from bdana.detector import Detector, load_detector
 from bdana.engine import SelectionTask
@@ -130,8 +130,12 @@ class AnalysisFolder:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 of the effective configuration and of every module's text."""
-        content = {"config": self.config.model_dump(mode="json"), "modules": self.modules.hashes}
+        """SHA-256 of the effective configuration, of the geometry, and of every module's text."""
+        content = {
+            "config": self.config.model_dump(mode="json"),
+            "detector": self.detector.model_dump(mode="json"),
+            "modules": self.modules.hashes,
+        }
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     @cached_property
@@ -153,7 +157,12 @@ class AnalysisFolder:
     @property
     def setup(self) -> Setup:
         """Detector, beam line and regions, as every selection gets them."""
-        return Setup(self.detector, self.config.beam_line.line(), self.regions)
+        return Setup(self.detector, self.config.beam_line.line(self.beam_point_mm), self.regions)
+
+    @property
+    def beam_point_mm(self) -> tuple[float, float, float]:
+        """The point of the beam line that analysis.toml gives, or where the beam hits the dump of the detector."""
+        return self.config.beam_line.point_mm or self.detector.beam_dump.point_mm
 
     @property
     def policy(self) -> Policy | None:
@@ -195,9 +204,14 @@ class AnalysisFolder:
         return [box for box in gate.envelopes.boxes if box.name in names] if gate else []
 
     @property
-    def signal(self) -> SignalConfig:
-        """The new particle that is searched for; defaults where analysis.toml has no table [signal]."""
-        return self.config.signal or SignalConfig()
+    def dump_name(self) -> str:
+        """What the dump of the detector is called, for labels."""
+        return self.detector.dump.name if self.detector.dump else "dump"
+
+    @cached_property
+    def signal(self) -> SearchedSignal:
+        """The new particle that is searched for; what analysis.toml does not say is default, or that of the detector."""
+        return (self.config.signal or SignalConfig()).in_detector(self.detector)
 
     @property
     def variables(self) -> dict[str, Variable]:

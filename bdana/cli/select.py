@@ -107,7 +107,10 @@ def select(
         from bdana.selection import plane_histogram
 
         save_plane(
-            plane_histogram(run.candidates), analysis.regions, plot, closed=analysis.closed_boxes(run.closed)
+            plane_histogram(run.candidates, analysis.regions, analysis.dump_name),
+            analysis.regions,
+            plot,
+            closed=analysis.closed_boxes(run.closed),
         )
         note(f"picture in {plot}")
     if as_json:

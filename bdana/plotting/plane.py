@@ -10,7 +10,6 @@ from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
 
 from bdana.plotting.figures import figure
-from bdana.selection import CDA_FRAME_MM, Z_FRAME_M
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,17 +46,15 @@ def save_plane(
         norm = LogNorm(1, max(10.0, float(shown.max(initial=1.0))))
         mesh = mplhep.hist2dplot(plane, ax=axes, norm=norm, cmap="viridis", flow=None, cbar=False)
         fig.colorbar(mesh.pcolormesh, ax=axes, label="candidates (sum of weights) in a bin")
-        _draw_borders(axes, regions, closed)
-        axes.set(yscale="log", xlim=Z_FRAME_M, ylim=CDA_FRAME_MM)
-        axes.set_xlabel(r"$z_{TAX}$ [m]")
-        axes.set_ylabel(r"$CDA_{TAX}$ [mm]")
+        z, cda = (axis.edges[[0, -1]].tolist() for axis in plane.axes)
+        _draw_borders(axes, regions, closed, cda[0])
+        axes.set(yscale="log", xlim=z, ylim=cda, xlabel=plane.axes[0].label, ylabel=plane.axes[1].label)
         total = float(plane.values(flow=True).sum())
         counts = f"{total - float(shown.sum()):.4g} of {total:.4g} candidates lie outside the frame"
         axes.set_title(f"{title}\n{counts}".strip(), loc="left")
 
 
-def _draw_borders(axes: Axes, regions: Regions, closed: Sequence[Box]) -> None:
-    bottom = CDA_FRAME_MM[0]
+def _draw_borders(axes: Axes, regions: Regions, closed: Sequence[Box], bottom: float) -> None:
     if closed:  # they are nested
         widest = max(closed, key=lambda box: box.cda_max)
         z_min, width = widest.z_min / hepunits.m, (widest.z_max - widest.z_min) / hepunits.m
