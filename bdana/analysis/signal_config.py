@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from bdana.errors import ConfigError
 from bdana.signal import SignalModel, branching_ratio
-from bdana.signal.models import make_particle
+from bdana.signal.models import make_particle, with_beam
 from bdana.strict import StrictModel
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ class SignalConfig(StrictModel):
             When the geometry does not have what is missing.
         """
         values = {name: getattr(self, name) for name in type(self).model_fields}
+        if detector.beam is not None:
+            values["parameters"] = with_beam(self.model, self.parameters, detector.beam_momentum)
         if self.decay_volume_m is None:
             low, high = detector.volume_mm
             values["decay_volume_m"] = (low * 1e-3, high * 1e-3)

@@ -65,7 +65,11 @@ def select(
     rntuple: Annotated[bool, typer.Option("--rntuple", help="Write RNTuples in place of trees.")] = False,
     plot: Annotated[
         Path | None,
-        typer.Option(metavar="OUT.png", help="Draw them in the (z_TAX, CDA_TAX) plane.", show_default=False),
+        typer.Option(
+            metavar="OUT.png",
+            help="Draw them in the plane of z and distance to the beam line at the dump.",
+            show_default=False,
+        ),
     ] = None,
     jobs: Jobs = 1,
     as_json: Json = False,

@@ -194,7 +194,7 @@ class BeamDump(StrictModel):
     point_mm: tuple[float, float, float] = Field(description="where the beam hits it")
     depth_mm: float = Field(ge=0, description="mean depth of the production point, exponential")
     spot_mm: float = Field(ge=0, description="Gaussian width of the beam spot in x and in y")
-    material: str = Field(description="material that the beam meets: copper or iron")
+    material: str = Field(description="material that the beam meets, such as copper")
 
 
 class DecayVolume(StrictModel):
@@ -258,7 +258,7 @@ class Detector(StrictModel):
     decay_volume: DecayVolume | None = None
     tracking: Tracking | None = None
     roles: Roles | None = None
-    simulation: dict[str, dict[str, float]] = Field(
+    simulation: dict[Literal["beam", "halo", "activity", "response", "tank_field"], dict[str, float]] = Field(
         default={}, description="values of a simulated sample, such as [simulation.beam]"
     )
 

@@ -131,7 +131,8 @@ def _plane(analysis: Analysis, sample: StoredSample, folder: Path) -> Figure:
         analysis.closed_boxes(closed),
     )
     hatched = "; hatched: closed, with the guard band around it" if closed else ""
-    return Figure(path, f"Candidates of {sample.name} in the plane of z_TAX and CDA_TAX{hatched}.")
+    dump = analysis.dump_name
+    return Figure(path, f"Candidates of {sample.name} in the plane of z_{dump} and CDA_{dump}{hatched}.")
 
 
 def _comparisons(

@@ -262,18 +262,22 @@ class _Checker:
                 part.setup_for(dataset, selection, any_detector=not singles and chosen.any_detector)
 
     def _signal(self, analysis: AnalysisFolder) -> None:
-        signal = analysis.signal
-        for mode, selection in signal.channels.items():
-            with self.part("[signal]"):
-                if selection not in analysis.modules.names("selections"):
-                    raise ConfigError(
-                        f"channels: mode {mode} is searched with selections/{selection}.py, which is not there; there are: "
-                        f"{', '.join(analysis.modules.names('selections')) or 'none'}"
-                    )
-            with self.part("[signal]"):
-                searched_particle(analysis, mode, signal.masses(mode)[0])
-            with self.part("[signal]"):
-                searched_particle(analysis, mode, signal.point[0])
+        with self.part("[signal]"):
+            for mode in analysis.signal.channels:
+                self._channel(analysis, mode)
+
+    def _channel(self, analysis: AnalysisFolder, mode: str) -> None:
+        signal, there = analysis.signal, analysis.modules.names("selections")
+        with self.part("[signal]"):
+            if signal.channels[mode] not in there:
+                raise ConfigError(
+                    f"channels: mode {mode} is searched with selections/{signal.channels[mode]}.py, which is not there; there "
+                    f"are: {', '.join(there) or 'none'}"
+                )
+        with self.part("[signal]"):
+            searched_particle(analysis, mode, signal.masses(mode)[0])
+        with self.part("[signal]"):
+            searched_particle(analysis, mode, signal.point[0])
 
 
 def _run_on_nothing(analysis: AnalysisFolder, name: str) -> None:

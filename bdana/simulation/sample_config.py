@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from bdana.detector import load_detector
 from bdana.errors import ConfigError
-from bdana.signal.models import make_particle
+from bdana.signal.models import make_particle, with_beam
 from bdana.strict import parse_override
 
 if TYPE_CHECKING:
@@ -389,14 +389,14 @@ class SimulationConfig:
 
     @classmethod
     def of_detector(cls, detector: str, **values: Any) -> Self:
-        """Return the configuration for a geometry, with the values of its tables [simulation.NAME].
+        """Return the configuration for a geometry, with its beam and the values of its tables [simulation.NAME].
 
         Parameters
         ----------
         detector : str
             Shipped geometry, or path of a .toml file.
         **values
-            Other attributes.
+            Other attributes; a part that is given, such as `beam`, is taken as it is.
 
         Raises
         ------
@@ -409,10 +409,13 @@ class SimulationConfig:
         >>> SimulationConfig.of_detector("na62", pot=1e15) == SimulationConfig(pot=1e15)
         True
         """
-        config = cls(detector=detector, **values)
-        loaded = load_detector(detector)
+        config, loaded = cls(detector=detector, **values), load_detector(detector)
+        if config.signal is not None and loaded.beam is not None:
+            signal = config.signal
+            parameters = with_beam(signal.model, signal.parameters, loaded.beam_momentum)
+            config = replace(config, signal=replace(signal, parameters=parameters))
         for part, table in loaded.simulation.items():
-            for key, value in table.items():
+            for key, value in table.items() if part not in values else ():
                 try:
                     config = _replace(config, [part, key], value, f"{part}.{key}={value}")
                 except ConfigError as err:

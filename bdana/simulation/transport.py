@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bdana.errors import ConfigError
 from bdana.upstream import MATERIALS
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ def scatter_protons(
     material : str
         Of the dump.
 
+    Raises
+    ------
+    ConfigError
+        When the scattering in the material is not known.
+
     Returns
     -------
     Particles
@@ -57,6 +63,10 @@ def scatter_protons(
     ndarray, shape (2, N)
         Displacement of their origins in x and y, in mm.
     """
+    if material not in MATERIALS:
+        raise ConfigError(
+            f"the scattering of the beam in {material} is not known: material of [dump] is one of {', '.join(MATERIALS)}"
+        )
     t = np.maximum(depth_mm / MATERIALS[material].radiation_length, 1e-3)
     theta0 = 13.6 / momentum * np.sqrt(t) * (1.0 + 0.038 * np.log(t))
     first, second = rng.standard_normal((2, 2, len(depth_mm)))

@@ -385,7 +385,7 @@ def test_files_without_anything_to_simulate_are_refused(simulated, records, chan
     ("changes", "words"),
     [
         ({"mode": "tautau"}, "choose ee, mumu, pipi"),
-        ({"origin": "moon"}, "choose tax or t10"),
+        ({"origin": "moon"}, "choose dump or zero"),
         ({"ctau_mm": 5.0}, "name it by --particle"),
         ({"ctau_mm": -5.0, "particle": PDG}, "lifetime above 0"),
         ({"z_min_mm": 2e5}, "the volume ends behind its beginning"),
