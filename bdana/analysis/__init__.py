@@ -2,11 +2,12 @@
 
 from bdana.analysis.folder import AnalysisFolder, find_analysis, template_folder
 from bdana.analysis.origins import Setting, settings_with_origin
-from bdana.analysis.scaffold import scaffold
+from bdana.analysis.scaffold import experiments, scaffold
 
 __all__ = [
     "AnalysisFolder",
     "Setting",
+    "experiments",
     "find_analysis",
     "scaffold",
     "settings_with_origin",

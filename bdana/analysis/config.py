@@ -30,6 +30,7 @@ __all__ = [
     "SampleConfig",
     "SystematicConfig",
     "VariableConfig",
+    "check_config",
     "read_config",
 ]
 
@@ -49,14 +50,25 @@ class General(StrictModel):
 class BeamLine(StrictModel):
     """Table [beam_line]: the line that di-lepton momenta are extrapolated back to."""
 
-    point_mm: Point = Field(default=(0.0, -22.0, 23070.0), description="a point of the line")
+    point_mm: Point | None = Field(
+        default=None,
+        description="a point of the line; by default where the beam hits the dump of the detector",
+    )
     direction: Point = Field(default=(0.0, 0.0, 1.0), description="its direction, of any length")
 
-    def line(self) -> Line:
-        """Return the beam line as a `Line` in mm."""
+    def require_direction(self) -> None:
+        """Raise ValueError when the line has none."""
         if not any(self.direction):
             raise ValueError("beam_line.direction must not be zero")
-        return Line(np.array(self.point_mm), np.array(self.direction))
+
+    def line(self, point_mm: Point) -> Line:
+        """Return the line through a point, in mm.
+
+        Parameters
+        ----------
+        point_mm : tuple of float
+        """
+        return Line(np.array(point_mm), np.array(self.direction))
 
 
 class Region(BoxTable):
@@ -282,20 +294,88 @@ def read_config(path: Path, overrides: Sequence[str]) -> AnalysisConfig:
     ConfigError
         When it is no TOML, or something in it is wrong.
     """
+    try:
+        config = AnalysisConfig.model_validate(_values(path, overrides))
+    except ValidationError as err:
+        raise ConfigError(f"{path}: {explain(err)}") from None
+    if problems := _contradictions(config):
+        raise ConfigError(f"{path}: {'; '.join(problems)}")
+    return config
+
+
+def check_config(path: Path, overrides: Sequence[str]) -> tuple[AnalysisConfig | None, list[str]]:
+    """Read an analysis.toml as `read_config` does, and return everything that is wrong in it.
+
+    Parameters
+    ----------
+    path, overrides
+        As for `read_config`.
+
+    Returns
+    -------
+    AnalysisConfig or None
+        What is left without the wrong values; None when too little is.
+    list of str
+        What is wrong, with the file.
+
+    Raises
+    ------
+    ConfigError
+        When it is no TOML, or an override is not `KEY=VALUE`.
+    """
+    values = _values(path, overrides)
+    problems: list[str] = []
+    taken: set[tuple[str, ...]] = set()
+    for _ in range(len(str(values))):  # each round takes something out
+        try:
+            config = AnalysisConfig.model_validate(values)
+        except ValidationError as err:
+            places = [tuple(map(str, e["loc"])) for e in err.errors()]
+            if not taken.issuperset(places):  # what was wrong, and is missing now
+                problems.append(f"{path}: {explain(err)}")
+            taken |= set(places)
+            if sum(_take_out(values, place) for place in places) == 0:
+                return None, problems
+        else:
+            return config, [*problems, *(f"{path}: {problem}" for problem in _contradictions(config))]
+    return None, problems
+
+
+def _values(path: Path, overrides: Sequence[str]) -> dict[str, Any]:
     values = read_toml(path)
     for override in overrides:
         _replace(values, override)
-    try:
-        config = AnalysisConfig.model_validate(values)
-        config.partition()
-        config.beam_line.line()
-        config.histogrammed()
-        config.require_samples()
-    except ValidationError as err:
-        raise ConfigError(f"{path}: {explain(err)}") from None
-    except (ConfigError, ValueError) as err:
-        raise ConfigError(f"{path}: {err}") from None
-    return config
+    return values
+
+
+def _contradictions(config: AnalysisConfig) -> list[str]:
+    """Return what is wrong in a configuration whose single values are right."""
+    found = []
+    for check in (
+        config.partition,
+        config.beam_line.require_direction,
+        config.histogrammed,
+        config.require_samples,
+    ):
+        try:
+            check()
+        except (ConfigError, ValueError) as err:
+            found.append(str(err))
+    return found
+
+
+def _take_out(values: dict[str, Any], place: tuple[str, ...]) -> bool:
+    """Take a wrong value out of its table; of a table that lacks something, the table. False when there is nothing."""
+    table, inside = values, None
+    for depth, key in enumerate(place[:-1]):
+        if not isinstance(table.get(key), dict):
+            return depth > 0 and table.pop(key, None) is not None
+        inside, table = (table, key), table[key]
+    if place and place[-1] in table:
+        del table[place[-1]]
+        return True
+    # It is missing, and so the table cannot be used.
+    return inside is not None and inside[0].pop(inside[1], None) is not None
 
 
 def _replace(values: dict[str, Any], override: str) -> None:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from bdana.analysis.config import read_config
 from bdana.analysis.modules import AnalysisModules
-from bdana.analysis.signal_config import SignalConfig
+from bdana.analysis.signal_config import SearchedSignal, SignalConfig
 from bdana.blinding import Ledger, load_policy
 from bdana.detector import Detector, load_detector
 from bdana.display import shortened
@@ -30,7 +30,7 @@ from bdana.user_code import raise_user_error
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from bdana.analysis.config import AnalysisConfig
+    from bdana.analysis.config import AnalysisConfig, SampleConfig
     from bdana.blinding import Policy
     from bdana.events import EventFile, Files, Gate
     from bdana.regions import Box, Regions
@@ -109,13 +109,22 @@ class AnalysisFolder:
                 f"{folder}: no analysis.toml there; `bdana select` outside an analysis folder uses the packaged one"
             )
         config = read_config(path, overrides)
-        modules = AnalysisModules.read(folder)
-        for name in config.selection:
-            if name not in modules.names("selections"):
-                raise ConfigError(
-                    f"{path}: [selection.{name}] has no selections/{name}.py; there are: {', '.join(modules.names('selections'))}"
-                )
-        return cls(folder, config, modules, tuple(overrides))
+        analysis = cls(folder, config, AnalysisModules.read(folder), tuple(overrides))
+        if problems := analysis.tables_without_module():
+            raise ConfigError("; ".join(problems))
+        return analysis
+
+    def tables_without_module(self) -> list[str]:
+        """Return what is wrong with tables [selection.NAME] and [background.NAME] that no module has."""
+        found = []
+        for table, folder in (("selection", "selections"), ("background", "backgrounds")):
+            there = self.modules.names(folder)
+            for name in getattr(self.config, table):
+                if name not in there:
+                    known = ", ".join(there) or "none"
+                    where = f"{self.folder / 'analysis.toml'}: [{table}.{name}]"
+                    found.append(f"{where} has no {folder}/{name}.py; there are: {known}")
+        return found
 
     def __repr__(self) -> str:
         samples = ", ".join(self.config.samples) or "none"
@@ -129,8 +138,12 @@ class AnalysisFolder:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 of the effective configuration and of every module's text."""
-        content = {"config": self.config.model_dump(mode="json"), "modules": self.modules.hashes}
+        """SHA-256 of the effective configuration, of the geometry, and of every module's text."""
+        content = {
+            "config": self.config.model_dump(mode="json"),
+            "detector": self.detector.model_dump(mode="json"),
+            "modules": self.modules.hashes,
+        }
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     @cached_property
@@ -152,7 +165,12 @@ class AnalysisFolder:
     @property
     def setup(self) -> Setup:
         """Detector, beam line and regions, as every selection gets them."""
-        return Setup(self.detector, self.config.beam_line.line(), self.regions)
+        return Setup(self.detector, self.config.beam_line.line(self.beam_point_mm), self.regions)
+
+    @property
+    def beam_point_mm(self) -> tuple[float, float, float]:
+        """The point of the beam line that analysis.toml gives, or where the beam hits the dump of the detector."""
+        return self.config.beam_line.point_mm or self.detector.beam_dump.point_mm
 
     @property
     def policy(self) -> Policy | None:
@@ -194,9 +212,14 @@ class AnalysisFolder:
         return [box for box in gate.envelopes.boxes if box.name in names] if gate else []
 
     @property
-    def signal(self) -> SignalConfig:
-        """The new particle that is searched for; defaults where analysis.toml has no table [signal]."""
-        return self.config.signal or SignalConfig()
+    def dump_name(self) -> str:
+        """What the dump of the detector is called, for labels."""
+        return self.detector.dump.name if self.detector.dump else "dump"
+
+    @cached_property
+    def signal(self) -> SearchedSignal:
+        """The new particle that is searched for; what analysis.toml does not say is default, or that of the detector."""
+        return (self.config.signal or SignalConfig()).in_detector(self.detector)
 
     @property
     def variables(self) -> dict[str, Variable]:
@@ -384,6 +407,16 @@ class AnalysisFolder:
             gate=self.gate,
         )
 
+    def layout_of(self, sample: SampleConfig) -> str | None:
+        """Return the schema of a sample: shipped, by name, or the path of a .toml file; None when files are to tell.
+
+        Parameters
+        ----------
+        sample : SampleConfig
+        """
+        layout = sample.layout
+        return str(self.folder / layout) if layout and layout.endswith(".toml") else layout
+
     def sample(self, *names: str, all_bursts: bool = False) -> list[Dataset]:
         """Open samples of analysis.toml by name.
 
@@ -408,11 +441,10 @@ class AnalysisFolder:
                     f"no sample '{name}' in {self.folder / 'analysis.toml'}; there are: {there}"
                 )
             sample = self.config.samples[name]
-            layout = sample.layout
             dataset = Dataset.open(
                 sample.files,
                 kind=sample.kind,
-                schema=str(self.folder / layout) if layout and layout.endswith(".toml") else layout,
+                schema=self.layout_of(sample),
                 all_bursts=all_bursts,
                 good_runs=_good_runs(self.folder / sample.good_runs if sample.good_runs else None),
                 trigger=sample.trigger,

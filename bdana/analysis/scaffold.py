@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 
 from bdana.analysis.folder import template_folder
-from bdana.errors import InputError
+from bdana.errors import ConfigError, InputError
 
-__all__ = ["PARTS", "scaffold"]
+__all__ = ["PARTS", "experiments", "scaffold"]
 
 PARTS = (
     "analysis.toml",
@@ -21,13 +21,24 @@ PARTS = (
 """Files and folders of the packaged analysis that are copied into a new one; its ledger and results are not."""
 
 
-def scaffold(folder: str | Path) -> list[Path]:
-    """Copy the packaged analysis into a folder, which is made if it is not there.
+EXAMPLES = "experiments"
+"""Folder of the analyses of other experiments; what one does not have is that of the packaged analysis."""
+
+
+def experiments() -> list[str]:
+    """Return the names of the experiments that an analysis can be made for, besides that of the packaged one."""
+    return sorted(path.name for path in (template_folder() / EXAMPLES).iterdir() if path.is_dir())
+
+
+def scaffold(folder: str | Path, experiment: str | None = None) -> list[Path]:
+    """Copy the packaged analysis, or that of another experiment, into a folder, which is made if it is not there.
 
     Parameters
     ----------
     folder : path
         Where the new analysis will lie; other files in it are left alone.
+    experiment : str, optional
+        One of `experiments`.
 
     Returns
     -------
@@ -36,17 +47,26 @@ def scaffold(folder: str | Path) -> list[Path]:
 
     Raises
     ------
+    ConfigError
+        When there is no analysis of that experiment.
     InputError
         When something of an analysis is there already, or the folder cannot be written.
     """
     where, template = Path(folder), template_folder()
+    if experiment is not None and experiment not in experiments():
+        raise ConfigError(
+            f"no analysis of the experiment '{experiment}': there are na62, {', '.join(experiments())}; for another one, "
+            "make a geometry file (docs/detectors.md)"
+        )
+    own = template / EXAMPLES / experiment if experiment else template
     for part in PARTS:
         if (where / part).exists():
             raise InputError(f"{where / part} is there already; nothing was changed")
     try:
         where.mkdir(parents=True, exist_ok=True)
         for part in PARTS:
-            source, target = template / part, where / part
+            source, target = own / part, where / part
+            source = source if source.exists() else template / part
             if source.is_dir():
                 shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
             else:

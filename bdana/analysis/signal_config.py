@@ -9,13 +9,15 @@ from pydantic import Field, model_validator
 
 from bdana.errors import ConfigError
 from bdana.signal import SignalModel, branching_ratio
-from bdana.signal.models import make_particle
+from bdana.signal.models import make_particle, with_beam
 from bdana.strict import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["SignalConfig"]
+    from bdana.detector import Detector
+
+__all__ = ["SearchedSignal", "SignalConfig"]
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -31,19 +33,25 @@ class SignalConfig(StrictModel):
         default={"mumu": "dimuon", "ee": "dielectron"},
         description="decay modes that are searched for, each with its module of selections/",
     )
-    decay_volume_m: tuple[float, float] = Field(default=(105.0, 180.0), description="z in which decays count")
-    acceptance: list[str] = Field(
-        default=["STRAW1", "STRAW2", "STRAW3", "STRAW4", "LKr", "MUV3"],
-        description="detector elements that both tracks cross to be accepted at efficiency 1",
+    decay_volume_m: tuple[float, float] | None = Field(
+        default=None, description="z in which decays count; by default the decay volume of the detector"
+    )
+    acceptance: list[str] | None = Field(
+        default=None,
+        description="detector elements that both tracks cross to be accepted at efficiency 1; by default those of the detector",
     )
     min_energy_gev: float = Field(
         default=5.0, ge=0, description="smallest energy of each track to be accepted"
     )
-    spot_mm: float = Field(
-        default=5.0, ge=0, description="Gaussian width of the beam spot on the dump, assumed"
+    spot_mm: float | None = Field(
+        default=None,
+        ge=0,
+        description="Gaussian width of the beam spot on the dump, assumed; by default that of the detector",
     )
-    depth_mm: float = Field(
-        default=153.0, ge=0, description="mean depth of the production point in the dump, exponential"
+    depth_mm: float | None = Field(
+        default=None,
+        ge=0,
+        description="mean depth of the production point in the dump, exponential; by default that of the detector",
     )
     point: tuple[Positive, Positive] = Field(
         default=(400.0, 1e-6),
@@ -63,10 +71,35 @@ class SignalConfig(StrictModel):
     @model_validator(mode="after")
     def _ascending(self) -> Self:
         for name in ("decay_volume_m", "masses_mev", "couplings"):
-            low, high = getattr(self, name)
-            if not low < high:
-                raise ValueError(f"{name} = [{low:g}, {high:g}] must ascend")
+            value = getattr(self, name)
+            if value is not None and not value[0] < value[1]:
+                raise ValueError(f"{name} = [{value[0]:g}, {value[1]:g}] must ascend")
         return self
+
+    def in_detector(self, detector: Detector) -> SearchedSignal:
+        """Return it with what is not given here as the detector has it.
+
+        Parameters
+        ----------
+        detector : Detector
+
+        Raises
+        ------
+        ConfigError
+            When the geometry does not have what is missing.
+        """
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        if detector.beam is not None:
+            values["parameters"] = with_beam(self.model, self.parameters, detector.beam_momentum)
+        if self.decay_volume_m is None:
+            low, high = detector.volume_mm
+            values["decay_volume_m"] = (low * 1e-3, high * 1e-3)
+        if self.acceptance is None:
+            values["acceptance"] = list(detector.uses.acceptance)
+        for name in ("spot_mm", "depth_mm"):
+            if values[name] is None:
+                values[name] = getattr(detector.beam_dump, name)
+        return SearchedSignal(**values)
 
     def particle(self, mass: float) -> SignalModel:
         """Return the model's particle of one mass in MeV/c2.
@@ -133,3 +166,12 @@ class SignalConfig(StrictModel):
                 f"[signal] masses_mev = {list(self.masses_mev)}: the mode {mode} is closed at all of them"
             )
         return found
+
+
+class SearchedSignal(SignalConfig):
+    """A table [signal] in which nothing is left to the detector."""
+
+    decay_volume_m: tuple[float, float] = Field(description="z in which decays count")
+    acceptance: list[str] = Field(description="detector elements that both tracks cross")
+    spot_mm: float = Field(ge=0, description="Gaussian width of the beam spot on the dump")
+    depth_mm: float = Field(ge=0, description="mean depth of the production point in the dump")

@@ -3,6 +3,7 @@
 from bdana.cli import (  # noqa: F401 - importing a command registers it
     background,
     blinding,
+    check,
     config,
     count,
     demo,

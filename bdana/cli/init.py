@@ -18,11 +18,14 @@ def init(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="Folder of the new analysis.", show_default="here")
     ] = Path(),
+    detector: Annotated[
+        str, typer.Option(metavar="NAME", help="Experiment whose analysis is made, such as spinquest.")
+    ] = "na62",
 ) -> None:
     """Make a new analysis folder: configuration, selections, backgrounds, blinding policy."""
     from bdana.analysis import scaffold
 
-    made = scaffold(folder)
+    made = scaffold(folder, None if detector == "na62" else detector)
     print_tables(
         *(f"  {path}" for path in made),
         f"Next: name your samples in {folder / 'analysis.toml'}, read a cut in {folder / 'selections/dimuon.py'}, "

@@ -1,8 +1,9 @@
-"""`bdana schema`: the known layouts, and how the columns of a file match one."""
+"""`bdana schema`: the known layouts, how the columns of a file match one, and the draft of a new one."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,12 +16,14 @@ from bdana.errors import BlindingError
 if TYPE_CHECKING:
     from bdana.api import Analysis
     from bdana.events import EventFile
+    from bdana.events.location import Location
     from bdana.events.schema import Source
 
-__all__ = ["check", "list_", "show"]
+__all__ = ["check", "init", "list_", "show"]
 
 group = typer.Typer(
-    help="Layouts of ROOT files: list them, show one, check a file against one.", no_args_is_help=True
+    help="Layouts of ROOT files: list them, show one, check a file against one, draft a new one.",
+    no_args_is_help=True,
 )
 app.add_typer(group, name="schema")
 
@@ -136,6 +139,86 @@ def check(
         shown.append(totals)
     counted = "" if entries is None else f" {entries} entries,"
     print_tables(f"{file}:{counted} schema {opened.schema.name}", *shown)
+
+
+@group.command()
+def init(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A ROOT file.", show_default=False)],
+    output: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[OUT.toml]",
+            help="The schema to write, which must not be there yet.",
+            show_default="FILE's name here",
+        ),
+    ] = None,
+    tree: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Tree of the events; by default the likeliest.", show_default=False
+        ),
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            metavar="data|mc",
+            help="What the file holds; by default mc if it has truth columns, else data. Of simulation, values help to "
+            "guess units; of data none is read.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Draft a schema for a file of another layout: best guesses, and marked lines for what is needed."""
+    from bdana.atomic import write_atomically
+    from bdana.errors import ConfigError
+    from bdana.events.file_names import local_or_remote
+    from bdana.events.schema_draft import NEEDED, draft_schema
+
+    if kind not in {None, "data", "mc"}:
+        raise ConfigError(f"kind '{kind}' is unknown: choose data or mc")
+    path = local_or_remote(file)
+    out = output or Path(f"{Path(str(path)).stem}.toml")
+    if out.suffix != ".toml":
+        raise ConfigError(f"{out}: a schema is a .toml file")
+    if out.exists():
+        raise ConfigError(f"{out} is there already; nothing was changed: name another file")
+    analysis = load_analysis(None)
+    draft = draft_schema(path, out.stem, lambda text: _may_read(path, text, kind, analysis), tree)
+    with write_atomically(out) as written:
+        written.write(draft.text)
+    if as_json:
+        print_json(
+            {"file": str(file), "schema": str(out), "like": draft.like, "mapped": list(draft.mapped),
+             "needed": list(draft.needed)}
+        )  # fmt: skip
+        return
+    like = [f"The layout is near that of the shipped schema '{draft.like}'."] if draft.like else []
+    needed = (
+        [f"{len(draft.needed)} lines marked {NEEDED} are to be filled in: {', '.join(draft.needed)}"]
+        if draft.needed
+        else ["Nothing is left to fill in, but check every line."]
+    )
+    print_tables(
+        f"{out}: {len(draft.mapped)} columns guessed.", *like, *needed,
+        f"Next: bdana schema check {file} --schema {out}",
+    )  # fmt: skip
+
+
+def _may_read(path: Location, text: str, kind: str | None, analysis: Analysis) -> bool:
+    """Tell whether values of a file may be read: of simulation, as far as the blinding policy takes it for that."""
+    from bdana.events.dataset import require_countable
+    from bdana.events.files import open_draft
+
+    opened = open_draft(path, text)
+    if kind != "mc" and not any(column.startswith("truth.") for column in opened.columns()):
+        return False
+    try:
+        require_countable(opened, "mc", analysis.gate)
+    except BlindingError as err:
+        note(f"no value is read to guess units: {err}")
+        return False
+    return kind != "data"
 
 
 def _countable_entries(

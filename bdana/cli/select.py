@@ -65,7 +65,11 @@ def select(
     rntuple: Annotated[bool, typer.Option("--rntuple", help="Write RNTuples in place of trees.")] = False,
     plot: Annotated[
         Path | None,
-        typer.Option(metavar="OUT.png", help="Draw them in the (z_TAX, CDA_TAX) plane.", show_default=False),
+        typer.Option(
+            metavar="OUT.png",
+            help="Draw them in the plane of z and distance to the beam line at the dump.",
+            show_default=False,
+        ),
     ] = None,
     jobs: Jobs = 1,
     as_json: Json = False,
@@ -99,7 +103,7 @@ def select(
         from bdana.selection import plane_histogram
 
         save_plane(
-            plane_histogram(run.candidates),
+            plane_histogram(run.candidates, analysis.regions, analysis.dump_name),
             analysis.regions,
             plot,
             f"{run.selection} ({run.label})",

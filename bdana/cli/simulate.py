@@ -74,10 +74,18 @@ def simulate(
     origin: Annotated[
         str,
         typer.Option(
-            metavar="tax|t10",
-            help="With --from: where its coordinates begin, in the dump or in the target T10.",
+            metavar="dump|zero",
+            help="With --from: where its coordinates begin, in the impact point on the dump or at z = 0.",
         ),
-    ] = "tax",
+    ] = "dump",
+    detector: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE.toml",
+            help="Geometry, with its beam and dump; by default that of the analysis here or above, else na62.",
+            show_default=False,
+        ),
+    ] = None,
     overrides: Annotated[
         list[str] | None,
         typer.Option(
@@ -112,7 +120,9 @@ def simulate(
         signal = Signal(
             mass_mev=mass, decays=decays, mode=mode, epsilon=epsilon, spectrum=spectrum, model=model
         )
-    config = SimulationConfig(pot=pot, bursts=bursts, run=run, signal=signal, truth=kind != "pseudo")
+    config = SimulationConfig.of_detector(
+        _geometry(detector), pot=pot, bursts=bursts, run=run, signal=signal, truth=kind != "pseudo"
+    )
     generated = Generated(particle, mode, ctau_mm, origin)
     for text in overrides or ():
         if source and text.startswith("generated."):
@@ -136,10 +146,18 @@ def simulate(
     if source:
         note(
             f"{source}: {counts.events} events of weight {counts.weight:.6g}, {counts.unused} of them not used; charged "
-            f"particles left out: {counts.before} made before the decay volume, {counts.behind} behind the first straw "
+            f"particles left out: {counts.before} made before the decay volume, {counts.behind} behind the first "
             f"chamber, {counts.backwards} fly backwards; {counts.as_pions} hadrons followed as pions"
         )
     print_tables(f"{events} events of {config.pot:.4g} protons in {config.bursts} bursts: {output}")
+
+
+def _geometry(detector: str | None) -> str:
+    """Return the geometry that is asked for, or that of the analysis here or above."""
+    from bdana.analysis import find_analysis
+    from bdana.api import load
+
+    return detector or (load().detector_file if find_analysis() is not None else "na62")
 
 
 def _check_options(context: typer.Context, *, generated: bool, decayed: bool) -> None:

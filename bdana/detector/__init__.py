@@ -1,5 +1,23 @@
-"""Geometry and acceptance of the detector."""
+"""Geometry and acceptance of the detector, and where the beam is dumped: one TOML file an experiment."""
 
-from bdana.detector.planes import Detector, Element, Magnet, load_detector
+from bdana.detector.planes import (
+    BeamDump,
+    Detector,
+    Element,
+    Magnet,
+    Roles,
+    Tracking,
+    load_detector,
+    shipped_detectors,
+)
 
-__all__ = ["Detector", "Element", "Magnet", "load_detector"]
+__all__ = [
+    "BeamDump",
+    "Detector",
+    "Element",
+    "Magnet",
+    "Roles",
+    "Tracking",
+    "load_detector",
+    "shipped_detectors",
+]

@@ -6,18 +6,27 @@ from abc import abstractmethod
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from bdana.errors import ConfigError
-from bdana.strict import StrictModel, parse_toml, read_text
+from bdana.strict import StrictModel, explain, parse_toml, read_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Detector", "Element", "Magnet", "load_detector"]
+__all__ = [
+    "BeamDump",
+    "Detector",
+    "Element",
+    "Magnet",
+    "Roles",
+    "Tracking",
+    "load_detector",
+    "shipped_detectors",
+]
 
 
 class Magnet(StrictModel):
@@ -31,6 +40,11 @@ class Element(StrictModel):
     """A detector plane at one z. Shapes are centred on the beam axis x = y = 0 unless they say otherwise."""
 
     z_mm: float
+
+    @property
+    @abstractmethod
+    def extent_mm(self) -> float:
+        """Half side of the square around it."""
 
     @abstractmethod
     def contains(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -49,6 +63,11 @@ class Ring(Element):
     shape: Literal["ring"] = "ring"
     r_min_mm: float
     r_max_mm: float
+
+    @property
+    def extent_mm(self) -> float:
+        """Half side of the square around it."""
+        return self.r_max_mm
 
     def contains(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Tell which points lie between the two radii.
@@ -69,6 +88,11 @@ class Straw(Element):
     centre_x_mm: float
     view_gap_mm: float
     r_max_mm: float
+
+    @property
+    def extent_mm(self) -> float:
+        """Half side of the square around it."""
+        return self.r_max_mm
 
     def contains(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Tell which points lie inside the outer radius (around x = y = 0) and outside the gap of at least two views.
@@ -91,6 +115,11 @@ class Octagon(Element):
     r_min_mm: float
     apothem_mm: float
 
+    @property
+    def extent_mm(self) -> float:
+        """Half side of the square around it."""
+        return self.apothem_mm
+
     def contains(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Tell which points lie inside the octagon and outside the hole.
 
@@ -111,6 +140,11 @@ class Square(Element):
     r_min_mm: float
     half_side_mm: float
 
+    @property
+    def extent_mm(self) -> float:
+        """Half side of the square around it."""
+        return self.half_side_mm
+
     def contains(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Tell which points lie inside the square and outside the hole.
 
@@ -123,19 +157,129 @@ class Square(Element):
         return inside & (np.hypot(x, y) > self.r_min_mm)
 
 
+class Rectangle(Element):
+    """A rectangle, which may have a band around y = 0 that it does not cover, above and below the beam."""
+
+    shape: Literal["rectangle"] = "rectangle"
+    half_x_mm: float
+    half_y_mm: float
+    y_min_mm: float = Field(default=0.0, ge=0.0, description="half height of the band that is not covered")
+
+    @property
+    def extent_mm(self) -> float:
+        """Half side of the square around it."""
+        return max(self.half_x_mm, self.half_y_mm)
+
+    def contains(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Tell which points lie inside the rectangle and outside the band.
+
+        Parameters
+        ----------
+        x, y
+            As for `Element.contains`.
+        """
+        return (np.abs(x) < self.half_x_mm) & (np.abs(y) < self.half_y_mm) & (np.abs(y) >= self.y_min_mm)
+
+
+class Beam(StrictModel):
+    """Table [beam]: what hits the dump."""
+
+    momentum_mev: float = Field(gt=0, description="momentum in MeV/c")
+
+
+class BeamDump(StrictModel):
+    """Table [dump]: where the beam is stopped, and new particles are made."""
+
+    name: str = Field(default="dump", pattern=r"^\w+$", description="what it is called: z_NAME in figures")
+    point_mm: tuple[float, float, float] = Field(description="where the beam hits it")
+    depth_mm: float = Field(ge=0, description="mean depth of the production point, exponential")
+    spot_mm: float = Field(ge=0, description="Gaussian width of the beam spot in x and in y")
+    material: str = Field(description="material that the beam meets, such as copper")
+
+
+class DecayVolume(StrictModel):
+    """Table [decay_volume]: where decays are looked for."""
+
+    z_min_mm: float
+    z_max_mm: float
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if not self.z_min_mm < self.z_max_mm:
+            raise ValueError(f"ends at {self.z_max_mm:g} mm, before it begins at {self.z_min_mm:g} mm")
+        return self
+
+
+class Tracking(StrictModel):
+    """Table [tracking]: elements that measure tracks, and the planes in which their states are given."""
+
+    before: tuple[str, str] = Field(description="two elements through which the line before the magnet goes")
+    after: tuple[str, str] = Field(description="two elements through which the line behind it goes")
+    min_chambers: int = Field(ge=1, le=4, description="of these four, smallest number that makes a track")
+    z_before_mm: float = Field(description="plane of the state before the magnet")
+    z_after_mm: float = Field(description="plane of the state behind the magnet")
+
+    @property
+    def chambers(self) -> tuple[str, ...]:
+        """The four elements, in the order of the flight."""
+        return (*self.before, *self.after)
+
+
+class Roles(StrictModel):
+    """Table [roles]: what elements are for."""
+
+    trigger: tuple[str, ...] = Field(description="elements that a muon must cross to fire the trigger")
+    acceptance: tuple[str, ...] = Field(
+        default=(), description="elements that both tracks cross to be accepted at efficiency 1"
+    )
+    calorimeter: str | None = Field(default=None, description="element that makes the clusters `lkr`")
+    muon_veto: str | None = Field(default=None, description="element that makes the hits `muv3`")
+
+
 class Detector(StrictModel):
-    """A detector: one dipole and named planes.
+    """A detector: one dipole and named planes, what they are for, and where the beam is dumped.
 
     Attributes
     ----------
     name : str
     magnet : Magnet
     elements : dict of str to Element
+    beam, dump, decay_volume, tracking, roles
+        Tables that a selection of files does not need, only simulation and signal: None where the file does not have them.
+    simulation : dict
+        Values of a simulated sample that differ from bdana's, by the keys of `bdana simulate --set`.
     """
 
     name: str
     magnet: Magnet
-    elements: dict[str, Annotated[Ring | Straw | Octagon | Square, Field(discriminator="shape")]]
+    elements: dict[str, Annotated[Ring | Straw | Octagon | Square | Rectangle, Field(discriminator="shape")]]
+    beam: Beam | None = None
+    dump: BeamDump | None = None
+    decay_volume: DecayVolume | None = None
+    tracking: Tracking | None = None
+    roles: Roles | None = None
+    simulation: dict[Literal["beam", "halo", "activity", "response", "tank_field"], dict[str, float]] = Field(
+        default={}, description="values of a simulated sample, such as [simulation.beam]"
+    )
+
+    @model_validator(mode="after")
+    def _named_elements_exist(self) -> Self:
+        roles, tracking = self.roles, self.tracking
+        named = [*(tracking.chambers if tracking else ())]
+        if roles:
+            named += [*roles.trigger, *roles.acceptance, *filter(None, (roles.calorimeter, roles.muon_veto))]
+        unknown = [name for name in named if name not in self.elements]
+        if unknown:
+            raise ValueError(
+                f"no element {', '.join(dict.fromkeys(unknown))}: there are {', '.join(self.elements)}"
+            )
+        if tracking:
+            z = [self.elements[name].z_mm for name in tracking.chambers]
+            if not (z == sorted(z) and z[0] < z[1] and z[2] < z[3] and z[1] <= self.magnet.z_mm < z[2]):
+                raise ValueError(
+                    "tracking: before and after must be in the order of z, the first two not behind the centre of the magnet"
+                )
+        return self
 
     def __getitem__(self, name: str) -> Element:
         """Return one element by name."""
@@ -146,14 +290,69 @@ class Detector(StrictModel):
                 f"detector {self.name} has no element {name}; it has {', '.join(self.elements)}"
             ) from None
 
+    def needs(self, table: str, what: str) -> ConfigError:
+        """Return the error for a table that something needs and the file does not have.
+
+        Parameters
+        ----------
+        table : str
+        what : str
+            What needs it.
+        """
+        return ConfigError(
+            f"{what} needs the table [{table}] in the geometry of {self.name} (docs/detectors.md)"
+        )
+
+    @property
+    def beam_momentum(self) -> float:
+        """Momentum of the beam in MeV/c; raises ConfigError without [beam]."""
+        if self.beam is None:
+            raise self.needs("beam", "the momentum of the beam")
+        return self.beam.momentum_mev
+
+    @property
+    def beam_dump(self) -> BeamDump:
+        """The dump; raises ConfigError without [dump]."""
+        if self.dump is None:
+            raise self.needs("dump", "where the beam is dumped")
+        return self.dump
+
+    @property
+    def volume_mm(self) -> tuple[float, float]:
+        """Ends of the decay volume in mm; raises ConfigError without [decay_volume]."""
+        if self.decay_volume is None:
+            raise self.needs("decay_volume", "the decay volume")
+        return self.decay_volume.z_min_mm, self.decay_volume.z_max_mm
+
+    @property
+    def tracker(self) -> Tracking:
+        """What measures tracks; raises ConfigError without [tracking]."""
+        if self.tracking is None:
+            raise self.needs("tracking", "the simulation of tracks")
+        return self.tracking
+
+    @property
+    def uses(self) -> Roles:
+        """What elements are for; raises ConfigError without [roles]."""
+        if self.roles is None:
+            raise self.needs("roles", "the simulation of trigger and identification")
+        return self.roles
+
+
+def shipped_detectors() -> list[str]:
+    """Return the names of the geometries that come with bdana."""
+    return sorted(
+        Path(str(path)).stem for path in files("bdana.detector").iterdir() if path.name.endswith(".toml")
+    )
+
 
 def load_detector(name: str, folder: Path | None = None) -> Detector:
-    """Load a detector that ships with bdana ("na62"), or a TOML file named relative to `folder`.
+    """Load a detector that ships with bdana, such as "na62", or a TOML file named relative to `folder`.
 
     Parameters
     ----------
     name : str
-        "na62", or the path of a TOML file.
+        One of `shipped_detectors`, or the path of a TOML file.
     folder : Path, optional
         Folder that the path is relative to.
 
@@ -177,7 +376,8 @@ def load_detector(name: str, folder: Path | None = None) -> Detector:
         path = (folder or Path()) / name
     if not path.is_file():
         raise ConfigError(
-            f"no detector geometry '{name}': give a shipped name (na62) or the path of a .toml file"
+            f"no detector geometry '{name}': shipped are {', '.join(shipped_detectors())}; your own is given as the path of a "
+            ".toml file"
         )
     return _parsed(path, read_text(path))
 
@@ -188,4 +388,4 @@ def _parsed(path: Path, text: str) -> Detector:
     try:
         return Detector.model_validate(parse_toml(text, f"detector geometry {path}"))
     except ValidationError as err:
-        raise ConfigError(f"detector geometry {path}: {err}") from None
+        raise ConfigError(f"detector geometry {path}: {explain(err)}") from None

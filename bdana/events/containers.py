@@ -93,6 +93,29 @@ class Container(ABC):
         return None
 
     @abstractmethod
+    def type_of(self, path: str) -> ak.types.Type:
+        """Return the type of one entry of a branch, of which no value is read.
+
+        Parameters
+        ----------
+        path : str
+
+        Raises
+        ------
+        Exception
+            Of many kinds, by uproot, for a class that it cannot read.
+        """
+
+    @abstractmethod
+    def title(self, path: str) -> str:
+        """Return what the file says of a branch in words; empty when it says nothing.
+
+        Parameters
+        ----------
+        path : str
+        """
+
+    @abstractmethod
     def clusters(self, paths: Collection[str]) -> list[int]:
         """Return the entry numbers at which all given branches begin a new basket, first 0, last `entries`.
 
@@ -119,6 +142,13 @@ class _TTree(Container):
         interpretation = self._branches[path].interpretation
         found = getattr(getattr(interpretation, "content", interpretation), "to_dtype", None)
         return found if isinstance(found, np.dtype) and found.shape == () else None
+
+    def type_of(self, path: str) -> ak.types.Type:
+        branch = self._branches[path]
+        return branch.interpretation.awkward_form(branch.file).type
+
+    def title(self, path: str) -> str:
+        return str(self._branches[path].title)
 
     def clusters(self, paths: Collection[str]) -> list[int]:
         common = {0, self.entries}
@@ -168,6 +198,14 @@ class _RNTuple(Container):
         name = self._ntuple.all_fields[field].typename
         columns = self._columns[field]
         return columns == [_CHAR] or (len(columns) == 1 and _CHAR_NAME.search(name) is not None)
+
+    def type_of(self, path: str) -> ak.types.Type:
+        form, _ = self._ntuple.to_akform(filter_name=[path])
+        return form.content(path).type
+
+    def title(self, path: str) -> str:
+        places = (place for place in self._members[None] if self._fields[place].field_name == path)
+        return next((str(self._fields[place].field_desc) for place in places), "")
 
     def clusters(self, paths: Collection[str]) -> list[int]:  # noqa: ARG002 - clusters span all columns
         starts = {int(summary.num_first_entry) for summary in self._ntuple.cluster_summaries}

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from bdana.events.location import Location
     from bdana.events.ranges import OutOfRange
 
-__all__ = ["EventFile", "forget_files", "guess_schema", "open_events", "read_flat_with_closed"]
+__all__ = ["EventFile", "forget_files", "guess_schema", "open_draft", "open_events", "read_flat_with_closed"]
 
 
 class EventFile(EventSource):
@@ -261,6 +261,26 @@ def open_events(path: Location, schema: str) -> EventFile:
 def _open_behind(path: Location, schema: SchemaText, gate: Gate | None) -> EventFile:
     file = _open_with(path, schema)
     return file.behind(gate) if gate else file
+
+
+def open_draft(path: Location, text: str) -> EventFile:
+    """Open an event file with a schema that is not in a file yet.
+
+    Parameters
+    ----------
+    path : Path or str
+        Text is the address of a remote file.
+    text : str
+        TOML of the schema.
+
+    Raises
+    ------
+    InputError
+        As `open_events` does.
+    ConfigError
+        When the text is no schema.
+    """
+    return EventFile(open_root(path), SchemaText(Path("draft.toml"), text))
 
 
 def _open_with(path: Location, schema: SchemaText) -> EventFile:

@@ -12,7 +12,6 @@ from matplotlib.patches import Rectangle
 
 from bdana.plotting.figures import figure
 from bdana.plotting.off_scale import beyond_colours
-from bdana.selection import CDA_FRAME_MM, Z_FRAME_M
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,15 +63,16 @@ def save_plane(
             mesh.pcolormesh, ax=axes, label="candidates (sum of weights) in a bin",
             extend="min" if beyond else "neither",
         )  # fmt: skip
-        _draw_borders(axes, regions, closed)
-        axes.set(yscale="log", xlim=Z_FRAME_M, ylim=CDA_FRAME_MM)
-        axes.set_xlabel(r"$z_{TAX}$ [m]")
-        axes.set_ylabel(r"$CDA_{TAX}$ [mm]")
+        z, cda = (axis.edges[[0, -1]].tolist() for axis in plane.axes)
+        _draw_borders(axes, regions, closed, cda[0])
+        axes.set(yscale="log", xlim=z, ylim=cda, xlabel=plane.axes[0].label, ylabel=plane.axes[1].label)
         total = float(plane.values(flow=True).sum())
         counts = f"{total - float(shown.sum()):.4g} of {total:.4g} candidates lie outside the frame"
         if undefined:
-            counts += f"; {undefined} more have no $z_{{TAX}}$ or $CDA_{{TAX}}$"
-        axes.set_title("\n".join(filter(None, (title, counts, beyond, _cut_boxes(regions)))), loc="left")
+            counts += f"; {undefined} more have no point in this plane"
+        axes.set_title(
+            "\n".join(filter(None, (title, counts, beyond, _cut_boxes(regions, z, cda)))), loc="left"
+        )
 
 
 def _colours(sums: NDArray[np.float64]) -> LogNorm:
@@ -81,20 +81,19 @@ def _colours(sums: NDArray[np.float64]) -> LogNorm:
     return LogNorm(max(min(1.0, float(sums[sums > 0.0].min(initial=1.0))), top / DECADES), top)
 
 
-def _cut_boxes(regions: Regions) -> str:
+def _cut_boxes(regions: Regions, z: Sequence[float], cda: Sequence[float]) -> str:
     """Say which regions reach beyond the frame."""
     beyond = [
         box.name
         for box in regions.boxes
-        if box.z_min / hepunits.m < Z_FRAME_M[0]
-        or box.z_max / hepunits.m > Z_FRAME_M[1]
-        or box.cda_max / hepunits.mm > CDA_FRAME_MM[1]
+        if box.z_min / hepunits.m < z[0]
+        or box.z_max / hepunits.m > z[1]
+        or box.cda_max / hepunits.mm > cda[1]
     ]
     return f"beyond the frame: {', '.join(beyond)}" if beyond else ""
 
 
-def _draw_borders(axes: Axes, regions: Regions, closed: Sequence[Box]) -> None:
-    bottom = CDA_FRAME_MM[0]
+def _draw_borders(axes: Axes, regions: Regions, closed: Sequence[Box], bottom: float) -> None:
     if closed:  # they are nested
         widest = max(closed, key=lambda box: box.cda_max)
         z_min, width = widest.z_min / hepunits.m, (widest.z_max - widest.z_min) / hepunits.m

@@ -1,4 +1,4 @@
-"""Lines, vertices, back-extrapolation to the TAX and invariant mass: pure functions of arrays (mm, ns, MeV)."""
+"""Lines, vertices, back-extrapolation to the dump and invariant mass: pure functions of arrays (mm, ns, MeV)."""
 
 from bdana.reconstruction.lines import PARALLEL_SINE, ClosestApproach, Line, closest_approach
 from bdana.reconstruction.matching import any_near, nearest, none_near

@@ -149,8 +149,10 @@ def _plane(analysis: Analysis, sample: StoredSample, folder: Path) -> Figure:
         sum(row["observed"] for row in sample.summary["regions"] if row["name"] == UNDEFINED),
     )
     hatched = "; hatched: closed, with the guard band around it" if closed else ""
+    dump = analysis.dump_name
     return Figure(
-        path, f"Candidates of {sample.name} ({sample.label}) in the plane of z_TAX and CDA_TAX{hatched}."
+        path,
+        f"Candidates of {sample.name} ({sample.label}) in the plane of z_{dump} and CDA_{dump}{hatched}.",
     )
 
 

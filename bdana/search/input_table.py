@@ -82,7 +82,7 @@ def search_inputs(
             found = (row for row in _parameters(part, models[table]) if row.name not in told)
             rows += [row for row in found if part != search.selection or row.kind == "assumed"]
     if analysis.config.signal:
-        assumed = (row for row in _parameters("signal", analysis.config.signal) if row.kind == "assumed")
+        assumed = (row for row in _parameters("signal", analysis.signal) if row.kind == "assumed")
         rows += [*assumed, *_response()]
     order = ("measured", "assumed", "chosen")
     return tuple(sorted(rows, key=lambda row: order.index(row.kind)))

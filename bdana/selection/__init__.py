@@ -4,8 +4,6 @@ from bdana.selection.candidates import CSV_COLUMNS, Candidates
 from bdana.selection.cutflow import Cutflow, CutflowRow
 from bdana.selection.cuts import Cut, Parameters, event_cut, pair_cut, track_cut
 from bdana.selection.histograms import (
-    CDA_FRAME_MM,
-    Z_FRAME_M,
     Histogram,
     Variable,
     fill_histograms,
@@ -16,11 +14,9 @@ from bdana.selection.single_track import SelectedSingles, SingleTrackSelection
 from bdana.selection.two_track import LEPTON_MASS, TRACK_AFTER, Loose, Selected, Selection, Setup
 
 __all__ = [
-    "CDA_FRAME_MM",
     "CSV_COLUMNS",
     "LEPTON_MASS",
     "TRACK_AFTER",
-    "Z_FRAME_M",
     "Candidates",
     "Cut",
     "Cutflow",

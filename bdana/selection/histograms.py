@@ -12,11 +12,10 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from bdana.regions import Regions
     from bdana.selection.candidates import Candidates
 
 __all__ = [
-    "CDA_FRAME_MM",
-    "Z_FRAME_M",
     "Histogram",
     "Variable",
     "fill_histograms",
@@ -26,10 +25,6 @@ __all__ = [
 
 Histogram = hist.Hist[Any]
 """Axes `region` (category) and the variable; weighted storage."""
-
-# The frame depends on no event: three decades around the boxes, where halo, control regions and signal all show.
-Z_FRAME_M = (-100.0, 180.0)
-CDA_FRAME_MM = (0.3, 3000.0)
 
 
 @dataclass(frozen=True)
@@ -135,22 +130,29 @@ def sum_regions(histograms: Sequence[Histogram], regions: Sequence[str]) -> Hist
     return total
 
 
-def plane_histogram(candidates: Candidates) -> Histogram:
-    """Fill weighted candidates into z_TAX (m, 2 m wide bins) and CDA_TAX (mm, 10 bins a decade).
+def plane_histogram(candidates: Candidates, regions: Regions, dump: str = "dump") -> Histogram:
+    """Fill weighted candidates into 140 bins of z_TAX (m) and 40 bins of CDA_TAX (mm) in the logarithm.
+
+    The frame depends on no event, only on the boxes: halo, control regions and signal all show.
 
     Parameters
     ----------
     candidates : Candidates
+    regions : Regions
+        Whose frame it has.
+    dump : str
+        What the dump is called, for the labels.
 
     Returns
     -------
     hist.Hist
         Two axes, `z_tax` and `cda_tax`; what lies outside the frame is in the flow bins.
     """
+    z_frame, cda_frame = regions.frame_m_mm
     plane = hist.Hist(
-        hist.axis.Regular(140, *Z_FRAME_M, name="z_tax", label=r"$z_{TAX}$ [m]"),
+        hist.axis.Regular(140, *z_frame, name="z_tax", label=rf"$z_{{{dump}}}$ [m]"),
         hist.axis.Regular(
-            40, *CDA_FRAME_MM, name="cda_tax", label=r"$CDA_{TAX}$ [mm]", transform=hist.axis.transform.log
+            40, *cda_frame, name="cda_tax", label=rf"$CDA_{{{dump}}}$ [mm]", transform=hist.axis.transform.log
         ),
         storage=hist.storage.Weight(),
     )

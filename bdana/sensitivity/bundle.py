@@ -18,7 +18,7 @@ from bdana.errors import ConfigError
 from bdana.sensitivity.yields import reconstructed_candidates
 from bdana.signal import Particles, branching_ratio, check_mass, total_width
 from bdana.simulation.decays import Dump, check_mode, place_decays
-from bdana.simulation.response import MIN_CHAMBERS, chambers_crossed
+from bdana.simulation.response import makes_track
 from bdana.simulation.tracks import Flight
 
 if TYPE_CHECKING:
@@ -274,13 +274,13 @@ def _acceptance(
 ) -> NDArray[np.float64]:
     """Return the part of decays that is selected, shape (E, A): drawn flat in each bin, in one bin of z."""
     config = analysis.signal
-    dump = Dump(analysis.config.beam_line.point_mm, config.spot_mm, config.depth_mm)
+    dump = Dump(analysis.beam_point_mm, config.spot_mm, config.depth_mm)
     z_mm = (z_m[0] * 1e3, z_m[1] * 1e3)
     decays = place_decays(
         _flat(model.mass, bins, number, rng), model.mass, model.modes[mode], dump, z_mm, rng
     )
     flight = Flight.of(decays.tracks, analysis.detector.magnet)
-    track = chambers_crossed(flight, analysis.detector) >= MIN_CHAMBERS
+    track = makes_track(flight, analysis.detector)
     seen = np.flatnonzero(track[0::2] & track[1::2])
     selected = seen[_selected(analysis, mode, model.mass, decays.take(seen), rng)]
     shape = bins.shape[:2]

@@ -228,7 +228,7 @@ def _experiment(analysis: AnalysisFolder, counts: SearchCounts) -> BundleTable:
     config, background = analysis.signal, counts.regions[0].background
     n, limit, convention = _signal_count(counts, config.pot_error)
     seen = "observed" if counts.regions[0].observed is not None else "median expected: not observed yet"
-    x, y, z = analysis.config.beam_line.point_mm
+    x, y, z = analysis.beam_point_mm
     rows: list[tuple[str, float, str]] = [
         ("protons on target", counts.protons, ""),
         ("error of protons", config.pot_error, "relative"),

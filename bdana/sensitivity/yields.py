@@ -20,7 +20,7 @@ from bdana.signal.constants import HBAR_C
 from bdana.signal.reweighting import DecaySum
 from bdana.simulation import SimulationConfig, simulate_bursts
 from bdana.simulation.decays import Dump, check_mode, place_decays
-from bdana.simulation.response import CHAMBERS, MIN_CHAMBERS, chambers_crossed
+from bdana.simulation.response import makes_track
 from bdana.simulation.signal_events import decay_events
 from bdana.simulation.tracks import Flight
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from bdana.analysis import AnalysisFolder
+    from bdana.detector import Detector
     from bdana.signal import Production, SignalModel
     from bdana.simulation.decays import Decays
 
@@ -334,13 +335,17 @@ def searched_particle(analysis: AnalysisFolder, mode: str, mass: float) -> Signa
 def _check_volume(analysis: AnalysisFolder) -> None:
     config = analysis.signal
     low, high = config.decay_volume_m
-    dump = (analysis.config.beam_line.point_mm[2] + DEEPEST * config.depth_mm) * 1e-3
-    detector = min(analysis.detector[name].z_mm for name in (*CHAMBERS, *config.acceptance)) * 1e-3
+    dump = (analysis.beam_point_mm[2] + DEEPEST * config.depth_mm) * 1e-3
+    detector = _first_element(analysis.detector, config.acceptance) * 1e-3
     if not dump < low < high < detector:
         raise ConfigError(
             f"[signal] decay_volume_m = [{low:g}, {high:g}]: it must lie between the dump, which ends at "
             f"{dump:.1f} m, and the first element that tracks cross, at {detector:.1f} m"
         )
+
+
+def _first_element(detector: Detector, acceptance: Sequence[str]) -> float:
+    return min(detector[name].z_mm for name in (*detector.tracker.chambers, *acceptance))
 
 
 def _draw(
@@ -353,7 +358,7 @@ def _draw(
     # What flies backwards or has no weight never comes to the decay volume.
     particles = drawn.take(np.flatnonzero((drawn.weight > 0.0) & (drawn.direction[2] > 0.0)))
     low, high = (z * 1e3 for z in config.decay_volume_m)
-    dump = Dump(analysis.config.beam_line.point_mm, config.spot_mm, config.depth_mm)
+    dump = Dump(analysis.beam_point_mm, config.spot_mm, config.depth_mm)
     decays = place_decays(particles, model.mass, model.modes[mode], dump, (low, high), rng)
     # Decays in a mm of flight at coupling 1.
     per_mm = model.mass * total_width(model) / (particles.p * HBAR_C)
@@ -398,7 +403,7 @@ def reconstructed_candidates(
         Decays with their weights and the random stream of their response; places count through all of them.
     """
     config = analysis.signal
-    simulation = SimulationConfig(pot=config.pot, bursts=BURSTS, detector=analysis.detector_file)
+    simulation = SimulationConfig.of_detector(analysis.detector_file, pot=config.pot, bursts=BURSTS)
     bursts = simulate_bursts(simulation, config.seed)
     events, first = [], 0
     for decays, weight, rng in parts:
@@ -418,7 +423,7 @@ def _select(
     for index, sample in enumerate(drawn):
         rng = _stream(config.seed, mass, RECONSTRUCTION + index)
         flight = Flight.of(sample.decays.tracks, analysis.detector.magnet)
-        track = chambers_crossed(flight, analysis.detector) >= MIN_CHAMBERS
+        track = makes_track(flight, analysis.detector)
         seen = sample.take(np.flatnonzero(track[0::2] & track[1::2]))
         seen = seen.resampled(config.events, config.couplings, rng)
         samples.append(seen)

@@ -10,7 +10,6 @@ import numpy as np
 
 from bdana.errors import ConfigError
 from bdana.signal import Particles, branching_ratio, decay_length
-from bdana.simulation.halo import TAX_MM
 from bdana.simulation.tracks import ELECTRON, MUON, PION, Tracks
 from bdana.simulation.transport import scatter_protons
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from bdana.detector import Detector
     from bdana.signal import Mode, SignalModel
     from bdana.simulation.sample_config import Signal
 
@@ -49,12 +49,18 @@ class Dump:
         Mean depth of the production point, exponential.
     scattering : bool
         Whether the protons scatter on the way to it.
+    beam_momentum : float
+        Of these, in MeV/c.
+    material : str
+        In which they scatter.
     """
 
-    point_mm: tuple[float, float, float] = TAX_MM
+    point_mm: tuple[float, float, float]
     spot_mm: float = 0.0
     depth_mm: float = 0.0
     scattering: bool = False
+    beam_momentum: float = np.nan
+    material: str = ""
 
     def draw(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw production points in mm, shape (3, n).
@@ -188,7 +194,9 @@ def place_decays(
     """
     origin = dump.draw(len(particles.p), rng)
     if dump.scattering:
-        particles, moved = scatter_protons(particles, origin[2] - dump.point_mm[2], rng)
+        particles, moved = scatter_protons(
+            particles, origin[2] - dump.point_mm[2], rng, dump.beam_momentum, dump.material
+        )
         origin[:2] += moved
     return place_decays_from(particles, mass, mode, origin, z_range_mm, rng)
 
@@ -261,7 +269,7 @@ def draw_particles(
 
 
 def draw_decays(
-    signal: Signal, n: int, pot: float, rng: np.random.Generator
+    signal: Signal, detector: Detector, n: int, pot: float, rng: np.random.Generator
 ) -> tuple[Decays, NDArray[np.float64]]:
     """Draw n decays of a signal sample, and return them with their event weights, shape (n,).
 
@@ -269,6 +277,8 @@ def draw_decays(
     ----------
     signal : Signal
         The particle and its spectrum.
+    detector : Detector
+        Where it is made, and where it decays unless the signal says it.
     n : int
         Number of decays.
     pot : float
@@ -283,8 +293,15 @@ def draw_decays(
     else:
         particles = model.production[signal.spectrum].draw(n, rng)
         per_proton = model.production[signal.spectrum].per_proton
-    z_range = (signal.z_min_mm, signal.z_max_mm)
-    dump = Dump(TAX_MM, signal.spot_mm, signal.depth_mm, signal.dump_scattering)
+    z_range, made = signal.z_range_mm(detector), detector.beam_dump
+    dump = Dump(
+        made.point_mm,
+        made.spot_mm if signal.spot_mm is None else signal.spot_mm,
+        made.depth_mm if signal.depth_mm is None else signal.depth_mm,
+        signal.dump_scattering,
+        detector.beam_momentum if signal.dump_scattering else np.nan,
+        made.material,
+    )
     decays = place_decays(particles, model.mass, model.modes[signal.mode], dump, z_range, rng)
     weight = particles.weight * (decays.path > 0.0)  # nothing decays before it is made
     if signal.epsilon is not None:

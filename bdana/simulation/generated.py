@@ -42,6 +42,11 @@ if TYPE_CHECKING:
 
 __all__ = ["GeneratorCounts", "write_generated"]
 
+IN_DUMP = ("dump", "tax")
+"""Origins of coordinates in the impact point of the beam; the second is the name of NA62's dump."""
+ABSOLUTE = ("zero", "t10")
+"""Origins at z = 0; the second is the name of NA62's target."""
+
 BLOCK_EVENTS = 10_000
 """Events of the file that are simulated together."""
 MODES = {
@@ -182,7 +187,7 @@ class _Sample:
             )
         raise InputError(
             f"{self.source}: no charged particle of its {counts.events} events is made in the decay volume "
-            f"({counts.before} before it, {counts.behind} behind the first straw chamber, {counts.backwards} fly "
+            f"({counts.before} before it, {counts.behind} behind the first chamber, {counts.backwards} fly "
             "backwards): check --origin; a particle that the generator did not decay is decayed here by --particle"
         )
 
@@ -191,8 +196,9 @@ class _Sample:
     ) -> Iterator[tuple[HepmcEvent, NDArray[np.float64]]]:
         """Count events, and return each with the place of the origin of its coordinates, shape (3,)."""
         generated = self.generated
-        tax = Dump(spot_mm=generated.spot_mm, depth_mm=generated.depth_mm)
-        dump = tax if generated.origin == "tax" else Dump((0.0, 0.0, 0.0))
+        point = load_detector(self.config.detector).beam_dump.point_mm
+        in_dump = Dump(point, generated.spot_mm, generated.depth_mm)
+        dump = in_dump if generated.origin in IN_DUMP else Dump((0.0, 0.0, 0.0))
         for event, origin in zip(events, dump.draw(BLOCK_EVENTS, rng).T, strict=False):
             self.counts.events += 1
             self.counts.weight += event.weight
@@ -220,7 +226,7 @@ class _Sample:
         direction = np.divide(momentum, p, out=np.zeros_like(momentum), where=p > 0.0)
         flying = Particles(p, direction, np.array([weight for _, weight, _ in found]))
         origins = np.array([origin for _, _, origin in found]).reshape(-1, 3).T
-        z_range = (generated.z_min_mm, generated.z_max_mm)
+        z_range = generated.z_range_mm(load_detector(self.config.detector))
         decays = place_decays_from(flying, mass, mode, origins, z_range, rng)
         weight = flying.weight * (decays.path > 0.0)
         if generated.ctau_mm is not None:
@@ -229,7 +235,8 @@ class _Sample:
 
     def _followed(self, events: Iterable[HepmcEvent], rng: np.random.Generator) -> ak.Array:
         """Follow the charged particles of decays that the generator made."""
-        z_min, z_end = self.generated.z_min_mm, load_detector(self.config.detector)["STRAW1"].z_mm
+        detector = load_detector(self.config.detector)
+        z_min, z_end = self.generated.z_range_mm(detector)[0], detector[detector.tracker.before[0]].z_mm
         rows: list[list[NDArray[np.float64]]] = []
         found: list[tuple[float, NDArray[np.float64], DecayVertex]] = []
         for event, origin in self._placed(events, rng):
@@ -272,16 +279,12 @@ class _Sample:
 def _check(generated: Generated) -> None:
     if generated.mode not in MODES:
         raise ConfigError(f"mode '{generated.mode}' is unknown: choose {', '.join(MODES)}")
-    if generated.origin not in {"tax", "t10"}:
-        raise ConfigError(f"origin '{generated.origin}' is unknown: choose tax or t10")
+    if generated.origin not in {*IN_DUMP, *ABSOLUTE}:
+        raise ConfigError(f"origin '{generated.origin}' is unknown: choose dump or zero")
     if generated.ctau_mm is not None and generated.particle is None:
         raise ConfigError("--ctau-mm belongs to a particle that decays here: name it by --particle")
     if generated.ctau_mm is not None and not 0.0 < generated.ctau_mm < np.inf:
         raise ConfigError(f"ctau_mm = {generated.ctau_mm:g}: give a lifetime above 0")
-    if not generated.z_min_mm < generated.z_max_mm:
-        raise ConfigError(
-            f"z_min_mm = {generated.z_min_mm:g}, z_max_mm = {generated.z_max_mm:g}: the volume ends behind its beginning"
-        )
 
 
 def _row(event: HepmcEvent, origin: NDArray[np.float64], part: Charged) -> NDArray[np.float64]:

@@ -14,14 +14,7 @@ if TYPE_CHECKING:
     from bdana.detector import Detector
     from bdana.simulation.sample_config import Halo
 
-__all__ = ["TRIGGER_PLANES", "Z_REFERENCE", "draw_halo", "draw_prompt_partners"]
-
-TRIGGER_PLANES = ("NewCHOD", "CHOD_V", "CHOD_H")
-"""Detector planes that a muon must cross to fire the trigger."""
-Z_REFERENCE = 180_000.0
-"""Plane (z in mm) in which the position of a halo muon is drawn."""
-TAX_MM = (0.0, -22.0, 23_070.0)
-"""Impact point of the beam on the TAX in mm."""
+__all__ = ["draw_halo", "draw_prompt_partners"]
 
 
 def draw_halo(
@@ -46,12 +39,12 @@ def draw_halo(
     missing = np.arange(len(event))
     parts, places = [], []
     while len(missing):
-        muons = _draw(halo, rng, event[missing], time[missing])
-        kept = Flight.of(muons, detector.magnet).in_all(detector, *TRIGGER_PLANES)
+        muons = _draw(halo, detector, rng, event[missing], time[missing])
+        kept = Flight.of(muons, detector.magnet).in_all(detector, *detector.uses.trigger)
         parts.append(muons.take(kept))
         places.append(missing[kept])
         missing = missing[~kept]
-    return _join(parts, places) if parts else _draw(halo, rng, event, time)
+    return _join(parts, places) if parts else _draw(halo, detector, rng, event, time)
 
 
 def draw_prompt_partners(halo: Halo, rng: np.random.Generator, first: Tracks) -> Tracks:
@@ -80,7 +73,11 @@ def draw_prompt_partners(halo: Halo, rng: np.random.Generator, first: Tracks) ->
 
 
 def _draw(
-    halo: Halo, rng: np.random.Generator, event: NDArray[np.int64], time: NDArray[np.float64]
+    halo: Halo,
+    detector: Detector,
+    rng: np.random.Generator,
+    event: NDArray[np.int64],
+    time: NDArray[np.float64],
 ) -> Tracks:
     n = len(event)
     p = _momentum(halo, rng, n)
@@ -88,13 +85,14 @@ def _draw(
     ring = halo.origin_mm * (p / halo.p_median_mev) ** -halo.origin_power
     ring *= 1.0 + halo.origin_spread * rng.standard_normal(n)
     x0, y0 = _around(ring, rng)
-    length = Z_REFERENCE - TAX_MM[2]
+    dump, reference = detector.beam_dump.point_mm, detector.tracker.z_before_mm
+    length = reference - dump[2]
     return Tracks(
         x=x,
         y=y,
-        z=np.full(n, Z_REFERENCE),
-        tx=(x - TAX_MM[0] - x0) / length,
-        ty=(y - TAX_MM[1] - y0) / length,
+        z=np.full(n, reference),
+        tx=(x - dump[0] - x0) / length,
+        ty=(y - dump[1] - y0) / length,
         p=p,
         charge=np.where(rng.random(n) < halo.positive_fraction, 1, -1),
         time=time,

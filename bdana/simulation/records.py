@@ -85,20 +85,32 @@ def make_events(
     detector : Detector
     rng : Generator
     lav_correlated : float
-        Probability that a particle makes a LAV hit in time with itself.
+        Probability that a particle makes a hit of the large-angle veto in time with itself.
     """
     n = len(headers.event)
+    uses = detector.uses
     response, activity, half = config.response, config.activity, config.beam.readout_ns
     per_mhz = headers.intensity * (2.0 * half * 1e-3)
     parts = {
         "tracks": [straw_tracks(tracks, flight, detector, response, rng)],
         "lkr": [
             calorimeter(tracks, flight, detector, response, rng),
-            accidental_hits(activity.lkr_mhz * per_mhz, half, rng, 1130.0, activity.noise_energy_mev),
+            accidental_hits(
+                _rate(activity.lkr_mhz, uses.calorimeter) * per_mhz,
+                half,
+                rng,
+                _extent(detector, uses.calorimeter),
+                activity.noise_energy_mev,
+            ),
         ],
         "muv3": [
             muon_veto(tracks, flight, detector, response, rng),
-            accidental_hits(activity.muv3_mhz * per_mhz, half, rng, 1320.0),
+            accidental_hits(
+                _rate(activity.muv3_mhz, uses.muon_veto) * per_mhz,
+                half,
+                rng,
+                _extent(detector, uses.muon_veto),
+            ),
         ],
         "lav": [
             correlated_lav(tracks, lav_correlated, activity.lav_time_ns, rng),
@@ -124,6 +136,14 @@ def make_events(
     if headers.truth:
         collections["truth"] = ak.zip(headers.truth)
     return ak.zip(columns | collections, depth_limit=1)
+
+
+def _rate(mhz: float, element: str | None) -> float:
+    return mhz if element is not None else 0.0
+
+
+def _extent(detector: Detector, element: str | None) -> float:
+    return detector[element].extent_mm if element is not None else 0.0
 
 
 def _trigger_time(tracks: Hits, phase: NDArray[np.float64]) -> NDArray[np.float64]:

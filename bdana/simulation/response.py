@@ -1,4 +1,4 @@
-"""The detector's response: straw track fit, LKr, MUV3, times, with resolutions, tails and accidental hits."""
+"""The detector's response: track fit, calorimeter, muon veto, times, with resolutions, tails and accidental hits."""
 
 from __future__ import annotations
 
@@ -24,16 +24,11 @@ __all__ = [
     "chambers_crossed",
     "collect",
     "correlated_lav",
+    "makes_track",
     "muon_veto",
     "radiated",
     "straw_tracks",
 ]
-
-CHAMBERS = ("STRAW1", "STRAW2", "STRAW3", "STRAW4")
-MIN_CHAMBERS = 3
-"""Smallest number of straw chambers that a particle must cross to be reconstructed."""
-Z_BEFORE, Z_AFTER = 180_000.0, 222_000.0
-"""Planes (z in mm) before and behind the magnet at which the track states are given."""
 
 
 @dataclass(frozen=True)
@@ -66,15 +61,28 @@ def collect(events: int, *parts: Hits) -> ak.Array:
 
 
 def chambers_crossed(flight: Flight, detector: Detector) -> NDArray[np.int64]:
-    """Return how many straw chambers each particle crosses, shape (N,); `MIN_CHAMBERS` make a track.
+    """Return how many of the chambers each particle crosses, shape (N,).
 
     Parameters
     ----------
     flight : Flight
     detector : Detector
     """
-    crossed: NDArray[np.int64] = np.sum([flight.hits(detector[name]) for name in CHAMBERS], axis=0)
+    crossed: NDArray[np.int64] = np.sum(
+        [flight.hits(detector[name]) for name in detector.tracker.chambers], axis=0
+    )
     return crossed
+
+
+def makes_track(flight: Flight, detector: Detector) -> NDArray[np.bool_]:
+    """Tell which particles cross enough chambers to be reconstructed, shape (N,).
+
+    Parameters
+    ----------
+    flight : Flight
+    detector : Detector
+    """
+    return chambers_crossed(flight, detector) >= detector.tracker.min_chambers
 
 
 def radiated(tracks: Tracks, response: Response, rng: np.random.Generator) -> Tracks:
@@ -100,7 +108,7 @@ def radiated(tracks: Tracks, response: Response, rng: np.random.Generator) -> Tr
 def straw_tracks(
     tracks: Tracks, flight: Flight, detector: Detector, response: Response, rng: np.random.Generator
 ) -> Hits:
-    """Reconstruct straw tracks of the particles that cross at least three chambers.
+    """Reconstruct the tracks of the particles that cross enough chambers.
 
     Each side of the magnet is the line through two measured points. The upstream one has the multiple scattering
     of the first chamber on the way to the second, 13.6 MeV/p sqrt(X/X0) (1 + 0.038 ln X/X0), with the logarithm of
@@ -114,9 +122,10 @@ def straw_tracks(
     response : Response
     rng : Generator
     """
-    chambers = [detector[name] for name in CHAMBERS]
+    tracker = detector.tracker
+    chambers = [detector[name] for name in tracker.chambers]
     crossed = chambers_crossed(flight, detector)
-    seen = np.flatnonzero(crossed >= MIN_CHAMBERS)
+    seen = np.flatnonzero(makes_track(flight, detector))
     n, p = len(seen), tracks.p[seen]
     scale = np.where(rng.random(n) < response.tail_fraction, response.tail_scale, 1.0)
     x0 = response.chamber_x0
@@ -138,8 +147,8 @@ def straw_tracks(
         "n_chambers": crossed[seen],
     }
     sides = (
-        ("before", chambers[0].z_mm, chambers[1].z_mm, Z_BEFORE, scattering),
-        ("after", chambers[2].z_mm, chambers[3].z_mm, Z_AFTER, 0.0 * scattering),
+        ("before", chambers[0].z_mm, chambers[1].z_mm, tracker.z_before_mm, scattering),
+        ("after", chambers[2].z_mm, chambers[3].z_mm, tracker.z_after_mm, 0.0 * scattering),
     )
     for side, z1, z2, z, kinks in sides:
         for axis, first, second in zip("xy", flight.at(z1), flight.at(z2), strict=True):
@@ -155,16 +164,19 @@ def straw_tracks(
 def calorimeter(
     tracks: Tracks, flight: Flight, detector: Detector, response: Response, rng: np.random.Generator
 ) -> Hits:
-    """Simulate LKr clusters: minimum-ionising muons, showers of electrons, and pions that are either.
+    """Simulate clusters of the calorimeter: minimum-ionising muons, showers of electrons, and pions that are either.
 
     Parameters
     ----------
     tracks, flight, detector, response, rng
         As for `straw_tracks`.
     """
-    seen = np.flatnonzero(flight.hits(detector["LKr"]))
+    name = detector.uses.calorimeter
+    if name is None:
+        return _no_hits("energy", "x", "y", "time")
+    seen = np.flatnonzero(flight.hits(detector[name]))
     n = len(seen)
-    x, y = (at[seen] for at in flight.at(detector["LKr"].z_mm))
+    x, y = (at[seen] for at in flight.at(detector[name].z_mm))
     energy = (
         response.mip_mev
         + response.mip_sigma_mev * rng.standard_normal(n)
@@ -191,7 +203,7 @@ def _showers(
     response: Response,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Return the energy in the LKr: all of an electron's, of a pion a part, or that of a minimum-ionising particle."""
+    """Return the energy in the calorimeter: all of an electron's, of a pion a part, or that of a minimum-ionising particle."""
     n, gev = len(p), 1e3
     terms = (
         response.lkr_stochastic * np.sqrt(p / gev) * gev,
@@ -209,26 +221,33 @@ def _showers(
 def muon_veto(
     tracks: Tracks, flight: Flight, detector: Detector, response: Response, rng: np.random.Generator
 ) -> Hits:
-    """Simulate MUV3 hits of muons, and of a few pions: the centre of the tile hit after scattering in the calorimeters.
+    """Simulate hits of muons in the muon veto, and of a few pions: the centre of the tile hit, after scattering before it.
 
     Parameters
     ----------
     tracks, flight, detector, response, rng
         As for `straw_tracks`.
     """
+    name = detector.uses.muon_veto
+    if name is None:
+        return _no_hits("x", "y", "time")
     efficiency = np.where(tracks.species == PION, response.pion_muv3, response.muv3_efficiency)
     efficient = rng.random(len(tracks)) < np.where(tracks.species == ELECTRON, 0.0, efficiency)
-    seen = np.flatnonzero(flight.hits(detector["MUV3"]) & efficient)
+    seen = np.flatnonzero(flight.hits(detector[name]) & efficient)
     n, tile = len(seen), response.muv3_tile_mm
     width = response.muv3_scattering_mm_mev / tracks.p[seen]
-    places = (at[seen] + width * rng.standard_normal(n) for at in flight.at(detector["MUV3"].z_mm))
+    places = (at[seen] + width * rng.standard_normal(n) for at in flight.at(detector[name].z_mm))
     x, y = ((np.floor(at / tile) + 0.5) * tile for at in places)
     time = tracks.time[seen] + response.muv3_time_ns * rng.standard_normal(n)
     return Hits(tracks.event[seen], {"x": x, "y": y, "time": time})
 
 
+def _no_hits(*fields: str) -> Hits:
+    return Hits(np.empty(0, dtype=np.int64), {name: np.empty(0) for name in fields})
+
+
 def correlated_lav(tracks: Tracks, probability: float, time_ns: float, rng: np.random.Generator) -> Hits:
-    """Simulate LAV hits in time with a muon.
+    """Simulate hits of the large-angle veto in time with a muon.
 
     Parameters
     ----------

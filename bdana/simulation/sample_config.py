@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from bdana.detector import load_detector
 from bdana.errors import ConfigError
-from bdana.signal.models import make_particle
+from bdana.signal.models import make_particle, with_beam
 from bdana.strict import parse_override
 
 if TYPE_CHECKING:
+    from bdana.detector import Detector
     from bdana.signal import SignalModel
 
 __all__ = [
@@ -68,9 +70,10 @@ class Beam:
 class Halo:
     """Halo muons that reach the trigger hodoscopes; all values are assumed.
 
-    A muon has a place at z = 180 m, uniform in a disc, and an apparent origin in the TAX plane on a blurred ring
-    around the beam line, since sweeping magnets and scattering in the dump push muons off the axis. The sizes are
-    chosen so that the density of selected pairs in (z_TAX, CDA_TAX) is flat around the TAX within 15%.
+    A muon has a place in the plane of the track states before the magnet, uniform in a disc, and an apparent origin in the
+    plane of the dump on a blurred ring around the beam line, since sweeping magnets and scattering in the dump push muons
+    off the axis. The sizes are chosen so that the density of selected pairs in (z_TAX, CDA_TAX) is flat around NA62's dump
+    within 15%.
 
     Attributes
     ----------
@@ -81,9 +84,9 @@ class Halo:
     p_median_mev, p_log_sigma, p_min_mev, p_max_mev : float
         Log-normal momentum spectrum and its ends.
     radius_mm : float
-        Radius of the disc at z = 180 m.
+        Radius of that disc.
     origin_mm : float
-        Radius of the ring of apparent origins in the TAX plane at the median momentum.
+        Radius of the ring of apparent origins in the plane of the dump at the median momentum.
     origin_spread : float
         Gaussian width of the ring, as a fraction of its radius.
     origin_power : float
@@ -120,11 +123,11 @@ class Activity:
     lav_mhz, irc_mhz, sac_mhz, lkr_mhz, muv3_mhz : float
         Rates of accidental hits in each detector, flat in time.
     lav_correlated : float
-        Probability that a halo muon makes a LAV hit in time with itself.
+        Probability that a halo muon makes a hit of the large-angle veto in time with itself.
     lav_time_ns : float
         Gaussian width of that hit's time.
     noise_energy_mev : float
-        Mean energy of an accidental LKr cluster (exponential).
+        Mean energy of an accidental cluster of the calorimeter (exponential).
     """
 
     lav_mhz: float = 1.0
@@ -144,7 +147,7 @@ class Response:
     Attributes
     ----------
     hit_mm : float
-        Resolution of one coordinate in one straw chamber: 130 um a hit, two hits a coordinate.
+        Resolution of one coordinate in one chamber: 130 um a hit, two hits a coordinate.
     chamber_x0 : float
         Thickness of a chamber in radiation lengths.
     p_constant, p_linear_per_mev : float
@@ -154,13 +157,13 @@ class Response:
     track_time_ns, lkr_time_ns, muv3_time_ns : float
         Time resolutions.
     mip_mev, mip_sigma_mev, mip_tail_mev : float
-        Energy a muon leaves in the LKr: Gaussian with an exponential tail of that mean.
+        Energy a muon leaves in the calorimeter: Gaussian with an exponential tail of that mean.
     lkr_mm : float
-        Position resolution of a LKr cluster.
+        Position resolution of a cluster.
     muv3_scattering_mm_mev : float
-        Width of the muon's place at MUV3, times p.
+        Width of the muon's place at the muon veto, times p.
     muv3_efficiency : float
-        Efficiency of MUV3.
+        Efficiency of the muon veto.
     muv3_tile_mm : float
         Side of its tiles.
     electron_x0 : float
@@ -170,11 +173,11 @@ class Response:
     electron_tail_fraction, electron_tail_loss : float
         Share of electrons whose cluster lacks energy, and the mean of -ln of what is left of it.
     pion_mip_fraction : float
-        Share of pions that leave the energy of a muon in the LKr.
+        Share of pions that leave the energy of a muon in the calorimeter.
     pion_shower : tuple of float
         Beta distribution of the part of its energy that another pion leaves.
     pion_muv3 : float
-        Probability that a pion makes a MUV3 hit, by decay or punch-through.
+        Probability that a pion makes a hit of the muon veto, by decay or punch-through.
     chi2_shape, chi2_scale, chi2_failed : float
         Gamma distribution of the track's chi2; share of failed fits (NaN).
     """
@@ -254,14 +257,14 @@ class Signal:
         Model of the particle, a file of `bdana/signal/models/`.
     parameters : dict
         Of the model, in place of its defaults.
-    z_min_mm, z_max_mm : float
-        Ends of the decay volume.
-    spot_mm : float
-        Gaussian width of the beam spot on the TAX, in each coordinate (assumed).
-    depth_mm : float
-        Mean depth of the production point in the TAX, exponential.
+    z_min_mm, z_max_mm : float or None
+        Ends of the decay volume; None: those of the detector.
+    spot_mm : float or None
+        Gaussian width of the beam spot on the dump, in each coordinate; None: that of the detector.
+    depth_mm : float or None
+        Mean depth of the production point in the dump, exponential; None: that of the detector.
     dump_scattering : bool
-        Whether the protons scatter in the copper before they interact; off by default, since it does not matter.
+        Whether the protons scatter in the dump before they interact; off by default, since it does not matter.
     """
 
     mass_mev: float
@@ -274,11 +277,26 @@ class Signal:
     pt_mev: float = 250.0
     model: str = "dark_photon"
     parameters: dict[str, Any] = field(default_factory=dict)
-    z_min_mm: float = 105e3
-    z_max_mm: float = 180e3
-    spot_mm: float = 5.0
-    depth_mm: float = 153.0
+    z_min_mm: float | None = None
+    z_max_mm: float | None = None
+    spot_mm: float | None = None
+    depth_mm: float | None = None
     dump_scattering: bool = False
+
+    def z_range_mm(self, detector: Detector) -> tuple[float, float]:
+        """Return the ends of the decay volume in mm.
+
+        Parameters
+        ----------
+        detector : Detector
+            Whose they are unless they are given here.
+
+        Raises
+        ------
+        ConfigError
+            When the volume ends before it begins.
+        """
+        return _z_range(self.z_min_mm, self.z_max_mm, detector)
 
     @property
     def particle(self) -> SignalModel:
@@ -306,25 +324,35 @@ class Generated:
     ctau_mm : float or None
         Proper lifetime times c of a particle that decays here. Each weight is then multiplied by the probability of a
         decay in the volume; None: it is not.
-    origin : {"tax", "t10"}
+    origin : {"dump", "zero"}
         Where the coordinates of the file begin: in the impact point of the beam on the dump, to which `spot_mm` and
-        `depth_mm` are added event by event; or in the target T10, so that they are absolute.
-    z_min_mm, z_max_mm : float
-        Ends of the decay volume.
+        `depth_mm` are added event by event; or at z = 0 of the detector, so that they are absolute. `tax` and `t10` are
+        NA62's names of the two.
+    z_min_mm, z_max_mm : float or None
+        Ends of the decay volume; None: those of the detector.
     spot_mm : float
-        Gaussian width of the beam spot on the TAX, in each coordinate; 0 for a generator that has one.
+        Gaussian width of the beam spot on the dump, in each coordinate; 0 for a generator that has one.
     depth_mm : float
-        Mean depth of the production point in the TAX, exponential; 0 for a generator that has the dump.
+        Mean depth of the production point in the dump, exponential; 0 for a generator that has the dump.
     """
 
     particle: int | None = None
     mode: str = "mumu"
     ctau_mm: float | None = None
-    origin: str = "tax"
-    z_min_mm: float = 105e3
-    z_max_mm: float = 180e3
+    origin: str = "dump"
+    z_min_mm: float | None = None
+    z_max_mm: float | None = None
     spot_mm: float = 0.0
     depth_mm: float = 0.0
+
+    def z_range_mm(self, detector: Detector) -> tuple[float, float]:
+        """Return the ends of the decay volume in mm, as `Signal.z_range_mm` does.
+
+        Parameters
+        ----------
+        detector : Detector
+        """
+        return _z_range(self.z_min_mm, self.z_max_mm, detector)
 
 
 @dataclass(frozen=True)
@@ -358,6 +386,50 @@ class SimulationConfig:
     activity: Activity = field(default_factory=Activity)
     response: Response = field(default_factory=Response)
     tank_field: TankField = field(default_factory=TankField)
+
+    @classmethod
+    def of_detector(cls, detector: str, **values: Any) -> Self:
+        """Return the configuration for a geometry, with its beam and the values of its tables [simulation.NAME].
+
+        Parameters
+        ----------
+        detector : str
+            Shipped geometry, or path of a .toml file.
+        **values
+            Other attributes; a part that is given, such as `beam`, is taken as it is.
+
+        Raises
+        ------
+        ConfigError
+            When there is no such geometry, or it has an unknown value.
+
+        Examples
+        --------
+        >>> from bdana.simulation import SimulationConfig
+        >>> SimulationConfig.of_detector("na62", pot=1e15) == SimulationConfig(pot=1e15)
+        True
+        """
+        config, loaded = cls(detector=detector, **values), load_detector(detector)
+        if config.signal is not None and loaded.beam is not None:
+            signal = config.signal
+            parameters = with_beam(signal.model, signal.parameters, loaded.beam_momentum)
+            config = replace(config, signal=replace(signal, parameters=parameters))
+        for part, table in loaded.simulation.items():
+            for key, value in table.items() if part not in values else ():
+                try:
+                    config = _replace(config, [part, key], value, f"{part}.{key}={value}")
+                except ConfigError as err:
+                    text = str(err).removeprefix("--set ")
+                    raise ConfigError(f"[simulation] of the geometry {loaded.name}: {text}") from None
+        return config
+
+
+def _z_range(z_min: float | None, z_max: float | None, detector: Detector) -> tuple[float, float]:
+    own = detector.volume_mm if z_min is None or z_max is None else (z_min, z_max)
+    low, high = (own[0] if z_min is None else z_min), (own[1] if z_max is None else z_max)
+    if not low < high:
+        raise ConfigError(f"z_min_mm = {low:g}, z_max_mm = {high:g}: the volume ends behind its beginning")
+    return low, high
 
 
 def override(config: C, text: str) -> C:
@@ -393,10 +465,11 @@ def _replace(part: Any, path: list[str], value: Any, text: str) -> Any:
     old = getattr(part, path[0])
     if len(path) > 1:
         return replace(part, **{path[0]: _replace(old, path[1:], value, text)})
-    if isinstance(old, float) and type(value) is int:
+    optional = old is None and {f.name: str(f.type) for f in fields(part)}[path[0]] == "float | None"
+    if (isinstance(old, float) or optional) and type(value) is int:
         value = float(value)
     if isinstance(old, tuple) and isinstance(value, list) and len(value) == len(old):
         value = tuple(float(item) for item in value)
-    if type(value) is not type(old):
-        raise ConfigError(f"--set {text}: must be like {old}")
+    if type(value) is not (float if optional else type(old)):
+        raise ConfigError(f"--set {text}: must be {'a number' if optional else f'like {old}'}")
     return replace(part, **{path[0]: value})

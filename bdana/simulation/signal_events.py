@@ -10,7 +10,6 @@ from bdana.detector import load_detector
 from bdana.events import load_schema
 from bdana.simulation.bursts import intensity, timestamps
 from bdana.simulation.decays import draw_decays
-from bdana.simulation.halo import TRIGGER_PLANES
 from bdana.simulation.records import SIGNAL, Headers, make_events
 from bdana.simulation.response import radiated
 from bdana.simulation.tracks import Flight
@@ -45,7 +44,7 @@ def signal_events(
     rng : Generator
     """
     at = _bursts_of(bursts, len(numbers), rng)
-    decays, weight = draw_decays(signal, len(numbers), config.pot, rng)
+    decays, weight = draw_decays(signal, load_detector(config.detector), len(numbers), config.pot, rng)
     return _events(config, decays.tracks, bursts, at, numbers, weight, _truth(decays, signal.mass_mev), rng)
 
 
@@ -137,7 +136,7 @@ def _events(
     detector = load_detector(config.detector)
     tracks = radiated(bend_in_tank(tracks, config.tank_field), config.response, rng)
     flight = Flight.of(tracks, detector.magnet)
-    fired = np.bincount(tracks.event[flight.in_all(detector, *TRIGGER_PLANES)], minlength=n)
+    fired = np.bincount(tracks.event[flight.in_all(detector, *detector.uses.trigger)], minlength=n)
     bits = load_schema("bdana").triggers
     clock = rng.spawn(1)[0]
     phase = clock.uniform(0.0, 2.0 * np.pi, n)

@@ -1,6 +1,6 @@
 """Effects on the way that are switched off by default: protons scatter in the dump, decay products bend in the tank.
 
-Their sizes on mass and z_TAX are in docs/validation.md.
+Their sizes on mass and pointing are in docs/validation.md.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bdana.upstream import COPPER
+from bdana.errors import ConfigError
+from bdana.upstream import MATERIALS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,16 +22,18 @@ if TYPE_CHECKING:
 
 __all__ = ["bend_in_tank", "scatter_protons"]
 
-PROTON_MEV = 400e3
-"""Momentum of the beam."""
 MEV_PER_GAUSS_MM = 0.299792458e-4
 """Momentum in MeV/c that a unit charge gains in 1 G over 1 mm across the field."""
 
 
 def scatter_protons(
-    particles: Particles, depth_mm: NDArray[np.float64], rng: np.random.Generator
+    particles: Particles,
+    depth_mm: NDArray[np.float64],
+    rng: np.random.Generator,
+    momentum: float,
+    material: str,
 ) -> tuple[Particles, NDArray[np.float64]]:
-    """Scatter the protons in the copper before they interact, and what they make with them.
+    """Scatter the protons in the dump before they interact, and what they make with them.
 
     Angle and displacement by Highland's formula (PDG, Passage of particles through matter): theta0 = 13.6 MeV/p
     sqrt(t) (1 + 0.038 ln t) behind t radiation lengths, the displacement with theta0/sqrt(3) of the depth and the
@@ -43,6 +46,15 @@ def scatter_protons(
     depth_mm : ndarray, shape (N,)
         Depth at which each is made.
     rng : Generator
+    momentum : float
+        Of the beam, in MeV/c.
+    material : str
+        Of the dump.
+
+    Raises
+    ------
+    ConfigError
+        When the scattering in the material is not known.
 
     Returns
     -------
@@ -51,8 +63,12 @@ def scatter_protons(
     ndarray, shape (2, N)
         Displacement of their origins in x and y, in mm.
     """
-    t = np.maximum(depth_mm / COPPER.radiation_length, 1e-3)
-    theta0 = 13.6 / PROTON_MEV * np.sqrt(t) * (1.0 + 0.038 * np.log(t))
+    if material not in MATERIALS:
+        raise ConfigError(
+            f"the scattering of the beam in {material} is not known: material of [dump] is one of {', '.join(MATERIALS)}"
+        )
+    t = np.maximum(depth_mm / MATERIALS[material].radiation_length, 1e-3)
+    theta0 = 13.6 / momentum * np.sqrt(t) * (1.0 + 0.038 * np.log(t))
     first, second = rng.standard_normal((2, 2, len(depth_mm)))
     turned = particles.direction.copy()
     turned[:2] += theta0 * second

@@ -89,7 +89,7 @@ def test_events_of_a_generator_are_simulated_and_counted(tmp_path):
         (["--from", "absent.hepmc", "--mode", "ee"], "--mode: the file has the decays"),
         (["--from", "absent.hepmc"], "absent.hepmc: cannot be read"),
         (["--from", "absent.hepmc", "--mass", "411"], "leave out --mass"),
-        (["--from", "absent.hepmc", "--origin", "moon"], "choose tax or t10"),
+        (["--from", "absent.hepmc", "--origin", "moon"], "choose dump or zero"),
         (["--from", "absent.hepmc", "--set", "generated.spot=1"], "no 'spot' there"),
         (["--set", "beam.ripple=2.0"], "between 0 and 1"),
         (["--bursts", "0"], "at least one burst"),

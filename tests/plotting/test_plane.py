@@ -19,13 +19,13 @@ def candidates(z_m, cda):
 
 
 def test_candidates_are_counted_in_metres_and_millimetres():
-    plane = plane_histogram(candidates([23.1, 23.2, 170.0], [5.0, 5.1, 900.0]))
+    plane = plane_histogram(candidates([23.1, 23.2, 170.0], [5.0, 5.1, 900.0]), REGIONS)
     assert plane[{"z_tax": 23.1j, "cda_tax": 5.0j}].value == 2
     assert plane[{"z_tax": 170.0j, "cda_tax": 900.0j}].value == 1
 
 
 def test_what_lies_outside_the_frame_is_kept_in_the_flow():
-    plane = plane_histogram(candidates([500.0, 20.0, 20.0, np.nan], [5.0, 1e5, 0.0, 5.0]))
+    plane = plane_histogram(candidates([500.0, 20.0, 20.0, np.nan], [5.0, 1e5, 0.0, 5.0]), REGIONS)
     assert plane.sum().value == 0
     assert plane.sum(flow=True).value == 3
 
@@ -34,12 +34,12 @@ def test_what_lies_outside_the_frame_is_kept_in_the_flow():
 def test_a_picture_for_any_number_of_candidates(tmp_path, count):
     rng = np.random.default_rng(0)
     found = candidates(rng.uniform(-90, 170, count), rng.uniform(1, 900, count))
-    save_plane(plane_histogram(found), REGIONS, tmp_path / "p.png")
+    save_plane(plane_histogram(found, REGIONS), REGIONS, tmp_path / "p.png")
     assert (tmp_path / "p.png").stat().st_size > 5000
 
 
 def test_closed_regions_change_the_picture(tmp_path):
-    found = plane_histogram(candidates([100.0], [5.0]))
+    found = plane_histogram(candidates([100.0], [5.0]), REGIONS)
     save_plane(found, REGIONS, tmp_path / "open.png")
     save_plane(found, REGIONS, tmp_path / "closed.png", closed=REGIONS.boxes[:2])
     assert (tmp_path / "open.png").read_bytes() != (tmp_path / "closed.png").read_bytes()

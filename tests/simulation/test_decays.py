@@ -10,16 +10,16 @@ from bdana.detector import load_detector
 from bdana.signal.constants import ELECTRON_MASS, MUON_MASS, PION_MASS
 from bdana.simulation import Signal
 from bdana.simulation.decays import draw_decays
-from bdana.simulation.halo import TAX_MM
 from bdana.simulation.tracks import Flight
 
 NA62 = load_detector("na62")
+TAX_MM = NA62.beam_dump.point_mm
 STRAWS = ("STRAW1", "STRAW2", "STRAW3", "STRAW4")
 PENCIL = {"spot_mm": 0.0, "depth_mm": 1e-9}
 
 
 def draw(signal, pot=1.4e17, seed=1):
-    decays, weight = draw_decays(signal, signal.decays, pot, np.random.default_rng(seed))
+    decays, weight = draw_decays(signal, NA62, signal.decays, pot, np.random.default_rng(seed))
     muons = decays.tracks
     unit = np.stack([muons.tx, muons.ty, np.ones(len(muons))]) / np.sqrt(1 + muons.tx**2 + muons.ty**2)
     momenta = (muons.p * unit).reshape(3, signal.decays, 2)
@@ -133,7 +133,7 @@ def test_flat_spectrum_with_epsilon_gives_probabilities():
     )
     found = draw(signal)
     length = 100e3 / 411.0 * 197.3269804e-12 / (2.19 * 1e-12)  # total width about 2.19 MeV epsilon^2
-    d = signal.z_min_mm - TAX_MM[2]
+    d = NA62.volume_mm[0] - TAX_MM[2]
     expected = 0.445 * (np.exp(-d / length) - np.exp(-(d + 75e3) / length))
     assert found.weight.mean() == pytest.approx(expected, rel=0.05)
 
@@ -162,7 +162,7 @@ def test_all_processes_together_expect_what_they_expect_one_by_one():
 
 def test_some_of_the_decays_keep_their_tracks():
     signal = Signal(mass_mev=411.0, decays=100)
-    decays, _ = draw_decays(signal, 100, 1e17, np.random.default_rng(1))
+    decays, _ = draw_decays(signal, NA62, 100, 1e17, np.random.default_rng(1))
     some = decays.take(np.array([7, 3, 3]))
     assert some.tracks.p.tolist() == decays.tracks.p[[14, 15, 6, 7, 6, 7]].tolist()
     assert some.tracks.event.tolist() == [0, 0, 1, 1, 2, 2]

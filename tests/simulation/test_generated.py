@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import uproot
 
+from bdana.detector import load_detector
 from bdana.errors import ConfigError, InputError
 from bdana.events import open_events
 from bdana.signal.constants import ELECTRON_MASS, MUON_MASS, PION_MASS
 from bdana.simulation import Generated, Response, Signal, SimulationConfig, simulate_bursts, write_generated
 from bdana.simulation import generated as generated_module
 from bdana.simulation.decays import draw_decays
-from bdana.simulation.halo import TAX_MM
 from bdana.simulation.signal_events import decay_events
 
 hepmc = pytest.importorskip("pyhepmc", reason="pyhepmc is not installed: pip install 'bdana[generators]'")
@@ -29,6 +29,8 @@ EXACT = Response(
 )  # fmt: skip
 CONFIG = SimulationConfig(pot=1e14, bursts=3, response=EXACT)
 POINT = Generated(spot_mm=0.0, depth_mm=0.0)
+NA62 = load_detector("na62")
+TAX_MM = NA62.beam_dump.point_mm
 PDG = 32
 IN_VOLUME = (10.0, 20.0, 100e3)
 
@@ -242,7 +244,7 @@ def test_own_decays_written_as_hepmc_and_read_back_have_the_same_acceptance(simu
     signal = Signal(
         mass_mev=411.0, decays=3000, spectrum="bremsstrahlung", parameters={"form_factor": "none"}
     )
-    decays, _ = draw_decays(signal, signal.decays, 1e17, np.random.default_rng(1))
+    decays, _ = draw_decays(signal, NA62, signal.decays, 1e17, np.random.default_rng(1))
     tracks = decays.tracks
     slope = np.stack([tracks.tx, tracks.ty, np.ones(len(tracks))])
     momenta = (tracks.p * slope / np.linalg.norm(slope, axis=0)).T.reshape(-1, 2, 3)
@@ -383,7 +385,7 @@ def test_files_without_anything_to_simulate_are_refused(simulated, records, chan
     ("changes", "words"),
     [
         ({"mode": "tautau"}, "choose ee, mumu, pipi"),
-        ({"origin": "moon"}, "choose tax or t10"),
+        ({"origin": "moon"}, "choose dump or zero"),
         ({"ctau_mm": 5.0}, "name it by --particle"),
         ({"ctau_mm": -5.0, "particle": PDG}, "lifetime above 0"),
         ({"z_min_mm": 2e5}, "the volume ends behind its beginning"),

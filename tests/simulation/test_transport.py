@@ -53,7 +53,11 @@ def test_protons_scatter_by_highland_s_angle_and_displacement():
     n, depth = 200_000, 143.6
     straight = np.tile([[0.0], [0.0], [1.0]], n)
     made, moved = scatter_protons(
-        Particles(np.full(n, 1e5), straight, np.ones(n)), np.full(n, depth), np.random.default_rng(1)
+        Particles(np.full(n, 1e5), straight, np.ones(n)),
+        np.full(n, depth),
+        np.random.default_rng(1),
+        400e3,
+        "copper",
     )
     theta0 = 13.6 / 400e3 * np.sqrt(10.0) * (1.0 + 0.038 * np.log(10.0))
     assert np.std(made.direction[0]) == pytest.approx(theta0, rel=0.01)

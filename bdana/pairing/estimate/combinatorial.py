@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from bdana.pairing.estimate.systematics import InSpill
     from bdana.pairing.estimate.u_statistic import PairSums
     from bdana.reconstruction import Tracks
-    from bdana.selection import Parameters, SelectedSingles
+    from bdana.selection import Parameters, SelectedSingles, Selection
 
 __all__ = ["Combinatorial"]
 
@@ -186,6 +186,22 @@ class Combinatorial:
     optional = ("timestamp",)
     """Columns that are read where a file has them: for the duty factor."""
 
+    def require_cuts_of(self, selection: Selection) -> None:
+        """Raise an error unless a selection has the cuts that this background names.
+
+        Parameters
+        ----------
+        selection : Selection
+
+        Raises
+        ------
+        ConfigError
+            When `replaced`, `charge` or `timing` names a cut that it does not have.
+        """
+        why = f"background {self.name}".rstrip()
+        selection.require_cuts((*self.replaced, self.charge), "pair", why)
+        selection.require_cuts(self.timing, why=why)
+
     def estimate(
         self,
         sample: SingleSample,
@@ -214,9 +230,7 @@ class Combinatorial:
             When a burst with tracks lacks live time or downscale, or no burst has them.
         """
         selection, cuts, tracks = pairs.selection, pairs.cuts, sample.singles.tracks
-        why = f"background {self.name}".rstrip()
-        selection.require_cuts((*self.replaced, self.charge), "pair", why)
-        selection.require_cuts(self.timing, why=why)
+        self.require_cuts_of(selection)
         par, probed = _with_probes(sample.probes, par)
         bursts = SingleBursts.of_singles(sample.singles, sample.bursts, par.downscale)
         weight = self._weights(bursts, cuts, par)

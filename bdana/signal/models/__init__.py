@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bdana.signal.contract import SignalModel
 
-__all__ = ["find_model", "make_particle", "model_names"]
+__all__ = ["find_model", "make_particle", "model_names", "with_beam"]
 
 
 def model_names() -> tuple[str, ...]:
@@ -80,3 +80,28 @@ def make_particle(name: str, mass: float, parameters: Mapping[str, Any]) -> Sign
         raise ConfigError(f"parameters of the signal model {name}: {explain(err)}") from None
     particle: SignalModel = module.Model(mass, chosen)
     return particle
+
+
+def with_beam(name: str, parameters: Mapping[str, Any], momentum: float) -> dict[str, Any]:
+    """Return the parameters of a model with the momentum of the beam, where it has that parameter and it is not given.
+
+    Parameters
+    ----------
+    name : str
+        Of the model.
+    parameters : mapping of str to object
+        As they are given.
+    momentum : float
+        In MeV/c.
+
+    Examples
+    --------
+    >>> from bdana.signal.models import with_beam
+    >>> with_beam("dark_photon", {}, 120e3)
+    {'beam_momentum_gev': 120.0}
+    """
+    given, key = dict(parameters), "beam_momentum_gev"
+    field = find_model(name).Parameters.model_fields.get(key) if name in model_names() else None
+    if field is not None and key not in given and field.default != momentum * 1e-3:
+        given[key] = momentum * 1e-3
+    return given
