@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import hepunits
-import mplhep
 from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
 
@@ -45,8 +44,9 @@ def save_plane(
         axes = fig.add_subplot()
         shown = plane.values()
         norm = LogNorm(1, max(10.0, float(shown.max(initial=1.0))))
-        mesh = mplhep.hist2dplot(plane, ax=axes, norm=norm, cmap="viridis", flow=None, cbar=False)
-        fig.colorbar(mesh.pcolormesh, ax=axes, label="candidates (sum of weights) in a bin")
+        edges = (axis.edges for axis in plane.axes)
+        mesh = axes.pcolormesh(*edges, shown.T, norm=norm, cmap="viridis")  # mplhep's would touch pyplot
+        fig.colorbar(mesh, ax=axes, label="candidates (sum of weights) in a bin")
         _draw_borders(axes, regions, closed)
         axes.set(yscale="log", xlim=Z_FRAME_M, ylim=CDA_FRAME_MM)
         axes.set_xlabel(r"$z_{TAX}$ [m]")
