@@ -30,10 +30,12 @@ def temporary_beside(path: Path) -> Iterator[Path]:
     Raises
     ------
     InputError
-        When the folder does not exist or cannot be written, or the disk is full.
+        When the folder does not exist or cannot be written, `path` is no file, or the disk is full.
     """
     if path.is_dir():
         raise InputError(f"{path}: is a folder; give the name of a file")
+    if path.absolute().is_relative_to("/dev") or (path.exists() and not path.is_file()):
+        raise InputError(f"{path}: is a pipe or a device, which would be replaced; give the name of a file")
     try:
         folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     except OSError as err:

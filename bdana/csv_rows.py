@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bdana.errors import InputError
+from bdana.text_files import open_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -102,7 +103,7 @@ def read_csv(path: Path, columns: Sequence[str]) -> tuple[list[str], list[CsvRow
     (['run', 'burst', 'pot'], 8001, 6500000000000.0)
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
+        with open_text(path) as stream:
             reader = csv.reader(stream, skipinitialspace=True, strict=True)
             read = ((reader.line_num, [text.strip() for text in row]) for row in reader)
             lines = [(number, row) for number, row in read if row not in ([], [""])]

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bdana.display import short_repr
 from bdana.errors import ConfigError
+from bdana.text_files import open_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +53,8 @@ def read_text(path: Path) -> str:
         When it cannot be read, or is not UTF-8.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        with open_text(path) as stream:
+            return stream.read()
     except UnicodeDecodeError as err:
         raise ConfigError(f"{path}: is not text in UTF-8 (byte {err.start}); save it as UTF-8") from None
     except OSError as err:

@@ -1,5 +1,8 @@
 """Nobody ever finds half a file."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from bdana.atomic import write_atomically
@@ -29,3 +32,12 @@ def test_places_that_cannot_be_written_are_named(tmp_path):
         pass
     with pytest.raises(InputError, match="cannot write there"), write_atomically(tmp_path / "no" / "file"):
         pass
+
+
+def test_pipes_and_devices_are_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    for path in (tmp_path / "pipe.csv", Path("/dev/null"), Path("/dev/stdout"), Path("/dev/bdana-made.csv")):
+        with pytest.raises(InputError, match="is a pipe or a device"), write_atomically(path):
+            pass
+    assert (tmp_path / "pipe.csv").is_fifo()
+    assert not Path("/dev/bdana-made.csv").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from bdana.analysis.folder import template_folder
@@ -62,6 +63,7 @@ def scaffold(folder: str | Path, experiment: str | None = None) -> list[Path]:
     for part in PARTS:
         if (where / part).exists():
             raise InputError(f"{where / part} is there already; nothing was changed")
+    new = not where.exists()
     try:
         where.mkdir(parents=True, exist_ok=True)
         for part in PARTS:
@@ -73,5 +75,18 @@ def scaffold(folder: str | Path, experiment: str | None = None) -> list[Path]:
                 target.parent.mkdir(exist_ok=True)
                 shutil.copyfile(source, target)
     except OSError as err:
-        raise InputError(f"{where}: cannot be written ({err.strerror})") from None
+        _remove(where, whole=new)
+        # A folder that could not be copied lists (from, to, why) for each file.
+        reason = err.args[0][0][2] if isinstance(err, shutil.Error) else err.strerror
+        raise InputError(f"{where}: cannot be written ({reason})") from None
     return [where / part for part in PARTS]
+
+
+def _remove(where: Path, *, whole: bool) -> None:
+    """Take away what was copied so far, and nothing else."""
+    for part in (where,) if whole else tuple(where / part for part in PARTS):
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                part.unlink()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from bdana._version import __version__
-from bdana.errors import BdanaError
+from bdana.cli.process import Stopped, explained, finish_output, prepare_streams, say, signals_stop
+from bdana.errors import BdanaError, InputError
 
 __all__ = ["app", "main"]
 
@@ -45,18 +48,38 @@ def _common(
 def main() -> None:
     """Run the command line: a BdanaError becomes a message and its exit code, any other error is shown as a fault."""
     debug = "--debug" in sys.argv[1:]
+    os.environ.pop("MPLBACKEND", None)  # figures are files; an unknown name would stop matplotlib
+    prepare_streams()
     try:
-        app([argument for argument in sys.argv[1:] if argument != "--debug"], prog_name="bdana")
+        with signals_stop():
+            status = _status([argument for argument in sys.argv[1:] if argument != "--debug"], debug=debug)
+    except Stopped as stop:
+        if stop.reason:
+            say(stop.reason)
+        status = stop.exit_code
+    with suppress(InputError):  # it was said above
+        finish_output()
+    sys.exit(status)
+
+
+def _status(arguments: list[str], *, debug: bool) -> int:
+    try:
+        try:
+            app(arguments, prog_name="bdana")
+        except SystemExit as end:  # how typer ends
+            status = int(end.code or 0)
+        finish_output()
     except BdanaError as err:
         if debug:
             raise
-        typer.echo(f"bdana: {err}", err=True)
-        sys.exit(err.exit_code)
+        say(str(err))
+        return err.exit_code
     except Exception as err:
         if debug:
             raise
-        typer.echo(
-            f"bdana: fault: {type(err).__name__}: {err}\nPlease report it with the traceback that --debug shows.",
-            err=True,
-        )
-        sys.exit(1)
+        if text := explained(err):
+            say(text)
+            return BdanaError.exit_code
+        say(f"fault: {type(err).__name__}: {err}\nPlease report it with the traceback that --debug shows.")
+        return 1
+    return status

@@ -88,14 +88,65 @@ def filled(headers: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bo
 
 
 def print_tables(*tables: Table | str) -> None:
-    """Print tables and lines on stdout; where that is no terminal, as wide as they need."""
+    """Print tables and lines on stdout; where that is no terminal, as wide as they need.
+
+    No number is broken: a table whose words do not fit beside each other is printed row by row.
+    """
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
-    if not console.is_terminal:
-        console.width = 200
+    console = Console(highlight=False, markup=False, emoji=False)
+    wide, width = not console.is_terminal, console.width
+    if wide:
+        width, console.width = 200, 10_000
     for item in tables:
-        console.print(item)
+        if isinstance(item, str):
+            console.print(item, soft_wrap=wide, overflow="ignore", crop=False)
+        elif _fit(item, width) or wide:
+            console.print(item, soft_wrap=True)
+        else:
+            for line in _rows_as_text(item):
+                console.print(line, overflow="ignore", crop=False)
+
+
+def _fit(shown: Table, width: int) -> bool:
+    """Give the columns of a table widths at which no word is broken, and tell whether they fit; else leave the least."""
+    cells = [[str(column.header), *map(str, column.cells)] for column in shown.columns]
+    lines = [[line for cell in column for line in cell.splitlines()] for column in cells]
+    words = [_longest(word for line in column for word in line.split()) for column in lines]
+    least = [
+        size if column.justify == "right" else min(size, _FOLDED_WORD)
+        for size, column in zip(words, shown.columns, strict=True)
+    ]
+    widths = list(map(_longest, lines))
+    room = width - 3 * len(widths) - 1  # frame and padding
+    for goal in (words, least):  # words of text are broken last
+        while sum(widths) > room and widths != goal:
+            wider = (i for i, (size, low) in enumerate(zip(widths, goal, strict=True)) if size > low)
+            widths[max(wider, key=widths.__getitem__)] -= 1
+    for column, size in zip(shown.columns, widths, strict=True):
+        column.width = size
+    return sum(widths) <= room
+
+
+_FOLDED_WORD = 12  # letters of a path or a hash that may be broken, in a column of text
+
+
+def _longest(texts: Iterable[str]) -> int:
+    from rich.cells import cell_len
+
+    return max(map(cell_len, texts), default=1)
+
+
+def _rows_as_text(shown: Table) -> Iterator[str]:
+    headers = [str(column.header) for column in shown.columns]
+    for row in zip(*(map(str, column.cells) for column in shown.columns), strict=True):
+        if len(row) == 2:
+            yield ": ".join(row)
+            continue
+        first, *others = zip(headers, row, strict=True)
+        for mark, (header, cell) in (("", first), *(("  ", other) for other in others)):
+            if cell:
+                yield f"{mark}{header}: {cell}" if header else f"{mark}{cell}"
 
 
 @contextmanager

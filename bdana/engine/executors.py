@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
+import threading
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from bdana.errors import ConfigError, UserCodeError
@@ -12,6 +16,7 @@ from bdana.errors import ConfigError, UserCodeError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Future
+    from multiprocessing.connection import Connection
 
 __all__ = ["Executor", "ProcessExecutor", "SerialExecutor", "executor_of"]
 
@@ -85,16 +90,47 @@ class ProcessExecutor:
         # Fresh interpreters: forking a process that has threads (uproot's, rich's) can hang.
         context = multiprocessing.get_context("spawn")
         pending: deque[Future[Result]] = deque()
-        with ProcessPoolExecutor(min(self.workers, max(len(items), 1)), mp_context=context) as pool:
+        workers = min(self.workers, max(len(items), 1))
+        needed, held = context.Pipe(duplex=False)
+        with _signals_wait():
+            pool = ProcessPoolExecutor(workers, context, _end_when_closed, (needed,))
+        with pool:
             try:
                 for item in items:
-                    pending.append(pool.submit(function, item))
+                    with _signals_wait():
+                        pending.append(pool.submit(function, item))
                     if len(pending) >= 2 * self.workers:
                         yield _result(pending.popleft())
                 while pending:
                     yield _result(pending.popleft())
+            except BaseException:  # also when nobody wants the rest
+                held.close()
+                raise
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
+                held.close()
+                needed.close()
+
+
+def _end_when_closed(needed: Connection) -> None:
+    """Let a worker end, whatever it is doing, when its parent closes the other end of a pipe or is no more."""
+
+    def wait() -> None:
+        with suppress(EOFError, OSError):
+            needed.recv()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Let processes that start in the block not hear what a terminal tells all: this one does, and ends them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _result(future: Future[Result]) -> Result:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 import uuid
 from abc import ABC, abstractmethod
 from collections import defaultdict
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
@@ -285,6 +287,7 @@ def open_root(path: Location) -> RootFile:
     InputError
         When there is no such file, or it is not ROOT, or it is cut short; or what reads such an address is not installed.
     """
+    _refuse_pipe(path)
     try:
         # Each basket is read once, so uproot's caches would only hold memory. A colon in a name is no tree.
         directory = uproot.open({path: None}, array_cache=None, object_cache=None)
@@ -299,6 +302,8 @@ def open_root(path: Location) -> RootFile:
     except Exception as err:  # uproot raises many kinds for damaged bytes
         if isinstance(path, str):
             raise InputError(_why_not_remote(path, err)) from err
+        if isinstance(err, OSError) and err.strerror:
+            raise InputError(f"{path}: cannot be read ({err.strerror})") from err
         if isinstance(err, ValueError):
             raise InputError(f"{path}: not a ROOT file ({_first_line(err)})") from err
         raise InputError(f"{path}: damaged or cut short ({_first_line(err)}); copy the file again") from err
@@ -307,6 +312,16 @@ def open_root(path: Location) -> RootFile:
             f"{path}: cut short, {size} of {directory.file.fEND} bytes are there; copy the file again"
         )
     return opened
+
+
+def _refuse_pipe(path: Location) -> None:
+    """Raise an error for what is there and neither file nor folder: opening it could wait for ever."""
+    if isinstance(path, str):
+        return
+    with suppress(OSError):  # what cannot be looked at is said when it is opened
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise InputError(f"{path}: is a pipe or a device; write what it gives into a file and read that")
 
 
 def _why_not_remote(address: str, err: Exception) -> str:

@@ -15,6 +15,7 @@ from urllib.request import url2pathname
 from bdana.errors import ConfigError, InputError
 from bdana.events.arrays import EventArrays
 from bdana.events.location import is_remote
+from bdana.text_files import open_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,7 +115,8 @@ def _of_list(path: Path, lists: tuple[Path, ...]) -> list[Location | EventArrays
             f"{path}: the list of files names itself, directly or through another; take that line out"
         )
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+        with open_text(path) as stream:
+            lines = [line.strip() for line in stream.read().splitlines()]
     except (OSError, UnicodeDecodeError) as err:
         raise InputError(f"{path}: the list of files cannot be read ({err})") from None
     names = [line for line in lines if line and not line.startswith("#")]

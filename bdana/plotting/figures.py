@@ -1,8 +1,9 @@
-"""Figures in one style; their files are written whole or not at all."""
+"""Figures in one style, whatever the settings of the person or machine; their files are written whole or not at all."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import mplhep
@@ -30,6 +31,9 @@ _STYLE = {"svg.hashsalt": "bdana", "font.size": 16, "legend.fontsize": 13, "axes
 def figure(path: Path, size: tuple[float, float] = (10, 7.5)) -> Iterator[Figure]:
     """Yield an empty figure, and save it when the block ends without error.
 
+    The picture depends on what is drawn alone: no matplotlibrc, style, back end or setting of the caller changes it, and
+    the caller's settings and pyplot figures are left as they were.
+
     Parameters
     ----------
     path : Path
@@ -43,8 +47,9 @@ def figure(path: Path, size: tuple[float, float] = (10, 7.5)) -> Iterator[Figure
     """
     if path.suffix not in FORMATS:
         raise InputError(f"{path}: end the name of a picture in {', '.join(FORMATS)}")
-    # No pyplot: nothing global is opened, so nothing has to be closed.
-    with temporary_beside(path) as temporary, context([mplhep.style.ROOT, _STYLE]):
+    # No pyplot: nothing global is opened, so nothing has to be closed. Matplotlib's own defaults come first: what a
+    # matplotlibrc or a style changed would show through otherwise.
+    with temporary_beside(path) as temporary, context([mplhep.style.ROOT, _STYLE], after_reset=True):
         made = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(made)
         yield made
@@ -55,4 +60,6 @@ def figure(path: Path, size: tuple[float, float] = (10, 7.5)) -> Iterator[Figure
             if path.suffix == ".pdf"
             else None
         )
-        made.savefig(temporary, dpi=110, metadata=metadata)
+        picture = BytesIO()  # on a full disk some back ends hide what went wrong
+        made.savefig(picture, format=path.suffix[1:], dpi=110, metadata=metadata)
+        temporary.write_bytes(picture.getvalue())

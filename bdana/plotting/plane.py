@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import hepunits
-import mplhep
 import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
@@ -56,14 +55,17 @@ def save_plane(
         axes = fig.add_subplot()
         shown = np.asarray(plane.values(), dtype=np.float64)
         norm = _colours(shown)
-        mesh = mplhep.hist2dplot(plane, ax=axes, norm=norm, cmap="viridis", flow=None, cbar=False)
+        z_edges, cda_edges = (axis.edges for axis in plane.axes)
+        mesh = axes.pcolormesh(
+            z_edges, cda_edges, shown.T, norm=norm, cmap="viridis"
+        )  # mplhep's would touch pyplot
         filled = shown[shown != 0.0]
         beyond = beyond_colours(filled, float(norm.vmin or 0.0), float(norm.vmax or np.inf))
         fig.colorbar(
-            mesh.pcolormesh, ax=axes, label="candidates (sum of weights) in a bin",
+            mesh, ax=axes, label="candidates (sum of weights) in a bin",
             extend="min" if beyond else "neither",
         )  # fmt: skip
-        z, cda = (axis.edges[[0, -1]].tolist() for axis in plane.axes)
+        z, cda = z_edges[[0, -1]].tolist(), cda_edges[[0, -1]].tolist()
         _draw_borders(axes, regions, closed, cda[0])
         axes.set(yscale="log", xlim=z, ylim=cda, xlabel=plane.axes[0].label, ylabel=plane.axes[1].label)
         total = float(plane.values(flow=True).sum())

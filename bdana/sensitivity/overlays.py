@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bdana.errors import ConfigError, InputError
+from bdana.text_files import open_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -102,7 +103,8 @@ def read_overlay(path: Path, mass_unit: str | None = None) -> Overlay:
     if mass_unit is not None and mass_unit.lower() not in UNITS:
         raise ConfigError(f"mass unit '{mass_unit}': give MeV or GeV")
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        with open_text(path) as stream:
+            lines = stream.read().splitlines()
     except (OSError, UnicodeDecodeError) as err:
         raise InputError(f"{path}: cannot be read as text: {err}") from err
     darkcast = path.suffix.lower() == ".lmt"

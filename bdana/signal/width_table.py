@@ -20,6 +20,7 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from bdana.errors import ConfigError, InputError
+from bdana.text_files import open_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,7 +127,7 @@ def read_widths(path: Path) -> WidthTable:
     array([0.  , 0.22])
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
+        with open_text(path) as stream:
             reader = csv.reader(stream, skipinitialspace=True)
             lines = [(reader.line_num, [text.strip() for text in row]) for row in reader if any(row)]
     except (OSError, UnicodeDecodeError, csv.Error) as err:

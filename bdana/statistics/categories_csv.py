@@ -11,6 +11,7 @@ from bdana.errors import InputError
 from bdana.statistics.background import Background
 from bdana.statistics.poisson import whole
 from bdana.statistics.signal_fit import Category
+from bdana.text_files import open_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,7 +95,8 @@ def read_toys(path: Path) -> Background:
         When it cannot be read, or is no such list.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        with open_text(path) as stream:
+            lines = stream.read().splitlines()
         return Background.of_toys(
             np.array([float(part) for line in lines for part in line.partition("#")[0].split()])
         )
@@ -133,7 +135,7 @@ def read_categories(path: Path) -> tuple[Category, ...]:
         quotation marks: "+1.05,-0.82".
     """
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
+        with open_text(path) as stream:
             reader = csv.DictReader(stream, skipinitialspace=True)
             missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
             if missing:

@@ -13,6 +13,7 @@ from bdana.errors import InputError
 from bdana.statistics.categories_csv import parse_background
 from bdana.statistics.error_sources import ErrorSources
 from bdana.statistics.poisson import Background, Floats, whole
+from bdana.text_files import open_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,7 +58,8 @@ def _of_csv(path: Path) -> tuple[CountedRegion, ...]:
 
 def _of_table(path: Path) -> tuple[CountedRegion, ...]:
     try:
-        rows = json.loads(path.read_text(encoding="utf-8-sig"))["regions"]
+        with open_text(path) as stream:
+            rows = json.load(stream)["regions"]
         return tuple(
             _row(
                 f"{path}, region {i}",
@@ -107,7 +109,8 @@ def read_error_sources(path: Path) -> ErrorSources | None:
     if path.suffix != ".json":
         return None
     try:
-        found = json.loads(path.read_text(encoding="utf-8")).get("errors")
+        with open_text(path) as stream:
+            found = json.load(stream).get("errors")
         return None if found is None else ErrorSources.of_dict(found)
     except (KeyError, TypeError, ValueError, AttributeError, InputError) as err:
         raise InputError(

@@ -1,5 +1,8 @@
 """`bdana init` makes an analysis that is the packaged one, and never overwrites."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 import bdana
@@ -25,3 +28,20 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
         scaffold(tmp_path / "file" / "search")
+
+
+def test_a_copy_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
+    def full(source, target, **options):
+        if Path(source).name == "policy.toml":
+            raise OSError(28, "No space left on device")
+        return copy(source, target, **options)
+
+    copy = shutil.copyfile
+    monkeypatch.setattr(shutil, "copyfile", full)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("kept")
+    for name in ("mine", "new"):
+        with pytest.raises(InputError, match="No space left on device"):
+            scaffold(tmp_path / name)
+    assert not (tmp_path / "new").exists()
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["notes.txt"]

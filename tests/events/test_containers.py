@@ -1,5 +1,8 @@
 """Trees and RNTuples: collections by their structure, fields that were added late, and addresses of remote files."""
 
+import os
+from pathlib import Path
+
 import awkward as ak
 import numpy as np
 import pytest
@@ -88,3 +91,18 @@ def test_an_address_is_handed_on_and_the_extra_named(address, said, monkeypatch)
     monkeypatch.setattr(uproot, "open", missing)
     with pytest.raises(InputError, match=said):
         open_root(address)
+
+
+def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.root")
+    (tmp_path / "loop.root").symlink_to("loop.root")
+    (tmp_path / "folder.root").mkdir()
+    for name, message in {
+        "pipe.root": "is a pipe or a device",
+        "loop.root": "Too many levels of symbolic links",
+        "folder.root": "is a folder, not a ROOT file",
+    }.items():
+        with pytest.raises(InputError, match=f"{name}: .*{message}"):
+            open_root(tmp_path / name)
+    with pytest.raises(InputError, match="/dev/zero: is a pipe or a device"):
+        open_root(Path("/dev/zero"))
