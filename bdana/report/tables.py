@@ -164,6 +164,11 @@ def estimate_notes(document: Mapping[str, Any]) -> list[str]:
         )
     if document["duty_factor"]:
         said.append(f"duty factor <R>²/<R²> inside bursts: {DutyFactor(**document['duty_factor'])}")
+        slices = document["slices"]
+        if len(set(slices.values())) == 1:
+            said.append(f"tracks are paired in: {next(iter(slices.values()))}")
+        else:
+            said.append("tracks are paired in: " + "; ".join(f"{name} {how}" for name, how in slices.items()))
     return said
 
 

@@ -239,15 +239,16 @@ class PairedTracks:
         track, plus, minus, burst = track[left], plus[left], minus[left], burst[left]
         region = np.empty(len(pairs), dtype=np.int64)
         find_regions(pairs.z_tax, pairs.cda_tax, len(pairs), self.boxes, region)
-        by_time = self.pooled.by_time(plus, minus)
-        classes = self.pooled.classes(len(self.names))[region]
-        factor = by_time[np.arange(len(region)), classes]
-        if not factor.all():  # too far apart in time
-            near = factor != 0.0
-            pairs, region, by_time, factor = pairs.take(near), region[near], by_time[near], factor[near]
-            track, plus, minus, burst, classes = (x[near] for x in (track, plus, minus, burst, classes))
+        weight, by_time = self.pooled.weight[0], None
+        if self.pooled.times is not None:
+            by_time = self.pooled.by_time(plus, minus)
+            classes = self.pooled.classes(len(self.names))[region]
+            weight = self.pooled.weight[classes] * by_time[np.arange(len(region)), classes]
+            near = weight != 0.0  # the others are too far apart in time
+            pairs, region, by_time, weight = pairs.take(near), region[near], by_time[near], weight[near]
+            track, plus, minus, burst = (x[near] for x in (track, plus, minus, burst))
         product = self.of_event["weight"][plus] * self.of_event["weight"][minus]
-        weight = self.pooled.weight[classes] * factor * product
+        weight = weight * product
         shared = self.pooled.shared(track, burst, product, by_time)
         candidates = self._candidates(pairs, plus, minus, region, weight)
         return SelectedPairs(candidates, region, plus, minus, track, track == plus, shared)

@@ -181,7 +181,7 @@ class PooledWeights:
         track: NDArray[np.int64],
         place: NDArray[np.int64],
         product: NDArray[np.float64],
-        by_time: NDArray[np.float64],
+        by_time: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float64]:
         """Return what the covariance of pooled pairs adds up: the reach of the track, less half of the pair itself.
 
@@ -193,15 +193,18 @@ class PooledWeights:
             Their group.
         product : ndarray, shape (K,)
             Product of the weights of both tracks' events.
-        by_time : ndarray, shape (K, C)
-            Weight k of each pair in every class.
+        by_time : ndarray, shape (K, C), optional
+            Weight k of each pair in every class; 1 in the only one if not given.
 
         Returns
         -------
         ndarray, shape (K, C)
         """
-        difference = self.by_group[place][:, None] - self.weight * by_time
-        shared: NDArray[np.float64] = self.reach[track] - 0.5 * difference * product[:, None]
+        if by_time is None:
+            difference = self.by_group[place] - self.weight[0]
+            return (self.reach[track, 0] - 0.5 * difference * product)[:, None]
+        differences = self.by_group[place][:, None] - self.weight * by_time
+        shared: NDArray[np.float64] = self.reach[track] - 0.5 * differences * product[:, None]
         return shared
 
     def scaled(self, factor: float, relative_variance: float) -> PooledWeights:

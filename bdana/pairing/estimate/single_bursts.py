@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +57,11 @@ class SingleBursts:
     plus: NDArray[np.int64]
     minus: NDArray[np.int64]
     intensity: NDArray[np.float64]
-    pair_live_time: NDArray[np.float64]
+    pair_live_time: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+
+    def __post_init__(self) -> None:
+        if not len(self.pair_live_time):
+            object.__setattr__(self, "pair_live_time", np.full(len(self.run), np.nan))
 
     __repr__ = short_repr
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -20,6 +21,10 @@ NEGLIGIBLE = 0.002
 """Relative excess of pairs inside the bursts below which whole bursts are paired, assumed."""
 SHAPE = 0.5
 """Error on the pairs of a region over the excess that its slices do not see, assumed."""
+STEP = 0.15
+"""Between the logarithms of the widths of slices."""
+NUMBERS = (0, 1, 2, 3, 5, 8, 12)
+"""Numbers of lines that are tried, beside all."""
 FEWEST = 10.0
 """Selected pairs that a region must keep, assumed."""
 
@@ -86,60 +91,60 @@ class SpillStructure:
         fixed : int, optional
             Bins of the only slice there shall be.
         """
-        best = self._values(*self._weight(self.window, len(self.lines)))
+        best = self._weight(self.window, len(self.lines))[1]
         if fixed is not None:
             return (self._slice(*self._weight(fixed, 0), best),)
-        sizes = np.unique(np.rint(10.0 ** np.arange(0.0, np.log10(len(self.seen)) + 1e-9, 0.1))).astype(int)
+        sizes = np.unique(np.rint(10.0 ** np.arange(0.0, np.log10(len(self.seen)) + 1e-9, STEP))).astype(int)
         windows = [None, *(int(size) for size in sizes[::-1] if size >= self.window)]
+        numbers = [number for number in NUMBERS if number < len(self.lines)] + [len(self.lines)]
         return tuple(
-            self._slice(*self._weight(window, lines), best)
-            for lines in range(len(self.lines) + 1)
-            for window in windows
+            self._slice(*self._weight(window, lines), best) for lines in numbers for window in windows
         )
 
-    def _slice(self, weight: TimeWeight, beyond: float, best: NDArray[np.float64]) -> Slice:
-        values = self._values(weight, beyond)
-        outside = max(
-            self.all_flat - float(self.seen.sum()), 0.0
-        )  # numbers of all pairs are those of the tracks
-        mean = (float(values[:-1] @ self.seen) + values[-1] * outside) / self.all_flat
-        square = (float(values[:-1] ** 2 @ self.seen) + values[-1] ** 2 * outside) / self.all_flat
-        of_best = (float(best[:-1] @ self.seen) + best[-1] * outside) / self.all_flat
+    def _slice(self, weight: TimeWeight, values: NDArray[np.float64], best: NDArray[np.float64]) -> Slice:
+        # All pairs of tracks are those of the numbers of tracks, so that only differences in time fluctuate.
+        seen = np.append(self.seen, max(self.all_flat - float(self.seen.sum()), 0.0))
+        mean, square, of_best = (float(x @ seen) / self.all_flat for x in (values, values**2, best))
         if not mean > 0:
             return Slice(weight, 1.0, 0.0, np.inf)
-        # All pairs are normalised to the numbers of tracks, so that only differences in time fluctuate.
-        differs = best[:-1] - values[:-1]
+        differs = (best - values)[:-1]
         differs = differs - float(differs @ self.seen) / max(float(self.seen.sum()), 1.0)
-        error = np.sqrt(float(differs**2 @ self.squares)) / self.all_flat
-        return Slice(weight, of_best / mean - 1.0, float(error) / mean, square / mean**2)
+        error = float(np.sqrt(differs**2 @ self.squares)) / self.all_flat
+        return Slice(weight, of_best / mean - 1.0, error / mean, square / mean**2)
 
-    def _values(self, weight: TimeWeight, beyond: float) -> NDArray[np.float64]:
-        """Return the weight in each bin of time differences, and beyond them."""
-        middle = self.width * (np.arange(len(self.seen)) + 0.5)
-        return np.append(weight(np.asarray(middle, dtype=np.float64)), beyond)
-
-    def _weight(self, window: int | None, lines: int) -> tuple[TimeWeight, float]:
-        """Return the weight whose sum over pairs estimates the pairs at time difference 0, and its value far away."""
-        frequency = self.lines[:lines]
+    @cached_property
+    def _terms(self) -> NDArray[np.float64]:
+        """A constant and the wave of each line, in each bin of time differences."""
         middle = self.width * (np.arange(len(self.flat)) + 0.5)
+        return np.vstack([np.ones(len(middle)), np.cos(2.0 * np.pi * np.outer(self.lines, middle))])
+
+    @cached_property
+    def _normal(self) -> NDArray[np.float64]:
+        """Matrix of the normal equations of a fit of these terms to the pairs."""
+        return np.asarray((self._terms * self.flat) @ self._terms.T)
+
+    def _weight(self, window: int | None, lines: int) -> tuple[TimeWeight, NDArray[np.float64]]:
+        """Return the weight whose sum over pairs estimates the pairs at time difference 0; its values by bin, and beyond."""
+        values = np.zeros(len(self.flat) + 1)
         if window is None or window >= len(self.flat):
             reach, inside, level = np.inf, self.whole[:lines], 1.0
+            values[:] = 1.0
         else:
             reach = window * self.width
             share = float(self.flat[:window].sum())
-            inside = np.cos(2.0 * np.pi * np.outer(frequency, middle[:window])) @ self.flat[:window] / share
+            inside = self._terms[1 : lines + 1, :window] @ self.flat[:window] / share
             level = self.all_flat / share
+            values[:window] = level
         if not lines:
-            return TimeWeight((level,), (0.0,), (reach,)), level if reach == np.inf else 0.0
-        terms = np.vstack([np.ones(len(middle)), np.cos(2.0 * np.pi * np.outer(frequency, middle))])
-        normal = (terms * self.flat) @ terms.T
+            return TimeWeight((level,), (0.0,), (reach,)), values
         # Amplitudes are the solution of normal @ amplitude = sum over pairs of the terms: weights of the pairs.
+        normal = self._normal[: lines + 1, : lines + 1]
         waves = self.all_flat * np.linalg.lstsq(normal, np.append(0.0, 1.0 - inside), rcond=1e-9)[0]
+        values[:-1] += waves @ self._terms[: lines + 1]
         far = len(self.flat) * self.width
-        return (
-            TimeWeight((level, *waves), (0.0, 0.0, *frequency), (reach, *[far] * (lines + 1))),
-            level if reach == np.inf else 0.0,
-        )
+        frequency = tuple(float(line) for line in self.lines[:lines])
+        amplitude = (level, *(float(wave) for wave in waves))
+        return TimeWeight(amplitude, (0.0, 0.0, *frequency), (reach, *[far] * (lines + 1))), values
 
 
 def choose_slices(
@@ -153,7 +158,7 @@ def choose_slices(
     Parameters
     ----------
     slices : tuple of Slice
-        Whole bursts first.
+        Whole bursts first; a single one is taken for all regions.
     sums : PairSums
         Of pairs of whole bursts, by region.
 
@@ -166,6 +171,9 @@ def choose_slices(
     missed : ndarray
         Relative excess that the slices of each region do not see.
     """
+    if len(slices) == 1:
+        everywhere = np.ones(len(sums.total), dtype=np.int64)
+        return (EVERY_PAIR, slices[0].weight), everywhere, np.full(len(sums.total), slices[0].beyond)
     used: list[TimeWeight] = [EVERY_PAIR]
     of_region = np.zeros(len(sums.total), dtype=np.int64)
     missed = np.full(len(sums.total), slices[0].beyond)

@@ -192,7 +192,8 @@ class HistogramSums:
         """Return the histogram, and the covariance of its bins without those of the flow, shape (R, B, R, B)."""
         view: Any = self.made.view(flow=True)
         view["value"] = self.sums.total.reshape(view.shape)
-        view["variance"] = self.sums.variance().reshape(view.shape)
+        # Of few pairs with weights of both signs the unbiased estimate can be below 0.
+        view["variance"] = np.maximum(self.sums.variance(), 0.0).reshape(view.shape)
         covariance = self.sums.covariance().reshape(view.shape * 2)
         return self.made, covariance[:, 1:-1, :, 1:-1]
 

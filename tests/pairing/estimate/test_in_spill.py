@@ -101,6 +101,16 @@ def test_tracks_in_half_of_the_burst():
     assert not set(found.slices) & set(without.slices)
 
 
+def test_pairs_of_all_regions_may_be_taken_within_a_given_time():
+    timestamp = np.random.default_rng(9).uniform(0.0, SECOND, 3000)
+    charge = np.resize([1, -1], 3000)
+    whole, found = (estimate(timestamp, charge, slice_ms=ms) for ms in (None, 100.0))
+    assert set(found.slices) == {"pairs within 100 ms"}
+    assert set(found.to_dict()["slices"]) == set(found.regions)
+    assert found.pairs.sum() / whole.pairs.sum() == pytest.approx(0.19, abs=0.01)
+    assert found.expected[-1] == pytest.approx(whole.expected[-1], rel=0.1)
+
+
 def test_the_length_may_be_given():
     rng = np.random.default_rng(5)
     times = [rippled(rng, 2000, 0.9, 20e6) for _ in range(5)]

@@ -43,7 +43,7 @@ def summed(places, charge, single, value, weight, *, like_sign=False):
     order = np.argsort(track, kind="stable")
     double = np.tile(np.arange(len(i)), 2)[order]
     track, first = track[order], first[order]
-    shared = pooled.shared(track, places[track], both[double], np.ones((len(track), 1)))
+    shared = pooled.shared(track, places[track], both[double])
     sums.fill(track, bins[double], pooled.weight * both[double], first, shared)
     return pooled, sums
 
