@@ -28,6 +28,8 @@ __all__ = [
     "upper_count",
 ]
 
+TINY = float(np.finfo(float).tiny)
+"""Smallest p-value that is given where one below it is possible: double precision ends here."""
 TIE = 1e-9  # relative: counts this close in probability are equally likely
 MAX_TERMS = 10**9  # assumed: of a sum over counts and values of the background, some ten seconds
 _BLOCK = 10**6
@@ -173,7 +175,7 @@ def p_values(observed: int, background: Background) -> Counting:
     )
     if background.prior == "exponential":
         # P(N) = (b/(1+b))^N / (1+b) falls with N, so that both are its sum from n on.
-        p = (background.expected / (1.0 + background.expected)) ** n
+        p = max((background.expected / (1.0 + background.expected)) ** n, TINY)
         return Counting(p, p, convention)
     x, w = background.nodes(n)
     p_n = float(w @ special.gammainc(n, x)) if n else 1.0
@@ -190,4 +192,5 @@ def p_values(observed: int, background: Background) -> Counting:
         first, last = int(np.flatnonzero(likelier)[0]), int(np.flatnonzero(likelier)[-1])
         x, w = background.nodes(last + 1)
         p_l = float(probabilities[:first].sum() + w @ special.gammainc(last + 1, x))
-    return Counting(min(p_n, 1.0), min(p_l, 1.0), convention)
+    least = TINY if background.expected or any(background.errors) else 0.0
+    return Counting(min(max(p_n, least), 1.0), min(max(p_l, least), 1.0), convention)
