@@ -66,7 +66,7 @@ def count(
     regions: Annotated[
         Path | None,
         typer.Option(
-            help="CSV: name, expected, error, observed (empty where closed); or a run's table.json."
+            help="CSV: name, expected, error (or @FILE of toys), observed (empty where closed); or a run's table.json."
         ),
     ] = None,
     covariance: Annotated[
