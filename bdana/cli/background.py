@@ -94,5 +94,13 @@ def estimate_tables(estimate: PairEstimate) -> list[Table | str]:
     return [
         filled(*estimated(document)),
         filled(*sources(document), numbers=False),
+        filled(
+            ["input", "value", "error", "kind", "source"],
+            [
+                [row["name"], f"{row['value']:.4g}", f"{row['error']:.2g}", row["kind"], row["source"]]
+                for row in document["inputs"]
+            ],
+            numbers=False,
+        ),
         *estimate_notes(document),
     ]

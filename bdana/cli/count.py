@@ -14,9 +14,7 @@ from bdana.cli.options import Json
 from bdana.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from bdana.statistics.error_sources import ErrorSources
     from bdana.statistics.poisson import Background
     from bdana.statistics.regions_csv import CountedRegion
 
@@ -68,7 +66,7 @@ def count(
     regions: Annotated[
         Path | None,
         typer.Option(
-            help="CSV: name, expected, error, observed (empty where closed); or a run's table.json."
+            help="CSV: name, expected, error (or @FILE of toys), observed (empty where closed); or a run's table.json."
         ),
     ] = None,
     covariance: Annotated[
@@ -110,6 +108,7 @@ def count(
 
     single = observed is not None or background is not None or background_toys is not None or ses is not None
     counts: tuple[CountedRegion, ...]
+    errors: ErrorSources | None = None
     if category or categories is not None:
         if single or regions is not None or export is not None or efficiency_error:
             raise InputError(
@@ -126,7 +125,8 @@ def count(
         if single:
             raise InputError("give either --regions or --observed with --background, not both")
         counts = read_regions(regions)
-        document = _regions(counts, _error_matrix(regions, covariance, counts))
+        errors = _error_sources(regions, covariance, counts)
+        document = _regions(counts, errors)
     elif covariance is not None:
         raise InputError("--covariance belongs to --regions FILE.csv")
     elif observed is None or (background is None) == (background_toys is None):
@@ -140,7 +140,7 @@ def count(
         efficiency_error = check_options(ses, ses_error, efficiency_error)
         document = _single(whole(observed), given, cl, efficiency_error, tuple(method or ()), ses, interval)
     if export is not None:
-        _export(export, counts, document, efficiency_error, regions)
+        _export(export, counts, document, efficiency_error, errors)
     if as_json:
         print_json(document)
     else:
@@ -168,17 +168,20 @@ def given_background(
     return parse_background(background or 0.0, error, cast("Any", prior))
 
 
-def _error_matrix(
+def _error_sources(
     regions: Path, covariance: Path | None, counts: tuple[CountedRegion, ...]
-) -> NDArray[np.float64] | None:
-    """Return the covariance of regions: the one given, otherwise that in a run's table; None: they move together."""
+) -> ErrorSources | None:
+    """Return the sources of the covariance of regions: the one given, otherwise those in a run's table; None: they move together."""
+    from bdana.statistics.correlated import full_covariance
+    from bdana.statistics.error_sources import ErrorSources
     from bdana.statistics.regions_csv import read_covariance, read_error_sources
 
-    names = [region.name for region in counts]
+    names, backgrounds = [region.name for region in counts], [region.background for region in counts]
     if covariance is not None:
-        return read_covariance(covariance, names)
+        matrix = full_covariance(backgrounds, read_covariance(covariance, names))
+        return ErrorSources.of(names, [x.expected for x in backgrounds], matrix, label="background")
     errors = read_error_sources(regions)
-    return None if errors is None else errors.select(names).covariance
+    return None if errors is None else errors.select(names)
 
 
 def _single(
@@ -236,12 +239,10 @@ def _export(
     counts: tuple[CountedRegion, ...],
     document: dict[str, Any],
     efficiency_error: float,
-    regions: Path | None,
+    errors: ErrorSources | None,
 ) -> None:
     from bdana.statistics.exports import counts_sheet, pyhf_workspace, write_sheet
-    from bdana.statistics.regions_csv import read_error_sources
 
-    errors = None if regions is None else read_error_sources(regions)
     rows = document if "regions" in document else {"regions": [document], **document}
     workspace = pyhf_workspace(counts, efficiency_error, errors) if path.suffix == ".json" else {}
     write_sheet(path, counts_sheet(counts, rows), workspace)
@@ -250,11 +251,12 @@ def _export(
         note(f"{path}: {', '.join(closed)} closed, so without observed counts")
 
 
-def _regions(counts: tuple[CountedRegion, ...], matrix: NDArray[np.float64] | None) -> dict[str, Any]:
+def _regions(counts: tuple[CountedRegion, ...], errors: ErrorSources | None) -> dict[str, Any]:
     from bdana.statistics.joint import joint_p_values
     from bdana.statistics.look_elsewhere import over_regions
     from bdana.statistics.poisson import p_values
 
+    matrix = None if errors is None else errors.covariance
     rows, conventions, observed = [], {}, []
     for region in counts:
         row = {"name": region.name, "expected": region.background.expected, "error": region.background.error}

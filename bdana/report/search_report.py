@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bdana.search.signal_result import ChannelSignal
     from bdana.selection import Histogram
 
-__all__ = ["save_figures", "with_systematics", "write_report"]
+__all__ = ["save_figures", "with_all_errors", "write_report"]
 
 
 def save_figures(analysis: Analysis) -> list[Figure]:
@@ -166,7 +166,7 @@ def _comparisons(
         shown = ", ".join(regions)
         save_comparison(
             _sum(sample.hists[name], regions),
-            with_systematics(predicted, regions, run.prediction["systematics"] if run.prediction else ()),
+            with_all_errors(predicted, regions, run.prediction or {}, name),
             path,
             tables.in_label(f"{sample.name}: {shown}", sample.label),
             data_label=sample.label,
@@ -181,24 +181,36 @@ def _comparisons(
     return figures
 
 
-def with_systematics(
-    predicted: Histogram, regions: Sequence[str], systematics: Sequence[Mapping[str, Any]]
+def with_all_errors(
+    predicted: Histogram, regions: Sequence[str], prediction: Mapping[str, Any], name: str
 ) -> Histogram:
-    """Return a predicted histogram summed over regions, whose variances hold the systematic uncertainties too.
+    """Return a predicted histogram summed over regions, whose variances hold all errors of the prediction.
+
+    In each bin regions have statistical covariance, since a track is in pairs of several of them, and what systematic sources
+    move together.
 
     Parameters
     ----------
     predicted : hist.Hist
         With an axis `region`, and statistical variances.
     regions : sequence of str
-    systematics : sequence of mapping
-        As prediction.json has them: effect by region, and whether it moves all regions together.
+    prediction : mapping
+        prediction.json, or nothing of it.
+    name : str
+        Of the variable.
     """
     total = _sum(predicted, regions)
-    parts = np.array([_sum(predicted, [name]).values(flow=True) for name in regions])
-    variances = np.asarray(total.variances(flow=True), dtype=np.float64)
-    for source in systematics:
-        shift = parts * np.array([source["effect"].get(name, 0.0) for name in regions])[:, None]
+    parts = np.array([_sum(predicted, [region]).values(flow=True) for region in regions])
+    variances = np.array(total.variances(flow=True), dtype=np.float64)
+    shared = prediction.get("covariance_in_bins", {}).get(name)
+    if shared is not None:
+        at = [[row["name"] for row in prediction["regions"]].index(region) for region in regions]
+        between = np.array(shared)[np.ix_(at, at)]
+        own = between[np.arange(len(at)), np.arange(len(at))].sum(axis=0)
+        inside = slice(1, 1 + between.shape[2])  # without underflow and overflow
+        variances[inside] = np.maximum(variances[inside] + between.sum(axis=(0, 1)) - own, 0.0)
+    for source in prediction.get("systematics", ()):
+        shift = parts * np.array([source["effect"].get(region, 0.0) for region in regions])[:, None]
         variances = variances + (shift.sum(axis=0) ** 2 if source["correlated"] else (shift**2).sum(axis=0))
     view: Any = total.view(flow=True)
     view["variance"] = variances

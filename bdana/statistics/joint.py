@@ -11,13 +11,14 @@ from scipy import special
 from bdana.errors import InputError
 from bdana.rounding import bounded_p
 from bdana.statistics.correlated import MAX_RANK, blocks, draws, full_covariance, points, quadrature
+from bdana.statistics.count_tuples import sum_tail, tuple_table
+from bdana.statistics.far_tail import enumerated, toys_in_the_tail
 from bdana.statistics.poisson import (
     TIE,
     Background,
     Counting,
     Floats,
     count_probabilities,
-    log_pmf,
     p_values,
     upper_count,
     whole,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_regions", "joint_p_values", "sum_tails"]
 
+RARE, FEW = 1e-9, 20  # p-value, and toys, below which the tail has a computation of its own
 MAX_TUPLES = 40_000_000  # assumed: 0.3 GB
 MAX_PRODUCTS = 10_000_000_000  # tuples times expectations, assumed: seconds
 _SHARES, _TOYS, _DRAWS = 8, 25_000, 2048  # independent shares, toys and drawn expectations in each
@@ -104,22 +106,21 @@ def joint_p_values(
     for group, found in zip(groups, found_points, strict=True):
         lengths = [sizes[i] for i in group]
         if not exact or found is None or np.prod(lengths, dtype=float) * len(found[1]) > MAX_PRODUCTS:
-            if any(x.prior not in {"truncated_gaussian", "exponential"} for x in backgrounds):
-                raise InputError(
-                    "the counts are too large for exact joint p-values, and toys need truncated Gaussian errors"
-                )
+            _require_toys(backgrounds)
             unseen = [x.prior == "exponential" for x in backgrounds]
-            return _toys(counts, mean, cov, np.array(unseen), covariance is None, seed)
-        tables.append((_table(*found, lengths), [counts[i] for i in group]))
+            made = _toys(counts, mean, cov, np.array(unseen), covariance is None, seed)
+            return made or _far(counts, backgrounds, cov, covariance is None, seed)
+        tables.append((tuple_table(*found, lengths), [counts[i] for i in group]))
     total = reduce(np.multiply.outer, (table.ravel() for table, _ in tables)).ravel()
     seen = float(np.prod([table[tuple(n)] for table, n in tables]))
     p_l = float(total[total <= seen * (1 + TIE)].sum())
     sums = [(found[0].sum(axis=1), found[1]) for found in found_points if found is not None]
-    p_n = _tail(sum(counts), sums)
+    p_n = sum_tail(sum(counts), sums)
     # Only what is impossible has the probability 0; the rest is too rare for double precision.
     nothing = [not any((x.expected, *x.errors)) for x in backgrounds]
-    if not any(none and n for none, n in zip(nothing, counts, strict=True)):
-        p_l = bounded_p(p_l)
+    impossible = any(none and n for none, n in zip(nothing, counts, strict=True))
+    if min(p_n, p_l) < RARE and not impossible:
+        return _far(counts, backgrounds, cov, covariance is None, seed)
     return _result(p_n if all(nothing) else bounded_p(p_n), p_l, covariance is None, "exact")
 
 
@@ -145,7 +146,7 @@ def sum_tails(
     if None in found:
         raise InputError(f"more than {MAX_RANK} independent sources move several backgrounds together")
     sums = [(x[0].sum(axis=1), x[1]) for x in found if x is not None]
-    return [_tail(n, sums) for n in counts]
+    return [sum_tail(n, sums) for n in counts]
 
 
 def _result(p_n: float, p_l: float, together: bool, computed: str) -> Counting:
@@ -160,34 +161,34 @@ def _size(background: Background, n: int) -> int:
     return max(n + 1, int((beyond > 1e-12).sum()))
 
 
-def _table(values: Floats, weights: Floats, sizes: Sequence[int]) -> Floats:
-    """Return the probability of every count tuple, shape `sizes`: half of the regions times the rest, as matrices."""
-    half = len(sizes) // 2
-    sides = []
-    for columns in (range(half), range(half, len(sizes))):
-        side = np.ones((len(weights), 1))
-        for i in columns:
-            p = np.exp(log_pmf(np.arange(sizes[i])[None, :], values[:, [i]]))
-            side = (side[:, :, None] * p[:, None, :]).reshape(len(weights), -1)
-        sides.append(side)
-    return np.asarray(((sides[0] * weights[:, None]).T @ sides[1]).reshape(sizes))
+def _far(
+    counts: list[int], backgrounds: Sequence[Background], cov: Floats, together: bool, seed: int
+) -> Counting:
+    """Return p-values far in the tail: by all tuples, with expectations that reach there, else by toys drawn there."""
+    n = np.array(counts, dtype=np.int64)
+    found = enumerated(n, backgrounds, cov, seed)
+    if found is None:
+        _require_toys(backgrounds)
+        mean = np.array([x.expected for x in backgrounds])
+        unseen = np.array([x.prior == "exponential" for x in backgrounds])
+        found = toys_in_the_tail(n, mean, cov, unseen, seed)
+    return _result(bounded_p(found.p_n), bounded_p(found.p_l), together, found.computed)
 
 
-def _tail(n: int, sums: list[tuple[Floats, Floats]]) -> float:
-    """Return P(N >= n) of the sum of independent mixed Poisson counts, each given as expectations and weights."""
-    if n == 0:
-        return 1.0
-    if len(sums) == 1:
-        return float(sums[0][1] @ special.gammainc(n, sums[0][0]))
-    top = int(sum(x.max() + 12 * np.sqrt(x.max() + 1) + 30 for x, _ in sums)) + n
-    parts = [np.exp(log_pmf(np.arange(top + 1)[:, None], x[None, :])) @ w for x, w in sums]
-    return float(reduce(np.convolve, parts)[n : top + 1].sum())
+def _require_toys(backgrounds: Sequence[Background]) -> None:
+    if any(x.prior not in {"truncated_gaussian", "exponential"} for x in backgrounds):
+        raise InputError(
+            "the counts are too large for exact joint p-values, and toys need truncated Gaussian errors"
+        )
 
 
 def _toys(
     counts: list[int], mean: Floats, cov: Floats, unseen: NDArray[np.bool_], together: bool, seed: int
-) -> Counting:
-    """Return p-values from toy counts, in shares whose spread is the error; `unseen` regions are exponential."""
+) -> Counting | None:
+    """Return p-values from toy counts, in shares whose spread is the error; `unseen` regions are exponential.
+
+    None where hardly a toy is as rare.
+    """
     p_n, rarer = np.zeros(_SHARES), np.zeros(_SHARES)
     found = quadrature(mean, cov)
     exact = found if found is not None and len(found[1]) <= _DRAWS and not unseen.any() else None
@@ -200,10 +201,12 @@ def _toys(
         tuples, repeated = np.unique(toys, axis=0, return_counts=True)
         logs = _log_likelihood(np.vstack([counts, tuples]), values, weights)
         rarer[share] = repeated[logs[1:] <= logs[0] + TIE].sum()
+    if rarer.sum() < FEW or p_n.mean() < RARE:
+        return None
     error = max(rarer.std(ddof=1) / _TOYS, p_n.std(ddof=1)) / np.sqrt(_SHARES)
     computed = f"toys, n={_SHARES * _TOYS}, error={max(error, 1 / (_SHARES * _TOYS)):.1g}"
     p_l = (rarer.sum() + 1) / (_SHARES * _TOYS + 1)  # never zero: the data are one more experiment
-    return _result(bounded_p(p_n.mean()), float(p_l), together, computed)
+    return _result(float(p_n.mean()), float(p_l), together, computed)
 
 
 def _log_likelihood(tuples: NDArray[np.int64], values: Floats, weights: Floats) -> Floats:

@@ -1,4 +1,7 @@
-"""Counts tables from CSV (name, expected, error, observed: empty or `closed`) or from the table.json of a run."""
+"""Counts tables from CSV (name, expected, error, observed: empty or `closed`) or from the table.json of a run.
+
+The error of a region may be the name of a text file of equally likely expectations, `@FILE` beside the table.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import numpy as np
 
 from bdana.csv_rows import CsvRow, parse_number, read_csv
 from bdana.errors import InputError
-from bdana.statistics.categories_csv import parse_background
+from bdana.statistics.categories_csv import parse_background, read_toys
 from bdana.statistics.error_sources import ErrorSources
 from bdana.statistics.poisson import Background, Floats, whole
 from bdana.text_files import open_text
@@ -53,7 +56,7 @@ def read_regions(path: Path) -> tuple[CountedRegion, ...]:
 
 def _of_csv(path: Path) -> tuple[CountedRegion, ...]:
     _, rows = read_csv(path, COLUMNS)
-    return tuple(_row(row.where, row.values) for row in rows)
+    return tuple(_row(row.where, row.values, folder=path.parent) for row in rows)
 
 
 def _of_table(path: Path) -> tuple[CountedRegion, ...]:
@@ -81,13 +84,21 @@ def _number(text: str, where: str) -> float:
     return float(text) if text.lower().lstrip("+-") in {"nan", "inf"} else parse_number(text, where)
 
 
-def _row(where: str, row: Mapping[str, str], limit: float | None = None) -> CountedRegion:
+def _row(
+    where: str, row: Mapping[str, str], limit: float | None = None, folder: Path | None = None
+) -> CountedRegion:
     name, expected, error, observed = (row[column] for column in COLUMNS)
     here = f"{where}, region '{name}'"
-    number = 0.0 if limit else _number(expected, f"{here}, expected")
+    of_toys = folder is not None and error.startswith("@")
+    if of_toys and expected:
+        raise InputError(f"{here}: the toys in {error} have the expectation in them: leave expected empty")
+    number = 0.0 if limit or of_toys else _number(expected, f"{here}, expected")
     seen = None if observed in {"", "closed"} else _number(observed, f"{here}, observed")
     try:
-        background = Background.unseen(limit) if limit else parse_background(number, error)
+        if of_toys and folder is not None:
+            background = read_toys(folder / error[1:])
+        else:
+            background = Background.unseen(limit) if limit else parse_background(number, error)
         count = None if seen is None else whole(seen)
     except (ValueError, InputError) as err:
         raise InputError(f"{here}: {err}") from err

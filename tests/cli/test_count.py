@@ -330,3 +330,37 @@ def test_the_errors_of_a_table_are_used(tmp_path):
     code, _, err = count("--regions", path)
     assert code == 2
     assert "its 'errors' are damaged" in err
+
+
+def test_a_table_may_have_toys_and_two_sided_errors(tmp_path):
+    (tmp_path / "toys.txt").write_text("\n".join(["0.25", "0.29", "0.33"] * 20))
+    table = tmp_path / "t.csv"
+    table.write_text('name,expected,error,observed\nCR1,,@toys.txt,1\nCR2,0.58,"+0.09,-0.05",1\n')
+    found = document("--regions", table)
+    values = np.array([0.25, 0.29, 0.33])
+    assert found["regions"][0]["p_n"] == pytest.approx((1 - np.exp(-values)).mean(), rel=1e-6)
+    assert found["joint"]["computed"] == "exact"
+    table.write_text("name,expected,error,observed\nCR1,0.3,@toys.txt,1\n")
+    code, _, err = count("--regions", table)
+    assert code == 2
+    assert "leave expected empty" in err
+    table.write_text("name,expected,error,observed\nCR1,,@none.txt,1\n")
+    code, _, err = count("--regions", table)
+    assert code == 2
+    assert "none.txt" in err
+
+
+def test_a_given_covariance_is_in_the_workspace(tmp_path):
+    table, matrix, out = (tmp_path / name for name in ("t.csv", "c.csv", "w.json"))
+    table.write_text("name,expected,error,observed\nCR1,4,2,5\nCR2,9,3,8\n")
+    matrix.write_text("name,CR1,CR2\nCR1,4,0\nCR2,0,9\n")
+    document("--regions", table, "--covariance", matrix, "--export", out)
+    sources = {
+        channel["name"]: {x["name"] for x in channel["samples"][1]["modifiers"]}
+        for channel in json.loads(out.read_text())["channels"]
+    }
+    assert len(sources["CR1"] | sources["CR2"]) == 2
+    assert sources["CR1"] != sources["CR2"]
+    document("--regions", table, "--export", out)
+    channels = json.loads(out.read_text())["channels"]
+    assert {x["name"] for c in channels for x in c["samples"][1]["modifiers"]} == {"background"}

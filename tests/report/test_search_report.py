@@ -4,7 +4,7 @@ import hist
 import numpy as np
 import pytest
 
-from bdana.report.search_report import with_systematics
+from bdana.report.search_report import with_all_errors
 
 
 def test_the_band_holds_statistical_and_systematic_errors():
@@ -15,8 +15,15 @@ def test_the_band_holds_statistical_and_systematic_errors():
     view["value"], view["variance"] = [[10.0, 0.0], [5.0, 1.0]], [[4.0, 0.0], [2.0, 1.0]]
     effect = {"CR": 0.1, "CR1": 0.2}
     common, own = ({"effect": effect, "correlated": together} for together in (True, False))
-    total = with_systematics(predicted, ["CR", "CR1"], [common, own])
+    total = with_all_errors(predicted, ["CR", "CR1"], {"systematics": [common, own]}, "mass")
     assert total.values() == pytest.approx([15.0, 1.0])
     assert total.variances() == pytest.approx([6.0 + 2.0**2 + 1.0 + 1.0, 1.0 + 0.04 + 0.04])
-    bare = with_systematics(predicted, ["CR", "CR1"], [])
+    bare = with_all_errors(predicted, ["CR", "CR1"], {}, "mass")
     assert np.array_equal(bare.variances(), [6.0, 1.0])
+    # A track in pairs of both regions: the statistical errors of one bin are not independent.
+    shared = np.zeros((3, 3, 2))
+    shared[:, :, 0] = [[9.0, 9.0, 9.0], [9.0, 4.0, 1.5], [9.0, 1.5, 2.0]]
+    rows = [{"name": name} for name in ("SR", "CR", "CR1")]
+    document = {"regions": rows, "covariance_in_bins": {"mass": shared.tolist()}}
+    total = with_all_errors(predicted, ["CR", "CR1"], document, "mass")
+    assert total.variances() == pytest.approx([6.0 + 2 * 1.5, 1.0])

@@ -156,8 +156,20 @@ def test_toys_of_a_region_without_a_pair(monkeypatch):
     assert (toys.p_n, toys.p_l) == pytest.approx((exact.p_n, exact.p_l), abs=4 * error)
 
 
-def test_a_joint_p_value_from_toys_is_never_zero():
-    backgrounds = [Background(10.0, 1.0) for _ in range(5)]
-    found = joint_p_values([60] * 5, backgrounds, np.diag([1.0] * 5))
-    assert found.computed.startswith("toys")
-    assert found.p_l == pytest.approx(1 / 200_001)
+def test_toys_count_the_data_as_one_more_experiment():
+    given = [Background(x, 0.2 * x) for x in (2.0, 3.0, 4.0, 5.0)]
+    covariance = 0.03 * np.outer((2.0, 3.0, 4.0, 5.0), (2.0, 3.0, 4.0, 5.0))
+    np.fill_diagonal(covariance, [x.error**2 for x in given])
+    found = joint_p_values([6, 5, 7, 8], given, covariance)
+    (number,) = re.findall(r"toys, n=(\d+), error=[^,]+$", found.computed)
+    as_rare = found.p_l * (int(number) + 1)
+    assert as_rare == pytest.approx(round(as_rare), abs=1e-6)
+    assert as_rare > 1
+
+
+@pytest.mark.parametrize("counts", [[60] * 4, [3000, 3000]])
+def test_a_joint_p_value_is_never_zero(counts):
+    backgrounds = [Background(10.0, 1.0) for _ in counts]
+    found = joint_p_values(counts, backgrounds, np.eye(len(counts)))
+    assert 0 < found.p_l < 1e-60
+    assert 0 < found.p_n < 1e-60

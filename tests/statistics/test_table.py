@@ -5,10 +5,12 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from bdana.errors import BlindingError
 from bdana.observed import Observed, Predicted
 from bdana.report.tables import counting
+from bdana.statistics import Systematic
 from bdana.statistics.error_sources import ErrorSources
 from bdana.statistics.joint import joint_p_values
 from bdana.statistics.poisson import Background
@@ -123,3 +125,34 @@ def test_the_written_table_is_read_with_its_limit(tmp_path):
     path.write_text(json.dumps(document))
     (read,) = read_regions(path)
     assert read.background == Background.unseen(0.023)
+
+
+def test_joint_p_values_are_those_of_statistical_and_named_systematic_errors():
+    """Large errors of their own beside a common one: draws of the expectations and counts, by code of this test alone."""
+    names, expected = ("CR1", "CR2", "CR3"), np.array([3.0, 5.0, 9.0])
+    statistical = np.outer(0.35 * expected, 0.35 * expected) * np.array(
+        [[1.0, 0.2, 0.1], [0.2, 1.0, 0.3], [0.1, 0.3, 1.0]]
+    )
+    halo = Systematic("halo", dict.fromkeys(names, 0.1), correlated=True, source="made up")
+    own = Systematic("window", dict.fromkeys(names, 0.05), correlated=False, source="made up")
+    sources = ErrorSources.of(names, expected, statistical, [halo, own])
+    errors = np.sqrt(np.diag(sources.covariance))
+    assert errors == pytest.approx(expected * np.sqrt(0.35**2 + 0.1**2 + 0.05**2))
+    given = {
+        name: Predicted(b, e) for name, b, e in zip(names, expected.tolist(), errors.tolist(), strict=True)
+    }
+    counts = [9, 2, 18]
+    observed = {name: Observed(name, n) for name, n in zip(names, counts, strict=True)}
+    right = counting_table(given, observed, names, sources).joint
+    together = counting_table(given, observed, names).joint
+
+    rng = np.random.default_rng(11)
+    z = rng.multivariate_normal(np.zeros(3), statistical, 60_000)
+    values = expected + z + 0.1 * expected * rng.normal(size=(60_000, 1))
+    values = values + 0.05 * expected * rng.normal(size=(60_000, 3))
+    values = values[(values > 0).all(axis=1)]
+    p = [stats.poisson.pmf(np.arange(60), values[:, [i]]) for i in range(3)]
+    table = np.einsum("za,zb,zc->abc", *p, optimize=True) / len(values)
+    assert right.p_l == pytest.approx(table[table <= table[tuple(counts)]].sum(), rel=0.03)
+    assert right.p_n == pytest.approx(stats.poisson.sf(28, values.sum(axis=1)).mean(), rel=0.02)
+    assert together.p_l < 0.8 * right.p_l or together.p_l > 1.2 * right.p_l

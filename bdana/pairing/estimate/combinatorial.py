@@ -231,7 +231,7 @@ class Combinatorial:
         """
         selection, cuts, tracks = pairs.selection, pairs.cuts, sample.singles.tracks
         self.require_cuts_of(selection)
-        par, probed = _with_probes(sample.probes, par)
+        par, probed, why = _with_probes(sample.probes, par)
         bursts = SingleBursts.of_singles(sample.singles, sample.bursts, par.downscale)
         weight = self._weights(bursts, cuts, par)
         left_out = (*self.replaced, *([self.charge] if options.like_sign else []))
@@ -261,6 +261,8 @@ class Combinatorial:
         )
         assumed = self._of_bursts(self.inputs, "inputs", lambda a: named_numbers(a, "value", "error"), *given)
         declared = {**stated, **measured.systematics(par)}
+        # What is measured is not called assumed.
+        declared |= {row.name: (declared[row.name][0], row.source) for row in probed if row.name in declared}
         sources = tuple(
             Systematic(
                 name,
@@ -285,7 +287,7 @@ class Combinatorial:
                 *measured.inputs(used),
                 *probed,
                 *(
-                    Input(name, value, error, "assumed", source)
+                    Input(name, value, error, "assumed", "; ".join(filter(None, (source, why.get(name)))))
                     for name, (value, error, source) in assumed.items()
                     if name not in {row.name for row in probed}
                 ),
@@ -319,14 +321,38 @@ def _bounds(answer: Any) -> PairBounds:
     return answer
 
 
-def _with_probes(probes: Probes, par: PairingParameters) -> tuple[PairingParameters, tuple[Input, ...]]:
-    """Return the parameters with the measured efficiency of the two-track trigger, where it is the better known one."""
-    if not probes.tried or probes.error >= par.h2_efficiency_error:
-        return par, ()
-    said = f"tag and probe: {probes.taken} of {probes.tried} two-track events of Q1 were taken by H2"
-    found = {"h2_efficiency": probes.efficiency, "h2_efficiency_error": probes.error}
-    row = Input("h2_efficiency", probes.efficiency, probes.error, "measured", said)
-    return par.model_copy(update=found), (row,)
+def _with_probes(
+    probes: Probes, par: PairingParameters
+) -> tuple[PairingParameters, tuple[Input, ...], dict[str, str]]:
+    """Return the parameters with the measured efficiencies of triggers, where they are the better known ones.
+
+    Beside them stand the inputs that were measured, and by name why others were not.
+    """
+    found: dict[str, float] = {}
+    rows: list[Input] = []
+    why = {}
+    nothing = 'not measured: no two-track event of both triggers was read (trigger = "any" of the sample reads them)'
+    if not probes.tried:
+        why["h2_efficiency"] = nothing
+    elif probes.error >= par.h2_efficiency_error:
+        why["h2_efficiency"] = (
+            f"tag and probe gives {probes.efficiency:.3f} +- {probes.error:.3f}, not better"
+        )
+    else:
+        said = f"tag and probe: {probes.taken} of {probes.tried} two-track events of Q1 were taken by H2"
+        found |= {"h2_efficiency": probes.efficiency, "h2_efficiency_error": probes.error}
+        rows.append(Input("h2_efficiency", probes.efficiency, probes.error, "measured", said))
+    if probes.single is None:
+        why["q1_efficiency"] = nothing
+    else:
+        value, error = probes.single
+        said = f"H2 against Q1: {probes.matched} two-track events of H2 were taken by Q1, {probes.expected:.1f} expected"
+        if error >= par.q1_efficiency_error:
+            why["q1_efficiency"] = f"{said}: {value:.3f} +- {error:.3f}, not better"
+        else:
+            found |= {"q1_efficiency": value, "q1_efficiency_error": error}
+            rows.append(Input("q1_efficiency", value, error, "measured", said))
+    return par.model_copy(update=found), tuple(rows), why
 
 
 def _live_times(bursts: SingleBursts, par: PairingParameters) -> tuple[Input, ...]:

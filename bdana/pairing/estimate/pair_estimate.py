@@ -186,7 +186,7 @@ class PairEstimate:
         Parameters
         ----------
         bins : bool
-            Whether the covariance of the bins, summed over regions, is included.
+            Whether the covariance of the bins, summed over regions, is included, and that of the regions in each bin.
         """
         rows = zip(
             self.regions,
@@ -203,6 +203,9 @@ class PairEstimate:
         if bins:
             checked["bin_covariance"] = {
                 name: self.bin_covariance(name).tolist() for name in self.bin_covariances
+            }
+            checked["covariance_in_bins"] = {
+                name: np.einsum("abcb->acb", found).tolist() for name, found in self.bin_covariances.items()
             }
         return checked | {
             "regions": [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -14,6 +14,7 @@ from bdana.events.event_identity import identities
 from bdana.selection import SelectedSingles
 
 if TYPE_CHECKING:
+    import awkward as ak
     from numpy.typing import NDArray
 
     from bdana.engine import Executor
@@ -27,28 +28,46 @@ __all__ = ["Probes", "SingleSample", "SinglesTask", "require_orthogonal", "selec
 
 @dataclass(frozen=True)
 class Probes:
-    """Two-track events that the single-track trigger took, and how many of them the two-track trigger took too.
+    """Two-track events that one trigger took, and how many of them the other one took too (tag and probe).
 
-    One of the tracks fired the single-track trigger, whatever its downscale, so these events tell the efficiency of the
-    other trigger (tag and probe).
+    One of the tracks fired the single-track trigger, whatever its downscale, so its events tell the efficiency of the
+    two-track trigger. Of the events of the two-track trigger the single-track trigger should have taken one in D.
 
     Attributes
     ----------
     tried, taken : int
+        Events of the single-track trigger, and those that the two-track trigger took too.
+    expected : float
+        Sum of 1/D over the events of the two-track trigger in bursts with a known downscale D.
+    matched : int
+        How many of these the single-track trigger took.
     """
 
     tried: int = 0
     taken: int = 0
+    expected: float = 0.0
+    matched: int = 0
+
+    def __add__(self, other: Probes) -> Probes:
+        """Return both together."""
+        return Probes(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
     @property
     def efficiency(self) -> float:
-        """Mean of the posterior for a flat prior, (taken + 1) / (tried + 2)."""
+        """Of the two-track trigger: mean of the posterior for a flat prior, (taken + 1) / (tried + 2)."""
         return (self.taken + 1.0) / (self.tried + 2.0)
 
     @property
     def error(self) -> float:
         """Its standard deviation."""
         return float(np.sqrt(self.efficiency * (1.0 - self.efficiency) / (self.tried + 3.0)))
+
+    @property
+    def single(self) -> tuple[float, float] | None:
+        """Efficiency of the single-track trigger, downscale included, with its error; None without an event."""
+        if not (self.expected and self.matched):
+            return None
+        return self.matched / self.expected, float(np.sqrt(self.matched)) / self.expected
 
 
 @dataclass(frozen=True)
@@ -126,11 +145,27 @@ class SinglesTask:
         events = self.dataset.read(chunk, self.columns)
         two = self.dataset.fired(chunk, events, selection.not_trigger)
         one = self.dataset.fired(chunk, events, selection.trigger)
-        probes = selection.in_time(events[one], par, self.setup, self.window)
+        probes = Probes()
+        if self.dataset.trigger == "any":  # otherwise events of both triggers are not read
+            pairs = selection.in_time(events, par, self.setup, self.window)
+            probes = self._probes(events, one & pairs, two & pairs)
         return (
             selection.apply(events[one & ~two], par, self.setup),
             event_hashes(self.dataset, chunk, events),
-            Probes(int(probes.sum()), int((probes & two[one]).sum())),
+            probes,
+        )
+
+    def _probes(self, events: ak.Array, one: NDArray[np.bool_], two: NDArray[np.bool_]) -> Probes:
+        bursts = self.dataset.used_bursts
+        share = np.zeros(len(events))
+        if bursts is not None and bursts.run.size:
+            places = bursts.places(np.asarray(events.run), np.asarray(events.burst))
+            with np.errstate(invalid="ignore", divide="ignore"):
+                share = 1.0 / np.asarray(bursts.downscale, dtype=np.float64)[places]
+            share = np.where(np.isfinite(share) & (share <= 1.0), share, 0.0)
+        known = two & (share > 0)
+        return Probes(
+            int(one.sum()), int((one & two).sum()), float(share[known].sum()), int((one & known).sum())
         )
 
 
@@ -148,12 +183,12 @@ def select_singles(task: SinglesTask, executor: Executor) -> tuple[SelectedSingl
         When an event is in the dataset twice, so that its track would be paired with itself.
     """
     chunks = task.dataset.chunks(task.columns)
-    parts, probes = [], Probes(0, 0)
+    parts, probes = [], Probes()
     with SeenEvents() as seen:
         for part, hashes, probed in executor.map(task, chunks):
             parts.append(part)
             seen.add(hashes)
-            probes = Probes(probes.tried + probed.tried, probes.taken + probed.taken)
+            probes = probes + probed
         refuse_repeats(task.dataset, chunks, seen)
     return SelectedSingles.concatenate(parts), probes
 

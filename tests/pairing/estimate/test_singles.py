@@ -1,6 +1,7 @@
 """The single-track sample of a simulated file: triggers, selection, identity, and the whole estimate of it."""
 
 import json
+from dataclasses import replace
 
 import awkward as ak
 import numpy as np
@@ -10,7 +11,7 @@ import bdana
 from bdana.analysis import template_folder
 from bdana.errors import InputError
 from bdana.events import Dataset, load_schema, write_events
-from bdana.search.estimates import single_tracks
+from bdana.search.estimates import estimate_combinatorial, single_tracks
 from bdana.simulation import Beam, SimulationConfig, simulate
 from tests import commands
 from tests.searches import search_folder
@@ -96,6 +97,58 @@ def test_events_of_both_triggers_measure_the_efficiency_of_the_pair_trigger(anal
     assert "tag and probe" in row.source
     two = analysis.background([path], kind="mc", executor=bdana.ProcessExecutor(2))
     assert two.inputs == found.inputs
+
+
+def test_events_of_both_triggers_measure_the_efficiency_of_the_single_track_trigger(
+    analysis, sample, tmp_path
+):
+    """Of the pairs of H2 Q1 took 90% of one in two."""
+    events, bursts = sample
+    trigger = np.asarray(events.trigger)
+    rng = np.random.default_rng(8)
+    pair = trigger >> BITS["H2"] & 1 == 1
+    one = np.where(pair & (rng.random(len(trigger)) < 0.9 / 2), 1 << BITS["Q1"], 0)
+    path = tmp_path / "both.root"
+    write_events(
+        path,
+        [ak.with_field(events, trigger | one, "trigger")],
+        replace(bursts, downscale=np.full(len(bursts.run), 2.0)),
+    )
+    loose = bdana.load(overrides=["background.combinatorial.q1_efficiency_error=0.5"])
+    found = loose.background([path], kind="mc")
+    (row,) = [row for row in found.inputs if row.name == "q1_efficiency"]
+    assert row.kind == "measured"
+    assert row.value == pytest.approx(0.9, abs=4 * row.error)
+    assert row.error < 0.1
+    (source,) = [source for source in found.systematics if source.name == "q1_efficiency"]
+    assert source.effect["SR"] == pytest.approx(2 * row.error / row.value)
+    assert source.source.startswith("H2 against Q1")
+    assumed = analysis.background([path], kind="mc")  # 0.01 is the smaller error
+    (row,) = [row for row in assumed.inputs if row.name == "q1_efficiency"]
+    assert row.kind == "assumed"
+    assert "H2 against Q1" in row.source
+    assert found.expected[-1] / assumed.expected[-1] == pytest.approx(0.9**-2, rel=0.2)
+
+
+def test_where_events_of_both_triggers_are_not_read_nothing_is_measured(analysis, sample, tmp_path):
+    """Two-track events of Q1 alone are those that H2 lost: they are no measure of what it takes."""
+    events, bursts = sample
+    trigger = np.asarray(events.trigger)
+    rng = np.random.default_rng(9)
+    pair = trigger >> BITS["H2"] & 1 == 1
+    lost = pair & (rng.random(len(trigger)) < 0.2)
+    mixed = np.where(pair, np.where(lost, 0, 1 << BITS["H2"]) | 1 << BITS["Q1"], trigger)
+    path = tmp_path / "both.root"
+    write_events(path, [ak.with_field(events, mixed, "trigger")], bursts)
+    both = analysis.dataset([path], kind="mc")
+    datasets = {"any": both, "Q1": replace(both, trigger="Q1")}
+    found = {name: estimate_combinatorial(analysis, "combinatorial", data) for name, data in datasets.items()}
+    rows = {
+        name: next(row for row in one.inputs if row.name == "h2_efficiency") for name, one in found.items()
+    }
+    assert rows["any"].kind == "measured"
+    assert (rows["Q1"].kind, rows["Q1"].value) == ("assumed", 1.0)
+    assert "no two-track event of both triggers was read" in rows["Q1"].source
 
 
 def test_an_event_twice_is_an_error(analysis, sample, tmp_path):
