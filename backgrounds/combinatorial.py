@@ -61,8 +61,9 @@ def systematics(bursts, cuts, par):
     stated = inputs(bursts, cuts, par)
     powers = {"time_window": 1, "q1_efficiency": 2, "h2_efficiency": 1, "h2_live_time": 1}
     sources = {
-        name: (power * stated[name][1] / stated[name][0], "{:.4g} +- {:.2g}, {}".format(*stated[name]))
+        name: (power * error / value, f"{bdana.plus_minus(value, error)}, {source}")
         for name, power in powers.items()
+        for value, error, source in [stated[name]]
     }
     return sources | {"third_track": (lost - 1.0, "the whole correction")}
 

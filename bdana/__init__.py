@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bdana.pairing import Combinatorial, PairBounds, PairingParameters
     from bdana.reconstruction import Line, Pairs, Tracks, any_near, closest_approach, nearest, none_near
     from bdana.regions import Box, Regions
+    from bdana.rounding import plus_minus
     from bdana.selection import (
         TRACK_AFTER,
         Cut,
@@ -59,6 +60,7 @@ _HOMES = {
         "none_near",
     ),
     "bdana.regions": ("Box", "Regions"),
+    "bdana.rounding": ("plus_minus",),
     "bdana.selection": (
         "TRACK_AFTER",
         "Cut",
@@ -109,6 +111,7 @@ __all__ = [
     "nearest",
     "none_near",
     "pair_cut",
+    "plus_minus",
     "track_cut",
 ]
 

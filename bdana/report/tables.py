@@ -108,7 +108,7 @@ def estimated(document: Mapping[str, Any]) -> Layout:
         if row["pairs"]:
             value, total = same_place(row["expected"], row["error"])
             parts = row["statistical_error"], systematic[i][i] ** 0.5
-            shown = [value, *map(error_text, parts), total]
+            shown = [value, *(same_place(row["expected"], part)[1] for part in parts), total]
         else:
             shown = [f"{Predicted.of_dict(row)} at 90% CL", "", "", ""]
         rows.append([row["name"], *shown, str(row["pairs"])])
@@ -127,13 +127,13 @@ def sources(document: Mapping[str, Any]) -> Layout:
     --------
     >>> source = {"name": "time_window", "effect": {"CR": 0.02}, "correlated": True, "source": "assumed"}
     >>> sources({"systematics": [source]})[1]
-    [['time_window', '2.00%', 'yes', 'assumed']]
+    [['time_window', '2.0%', 'yes', 'assumed']]
     """
     rows = [
         [
             source["name"],
             ("only up, " if source.get("one_sided") else "")
-            + f"{max(source['effect'].values(), default=0.0):.2%}",
+            + f"{error_text(100.0 * max(source['effect'].values(), default=0.0))}%",
             "yes" if source["correlated"] else "no",
             source["source"],
         ]
