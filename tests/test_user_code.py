@@ -3,6 +3,7 @@
 import ast
 import pickle
 import re
+import warnings
 
 import awkward as ak
 import numpy as np
@@ -383,6 +384,19 @@ def test_the_line_of_a_helper_in_another_file_is_told(folder):
         UserCodeError, match=r"_near\.py:2: cut cda of selection dimuon: .*did you mean 'cda'"
     ):
         select(folder)
+
+
+@pytest.mark.parametrize("kind", ["pair_cut", "event_cut", "weight", "prompt pair"])
+def test_a_division_is_refused_where_warnings_are_ignored(folder, singles, kind):
+    file, function, what, argument = CALLS[kind]
+    rewrite(
+        folder, file, function, f"return {argument}.{FIELD[argument]} / 0 > 1".replace("lav /", "weight /")
+    )
+    with (
+        warnings.catch_warnings(action="ignore"),
+        pytest.raises(UserCodeError, match=f"{what}: FloatingPointError"),
+    ):
+        call(kind, folder, singles)
 
 
 def test_a_division_that_says_what_is_meant(folder):

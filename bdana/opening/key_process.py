@@ -15,7 +15,7 @@ import pyrage
 from bdana.analysis import AnalysisFolder
 from bdana.blinding import Ledger, load_policy
 from bdana.blinding.identity import unlock_identity
-from bdana.errors import BdanaError, BlindingError, InputError
+from bdana.errors import BdanaError, BlindingError, InputError, UserCodeError
 from bdana.opening.opened_events import outputs_of
 from bdana.opening.steps import Opening
 from bdana.opening.thaw import reproduce, thaw
@@ -138,6 +138,12 @@ def main() -> int:
             redirect_stderr(hidden),
         ):  # what a selection prints may be a closed value
             open_here(job)
+    except UserCodeError as err:  # the text of a user's exception could be a closed value
+        kind = type(err.__cause__ or err).__name__
+        sys.stdout.write(
+            f"the code of the analysis fails with {kind}; `bdana run` on the open data says where"
+        )
+        return err.exit_code
     except BdanaError as err:
         sys.stdout.write(str(err))
         return err.exit_code
