@@ -362,6 +362,39 @@ def test_answers_of_the_prompt_background(folder, hook, body, says):
         prompt(folder, hook)
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new", "says"),
+    [
+        ("selections/single_track.py", "(-30.0, 30.0)", "()", r"single_track\.py:\d+: .*at least one"),
+        ("selections/single_track.py", "(-30.0, 30.0)", "30.0", r"single_track\.py:\d+: .*must be a tuple"),
+        (
+            "selections/single_track.py",
+            'trigger="Q1"',
+            "trigger=1",
+            r"single_track\.py:\d+: .*`trigger` must be a name",
+        ),
+        (
+            "selections/single_track.py",
+            'if cut.level != "pair"',
+            "",
+            r"single_track\.py:\d+: .*a cut of level pair",
+        ),
+        (PAIRING, "parameters=Parameters", "parameters=3", "must have bdana.PairingParameters as base"),
+        (PAIRING, "bdana.PairingParameters", "bdana.Parameters", "must have bdana.PairingParameters as base"),
+        (
+            PAIRING,
+            'single_track="single_track"',
+            'single_track="dimuon"',
+            "is a bdana.Selection, and a bdana.SingleTrack",
+        ),
+    ],
+)
+def test_a_declaration_that_cannot_be(folder, singles, file, old, new, says):
+    edit(folder, file, old, new)
+    with pytest.raises(bdana.ConfigError, match=says):
+        select_singles(folder, singles)
+
+
 def test_a_column_that_is_not_declared(sample):
     rewrite(sample, DIMUON, "cda", "return pair.event.quality == 0")
     with pytest.raises(
