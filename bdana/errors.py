@@ -68,5 +68,5 @@ def _picklable(cause: BaseException | None) -> BaseException | None:
     try:
         pickle.loads(pickle.dumps(cause))  # noqa: S301 - our own bytes
     except Exception:  # noqa: BLE001 - whatever the user's class does
-        return RuntimeError(f"{type(cause).__name__}: {cause}")
+        return RuntimeError(f"{type(cause).__name__}, which cannot be sent between processes")
     return cause

@@ -407,15 +407,23 @@ def _said(err: BaseException) -> str:
     if isinstance(err, ValidationError):
         return explain(err)
     # The package that an analysis is imported in has a hash in its name.
-    lines = [re.sub(rf"{ANALYSIS_PACKAGE}\w+\.", "", line.strip()) for line in str(err).splitlines()]
+    lines = [re.sub(rf"{ANALYSIS_PACKAGE}\w+\.", "", line.strip()) for line in _message(err).splitlines()]
     text = next((_short(line, LONGEST) for line in lines if line), "")
     if not text:
         return type(err).__name__
     return text if isinstance(err, BdanaError) else f"{type(err).__name__}: {text}"
 
 
+def _message(err: BaseException) -> str:
+    """Return what an exception says; nothing where its class cannot say it."""
+    try:
+        return str(err)
+    except Exception:  # noqa: BLE001 - whatever their class does
+        return ""
+
+
 def _advice(err: BaseException, frame: FrameType, line: int) -> str:
-    text = str(err)
+    text = _message(err)
     if not text:
         return f": {_line_text(frame.f_globals, frame.f_code.co_filename, line).strip()}"
     for pattern, advice in _ADVICE.items():
@@ -427,8 +435,8 @@ def _advice(err: BaseException, frame: FrameType, line: int) -> str:
 
 _ADVICE = {
     r"truth value of an? .*array": "write & for `and`, | for `or`, ~ for `not`, and a < x < b as (a < x) & (x < b)",
-    r"ufunc 'bitwise_\w+' not supported|unsupported operand type\(s\) for [&|]": "put every comparison in brackets: "
-    "(a < 1) & (b > 2)",
+    r"'Cut'": "a cut that is used in another one is called there: good_track(pairs.plus, par)",
+    r"ufunc 'bitwise_\w+' not supported": "put every comparison in brackets: (a < 1) & (b > 2)",
     r"read-only|cannot assign to field|Instance is frozen": "what a function of the analysis gets must not be changed: work on a copy",
     r"divide by zero": "compare a < c * b in place of a / b < c, or say what is meant with np.divide(..., "
     "where=...) or np.errstate",
@@ -437,14 +445,14 @@ _ADVICE = {
 
 
 def _suggestion(err: BaseException, frame: FrameType) -> str:
-    missing = re.search(r"no field(?: named)? '(\w+)'", str(err))
+    missing = re.search(r"no field(?: named)? '(\w+)'", _message(err))
     if missing:
         return _field_suggestion(missing[1], getattr(err, "obj", None))
     if isinstance(err, AttributeError) and err.name:
         return did_you_mean(err.name, _names(err.obj))
     if isinstance(err, NameError) and err.name:
         return did_you_mean(err.name, {*frame.f_locals, *frame.f_globals, *vars(builtins)})
-    found = re.search(r"cannot import name '(\w+)'", str(err))
+    found = re.search(r"cannot import name '(\w+)'", _message(err))
     if isinstance(err, ImportError) and found:
         return did_you_mean(found[1], _names(sys.modules.get(str(err.name))))
     return ""

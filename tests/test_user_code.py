@@ -3,6 +3,7 @@
 import ast
 import pickle
 import re
+import warnings
 
 import awkward as ak
 import numpy as np
@@ -111,6 +112,7 @@ MISTAKES = {
     "missing key": ("return {{}}['no']", "KeyError: 'no'", ""),
     "raises": ("raise ValueError('on purpose')", "ValueError: on purpose", ""),
     "wrong on purpose": ("assert 1 == 2", "AssertionError: assert 1 == 2", ""),
+    "silent": ("raise RuntimeError", ": RuntimeError: raise RuntimeError", ""),
     "ends": ("raise SystemExit(7)", "ends the program", ""),
     "division": ("return 1 / 0", "ZeroDivisionError", ""),
     "division of arrays": ("return np.ones(3) / 0 > 1", "divide by zero", "a < c * b"),
@@ -361,6 +363,39 @@ def test_answers_of_the_prompt_background(folder, hook, body, says):
         prompt(folder, hook)
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new", "says"),
+    [
+        ("selections/single_track.py", "(-30.0, 30.0)", "()", r"single_track\.py:\d+: .*at least one"),
+        ("selections/single_track.py", "(-30.0, 30.0)", "30.0", r"single_track\.py:\d+: .*must be a tuple"),
+        (
+            "selections/single_track.py",
+            'trigger="Q1"',
+            "trigger=1",
+            r"single_track\.py:\d+: .*`trigger` must be a name",
+        ),
+        (
+            "selections/single_track.py",
+            'if cut.level != "pair"',
+            "",
+            r"single_track\.py:\d+: .*a cut of level pair",
+        ),
+        (PAIRING, "parameters=Parameters", "parameters=3", "must have bdana.PairingParameters as base"),
+        (PAIRING, "bdana.PairingParameters", "bdana.Parameters", "must have bdana.PairingParameters as base"),
+        (
+            PAIRING,
+            'single_track="single_track"',
+            'single_track="dimuon"',
+            "is a bdana.Selection, and a bdana.SingleTrack",
+        ),
+    ],
+)
+def test_a_declaration_that_cannot_be(folder, singles, file, old, new, says):
+    edit(folder, file, old, new)
+    with pytest.raises(bdana.ConfigError, match=says):
+        select_singles(folder, singles)
+
+
 def test_a_column_that_is_not_declared(sample):
     rewrite(sample, DIMUON, "cda", "return pair.event.quality == 0")
     with pytest.raises(
@@ -375,6 +410,23 @@ def test_a_column_that_is_not_declared(sample):
     assert isinstance(told.value.__cause__, bdana.MissingColumnError)
 
 
+def test_an_exception_that_cannot_say_what_it_is(folder):
+    body = ("class Bad(Exception):", "    def __str__(self):", "        raise ValueError", "raise Bad")
+    line = rewrite(folder, DIMUON, "cda", *body) + 3
+    with pytest.raises(
+        UserCodeError, match=rf"dimuon\.py:{line}: cut cda of selection dimuon: Bad: raise Bad"
+    ):
+        select(folder)
+
+
+def test_a_cut_that_is_used_in_another_one(folder):
+    rewrite(folder, DIMUON, "cda", "return good_track & (pair.cda < 20)")
+    with pytest.raises(UserCodeError, match=r"good_track\(pairs\.plus, par\)"):
+        select(folder)
+    rewrite(folder, DIMUON, "cda", "return good_track(pair.plus, par) & (pair.cda < 20)")
+    assert len(select(folder).candidates) == 12
+
+
 def test_the_line_of_a_helper_in_another_file_is_told(folder):
     (folder / "selections" / "_near.py").write_text("def near(pair):\n    return pair.cdaa < 3\n")
     edit(folder, DIMUON, "import bdana\n", "import bdana\n\nfrom ._near import near\n")
@@ -383,6 +435,19 @@ def test_the_line_of_a_helper_in_another_file_is_told(folder):
         UserCodeError, match=r"_near\.py:2: cut cda of selection dimuon: .*did you mean 'cda'"
     ):
         select(folder)
+
+
+@pytest.mark.parametrize("kind", ["pair_cut", "event_cut", "weight", "prompt pair"])
+def test_a_division_is_refused_where_warnings_are_ignored(folder, singles, kind):
+    file, function, what, argument = CALLS[kind]
+    rewrite(
+        folder, file, function, f"return {argument}.{FIELD[argument]} / 0 > 1".replace("lav /", "weight /")
+    )
+    with (
+        warnings.catch_warnings(action="ignore"),
+        pytest.raises(UserCodeError, match=f"{what}: FloatingPointError"),
+    ):
+        call(kind, folder, singles)
 
 
 def test_a_division_that_says_what_is_meant(folder):
@@ -434,7 +499,7 @@ def test_the_cause_is_sent_between_processes(cause, kind):
     there = pickle.loads(pickle.dumps(error))
     assert str(there) == str(error)
     assert isinstance(there.sent_cause, kind)
-    assert str(cause) in str(there.sent_cause)
+    assert str(there.sent_cause) in {str(cause), "HasTwoArguments, which cannot be sent between processes"}
 
 
 def test_workers_tell_the_same(sample):

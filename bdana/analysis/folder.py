@@ -281,7 +281,7 @@ class AnalysisFolder:
             When there is no such background, its module fails, or a parameter is unknown or has a wrong value.
         """
         background = replace(self._declared("backgrounds", name, "background", Combinatorial), name=name)
-        if not issubclass(background.parameters, PairingParameters):
+        if not _has_base(background.parameters, PairingParameters):
             raise ConfigError(
                 f"{self.folder}/backgrounds/{name}.py: the parameters of a bdana.Combinatorial must have "
                 "bdana.PairingParameters as base"
@@ -296,7 +296,7 @@ class AnalysisFolder:
         name : str
         """
         background = replace(self._declared("backgrounds", name, "background", Prompt), name=name)
-        if not issubclass(background.parameters, PromptParameters):
+        if not _has_base(background.parameters, PromptParameters):
             raise ConfigError(
                 f"{self.folder}/backgrounds/{name}.py: the parameters of a bdana.Prompt must have "
                 "bdana.PromptParameters as base"
@@ -504,6 +504,10 @@ class AnalysisFolder:
                 f"{self.folder} is for {self.detector.name}; set analysis.detector and [beam_line] to yours"
             )
         return replace(self.setup, beam_line=None) if others else self.setup
+
+
+def _has_base(declared: object, base: type) -> bool:
+    return isinstance(declared, type) and issubclass(declared, base)
 
 
 @lru_cache(maxsize=2)

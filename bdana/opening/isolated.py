@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bdana.errors import BdanaError, BlindingError, InputError
+from bdana.errors import BdanaError, BlindingError, InputError, UserCodeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,6 +94,10 @@ def main(name: str) -> int:
     try:
         head, contents = _unpacked(sys.stdin.buffer.read())
         told = _packed(*getattr(import_module(module), function)(head, contents))
+    except UserCodeError as err:  # the text of a user's exception could be a closed value
+        kind = type(err.__cause__ or err).__name__
+        status = err.exit_code
+        told = f"the code of the analysis fails with {kind}; `bdana run` on the open data says where".encode()
     except BdanaError as err:
         status, told = err.exit_code, str(err).encode()
     except Exception as err:  # noqa: BLE001 - a traceback could show a closed value

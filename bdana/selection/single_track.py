@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import awkward as ak
 import numpy as np
 
 from bdana.display import short_repr, shortened
+from bdana.errors import ConfigError
 from bdana.reconstruction import Tracks
 from bdana.reconstruction.read_only import read_only_events
 from bdana.selection.cutflow import Cutflow
 from bdana.selection.cuts import check_cuts
 from bdana.selection.two_track import CANDIDATE_COLUMNS
+from bdana.user_code import check_declared
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,6 +143,13 @@ class SingleTrackSelection:
         first = f"one_{getattr(self.good_track, 'name', '')}"
         cuts = check_cuts(self.good_track, self.cuts, self.parameters, ("track", "event"), first)
         object.__setattr__(self, "cuts", cuts)
+        check_declared({}, {name: getattr(self, name) for name in ("like", "trigger", "not_trigger")}, {})
+        offsets: Any = self.accidental_offsets_ns  # whatever was written there
+        numbers = isinstance(offsets, (tuple, list)) and all(isinstance(x, (int, float)) for x in offsets)
+        if not (numbers and offsets and np.isfinite(offsets).all()):
+            raise ConfigError(
+                "`accidental_offsets_ns` must be a tuple of finite numbers, at least one: (-30.0, 30.0)"
+            )
 
     def __repr__(self) -> str:
         cuts = ", ".join(cut.name for cut in (self.good_track, *self.cuts))

@@ -16,6 +16,7 @@ from bdana.reconstruction.read_only import read_only_events
 from bdana.selection.candidates import Candidates
 from bdana.selection.cutflow import Cutflow
 from bdana.selection.cuts import check_cuts
+from bdana.user_code import check_declared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -181,6 +182,7 @@ class Selection:
         first = f"two_{getattr(self.good_track, 'name', '')}s"
         cuts = check_cuts(self.good_track, self.cuts, self.parameters, ("track", "pair", "event"), first)
         object.__setattr__(self, "cuts", cuts)
+        check_declared({}, {}, {"optional": self.optional})
 
     def __repr__(self) -> str:
         cuts = ", ".join(cut.name for cut in (self.good_track, *self.cuts))
