@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from bdana import pairing, upstream
 from bdana.analysis.config import read_config
 from bdana.analysis.modules import AnalysisModules
 from bdana.analysis.signal_config import SignalConfig
@@ -19,11 +20,9 @@ from bdana.detector import Detector, load_detector
 from bdana.engine import SelectionTask
 from bdana.errors import ConfigError
 from bdana.events import Dataset, GoodRuns
-from bdana.pairing import Combinatorial, PairingParameters
 from bdana.sealing import SealedData, UnsealedData
 from bdana.selection import Parameters, Selection, Setup, SingleTrackSelection
 from bdana.strict import explain
-from bdana.upstream import Prompt, PromptParameters
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -31,8 +30,10 @@ if TYPE_CHECKING:
     from bdana.analysis.config import AnalysisConfig
     from bdana.blinding import Policy
     from bdana.events import EventArrays, EventFile, Gate
+    from bdana.pairing import Combinatorial, PairingParameters
     from bdana.regions import Box, Regions
     from bdana.selection import Variable
+    from bdana.upstream import Prompt, PromptParameters
 
 __all__ = ["AnalysisFolder", "find_analysis", "template_folder"]
 
@@ -249,8 +250,8 @@ class AnalysisFolder:
         ConfigError
             When there is no such background, its module fails, or a parameter is unknown or has a wrong value.
         """
-        background = self._declared("backgrounds", name, "background", Combinatorial)
-        if not issubclass(background.parameters, PairingParameters):
+        background = self._declared("backgrounds", name, "background", pairing.Combinatorial)
+        if not issubclass(background.parameters, pairing.PairingParameters):
             raise ConfigError(
                 f"{self.folder}/backgrounds/{name}.py: the parameters of a bdana.Combinatorial must have "
                 "bdana.PairingParameters as base"
@@ -264,8 +265,8 @@ class AnalysisFolder:
         ----------
         name : str
         """
-        background = self._declared("backgrounds", name, "background", Prompt)
-        if not issubclass(background.parameters, PromptParameters):
+        background = self._declared("backgrounds", name, "background", upstream.Prompt)
+        if not issubclass(background.parameters, upstream.PromptParameters):
             raise ConfigError(
                 f"{self.folder}/backgrounds/{name}.py: the parameters of a bdana.Prompt must have "
                 "bdana.PromptParameters as base"
@@ -279,7 +280,9 @@ class AnalysisFolder:
         ----------
         name : str
         """
-        return isinstance(getattr(self.modules.load("backgrounds", name), "background", None), Prompt)
+        return isinstance(
+            getattr(self.modules.load("backgrounds", name), "background", None), upstream.Prompt
+        )
 
     def parameters(self) -> dict[str, BaseModel]:
         """Return the parameters of every selection and background by `selection.NAME` and `background.NAME`."""
