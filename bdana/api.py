@@ -7,12 +7,10 @@ from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bdana import pairing, search
 from bdana.analysis import AnalysisFolder, find_analysis, template_folder
 from bdana.engine import run_selection
 from bdana.errors import ConfigError
-from bdana.pairing import PairOptions
-from bdana.search.estimates import estimate_combinatorial, fit_prompt
-from bdana.search.run import run_sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -233,8 +231,8 @@ class Analysis(AnalysisFolder):
         0.000438 ± 0.000079
         """
         dataset = self.dataset(files, kind=kind, schema=schema, all_bursts=all_bursts)
-        options = PairOptions(bootstrap=bootstrap, sink=sink)
-        return estimate_combinatorial(self, name, dataset, two_track, executor, options)
+        options = pairing.PairOptions(bootstrap=bootstrap, sink=sink)
+        return search.estimate_combinatorial(self, name, dataset, two_track, executor, options)
 
     def prompt_share(
         self,
@@ -254,7 +252,7 @@ class Analysis(AnalysisFolder):
             As for `background`, and so are the errors.
         """
         dataset = self.dataset(files, kind=kind, schema=schema, all_bursts=all_bursts)
-        return fit_prompt(self, name, dataset, executor)
+        return search.fit_prompt(self, name, dataset, executor)
 
     def run(
         self, sample: str, executor: Executor | None = None, progress: Progress | None = None
@@ -278,4 +276,4 @@ class Analysis(AnalysisFolder):
         BdanaError
             Whatever is wrong, by file and name.
         """
-        return run_sample(self, sample, executor, progress)
+        return search.run_sample(self, sample, executor, progress)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from bdana import pairing, upstream
 from bdana.analysis.config import read_config
 from bdana.analysis.modules import AnalysisModules
 from bdana.analysis.signal_config import SearchedSignal, SignalConfig
@@ -20,11 +21,11 @@ from bdana.display import shortened
 from bdana.engine import SelectionTask
 from bdana.errors import ConfigError, UserCodeError
 from bdana.events import Dataset, GoodRuns
-from bdana.pairing import Combinatorial, PairingParameters
+from bdana.pairing import Combinatorial
 from bdana.sealing import SealedData, UnsealedData
 from bdana.selection import Parameters, Selection, Setup, SingleTrackSelection
 from bdana.strict import explain
-from bdana.upstream import Prompt, PromptParameters
+from bdana.upstream import Prompt
 from bdana.user_code import raise_user_error
 
 if TYPE_CHECKING:
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
     from bdana.analysis.config import AnalysisConfig, SampleConfig
     from bdana.blinding import Policy
     from bdana.events import EventFile, Files, Gate
+    from bdana.pairing import PairingParameters
     from bdana.regions import Box, Regions
     from bdana.selection import Variable
+    from bdana.upstream import PromptParameters
 
 __all__ = ["AnalysisFolder", "find_analysis", "template_folder"]
 
@@ -280,8 +283,10 @@ class AnalysisFolder:
         ConfigError
             When there is no such background, its module fails, or a parameter is unknown or has a wrong value.
         """
-        background = replace(self._declared("backgrounds", name, "background", Combinatorial), name=name)
-        if not _has_base(background.parameters, PairingParameters):
+        background = replace(
+            self._declared("backgrounds", name, "background", pairing.Combinatorial), name=name
+        )
+        if not _has_base(background.parameters, pairing.PairingParameters):
             raise ConfigError(
                 f"{self.folder}/backgrounds/{name}.py: the parameters of a bdana.Combinatorial must have "
                 "bdana.PairingParameters as base"
@@ -295,8 +300,8 @@ class AnalysisFolder:
         ----------
         name : str
         """
-        background = replace(self._declared("backgrounds", name, "background", Prompt), name=name)
-        if not _has_base(background.parameters, PromptParameters):
+        background = replace(self._declared("backgrounds", name, "background", upstream.Prompt), name=name)
+        if not _has_base(background.parameters, upstream.PromptParameters):
             raise ConfigError(
                 f"{self.folder}/backgrounds/{name}.py: the parameters of a bdana.Prompt must have "
                 "bdana.PromptParameters as base"
@@ -310,7 +315,9 @@ class AnalysisFolder:
         ----------
         name : str
         """
-        return isinstance(getattr(self.modules.load("backgrounds", name), "background", None), Prompt)
+        return isinstance(
+            getattr(self.modules.load("backgrounds", name), "background", None), upstream.Prompt
+        )
 
     def parameters(self) -> dict[str, BaseModel]:
         """Return the parameters of every selection and background by `selection.NAME` and `background.NAME`."""

@@ -23,7 +23,7 @@ import bdana.engine
 import bdana.plotting  # noqa: F401 - what commands import late is there
 from bdana.cli import main as command
 
-TIME_LIMIT_S = 60
+TIME_LIMIT_S = 300
 ROWS, COLUMNS = 50, 40
 
 

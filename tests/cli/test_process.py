@@ -89,6 +89,8 @@ def run_in(folder, tmp_path_factory):
     ) as server:
 
         def run(arguments, stdout="file", *, encoding="utf-8", cwd_gone=False, **env):
+            if arguments[0] in {"plot", "report"} and not (folder / "output" / "run.json").exists():
+                assert run(["run"]).status == 0
             new = tmp_path_factory.mktemp("new") / "made"
             words = [word.format(new=new) for word in arguments]
             request = {"arguments": words, "stdout": stdout, "encoding": encoding, "cwd_gone": cwd_gone}
@@ -241,3 +243,18 @@ def test_settings_of_signals_are_given_back():
     with signals_stop():
         assert not np.any([signal.getsignal(n) == b for n, b in zip(numbers, before, strict=True)])
     assert [signal.getsignal(number) for number in numbers] == before
+
+
+def test_a_real_process_with_a_back_end_that_does_not_exist(folder):
+    """Draws all the same, and its end is quiet where nobody reads."""
+    command = [sys.executable, "-m", "bdana", "select", "--sample", "singles", "--plot", "p.png"]
+    read, write = os.pipe()
+    os.close(read)
+    env = os.environ | {"MPLBACKEND": "nonsense"}
+    done = subprocess.run(
+        command, cwd=folder, env=env, stdout=write, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(write)
+    assert done.returncode == 141
+    assert done.stderr == "picture in p.png\n"
+    assert (folder / "p.png").read_bytes().startswith(b"\x89PNG")

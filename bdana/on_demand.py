@@ -1,0 +1,35 @@
+"""Rooms whose names are imported when first asked for, so that a command waits for no library that it does not use."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+__all__ = ["on_demand"]
+
+
+def on_demand(package: str, homes: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
+    """Return the `__getattr__` of a package, which imports a name from the module where it is defined.
+
+    Parameters
+    ----------
+    package : str
+        The package.
+    homes : mapping of str to sequence of str
+        Names by module, relative to the package.
+    """
+    home = {name: f"{package}.{module}" for module, names in homes.items() for name in names}
+
+    def find(name: str) -> Any:
+        if name not in home:
+            msg = f"module '{package}' has no attribute '{name}'"
+            raise AttributeError(msg)
+        found = getattr(import_module(home[name]), name)
+        setattr(sys.modules[package], name, found)  # asked for once
+        return found
+
+    return find
