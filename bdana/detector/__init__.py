@@ -1,6 +1,6 @@
 """Geometry and acceptance of the detector, and where the beam is dumped: one TOML file an experiment."""
 
-from bdana.detector.geometry import (
+from bdana.detector.experiment import (
     BeamDump,
     Detector,
     Magnet,
