@@ -22,7 +22,7 @@ from bdana.events import Dataset, GoodRuns
 from bdana.pairing import Combinatorial, PairingParameters
 from bdana.sealing import SealedData, UnsealedData
 from bdana.selection import Parameters, Selection, Setup, SingleTrackSelection
-from bdana.strict import explain
+from bdana.strict import explain, read_text
 from bdana.upstream import Prompt, PromptParameters
 
 if TYPE_CHECKING:
@@ -130,10 +130,13 @@ class AnalysisFolder:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 of the effective configuration, of the geometry, and of every module's text."""
+        """SHA-256 of the effective configuration, of a geometry of the folder, and of every module's text."""
+        own = self.folder / self.config.analysis.detector
         content = {
             "config": self.config.model_dump(mode="json"),
-            "detector": self.detector.model_dump(mode="json"),
+            "detector": read_text(own)
+            if own.is_file()
+            else "",  # a shipped one goes with the version of bdana
             "modules": self.modules.hashes,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
