@@ -21,11 +21,9 @@ from bdana.display import shortened
 from bdana.engine import SelectionTask
 from bdana.errors import ConfigError, UserCodeError
 from bdana.events import Dataset, GoodRuns
-from bdana.pairing import Combinatorial
 from bdana.sealing import SealedData, UnsealedData
 from bdana.selection import Parameters, Selection, Setup, SingleTrackSelection
-from bdana.strict import explain
-from bdana.upstream import Prompt
+from bdana.strict import explain, read_text
 from bdana.user_code import raise_user_error
 
 if TYPE_CHECKING:
@@ -34,10 +32,10 @@ if TYPE_CHECKING:
     from bdana.analysis.config import AnalysisConfig, SampleConfig
     from bdana.blinding import Policy
     from bdana.events import EventFile, Files, Gate
-    from bdana.pairing import PairingParameters
+    from bdana.pairing import Combinatorial, PairingParameters
     from bdana.regions import Box, Regions
     from bdana.selection import Variable
-    from bdana.upstream import PromptParameters
+    from bdana.upstream import Prompt, PromptParameters
 
 __all__ = ["AnalysisFolder", "find_analysis", "template_folder"]
 
@@ -141,10 +139,13 @@ class AnalysisFolder:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 of the effective configuration, of the geometry, and of every module's text."""
+        """SHA-256 of the effective configuration, of a geometry of the folder, and of every module's text."""
+        own = self.folder / self.config.analysis.detector
         content = {
             "config": self.config.model_dump(mode="json"),
-            "detector": self.detector.model_dump(mode="json"),
+            "detector": read_text(own)
+            if own.is_file()
+            else "",  # a shipped one goes with the version of bdana
             "modules": self.modules.hashes,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
@@ -338,7 +339,7 @@ class AnalysisFolder:
             others = [key for key, value in vars(module).items() if isinstance(value, declared)]
             there = f"there it is of type {type(found).__name__}" if found is not None else ""
             there = f"`{others[0]}` is one: call it `{attribute}`" if others else there
-            if isinstance(found, (Selection, SingleTrackSelection, Combinatorial, Prompt)):
+            if isinstance(found, (Selection, SingleTrackSelection, pairing.Combinatorial, upstream.Prompt)):
                 raise ConfigError(
                     f"{self.folder}/{folder}/{name}.py is a bdana.{type(found).__name__}, and a bdana.{declared.__name__} is "
                     "needed here"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -28,7 +28,7 @@ class Setting:
     value : object
         A plain TOML value.
     origin : str
-        `--set`, `analysis.toml`, or the default of `bdana` or of the selection's module.
+        `--set`, `analysis.toml`, the geometry of the detector, or the default of `bdana` or of the selection's module.
     meaning : str
         One line for people; empty where there is none.
     """
@@ -61,6 +61,7 @@ def settings_with_origin(analysis: AnalysisFolder) -> list[Setting]:
         for key, value, meaning in _leaves(analysis.config, "")
         if key.partition(".")[0] not in ("selection", "background")
     ]
+    found = [_of_geometry(analysis, setting) if setting.value is None else setting for setting in found]
     for table, parameters in analysis.parameters().items():
         folder, _, name = table.partition(".")
         like = analysis.like(name) if folder == "selection" else None
@@ -71,6 +72,19 @@ def settings_with_origin(analysis: AnalysisFolder) -> list[Setting]:
                 origin = f"{other}, [selection.{like}]" if other else ""
             found.append(Setting(key, value, origin or f"default of {folder}s/{name}.py", meaning))
     return found
+
+
+def _of_geometry(analysis: AnalysisFolder, setting: Setting) -> Setting:
+    """Return a setting that is left to the detector with the value of its geometry."""
+    table, _, name = setting.key.partition(".")
+    value = None
+    if setting.key == "beam_line.point_mm":
+        value = list(analysis.beam_point_mm)
+    elif table == "signal":
+        value = analysis.signal.model_dump(mode="json").get(name)
+    if value is None:
+        return setting
+    return replace(setting, value=value, origin=f"geometry {analysis.detector.name}")
 
 
 def _origin(key: str, replaced: set[str], written: set[str]) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bdana.errors import ConfigError
 from bdana.simulation.tracks import MUON, Flight, Tracks
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from bdana.simulation.sample_config import Halo
 
 __all__ = ["draw_halo", "draw_prompt_partners"]
+
+IN_VAIN = 1000
+"""Rounds of drawn muons without one that fires the trigger, after which nobody waits for another."""
 
 
 def draw_halo(
@@ -35,8 +39,18 @@ def draw_halo(
         Place of each muon's event in the block.
     time : ndarray, shape (N,)
         In ns.
+
+    Raises
+    ------
+    ConfigError
+        When muons cannot come from the dump to the trigger.
     """
-    missing = np.arange(len(event))
+    if not detector.beam_dump.point_mm[2] < detector.tracker.z_before_mm:
+        raise ConfigError(
+            f"no halo muons for the geometry {detector.name}: they come from the dump to the plane z_before_mm of [tracking], "
+            "which must be behind it"
+        )
+    missing, rounds = np.arange(len(event)), 0
     parts, places = [], []
     while len(missing):
         muons = _draw(halo, detector, rng, event[missing], time[missing])
@@ -44,6 +58,12 @@ def draw_halo(
         parts.append(muons.take(kept))
         places.append(missing[kept])
         missing = missing[~kept]
+        rounds = 0 if kept.any() else rounds + 1
+        if rounds == IN_VAIN:
+            raise ConfigError(
+                f"no halo muon reaches the trigger of the geometry {detector.name}: look at radius_mm, origin_mm and momenta of "
+                f"halo, and at {', '.join(detector.uses.trigger)}"
+            )
     return _join(parts, places) if parts else _draw(halo, detector, rng, event, time)
 
 

@@ -269,10 +269,10 @@ class Prompt:
         if not len(tracks) or not np.all(weights > 0):
             raise InputError("the prompt estimate needs single muons, each with a positive downscale")
         blocks = self.matter(par)
-        threshold = float(tracks.p.min())
-        straight = backward(_states(tracks).at(blocks[-1].z_max), blocks, rng)
-        lowest = max(par.min_energy_gev * GeV, seen_above(threshold, blocks, rng))
-        edges = spectrum_edges(straight.energy, weights, lowest, par.spectrum_bins)
+        threshold, beam = float(tracks.p.min()), setup.detector.beam_momentum
+        straight = backward(_states(tracks).at(blocks[-1].z_max), blocks, rng, beam)
+        lowest = max(par.min_energy_gev * GeV, seen_above(threshold, blocks, rng, beam))
+        edges = spectrum_edges(straight.energy, weights, lowest, par.spectrum_bins, beam)
         spectrum = production_spectrum(
             straight.energy, weights, edges, blocks, rng, threshold, par.iterations
         )

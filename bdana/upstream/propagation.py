@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from hepunits import GeV
 from particle import literals
 
 from bdana.display import short_repr
@@ -25,10 +24,8 @@ if TYPE_CHECKING:
 
     Shape = Callable[[NDArray[np.float64], NDArray[np.int64]], NDArray[np.float64]]
 
-__all__ = ["BEAM_ENERGY", "Block", "MuonStates", "backward", "forward", "highland_angle"]
+__all__ = ["Block", "MuonStates", "backward", "forward", "highland_angle"]
 
-BEAM_ENERGY = 400.0 * GeV
-"""Energy of the protons in MeV, which no muon exceeds: histories that do so backwards are drawn again."""
 HARD = 0.005
 """Smallest fractional energy loss of a collision that is simulated individually."""
 STEP = 100.0
@@ -150,7 +147,9 @@ def forward(
     return muons.at(end)
 
 
-def backward(muons: MuonStates, blocks: Sequence[Block], rng: np.random.Generator) -> MuonStates:
+def backward(
+    muons: MuonStates, blocks: Sequence[Block], rng: np.random.Generator, beam_energy: float
+) -> MuonStates:
     """Carry muons upstream through matter to the start of the first block, along their straight lines.
 
     That is their mean trajectory: `unfold_directions` takes out what scattering added to positions and slopes.
@@ -159,10 +158,12 @@ def backward(muons: MuonStates, blocks: Sequence[Block], rng: np.random.Generato
     ----------
     muons, blocks, rng
         As for `forward`.
+    beam_energy : float
+        In MeV: no muon has more, so that histories which exceed it backwards are drawn again.
     """
     energy = muons.energy
     for block in reversed(blocks):
-        energy = _energy_before(energy, block.material, block.z_max - block.z_min, rng)
+        energy = _energy_before(energy, block.material, block.z_max - block.z_min, rng, beam_energy)
     return replace(muons.at(blocks[0].z_min), energy=energy)
 
 
@@ -185,16 +186,20 @@ def _cross(
 
 
 def _energy_before(
-    energy: NDArray[np.float64], material: Material, length: float, rng: np.random.Generator
+    energy: NDArray[np.float64],
+    material: Material,
+    length: float,
+    rng: np.random.Generator,
+    beam_energy: float,
 ) -> NDArray[np.float64]:
     result = energy.copy()
     left = np.arange(len(energy))
     while len(left):
         drawn = _slow_down(energy[left], material, np.full(len(left), length), rng, -1)
         # A mean loss alone that passes the beam energy would never end: such a muon keeps it.
-        stuck = material.before(energy[left], length) >= BEAM_ENERGY
-        done = (drawn < BEAM_ENERGY) | stuck
-        result[left[done]] = np.minimum(drawn[done], BEAM_ENERGY)
+        stuck = material.before(energy[left], length) >= beam_energy
+        done = (drawn < beam_energy) | stuck
+        result[left[done]] = np.minimum(drawn[done], beam_energy)
         left = left[~done]
     return result
 

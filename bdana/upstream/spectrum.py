@@ -9,7 +9,7 @@ import numpy as np
 
 from bdana.display import short_repr
 from bdana.errors import InputError
-from bdana.upstream.propagation import BEAM_ENERGY, MuonStates, backward, forward
+from bdana.upstream.propagation import MuonStates, backward, forward
 from bdana.upstream.unfolding import unfold
 
 if TYPE_CHECKING:
@@ -100,7 +100,9 @@ class ProductionSpectrum:
     __repr__ = short_repr
 
 
-def seen_above(threshold: float, blocks: Sequence[Block], rng: np.random.Generator) -> float:
+def seen_above(
+    threshold: float, blocks: Sequence[Block], rng: np.random.Generator, beam_energy: float
+) -> float:
     """Return the median energy in MeV at production of muons that arrive with the energy `threshold`.
 
     Few muons with less energy at production are seen.
@@ -111,14 +113,20 @@ def seen_above(threshold: float, blocks: Sequence[Block], rng: np.random.Generat
         In MeV.
     blocks : sequence of Block
     rng : numpy.random.Generator
+    beam_energy : float
+        In MeV.
     """
     n = np.zeros(2_000)
     start = MuonStates(n, n, n, n, np.full(len(n), threshold), blocks[-1].z_max)
-    return float(np.median(backward(start, blocks, rng).energy))
+    return float(np.median(backward(start, blocks, rng, beam_energy).energy))
 
 
 def spectrum_edges(
-    energy: NDArray[np.float64], weights: NDArray[np.float64], lowest: float, bins: int
+    energy: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    lowest: float,
+    bins: int,
+    beam_energy: float,
 ) -> NDArray[np.float64]:
     """Return edges in MeV of bins equal in ln E up to the beam energy.
 
@@ -132,19 +140,21 @@ def spectrum_edges(
         Lowest edge in MeV.
     bins : int
         Largest number of bins.
+    beam_energy : float
+        In MeV: the last edge.
 
     Raises
     ------
     InputError
         When `lowest` is not below the beam energy.
     """
-    if lowest >= BEAM_ENERGY:
+    if lowest >= beam_energy:
         raise InputError(f"muons of {lowest:g} MeV and less, as the beam makes them, do not arrive")
-    edges = np.geomspace(lowest, BEAM_ENERGY, bins + 1)
+    edges = np.geomspace(lowest, beam_energy, bins + 1)
     tracks = np.histogram(energy, edges, weights=weights)[0] * weights.sum() / np.sum(weights**2)
     beyond = np.cumsum(tracks[::-1])[::-1]
     inner = edges[:-1][(beyond >= FEWEST) | (np.arange(bins) == 0)]
-    return np.append(inner, BEAM_ENERGY)
+    return np.append(inner, beam_energy)
 
 
 def production_spectrum(
@@ -167,6 +177,7 @@ def production_spectrum(
     energy, weights : ndarray, shape (N,)
         Energies in MeV and what each counts for.
     edges : ndarray, shape (C + 1,)
+        The last is the energy of the beam.
     blocks : sequence of Block
     rng : numpy.random.Generator
     threshold : float
@@ -231,7 +242,7 @@ def simulate_response(
     axis = np.zeros(len(cause))
     there = forward(MuonStates(axis, axis, axis, axis, cause, blocks[0].z_min), blocks, rng)
     seen = np.flatnonzero((there.energy > 0) & (there.energy >= threshold))
-    again = backward(there.take(seen), blocks, rng).energy
+    again = backward(there.take(seen), blocks, rng, float(edges[-1])).energy
     index = np.repeat(np.arange(bins), each)[seen]
     counts = np.histogram2d(again, index, (edges, np.arange(bins + 1)))[0]
     return np.vstack([counts, each - counts.sum(axis=0)])

@@ -51,3 +51,12 @@ def test_a_key_is_the_one_that_can_be_set():
     assert (found["samples.x.schema"].value, found["samples.x.schema"].origin) == ("flat", "--set")
     again = settings(sample, 'samples.x.schema="bdana"')
     assert again["samples.x.schema"].value == "bdana"
+
+
+def test_what_is_left_to_the_detector_has_the_value_of_its_geometry():
+    found = {s.key: s for s in settings_with_origin(bdana.load(template_folder(), ["signal.spot_mm=1.0"]))}
+    volume = found["signal.decay_volume_m"]
+    assert (volume.value, volume.origin) == ([105.0, 180.0], "geometry na62")
+    assert found["signal.acceptance"].value == ["STRAW1", "STRAW2", "STRAW3", "STRAW4", "LKr", "MUV3"]
+    assert (found["signal.spot_mm"].value, found["signal.spot_mm"].origin) == (1.0, "--set")
+    assert found["beam_line.point_mm"].origin == "analysis.toml"

@@ -9,7 +9,7 @@ import pytest
 
 from bdana.detector import load_detector, planes, shipped_detectors
 from bdana.errors import ConfigError
-from bdana.simulation import Halo, SimulationConfig
+from bdana.simulation import Halo, SimulationConfig, simulate
 
 NA62 = load_detector("na62")
 
@@ -149,3 +149,19 @@ def test_values_of_simulation_come_from_the_geometry(tmp_path):
         ConfigError, match=r"\[simulation\] of the geometry na62: halo.rate=10.0: no 'rate' there"
     ):
         SimulationConfig.of_detector(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("z_before_mm = 180000.0", "z_before_mm = 23000.0", "must be behind it"),
+        ('shape = "ring"\nz_mm = 238131.5\nr_min_mm = 140.0', 'shape = "ring"\nz_mm = 238131.5\nr_min_mm = 1069.99999', "reaches"),
+    ],
+)  # fmt: skip
+def test_a_halo_that_cannot_reach_the_trigger_is_refused(tmp_path, old, new, message):
+    text = (Path(planes.__file__).parent / "na62.toml").read_text()
+    assert old in text
+    (tmp_path / "mine.toml").write_text(text.replace(old, new))
+    config = SimulationConfig(pot=1e11, bursts=1, detector=str(tmp_path / "mine.toml"))
+    with pytest.raises(ConfigError, match=message):
+        simulate(config, seed=1)

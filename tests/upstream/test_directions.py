@@ -9,6 +9,8 @@ from hepunits import GeV, m
 from bdana.upstream import COPPER, IRON, Block, MuonStates, backward, forward, unfold_directions
 from bdana.upstream.directions import close_directions
 
+BEAM = 400 * GeV
+
 BLOCKS = [Block(COPPER, 23 * m, 24.6 * m), Block(IRON, 95 * m, 96 * m)]
 
 
@@ -31,7 +33,7 @@ def widths(muons, weights=None):
 
 def carried_back(seen, seed=2):
     rng = np.random.default_rng(seed)
-    made = backward(seen, BLOCKS, rng)
+    made = backward(seen, BLOCKS, rng, BEAM)
     return made, unfold_directions(made, np.ones(len(made.x)), BLOCKS, 10 * GeV, rng)
 
 
@@ -85,7 +87,7 @@ def test_tracks_narrower_than_the_scattering_select_those_that_come_down_like_th
 
 def test_a_handful_of_muons_and_none_of_any_weight():
     _, seen = tracks(300.0, 8e-3, n=5)
-    made = backward(seen, BLOCKS, np.random.default_rng(5))
+    made = backward(seen, BLOCKS, np.random.default_rng(5), BEAM)
     few = unfold_directions(made, np.ones(len(made.x)), BLOCKS, 0.0, np.random.default_rng(5))
     assert np.all(np.isfinite(few.muons.x))
     none = unfold_directions(made, np.zeros(len(made.x)), BLOCKS, 0.0, np.random.default_rng(5))

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from hepunits import GeV, m
 
-from bdana.upstream import COPPER, IRON, Block, MuonStates, backward, forward, propagation
+from bdana.upstream import COPPER, IRON, Block, MuonStates, backward, forward
+
+BEAM = 400 * GeV
 
 IRON_10M = [Block(IRON, 0.0, 10.0 * m)]
 
@@ -16,17 +18,16 @@ def muons(energy, n, z=0.0):
 
 def test_fifty_gev_after_ten_metres_of_iron():
     """PUMAS: entered with 67.0 GeV (median), 71.2 GeV (mean)."""
-    entered = backward(muons(50 * GeV, 20_000, 10 * m), IRON_10M, np.random.default_rng(1)).energy / GeV
+    entered = backward(muons(50 * GeV, 20_000, 10 * m), IRON_10M, np.random.default_rng(1), BEAM).energy / GeV
     assert np.median(entered) == pytest.approx(67.0, rel=0.015)
     assert entered.mean() == pytest.approx(71.2, abs=0.7)
 
 
-def test_the_tail_grows_with_the_largest_energy(monkeypatch):
+def test_the_tail_grows_with_the_largest_energy():
     """PUMAS: sd 25 GeV, met with histories up to 0.7 TeV; 17 GeV up to the beam energy."""
     spread = []
     for limit in (400 * GeV, 700 * GeV):
-        monkeypatch.setattr(propagation, "BEAM_ENERGY", limit)
-        entered = backward(muons(50 * GeV, 40_000, 10 * m), IRON_10M, np.random.default_rng(2)).energy
+        entered = backward(muons(50 * GeV, 40_000, 10 * m), IRON_10M, np.random.default_rng(2), limit).energy
         spread.append(entered.std() / GeV)
     assert spread == pytest.approx([17.0, 25.0], rel=0.12)
 
@@ -52,7 +53,9 @@ def test_scattering_of_a_thin_block():
 
 def test_backwards_muons_keep_to_their_lines():
     start = MuonStates(*(np.full(100, v) for v in (5.0, -3.0, 2e-3, -1e-3, 50 * GeV)), 3 * m)
-    back = backward(start, [Block(IRON, 0.0, 1 * m), Block(COPPER, 1 * m, 2 * m)], np.random.default_rng(5))
+    back = backward(
+        start, [Block(IRON, 0.0, 1 * m), Block(COPPER, 1 * m, 2 * m)], np.random.default_rng(5), BEAM
+    )
     assert back.z == 0.0
     assert back.x == pytest.approx(5.0 - 3 * m * 2e-3)
     assert np.all(back.ty == -1e-3)

@@ -8,6 +8,8 @@ from bdana.errors import InputError
 from bdana.upstream import IRON, Block, MuonStates, backward, forward, spectrum
 from bdana.upstream.spectrum import production_spectrum, seen_above, simulate_response, spectrum_edges
 
+BEAM = 400 * GeV
+
 BLOCKS = [Block(IRON, 0.0, 3 * m)]
 THRESHOLD = 10 * GeV
 
@@ -20,8 +22,8 @@ def falling():
     true = true[true < 200 * GeV]
     zeros = np.zeros(len(true))
     down = forward(MuonStates(zeros, zeros, zeros, zeros, true, 0.0), BLOCKS, rng)
-    back = backward(down.take(down.energy >= THRESHOLD), BLOCKS, rng).energy
-    edges = spectrum_edges(back, np.ones(len(back)), seen_above(THRESHOLD, BLOCKS, rng), 10)
+    back = backward(down.take(down.energy >= THRESHOLD), BLOCKS, rng, BEAM).energy
+    edges = spectrum_edges(back, np.ones(len(back)), seen_above(THRESHOLD, BLOCKS, rng, BEAM), 10, BEAM)
     return true, back, edges
 
 
@@ -97,17 +99,17 @@ def test_columns_of_a_response_hold_every_muon():
 
 def test_edges_begin_where_muons_are_seen_and_end_with_tracks():
     rng = np.random.default_rng(8)
-    lowest = seen_above(THRESHOLD, BLOCKS, rng)
+    lowest = seen_above(THRESHOLD, BLOCKS, rng, BEAM)
     at = np.full(4_000, lowest)
     zeros = np.zeros(4_000)
     down = forward(MuonStates(zeros, zeros, zeros, zeros, at, 0.0), BLOCKS, rng)
     assert np.mean(down.energy >= THRESHOLD) == pytest.approx(0.5, abs=0.1)
     energy = np.concatenate([rng.uniform(15 * GeV, 100 * GeV, 1_000), np.full(24, 300 * GeV)])
-    edges = spectrum_edges(energy, np.full(len(energy), 7.0), lowest, 10)
+    edges = spectrum_edges(energy, np.full(len(energy), 7.0), lowest, 10, BEAM)
     assert edges[0] == lowest
     assert edges[-1] == 400 * GeV
     assert edges[-2] < 100 * GeV  # 24 tracks are too few for a bin of their own
-    few = spectrum_edges(np.full(3, 50 * GeV), np.ones(3), lowest, 10)
+    few = spectrum_edges(np.full(3, 50 * GeV), np.ones(3), lowest, 10, BEAM)
     assert few.tolist() == [lowest, 400 * GeV]
 
 
@@ -117,4 +119,4 @@ def test_spectra_without_muons_are_refused():
     with pytest.raises(InputError, match="no muon has an energy between"):
         production_spectrum(np.array([5 * GeV]), np.ones(1), edges, BLOCKS, rng)
     with pytest.raises(InputError, match="do not arrive"):
-        spectrum_edges(np.ones(3), np.ones(3), 400 * GeV, 10)
+        spectrum_edges(np.ones(3), np.ones(3), 400 * GeV, 10, BEAM)
