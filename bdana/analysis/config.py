@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from bdana.analysis.signal_config import SignalConfig
 from bdana.errors import ConfigError
 from bdana.events.dataset import Kind, Trigger
+from bdana.mistakes import PlacedError, Written, did_you_mean, validated
 from bdana.reconstruction import Line
 from bdana.regions import BoxTable, Regions
-from bdana.selection import CSV_COLUMNS, Variable
-from bdana.strict import StrictModel, explain, parse_override, read_toml
+from bdana.selection import Variable
+from bdana.signal.models import find_parameters
+from bdana.strict import StrictModel, parse_override, read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +89,9 @@ class VariableConfig(StrictModel):
     """Table [variables.NAME]: axis of the candidate quantity NAME in histograms and plots."""
 
     label: str = Field(description="text of the axis, without unit")
-    unit: Literal["", "mm", "m", "ns", "MeV", "GeV"] = Field(default="", description="unit of min and max")
+    unit: str = Field(
+        description="unit of min, max and the axis, of the dimension of the quantity, such as mm or GeV"
+    )
     bins: Annotated[int, Field(gt=0)]
     min: float
     max: float
@@ -95,7 +100,7 @@ class VariableConfig(StrictModel):
 class SystematicConfig(StrictModel):
     """Table [systematics.NAME]: a relative uncertainty of the combinatorial background in all regions."""
 
-    effect: Annotated[float, Field(ge=0)] = Field(description="relative")
+    effect: Annotated[float, Field(ge=0, le=1)] = Field(description="relative, 0.13 for 13%")
     correlated: bool = Field(description="whether it moves all regions together")
     source: str = Field(description="where the number comes from")
 
@@ -199,8 +204,8 @@ class AnalysisConfig(StrictModel):
             return values  # refused as such
         name = search.get("channel") or (next(iter(channels)) if len(channels) == 1 else None)
         if name is not None and name not in channels:
-            raise ValueError(
-                f"search.channel: no channel '{name}'; there are {', '.join(channels) or 'none'}"
+            raise PlacedError(
+                ("search", "channel"), f"no channel '{name}': {did_you_mean(str(name), channels)}"
             )
         written = channels[name] if name is not None else {}
         if not channels or not isinstance(written, dict):
@@ -209,7 +214,7 @@ class AnalysisConfig(StrictModel):
         for key in ChannelConfig.model_fields:
             # A freeze holds [search] with the values of its channel.
             if key in search and (name is None or search[key] != chosen.get(key)):
-                raise ValueError(f"search.{key}: belongs into [channels.NAME] when there are channels")
+                raise PlacedError(("search", key), "belongs into [channels.NAME] when there are channels")
         return values if name is None else values | {"search": search | {"channel": name} | chosen}
 
     def of_channel(self, name: str) -> AnalysisConfig:
@@ -232,40 +237,36 @@ class AnalysisConfig(StrictModel):
 
         Raises
         ------
-        ValueError
+        PlacedError
             Naming them.
         """
         for key in ("data", "single_tracks"):
             name = getattr(self.search, key)
             if name is not None and name not in self.samples:
-                raise ValueError(
-                    f"search.{key}: no sample '{name}'; there are {', '.join(self.samples) or 'none'}"
-                )
+                raise PlacedError(("search", key), f"no sample '{name}': {did_you_mean(name, self.samples)}")
         if self.search.single_tracks and self.search.data == self.search.single_tracks:
-            raise ValueError("search.single_tracks: must be another sample than search.data")
+            raise PlacedError(("search", "single_tracks"), "must be another sample than search.data")
         for name in self.search.joint:
             if name not in self.regions:
-                raise ValueError(f"search.joint: no region '{name}'; there are {', '.join(self.regions)}")
+                raise PlacedError(
+                    ("search", "joint"), f"no region '{name}': {did_you_mean(name, self.regions)}"
+                )
 
     def histogrammed(self) -> dict[str, Variable]:
         """Return the variables that are histogrammed, by name.
 
         Raises
         ------
-        ValueError
-            When a name is no quantity of a candidate, or an axis is empty.
+        PlacedError
+            When a name is no quantity of a candidate, its unit is of another dimension, or an axis is empty.
         """
-        known = [name for name, unit in CSV_COLUMNS.values() if unit]
+        found = {}
         for name, v in self.variables.items():
-            if name not in known:
-                raise ValueError(
-                    f"variables.{name}: no such quantity of a candidate; there are {', '.join(known)}"
-                )
-            if not v.min < v.max:
-                raise ValueError(f"variables.{name}: min must be below max")
-        return {
-            name: Variable(name, v.label, v.unit, v.bins, v.min, v.max) for name, v in self.variables.items()
-        }
+            try:
+                found[name] = Variable(name, v.label, v.unit, v.bins, v.min, v.max)
+            except ConfigError as err:
+                raise PlacedError(("variables", name, ""), str(err)) from None
+        return found
 
 
 def read_config(path: Path, overrides: Sequence[str]) -> AnalysisConfig:
@@ -285,14 +286,18 @@ def read_config(path: Path, overrides: Sequence[str]) -> AnalysisConfig:
     values = read_toml(path)
     for override in overrides:
         _replace(values, override)
+    written = Written(str(path), overrides=tuple(overrides))
+    config = validated(AnalysisConfig, values, written)
+    if config.signal is not None:
+        source = replace(written, table="signal.parameters")
+        validated(find_parameters(config.signal.model), config.signal.parameters, source)
     try:
-        config = AnalysisConfig.model_validate(values)
         config.partition()
         config.beam_line.line()
         config.histogrammed()
         config.require_samples()
-    except ValidationError as err:
-        raise ConfigError(f"{path}: {explain(err)}") from None
+    except PlacedError as err:
+        raise written.says(err) from None
     except (ConfigError, ValueError) as err:
         raise ConfigError(f"{path}: {err}") from None
     return config

@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from bdana.analysis.config import read_config
 from bdana.analysis.modules import AnalysisModules
@@ -19,10 +19,10 @@ from bdana.detector import Detector, load_detector
 from bdana.engine import SelectionTask
 from bdana.errors import ConfigError
 from bdana.events import Dataset, GoodRuns
+from bdana.mistakes import Written, did_you_mean, validated
 from bdana.pairing import Combinatorial, PairingParameters
 from bdana.sealing import SealedData, UnsealedData
 from bdana.selection import Parameters, Selection, Setup, SingleTrackSelection
-from bdana.strict import explain
 from bdana.upstream import Prompt, PromptParameters
 
 if TYPE_CHECKING:
@@ -108,11 +108,14 @@ class AnalysisFolder:
             )
         config = read_config(path, overrides)
         modules = AnalysisModules.read(folder)
-        for name in config.selection:
-            if name not in modules.names("selections"):
-                raise ConfigError(
-                    f"{path}: [selection.{name}] has no selections/{name}.py; there are: {', '.join(modules.names('selections'))}"
-                )
+        for table, named in (("selection", config.selection), ("background", config.background)):
+            for name in named:
+                known = modules.names(f"{table}s")
+                if name not in known:
+                    where = Written(str(path), table, tuple(overrides)).origin([name])
+                    raise ConfigError(
+                        f"{where}: [{table}.{name}] has no {table}s/{name}.py: {did_you_mean(name, known)}"
+                    )
         return cls(folder, config, modules, tuple(overrides))
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -303,12 +306,10 @@ class AnalysisFolder:
 
     def _parameters(self, table: str, name: str, model: type[Model], like: str = "") -> Model:
         written: dict[str, dict[str, Any]] = getattr(self.config, table)
-        try:
-            return model.model_validate(written.get(like, {}) | written.get(name, {}))
-        except ValidationError as err:
-            raise ConfigError(
-                f"[{table}.{name}] of {self.folder / 'analysis.toml'}: {explain(err)}"
-            ) from None
+        source = Written(str(self.folder / "analysis.toml"), f"{table}.{name}", self.overrides)
+        if like:  # first by itself, for the table and the option that say what is wrong
+            validated(model, written.get(like, {}), replace(source, table=f"{table}.{like}"))
+        return validated(model, written.get(like, {}) | written.get(name, {}), source)
 
     def missing_columns(self, file: EventFile) -> dict[str, tuple[str, ...]]:
         """Return, for every two-track selection, the columns that it needs and a file does not have.
@@ -384,9 +385,8 @@ class AnalysisFolder:
         opened = []
         for name in names:
             if name not in self.config.samples:
-                there = ", ".join(self.config.samples) or "none"
                 raise ConfigError(
-                    f"no sample '{name}' in {self.folder / 'analysis.toml'}; there are: {there}"
+                    f"no sample '{name}' in {self.folder / 'analysis.toml'}: {did_you_mean(name, self.config.samples)}"
                 )
             sample = self.config.samples[name]
             layout = sample.layout

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from bdana.errors import ConfigError
+from bdana.mistakes import Written, validated
 from bdana.strict import StrictModel, parse_toml, read_text
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ class Ring(Element):
     """A disc with a round hole."""
 
     shape: Literal["ring"] = "ring"
-    r_min_mm: float
-    r_max_mm: float
+    r_min_mm: float = Field(ge=0, description="radius of the hole")
+    r_max_mm: float = Field(gt=0, description="outer radius")
 
     def contains(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Tell which points lie between the two radii.
@@ -67,8 +68,8 @@ class Straw(Element):
 
     shape: Literal["straw"] = "straw"
     centre_x_mm: float
-    view_gap_mm: float
-    r_max_mm: float
+    view_gap_mm: float = Field(ge=0, description="half width of the blind band of a view")
+    r_max_mm: float = Field(gt=0, description="outer radius")
 
     def contains(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Tell which points lie inside the outer radius (around x = y = 0) and outside the gap of at least two views.
@@ -88,8 +89,8 @@ class Octagon(Element):
     """A regular octagon with two horizontal sides and a round hole."""
 
     shape: Literal["octagon"] = "octagon"
-    r_min_mm: float
-    apothem_mm: float
+    r_min_mm: float = Field(ge=0, description="radius of the hole")
+    apothem_mm: float = Field(gt=0, description="distance of the sides from the centre")
 
     def contains(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Tell which points lie inside the octagon and outside the hole.
@@ -108,8 +109,8 @@ class Square(Element):
     """A square with a round hole."""
 
     shape: Literal["square"] = "square"
-    r_min_mm: float
-    half_side_mm: float
+    r_min_mm: float = Field(ge=0, description="radius of the hole")
+    half_side_mm: float = Field(gt=0, description="half of the side")
 
     def contains(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Tell which points lie inside the square and outside the hole.
@@ -185,7 +186,5 @@ def load_detector(name: str, folder: Path | None = None) -> Detector:
 @lru_cache(maxsize=16)
 def _parsed(path: Path, text: str) -> Detector:
     """Read a geometry once for each state of its file."""
-    try:
-        return Detector.model_validate(parse_toml(text, f"detector geometry {path}"))
-    except ValidationError as err:
-        raise ConfigError(f"detector geometry {path}: {err}") from None
+    where = f"detector geometry {path}"
+    return validated(Detector, parse_toml(text, where), Written(where))

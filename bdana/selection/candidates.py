@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bdana.reconstruction import Pairs
     from bdana.regions import Regions
 
-__all__ = ["CSV_COLUMNS", "Candidates"]
+__all__ = ["CSV_COLUMNS", "UNITS", "Candidates"]
 
 
 @dataclass(frozen=True)
@@ -200,6 +200,14 @@ CSV_COLUMNS: dict[str, tuple[str, Any]] = {
     "region": ("region", None),
 }
 """CSV header -> (attribute, unit it is written in; None for what is written as it is)."""
+
+
+UNITS: dict[str, str] = {
+    name: header.removeprefix(f"{name}_").replace("mev", "MeV").replace("gev", "GeV")
+    for header, (name, unit) in CSV_COLUMNS.items()
+    if unit
+}
+"""Quantity of a candidate -> the unit in which people see it, which tells its dimension."""
 
 
 def _text(value: float | str) -> str:

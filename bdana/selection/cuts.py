@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
+from bdana.parameters import ParameterTable
 from bdana.reconstruction import Pairs
-from bdana.strict import StrictModel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,11 +31,12 @@ __all__ = ["Cut", "Parameters", "event_cut", "pair_cut", "track_cut"]
 CutFunction = Callable[..., Any]
 
 
-class Parameters(StrictModel):
+class Parameters(ParameterTable):
     """Base class of the parameters of a selection; units are part of the field names.
 
     A yes/no field with the name of a cut switches that cut. [selection.NAME] of analysis.toml and
-    `--set selection.NAME.FIELD=VALUE` replace the defaults.
+    `--set selection.NAME.FIELD=VALUE` replace the defaults. Every number has a range: that of `Field(ge=..., le=...)`, else
+    the usual one of its name (`bdana.parameters`).
     """
 
     lepton: Literal["muon", "electron"] = Field(default="muon", description="mass hypothesis of both tracks")

@@ -179,7 +179,7 @@ def test_other_figures(tmp_path, show):
         ([*POINT, "--fv", "20,180"], "it must lie between the dump"),
         ([*POINT, "--fv", "105,190"], "the first element that tracks cross, at 183.5 m"),
         ([*POINT, "--fv", "105,inf"], "decay_volume_m"),
-        ([*POINT, "--z-range", "0.9,0.1"], "z_range: Value error, [0.9, 0.1] must ascend"),
+        ([*POINT, "--z-range", "0.9,0.1"], "z_range=[0.9, 0.1]: must ascend"),
         ([*POINT, "--z-range", "0,1"], "must ascend and lie between 0 and 1"),
         ([*POINT, "--z-range", "0.1,0.5,0.9"], "--z-range 0.1,0.5,0.9: give two numbers"),
         ([*POINT, "--pt-max", "-1"], "pt_max_gev"),

@@ -18,6 +18,7 @@ import numpy as np
 from particle import literals
 from pydantic import Field, field_validator, model_validator
 
+from bdana.parameters import ParameterTable
 from bdana.signal.bremsstrahlung import Bremsstrahlung
 from bdana.signal.constants import ALPHA, ELECTRON_MASS, MUON_MASS
 from bdana.signal.contract import Mode, Particles, Production
@@ -26,7 +27,6 @@ from bdana.signal.meson_spectra import SETTINGS, meson_spectra
 from bdana.signal.mesons import MesonDecays, MesonMixing
 from bdana.signal.photon_like import meson_decays, mixing_probabilities
 from bdana.signal.width_table import read_widths
-from bdana.strict import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,7 +72,7 @@ _BAND_MASSES = (250.0, 400.0, 500.0, 600.0, 700.0, 900.0, 1000.0)
 _BAND_RATIOS = (1.07, 1.49, 5.3, 7.7, 8.8, 84.0, 400.0)
 
 
-class Parameters(StrictModel):
+class Parameters(ParameterTable):
     """What users may choose about the dark photon: table [signal.parameters] of analysis.toml."""
 
     production: Annotated[tuple[Literal["bremsstrahlung", "mesons", "mixing"], ...], Field(min_length=1)] = (
@@ -107,7 +107,7 @@ class Parameters(StrictModel):
     def _inside(cls, value: tuple[float, float]) -> tuple[float, float]:
         low, high = value
         if not 0.0 < low < high < 1.0:
-            raise ValueError(f"[{low:g}, {high:g}] must ascend and lie between 0 and 1")
+            raise ValueError("must ascend and lie between 0 and 1")
         return value
 
     @field_validator("pythia_setting")
