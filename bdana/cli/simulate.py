@@ -119,8 +119,9 @@ def simulate(
             generated = override(generated, text.removeprefix("generated."))
         else:
             config = override(config, text)
-    for text in config.signal.particle.cautions if config.signal else ():
-        note(f"warning: {text}")
+    if config.signal and (config.signal.spectrum != "flat" or config.signal.epsilon is not None):
+        for text in config.signal.particle.cautions:
+            note(f"warning: {text}")
     document = {"file": str(output), "kind": kind, "seed": seed, "config": asdict(config)}
     with progress_bar("simulating") as progress:
         if source:

@@ -203,6 +203,8 @@ def _check_signal(signal: Signal) -> None:
     model = signal.particle
     check_mass(model)
     check_mode(model, signal.mode)
+    if signal.spectrum == "flat":  # what the model produces is not used
+        return
     spectra = ("flat", "all", *model.production)
     if signal.spectrum not in spectra:
         raise ConfigError(f"spectrum '{signal.spectrum}' is unknown: choose {', '.join(spectra)}")
