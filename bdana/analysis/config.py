@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from bdana.analysis.signal_config import SignalConfig
 from bdana.errors import ConfigError
 from bdana.events.dataset import Kind, Trigger
+from bdana.events.exposure import check_protons
 from bdana.mistakes import PlacedError, Written, did_you_mean, validated
 from bdana.reconstruction import Line
 from bdana.regions import BoxTable, Regions
@@ -27,6 +28,7 @@ __all__ = [
     "AnalysisConfig",
     "BeamLine",
     "ChannelConfig",
+    "ExposureConfig",
     "General",
     "MassWindowsConfig",
     "Region",
@@ -116,6 +118,15 @@ class ChannelConfig(StrictModel):
     )
 
 
+class ExposureConfig(StrictModel):
+    """Table [exposure]: which numbers of the exposure are meant, though no accelerator is known to have them."""
+
+    unusual: list[Literal["pot", "live_time_s", "downscale"]] = Field(
+        default=[],
+        description="protons, live times or downscales of bursts whose limits of plausibility are off; stated in the report",
+    )
+
+
 class MassWindowsConfig(StrictModel):
     """Table [search.mass_windows]: the signal region in windows around candidate masses."""
 
@@ -179,6 +190,7 @@ class AnalysisConfig(StrictModel):
     beam_line: BeamLine = BeamLine()
     regions: dict[str, Region] = Field(description="nested, innermost first")
     samples: dict[str, SampleConfig] = Field(default={}, description="what is read")
+    exposure: ExposureConfig = ExposureConfig()
     search: SearchConfig = SearchConfig()
     channels: dict[Annotated[str, Field(pattern=r"^\w[\w-]*$")], ChannelConfig] = Field(
         default={}, description="selections that are searched side by side"
@@ -252,6 +264,21 @@ class AnalysisConfig(StrictModel):
                     ("search", "joint"), f"no region '{name}': {did_you_mean(name, self.regions)}"
                 )
 
+    def require_protons(self) -> None:
+        """Raise an error when [signal] has protons on target that no search has, unless [exposure] says they are meant.
+
+        Raises
+        ------
+        PlacedError
+            Naming the limits.
+        """
+        if self.signal is None:
+            return
+        try:
+            check_protons(self.signal.pot, "pot =", self.exposure.unusual)
+        except ConfigError as err:
+            raise PlacedError(("signal", "pot"), str(err)) from None
+
     def histogrammed(self) -> dict[str, Variable]:
         """Return the variables that are histogrammed, by name.
 
@@ -296,6 +323,7 @@ def read_config(path: Path, overrides: Sequence[str]) -> AnalysisConfig:
         config.beam_line.line()
         config.histogrammed()
         config.require_samples()
+        config.require_protons()
     except PlacedError as err:
         raise written.says(err) from None
     except (ConfigError, ValueError) as err:

@@ -19,6 +19,7 @@ from bdana.detector import Detector, load_detector
 from bdana.engine import SelectionTask
 from bdana.errors import ConfigError
 from bdana.events import Dataset, GoodRuns
+from bdana.events.exposure import why_impossible
 from bdana.mistakes import Written, did_you_mean, validated
 from bdana.pairing import Combinatorial, PairingParameters
 from bdana.sealing import SealedData, UnsealedData
@@ -258,7 +259,15 @@ class AnalysisFolder:
                 f"{self.folder}/backgrounds/{name}.py: the parameters of a bdana.Combinatorial must have "
                 "bdana.PairingParameters as base"
             )
-        return background, self._parameters("background", name, background.parameters)
+        par = self._parameters("background", name, background.parameters)
+        unusual = self.config.exposure.unusual
+        wrong = why_impossible("downscale", par.downscale, unusual) if par.downscale is not None else ""
+        if wrong:
+            raise ConfigError(
+                f'[background.{name}] {wrong}; if it is meant, write unusual = ["downscale"] into the table [exposure] of '
+                "analysis.toml"
+            )
+        return background, par
 
     def prompt(self, name: str) -> tuple[Prompt, PromptParameters]:
         """Return the prompt background backgrounds/NAME.py with its parameters; raises as `combinatorial`.
@@ -362,8 +371,9 @@ class AnalysisFolder:
             kind=kind,
             schema=schema,
             all_bursts=all_bursts,
-            good_runs=_good_runs(good_runs),
+            good_runs=self._good_runs(good_runs),
             gate=self.gate,
+            unusual=self.config.exposure.unusual,
         )
 
     def sample(self, *names: str, all_bursts: bool = False) -> list[Dataset]:
@@ -395,7 +405,8 @@ class AnalysisFolder:
                 kind=sample.kind,
                 schema=str(self.folder / layout) if layout and layout.endswith(".toml") else layout,
                 all_bursts=all_bursts,
-                good_runs=_good_runs(self.folder / sample.good_runs if sample.good_runs else None),
+                good_runs=self._good_runs(self.folder / sample.good_runs if sample.good_runs else None),
+                unusual=self.config.exposure.unusual,
                 trigger=sample.trigger,
                 weight=sample.weight,
                 gate=self.gate,
@@ -403,6 +414,9 @@ class AnalysisFolder:
             )
             opened.append(dataset)
         return opened
+
+    def _good_runs(self, path: str | Path | None) -> GoodRuns | None:
+        return None if path is None else GoodRuns.read(Path(path), self.config.exposure.unusual)
 
     def selection_task(
         self, dataset: Dataset, selection: str, left_out: tuple[str, ...] = ()
@@ -461,7 +475,3 @@ def _read_again(folder: Path, overrides: tuple[str, ...], expected: str) -> Anal
     if analysis.hash != expected:
         raise ConfigError(f"the analysis in {folder} changed while it was running; start again")
     return analysis
-
-
-def _good_runs(path: str | Path | None) -> GoodRuns | None:
-    return GoodRuns.read(Path(path)) if path is not None else None

@@ -160,4 +160,7 @@ def result_tables(run: SelectionRun) -> list[Table | str]:
         if run.exposure
         else "exposure: unknown, the layout has no burst table"
     )
+    unusual = sorted({name for dataset in run.datasets for name in dataset.unusual})
+    if unusual:
+        exposure += f"; [exposure] unusual: limits of plausibility are off for {', '.join(unusual)}"
     return [cutflow, regions, exposure]

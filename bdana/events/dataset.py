@@ -67,6 +67,8 @@ class Dataset:
         Factor to every event weight.
     gate : Gate or None
         Blinding: which events are closed; None for simulation.
+    unusual : tuple of str
+        Columns of the burst table whose values are meant, as for `BurstTable.total`.
     """
 
     sources: tuple[EventSource, ...]
@@ -77,6 +79,7 @@ class Dataset:
     trigger: Trigger = "any"
     weight: float = 1.0
     gate: Gate | None = None
+    unusual: tuple[str, ...] = ()
 
     @classmethod
     def open(
@@ -91,6 +94,7 @@ class Dataset:
         weight: float = 1.0,
         gate: Gate | None,
         folder: Path | None = None,
+        unusual: Sequence[str] = (),
     ) -> Dataset:
         """Open the files and join their burst tables; data and pseudo-data need a gate, which hides closed events.
 
@@ -98,7 +102,7 @@ class Dataset:
         ----------
         files : sequence of str, Path or EventArrays
             As for `bdana.events.file_names.expand`.
-        kind, all_bursts, trigger, weight, gate
+        kind, all_bursts, trigger, weight, gate, unusual
             Attributes of the dataset.
         schema : str, optional
             As for `load_schema`; by default the shipped schema that matches each file.
@@ -147,6 +151,7 @@ class Dataset:
             trigger=trigger,
             weight=weight,
             gate=gate if kind != "mc" else None,
+            unusual=tuple(unusual),
         )
 
     @property
@@ -224,7 +229,7 @@ class Dataset:
     @property
     def exposure(self) -> Exposure | None:
         """Sum over the bursts that are used; None when there is no burst table."""
-        return self.used_bursts.exposure if self.used_bursts else None
+        return self.used_bursts.total(self.unusual) if self.used_bursts else None
 
     @property
     def used_bursts(self) -> BurstTable | None:

@@ -213,7 +213,17 @@ def _input_blocks(analysis: Analysis, run: StoredRun) -> list[Text | Table]:
     exposure = data.summary["exposure"] if data else None
     rows = search_inputs(analysis, exposure, run.prediction or {}, run.checks)
     assumed = sum(row.kind == "assumed" for row in rows)
+    unusual = ", ".join(analysis.config.exposure.unusual)
     return [
+        *(
+            [
+                Text(
+                    f"Unusual exposure: [exposure] unusual of analysis.toml turns off the limits of plausibility for {unusual}."
+                )
+            ]
+            if unusual
+            else []
+        ),
         Text(
             f"Of {len(rows)} numbers behind this result {assumed} are assumed: they have no public source, and nothing here "
             "measures them."

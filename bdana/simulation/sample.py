@@ -10,6 +10,7 @@ import numpy as np
 from bdana._version import __version__
 from bdana.errors import ConfigError
 from bdana.events import write_events
+from bdana.events.exposure import check_protons
 from bdana.signal import check_mass
 from bdana.simulation.bursts import draw_bursts, mean_coincidences, mean_singles, random_stream
 from bdana.simulation.coincidences import coincidence_counts, halo_counts, halo_events
@@ -185,8 +186,9 @@ def _halo_blocks(
 
 
 def _check(config: SimulationConfig) -> None:
-    if config.bursts < 1 or not config.pot > 0:
-        raise ConfigError("a sample needs at least one burst and a positive number of protons on target")
+    check_protons(config.pot, "pot =", ("pot",))
+    if config.bursts < 1:
+        raise ConfigError(f"bursts = {config.bursts}: a sample needs at least one burst")
     if not 0.0 <= config.beam.ripple <= 1.0:
         raise ConfigError(f"ripple = {config.beam.ripple:g}: an amplitude is between 0 and 1")
     if not config.beam.ripple_period_s > 0.0:
