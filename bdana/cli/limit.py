@@ -140,7 +140,13 @@ def limit(
         if export is not None:
             raise InputError("--export has no windows of mass: leave it out and take --json")
         search = mass_search(
-            given, observed, event_mass or [], resolution or RESOLUTION, half_width, mass_range
+            given,
+            observed,
+            event_mass or [],
+            candidate_mass,
+            resolution or RESOLUTION,
+            half_width,
+            mass_range,
         )
         scan = scan_masses(search, candidate_mass, cl, efficiency_error, names)
         print_json(scan.to_dict()) if as_json else show_masses(scan)

@@ -160,7 +160,6 @@ def result_tables(run: SelectionRun) -> list[Table | str]:
         if run.exposure
         else "exposure: unknown, the layout has no burst table"
     )
-    unusual = sorted({name for dataset in run.datasets for name in dataset.unusual})
-    if unusual:
-        exposure += f"; [exposure] unusual: limits of plausibility are off for {', '.join(unusual)}"
-    return [cutflow, regions, exposure]
+    if run.unusual:
+        exposure += f"; [exposure] unusual: limits of plausibility are off for {', '.join(run.unusual)}"
+    return [cutflow, regions, exposure, *([run.emptied] if run.emptied else [])]

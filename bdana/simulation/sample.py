@@ -15,6 +15,7 @@ from bdana.signal import check_mass
 from bdana.simulation.bursts import draw_bursts, mean_coincidences, mean_singles, random_stream
 from bdana.simulation.coincidences import coincidence_counts, halo_counts, halo_events
 from bdana.simulation.decays import check_mode
+from bdana.simulation.sample_config import check_parts
 from bdana.simulation.signal_events import signal_events
 
 if TYPE_CHECKING:
@@ -189,8 +190,7 @@ def _check(config: SimulationConfig) -> None:
     check_protons(config.pot, "pot =", ("pot",))
     if config.bursts < 1:
         raise ConfigError(f"bursts = {config.bursts}: a sample needs at least one burst")
-    if not 0.0 <= config.beam.ripple <= 1.0:
-        raise ConfigError(f"ripple = {config.beam.ripple:g}: an amplitude is between 0 and 1")
+    check_parts(config)
     if not config.beam.ripple_period_s > 0.0:
         raise ConfigError(f"ripple_period_s = {config.beam.ripple_period_s:g}: a period is positive")
     if config.signal:

@@ -90,7 +90,7 @@ def test_events_of_a_generator_are_simulated_and_counted(tmp_path):
         (["--from", "absent.hepmc"], "absent.hepmc: cannot be read"),
         (["--from", "absent.hepmc", "--mass", "411"], "leave out --mass"),
         (["--from", "absent.hepmc", "--origin", "moon"], "choose tax or t10"),
-        (["--from", "absent.hepmc", "--set", "generated.spot=1"], "no 'spot' there"),
+        (["--from", "absent.hepmc", "--set", "generated.spot=1"], "no key 'spot': did you mean 'spot_mm'?"),
         (["--set", "beam.ripple=2.0"], "between 0 and 1"),
         (["--bursts", "0"], "at least one burst"),
     ],
