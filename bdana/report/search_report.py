@@ -241,6 +241,7 @@ def _sample_blocks(sample: StoredSample, config: SampleConfig) -> list[Text | Ta
         if exposure
         else "exposure unknown: no burst table"
     )
+    said += f". {summary['emptied']}" if "emptied" in summary else ""
     cutflow = [
         [
             row["cut"],
