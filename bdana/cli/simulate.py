@@ -28,7 +28,7 @@ def simulate(
     ] = "mc",
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same events.")] = 1,
     pot: Annotated[float, typer.Option(metavar="N", help="Protons on target.")] = 1.4e17,
-    bursts: Annotated[int, typer.Option(min=1, metavar="N", help="Bursts they come in.")] = 2000,
+    bursts: Annotated[int, typer.Option(metavar="N", help="Bursts they come in.")] = 2000,
     run: Annotated[int, typer.Option(min=0, metavar="N", help="Run number.")] = 99_001,
     mass: Annotated[
         float | None, typer.Option(metavar="MEV", help="Mass of the new particle.", show_default=False)
@@ -45,7 +45,7 @@ def simulate(
             metavar="flat|all|PROCESS", help="Spectrum of the signal; a process such as bremsstrahlung."
         ),
     ] = "bremsstrahlung",
-    decays: Annotated[int, typer.Option(min=1, metavar="N", help="Signal decays to generate.")] = 100_000,
+    decays: Annotated[int, typer.Option(metavar="N", help="Signal decays to generate.")] = 100_000,
     source: Annotated[
         Path | None,
         typer.Option(

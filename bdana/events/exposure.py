@@ -294,7 +294,7 @@ def check_protons(protons: float, what: str, unusual: Collection[str] = ()) -> f
     """
     low, high = POSSIBLE_PROTONS
     if not 0.0 < protons < np.inf:
-        raise ConfigError(f"{what} {protons:g}: protons on target are a positive number")
+        raise ConfigError(f"{what} {protons:g}: give a positive number of protons on target")
     if "pot" not in unusual and not low <= protons <= high:
         raise ConfigError(
             f"{what} {protons:g}: no search has so few or many protons on target, from {low:g} to {high:g}{_if_meant('pot', protons)}"

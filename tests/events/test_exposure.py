@@ -97,5 +97,5 @@ def test_a_downscale_of_the_background_may_be_meant():
 
 @pytest.mark.parametrize("protons", [0.0, -1.0, np.nan, np.inf])
 def test_protons_are_above_zero_whatever_is_meant(protons):
-    with pytest.raises(ConfigError, match="a positive number"):
+    with pytest.raises(ConfigError, match="a positive number of protons"):
         check_protons(protons, "--pot", ["pot"])
