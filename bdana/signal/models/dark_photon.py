@@ -223,7 +223,7 @@ class DarkPhoton:
                 f"bremsstrahlung above {FORM_FACTOR_MAX:g} MeV: the omega pole dominates the form factor of the proton, so "
                 "that neither the yield nor its band can be trusted"
             )
-        if "bremsstrahlung" in par.production:
+        if "bremsstrahlung" in par.production and self.mass > 0.0:
             said += self._emission.cautions
         if self.mass > HADRONS_FITTED and self._table is None:
             said.append(
