@@ -1,4 +1,4 @@
-"""Base class of everything that is read from TOML: unknown keys, NaN and infinities are errors."""
+"""Base class of everything that is read from TOML: unknown keys, wrong types, NaN and infinities are errors."""
 
 from __future__ import annotations
 
@@ -14,9 +14,22 @@ from bdana.text_files import open_text
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pydantic import ValidationError
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
 
-__all__ = ["StrictModel", "explain", "parse_override", "parse_toml", "read_text", "read_toml"]
+__all__ = ["StrictModel", "parse_override", "parse_toml", "read_text", "read_toml"]
+
+
+def _make_strict(part: object) -> None:
+    if isinstance(part, dict):
+        if part.get("type") in {"int", "float", "bool", "str"}:
+            part.setdefault("strict", True)
+        for name, inner in part.items():
+            if name not in {"default", "metadata"}:
+                _make_strict(inner)
+    elif isinstance(part, list | tuple):
+        for inner in part:
+            _make_strict(inner)
 
 
 class StrictModel(BaseModel):
@@ -24,20 +37,16 @@ class StrictModel(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)  # guard: strict-fields
 
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: type[BaseModel], handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Make numbers, texts and yes/no values of every field strict: "12" and true are no numbers."""
+        made = handler(source)
+        _make_strict(made)
+        return made
+
     __repr__ = short_repr  # in full: print(...)
-
-
-def explain(err: ValidationError) -> str:
-    """Say in one line which keys are wrong, and why.
-
-    Parameters
-    ----------
-    err : ValidationError
-        What pydantic found.
-    """
-    return "; ".join(
-        ": ".join(filter(None, [".".join(str(part) for part in e["loc"]), e["msg"]])) for e in err.errors()
-    )
 
 
 def read_text(path: Path) -> str:

@@ -14,7 +14,6 @@ import re
 import sys
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
-from difflib import get_close_matches
 from inspect import unwrap
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -25,7 +24,7 @@ from pydantic import BaseModel, ValidationError
 
 from bdana.errors import BdanaError, BlindingError, ConfigError, UserCodeError
 from bdana.events.model import EVENT_COLUMNS
-from bdana.strict import explain
+from bdana.mistakes import did_you_mean, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -38,7 +37,6 @@ __all__ = [
     "UnsuitableError",
     "call_user",
     "check_declared",
-    "did_you_mean",
     "line_of",
     "mask",
     "named_numbers",
@@ -313,26 +311,10 @@ def named_numbers(answer: Any, *names: str) -> Mapping[str, tuple[Any, ...]]:
     return found
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a sentence with the known name that is most like one, or with all when they are few; empty otherwise.
-
-    Parameters
-    ----------
-    name : str
-    known : iterable of str
-
-    Examples
-    --------
-    >>> from bdana.user_code import did_you_mean
-    >>> did_you_mean("vertex_zz", ["cda", "vertex_z"])
-    "did you mean 'vertex_z'?"
-    """
+def _hint(name: str, known: Iterable[str]) -> str:
+    """Return a hint at the known name that is most like one, or at all when they are few; empty otherwise."""
     names = sorted(set(known))
-    by_small = {each.lower(): each for each in names}
-    near = get_close_matches(name.lower(), by_small, n=1)
-    if near:
-        return f"did you mean '{by_small[near[0]]}'?"
-    return f"there are {', '.join(names)}" if 0 < len(names) <= LISTED else ""
+    return did_you_mean(name, names) if nearest(name, names) or 0 < len(names) <= LISTED else ""
 
 
 def line_of(function: Callable[..., Any] | None, *, returning: bool = False) -> str:
@@ -405,7 +387,7 @@ def _said(err: BaseException) -> str:
     if isinstance(err, SystemExit):
         return "ends the program"
     if isinstance(err, ValidationError):
-        return explain(err)
+        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())
     # The package that an analysis is imported in has a hash in its name.
     lines = [re.sub(rf"{ANALYSIS_PACKAGE}\w+\.", "", line.strip()) for line in _message(err).splitlines()]
     text = next((_short(line, LONGEST) for line in lines if line), "")
@@ -449,12 +431,12 @@ def _suggestion(err: BaseException, frame: FrameType) -> str:
     if missing:
         return _field_suggestion(missing[1], getattr(err, "obj", None))
     if isinstance(err, AttributeError) and err.name:
-        return did_you_mean(err.name, _names(err.obj))
+        return _hint(err.name, _names(err.obj))
     if isinstance(err, NameError) and err.name:
-        return did_you_mean(err.name, {*frame.f_locals, *frame.f_globals, *vars(builtins)})
+        return _hint(err.name, {*frame.f_locals, *frame.f_globals, *vars(builtins)})
     found = re.search(r"cannot import name '(\w+)'", _message(err))
     if isinstance(err, ImportError) and found:
-        return did_you_mean(found[1], _names(sys.modules.get(str(err.name))))
+        return _hint(found[1], _names(sys.modules.get(str(err.name))))
     return ""
 
 
@@ -466,7 +448,7 @@ def _field_suggestion(name: str, records: Any) -> str:
         declared = " or ".join(f'"{column}"' for column in columns[:3])
         return f"a cut names the columns that it reads in its decorator: add {declared}"
     parts = {part for column in EVENT_COLUMNS for part in column.split(".")}
-    return did_you_mean(name, there) or did_you_mean(name, parts)
+    return _hint(name, there) or _hint(name, parts)
 
 
 def _names(thing: Any) -> list[str]:

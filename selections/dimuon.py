@@ -14,25 +14,25 @@ import bdana
 
 
 class Parameters(bdana.Parameters):
-    """Numbers and switches; `assumed` marks working values without a public source."""
+    """Numbers and switches, with the range of each; `assumed` marks working values without a public source."""
 
-    max_chi2: float = Field(20.0, description="chi2 of the track fit")
-    min_chambers: int = Field(3, description="straw chambers with hits")
-    min_p_gev: float = Field(10.0, description="track momentum, assumed")
-    max_dt_ns: float = Field(5.0, description="|t(+) - t(-)|")
-    max_trigger_dt_ns: float = Field(5.0, description="|track time - trigger time|, assumed")
-    max_e_over_p: float = Field(0.2, description="LKr energy over momentum")
-    lkr_distance_mm: float = Field(50.0, description="track to LKr cluster")
-    muv3_distance_mm: float = Field(220.0, description="track to MUV3 tile: one tile")
-    muv3_dt_ns: float = Field(5.0, description="|MUV3 time - track time|")
+    max_chi2: float = Field(20.0, ge=0, description="chi2 of the track fit")
+    min_chambers: int = Field(3, ge=0, description="straw chambers with hits")
+    min_p_gev: float = Field(10.0, ge=0, description="track momentum, assumed")
+    max_dt_ns: float = Field(5.0, ge=0, description="|t(+) - t(-)|")
+    max_trigger_dt_ns: float = Field(5.0, ge=0, description="|track time - trigger time|, assumed")
+    max_e_over_p: float = Field(0.2, ge=0, description="LKr energy over momentum")
+    lkr_distance_mm: float = Field(50.0, ge=0, description="track to LKr cluster")
+    muv3_distance_mm: float = Field(220.0, ge=0, description="track to MUV3 tile: one tile")
+    muv3_dt_ns: float = Field(5.0, ge=0, description="|MUV3 time - track time|")
     max_cda_mm: float = Field(
-        20.0, description="closest approach of the two tracks, assumed (HNL search: 10)"
+        20.0, ge=0, description="closest approach of the two tracks, assumed (HNL search: 10)"
     )
     min_z_vertex_m: float = Field(105.0, description="begin of the decay volume")
     max_z_vertex_m: float = Field(180.0, description="end of the decay volume")
-    lav_dt_ns: float = Field(10.0, description="|LAV time - mean track time| of a veto")
-    small_angle_dt_ns: float = Field(10.0, description="|IRC or SAC time - mean track time| of a veto")
-    min_straw1_distance_mm: float = Field(20.0, description="between the tracks at STRAW1")
+    lav_dt_ns: float = Field(10.0, ge=0, description="|LAV time - mean track time| of a veto")
+    small_angle_dt_ns: float = Field(10.0, ge=0, description="|IRC or SAC time - mean track time| of a veto")
+    min_straw1_distance_mm: float = Field(20.0, ge=0, description="between the tracks at STRAW1")
 
     straw1_separation: bool = Field(default=True, description="switch of the cut of this name")
     acceptance: bool = Field(default=True, description="switch of the cut of this name")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -11,10 +12,13 @@ from pydantic import Field, ValidationError, model_validator
 from bdana.analysis.signal_config import SignalConfig
 from bdana.errors import ConfigError
 from bdana.events.dataset import Kind, Trigger
+from bdana.events.exposure import check_protons
+from bdana.mistakes import PlacedError, Written, did_you_mean, sentences, validated
 from bdana.reconstruction import Line
 from bdana.regions import BoxTable, Regions
-from bdana.selection import CSV_COLUMNS, Variable
-from bdana.strict import StrictModel, explain, parse_override, read_toml
+from bdana.selection import Variable
+from bdana.signal.models import find_parameters
+from bdana.strict import StrictModel, parse_override, read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +28,7 @@ __all__ = [
     "AnalysisConfig",
     "BeamLine",
     "ChannelConfig",
+    "ExposureConfig",
     "General",
     "MassWindowsConfig",
     "Region",
@@ -98,7 +103,9 @@ class VariableConfig(StrictModel):
     """Table [variables.NAME]: axis of the candidate quantity NAME in histograms and plots."""
 
     label: str = Field(description="text of the axis, without unit")
-    unit: Literal["", "mm", "m", "ns", "MeV", "GeV"] = Field(default="", description="unit of min and max")
+    unit: str = Field(
+        description="unit of min, max and the axis, of the dimension of the quantity, such as mm or GeV"
+    )
     bins: Annotated[int, Field(gt=0)]
     min: float
     max: float
@@ -107,7 +114,7 @@ class VariableConfig(StrictModel):
 class SystematicConfig(StrictModel):
     """Table [systematics.NAME]: a relative uncertainty of the combinatorial background in all regions."""
 
-    effect: Annotated[float, Field(ge=0)] = Field(description="relative")
+    effect: Annotated[float, Field(ge=0, le=1)] = Field(description="relative, 0.13 for 13%")
     correlated: bool = Field(description="whether it moves all regions together")
     source: str = Field(description="where the number comes from")
 
@@ -120,6 +127,15 @@ class ChannelConfig(StrictModel):
     prompt: str | None = Field(
         default=None,
         description="module of backgrounds/ whose in-time component is bounded in the open regions",
+    )
+
+
+class ExposureConfig(StrictModel):
+    """Table [exposure]: which numbers of the exposure are meant, though no accelerator is known to have them."""
+
+    unusual: list[Literal["pot", "live_time_s", "downscale"]] = Field(
+        default=[],
+        description="protons, live times or downscales of bursts whose limits of plausibility are off; stated in the report",
     )
 
 
@@ -186,6 +202,7 @@ class AnalysisConfig(StrictModel):
     beam_line: BeamLine = BeamLine()
     regions: dict[str, Region] = Field(description="nested, innermost first")
     samples: dict[str, SampleConfig] = Field(default={}, description="what is read")
+    exposure: ExposureConfig = ExposureConfig()
     search: SearchConfig = SearchConfig()
     channels: dict[Annotated[str, Field(pattern=r"^\w[\w-]*$")], ChannelConfig] = Field(
         default={}, description="selections that are searched side by side"
@@ -211,8 +228,8 @@ class AnalysisConfig(StrictModel):
             return values  # refused as such
         name = search.get("channel") or (next(iter(channels)) if len(channels) == 1 else None)
         if name is not None and name not in channels:
-            raise ValueError(
-                f"search.channel: no channel '{name}'; there are {', '.join(channels) or 'none'}"
+            raise PlacedError(
+                ("search", "channel"), f"no channel '{name}': {did_you_mean(str(name), channels)}"
             )
         written = channels[name] if name is not None else {}
         if not channels or not isinstance(written, dict):
@@ -221,7 +238,7 @@ class AnalysisConfig(StrictModel):
         for key in ChannelConfig.model_fields:
             # A freeze holds [search] with the values of its channel.
             if key in search and (name is None or search[key] != chosen.get(key)):
-                raise ValueError(f"search.{key}: belongs into [channels.NAME] when there are channels")
+                raise PlacedError(("search", key), "belongs into [channels.NAME] when there are channels")
         return values if name is None else values | {"search": search | {"channel": name} | chosen}
 
     def of_channel(self, name: str) -> AnalysisConfig:
@@ -244,40 +261,51 @@ class AnalysisConfig(StrictModel):
 
         Raises
         ------
-        ValueError
+        PlacedError
             Naming them.
         """
         for key in ("data", "single_tracks"):
             name = getattr(self.search, key)
             if name is not None and name not in self.samples:
-                raise ValueError(
-                    f"search.{key}: no sample '{name}'; there are {', '.join(self.samples) or 'none'}"
-                )
+                raise PlacedError(("search", key), f"no sample '{name}': {did_you_mean(name, self.samples)}")
         if self.search.single_tracks and self.search.data == self.search.single_tracks:
-            raise ValueError("search.single_tracks: must be another sample than search.data")
+            raise PlacedError(("search", "single_tracks"), "must be another sample than search.data")
         for name in self.search.joint:
             if name not in self.regions:
-                raise ValueError(f"search.joint: no region '{name}'; there are {', '.join(self.regions)}")
+                raise PlacedError(
+                    ("search", "joint"), f"no region '{name}': {did_you_mean(name, self.regions)}"
+                )
+
+    def require_protons(self) -> None:
+        """Raise an error when [signal] has protons on target that no search has, unless [exposure] says they are meant.
+
+        Raises
+        ------
+        PlacedError
+            Naming the limits.
+        """
+        if self.signal is None:
+            return
+        try:
+            check_protons(self.signal.pot, "pot =", self.exposure.unusual)
+        except ConfigError as err:
+            raise PlacedError(("signal", "pot"), str(err)) from None
 
     def histogrammed(self) -> dict[str, Variable]:
         """Return the variables that are histogrammed, by name.
 
         Raises
         ------
-        ValueError
-            When a name is no quantity of a candidate, or an axis is empty.
+        PlacedError
+            When a name is no quantity of a candidate, its unit is of another dimension, or an axis is empty.
         """
-        known = [name for name, unit in CSV_COLUMNS.values() if unit]
+        found = {}
         for name, v in self.variables.items():
-            if name not in known:
-                raise ValueError(
-                    f"variables.{name}: no such quantity of a candidate; there are {', '.join(known)}"
-                )
-            if not v.min < v.max:
-                raise ValueError(f"variables.{name}: min must be below max")
-        return {
-            name: Variable(name, v.label, v.unit, v.bins, v.min, v.max) for name, v in self.variables.items()
-        }
+            try:
+                found[name] = Variable(name, v.label, v.unit, v.bins, v.min, v.max)
+            except ConfigError as err:
+                raise PlacedError(("variables", name, ""), str(err)) from None
+        return found
 
 
 def read_config(path: Path, overrides: Sequence[str]) -> AnalysisConfig:
@@ -294,12 +322,10 @@ def read_config(path: Path, overrides: Sequence[str]) -> AnalysisConfig:
     ConfigError
         When it is no TOML, or something in it is wrong.
     """
-    try:
-        config = AnalysisConfig.model_validate(_values(path, overrides))
-    except ValidationError as err:
-        raise ConfigError(f"{path}: {explain(err)}") from None
-    if problems := _contradictions(config):
-        raise ConfigError(f"{path}: {'; '.join(problems)}")
+    written = Written(str(path), overrides=tuple(overrides))
+    config = validated(AnalysisConfig, _values(path, overrides), written)
+    if problems := _contradictions(config, written):
+        raise ConfigError("\n".join(problems))
     return config
 
 
@@ -323,7 +349,7 @@ def check_config(path: Path, overrides: Sequence[str]) -> tuple[AnalysisConfig |
     ConfigError
         When it is no TOML, or an override is not `KEY=VALUE`.
     """
-    values = _values(path, overrides)
+    values, written = _values(path, overrides), Written(str(path), overrides=tuple(overrides))
     problems: list[str] = []
     taken: set[tuple[str, ...]] = set()
     for _ in range(len(str(values))):  # each round takes something out
@@ -332,12 +358,12 @@ def check_config(path: Path, overrides: Sequence[str]) -> tuple[AnalysisConfig |
         except ValidationError as err:
             places = [tuple(map(str, e["loc"])) for e in err.errors()]
             if not taken.issuperset(places):  # what was wrong, and is missing now
-                problems.append(f"{path}: {explain(err)}")
+                problems.append(sentences(err, AnalysisConfig, written))
             taken |= set(places)
             if sum(_take_out(values, place) for place in places) == 0:
                 return None, problems
         else:
-            return config, [*problems, *(f"{path}: {problem}" for problem in _contradictions(config))]
+            return config, [*problems, *_contradictions(config, written)]
     return None, problems
 
 
@@ -348,18 +374,27 @@ def _values(path: Path, overrides: Sequence[str]) -> dict[str, Any]:
     return values
 
 
-def _contradictions(config: AnalysisConfig) -> list[str]:
-    """Return what is wrong in a configuration whose single values are right."""
+def _contradictions(config: AnalysisConfig, written: Written) -> list[str]:
+    """Return what is wrong in a configuration whose single values are right, with where it was written."""
     found = []
     for check in (
         config.partition,
         config.beam_line.require_direction,
         config.histogrammed,
         config.require_samples,
+        config.require_protons,
     ):
         try:
             check()
+        except PlacedError as err:
+            found.append(str(written.says(err)))
         except (ConfigError, ValueError) as err:
+            found.append(f"{written.file}: {err}")
+    if config.signal is not None:
+        source = replace(written, table="signal.parameters")
+        try:
+            validated(find_parameters(config.signal.model), config.signal.parameters, source)
+        except ConfigError as err:
             found.append(str(err))
     return found
 

@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from bdana import pairing, upstream
 from bdana.analysis.config import read_config
@@ -21,9 +21,11 @@ from bdana.display import shortened
 from bdana.engine import SelectionTask
 from bdana.errors import ConfigError, UserCodeError
 from bdana.events import Dataset, GoodRuns
+from bdana.events.exposure import why_impossible
+from bdana.mistakes import Written, did_you_mean, validated
 from bdana.sealing import SealedData, UnsealedData
 from bdana.selection import Parameters, Selection, Setup, SingleTrackSelection
-from bdana.strict import explain, read_text
+from bdana.strict import read_text
 from bdana.user_code import raise_user_error
 
 if TYPE_CHECKING:
@@ -112,19 +114,20 @@ class AnalysisFolder:
         config = read_config(path, overrides)
         analysis = cls(folder, config, AnalysisModules.read(folder), tuple(overrides))
         if problems := analysis.tables_without_module():
-            raise ConfigError("; ".join(problems))
+            raise ConfigError("\n".join(problems))
         return analysis
 
     def tables_without_module(self) -> list[str]:
         """Return what is wrong with tables [selection.NAME] and [background.NAME] that no module has."""
         found = []
-        for table, folder in (("selection", "selections"), ("background", "backgrounds")):
-            there = self.modules.names(folder)
-            for name in getattr(self.config, table):
-                if name not in there:
-                    known = ", ".join(there) or "none"
-                    where = f"{self.folder / 'analysis.toml'}: [{table}.{name}]"
-                    found.append(f"{where} has no {folder}/{name}.py; there are: {known}")
+        for table, named in (("selection", self.config.selection), ("background", self.config.background)):
+            known = self.modules.names(f"{table}s")
+            for name in named:
+                if name not in known:
+                    where = Written(str(self.folder / "analysis.toml"), table, self.overrides).origin([name])
+                    found.append(
+                        f"{where}: [{table}.{name}] has no {table}s/{name}.py: {did_you_mean(name, known)}"
+                    )
         return found
 
     def __repr__(self) -> str:
@@ -292,7 +295,15 @@ class AnalysisFolder:
                 f"{self.folder}/backgrounds/{name}.py: the parameters of a bdana.Combinatorial must have "
                 "bdana.PairingParameters as base"
             )
-        return background, self._parameters("background", name, background.parameters)
+        par = self._parameters("background", name, background.parameters)
+        unusual = self.config.exposure.unusual
+        wrong = why_impossible("downscale", par.downscale, unusual) if par.downscale is not None else ""
+        if wrong:
+            raise ConfigError(
+                f'[background.{name}] {wrong}; if it is meant, write unusual = ["downscale"] into the table [exposure] of '
+                "analysis.toml"
+            )
+        return background, par
 
     def prompt(self, name: str) -> tuple[Prompt, PromptParameters]:
         """Return the prompt background backgrounds/NAME.py with its parameters; raises as `combinatorial`.
@@ -352,13 +363,15 @@ class AnalysisFolder:
 
     def _parameters(self, table: str, name: str, model: type[Model], like: str = "") -> Model:
         written: dict[str, dict[str, Any]] = getattr(self.config, table)
-        what = f"[{table}.{name}] of {self.folder / 'analysis.toml'}"
+        source = Written(str(self.folder / "analysis.toml"), f"{table}.{name}", self.overrides)
         try:
-            return model.model_validate(written.get(like, {}) | written.get(name, {}))
-        except ValidationError as err:
-            raise ConfigError(f"{what}: {explain(err)}") from None
+            if like:  # first by itself, for the table and the option that say what is wrong
+                validated(model, written.get(like, {}), replace(source, table=f"{table}.{like}"))
+            return validated(model, written.get(like, {}) | written.get(name, {}), source)
+        except ConfigError:
+            raise
         except Exception as err:  # noqa: BLE001 - of a validator of theirs
-            raise_user_error(err, f"the parameters for {what}", model)
+            raise_user_error(err, f"the parameters for [{source.table}] of {source.file}", model)
 
     def missing_columns(self, file: EventFile) -> dict[str, tuple[str, ...]]:
         """Return, for every two-track selection, the columns that it needs and a file does not have.
@@ -411,8 +424,9 @@ class AnalysisFolder:
             kind=kind,
             schema=schema,
             all_bursts=all_bursts,
-            good_runs=_good_runs(good_runs),
+            good_runs=self._good_runs(good_runs),
             gate=self.gate,
+            unusual=self.config.exposure.unusual,
         )
 
     def layout_of(self, sample: SampleConfig) -> str | None:
@@ -444,9 +458,8 @@ class AnalysisFolder:
         opened = []
         for name in names:
             if name not in self.config.samples:
-                there = ", ".join(self.config.samples) or "none"
                 raise ConfigError(
-                    f"no sample '{name}' in {self.folder / 'analysis.toml'}; there are: {there}"
+                    f"no sample '{name}' in {self.folder / 'analysis.toml'}: {did_you_mean(name, self.config.samples)}"
                 )
             sample = self.config.samples[name]
             dataset = Dataset.open(
@@ -454,7 +467,8 @@ class AnalysisFolder:
                 kind=sample.kind,
                 schema=self.layout_of(sample),
                 all_bursts=all_bursts,
-                good_runs=_good_runs(self.folder / sample.good_runs if sample.good_runs else None),
+                good_runs=self._good_runs(self.folder / sample.good_runs if sample.good_runs else None),
+                unusual=self.config.exposure.unusual,
                 trigger=sample.trigger,
                 weight=sample.weight,
                 gate=self.gate,
@@ -462,6 +476,9 @@ class AnalysisFolder:
             )
             opened.append(dataset)
         return opened
+
+    def _good_runs(self, path: str | Path | None) -> GoodRuns | None:
+        return None if path is None else GoodRuns.read(Path(path), self.config.exposure.unusual)
 
     def selection_task(
         self, dataset: Dataset, selection: str, left_out: tuple[str, ...] = ()
@@ -524,7 +541,3 @@ def _read_again(folder: Path, overrides: tuple[str, ...], expected: str) -> Anal
     if analysis.hash != expected:
         raise ConfigError(f"the analysis in {folder} changed while it was running; start again")
     return analysis
-
-
-def _good_runs(path: str | Path | None) -> GoodRuns | None:
-    return GoodRuns.read(Path(path)) if path is not None else None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["SearchedSignal", "SignalConfig"]
 
 Positive = Annotated[float, Field(gt=0)]
+Coupling = Annotated[float, Field(gt=0, le=1)]
 
 
 class SignalConfig(StrictModel):
@@ -41,7 +42,7 @@ class SignalConfig(StrictModel):
         description="detector elements that both tracks cross to be accepted at efficiency 1; by default those of the detector",
     )
     min_energy_gev: float = Field(
-        default=5.0, ge=0, description="smallest energy of each track to be accepted"
+        default=5.0, ge=0, le=1e4, description="smallest energy of each track to be accepted"
     )
     spot_mm: float | None = Field(
         default=None,
@@ -53,7 +54,7 @@ class SignalConfig(StrictModel):
         ge=0,
         description="mean depth of the production point in the dump, exponential; by default that of the detector",
     )
-    point: tuple[Positive, Positive] = Field(
+    point: tuple[Positive, Coupling] = Field(
         default=(400.0, 1e-6),
         description="mass in MeV and coupling whose signal a run shows in tables and figures",
     )
@@ -63,7 +64,7 @@ class SignalConfig(StrictModel):
     )
     masses_mev: tuple[Positive, Positive] = Field(default=(212.0, 650.0), description="ends of the scan")
     mass_points: int = Field(default=100, ge=2, description="of the scan, evenly in the logarithm")
-    couplings: tuple[Positive, Positive] = Field(default=(1e-8, 1e-4), description="ends of the scan")
+    couplings: tuple[Coupling, Coupling] = Field(default=(1e-8, 1e-4), description="ends of the scan")
     decays: int = Field(default=50_000, ge=1000, description="drawn for each mass and production process")
     events: int = Field(default=5_000, ge=100, description="of them that are reconstructed and selected")
     seed: int = Field(default=1, ge=0, description="of the drawn decays")

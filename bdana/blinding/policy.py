@@ -15,7 +15,6 @@ from pydantic import (
     Field,
     PrivateAttr,
     Strict,
-    ValidationError,
     field_validator,
     model_validator,
 )
@@ -24,9 +23,10 @@ from bdana.blinding.canonical import canonical, sha256
 from bdana.blinding.signing import raw_key
 from bdana.errors import BlindingError, ConfigError
 from bdana.events.gate import Gate
+from bdana.mistakes import Written, validated
 from bdana.reconstruction import Line
 from bdana.regions import BoxTable, Envelopes
-from bdana.strict import StrictModel, explain
+from bdana.strict import StrictModel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -334,12 +334,12 @@ def read_policy(path: Path, regions: Regions) -> Policy:
         When the file is wrong or does not cover the regions.
     """
     try:
-        policy = Policy.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
-        policy.require_covers(regions)
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as err:  # guard: policy-is-toml
         raise ConfigError(f"{path}: cannot be read: {err}") from None
-    except ValidationError as err:
-        raise ConfigError(f"{path}: {explain(err)}") from None
+    policy = validated(Policy, values, Written(str(path)))
+    try:
+        policy.require_covers(regions)
     except ConfigError as err:
         raise ConfigError(f"{path}: {err}") from None
     return policy

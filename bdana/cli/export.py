@@ -10,7 +10,7 @@ import typer
 from bdana.cli.app import app
 from bdana.cli.console import load_analysis, note, print_json, print_tables, progress_bar
 from bdana.cli.options import Jobs, Json, Overrides
-from bdana.errors import ConfigError, InputError
+from bdana.errors import InputError
 
 if TYPE_CHECKING:
     from bdana.analysis import AnalysisFolder
@@ -104,6 +104,7 @@ def reinterpretation(
 ) -> None:
     """Write acceptance x efficiency, spectra and counts for reinterpretation, with a program that uses them."""
     from bdana.engine import executor_of
+    from bdana.events.exposure import check_protons
     from bdana.sensitivity.bundle import Bins, default_masses, measure_masses
     from bdana.sensitivity.bundle_files import check_folder, write_bundle
     from bdana.sensitivity.bundle_tables import SearchCounts
@@ -112,8 +113,7 @@ def reinterpretation(
     check_folder(folder)  # what is wrong is said before the long work
     analysis = load_analysis(overrides)
     protons = analysis.signal.pot if pot is None else pot
-    if not 0 < protons < float("inf"):
-        raise ConfigError(f"--pot {protons:g}: protons on target are a positive number")
+    check_protons(protons, "--pot", analysis.config.exposure.unusual)
     if regions is not None and not observed is background is background_error is None:
         raise InputError("give either --regions or --observed with --background, not both")
     if covariance is not None and regions is None:

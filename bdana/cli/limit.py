@@ -153,6 +153,7 @@ def limit(
             given,
             observed,
             masses_of(event_mass or []),
+            candidate_mass,
             resolution or RESOLUTION,
             half_width,
             one_range(mass_range or []),
@@ -183,7 +184,9 @@ def _combined_masses(
     from bdana.statistics.combination import COMBINED_METHODS
     from bdana.statistics.mass_channels import scan_channels
 
-    searched, common = mass_channels(channels, *options), common_errors(channels, covariance)
+    events, resolution, half_width, mass_range = options
+    searched = mass_channels(channels, events, masses, resolution, half_width, mass_range)
+    common = common_errors(channels, covariance)
     scan = scan_channels(searched, masses, cl, efficiency_error, tuple(method or COMBINED_METHODS), common)
     print_json(scan.to_dict()) if as_json else show_channels(scan)
 

@@ -33,11 +33,16 @@ __all__ = [
 RESOLUTION = ["220:0.4", "411:2.0", "700:3.2"]
 """Mass resolution in MeV against mass, assumed: a thin beam and a flat momentum spectrum."""
 
+MAX_MASS_MEV = 1e6
+MAX_HALF_WIDTH = 20.0
+"""Largest mass, and half width of a window in resolutions, that are no mistake of units, assumed."""
+
 
 def mass_search(
     background: Background,
     observed: float | None,
     masses: list[float],
+    candidates: list[float],
     resolution: list[str],
     half_width: float,
     mass_range: str | None,
@@ -51,6 +56,8 @@ def mass_search(
         Observed events.
     masses : list of float
         Of each of them, in MeV.
+    candidates : list of float
+        Masses whose windows are searched, in MeV.
     resolution : list of str
         MASS:SIGMA.
     half_width : float
@@ -67,6 +74,16 @@ def mass_search(
     if observed is not None and whole(observed) != len(masses):
         raise InputError(
             f"{observed:g} events are observed, but --event-mass is given {len(masses)} times: give the mass of each"
+        )
+    for option, values in (("--event-mass", masses), ("--candidate-mass", candidates)):
+        for mass in values:
+            if not 0.0 < mass <= MAX_MASS_MEV:
+                raise InputError(
+                    f"{option} {mass:g}: give a mass in MeV, above 0 and at most {MAX_MASS_MEV:g}"
+                )
+    if not 0.0 < half_width <= MAX_HALF_WIDTH:
+        raise InputError(
+            f"--half-width {half_width:g}: give the half width in mass resolutions, above 0 and at most {MAX_HALF_WIDTH:g}"
         )
     points = tuple(_pair(text, "--resolution", "MASS:SIGMA") for text in resolution)
     spectrum: Background | MassSpectrum = background
@@ -114,6 +131,7 @@ def _pair(text: str, option: str, form: str) -> tuple[float, float]:
 def mass_channels(
     channels: Sequence[CountedChannel],
     masses: list[str],
+    candidates: list[float],
     resolution: list[str],
     half_width: float,
     mass_ranges: list[str],
@@ -125,6 +143,8 @@ def mass_channels(
     channels : sequence of CountedChannel
     masses : list of str
         NAME:MASS of each observed event.
+    candidates : list of float
+        Masses whose windows are searched, in MeV.
     resolution : list of str
         MASS:SIGMA of all channels, or NAME:MASS:SIGMA of one.
     half_width : float
@@ -148,6 +168,7 @@ def mass_channels(
             channel.background,
             channel.observed,
             [float(text) for text in events.get(channel.name, [])],
+            candidates,
             widths.get(channel.name) or widths.get(None) or RESOLUTION,
             half_width,
             next(iter(ranges.get(channel.name) or ranges.get(None) or []), None),

@@ -160,10 +160,13 @@ def result_tables(run: SelectionRun) -> list[Table | str]:
         if run.exposure
         else "exposure: unknown, the layout has no burst table"
     )
+    if run.unusual:
+        exposure += f"; [exposure] unusual: limits of plausibility are off for {', '.join(run.unusual)}"
     return [
         f"{run.label}, selection {run.selection}:",
         chain,
         *filter(None, [run.accounting_note]),
         regions,
         exposure,
+        *filter(None, [run.emptied]),
     ]

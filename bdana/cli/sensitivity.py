@@ -176,6 +176,7 @@ def sensitivity(
     as_json: Json = False,
 ) -> None:
     """Give expected signal events at points (--mass, --epsilon), or the excluded region of all masses."""
+    from bdana.events.exposure import check_protons
     from bdana.sensitivity.scan import Scan, cache_folder
 
     analysis = _load(
@@ -198,8 +199,7 @@ def sensitivity(
         ]
     )
     protons = analysis.signal.pot if pot is None else pot
-    if not 0 < protons < float("inf"):
-        raise ConfigError(f"--pot {protons:g}: protons on target are a positive number")
+    check_protons(protons, "--pot", analysis.config.exposure.unusual)
     scan = Scan(analysis, channel, cache_folder() if use_cache else None)
     if not (mass or epsilon):
         counting = _Counting(protons, observed, background, background_error, tuple(cl or [0.9]))

@@ -29,7 +29,7 @@ def simulate(
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same events.")] = 1,
     pot: Annotated[float, typer.Option(metavar="N", help="Protons on target.")] = 1.4e17,
     bursts: Annotated[int, typer.Option(metavar="N", help="Bursts they come in.")] = 2000,
-    run: Annotated[int, typer.Option(metavar="N", help="Run number.")] = 99_001,
+    run: Annotated[int, typer.Option(min=0, metavar="N", help="Run number.")] = 99_001,
     mass: Annotated[
         float | None, typer.Option(metavar="MEV", help="Mass of the new particle.", show_default=False)
     ] = None,
@@ -101,6 +101,7 @@ def simulate(
     from dataclasses import asdict
 
     from bdana._version import __version__
+    from bdana.events.exposure import check_protons
     from bdana.simulation import (
         Generated,
         Signal,
@@ -120,6 +121,7 @@ def simulate(
         signal = Signal(
             mass_mev=mass, decays=decays, mode=mode, epsilon=epsilon, spectrum=spectrum, model=model
         )
+    check_protons(pot, "--pot")
     config = SimulationConfig.of_detector(
         _geometry(detector), pot=pot, bursts=bursts, run=run, signal=signal, truth=kind != "pseudo"
     )
@@ -129,8 +131,9 @@ def simulate(
             generated = override(generated, text.removeprefix("generated."))
         else:
             config = override(config, text)
-    for text in config.signal.particle.cautions if config.signal else ():
-        note(f"warning: {text}")
+    if config.signal and (config.signal.spectrum != "flat" or config.signal.epsilon is not None):
+        for text in config.signal.particle.cautions:
+            note(f"warning: {text}")
     document = {"file": str(output), "kind": kind, "seed": seed, "config": asdict(config)}
     with progress_bar("simulating") as progress:
         if source:

@@ -7,11 +7,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from bdana.detector.planes import Element, Octagon, Rectangle, Ring, Square, Straw
 from bdana.errors import ConfigError
-from bdana.strict import StrictModel, explain, parse_toml, read_text
+from bdana.mistakes import Written, validated
+from bdana.strict import StrictModel, parse_toml, read_text
 
 __all__ = ["BeamDump", "Detector", "Magnet", "Roles", "Tracking", "load_detector", "shipped_detectors"]
 
@@ -227,7 +228,5 @@ def load_detector(name: str, folder: Path | None = None) -> Detector:
 @lru_cache(maxsize=16)
 def _parsed(path: Path, text: str) -> Detector:
     """Read a geometry once for each state of its file."""
-    try:
-        return Detector.model_validate(parse_toml(text, f"detector geometry {path}"))
-    except ValidationError as err:
-        raise ConfigError(f"detector geometry {path}: {explain(err)}") from None
+    where = f"detector geometry {path}"
+    return validated(Detector, parse_toml(text, where), Written(where))

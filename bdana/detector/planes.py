@@ -41,8 +41,8 @@ class Ring(Element):
     """A disc with a round hole."""
 
     shape: Literal["ring"] = "ring"
-    r_min_mm: float
-    r_max_mm: float
+    r_min_mm: float = Field(ge=0, description="radius of the hole")
+    r_max_mm: float = Field(gt=0, description="outer radius")
 
     @property
     def extent_mm(self) -> float:
@@ -66,8 +66,8 @@ class Straw(Element):
 
     shape: Literal["straw"] = "straw"
     centre_x_mm: float
-    view_gap_mm: float
-    r_max_mm: float
+    view_gap_mm: float = Field(ge=0, description="half width of the blind band of a view")
+    r_max_mm: float = Field(gt=0, description="outer radius")
 
     @property
     def extent_mm(self) -> float:
@@ -92,8 +92,8 @@ class Octagon(Element):
     """A regular octagon with two horizontal sides and a round hole."""
 
     shape: Literal["octagon"] = "octagon"
-    r_min_mm: float
-    apothem_mm: float
+    r_min_mm: float = Field(ge=0, description="radius of the hole")
+    apothem_mm: float = Field(gt=0, description="distance of the sides from the centre")
 
     @property
     def extent_mm(self) -> float:
@@ -117,8 +117,8 @@ class Square(Element):
     """A square with a round hole."""
 
     shape: Literal["square"] = "square"
-    r_min_mm: float
-    half_side_mm: float
+    r_min_mm: float = Field(ge=0, description="radius of the hole")
+    half_side_mm: float = Field(gt=0, description="half of the side")
 
     @property
     def extent_mm(self) -> float:
@@ -141,8 +141,8 @@ class Rectangle(Element):
     """A rectangle, which may have a band around y = 0 that it does not cover, above and below the beam."""
 
     shape: Literal["rectangle"] = "rectangle"
-    half_x_mm: float
-    half_y_mm: float
+    half_x_mm: float = Field(gt=0, description="half of the width")
+    half_y_mm: float = Field(gt=0, description="half of the height")
     y_min_mm: float = Field(default=0.0, ge=0.0, description="half height of the band that is not covered")
 
     @property

@@ -9,7 +9,7 @@ import awkward as ak
 import numpy as np
 
 from bdana.errors import ConfigError
-from bdana.user_code import did_you_mean
+from bdana.mistakes import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,10 +44,7 @@ class CutMasks(Mapping[str, "NDArray[np.bool_]"]):
     def __getitem__(self, cut: str) -> NDArray[np.bool_]:
         """Return which of the pairs pass a cut, shape (N,)."""
         if cut not in self._masks:
-            raise ConfigError(
-                f"no cut '{cut}' that is switched on; there are {', '.join(self._masks)}"
-                + (f"; {near}" if (near := did_you_mean(cut, self._masks)).startswith("did") else "")
-            )
+            raise ConfigError(f"no cut '{cut}' that is switched on: {did_you_mean(cut, self._masks)}")
         return self._masks[cut]
 
     def __contains__(self, cut: object) -> bool:

@@ -17,7 +17,7 @@ from bdana.engine.executors import SerialExecutor
 from bdana.errors import BlindingError, ConfigError
 from bdana.events import SeenEvents, event_hashes, refuse_repeats
 from bdana.regions import UNDEFINED
-from bdana.selection import Cutflow, fill_histograms, sum_regions
+from bdana.selection import Cutflow, fill_histograms, sum_regions, why_empty
 from bdana.selection.cutflow import AccountingStep, accounting
 
 if TYPE_CHECKING:
@@ -190,6 +190,8 @@ class SelectionRun:
     analysis_hash : str
     opened : tuple of str
         Regions of `regions`, `hists` and `candidates` that were closed when the files were read.
+    emptied : str
+        Why nothing is left of input that was not empty: which cut took the last event; mostly empty.
     tasks : tuple of SelectionTask
         How it was made, for `masks`.
     """
@@ -205,6 +207,7 @@ class SelectionRun:
     selection: str
     analysis_hash: str
     opened: tuple[str, ...] = ()
+    emptied: str = ""
     tasks: tuple[SelectionTask, ...] = field(default=(), compare=False, repr=False)
 
     def __repr__(self) -> str:
@@ -319,6 +322,9 @@ class SelectionRun:
             datasets=(*self.datasets, *other.datasets),
             selection=self.selection,
             analysis_hash=self.analysis_hash,
+            emptied="; ".join(dict.fromkeys([self.emptied, other.emptied]))
+            if self.emptied and other.emptied
+            else "",
             tasks=self.tasks + other.tasks,
         )
 
@@ -338,6 +344,11 @@ class SelectionRun:
         closed = "closed events are counted in no row, and read are those that are open" if gated else ""
         return "; ".join(filter(None, (bursts, closed)))
 
+    @property
+    def unusual(self) -> list[str]:
+        """Numbers of the exposure that are meant, though no accelerator is known to have them."""
+        return sorted({name for dataset in self.datasets for name in dataset.unusual})
+
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain values, for JSON."""
         return {
@@ -354,6 +365,8 @@ class SelectionRun:
             "schemas": [name for dataset in self.datasets for name in dataset.schemas],
             "analysis_hash": self.analysis_hash,
             "bdana_version": __version__,
+            **({"emptied": self.emptied} if self.emptied else {}),
+            **({"unusual_exposure": unusual} if (unusual := self.unusual) else {}),
         }
 
 
@@ -403,8 +416,18 @@ def run_selection(
         datasets=(task.dataset,),
         selection=task.selection,
         analysis_hash=task.analysis.hash,
+        emptied=_emptied(task, selected),
         tasks=(replace(task, left_out=()),),
     )
+
+
+def _emptied(task: SelectionTask, selected: Selected) -> str:
+    """Return why nothing is left; with nothing to select, only of simulation, whose number of events is no secret."""
+    dataset, before = task.dataset, selected.cutflow.rows[0].events
+    if not before and dataset.gate is None and any(source.entries for source in dataset.sources):
+        trigger = "" if dataset.trigger == "any" else f" with the trigger {dataset.trigger}"
+        return f"no candidate: none of the events that were read lies in a burst that is used{trigger}"
+    return why_empty(selected.cutflow, task.analysis.selection(task.selection)[0])
 
 
 def _sources(run: SelectionRun) -> dict[Hashable, Location]:

@@ -69,6 +69,8 @@ class Dataset:
         Factor to every event weight.
     gate : Gate or None
         Blinding: which events are closed; None for simulation.
+    unusual : tuple of str
+        Columns of the burst table whose values are meant, as for `BurstTable.total`.
     """
 
     sources: tuple[EventSource, ...]
@@ -79,6 +81,7 @@ class Dataset:
     trigger: Trigger = "any"
     weight: float = 1.0
     gate: Gate | None = None
+    unusual: tuple[str, ...] = ()
 
     __repr__ = short_repr
 
@@ -95,6 +98,7 @@ class Dataset:
         weight: float = 1.0,
         gate: Gate | None,
         folder: Path | None = None,
+        unusual: Sequence[str] = (),
     ) -> Dataset:
         """Open the files and join their burst tables; data and pseudo-data need a gate, which hides closed events.
 
@@ -102,7 +106,7 @@ class Dataset:
         ----------
         files : str, Path or EventArrays, or a sequence of them
             As for `bdana.events.file_names.expand`.
-        kind, all_bursts, trigger, weight, gate
+        kind, all_bursts, trigger, weight, gate, unusual
             Attributes of the dataset.
         schema : str, optional
             As for `load_schema`; by default the shipped schema that matches each file.
@@ -153,6 +157,7 @@ class Dataset:
             trigger=trigger,
             weight=weight,
             gate=gate,
+            unusual=tuple(unusual),
         )
 
     @property
@@ -238,7 +243,7 @@ class Dataset:
     @property
     def exposure(self) -> Exposure | None:
         """Sum over the bursts that are used; None when there is no burst table."""
-        return self.used_bursts.exposure if self.used_bursts else None
+        return self.used_bursts.total(self.unusual) if self.used_bursts else None
 
     @property
     def used_bursts(self) -> BurstTable | None:

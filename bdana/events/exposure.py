@@ -9,23 +9,35 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bdana.display import short_repr
-from bdana.errors import InputError
+from bdana.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import awkward as ak
     from numpy.typing import NDArray
 
     from bdana.events.location import Location
 
-__all__ = ["MEASURED", "POSSIBLE", "BurstTable", "Exposure", "burst_key", "measured_column", "why_impossible"]
+__all__ = [
+    "MEASURED",
+    "POSSIBLE",
+    "BurstTable",
+    "Exposure",
+    "burst_key",
+    "check_protons",
+    "measured_column",
+    "why_impossible",
+]
 
 MEASURED = ("pot", "live_time_s", "downscale", "pair_live_time_s")
 """Columns that may be unknown for bursts that are not used."""
 
-POSSIBLE = {"pot": (1e6, 1e18), "live_time_s": (1e-7, 1e6)}
-"""Smallest number above 0 and largest that any accelerator gives a burst [assumed]: others are mistakes, mostly of units."""
+POSSIBLE = {"pot": (1e6, 1e18), "live_time_s": (1e-7, 1e6), "downscale": (1.0, 1e7)}
+"""Smallest number above 0 and largest that any accelerator gives a burst, and largest downscale [assumed]: others are
+mistakes, mostly of units, unless [exposure] unusual of analysis.toml names them."""
+POSSIBLE_PROTONS = (1e3, 1e24)
+"""Fewest and most protons on target that a whole search or sample has [assumed]."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +180,27 @@ class BurstTable:
 
     @property
     def exposure(self) -> Exposure:
-        """Sum over all bursts of the table; exact sums, so the order of files does not matter.
+        """Sum over all bursts of the table; raises as `total`."""
+        return self.total()
+
+    def plausible(self, unusual: Collection[str] = ()) -> NDArray[np.bool_]:
+        """Tell which bursts have protons, live time and downscale that a burst can have, as far as they are known, shape (N,).
+
+        Parameters
+        ----------
+        unusual : collection of str
+            Columns whose values are meant, whatever they are.
+        """
+        wrong = [_impossible(name, getattr(self, name), unusual) for name in POSSIBLE]
+        return ~np.logical_or.reduce(wrong)
+
+    def total(self, unusual: Collection[str] = ()) -> Exposure:
+        """Return the sum over all bursts of the table; exact sums, so the order of files does not matter.
+
+        Parameters
+        ----------
+        unusual : collection of str
+            Columns whose values are meant, though no accelerator is known to have them.
 
         Raises
         ------
@@ -183,10 +215,12 @@ class BurstTable:
                     f"run {self.run[k]} burst {self.burst[k]}: its {what} is not known, so neither is the exposure: "
                     "correct the burst table or mark the burst bad"
                 )
-            for k in np.flatnonzero(_impossible(name, getattr(self, name)))[:1]:
+        for name in POSSIBLE:
+            values = getattr(self, name)
+            for k in np.flatnonzero(_impossible(name, values, unusual))[:1]:
                 raise InputError(
-                    f"run {self.run[k]} burst {self.burst[k]}: {why_impossible(name, getattr(self, name)[k])}: correct the "
-                    "burst table, or the unit in the schema, or mark the burst bad"
+                    f"run {self.run[k]} burst {self.burst[k]}: {why_impossible(name, values[k], unusual)}: correct the "
+                    f"burst table, or the unit in the schema, or mark the burst bad{_if_meant(name, values[k])}"
                 )
         return Exposure(math.fsum(self.pot), math.fsum(self.live_time_s), len(self.run))
 
@@ -235,18 +269,58 @@ class BurstTable:
         return known if all_bursts or not len(self.run) else known & self.good[at]
 
 
-def _impossible(name: str, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _impossible(name: str, values: NDArray[np.float64], unusual: Collection[str] = ()) -> NDArray[np.bool_]:
+    """Tell which numbers no burst has: below 0 or infinite, or outside of what is plausible."""
     smallest, largest = POSSIBLE[name]
-    return (values != 0.0) & ~((values >= smallest) & (values <= largest))
+    if name == "downscale":  # one below 1 is refused where it is used
+        return np.isposinf(values) | ((values > largest) & (name not in unusual))
+    never = (values < 0.0) | np.isinf(values)
+    if name in unusual:
+        return never
+    return never | ((values != 0.0) & ~np.isnan(values) & ~((values >= smallest) & (values <= largest)))
 
 
-def why_impossible(name: str, value: float) -> str:
-    """Say in words why no burst has a number of protons or a live time; empty for one that a burst can have.
+def _if_meant(name: str, value: float) -> str:
+    if not 0.0 < value < np.inf:
+        return ""
+    return f'; if it is meant, write unusual = ["{name}"] into the table [exposure] of analysis.toml'
+
+
+def check_protons(protons: float, what: str, unusual: Collection[str] = ()) -> float:
+    """Return the protons on target of a whole search or sample unchanged, if they can be.
 
     Parameters
     ----------
-    name : {"pot", "live_time_s"}
+    protons : float
+    what : str
+        Where they were given, for the message.
+    unusual : collection of str
+        With `pot` in it any number above 0 is meant.
+
+    Raises
+    ------
+    ConfigError
+        When they are not above 0, or too few or many for any accelerator.
+    """
+    low, high = POSSIBLE_PROTONS
+    if not 0.0 < protons < np.inf:
+        raise ConfigError(f"{what} {protons:g}: give a positive number of protons on target")
+    if "pot" not in unusual and not low <= protons <= high:
+        raise ConfigError(
+            f"{what} {protons:g}: no search has so few or many protons on target, from {low:g} to {high:g}{_if_meant('pot', protons)}"
+        )
+    return protons
+
+
+def why_impossible(name: str, value: float, unusual: Collection[str] = ()) -> str:
+    """Say in words why no burst has such a number; empty for one that a burst can have.
+
+    Parameters
+    ----------
+    name : {"pot", "live_time_s", "downscale"}
     value : float
+    unusual : collection of str
+        Columns whose values are meant.
 
     Examples
     --------
@@ -254,7 +328,7 @@ def why_impossible(name: str, value: float) -> str:
     >>> why_impossible("live_time_s", -4.0)
     'live_time_s = -4 is that of no burst, which is 0 or from 1e-07 to 1e+06'
     """
-    if not _impossible(name, np.array([value]))[0]:
+    if not (np.isnan(value) or _impossible(name, np.array([value]), unusual)[0]):
         return ""
     smallest, largest = POSSIBLE[name]
     return f"{name} = {value:g} is that of no burst, which is 0 or from {smallest:g} to {largest:g}"

@@ -12,6 +12,7 @@ from bdana.errors import InputError
 from bdana.events.exposure import BurstTable, burst_key, why_impossible
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -44,12 +45,14 @@ class GoodRuns:
     live_time_s: NDArray[np.float64] | None
 
     @classmethod
-    def read(cls, path: Path) -> GoodRuns:
+    def read(cls, path: Path, unusual: Collection[str] = ()) -> GoodRuns:
         """Read a good-run list.
 
         Parameters
         ----------
         path : Path
+        unusual : collection of str
+            Columns whose values are meant, as for `BurstTable.total`.
 
         Raises
         ------
@@ -73,7 +76,7 @@ class GoodRuns:
         for name in filter(names.__contains__, ("pot", "live_time_s")):
             columns[name] = np.array([row.number(name) for row in rows])
             for row, value in zip(rows, columns[name], strict=True):
-                wrong = why_impossible(name, value)
+                wrong = why_impossible(name, value, unusual)
                 if wrong:
                     raise InputError(f"{row.where}: {wrong}")
         return cls(path, columns["run"], *(columns.get(name) for name in ("burst", "pot", "live_time_s")))

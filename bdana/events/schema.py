@@ -15,7 +15,6 @@ from pydantic import (
     Strict,
     StrictBool,
     StringConstraints,
-    ValidationError,
     model_validator,
 )
 
@@ -23,7 +22,8 @@ from bdana.display import short_repr
 from bdana.errors import ConfigError
 from bdana.events.model import BURST_COLUMNS, COLLECTIONS, EVENT_COLUMNS, Column
 from bdana.events.units import dimension, value_of
-from bdana.strict import StrictModel, explain, parse_toml, read_text
+from bdana.mistakes import Written, did_you_mean, nearest, validated
+from bdana.strict import StrictModel, parse_toml, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -170,12 +170,14 @@ class Schema(StrictModel, allow_inf_nan=True):
         for name in self.collections:
             if name not in (*COLLECTIONS, "truth"):
                 raise ValueError(
-                    f"unknown collection '{name}': the event model has {', '.join(COLLECTIONS)}, truth"
+                    f"unknown collection '{name}': {did_you_mean(name, (*COLLECTIONS, 'truth'))}"
                 )
         for known, columns in ((EVENT_COLUMNS, self.columns), (BURST_COLUMNS, self.burst_columns)):
             for name, source in columns.items():
                 if name not in known:
-                    raise ValueError(f"unknown column '{name}': docs/events.md lists the event model")
+                    near = nearest(name, known)
+                    hint = f"did you mean '{near}'? " if near else ""
+                    raise ValueError(f"unknown column '{name}': {hint}docs/events.md lists the event model")
                 unit_factor(known[name], source.map)
                 _check_kind(known[name], source.map)
         return self
@@ -279,10 +281,8 @@ class SchemaText:
 
 @lru_cache(maxsize=64)
 def _parsed(written: SchemaText) -> Schema:
-    try:
-        return Schema.model_validate(parse_toml(written.text, f"schema {written.path}"))
-    except ValidationError as err:
-        raise ConfigError(f"schema {written.path}: {explain(err)}") from None
+    where = f"schema {written.path}"
+    return validated(Schema, parse_toml(written.text, where), Written(where))
 
 
 def read_schema(name: str) -> SchemaText:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import hepunits
@@ -9,7 +10,7 @@ import hepunits
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["DIMENSIONS", "dimension", "value_of"]
+__all__ = ["DIMENSIONS", "dimension", "named_unit", "value_of"]
 
 DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "length": (
@@ -54,6 +55,29 @@ def dimension(unit: str) -> str:
         known = "; ".join(f"{name} {', '.join(units)}" for name, units in DIMENSIONS.items())
         raise ValueError(f"'{unit}' is not a unit of a column: there are {known}")
     return ""
+
+
+_UNIT_OF_LABEL = re.compile(
+    r"(?:[\[(/,]|\bin)\s*\$?\\?(?:mathrm|text|rm)?\s*\{?\s*([A-Za-z]+)\s*\}?(?:/\$?c.*|\$?\s*[\])]?\$?)$"
+)
+
+
+def named_unit(label: str) -> str:
+    """Return the unit with which the label of an axis ends, such as `z [m]` or `mass in GeV/c^2`; empty without one.
+
+    Parameters
+    ----------
+    label : str
+
+    Examples
+    --------
+    >>> from bdana.events.units import named_unit
+    >>> named_unit("z [m]"), named_unit("mass in GeV/c^2"), named_unit("m(mu mu)"), named_unit("t(+) - t(-)")
+    ('m', 'GeV', '', '')
+    """
+    found = _UNIT_OF_LABEL.search(label.strip())
+    unit = found[1] if found else ""
+    return unit if any(unit in units for units in DIMENSIONS.values()) else ""
 
 
 def value_of(unit: str) -> float:

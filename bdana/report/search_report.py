@@ -256,7 +256,17 @@ def _input_blocks(analysis: Analysis, run: StoredRun) -> list[Text | Table]:
     exposure = data.summary["exposure"] if data else None
     rows = search_inputs(analysis, exposure, run.prediction or {}, run.checks)
     assumed = sum(row.kind == "assumed" for row in rows)
+    unusual = ", ".join(analysis.config.exposure.unusual)
     return [
+        *(
+            [
+                Text(
+                    f"Unusual exposure: [exposure] unusual of analysis.toml turns off the limits of plausibility for {unusual}."
+                )
+            ]
+            if unusual
+            else []
+        ),
         Text(
             f"Of {len(rows)} numbers behind this result {assumed} are assumed: they have no public source, and nothing here "
             "measures them."
@@ -274,6 +284,7 @@ def _sample_blocks(sample: StoredSample, config: SampleConfig) -> list[Text | Ta
         if exposure
         else "exposure unknown: no burst table"
     )
+    said += f". {summary['emptied']}" if "emptied" in summary else ""
     total = sum(row["observed"] for row in summary["regions"])
     regions = [
         [row["name"], str(row["observed"]), f"{row['observed'] / total:.1%}" if total else ""]

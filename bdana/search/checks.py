@@ -337,7 +337,12 @@ def only_bad_bursts(dataset: Dataset, *, downscale_known: bool) -> Dataset | Non
     table: BurstTable | None = dataset.bursts
     if table is None or dataset.all_bursts:
         return None
-    exposed = np.isfinite(table.pot) & np.isfinite(table.live_time_s) & (table.live_time_s > 0)
+    exposed = (
+        table.plausible(dataset.unusual)
+        & np.isfinite(table.pot)
+        & np.isfinite(table.live_time_s)
+        & (table.live_time_s > 0)
+    )
     bad = ~table.good & exposed & ((table.downscale >= 1) | (downscale_known & np.isnan(table.downscale)))
     return replace(dataset, bursts=replace(table, good=bad)) if bad.any() else None
 

@@ -103,6 +103,9 @@ def _exposure(analysis: AnalysisFolder, exposure: Mapping[str, Any] | None) -> I
     )
     yield StatedInput("exposure", "live_time_s", exposure["live_time_s"], None, "measured", table)
     yield StatedInput("exposure", "bursts", exposure["bursts"], None, "measured", table)
+    if unusual := analysis.config.exposure.unusual:
+        said = "[exposure] unusual of analysis.toml: limits of plausibility are off for these numbers of the burst table"
+        yield StatedInput("exposure", "unusual", ", ".join(unusual), None, "chosen", said)
 
 
 def _estimate(part: str, prediction: Mapping[str, Any]) -> Iterator[StatedInput]:

@@ -3,6 +3,7 @@
 from bdana.selection.candidates import CSV_COLUMNS, Candidates
 from bdana.selection.cutflow import Cutflow, CutflowRow
 from bdana.selection.cuts import Cut, Parameters, event_cut, pair_cut, track_cut
+from bdana.selection.emptied import why_empty
 from bdana.selection.histograms import (
     Histogram,
     Variable,
@@ -36,4 +37,5 @@ __all__ = [
     "plane_histogram",
     "sum_regions",
     "track_cut",
+    "why_empty",
 ]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bdana.reconstruction import Pairs
     from bdana.regions import Regions
 
-__all__ = ["CSV_COLUMNS", "Candidates"]
+__all__ = ["CSV_COLUMNS", "UNITS", "Candidates"]
 
 
 @dataclass(frozen=True)

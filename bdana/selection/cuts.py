@@ -21,9 +21,10 @@ from pydantic import Field
 from bdana.display import shortened
 from bdana.errors import ConfigError, UserCodeError
 from bdana.events import EVENT_COLUMNS
+from bdana.mistakes import nearest
+from bdana.parameters import ParameterTable
 from bdana.reconstruction import Pairs
-from bdana.strict import StrictModel
-from bdana.user_code import ANALYSIS_PACKAGE, call_user, did_you_mean, line_of, mask
+from bdana.user_code import ANALYSIS_PACKAGE, call_user, line_of, mask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,11 +41,12 @@ CALLED = {"track": "f(tracks, par)", "pair": "f(pairs, par)", "event": "f(event,
 """How the function of a cut is called."""
 
 
-class Parameters(StrictModel, validate_default=True):
+class Parameters(ParameterTable):
     """Base class of the parameters of a selection; units are part of the field names.
 
     A yes/no field with the name of a cut switches that cut. [selection.NAME] of analysis.toml and
-    `--set selection.NAME.FIELD=VALUE` replace the defaults.
+    `--set selection.NAME.FIELD=VALUE` replace the defaults. Every number has a range: that of `Field(ge=..., le=...)`, else
+    the usual one of its name (`bdana.parameters`).
     """
 
     lepton: Literal["muon", "electron"] = Field(default="muon", description="mass hypothesis of both tracks")
@@ -239,7 +241,8 @@ def _declare(level: Level, needs: tuple[str, ...]) -> Callable[[CutFunction], Cu
     def declared(function: CutFunction) -> Cut:
         for name in needs:
             if name not in EVENT_COLUMNS:
-                near = did_you_mean(str(name), EVENT_COLUMNS) or "docs/events.md lists them"
+                like = nearest(str(name), EVENT_COLUMNS)
+                near = f"did you mean '{like}'?" if like else "docs/events.md lists them"
                 raise UserCodeError(
                     f"{line_of(function)}cut {function.__name__}: '{name}' is no column of the event model; {near}"
                 )

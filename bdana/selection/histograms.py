@@ -9,6 +9,11 @@ import hepunits
 import hist
 import numpy as np
 
+from bdana.errors import ConfigError
+from bdana.events.units import dimension, named_unit, value_of
+from bdana.mistakes import did_you_mean
+from bdana.selection.candidates import UNITS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -38,11 +43,16 @@ class Variable:
     label : str
         Text of the axis, without unit.
     unit : str
-        Unit of the axis, a name of `hepunits`; empty for pure numbers.
+        Unit of the axis, a name of `hepunits` of the dimension of the quantity.
     bins : int
         Number of bins, all of one width.
     low, high : float
         Ends of the axis in `unit`.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such quantity, its unit is of another dimension, the label has a unit, or the axis is empty.
 
     Examples
     --------
@@ -60,10 +70,32 @@ class Variable:
     low: float
     high: float
 
+    def __post_init__(self) -> None:
+        if self.name not in UNITS:
+            raise ConfigError(f"no quantity '{self.name}' of a candidate: {did_you_mean(self.name, UNITS)}")
+        usual = UNITS[self.name]
+        try:
+            given = dimension(self.unit)
+        except ValueError as err:
+            raise ConfigError(f"unit of {self.name}: {err}") from None
+        if given != dimension(usual):
+            what = f"'{self.unit}', a unit of {given}" if given else "no unit"
+            raise ConfigError(
+                f"{self.name} is a {dimension(usual)}, in {usual} for instance; the axis has {what}"
+            )
+        if named_unit(self.label):
+            raise ConfigError(
+                f"the label '{self.label}' of {self.name} ends with a unit: leave it out, the unit of the axis is put there"
+            )
+        if not (self.bins > 0 and -np.inf < self.low < self.high < np.inf):
+            raise ConfigError(
+                f"the axis of {self.name} is empty: {self.bins} bins from {self.low:g} to {self.high:g}; min must be below max"
+            )
+
     @property
     def scale(self) -> float:
         """The unit of the axis in mm, ns, MeV."""
-        return float(getattr(hepunits, self.unit)) if self.unit else 1.0
+        return value_of(self.unit)
 
     def histogram(self, regions: Sequence[str]) -> Histogram:
         """Return an empty histogram of the given regions; candidates elsewhere are not counted.

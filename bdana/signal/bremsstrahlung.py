@@ -6,24 +6,48 @@ transverse momentum. Densities are per proton that interacts, at coupling 1, for
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bdana.errors import ConfigError
 from bdana.signal.constants import ALPHA, PROTON_MASS
 from bdana.signal.contract import Particles
+from bdana.signal.validity import ValidRange
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
+    "CROSS_SECTION",
+    "PT_RANGE",
+    "Z_RANGE",
     "Bremsstrahlung",
     "bremsstrahlung_density",
     "pp_cross_section",
     "splitting",
 ]
+
+Z_RANGE = ValidRange(
+    "bremsstrahlung",
+    "z",
+    0.1,
+    0.9,
+    "",
+    "beyond, the splitting of a proton into proton and particle is no approximation",
+)
+"""Fractions of the momentum of the beam for which the approximation holds (arXiv:1311.3870)."""
+PT_RANGE = ValidRange(
+    "bremsstrahlung", "pT", 0.0, 1000.0, "MeV", "beyond, it is not collinear, and grows without end"
+)
+"""Transverse momenta for which it holds."""
+CROSS_SECTION = ValidRange(
+    "the pp cross-section", "s", 25.0, math.inf, "GeV^2", "the fit begins at 5 GeV in the centre of mass"
+)
+"""Squared energies of the fit (Particle Data Group)."""
 
 _POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(64)
 
@@ -50,6 +74,11 @@ class Bremsstrahlung:
     factor : float
         Of all densities, such as the square of a form factor.
 
+    Raises
+    ------
+    ConfigError
+        When a limit is not possible.
+
     Examples
     --------
     >>> from bdana.signal.bremsstrahlung import Bremsstrahlung
@@ -63,6 +92,44 @@ class Bremsstrahlung:
     pt_max: float = 1000.0
     theta_max: float | None = None
     factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        low, high = self.z_range
+        possible = (
+            ("mass", 0.0 < self.mass < math.inf),
+            ("beam_momentum", 0.0 < self.beam_momentum < math.inf),
+            ("z_range", 0.0 < low < high < 1.0),
+            ("pt_max", self.pt_max > 0.0),
+            ("theta_max", self.theta_max is None or 0.0 < self.theta_max <= 0.5 * math.pi),
+            ("factor", 0.0 <= self.factor < math.inf),
+        )
+        for name, right in possible:
+            if not right:
+                raise ConfigError(f"bremsstrahlung: {name} = {getattr(self, name)} is not possible")
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """Limits that are wider than the approximation, mostly none."""
+        low, high = self._z_ends
+        if low >= high:
+            return ()
+        said = []
+        if low < Z_RANGE.low or high > Z_RANGE.high:
+            said.append(
+                f"bremsstrahlung with z from {low:.3g} to {high:.3g}: it holds {Z_RANGE.text}, {Z_RANGE.why}"
+            )
+        pt_max = min(self.pt_max, high * self.beam_momentum * self._sine)
+        if pt_max > PT_RANGE.high:
+            said.append(
+                f"bremsstrahlung with pT up to {pt_max * 1e-3:.3g} GeV: it holds up to {PT_RANGE.high * 1e-3:g} GeV, {PT_RANGE.why}"
+            )
+        energy = np.hypot(self.beam_momentum, PROTON_MASS) - np.hypot(high * self.beam_momentum, self.mass)
+        s_left = 2e-6 * PROTON_MASS * float(energy)
+        if s_left < CROSS_SECTION.low:
+            said.append(
+                f"bremsstrahlung leaves s' = {s_left:.3g} GeV^2 at the largest z: the pp cross-section holds {CROSS_SECTION.text}"
+            )
+        return tuple(said)
 
     @property
     def is_open(self) -> bool:
@@ -124,7 +191,7 @@ class Bremsstrahlung:
         h = (1.0 - z) * self.mass**2 + z**2 * PROTON_MASS**2
         span = np.log1p(np.minimum(z * self.beam_momentum * self._sine, self.pt_max) ** 2 / h)
         pt2 = h * np.expm1(span * v)
-        density = bremsstrahlung_density(z, pt2, self.mass, self.beam_momentum)
+        density = _density(z, pt2, self.mass, self.beam_momentum)
         steps = z * (1.0 - z) * (high - low) * span * (pt2 + h)
         return z, pt2, self.factor * density * steps
 
@@ -136,7 +203,7 @@ def _logit(z: ArrayLike) -> NDArray[np.float64]:
 
 
 def bremsstrahlung_density(
-    z: ArrayLike, pt2: ArrayLike, mass: float, beam_momentum: float = 400e3
+    z: ArrayLike, pt2: ArrayLike, mass: float, beam_momentum: float = 400e3, *, extrapolate: bool = False
 ) -> NDArray[np.float64]:
     """Return the differential yield d2N/dz dpT2 per proton that interacts, in MeV^-2, shape (N,).
 
@@ -144,10 +211,15 @@ def bremsstrahlung_density(
 
     Parameters
     ----------
-    z, pt2, mass
+    z, pt2, mass, extrapolate
         As for `splitting`.
     beam_momentum : float
         In MeV/c.
+
+    Raises
+    ------
+    ConfigError
+        Outside of `Z_RANGE`, `PT_RANGE` or `CROSS_SECTION`, unless `extrapolate`.
 
     Examples
     --------
@@ -155,14 +227,45 @@ def bremsstrahlung_density(
     >>> bremsstrahlung_density([0.2, 0.8], 1e4, 250.0)
     array([9.14131503e-08, 2.44974369e-09])
     """
-    z = np.asarray(z, dtype=np.float64)
+    if not 0.0 < beam_momentum < math.inf:
+        raise ConfigError(f"bremsstrahlung: beam_momentum = {beam_momentum:g} MeV is not above 0")
+    z, pt2 = _checked(z, pt2, mass, extrapolate=extrapolate)
+    s_left = _left(z, mass, beam_momentum)
+    CROSS_SECTION.check(s_left, extrapolate=extrapolate)
+    return _density(z, pt2, mass, beam_momentum)
+
+
+def _density(
+    z: NDArray[np.float64], pt2: NDArray[np.float64], mass: float, beam_momentum: float
+) -> NDArray[np.float64]:
     beam_energy = np.hypot(beam_momentum, PROTON_MASS)
-    energy = np.hypot(z * beam_momentum, mass)
-    s, s_left = (2.0 * PROTON_MASS * e * 1e-6 for e in (beam_energy, beam_energy - energy))
-    return pp_cross_section(s_left) / pp_cross_section(s) * splitting(z, pt2, mass)
+    s = np.asarray(2e-6 * PROTON_MASS * beam_energy)
+    return _cross_section(_left(z, mass, beam_momentum)) / _cross_section(s) * _splitting(z, pt2, mass)
 
 
-def splitting(z: ArrayLike, pt2: ArrayLike, mass: float) -> NDArray[np.float64]:
+def _left(z: NDArray[np.float64], mass: float, beam_momentum: float) -> NDArray[np.float64]:
+    """Return s' in GeV^2, shape (N,)."""
+    beam_energy = np.hypot(beam_momentum, PROTON_MASS)
+    left: NDArray[np.float64] = 2e-6 * PROTON_MASS * (beam_energy - np.hypot(z * beam_momentum, mass))
+    return left
+
+
+def _checked(
+    z: ArrayLike, pt2: ArrayLike, mass: float, *, extrapolate: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    if not 0.0 < mass < math.inf:
+        raise ConfigError(f"bremsstrahlung: mass = {mass:g} MeV is not above 0")
+    fraction, squared = np.asarray(z, dtype=np.float64), np.asarray(pt2, dtype=np.float64)
+    if not ((fraction > 0.0) & (fraction < 1.0)).all():
+        raise ConfigError("bremsstrahlung: z is a fraction between 0 and 1")
+    if not ((squared >= 0.0) & (squared < math.inf)).all():
+        raise ConfigError("bremsstrahlung: pT^2 is a number from 0 up")
+    Z_RANGE.check(fraction, extrapolate=extrapolate)
+    PT_RANGE.check(np.sqrt(squared), extrapolate=extrapolate)
+    return fraction, squared
+
+
+def splitting(z: ArrayLike, pt2: ArrayLike, mass: float, *, extrapolate: bool = False) -> NDArray[np.float64]:
     """Return the splitting weight w(z, pT^2) of p -> p A' (arXiv:1311.3870, eq. 3) at coupling 1.
 
     Parameters
@@ -173,13 +276,23 @@ def splitting(z: ArrayLike, pt2: ArrayLike, mass: float) -> NDArray[np.float64]:
         pT^2 in MeV^2.
     mass : float
         Mass of the new particle in MeV.
+    extrapolate : bool
+        Whether to give numbers outside the range too, with an `ExtrapolationWarning`.
 
     Returns
     -------
     ndarray, shape (N,)
         In MeV^-2.
+
+    Raises
+    ------
+    ConfigError
+        Outside of `Z_RANGE` or `PT_RANGE`, unless `extrapolate`.
     """
-    z, pt2 = np.asarray(z, dtype=np.float64), np.asarray(pt2, dtype=np.float64)
+    return _splitting(*_checked(z, pt2, mass, extrapolate=extrapolate), mass)
+
+
+def _splitting(z: NDArray[np.float64], pt2: NDArray[np.float64], mass: float) -> NDArray[np.float64]:
     m2, mp2 = mass**2, PROTON_MASS**2
     h = pt2 + (1.0 - z) * m2 + z**2 * mp2
     one = 1.0 - z
@@ -193,15 +306,25 @@ def splitting(z: ArrayLike, pt2: ArrayLike, mass: float) -> NDArray[np.float64]:
     return weight
 
 
-def pp_cross_section(s: ArrayLike) -> NDArray[np.float64]:
+def pp_cross_section(s: ArrayLike, *, extrapolate: bool = False) -> NDArray[np.float64]:
     """Return the total pp cross-section in mb: fit of the Particle Data Group as used by arXiv:1311.3870.
 
     Parameters
     ----------
     s : array-like, shape (N,)
         Squared centre-of-mass energy in GeV^2.
+    extrapolate : bool
+        Whether to give numbers outside the range too, with an `ExtrapolationWarning`.
+
+    Raises
+    ------
+    ConfigError
+        Outside of `CROSS_SECTION`, unless `extrapolate`.
     """
-    s = np.asarray(s, dtype=np.float64)
+    return _cross_section(CROSS_SECTION.check(s, extrapolate=extrapolate))
+
+
+def _cross_section(s: NDArray[np.float64]) -> NDArray[np.float64]:
     sigma: NDArray[np.float64] = (
         35.45 + 0.308 * np.log(s / 28.94) ** 2 + 42.53 * s**-0.458 - 33.34 * s**-0.545
     )

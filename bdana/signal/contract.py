@@ -198,7 +198,7 @@ def total_width(model: SignalModel, coupling: float = 1.0) -> float:
     Raises
     ------
     ConfigError
-        When the widths are not known at this mass.
+        When the widths are not known at this mass, or the coupling is below 0.
 
     Examples
     --------
@@ -208,6 +208,8 @@ def total_width(model: SignalModel, coupling: float = 1.0) -> float:
     '1.05e-12'
     """
     check_mass(model)
+    if not 0.0 <= coupling < np.inf:
+        raise ConfigError(f"coupling {coupling:g}: give a finite number from 0 up")
     return coupling**2 * sum(mode.width for mode in model.modes.values())
 
 
@@ -223,11 +225,22 @@ def branching_ratio(model: SignalModel, mode: str) -> float:
     Raises
     ------
     ConfigError
-        When the particle has no such mode, or its widths are not known at this mass.
+        When the particle has no such mode, its widths are not known at this mass, or all of them are 0.
     """
     if mode not in model.modes:
         raise ConfigError(f"no decay mode '{mode}': this particle has {', '.join(model.modes)}")
-    return model.modes[mode].width / total_width(model)
+    return model.modes[mode].width / _decaying(model, 1.0)
+
+
+def _decaying(model: SignalModel, coupling: float) -> float:
+    """Return the total width, and refuse a particle that does not decay."""
+    width = total_width(model, coupling)
+    if not width > 0.0:
+        raise ConfigError(
+            f"mass {model.mass:g} MeV, coupling {coupling:g}: the particle does not decay, since all its widths "
+            f"({', '.join(model.modes) or 'none'}) are 0; give a larger mass, or a width in the table of widths"
+        )
+    return width
 
 
 def decay_length(model: SignalModel, coupling: float, p: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -240,6 +253,11 @@ def decay_length(model: SignalModel, coupling: float, p: NDArray[np.float64]) ->
     p : ndarray, shape (N,)
         Momentum in MeV/c.
 
+    Raises
+    ------
+    ConfigError
+        When the widths are not known at this mass, or all of them are 0.
+
     Examples
     --------
     >>> import numpy as np
@@ -248,4 +266,4 @@ def decay_length(model: SignalModel, coupling: float, p: NDArray[np.float64]) ->
     >>> decay_length(DarkPhoton(250.0), 1e-6, np.array([50e3, 100e3])).round(-2)
     array([37600., 75200.])
     """
-    return p / model.mass * HBAR_C / total_width(model, coupling)
+    return p / model.mass * HBAR_C / _decaying(model, coupling)

@@ -18,7 +18,6 @@ import numpy as np
 from particle import literals
 from scipy.special import spence
 
-from bdana.errors import ConfigError
 from bdana.signal.constants import ALPHA, ELECTRON_MASS, MUON_MASS, PION_MASS
 from bdana.signal.resonances import (
     NEUTRAL_PION_MASS,
@@ -28,6 +27,7 @@ from bdana.signal.resonances import (
     pair_momentum,
     three_pion_space,
 )
+from bdana.signal.validity import ValidRange
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,10 +36,20 @@ if TYPE_CHECKING:
 
     _Space: TypeAlias = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
-__all__ = ["MAX_MASS", "MODES", "RANGES", "hadronic_ratio", "hadronic_ratios", "relative_error"]
+__all__ = ["MAX_MASS", "MODES", "RANGES", "RATIO", "hadronic_ratio", "hadronic_ratios", "relative_error"]
 
 MAX_MASS = 2000.0
 """Largest mass in MeV."""
+RATIO = ValidRange(
+    "the hadronic width",
+    "mass",
+    0.0,
+    MAX_MASS,
+    "MeV",
+    "above, the many-body final states are not fitted",
+    can_extrapolate=False,
+)
+"""Where `hadronic_ratio` and `relative_error` hold."""
 
 MODES = ("pipi", "pipipi", "kk", "hadrons")
 """Final states: pi+ pi-, pi+ pi- pi0, K+ K- with KS KL, and all others together."""
@@ -191,13 +201,7 @@ def relative_error(mass: ArrayLike) -> NDArray[np.float64]:
 
 
 def _checked(mass: ArrayLike) -> NDArray[np.float64]:
-    masses = np.asarray(mass, dtype=np.float64)
-    wrong = masses[~((masses >= 0.0) & (masses <= MAX_MASS))]
-    if wrong.size:
-        raise ConfigError(
-            f"mass {wrong.flat[0]:g} MeV: the hadronic width is known from 0 to {MAX_MASS:g} MeV"
-        )
-    return masses
+    return RATIO.check(mass)
 
 
 def _two_pions(s: NDArray[np.float64]) -> NDArray[np.float64]:

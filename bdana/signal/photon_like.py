@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bdana.errors import ConfigError
 from bdana.signal.constants import ALPHA, PION_MASS
 from bdana.signal.meson_spectra import meson_mass
 from bdana.signal.mesons import MesonDecay
+from bdana.signal.validity import ValidRange
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["meson_decays", "mixing_probabilities", "transition_form_factor"]
+__all__ = ["MIXING", "PHOTON_MASS", "meson_decays", "mixing_probabilities", "transition_form_factor"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,16 @@ class _FormFactor:
         ratio: NDArray[np.float64] = (pole**2 + damping) / ((pole - m2) ** 2 + damping)
         return ratio
 
+
+PHOTON_MASS = ValidRange(
+    "the decay of a meson with the particle", "mass", 0.0, math.inf, "MeV", "no mass is below 0"
+)
+"""Masses for which `meson_decays` tells which decays are open."""
+MIXING = ValidRange(
+    "mixing with rho, omega and phi", "mass", 0.0, 2000.0, "MeV", "above, excited vector mesons mix too",
+    above_zero=True,
+)  # fmt: skip
+"""Where `mixing_probabilities` holds."""
 
 _POLE_WIDTH = 149.0
 _DOMINANCE = 1.65  # 1 / mass^2 of rho and omega: vector-meson dominance, assumed where it was not measured
@@ -76,13 +88,31 @@ def transition_form_factor(mass: ArrayLike, meson: str, recoil: str) -> NDArray[
     recoil : str
         `gamma`, `pi0`, `pi_pm` or `eta`.
 
+    Raises
+    ------
+    ConfigError
+        When there is no such decay, or the mass is more than the meson has.
+
     Examples
     --------
     >>> transition_form_factor([0.0, 400.0], "eta", "gamma").round(2)
     array([1.  , 2.11])
     """
+    if (meson, recoil) not in _DECAYS:
+        known = ", ".join(f"{one} -> {other}" for one, other in _DECAYS)
+        raise ConfigError(f"no decay {meson} -> {recoil} with a photon: there are {known}")
     _, form_factor = _DECAYS[meson, recoil]
-    return form_factor.squared(mass)
+    most = meson_mass(meson) - _RECOIL_MASSES[recoil]
+    kinematic = ValidRange(
+        f"the form factor of {meson} -> {recoil}",
+        "mass",
+        0.0,
+        most,
+        "MeV",
+        "the meson is too light",
+        can_extrapolate=False,
+    )
+    return form_factor.squared(kinematic.check(mass))
 
 
 def meson_decays(mass: float, *, form_factor: bool = True) -> tuple[MesonDecay, ...]:
@@ -99,11 +129,17 @@ def meson_decays(mass: float, *, form_factor: bool = True) -> tuple[MesonDecay, 
     form_factor : bool
         Whether the branching ratios contain `transition_form_factor`.
 
+    Raises
+    ------
+    ConfigError
+        Outside of `PHOTON_MASS`.
+
     Examples
     --------
     >>> [(decay.meson, round(decay.branching_ratio, 3)) for decay in meson_decays(500.0, form_factor=False)]
     [('eta', 0.004), ('eta_prime', 0.018), ('omega', 0.013), ('rho0', 0.0), ('rho_pm', 0.0), ('phi', 0.001)]
     """
+    PHOTON_MASS.check(mass)
     found = []
     for (meson, recoil), (ratio, pole) in _DECAYS.items():
         heavy, light = meson_mass(meson), _RECOIL_MASSES[recoil]
@@ -117,7 +153,7 @@ def meson_decays(mass: float, *, form_factor: bool = True) -> tuple[MesonDecay, 
     return tuple(found)
 
 
-def mixing_probabilities(mass: float) -> dict[str, float]:
+def mixing_probabilities(mass: float, *, extrapolate: bool = False) -> dict[str, float]:
     """Return the probabilities at coupling 1 that the particle takes the place of a rho0, omega or phi.
 
     (e / g_V)^2 m_V^4 / |m_V^2 - m^2 - i m_V Gamma_V|^2 (A. Berlin, F. Kling, arXiv:1810.01879), with g_V from
@@ -128,12 +164,20 @@ def mixing_probabilities(mass: float) -> dict[str, float]:
     ----------
     mass : float
         In MeV.
+    extrapolate : bool
+        Whether to give numbers outside the range too, with an `ExtrapolationWarning`.
+
+    Raises
+    ------
+    ConfigError
+        Outside of `MIXING`, unless `extrapolate`.
 
     Examples
     --------
     >>> {meson: round(value, 5) for meson, value in mixing_probabilities(400.0).items()}
     {'rho0': 0.00649, 'omega': 0.00062, 'phi': 0.00071}
     """
+    MIXING.check(mass, extrapolate=extrapolate)
     found = {}
     for meson, (width, to_ee) in _MIXING_WIDTHS.items():
         heavy = meson_mass(meson)

@@ -5,6 +5,7 @@ Squared energies s are in MeV^2. A phase space is what a partial width grows wit
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,13 +14,17 @@ from particle import literals
 from scipy.interpolate import CubicSpline
 
 from bdana.signal.constants import PION_MASS
+from bdana.signal.validity import ValidRange
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "NEUTRAL_PION_MASS",
+    "SHAPE",
+    "THREE_PIONS",
     "THREE_PION_THRESHOLD",
+    "TWO_PIONS",
     "Meson",
     "breit_wigner",
     "gounaris_sakurai",
@@ -34,6 +39,22 @@ THREE_PION_THRESHOLD = 2.0 * PION_MASS + NEUTRAL_PION_MASS
 
 # Largest energy above the three-pion threshold, in MeV, that the interpolated phase space covers.
 _REACH = 2000.0
+
+
+SHAPE = ValidRange(
+    "the shape of a resonance", "s", 0.0, math.inf, "MeV^2", "energies are real", above_zero=True
+)
+"""Where `breit_wigner` and `pair_momentum` hold."""
+TWO_PIONS = ValidRange(
+    "the shape of a resonance of two pions", "s", 4.0 * PION_MASS**2, math.inf, "MeV^2", "two pions do not fit",
+    can_extrapolate=False,
+)  # fmt: skip
+"""Where `gounaris_sakurai` holds."""
+THREE_PIONS = ValidRange(
+    "the phase space of three pions", "s", 0.0, (THREE_PION_THRESHOLD + _REACH) ** 2, "MeV^2", "it is not tabulated there",
+    can_extrapolate=False,
+)  # fmt: skip
+"""Where `three_pion_space` is tabulated."""
 
 
 class Meson(NamedTuple):
@@ -72,11 +93,17 @@ def breit_wigner(
     -------
     ndarray, shape (N,)
 
+    Raises
+    ------
+    ConfigError
+        Outside of `SHAPE`.
+
     Examples
     --------
     >>> abs(breit_wigner(np.array([1000.0**2]), Meson(1000.0, 100.0)))  # M / Gamma on the resonance
     array([10.])
     """
+    s = SHAPE.check(s)
     damping = meson.mass * meson.width if width is None else np.sqrt(s) * width
     return np.asarray(meson.mass**2 / (meson.mass**2 - s - 1j * damping), dtype=np.complex128)
 
@@ -96,11 +123,17 @@ def gounaris_sakurai(s: NDArray[np.float64], meson: Meson) -> NDArray[np.complex
     -------
     ndarray, shape (N,)
 
+    Raises
+    ------
+    ConfigError
+        Outside of `TWO_PIONS`.
+
     Examples
     --------
     >>> abs(gounaris_sakurai(np.array([775.0**2]), Meson(775.0, 150.0))).round(2)
     array([5.65])
     """
+    s = TWO_PIONS.check(s)
     mass, width = meson.mass, meson.width
     peak = np.asarray(mass**2)
     k, k0 = pair_momentum(s, PION_MASS, PION_MASS), pair_momentum(peak, PION_MASS, PION_MASS)
@@ -138,11 +171,17 @@ def pair_momentum(s: NDArray[np.float64], first: float, second: float) -> NDArra
     -------
     ndarray, shape (N,)
 
+    Raises
+    ------
+    ConfigError
+        Outside of `SHAPE`.
+
     Examples
     --------
     >>> pair_momentum(np.array([100.0, 100.0**2]), 30.0, 40.0)
     array([ 0.        , 35.52815785])
     """
+    s = SHAPE.check(s)
     above = s - (first + second) ** 2
     product = np.maximum(above, 0.0) * (s - (first - second) ** 2)
     momentum: NDArray[np.float64] = np.sqrt(product) / (2.0 * np.sqrt(s))
@@ -164,12 +203,17 @@ def three_pion_space(s: ArrayLike) -> NDArray[np.float64]:
     ndarray, shape (N,)
         In units of the space at the mass of the omega.
 
+    Raises
+    ------
+    ConfigError
+        Outside of `THREE_PIONS`.
+
     Examples
     --------
     >>> three_pion_space([400.0**2, 600.0**2, 782.66**2]).round(3)
     array([0.   , 0.026, 1.   ])
     """
-    above = np.clip(np.sqrt(np.asarray(s, dtype=np.float64)) - THREE_PION_THRESHOLD, 0.0, _REACH)
+    above = np.clip(np.sqrt(THREE_PIONS.check(s)) - THREE_PION_THRESHOLD, 0.0, _REACH)
     space: NDArray[np.float64] = above**4 * np.exp(_three_pion_table()(above))
     return space
 

@@ -10,10 +10,12 @@ import numpy as np
 from bdana._version import __version__
 from bdana.errors import ConfigError
 from bdana.events import write_events
+from bdana.events.exposure import check_protons
 from bdana.signal import check_mass
 from bdana.simulation.bursts import draw_bursts, mean_coincidences, mean_singles, random_stream
 from bdana.simulation.coincidences import coincidence_counts, halo_counts, halo_events
 from bdana.simulation.decays import check_mode
+from bdana.simulation.sample_config import check_parts
 from bdana.simulation.signal_events import signal_events
 
 if TYPE_CHECKING:
@@ -185,10 +187,10 @@ def _halo_blocks(
 
 
 def _check(config: SimulationConfig) -> None:
-    if config.bursts < 1 or not config.pot > 0:
-        raise ConfigError("a sample needs at least one burst and a positive number of protons on target")
-    if not 0.0 <= config.beam.ripple <= 1.0:
-        raise ConfigError(f"ripple = {config.beam.ripple:g}: an amplitude is between 0 and 1")
+    check_protons(config.pot, "pot =", ("pot",))
+    if config.bursts < 1:
+        raise ConfigError(f"bursts = {config.bursts}: a sample needs at least one burst")
+    check_parts(config)
     if not config.beam.ripple_period_s > 0.0:
         raise ConfigError(f"ripple_period_s = {config.beam.ripple_period_s:g}: a period is positive")
     if config.signal:
@@ -203,6 +205,8 @@ def _check_signal(signal: Signal) -> None:
     model = signal.particle
     check_mass(model)
     check_mode(model, signal.mode)
+    if signal.spectrum == "flat":  # what the model produces is not used
+        return
     spectra = ("flat", "all", *model.production)
     if signal.spectrum not in spectra:
         raise ConfigError(f"spectrum '{signal.spectrum}' is unknown: choose {', '.join(spectra)}")

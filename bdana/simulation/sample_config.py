@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from bdana.detector import load_detector
 from bdana.errors import ConfigError
+from bdana.mistakes import did_you_mean
+from bdana.parameters import why_disordered, why_unusual
 from bdana.signal.models import make_particle, with_beam
 from bdana.strict import parse_override
 
@@ -23,6 +26,7 @@ __all__ = [
     "Signal",
     "SimulationConfig",
     "TankField",
+    "check_parts",
     "override",
 ]
 
@@ -432,6 +436,45 @@ def _z_range(z_min: float | None, z_max: float | None, detector: Detector) -> tu
     return low, high
 
 
+_SIGNED = {"bx_gauss", "by_gauss", "origin_power", "z_min_mm", "z_max_mm", "prompt_z_mm"}
+_SHARES = {
+    "ripple",
+    "lav_correlated",
+    "electron_tail_fraction",
+    "pion_muv3",
+    "chi2_failed",
+    "muv3_efficiency",
+}
+
+
+def check_parts(config: SimulationConfig) -> None:
+    """Raise an error for a number of a sample that makes no sense: below 0, a share above 1, ends the wrong way round.
+
+    Parameters
+    ----------
+    config : SimulationConfig
+
+    Raises
+    ------
+    ConfigError
+        Naming its key.
+    """
+    for name in ("beam", "halo", "activity", "response", "tank_field", "signal"):
+        part = getattr(config, name)
+        if part is None:
+            continue
+        values = {f.name: getattr(part, f.name) for f in fields(part)}
+        for key, value in values.items():
+            share = key in _SHARES or key.endswith("_fraction")
+            low, high = (-math.inf if key in _SIGNED else 0.0), (1.0 if share else math.inf)
+            wrong = why_unusual(value, low, high)
+            if wrong:
+                raise ConfigError(f"{name}.{key} = {value}: {wrong}")
+        wrong = why_disordered(values)
+        if wrong:
+            raise ConfigError(f"{name}: {wrong}")
+
+
 def override(config: C, text: str) -> C:
     """Replace one value of a configuration.
 
@@ -461,7 +504,7 @@ def _replace(part: Any, path: list[str], value: Any, text: str) -> Any:
         return part | {path[0]: value}
     names = [f.name for f in fields(part)] if is_dataclass(part) else []
     if path[0] not in names:
-        raise ConfigError(f"--set {text}: no '{path[0]}' there; there are: {', '.join(names) or 'no keys'}")
+        raise ConfigError(f"--set {text}: no key '{path[0]}': {did_you_mean(path[0], names)}")
     old = getattr(part, path[0])
     if len(path) > 1:
         return replace(part, **{path[0]: _replace(old, path[1:], value, text)})

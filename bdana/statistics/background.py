@@ -20,6 +20,7 @@ __all__ = ["PRIORS", "Background", "Floats", "Prior", "legendre"]
 Prior = Literal["truncated_gaussian", "split_normal", "gamma", "lognormal", "toys", "exponential"]
 PRIORS: tuple[Prior, ...] = ("truncated_gaussian", "gamma", "lognormal")
 """Forms that an analyst may choose; two different errors make `split_normal`, a list of values `toys`, no event `exponential`."""
+MOST_EVENTS = 1e12  # assumed
 MAX_RATIO = 5  # assumed: of error and expectation, where gamma and log-normal priors can be integrated
 TOY_BINS = 2000  # of the values of toys, assumed: each then stands for its mean
 Floats = NDArray[np.float64]
@@ -69,6 +70,10 @@ class Background:
         for name, value in numbers.items():
             if value is not None and not (np.isfinite(value) and value >= 0):
                 raise InputError(f"the {name} is {value}: give a finite number that is not negative")
+            if value is not None and value > MOST_EVENTS:
+                raise InputError(
+                    f"the {name} is {value:g}: no search counts more than {MOST_EVENTS:g} events"
+                )
         if self.prior not in {*PRIORS, "split_normal", "toys", "exponential"}:
             raise InputError(f"unknown prior '{self.prior}': one of {', '.join(PRIORS)}")
         if (self.prior in {"split_normal", "toys"}) != (self.error_down is not None):

@@ -11,7 +11,7 @@ from scipy import special
 
 from bdana.errors import InputError
 from bdana.rounding import bounded_p
-from bdana.statistics.background import PRIORS, Background, Floats, Prior, legendre
+from bdana.statistics.background import MOST_EVENTS, PRIORS, Background, Floats, Prior, legendre
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,6 +74,8 @@ def whole(n: float, name: str = "observed count") -> int:
     """
     if not (np.isfinite(n) and n >= 0 and float(n).is_integer()):
         raise InputError(f"the {name} is {n}: give a whole number that is not negative")
+    if n > MOST_EVENTS:
+        raise InputError(f"the {name} is {n:g}: no search counts more than {MOST_EVENTS:g} events")
     return operator.index(int(n))
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from bdana.strict import StrictModel
+from bdana.parameters import ParameterTable
 
 __all__ = ["PromptParameters"]
 
 
-class PromptParameters(StrictModel, validate_default=True):
+class PromptParameters(ParameterTable):
     """Base class of the parameters of a prompt background; an analysis adds what its own functions read.
 
     [background.NAME] of analysis.toml and `--set background.NAME.FIELD=VALUE` replace the defaults; `assumed` marks

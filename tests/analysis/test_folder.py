@@ -66,7 +66,7 @@ def test_wrong_replacements_are_refused(override, message):
 
 def test_unknown_or_wrong_parameters_of_a_selection_are_refused():
     for override in ("selection.dimuon.max_chi=1.0", "selection.dimuon.max_chi2='low'"):
-        with pytest.raises(ConfigError, match=r"\[selection\.dimuon\]"):
+        with pytest.raises(ConfigError, match=r"selection\.dimuon\.max_chi"):
             bdana.load(template_folder(), overrides=[override]).selection("dimuon")
 
 

@@ -41,11 +41,11 @@ def test_the_shipped_envelopes_are_the_regions_with_a_guard_band(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("max_chi2 = 50.0", "max_chi = 50.0", "pair.max_chi2: Field required; pair.max_chi: Extra inputs"),
-        ("[pair]", "open = true\n[pair]", "open: Extra inputs are not permitted"),
-        ("max_dt_ns = 10.0", "max_dt_ns = nan", "pair.max_dt_ns"),
-        ("min_p_gev = 5.0", "min_p_gev = -1.0", "pair.min_p_gev"),
-        ("[0.0, 0.0, 1.0]", "[0.0, 0.0, 0.0]", "beam_line_direction: Value error, must not be zero"),
+        ("max_chi2 = 50.0", "max_chi = 50.0", r"\[pair\] max_chi2: is missing.*has no key 'max_chi': did you mean"),
+        ("[pair]", "open = true\n[pair]", "no key 'open'"),
+        ("max_dt_ns = 10.0", "max_dt_ns = nan", r"\[pair\] max_dt_ns = nan"),
+        ("min_p_gev = 5.0", "min_p_gev = -1.0", r"\[pair\] min_p_gev = -1"),
+        ("[0.0, 0.0, 1.0]", "[0.0, 0.0, 0.0]", "beam_line_direction = .*must not be zero"),
         (stage("CR1", -17.0, 62.0, 280.0), "", r"region CR1 has no stage: add \[stages.CR1\]"),
         (stage("CR1", -17.0, 62.0, 280.0), stage("CR1", -17.0, 62.0, 280.0) + stage("XX", -16.0, 61.0, 270.0),
          r"\[stages.XX\] has no region"),

@@ -130,7 +130,7 @@ def test_limits_in_windows_of_mass():
         ((*MASSES, "--mass-range", "a:b"), "--mass-range a:b: write LOW:HIGH"),
         ((*MASSES, "--mass-range", "500:600"), "is not inside the spectrum"),
         ((*MASSES, "--export", "x.csv"), "--export has no windows"),
-        (("--candidate-mass", "-5"), "candidate mass of -5"),
+        (("--candidate-mass", "-5"), "--candidate-mass -5: give a mass"),
     ],
 )
 def test_impossible_windows_are_refused(arguments, message):

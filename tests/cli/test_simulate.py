@@ -90,7 +90,7 @@ def test_events_of_a_generator_are_simulated_and_counted(tmp_path):
         (["--from", "absent.hepmc"], "absent.hepmc: cannot be read"),
         (["--from", "absent.hepmc", "--mass", "411"], "leave out --mass"),
         (["--from", "absent.hepmc", "--origin", "moon"], "choose dump or zero"),
-        (["--from", "absent.hepmc", "--set", "generated.spot=1"], "no 'spot' there"),
+        (["--from", "absent.hepmc", "--set", "generated.spot=1"], "no key 'spot': did you mean 'spot_mm'?"),
         (["--set", "beam.ripple=2.0"], "between 0 and 1"),
         (["--bursts", "0"], "at least one burst"),
     ],
@@ -102,9 +102,15 @@ def test_mistakes_are_named(arguments, words, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_mass_beyond_the_range_of_a_formula_is_said(tmp_path):
-    made = bdana(
-        "simulate", tmp_path / "o.root", "--kind", "signal", "--mass", 770, "--decays", 10, cwd=tmp_path
-    )
+def test_a_mass_beyond_the_range_of_a_formula_is_refused_or_asked_for(tmp_path):
+    words = ("simulate", tmp_path / "o.root", "--kind", "signal", "--mass", 770, "--decays", 10)
+    refused = bdana(*words, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "holds for mass from 0 to 650 MeV, not at 770 MeV" in refused.stderr
+    assert not (tmp_path / "o.root").exists()
+    made = bdana(*words, "--set", "signal.parameters.extrapolate=true", cwd=tmp_path)
     assert made.returncode == 0
     assert "omega pole dominates the form factor" in made.stderr
+    flat = bdana(*words, "--spectrum", "flat", cwd=tmp_path)
+    assert flat.returncode == 0
+    assert "omega" not in flat.stderr

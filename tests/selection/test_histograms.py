@@ -42,10 +42,14 @@ def test_no_candidates_give_an_empty_histogram():
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ('variables.charm={label="x",bins=3,min=0.0,max=1.0}', "no such quantity"),
+        ('variables.charm={label="x",unit="mm",bins=3,min=0.0,max=1.0}', "no quantity 'charm'"),
         ("variables.mass.max=100.0", "min must be below max"),
         ("variables.mass.bins=0", "bins"),
-        ('variables.mass.unit="eV"', "unit"),
+        ('variables.mass.unit="mm"', r"variables\.mass.*a unit of length"),
+        ('variables.mass.unit=""', "has no unit"),
+        ('variables.z_tax.unit="ns"', "z_tax is a length"),
+        ('variables.dt.label="dt [ns]"', "ends with a unit"),
+        ('variables.dt.label="dt in GeV/c"', "ends with a unit"),
     ],
 )
 def test_wrong_variables_are_refused(override, message):

@@ -237,7 +237,7 @@ def test_a_real_sample_gives_a_closed_island_with_all_its_bands():
     settings = (
         "signal.decays=2000",
         "signal.events=300",
-        "signal.masses_mev=[250.0, 700.0]",
+        "signal.masses_mev=[250.0, 640.0]",
         "signal.mass_points=5",
     )
     scan = Scan(bdana.load(overrides=settings), "mumu", None)

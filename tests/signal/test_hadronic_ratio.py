@@ -71,7 +71,7 @@ def test_modes_add_up():
 @pytest.mark.parametrize("mass", [-1.0, 2000.1, float("nan"), float("inf"), [500.0, 2500.0]])
 def test_masses_without_a_width_are_told(mass):
     for function in (hadronic_ratio, hadronic_ratios, relative_error):
-        with pytest.raises(ConfigError, match="the hadronic width is known from 0 to 2000 MeV"):
+        with pytest.raises(ConfigError, match="the hadronic width holds for mass from 0 to 2000 MeV"):
             function(mass)
 
 

@@ -41,7 +41,8 @@ def draw(signal, pot=1.4e17, seed=1):
     ],
 )
 def test_two_body_decay_is_exact(mass, mode, product, spectrum):
-    found = draw(Signal(mass_mev=mass, mode=mode, decays=2000, spectrum=spectrum))
+    parameters = {"extrapolate": mass > 650.0}
+    found = draw(Signal(mass_mev=mass, mode=mode, decays=2000, spectrum=spectrum, parameters=parameters))
     forwards = np.isfinite(found.total).all(axis=0)
     assert forwards.mean() > 0.6
     assert found.muons.energy == pytest.approx(np.hypot(found.muons.p, product), rel=1e-12)

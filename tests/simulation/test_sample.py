@@ -154,8 +154,8 @@ def test_override_replaces_one_value():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("beam.rippel=1", "no 'rippel'"),
-        ("beam.ripple.x=1", "no 'x'"),
+        ("beam.rippel=1", "no key 'rippel': did you mean 'ripple'"),
+        ("beam.ripple.x=1", "no key 'x'"),
         ("beam.ripple", "write KEY=VALUE, such as beam.ripple=0.9"),
         ("beam.ripple=fast", "not a TOML value"),
         ("beam.ripple=true", "must be like"),

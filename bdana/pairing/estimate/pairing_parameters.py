@@ -6,12 +6,12 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from bdana.strict import StrictModel
+from bdana.parameters import ParameterTable
 
 __all__ = ["PairingParameters"]
 
 
-class PairingParameters(StrictModel, validate_default=True):
+class PairingParameters(ParameterTable):
     """Base of the `Parameters` of a combinatorial background."""
 
     downscale: float | None = Field(

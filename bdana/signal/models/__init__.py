@@ -6,18 +6,17 @@ from importlib import import_module
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from bdana.errors import ConfigError
-from bdana.strict import explain
+from bdana.mistakes import Written, did_you_mean, validated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import ModuleType
 
+    from bdana.parameters import ParameterTable
     from bdana.signal.contract import SignalModel
 
-__all__ = ["find_model", "make_particle", "model_names", "with_beam"]
+__all__ = ["find_model", "find_parameters", "make_particle", "model_names", "with_beam"]
 
 
 def model_names() -> tuple[str, ...]:
@@ -52,8 +51,24 @@ def find_model(name: str) -> ModuleType:
     250.0
     """
     if name not in model_names():
-        raise ConfigError(f"no signal model '{name}': there are {', '.join(model_names())}")
+        raise ConfigError(f"no signal model '{name}': {did_you_mean(name, model_names())}")
     return import_module(f"{__name__}.{name}")
+
+
+def find_parameters(name: str) -> type[ParameterTable]:
+    """Return the class of what users may choose about a signal model.
+
+    Parameters
+    ----------
+    name : str
+
+    Raises
+    ------
+    ConfigError
+        When there is no such model.
+    """
+    parameters: type[ParameterTable] = find_model(name).Parameters
+    return parameters
 
 
 def make_particle(name: str, mass: float, parameters: Mapping[str, Any]) -> SignalModel:
@@ -73,11 +88,8 @@ def make_particle(name: str, mass: float, parameters: Mapping[str, Any]) -> Sign
     ConfigError
         When there is no such model, or a parameter is unknown or wrong.
     """
-    module = find_model(name)
-    try:
-        chosen = module.Parameters.model_validate(dict(parameters))
-    except ValidationError as err:
-        raise ConfigError(f"parameters of the signal model {name}: {explain(err)}") from None
+    module, known = find_model(name), find_parameters(name)
+    chosen = validated(known, dict(parameters), Written(f"parameters of the signal model {name}"))
     particle: SignalModel = module.Model(mass, chosen)
     return particle
 

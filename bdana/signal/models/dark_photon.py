@@ -18,6 +18,8 @@ import numpy as np
 from particle import literals
 from pydantic import Field, field_validator, model_validator
 
+from bdana.errors import ConfigError
+from bdana.parameters import ParameterTable
 from bdana.signal.bremsstrahlung import Bremsstrahlung
 from bdana.signal.constants import ALPHA, ELECTRON_MASS, MUON_MASS
 from bdana.signal.contract import Mode, Particles, Production
@@ -25,8 +27,8 @@ from bdana.signal.hadronic_ratio import MAX_MASS, hadronic_ratios, relative_erro
 from bdana.signal.meson_spectra import SETTINGS, meson_spectra
 from bdana.signal.mesons import MesonDecays, MesonMixing
 from bdana.signal.photon_like import meson_decays, mixing_probabilities
+from bdana.signal.validity import ValidRange
 from bdana.signal.width_table import read_widths
-from bdana.strict import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,8 +38,11 @@ if TYPE_CHECKING:
     from bdana.signal.width_table import WidthTable
 
 __all__ = [
+    "FORM_FACTOR",
+    "FORM_FACTOR_BAND",
     "FORM_FACTOR_MAX",
     "HADRONS_FITTED",
+    "LEPTON_WIDTH",
     "DarkPhoton",
     "Model",
     "Parameters",
@@ -60,6 +65,28 @@ FORM_FACTOR_MAX = 650.0
 HADRONS_FITTED = 1020.0
 """Mass in MeV above which the hadronic widths are a fit."""
 
+LEPTON_WIDTH = ValidRange(
+    "the width into leptons", "mass", 0.0, math.inf, "MeV", "a particle has a mass", above_zero=True
+)
+"""Where `lepton_width` holds."""
+FORM_FACTOR = ValidRange(
+    "the form factor of the proton",
+    "mass",
+    0.0,
+    FORM_FACTOR_MAX,
+    "MeV",
+    "above, the omega pole dominates, so that neither the value nor its band can be trusted",
+)
+"""Where `proton_form_factor` holds."""
+FORM_FACTOR_BAND = ValidRange(
+    "the band of the form factor of the proton", "mass", 0.0, 1000.0, "MeV", "above, its size is assumed"
+)
+"""Where `form_factor_band` holds."""
+_ADVICE = (
+    "set signal.parameters.extrapolate to true to use it all the same, form_factor to 'none', or leave bremsstrahlung out of "
+    "production"
+)
+
 _RHO_LIKE = (0.6165340, 0.2232042, -0.3397382)
 _OMEGA_LIKE = (1.0117545, -0.8816566, 0.3699022)
 _RHO_WIDTHS = (150.0, 300.0, 500.0)
@@ -72,7 +99,7 @@ _BAND_MASSES = (250.0, 400.0, 500.0, 600.0, 700.0, 900.0, 1000.0)
 _BAND_RATIOS = (1.07, 1.49, 5.3, 7.7, 8.8, 84.0, 400.0)
 
 
-class Parameters(StrictModel):
+class Parameters(ParameterTable):
     """What users may choose about the dark photon: table [signal.parameters] of analysis.toml."""
 
     production: Annotated[tuple[Literal["bremsstrahlung", "mesons", "mixing"], ...], Field(min_length=1)] = (
@@ -97,6 +124,10 @@ class Parameters(StrictModel):
     theta_max_rad: Angle | Literal["none"] = Field(
         default="none", description="largest angle of the particle to the beam, in all processes"
     )
+    extrapolate: bool = Field(
+        default=False,
+        description="whether the form factor of the proton is used outside of its range of masses, with a warning",
+    )
     widths: str = Field(
         default="none",
         description="path of a table of your own of partial widths, see `DarkPhoton.modes`",
@@ -107,7 +138,7 @@ class Parameters(StrictModel):
     def _inside(cls, value: tuple[float, float]) -> tuple[float, float]:
         low, high = value
         if not 0.0 < low < high < 1.0:
-            raise ValueError(f"[{low:g}, {high:g}] must ascend and lie between 0 and 1")
+            raise ValueError("must ascend and lie between 0 and 1")
         return value
 
     @field_validator("pythia_setting")
@@ -192,6 +223,8 @@ class DarkPhoton:
                 f"bremsstrahlung above {FORM_FACTOR_MAX:g} MeV: the omega pole dominates the form factor of the proton, so "
                 "that neither the yield nor its band can be trusted"
             )
+        if "bremsstrahlung" in par.production and self.mass > 0.0:
+            said += self._emission.cautions
         if self.mass > HADRONS_FITTED and self._table is None:
             said.append(
                 f"hadronic widths above {HADRONS_FITTED:g} MeV: many-body final states are fitted to other "
@@ -224,22 +257,28 @@ class DarkPhoton:
         angle = self.parameters.theta_max_rad
         return None if angle == "none" else angle
 
-    def _bremsstrahlung(self) -> Production | None:
+    @property
+    def _emission(self) -> Bremsstrahlung:
         par = self.parameters
-        process = Bremsstrahlung(
+        return Bremsstrahlung(
             self.mass,
             par.beam_momentum_gev * 1e3,
             par.z_range,
             math.inf if par.pt_max_gev == "none" else par.pt_max_gev * 1e3,
             self._theta_max,
         )
+
+    def _bremsstrahlung(self) -> Production | None:
+        par, process = self.parameters, self._emission
         if not process.is_open:
             return None
         if par.form_factor == "none":
             return process
-        low, used, high = (
-            float(proton_form_factor(self.mass, end)) for end in ("low", par.form_factor, "high")
-        )
+        try:
+            FORM_FACTOR.check(self.mass, extrapolate=par.extrapolate, quiet=True, advice=_ADVICE)
+        except ConfigError as err:
+            return _OutOfRange(str(err))
+        low, used, high = (float(_form_factor(self.mass, end)) for end in ("low", par.form_factor, "high"))
         return _Varied(replace(process, factor=used), "proton_form_factor", low / used, high / used)
 
     def _mesons(self) -> Production | None:
@@ -262,6 +301,20 @@ class DarkPhoton:
 
 
 @dataclass(frozen=True)
+class _OutOfRange:
+    """A production process whose numbers nobody may use at this mass; the other processes stay."""
+
+    reason: str
+
+    @property
+    def per_proton(self) -> float:
+        raise ConfigError(self.reason)
+
+    def draw(self, n: int, rng: np.random.Generator) -> Particles:  # noqa: ARG002
+        raise ConfigError(self.reason)
+
+
+@dataclass(frozen=True)
 class _Varied:
     """A production process with one more systematic uncertainty, the same for all its particles."""
 
@@ -280,7 +333,7 @@ class _Varied:
 
 
 def lepton_width(mass: ArrayLike, epsilon: float, lepton_mass: float) -> NDArray[np.float64]:
-    """Return the width of A' -> l+ l-.
+    """Return the width of A' -> l+ l-, exact at any mass.
 
     Gamma = epsilon^2 alpha m / 3 sqrt(1 - 4 r) (1 + 2 r) with r = m_l^2 / m^2
     (B. Batell, M. Pospelov, A. Ritz, Phys. Rev. D 79, 115008, eq. 13).
@@ -299,24 +352,29 @@ def lepton_width(mass: ArrayLike, epsilon: float, lepton_mass: float) -> NDArray
     ndarray, shape (N,)
         Width in MeV, 0 below threshold.
 
+    Raises
+    ------
+    ConfigError
+        For a mass that is not above 0.
+
     Examples
     --------
     >>> round(float(lepton_width(400.0, 1.0, ELECTRON_MASS)), 4)
     0.973
     """
-    m = np.asarray(mass, dtype=np.float64)
+    m = LEPTON_WIDTH.check(mass)
     r = (lepton_mass / m) ** 2
     phase_space = np.sqrt(np.maximum(1.0 - 4.0 * r, 0.0))
     return epsilon**2 * ALPHA * m / 3.0 * phase_space * (1.0 + 2.0 * r)
 
 
 def proton_form_factor(
-    mass: ArrayLike, end: Literal["central", "low", "high"] = "central"
+    mass: ArrayLike, end: Literal["central", "low", "high"] = "central", *, extrapolate: bool = False
 ) -> NDArray[np.float64]:
     """Return |F1(m^2)|^2 of the proton for a time-like photon of mass m, by vector-meson dominance.
 
     A. Faessler, M. Krivoruchenko, B. Martemyanov, Phys. Rev. C 82, 038201: three rho-like and three omega-like poles of
-    constant width. For that reason it is 1.02 at m = 0 and not 1. Above about 650 MeV the omega pole dominates and
+    constant width. For that reason it is 1.02 at m = 0 and not 1. Above 650 MeV the omega pole dominates, and
     neither the value nor its band must be trusted.
 
     Parameters
@@ -325,23 +383,34 @@ def proton_form_factor(
         In MeV.
     end : {"central", "low", "high"}
         The ends are apart by `form_factor_band`, as factors up and down.
+    extrapolate : bool
+        Whether to give numbers outside the range too, with an `ExtrapolationWarning`.
+
+    Raises
+    ------
+    ConfigError
+        Outside of `FORM_FACTOR`, unless `extrapolate`.
 
     Examples
     --------
     >>> proton_form_factor([250.0, 400.0]).round(2)
     array([1.37, 2.31])
     """
+    return _form_factor(FORM_FACTOR.check(mass, extrapolate=extrapolate), end)
+
+
+def _form_factor(mass: ArrayLike, end: str) -> NDArray[np.float64]:
     m2 = np.asarray(mass, dtype=np.float64) ** 2
     total = np.zeros(m2.shape, dtype=np.complex128)
     for couplings, widths in ((_RHO_LIKE, _RHO_WIDTHS), (_OMEGA_LIKE, _OMEGA_WIDTHS)):
         for f, width, mv in zip(couplings, widths, _VECTOR_MASSES, strict=True):
             total = total + f * mv**2 / (mv**2 - m2 - 1j * mv * width)
     power = {"low": -0.5, "central": 0.0, "high": 0.5}[end]
-    value: NDArray[np.float64] = np.abs(total) ** 2 * form_factor_band(mass) ** power
+    value: NDArray[np.float64] = np.abs(total) ** 2 * _band(mass) ** power
     return value
 
 
-def form_factor_band(mass: ArrayLike) -> NDArray[np.float64]:
+def form_factor_band(mass: ArrayLike, *, extrapolate: bool = False) -> NDArray[np.float64]:
     """Return the highest over the lowest square of the proton's form factor, shape (N,).
 
     The size is that of the band of yields in arXiv:2409.11096, interpolated in its logarithm. Assumed: that it is
@@ -351,12 +420,23 @@ def form_factor_band(mass: ArrayLike) -> NDArray[np.float64]:
     ----------
     mass : array-like, shape (N,)
         In MeV.
+    extrapolate : bool
+        Whether to give numbers outside the range too, with an `ExtrapolationWarning`.
+
+    Raises
+    ------
+    ConfigError
+        Outside of `FORM_FACTOR_BAND`, unless `extrapolate`.
 
     Examples
     --------
     >>> form_factor_band([0.0, 250.0, 400.0, 600.0]).round(2)
     array([1.  , 1.07, 1.49, 7.7 ])
     """
+    return _band(FORM_FACTOR_BAND.check(mass, extrapolate=extrapolate))
+
+
+def _band(mass: ArrayLike) -> NDArray[np.float64]:
     m = np.asarray(mass, dtype=np.float64)
     logs = np.log(_BAND_RATIOS)
     below = np.minimum(m / _BAND_MASSES[0], 1.0) ** 2

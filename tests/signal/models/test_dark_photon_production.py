@@ -14,6 +14,7 @@ from bdana.signal.models.dark_photon import (
     proton_form_factor,
 )
 from bdana.signal.photon_like import meson_decays, mixing_probabilities
+from bdana.signal.validity import ExtrapolationWarning
 
 
 def process(name, mass, **parameters):
@@ -29,19 +30,23 @@ def test_proton_form_factor_of_the_reference(mass, expected):
     assert proton_form_factor(mass) == pytest.approx(expected, rel=5e-3)
 
 
+@pytest.mark.filterwarnings("ignore::bdana.signal.validity.ExtrapolationWarning")
 @pytest.mark.parametrize(
     ("mass", "expected"),
     [(250.0, 1.07), (400.0, 1.49), (500.0, 5.3), (600.0, 7.7), (700.0, 8.8), (900.0, 84.0)],
 )
 def test_band_of_the_form_factor_is_that_of_the_reference(mass, expected):
     assert form_factor_band(mass) == pytest.approx(expected, rel=1e-9)
-    low, central, high = (proton_form_factor(mass, end) for end in ("low", "central", "high"))
+    low, central, high = (
+        proton_form_factor(mass, end, extrapolate=True) for end in ("low", "central", "high")
+    )
     assert high / low == pytest.approx(expected, rel=1e-9)
     assert low * high == pytest.approx(central**2, rel=1e-9)
 
 
 def test_band_widens_with_mass_and_closes_at_zero():
-    band = form_factor_band(np.linspace(0.0, 2000.0, 401))
+    with pytest.warns(ExtrapolationWarning, match="above, its size is assumed"):
+        band = form_factor_band(np.linspace(0.0, 2000.0, 401), extrapolate=True)
     assert band[0] == 1.0
     assert (np.diff(band) >= 0.0).all()
 
@@ -106,7 +111,7 @@ def test_yields_of_mesons_are_multiplicities_times_ratios():
 
 def test_processes_that_are_closed_are_left_out():
     assert set(DarkPhoton(250.0).production) == {"bremsstrahlung", "mesons", "mixing"}
-    assert set(DarkPhoton(960.0).production) == {"bremsstrahlung", "mixing"}
+    assert set(DarkPhoton(960.0, Parameters(extrapolate=True)).production) == {"bremsstrahlung", "mixing"}
     assert set(DarkPhoton(250.0, Parameters(production=["mesons"])).production) == {"mesons"}
     soft = Parameters(production=["bremsstrahlung"], beam_momentum_gev=10.0, z_range=(0.85, 0.9))
     assert DarkPhoton(250.0, soft).production == {}
@@ -174,6 +179,12 @@ def test_mesons_of_another_beam_need_their_table():
     [
         (649.0, {}, []),
         (651.0, {}, ["omega pole"]),
+        (651.0, {"extrapolate": True}, ["omega pole"]),
+        (400.0, {"z_range": (0.05, 0.9)}, ["z from 0.05 to 0.9"]),
+        (400.0, {"pt_max_gev": 1.5}, ["pT up to 1.5 GeV"]),
+        (400.0, {"pt_max_gev": 1.5, "theta_max_rad": 0.001}, []),
+        (400.0, {"z_range": (0.2, 0.98)}, ["z from 0.2 to 0.98", "pp cross-section"]),
+        (400.0, {"z_range": (0.05, 0.9), "production": ("mesons",)}, []),
         (651.0, {"form_factor": "none"}, []),
         (651.0, {"production": ("mesons",)}, []),
         (1100.0, {}, ["omega pole", "hadronic widths"]),
