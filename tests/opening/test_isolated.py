@@ -1,0 +1,30 @@
+"""What a process of its own says when something fails in it."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from bdana.errors import BlindingError, InputError
+from bdana.opening.isolated import run_isolated
+
+EXECUTED = SimpleNamespace(__module__="builtins", __name__="exec")
+PRINTS = "import os; print(77); os.write(1, b'77'); os.write(2, b'77')\nfrom bdana.errors import *\n"
+
+
+@pytest.mark.parametrize(
+    ("raised", "error", "says"),
+    [
+        ("raise UserCodeError('cut cda: event 77') from ValueError('event 77')", InputError, "fails with ValueError;"),
+        ("raise UserCodeError('cut cda returns 77')", InputError, "fails with UserCodeError;"),
+        ("raise ValueError('event 77')", RuntimeError, "the opening failed with ValueError;"),
+        ("raise InputError('no such file')", InputError, "^no such file$"),
+        ("raise BlindingError('refused: a reason')", BlindingError, "^refused: a reason$"),
+        ("import os; os.kill(os.getpid(), 9)", RuntimeError, "^the opening stopped; the same request may be opened again$"),
+    ],
+)  # fmt: skip
+def test_a_failure_tells_no_value(capfd, raised, error, says):
+    """Nor does what the code prints, to Python's streams or below them."""
+    with pytest.raises(error, match=says) as told:
+        run_isolated(EXECUTED, PRINTS + raised, plain=True)
+    assert "77" not in str(told.value)
+    assert "77" not in "".join(capfd.readouterr())
