@@ -11,6 +11,7 @@ from bdana.errors import InputError
 __all__ = ["PARTS", "scaffold"]
 
 PARTS = (
+    ".gitattributes",
     "analysis.toml",
     "selections",
     "backgrounds",
@@ -41,12 +42,14 @@ def scaffold(folder: str | Path) -> list[Path]:
     """
     where, template = Path(folder), template_folder()
     for part in PARTS:
-        if (where / part).exists():
+        if (where / part).exists() and part != ".gitattributes":  # a repository may have its own
             raise InputError(f"{where / part} is there already; nothing was changed")
     try:
         where.mkdir(parents=True, exist_ok=True)
         for part in PARTS:
             source, target = template / part, where / part
+            if target.name == ".gitattributes" and target.exists():
+                continue
             if source.is_dir():
                 shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
             else:

@@ -35,13 +35,14 @@ def freeze(person: Name, key: Key) -> None:
 
     policy, ledger = ledger_state()
     document = freeze_document(require_analysis(None), policy)
-    row = freeze_ledger(ledger, person, key, document)
+    row = freeze_ledger(ledger, policy, person, key, document)
     note(f"frozen: {row.hash}; next: bdana blinding rehearse")
 
 
 @blinding.command()
 def rehearse(person: Name, key: Key, period: PeriodOption = None) -> None:
     """Open all stages with simulated events and throw-away keys, and reveal then what was injected."""
+    from bdana.blinding.rules import append
     from bdana.opening.rehearsal import rehearse as rehearse_freeze
 
     opening = _opening(period)
@@ -51,7 +52,7 @@ def rehearse(person: Name, key: Key, period: PeriodOption = None) -> None:
     for stage in done:
         shown.add_row(stage.stage, f"{stage.injected}", f"{stage.expected}", f"{stage.found}")
     found = {stage.stage: [stage.injected, stage.expected, stage.found] for stage in done}
-    opening.ledger.append("rehearse", person, key, {"freeze": frozen.hash, "stages": found})
+    append(opening.ledger, opening.policy, "rehearse", person, key, {"freeze": frozen.hash, "stages": found})
     print_tables(shown, "rehearsed; next: bdana blinding request")
 
 
@@ -70,8 +71,7 @@ def request(
     if last in stages and len(stages) > 1:
         raise BlindingError(f"refused: {last} is always asked for alone, after the last verdict")
     _check_receipts(opening, person)
-    for i, stage in enumerate(stages):
-        opening.may_request(person, stage, analysis.config.search.selection, opener, after=stages[:i])
+    opening.may_request(person, stages, analysis.config.search.selection, opener)
     identity = _identity(person)
     for stage in stages:
         row = opening.request(person, key, identity, stage, analysis.config.search.selection, opener)
@@ -133,9 +133,14 @@ def open_stages(stages: Stages, person: Name, key: Key, period: PeriodOption = N
     opening = _opening(period)
     _check_receipts(opening, person)
     analysis = require_analysis(None)
-    requests = [_asked(opening, stage) for stage in stages]
-    for asked in requests:
-        opening.may_open(person, asked)
+    asked = {stage: _asked(opening, stage) for stage in stages}
+    done = opening.finished()
+    requests = [row for row in asked.values() if row.hash not in done]
+    if not requests:
+        raise BlindingError(
+            f"refused: {', '.join(stages)} was opened with this request already; `bdana run` shows it"
+        )
+    opening.may_open(person, requests)
     sealed = sealed_files(analysis, opening.policy, opening.period)
     job = Job(
         folder=str(analysis.folder),

@@ -126,6 +126,7 @@ def open_here(job: Job) -> None:
             request,
             [Path(path) for path in job.sealed[stage]],
             lambda chunks, stage=stage: outputs_of(analysis, frozen, stage, chunks),  # type: ignore[misc]
+            again=False,
         )
 
 

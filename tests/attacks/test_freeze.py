@@ -30,7 +30,7 @@ def test_a_request_of_another_channel_than_frozen_is_refused(search):
 
 def test_a_freeze_that_was_not_rehearsed_is_not_opened(search):
     frozen = search.opening.newest_freeze().body["frozen"]
-    freeze(search.ledger, "ann", search.keys["ann"], frozen | {"seed": "2"})
+    freeze(search.ledger, search.policy, "ann", search.keys["ann"], frozen | {"seed": "2"})
     with pytest.raises(BlindingError, match="this freeze was not rehearsed"):
         search.request("CR3")
 
@@ -45,7 +45,7 @@ def test_data_added_before_an_opening_need_a_new_freeze_and_after_it_a_new_perio
         if more:
             sealed["CR3"][added.name] = sha256(added.read_bytes())
         document = {"sealed": {"2021": sealed}, "seed": "1", "config": {"search": {"selection": "mumu"}}}
-        row = freeze(search.ledger, "ann", search.keys["ann"], document)
+        row = freeze(search.ledger, search.policy, "ann", search.keys["ann"], document)
         search.ledger.append("rehearse", "ann", search.keys["ann"], {"freeze": row.hash})
 
     request = search.request("CR3")
