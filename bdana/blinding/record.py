@@ -166,6 +166,31 @@ class Record:
         """The newest freeze."""
         return next(reversed(self.of_kind("freeze")), None)
 
+    def failures(self, freeze: Row | None) -> list[str]:
+        """Return the stages that were opened with a freeze and did not agree with its prediction.
+
+        Parameters
+        ----------
+        freeze : Row, optional
+        """
+        asked = by_hash(self.rows, "request")
+        return [
+            row.body["stage"]
+            for row in self.of_kind("end")
+            # Of the outputs, since a process may die before it writes the row `verdict`.
+            if row.body["outputs"].get("verdict", {}).get("agrees") is False  # guard: failed-by-end
+            and freeze is not None
+            and asked[row.body["request"]].body["freeze"] == freeze.hash
+        ]
+
+    def explanations(self) -> list[str]:
+        """Return what the freezes after failed agreement tests say of the reason, in sentences, oldest first."""
+        return [
+            f"freeze {number} of {row.person}, after a failed agreement test: {row.body['explains']}"
+            for number, row in enumerate(self.of_kind("freeze"), 1)
+            if row.body.get("explains")
+        ]
+
     def joined(self) -> dict[str, str]:  # guard: joined-with-this-key
         """Return the age recipient of everybody who signed this policy, or a former one with the same SSH key."""
         policies = {p.sha256: p for p in (*(past.policy for past in self.policy.former), self.policy)}

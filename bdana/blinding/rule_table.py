@@ -531,13 +531,20 @@ def _stage_in_its_turn(case: Case) -> Iterator[str]:
 @_rule(*OPENING)
 def _failure_stops(case: Case) -> Iterator[str]:
     """After a failed agreement test nothing more is opened with the same freeze."""
-    for row, request in case.record.openings("end", case.ask["period"], case.ask["channel"]):
-        # Of the outputs, since a process may die before it writes the row `verdict`.
-        failed = row.body["outputs"].get("verdict", {}).get("agrees") is False  # guard: failed-by-end
-        stage = request.body["stage"]
-        same = request.body["freeze"] == case.ask["freeze"]
-        if failed and same and stage != case.ask["stage"]:  # guard: failure-stops
+    for stage in case.record.failures(case.record.freeze):
+        if stage != case.ask["stage"]:  # guard: failure-stops
             yield f"{stage} did not agree with its prediction; find out why, freeze and ask again"
+
+
+@_rule("freeze", since=2)
+def _failure_is_explained(case: Case) -> Iterator[str]:
+    """The freeze after a failed agreement test says why it failed, and what was changed."""
+    failed, said = case.record.failures(case.record.freeze), case.body.get("explains", "")
+    if failed and not (isinstance(said, str) and said.strip()):  # guard: failure-is-explained
+        yield (
+            f"{', '.join(failed)} did not agree with the prediction of the last freeze: say with --explain what was found out, "
+            "and what is changed"
+        )
 
 
 @_rule("request")

@@ -30,9 +30,11 @@ Key = Annotated[
 
 def ledger_state() -> tuple[Policy, Ledger]:
     """Return policy and ledger of the analysis found here; refuses a policy without people."""
+    from bdana.analysis import AnalysisFolder, find_analysis
     from bdana.blinding import Ledger
 
-    analysis = require_analysis(None)
+    folder = find_analysis()  # what reads events takes its time to import
+    analysis = AnalysisFolder.read(folder) if folder else require_analysis(None)
     policy, path = analysis.policy, analysis.folder / "blinding" / "policy.toml"
     if policy is None or not policy.people:  # guard: no-module-imported
         raise BlindingError(f"refused: {path} {'is not there' if policy is None else 'names no [people]'}")

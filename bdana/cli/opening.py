@@ -28,14 +28,26 @@ PeriodOption = Annotated[str | None, typer.Option(help="A period of the policy; 
 
 
 @blinding.command()
-def freeze(person: Name, key: Key) -> None:
+def freeze(
+    person: Name,
+    key: Key,
+    explain: Annotated[
+        str,
+        typer.Option(
+            help="After a failed agreement test: why it failed, and what is changed. Everybody who signs later reads it.",
+            show_default=False,
+        ),
+    ] = "",
+) -> None:
     """Run the search on what is open, and write down everything that decides what an opening will show."""
     from bdana.opening.freeze import freeze as freeze_ledger
     from bdana.opening.freeze import freeze_document
+    from bdana.opening.steps import Opening
 
     policy, ledger = ledger_state()
+    Opening(ledger, policy, "").may_freeze(person, explain)
     document = freeze_document(require_analysis(None), policy)
-    row = freeze_ledger(ledger, policy, person, key, document)
+    row = freeze_ledger(ledger, policy, person, key, document, explain)
     note(f"frozen: {row.hash}; next: bdana blinding rehearse")
 
 
@@ -141,6 +153,8 @@ def open_stages(stages: Stages, person: Name, key: Key, period: PeriodOption = N
             f"refused: {', '.join(stages)} was opened with this request already; `bdana run` shows it"
         )
     opening.may_open(person, requests)
+    for row in requests:
+        print_tables(*describe(opening, row, person))
     sealed = sealed_files(analysis, opening.policy, opening.period)
     job = Job(
         folder=str(analysis.folder),
@@ -193,7 +207,8 @@ def describe(opening: Opening, asked: Row, person: str) -> list[Table | str]:
         who.add_row(name, somebody.role, "yes" if somebody.production else "", fingerprint(somebody.ssh_key))
     return [
         f"{asked.person} asks that {body['opener']} opens {body['stage']} ({body['channel']}) of period {body['period']}.",
-        f"The analysis was frozen by {frozen.person} on {frozen.time}: {frozen.hash}",
+        f"The analysis was frozen by {frozen.person} on {frozen.time}: {frozen.hash}, freeze {len(freezes)} of this ledger",
+        *opening.record.explanations(),
         predicted,
         "Since you last signed: " + ("; ".join(changed) or "nothing changed"),
         who,

@@ -60,7 +60,9 @@ PARTS = (
 PACKAGES = ("awkward", "hist", "numba", "numpy", "scipy", "uproot", "vector")
 
 
-def freeze(ledger: Ledger, policy: Policy, person: str, key: Path, document: Mapping[str, Any]) -> Row:
+def freeze(
+    ledger: Ledger, policy: Policy, person: str, key: Path, document: Mapping[str, Any], explains: str = ""
+) -> Row:
     """Freeze an analysis: write down everything that decides what an opening will show.
 
     Parameters
@@ -72,8 +74,16 @@ def freeze(ledger: Ledger, policy: Policy, person: str, key: Path, document: Map
     document : mapping
         Code state, cuts, regions, prediction with covariance, conventions, agreement tests, declared outputs, seeds (as
         text), policy, hashes of open and sealed inputs. The row's hash is what people sign.
+    explains : str
+        After a failed agreement test: why it failed, and what was changed.
+
+    Raises
+    ------
+    BlindingError
+        When a rule for freezes does not allow it.
     """
-    return append(ledger, policy, "freeze", person, key, {"frozen": dict(document)})
+    body = {"frozen": dict(document)} | ({"explains": explains} if explains else {})
+    return append(ledger, policy, "freeze", person, key, body)
 
 
 def freeze_document(analysis: AnalysisFolder, policy: Policy) -> dict[str, Any]:

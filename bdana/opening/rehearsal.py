@@ -138,7 +138,7 @@ class _ThrowAwayPeople:
         return {self.period: digests}
 
     def freeze(self, author: str, document: Mapping[str, object]) -> None:
-        row = freeze(self.ledger, self.policy, author, self.folder / author, document)
+        row = freeze(self.ledger, self.policy, author, self.folder / author, document, "a rehearsal")
         append(self.ledger, self.policy, "rehearse", author, self.folder / author, {"freeze": row.hash})
 
     def open(self, stage: str, folder: str, frozen: Row) -> None:

@@ -154,6 +154,22 @@ class Opening:
 
         return self._append("withdraw", person, key, body, request)
 
+    def may_freeze(self, person: str, explains: str) -> None:
+        """Refuse a freeze that the ledger already tells cannot be written: before the search is run for it.
+
+        Parameters
+        ----------
+        person, explains : str
+            As for `freeze`.
+
+        Raises
+        ------
+        BlindingError
+            When a rule for freezes does not allow it.
+        """
+        require_sound(self.ledger, self.policy)
+        self._allowed(self.ledger.rows(), "freeze", person, {"frozen": {}, "explains": explains})
+
     def may_open(self, person: str, requests: Sequence[Row]) -> None:
         """Refuse to open requests, one after the other, as far as the ledger tells: before anybody types a passphrase.
 

@@ -59,16 +59,17 @@ class Search:
         made.files = {stage: folder / path.name for stage, path in self.files.items()}
         return made
 
-    def freeze(self, person="ann", channel="mumu", **more):
+    def freeze(self, person="ann", channel="mumu", explains="", **more):
         sealed = {stage: {path.name: sha256(path.read_bytes())} for stage, path in self.files.items()}
         document = {
             "sealed": {"2021": sealed},
             "policy": self.policy.sha256,
+            "prediction": {"regions": [], "expected": [], "error": [], "upper_limit_90": []},
             "seed": "1",
             "config": {"search": {"selection": channel}},
             **more,
         }
-        row = freeze(self.ledger, self.policy, person, self.keys[person], document)
+        row = freeze(self.ledger, self.policy, person, self.keys[person], document, explains)
         append(self.ledger, self.policy, "rehearse", person, self.keys[person], {"freeze": row.hash})
         return row
 
