@@ -246,8 +246,10 @@ def _write(
                 seen_events.add(identity_hashes(events))
                 secrecy = earlier.secrecy(events)
                 is_open = secrecy == len(stages)  # guard: every-stage-is-sealed
+                # Closed events too, in the same words: one that the reader or selection refuses could never be opened.
                 for found in out_of_range:
-                    found.refuse_open(is_open)  # guard: closed-is-unchecked
+                    found.refuse_open(np.ones(len(events), dtype=bool))  # guard: closed-is-checked
+                _refuse_unknown_bursts(file, bursts, events)
                 seen, unseen = flat.astype(types).split(is_open)
                 hidden.append(unseen)
                 levels.append(secrecy[~is_open])
@@ -262,6 +264,15 @@ def _write(
     closed, level = FlatEvents.concatenate(hidden), np.concatenate(levels)  # guard: nothing-beside
     found = {stage: closed.split(level == i)[0] for i, stage in enumerate(stages)}  # guard: own-stage
     return {stage: [events.records()] if len(events) else [] for stage, events in found.items()}
+
+
+def _refuse_unknown_bursts(file: EventFile, bursts: BurstTable, events: ak.Array) -> None:
+    """Refuse events of bursts that are not in the burst table, open or closed; none is named: it may be closed."""
+    if not bursts.used(events, file.path, all_bursts=True, listed_only=True).all():  # guard: bursts-are-known
+        raise InputError(
+            f"{file.path}: there are events whose run and burst are not in the burst table, so that their exposure is unknown: "
+            "complete the table, or leave them out"
+        )
 
 
 def _refuse_repeats(file: EventFile, chunks: Sequence[Chunk], seen: SeenEvents) -> None:

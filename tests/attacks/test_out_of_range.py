@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 
 from bdana.analysis import scaffold
-from bdana.errors import BdanaError
+from bdana.errors import BdanaError, InputError
 from bdana.events.files import forget_files
 from bdana.sealing.seal_file import seal
 from bdana.sealing.sealed_file import decrypt_events
 from tests.attacks.interference import run
 from tests.attacks.raw import like_sign, raw_file
-from tests.searches import STAGES
 from tests.synthetic import dimuon_event
 
 VALUES = {
@@ -78,13 +77,35 @@ def test_an_open_event_is_refused_without_a_count(folder, name):
     assert shown(folder, [bad, closed(7, name), closed(8, name), like_sign(2)]) == without
 
 
+def refused(tmp_path, sealing, events):
+    """Return what sealing some events is refused with."""
+    path = tmp_path / "run.root"
+    path.unlink(missing_ok=True)
+    with pytest.raises(InputError) as error:
+        seal(raw_file(path, events), tmp_path, sealing)
+    assert not list(tmp_path.glob("*.manifest.json"))
+    return str(error.value)
+
+
 @pytest.mark.parametrize("name", VALUES)
-def test_a_closed_event_is_sealed_unchecked(tmp_path, sealing, secrets, name):
-    seal(raw_file(tmp_path / "run.root", [like_sign(1), closed(7, name)]), tmp_path, sealing)
-    found = {s: decrypt_events((tmp_path / f"run.{s}.age").read_bytes(), str(secrets[s]), s) for s in STAGES}
-    stages = [s for s, part in found.items() if part is not None and part.event.tolist() == [7]]
-    # The energy decides nothing; what cannot be decided of the pair is in the most secret envelope.
-    assert stages == ["CR2" if name == "energy is NaN" else "SR"]
+def test_a_closed_event_that_no_selection_reads_is_not_sealed(tmp_path, sealing, name):
+    """It could never be opened; what is said is the same for an open event, so that nobody learns which it was."""
+    one_track = like_sign(1)
+    one_track["tracks"] = one_track["tracks"][:1]
+    said = refused(tmp_path, sealing, [broken(one_track, name), like_sign(2)])
+    assert "there are values that are not" in said
+    assert refused(tmp_path, sealing, [like_sign(1), closed(7, name), closed(8, name)]) == said
+
+
+@pytest.mark.parametrize(
+    "made", [like_sign, lambda number: dimuon_event(number, run=11001)], ids=["open", "closed"]
+)
+def test_an_event_of_no_burst_is_not_sealed(tmp_path, sealing, made):
+    said = refused(tmp_path, sealing, [like_sign(1), made(2) | {"burst": 999}])
+    assert said.endswith(
+        "run.root: there are events whose run and burst are not in the burst table, so that their exposure is unknown: complete "
+        "the table, or leave them out"
+    )
 
 
 @pytest.mark.parametrize("more", [0, 1, 5])
@@ -100,8 +121,10 @@ def test_an_open_event_stops_the_sealing_without_a_count(tmp_path, sealing, more
     assert not list(tmp_path.glob("*.manifest.json"))
 
 
-def test_an_earlier_sealing_is_judged_and_not_checked(tmp_path, sealing, secrets):
-    before = raw_file(tmp_path / "before.root", [like_sign(1), closed(7, "p is NaN")])
+@pytest.mark.parametrize("name", ["p is NaN", "chi2 is -5"])
+def test_an_earlier_sealing_is_judged_and_not_checked(tmp_path, sealing, secrets, name):
+    """What leaves a pair undecided is in the most secret envelope."""
+    before = raw_file(tmp_path / "before.root", [like_sign(1), closed(7, name)])
     raw = raw_file(tmp_path / "run.root", [like_sign(1), like_sign(7)])
     seal(raw, tmp_path, sealing, previous=[before])
     found = decrypt_events((tmp_path / "run.SR.age").read_bytes(), str(secrets["SR"]), "SR")
