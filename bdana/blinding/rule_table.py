@@ -282,8 +282,9 @@ def _keys_for_the_quorum(case: Case) -> Iterator[str]:
             for person in group
         ]
         made = [(share.role, sorted(share.group), share.person) for share in shares(case.row, name)]
-        if sorted(made) != sorted(wanted) or not isinstance(case.body["stages"][name]["public"], str):
-            yield f"gives the key of {name} to other people than the policy asks for"  # guard: split
+        public = isinstance(case.body["stages"][name]["public"], str)
+        if sorted(made) != sorted(wanted) or not public:  # guard: split
+            yield f"gives the key of {name} to other people than the policy asks for"
 
 
 @_rule("handover")
@@ -313,11 +314,10 @@ def _newcomers_have_joined(case: Case) -> Iterator[str]:
 @_rule("handover")
 def _one_share_each(case: Case) -> Iterator[str]:
     """Shares go to somebody who holds none, or one person would be two of a quorum."""
-    keys, handed = case.record.find("keys", case.body["keys"]), [*case.record.of_kind("handover"), case.row]
-    try:
-        for stage in case.policy.stages if keys else ():
-            shares(keys, stage, handed)  # type: ignore[arg-type] # not without keys
-    except BlindingError:  # guard: one-share-each
+    keys, handed = case.record.find("keys", case.body["keys"]), case.record.of_kind("handover")
+    stages = case.policy.stages if keys else ()
+    holders = {share.person for stage in stages for share in shares(keys, stage, handed)}  # type: ignore[arg-type]
+    if case.body["to"] in holders:  # guard: one-share-each
         yield f"{case.body['to']} holds a share already, and would be two people of a quorum with a second"
 
 
