@@ -12,6 +12,7 @@ from bdana.errors import ConfigError, InputError
 __all__ = ["PARTS", "experiments", "scaffold"]
 
 PARTS = (
+    ".gitattributes",
     "analysis.toml",
     "selections",
     "backgrounds",
@@ -61,7 +62,7 @@ def scaffold(folder: str | Path, experiment: str | None = None) -> list[Path]:
         )
     own = template / EXAMPLES / experiment if experiment else template
     for part in PARTS:
-        if (where / part).exists():
+        if (where / part).exists() and part != ".gitattributes":  # a repository may have its own
             raise InputError(f"{where / part} is there already; nothing was changed")
     new = not where.exists()
     try:
@@ -69,6 +70,8 @@ def scaffold(folder: str | Path, experiment: str | None = None) -> list[Path]:
         for part in PARTS:
             source, target = own / part, where / part
             source = source if source.exists() else template / part
+            if target.name == ".gitattributes" and target.exists():
+                continue
             if source.is_dir():
                 shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
             else:

@@ -1,16 +1,18 @@
 """The ledger: signed JSON rows in a folder, one file each, that nobody can change unseen.
 
-The rows of the main line form one chain: each names the row before it. Approvals and withdrawals belong to their
-request, so people who approve at the same time never touch the same file. A row appears whole or not at all.
+The rows of the main line form one chain: each names the row before it. Rows beside it never conflict, whoever writes at the
+same time: approvals and withdrawals belong to their request, and who joins or hands over follows the newest row seen.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bdana.blinding.canonical import canonical, parse, sha256
@@ -18,10 +20,10 @@ from bdana.blinding.signing import sign, verify
 from bdana.errors import BlindingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["Kind", "Ledger", "Row", "by_hash", "head"]
+__all__ = ["FORMAT", "Kind", "Ledger", "Row", "by_hash", "head"]
 
 Kind = Literal[
     "join",
@@ -39,8 +41,12 @@ Kind = Literal[
     "verdict",
     "seen",
 ]
-BESIDE = ("approve", "withdraw")
-"""Kinds of rows that belong to a request instead of the main line."""
+FORMAT = 2
+"""Format of new rows. In format 1 joins and handovers were on the main line, and a begin named no approvals."""
+OF_A_REQUEST: tuple[Kind, ...] = ("approve", "withdraw")
+"""Kinds of rows that belong to a request instead of the main line; they name the newest row seen as `head`."""
+PARALLEL: tuple[Kind, ...] = ("join", "handover")
+"""Kinds of rows that follow the newest row of the main line without being on it."""
 
 
 @dataclass(frozen=True)
@@ -50,18 +56,19 @@ class Row:
     Attributes
     ----------
     number : int
-        Place in the main line, from 1; of an approval, that of its request.
+        Place in the main line, from 1; beside it, that of the row that this one follows, or 0.
     kind : str
     person : str
         Who signed it.
     follows : str
-        Hash of the row before it; empty for the first.
+        Hash of the row before it, of an approval or withdrawal that of its request; empty for the first.
     time : str
         UTC, as its author says.
     body : mapping
         What it says.
     hash : str
         SHA-256 of the row's bytes.
+    format : int
     """
 
     number: int
@@ -71,11 +78,25 @@ class Row:
     time: str
     body: Mapping[str, Any]
     hash: str
+    format: int = 1
 
     @property
     def name(self) -> str:
         """Name of the row's file; the file of its signature adds `.sig`."""
         return f"{self.number:06d}-{self.kind}-{self.person}-{self.hash[:16]}.json"
+
+    @property
+    def beside(self) -> bool:
+        """Whether it stands beside the main line."""
+        return self.kind in OF_A_REQUEST or (self.kind in PARALLEL and self.format > 1)
+
+    @cached_property
+    def text(self) -> bytes:
+        """The bytes of the row's file."""
+        document = {key: value for key, value in vars(self).items() if key not in {"hash", "text"}}
+        return canonical(
+            document if self.format > 1 else {k: v for k, v in document.items() if k != "format"}
+        )
 
     @classmethod
     @lru_cache(maxsize=4096)  # all rows are read again at every step, and canonical JSON is slow
@@ -101,6 +122,34 @@ class Row:
             raise BlindingError(f"{where}: was changed or renamed: its content belongs to {row.name}")
         return row
 
+    @classmethod
+    def after(
+        cls, rows: Sequence[Row], kind: Kind, person: str, body: Mapping[str, Any], request: Row | None = None
+    ) -> Row:
+        """Make the row that somebody would write now.
+
+        Parameters
+        ----------
+        rows : sequence of Row
+            Those that are there.
+        kind, person : str
+        body : mapping
+        request : Row, optional
+            That of an approval or withdrawal.
+        """
+        main = [row for row in rows if not row.beside]
+        before = request or (main[-1] if main else None)
+        fields: dict[str, Any] = {
+            "number": (before.number if before else 0) + (kind not in (*OF_A_REQUEST, *PARALLEL)),
+            "kind": kind,
+            "person": person,
+            "follows": before.hash if before else "",
+            "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "body": ({"head": head(rows)} if request else {}) | dict(body),
+            "format": FORMAT,
+        }
+        return cls(**fields, hash=sha256(canonical(fields)))
+
 
 @dataclass(frozen=True)
 class Ledger:
@@ -117,34 +166,49 @@ class Ledger:
     folder: Path
     keys: Mapping[str, str] = field(default_factory=dict)
 
+    def files(self) -> list[Row]:
+        """Read the row of each file, in the order of the names; nothing is said of what follows what.
+
+        Raises
+        ------
+        BlindingError
+            When one is damaged.
+        """
+        return [Row.of_bytes(_content(path), str(path)) for path in sorted(self.folder.glob("[!.]*.json"))]
+
     def rows(self) -> list[Row]:
-        """Read all rows: the main line in order, each request followed by its approvals and withdrawals.
+        """Read all rows: the main line in order, and those beside it after the newest row that they saw.
 
         Raises
         ------
         BlindingError
             When a row is damaged, missing, or the main line forks.
         """
-        if not self.folder.is_dir():
-            return []
-        self._complete_claims()  # guard: claims-are-completed
-        paths = sorted(self.folder.glob("[!.]*.json"))
-        found = [Row.of_bytes(_content(path), str(path)) for path in paths]
-        main = sorted((row for row in found if row.kind not in BESIDE), key=lambda row: row.number)
+        found = self.files()
+        main = sorted((row for row in found if not row.beside), key=lambda row: row.number)
         for i, row in enumerate(main):
-            if row.number != i + 1:  # guard: numbers-without-fork
+            if row.number <= i:  # guard: numbers-without-fork
                 raise BlindingError(
-                    f"{self.folder}: {'the main line forks at' if row.number <= i else 'rows are missing before'} {row.name}"
+                    f"{self.folder}: the main line forks at {row.name} and {main[i - 1].name}, written in two copies at the same "
+                    "time; who wrote one of them and has not pushed it: `bdana blinding rebase` writes it again after the other"
                 )
+            if row.number != i + 1:  # guard: numbers-without-gap
+                raise BlindingError(f"{self.folder}: rows are missing before {row.name}")
             if row.follows != (main[i - 1].hash if i else ""):  # guard: rows-follow
                 raise BlindingError(f"{self.folder}: {row.name} does not follow the row before it")
-        requests = by_hash(main, "request")
-        ordered = list(main)
-        for row in (row for row in found if row.kind in BESIDE):
-            request = requests.get(row.follows)
-            if request is None or request.number != row.number:
-                raise BlindingError(f"{self.folder}: the request of {row.name} is missing")  # guard: request
-            ordered.insert(ordered.index(request) + 1, row)
+        ordered, there = list(main), by_hash(main)
+        for row in sorted((row for row in found if row.beside), key=lambda row: (row.time, row.name)):
+            before = there.get(row.follows)
+            named = before.number if before else -1 if row.follows else 0
+            request = row.kind not in OF_A_REQUEST or (before is not None and before.kind == "request")
+            if row.number != named or not request:  # guard: request
+                what = "request of" if row.kind in OF_A_REQUEST else "row before"
+                raise BlindingError(f"{self.folder}: the {what} {row.name} is missing")
+            seen = max(row.number, getattr(there.get(str(row.body.get("head"))), "number", 0))
+            at = next(
+                (i for i, other in enumerate(ordered) if not other.beside and other.number > seen), None
+            )
+            ordered.insert(len(ordered) if at is None else at, row)
         return ordered
 
     @property
@@ -177,6 +241,7 @@ class Ledger:
         key: Path,
         body: Mapping[str, Any] | Callable[[list[Row]], Mapping[str, Any]],
         request: Row | None = None,
+        check: Callable[[list[Row], Row], None] | None = None,
     ) -> Row:
         """Sign a row and add it to the ledger; it is on disk when this returns.
 
@@ -189,6 +254,8 @@ class Ledger:
             What the row says; a callable is asked again, and may refuse, when somebody else was faster.
         request : Row, optional
             That of an approval or withdrawal.
+        check : callable of the rows so far and the new one, optional
+            Refuses the row where the rules do not allow it; it holds for exactly the rows that the new one is added to.
 
         Raises
         ------
@@ -199,38 +266,64 @@ class Ledger:
             raise BlindingError(
                 f"refused: [people] of blinding/policy.toml has no {person}; nothing was written"
             )
-        self.folder.mkdir(parents=True, exist_ok=True)
         while True:
             rows = self.rows()
-            main = [row for row in rows if row.kind not in BESIDE]
-            before = request or (main[-1] if main else None)
-            document: dict[str, Any] = {
-                "number": (request.number if request else len(main) + 1),
-                "kind": kind,
-                "person": person,
-                "follows": before.hash if before else "",
-                "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-                "body": dict(body(rows) if callable(body) else body),
-            }
-            text = canonical(document)
-            row = Row(**document, hash=sha256(text))
-            signature = sign(text, key)
-            if self.keys and not verify(text, signature, self.keys.get(person, "")):  # guard: own-key
+            row = Row.after(rows, kind, person, body(rows) if callable(body) else body, request)
+            if row in rows:  # guard: no-row-twice
+                raise BlindingError(f"refused: this row is there already, {row.name}, written a moment ago")
+            if check:
+                check(rows, row)
+            signature = sign(row.text, key)  # may ask for a passphrase, which nobody else waits for
+            if self.keys and not verify(row.text, signature, self.keys.get(person, "")):  # guard: own-key
                 raise BlindingError(
                     f"refused: {key} is not the SSH key of {person} in [people] of blinding/policy.toml; nothing was written"
                 )
-            self._publish(signature, self.folder / f"{row.name}.sig")  # guard: signature-first
-            claim = self.folder / ".claims" / f"{row.number:06d}"
-            # Claims are of this copy of the ledger: two copies would conflict in git before their fork is seen.
-            ignored = claim.with_name(".gitignore")
-            if not ignored.exists():  # guard: git-ignores-claims
-                self._publish(b"*\n", ignored)
-            if request is None and not self._publish(text, claim):  # guard: number-is-claimed
-                if claim.read_bytes() != text:  # else the same person wrote the same in this very second
-                    (self.folder / f"{row.name}.sig").unlink(missing_ok=True)
-                continue
-            self._publish(text, self.folder / row.name)  # guard: row-after-signature
-            return row
+            with self.locked("row"):
+                if self.rows() != rows:  # guard: nobody-was-faster
+                    continue
+                self._publish(signature, self.folder / f"{row.name}.sig")  # guard: signature-first
+                self._publish(row.text, self.folder / row.name)  # guard: row-after-signature
+                return row
+
+    @contextmanager
+    def locked(self, what: str, busy: str = "") -> Iterator[None]:
+        """Hold a lock of this copy of the ledger, which ends with the process; wait for it unless told what is busy.
+
+        Parameters
+        ----------
+        what : str
+            Name of the lock.
+        busy : str
+            What to say, without waiting, when another process holds it.
+
+        Raises
+        ------
+        BlindingError
+            When another process holds it and `busy` is given, or the folder cannot be locked.
+        """
+        path = self.folder / f".lock-{what}"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as err:
+            raise BlindingError(f"{path}: cannot be written ({err.strerror}); nothing was written") from None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))  # guard: one-at-a-time
+        except OSError as err:
+            os.close(handle)
+            said = (
+                f"refused: {busy}"
+                if isinstance(err, BlockingIOError)
+                else f"{path}: no lock ({err.strerror})"
+            )
+            raise BlindingError(said) from None
+        try:
+            ignored = self.folder / ".gitignore"  # locks are of this copy: git leaves them out
+            if not ignored.exists():  # guard: git-ignores-locks
+                self._publish(b".*\n", ignored)
+            yield
+        finally:
+            os.close(handle)
 
     def unsigned(
         self, keys: Mapping[str, str], former: Sequence[tuple[int, Mapping[str, str]]] = ()
@@ -247,7 +340,7 @@ class Ledger:
         return [  # guard: rows-are-signed
             row
             for row in self.rows()
-            if not self.signed(row, next((then for last, then in former if row.number <= last), keys))
+            if not self.signed(row, next((then for last, then in former if _turn(row) <= last), keys))
         ]
 
     def signed(self, row: Row, keys: Mapping[str, str]) -> bool:
@@ -264,44 +357,28 @@ class Ledger:
             return False
         return verify((self.folder / row.name).read_bytes(), signature.read_bytes(), keys[row.person])
 
-    def _publish(self, content: bytes, path: Path) -> bool:
-        """Write a file that appears whole or not at all; False when its name is taken."""
+    def _publish(self, content: bytes, path: Path) -> None:
+        """Write a file that appears whole or not at all; the same file may be there from a writer that died."""
         try:
-            path.parent.mkdir(exist_ok=True)
             _link_durably(content, path)
         except FileExistsError:
-            return False
+            if path.read_bytes() != content:
+                raise BlindingError(f"{path}: is there with another content; nothing was written") from None
         except OSError as err:  # guard: writing-fails-aloud
             raise BlindingError(
                 f"{path}: cannot be written ({err.strerror}); `bdana blinding status` shows whether the row is there"
             ) from None
-        return True
-
-    def _complete_claims(self) -> None:
-        """Finish the rows of programs that were stopped after they had claimed a number."""
-        claims = sorted((self.folder / ".claims").glob("[0-9]*"))
-        there = {path.name.partition("-")[0] for path in self.folder.glob("[!.]*.json")}
-        for claim in claims:
-            if claim.name not in there:
-                text = _content(claim)
-                try:
-                    row = _row(text)
-                except (ValueError, TypeError):  # guard: claim-is-a-row
-                    raise BlindingError(f"{claim}: is no row of a ledger; remove it") from None
-                if not row.name.startswith(f"{claim.name}-"):  # guard: claim-of-its-number
-                    raise BlindingError(f"{claim}: is not where {row.name} belongs; remove it")
-                self._publish(text, self.folder / row.name)
 
 
 def by_hash(rows: Sequence[Row], *kinds: Kind) -> dict[str, Row]:
-    """Return those of some rows that are of some kinds, by their hash, in their order.
+    """Return those of some rows that are of some kinds, or all, by their hash, in their order.
 
     Parameters
     ----------
     rows : sequence of Row
     *kinds : str
     """
-    return {row.hash: row for row in rows if row.kind in kinds}
+    return {row.hash: row for row in rows if not kinds or row.kind in kinds}
 
 
 def head(rows: Sequence[Row]) -> str:
@@ -311,16 +388,24 @@ def head(rows: Sequence[Row]) -> str:
     ----------
     rows : sequence of Row
     """
-    return next((row.hash for row in reversed(rows) if row.kind not in BESIDE), "")
+    return next((row.hash for row in reversed(rows) if not row.beside), "")
+
+
+def _turn(row: Row) -> int:
+    """Return the number of the main line's row that could have been written instead."""
+    return row.number + (row.beside and row.kind in PARALLEL)
 
 
 def _row(text: bytes) -> Row:
     row = Row(**parse(text), hash=sha256(text))
     texts = (row.kind, row.person, row.follows, row.time)
-    if type(row.number) is not int or not all(isinstance(value, str) for value in texts):
+    numbers = (row.number, row.format)
+    if any(type(n) is not int for n in numbers) or not all(isinstance(value, str) for value in texts):
         raise TypeError("its number or a text has another type")  # guard: row-types
     if row.kind not in get_args(Kind) or not isinstance(row.body, dict):  # guard: row-kind
         raise ValueError(f"it says nothing, or is of an unknown kind '{row.kind}'")
+    if row.format > FORMAT or row.text != text:  # guard: row-format
+        raise ValueError(f"it is of format {row.format}, which this bdana does not read; install a newer one")
     return row
 
 

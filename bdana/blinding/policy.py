@@ -201,7 +201,9 @@ class Policy(_Signed):
         ----------
         number : int
         """
-        return next((past.policy for past in self.former if number <= past.last), self)
+        return next(
+            (p.policy.after(self.former[:i]) for i, p in enumerate(self.former) if number <= p.last), self
+        )
 
     def role(self, person: str) -> str:
         """Return somebody's role.

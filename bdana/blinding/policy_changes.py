@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bdana.blinding.canonical import differences
-from bdana.blinding.policy_in_force import missing_roles, require_same_people, signers
-from bdana.blinding.stage_keys import joined
-from bdana.errors import BlindingError
+from bdana.blinding.policy_in_force import missing_roles, signers
+from bdana.blinding.rules import append
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,28 +50,10 @@ def amend(ledger: Ledger, now: Policy, proposed: Policy, person: str, key: Path)
     Raises
     ------
     BlindingError
-        When the person is not named by the policy in force or signed before, somebody has not joined it, nothing changes,
-        or people are confused: a role changes, or a key comes back under another name.
+        When a rule for rows `policy` does not allow it.
     """
-    if person not in now.people:  # guard: signer-in-force
-        raise BlindingError(f"refused: [people] of the policy in force has no {person}")
-    if proposed.sha256 == now.sha256:  # guard: change-of-something
-        raise BlindingError("refused: nothing is changed by this policy")
-    there = joined(ledger, now)
-    for name in now.people:
-        if name not in there:  # guard: everybody-is-bound
-            raise BlindingError(
-                f"refused: {name} has not joined this policy, so that nobody is bound by it: edit blinding/policy.toml"
-            )
-    require_same_people([*(former.policy for former in now.former), now], proposed)  # guard: former-people
-    document = {"before": now.model_dump(mode="json"), "after": proposed.model_dump(mode="json")}
-
-    def body(rows: list[Row]) -> dict[str, Any]:
-        if person in signers(rows, now, proposed):  # guard: signs-once
-            raise BlindingError(f"refused: {person} has signed this change already")
-        return document
-
-    row = ledger.append("policy", person, key, body)
+    body = {"before": now.model_dump(mode="json"), "after": proposed.model_dump(mode="json")}
+    row = append(ledger, now, "policy", person, key, body)
     return Amendment(missing_roles(signers(ledger.rows(), now, proposed), now), row)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bdana.blinding.ledger import Row
     from bdana.regions import Regions
 
-__all__ = ["former_policies", "load_policy", "missing_roles", "require_same_people", "signers"]
+__all__ = ["former_policies", "load_policy", "missing_roles", "policy_of", "require_same_people", "signers"]
 
 
 def load_policy(folder: Path, regions: Regions) -> Policy | None:
@@ -75,7 +75,7 @@ def former_policies(ledger: Ledger, now: Policy) -> tuple[Former, ...]:
             "`bdana blinding amend` changes it"
         )
     for row in (row for row in rows if row.kind == "policy"):
-        before, after = _policy_of(row, "before"), _policy_of(row, "after")
+        before, after = policy_of(row, "before"), policy_of(row, "after")
         if current is None:  # guard: first-policy-was-joined
             current = before
             if not set(before.people) <= {r.person for r in _joins(ledger, rows[: rows.index(row)], before)}:
@@ -95,11 +95,29 @@ def former_policies(ledger: Ledger, now: Policy) -> tuple[Former, ...]:
     return tuple(former)
 
 
-def _policy_of(row: Row, which: str) -> Policy:
+def policy_of(row: Row, which: str) -> Policy:
+    """Return a policy that a row `policy` holds, with its stages in the order in which they open.
+
+    Parameters
+    ----------
+    row : Row
+    which : str
+        "before" or "after".
+
+    Raises
+    ------
+    BlindingError
+        When it holds none.
+    """
     try:
-        return Policy.model_validate(row.body[which])
+        policy = Policy.model_validate(row.body[which])
     except (KeyError, ValidationError):  # guard: change-holds-policies
         raise BlindingError(f"refused: {row.name} holds no policy") from None
+    # Canonical JSON sorts names; envelopes are nested, and the outermost opens first.
+    stages = sorted(
+        policy.stages.items(), key=lambda s: (-s[1].cda_tax_max_mm, s[1].z_tax_min_m - s[1].z_tax_max_m)
+    )
+    return policy.model_copy(update={"stages": dict(stages)})
 
 
 def _joins(ledger: Ledger, rows: Sequence[Row], policy: Policy) -> list[Row]:
@@ -122,8 +140,8 @@ def signers(rows: Sequence[Row], before: Policy, after: Policy, ledger: Ledger |
         row.person
         for row in rows
         if row.kind == "policy"
-        and _policy_of(row, "before").sha256 == before.sha256
-        and _policy_of(row, "after").sha256 == after.sha256
+        and policy_of(row, "before").sha256 == before.sha256
+        and policy_of(row, "after").sha256 == after.sha256
         and (ledger is None or ledger.signed(row, before.ssh_keys))  # guard: change-is-signed
     ]
 

@@ -14,12 +14,12 @@ from bdana.blinding.identity import identity_path
 from bdana.errors import BlindingError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
     from pathlib import Path
 
     from bdana.blinding.ledger import Ledger, Row
 
-__all__ = ["Receipt", "keep_receipts", "read_receipts", "receipts_path", "require_rows"]
+__all__ = ["Receipt", "exchange_receipts", "keep_receipts", "read_receipts", "receipts_path", "require_rows"]
 
 _LINE = re.compile(r"([0-9a-f]{64})  (\d{6}-[a-z]+-\w+-[0-9a-f]{16}\.json)")
 
@@ -41,14 +41,14 @@ class Receipt:
 
 
 def receipts_path(person: str, ledger: Ledger) -> Path | None:
-    """Return the path of a person's receipts of a ledger, named after its first row; None while it is empty.
+    """Return the path of a person's receipts of a ledger, named after the first row of its main line; None without one.
 
     Parameters
     ----------
     person : str
     ledger : Ledger
     """
-    rows = ledger.rows()
+    rows = [row for row in ledger.rows() if not row.beside]
     if not rows:
         return None
     return identity_path(person).with_name(f"{person}-{rows[0].hash[:16]}.receipts")  # guard: one-ledger
@@ -93,11 +93,31 @@ def keep_receipts(person: str, ledger: Ledger, rows: Iterable[Row]) -> None:
     InputError
         When they cannot be written; those that were there are still there then.
     """
+    exchange_receipts(person, ledger, {}, rows)
+
+
+def exchange_receipts(person: str, ledger: Ledger, gone: Container[str], rows: Iterable[Row]) -> None:
+    """Put receipts of rows in the place of those of rows that the person has written again.
+
+    Parameters
+    ----------
+    person : str
+    ledger : Ledger
+    gone : container of str
+        Hashes of the rows that are not there any more.
+    rows : iterable of Row
+        Those of which there are receipts from now on.
+
+    Raises
+    ------
+    InputError
+        As `keep_receipts` does.
+    """
     path = receipts_path(person, ledger)
     if path is None:
         return
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    had = read_receipts(path) if path.exists() else ()
+    had = [receipt for receipt in (read_receipts(path) if path.exists() else ()) if receipt.hash not in gone]
     new = [Receipt(row.hash, row.name) for row in rows]
     with write_atomically(path) as file:  # guard: receipts-whole
         file.writelines(f"{receipt.hash}  {receipt.name}\n" for receipt in dict.fromkeys((*had, *new)))

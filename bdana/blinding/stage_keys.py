@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -19,55 +18,18 @@ from typing import TYPE_CHECKING, Any
 import pyrage
 
 from bdana.blinding.canonical import sha256
-from bdana.blinding.ledger import by_hash
+from bdana.blinding.record import Record
+from bdana.blinding.rules import append, require_sound
 from bdana.errors import BlindingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from bdana.blinding.ledger import Ledger, Row
     from bdana.blinding.policy import Policy
 
-__all__ = [
-    "Share",
-    "begun",
-    "combine",
-    "join",
-    "joined",
-    "make_keys",
-    "make_period",
-    "next_stage_share",
-    "period_keys",
-    "require_signed",
-    "shares",
-    "stage_recipients",
-]
-
-
-@dataclass(frozen=True)
-class Share:
-    """One person's share of the key of a stage.
-
-    Attributes
-    ----------
-    role : str
-        The clause it belongs to.
-    group : tuple of str
-        The people whose shares together fill the clause.
-    person : str
-        Who holds it.
-    sha256 : str
-        Hash of the share, which names the owner of a wrong one.
-    sealed : str
-        The share encrypted to its holder, in base64.
-    """
-
-    role: str
-    group: tuple[str, ...]
-    person: str
-    sha256: str
-    sealed: str
+__all__ = ["combine", "join", "make_keys", "make_period", "next_stage_share", "stage_recipients"]
 
 
 def next_stage_share(secret: bytes) -> bytes:
@@ -152,39 +114,6 @@ def _split(
     ]
 
 
-def shares(keys: Row, stage: str, handed: Sequence[Row] = ()) -> list[Share]:
-    """Return all shares of a stage.
-
-    Parameters
-    ----------
-    keys : Row
-        The keys of the period.
-    stage : str
-    handed : sequence of Row
-        Rows `handover`, oldest first: each holder's shares that now have another holder too.
-
-    Raises
-    ------
-    BlindingError
-        When a row hands shares to somebody who has some, and would be two people of a quorum.
-    """
-    found = [
-        Share(**(share | {"group": tuple(share["group"])})) for share in keys.body["stages"][stage]["shares"]
-    ]
-    for row in (row for row in handed if row.body["keys"] == keys.hash):
-        giver, to = row.person, row.body["to"]
-        if any(share.person == to for share in found):  # guard: one-person-of-a-quorum
-            raise BlindingError(f"refused: {row.name} hands shares of {stage} to {to}, who holds one already")
-        for share in [share for share in found if giver in share.group]:
-            group = tuple(to if name == giver else name for name in share.group)
-            if share.person != giver:
-                found.append(replace(share, group=group))
-            elif share.sha256 in row.body["shares"]:
-                sealed = row.body["shares"][share.sha256]
-                found.append(replace(share, group=group, person=to, sealed=sealed))
-    return found
-
-
 def join(policy: Policy, ledger: Ledger, person: str, key: Path, recipient: str) -> Row:
     """Sign the policy and name the age recipient that shares of keys are encrypted to.
 
@@ -199,50 +128,9 @@ def join(policy: Policy, ledger: Ledger, person: str, key: Path, recipient: str)
     Raises
     ------
     BlindingError
-        When the policy does not name the person.
+        When the policy does not name the person, or the same was said before.
     """
-    policy.role(person)  # guard: people-join
-    try:
-        pyrage.x25519.Recipient.from_str(recipient)
-    except pyrage.RecipientError:  # guard: joins-with-age
-        raise BlindingError(f"refused: '{recipient}' is no age recipient") from None
-    return ledger.append("join", person, key, {"policy": policy.sha256, "recipient": recipient})
-
-
-def joined(ledger: Ledger, policy: Policy) -> dict[str, str]:  # guard: joined-with-this-key
-    """Return the age recipient of everybody who signed this policy, or a former one with the same SSH key.
-
-    Parameters
-    ----------
-    ledger : Ledger
-    policy : Policy
-    """
-    policies = {p.sha256: p for p in (*(past.policy for past in policy.former), policy)}
-    found = {}
-    for row in ledger.of_kind("join"):
-        then = policies[row.body["policy"]].people if row.body["policy"] in policies else {}
-        now = policy.people.get(row.person)
-        if now is not None and row.person in then and then[row.person].ssh_key == now.ssh_key:
-            found[row.person] = row.body["recipient"]
-    return found
-
-
-def require_signed(ledger: Ledger, policy: Policy) -> None:
-    """Refuse a ledger with a row that its person has not signed.
-
-    Parameters
-    ----------
-    ledger : Ledger
-    policy : Policy
-
-    Raises
-    ------
-    BlindingError
-        Naming the row.
-    """
-    former = [(past.last, past.policy.ssh_keys) for past in policy.former]  # guard: signer-at-that-time
-    for row in ledger.unsigned(policy.ssh_keys, former):
-        raise BlindingError(f"refused: {row.name} is not signed by {row.person}; see who wrote it")
+    return append(ledger, policy, "join", person, key, {"policy": policy.sha256, "recipient": recipient})
 
 
 def make_period(
@@ -264,53 +152,24 @@ def make_period(
     Raises
     ------
     BlindingError
-        When somebody has not joined, a row is not signed, the period is unknown or has keys, or, with `again`, has none
-        or an opening of it began.
+        When somebody has not joined, the period is unknown or has keys, or, with `again`, has none or an opening of it
+        began.
     """
-    if period not in policy.periods:  # guard: known-period
-        raise BlindingError(f"refused: blinding/policy.toml has no [periods.{period}]")
-    require_signed(ledger, policy)  # guard: keys-in-signed-ledger
-    recipients = joined(ledger, policy)
-    for name in policy.people:
-        if name not in recipients:  # guard: everybody-has-joined
-            raise BlindingError(f"refused: {name} has not joined this policy; `bdana blinding join` does it")
-    stages = make_keys(policy, recipients)
 
-    def body(rows: list[Row]) -> dict[str, Any]:
-        there = _of_period(rows, policy, period)
-        if there and not again:  # guard: keys-again-if-asked
-            raise BlindingError(
-                f"refused: period {period} has keys already; if shares of them are lost and no opening began, --again makes new "
-                "ones"
-            )
-        if not again:
-            return {"policy": policy.sha256, "period": period, "stages": stages}
-        if not there:  # guard: again-if-there
-            raise BlindingError(f"refused: period {period} has no keys yet; leave out --again")
-        if begun(rows, period):  # guard: keys-of-opened-stay
-            raise BlindingError(
-                f"refused: an opening of period {period} began, so its keys stay; runs that are sealed from now on need a period "
-                "of their own"
-            )
-        return {"policy": policy.sha256, "period": period, "stages": stages, "replaces": there[-1].hash}
+    def body(record: Record) -> dict[str, Any]:
+        recipients, there = record.joined(), record.keys(period)
+        made = {
+            "policy": policy.sha256,
+            "period": period,
+            "stages": make_keys(policy, recipients) if recipients.keys() >= policy.people.keys() else {},
+        }
+        return made | ({"replaces": there.hash if there else ""} if again else {})
 
-    return ledger.append("keys", person, key, body)
+    return append(ledger, policy, "keys", person, key, body)
 
 
-def begun(rows: Sequence[Row], period: str) -> bool:
-    """Tell whether an opening of a period began.
-
-    Parameters
-    ----------
-    rows : sequence of Row
-    period : str
-    """
-    asked = by_hash(rows, "request")
-    return any(row.kind == "begin" and asked[row.body["request"]].body["period"] == period for row in rows)
-
-
-def period_keys(ledger: Ledger, policy: Policy, period: str) -> Row:
-    """Return the row with the keys of a period: the newest, where they were made again.
+def stage_recipients(ledger: Ledger, policy: Policy, period: str) -> dict[str, str]:
+    """Return the public age key of each stage in a period.
 
     Parameters
     ----------
@@ -321,32 +180,12 @@ def period_keys(ledger: Ledger, policy: Policy, period: str) -> Row:
     Raises
     ------
     BlindingError
-        When there are none for this policy, or a row of the ledger is not signed.
+        When there are none for this policy, or a row of the ledger is not signed or not allowed.
     """
-    require_signed(ledger, policy)  # guard: keys-are-signed
-    made = _of_period(ledger.of_kind("keys"), policy, period)
-    if made:
-        return made[-1]  # guard: newest-keys
-    raise BlindingError(
-        f"refused: period {period} has no keys for this policy; `bdana blinding keys {period}` makes them"
-    )
-
-
-def _of_period(rows: list[Row], policy: Policy, period: str) -> list[Row]:  # guard: keys-of-the-period
-    return [
-        row
-        for row in rows
-        if row.kind == "keys" and row.body["period"] == period and row.body["policy"] in policy.alike
-    ]
-
-
-def stage_recipients(ledger: Ledger, policy: Policy, period: str) -> dict[str, str]:
-    """Return the public age key of each stage in a period; errors as of `period_keys`.
-
-    Parameters
-    ----------
-    ledger, policy, period
-        As for `period_keys`.
-    """
-    stages = period_keys(ledger, policy, period).body["stages"]
-    return {stage: str(made["public"]) for stage, made in stages.items()}
+    require_sound(ledger, policy)  # guard: keys-are-signed
+    keys = Record(ledger.rows(), policy).keys(period)
+    if keys is None:
+        raise BlindingError(
+            f"refused: period {period} has no keys for this policy; `bdana blinding keys {period}` makes them"
+        )
+    return {stage: str(made["public"]) for stage, made in keys.body["stages"].items()}

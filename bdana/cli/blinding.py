@@ -30,9 +30,11 @@ Key = Annotated[
 
 def ledger_state() -> tuple[Policy, Ledger]:
     """Return policy and ledger of the analysis found here; refuses a policy without people."""
+    from bdana.analysis import AnalysisFolder, find_analysis
     from bdana.blinding import Ledger
 
-    analysis = require_analysis(None)
+    folder = find_analysis()  # what reads events takes its time to import
+    analysis = AnalysisFolder.read(folder) if folder else require_analysis(None)
     policy, path = analysis.policy, analysis.folder / "blinding" / "policy.toml"
     if policy is None or not policy.people:  # guard: no-module-imported
         raise BlindingError(f"refused: {path} {'is not there' if policy is None else 'names no [people]'}")
@@ -150,17 +152,11 @@ def seen(
     ] = None,
 ) -> None:
     """Write down that somebody looked outside the procedure; it is shown beside the regions concerned from then on."""
+    from bdana.blinding.rules import append
+
     policy, ledger = ledger_state()
-    names = region or list(policy.stages)
-    unknown = [name for name in names if name not in policy.stages]
-    if unknown or not reason.strip():
-        stages = ", ".join(policy.stages)
-        raise ConfigError(
-            f"there is no stage {unknown[0]}; there are: {stages}"
-            if unknown
-            else "say what was seen, and why"
-        )
-    note(f"row {ledger.append('seen', person, key, {'regions': names, 'reason': reason}).name}")
+    body = {"regions": region or list(policy.stages), "reason": reason}
+    note(f"row {append(ledger, policy, 'seen', person, key, body).name}")
 
 
 @blinding.command()
@@ -212,6 +208,32 @@ def _differs(policy: Policy, ledger: Ledger) -> list[str]:
 
 
 @blinding.command()
+def rebase(person: Name, key: Key) -> None:
+    """Write your unpushed rows again after those that others wrote at the same time, where the ledger forks."""
+    from bdana.blinding import Ledger
+    from bdana.blinding.policy import read_policy
+    from bdana.blinding.rebase import pushed_rows
+    from bdana.blinding.rebase import rebase as rebase_ledger
+    from bdana.blinding.receipts import exchange_receipts
+
+    analysis = require_analysis(None)
+    policy = read_policy(analysis.folder / "blinding" / "policy.toml", analysis.regions)
+    ledger = Ledger(analysis.folder / "blinding" / "ledger", policy.ssh_keys)
+    done = rebase_ledger(ledger, policy, person, key, pushed_rows(ledger.folder))
+    gone = {row.hash for row, _ in (*done.written, *done.refused)}
+    exchange_receipts(person, ledger, gone, [new for _, new in done.written])
+    for row, new in done.written:
+        note(f"{row.name}: written again as {new.name}")
+    for row, why in done.refused:
+        note(f"{row.name}: not written again: {why.removeprefix('refused: ')}")
+    if done.refused:
+        raise BlindingError(
+            f"refused: {len(done.refused)} of your rows are not allowed after those of the others; they are kept in "
+            f"{ledger.folder / '.rebase'}. If one was an opening, its region was seen: write down `bdana blinding seen`"
+        )
+
+
+@blinding.command()
 def verify(
     receipt: Annotated[
         Path | None,
@@ -220,7 +242,7 @@ def verify(
 ) -> None:
     """Check every row of the ledger: signature, place, protocol, and your receipts; needs no key and no data."""
     from bdana.blinding.receipts import read_receipts, receipts_path, require_rows
-    from bdana.blinding.rules import require_sound
+    from bdana.blinding.rules import remarks, require_sound
     from bdana.blinding.signing import fingerprint
 
     policy, ledger = ledger_state()
@@ -245,6 +267,7 @@ def verify(
         people,
         f"{len(rows)} rows, all signed and allowed where they stand; head: {ledger.head or 'none'}",
         f"{len(set().union(*kept))} receipts, all of rows that are there",
+        *(f"remark: {line}" for line in remarks(rows)),
     )
 
 

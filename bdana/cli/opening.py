@@ -29,20 +29,33 @@ PeriodOption = Annotated[str | None, typer.Option(help="A period of the policy; 
 
 
 @blinding.command()
-def freeze(person: Name, key: Key) -> None:
+def freeze(
+    person: Name,
+    key: Key,
+    explain: Annotated[
+        str,
+        typer.Option(
+            help="After a failed agreement test: why it failed, and what is changed. Everybody who signs later reads it.",
+            show_default=False,
+        ),
+    ] = "",
+) -> None:
     """Run the search on what is open, and write down everything that decides what an opening will show."""
     from bdana.opening.freeze import freeze as freeze_ledger
     from bdana.opening.freeze import freeze_document
+    from bdana.opening.steps import Opening
 
     policy, ledger = ledger_state()
+    Opening(ledger, policy, "").may_freeze(person, explain)
     document = freeze_document(require_analysis(None), policy)
-    row = freeze_ledger(ledger, person, key, document)
+    row = freeze_ledger(ledger, policy, person, key, document, explain)
     note(f"frozen: {row.hash}; next: bdana blinding rehearse")
 
 
 @blinding.command()
 def rehearse(person: Name, key: Key, period: PeriodOption = None) -> None:
     """Open all stages with simulated events and throw-away keys, and reveal then what was injected."""
+    from bdana.blinding.rules import append
     from bdana.opening.rehearsal import rehearse as rehearse_freeze
 
     opening = _opening(period)
@@ -52,7 +65,7 @@ def rehearse(person: Name, key: Key, period: PeriodOption = None) -> None:
     for stage in done:
         shown.add_row(stage.stage, f"{stage.injected}", f"{stage.expected}", f"{stage.found}")
     found = {stage.stage: [stage.injected, stage.expected, stage.found] for stage in done}
-    opening.ledger.append("rehearse", person, key, {"freeze": frozen.hash, "stages": found})
+    append(opening.ledger, opening.policy, "rehearse", person, key, {"freeze": frozen.hash, "stages": found})
     print_tables(shown, "rehearsed; next: bdana blinding request")
 
 
@@ -71,8 +84,7 @@ def request(
     if last in stages and len(stages) > 1:
         raise BlindingError(f"refused: {last} is always asked for alone, after the last verdict")
     _check_receipts(opening, person)
-    for i, stage in enumerate(stages):
-        opening.may_request(person, stage, analysis.config.search.selection, opener, after=stages[:i])
+    opening.may_request(person, stages, analysis.config.search.selection, opener)
     identity = _identity(person)
     for stage in stages:
         row = opening.request(person, key, identity, stage, analysis.config.search.selection, opener)
@@ -135,9 +147,16 @@ def open_stages(stages: Stages, person: Name, key: Key, period: PeriodOption = N
     opening = _opening(period)
     _check_receipts(opening, person)
     analysis = require_analysis(None)
-    requests = [_asked(opening, stage) for stage in stages]
-    for asked in requests:
-        opening.may_open(person, asked)
+    asked = {stage: _asked(opening, stage) for stage in stages}
+    done = opening.finished()
+    requests = [row for row in asked.values() if row.hash not in done]
+    if not requests:
+        raise BlindingError(
+            f"refused: {', '.join(stages)} was opened with this request already; `bdana run` shows it"
+        )
+    opening.may_open(person, requests)
+    for row in requests:
+        print_tables(*describe(opening, row, person))
     sealed = sealed_files(analysis, opening.policy, opening.period)
     job = Job(
         folder=str(analysis.folder),
@@ -191,7 +210,8 @@ def describe(opening: Opening, asked: Row, person: str) -> list[Table | str]:
         who.add_row(name, somebody.role, "yes" if somebody.production else "", fingerprint(somebody.ssh_key))
     return [
         f"{asked.person} asks that {body['opener']} opens {body['stage']} ({body['channel']}) of period {body['period']}.",
-        f"The analysis was frozen by {frozen.person} on {frozen.time}: {frozen.hash}",
+        f"The analysis was frozen by {frozen.person} on {frozen.time}: {frozen.hash}, freeze {len(freezes)} of this ledger",
+        *opening.record.explanations(),
         predicted,
         "Since you last signed: " + ("; ".join(changed) or "nothing changed"),
         who,

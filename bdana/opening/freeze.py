@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bdana._version import __version__
 from bdana.blinding.canonical import canonical, sha256
+from bdana.blinding.rules import append
 from bdana.errors import BlindingError, ConfigError
 from bdana.pairing.estimate.pair_estimate import BOOTSTRAP_SEED
 from bdana.sealing.manifest import (
@@ -59,19 +60,30 @@ PARTS = (
 PACKAGES = ("awkward", "hist", "numba", "numpy", "scipy", "uproot", "vector")
 
 
-def freeze(ledger: Ledger, person: str, key: Path, document: Mapping[str, Any]) -> Row:
+def freeze(
+    ledger: Ledger, policy: Policy, person: str, key: Path, document: Mapping[str, Any], explains: str = ""
+) -> Row:
     """Freeze an analysis: write down everything that decides what an opening will show.
 
     Parameters
     ----------
     ledger : Ledger
+    policy : Policy
     person, key
         The author, who cannot be the opener, and the path of the SSH key.
     document : mapping
         Code state, cuts, regions, prediction with covariance, conventions, agreement tests, declared outputs, seeds (as
         text), policy, hashes of open and sealed inputs. The row's hash is what people sign.
+    explains : str
+        After a failed agreement test: why it failed, and what was changed.
+
+    Raises
+    ------
+    BlindingError
+        When a rule for freezes does not allow it.
     """
-    return ledger.append("freeze", person, key, {"frozen": dict(document)})
+    body = {"frozen": dict(document)} | ({"explains": explains} if explains else {})
+    return append(ledger, policy, "freeze", person, key, body)
 
 
 def freeze_document(analysis: AnalysisFolder, policy: Policy) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from bdana.blinding.identity import unlock_identity
 from bdana.errors import BlindingError
 from bdana.opening.isolated import run_isolated
 from bdana.opening.opened_events import outputs_of
-from bdana.opening.steps import Opening
+from bdana.opening.steps import Decrypted, Opening
 from bdana.opening.thaw import reproduce, thaw
 from bdana.sealing.sealed_file import events_of
 
@@ -100,13 +100,19 @@ def open_stages(job: Job, secret: Callable[[], str], *, isolated: bool = True) -
         request = opening.ledger.by_hash("request").get(digest)
         if request is None:
             raise BlindingError("refused: the ledger has no such request")
-        opened = asdict(job) | {"requests": [digest], "secret": unlocking}
+        keyed = asdict(job) | {"requests": [digest], "secret": unlocking}
         if digest == job.requests[-1]:
-            del unlocking
-        head, contents = run(decrypted, opened, plain=False)
-        del opened
-        outputs, _ = run(selected, analysis | {"stage": request.body["stage"]}, contents, plain=True)
-        opening.end(job.person, Path(job.key), request, head["link"], outputs)
+            unlocking = ""
+
+        def decrypt(keyed: dict[str, Any] = keyed) -> Decrypted:
+            head, contents = run(decrypted, keyed, plain=False)
+            keyed.clear()
+            return Decrypted(head["link"], contents)
+
+        def select(contents: Mapping[str, bytes], stage: str = request.body["stage"]) -> Mapping[str, Any]:
+            return run(selected, analysis | {"stage": stage}, contents, plain=True)[0]
+
+        opening.run(job.person, Path(job.key), request, decrypt, select, again=False)
 
 
 def _run_here(

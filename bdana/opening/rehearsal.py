@@ -13,6 +13,7 @@ import pyrage
 
 from bdana.blinding.canonical import sha256
 from bdana.blinding.ledger import Ledger
+from bdana.blinding.rules import append
 from bdana.blinding.signing import make_key
 from bdana.blinding.stage_keys import join, make_period, stage_recipients
 from bdana.errors import BlindingError
@@ -137,8 +138,8 @@ class _ThrowAwayPeople:
         return {self.period: digests}
 
     def freeze(self, author: str, document: Mapping[str, object]) -> None:
-        row = freeze(self.ledger, author, self.folder / author, document)
-        self.ledger.append("rehearse", author, self.folder / author, {"freeze": row.hash})
+        row = freeze(self.ledger, self.policy, author, self.folder / author, document, "a rehearsal")
+        append(self.ledger, self.policy, "rehearse", author, self.folder / author, {"freeze": row.hash})
 
     def open(self, stage: str, folder: str, frozen: Row) -> None:
         opening = Opening(self.ledger, self.policy, self.period)

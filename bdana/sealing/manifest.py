@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from bdana.blinding.canonical import parse
+from bdana.blinding.rules import append
 from bdana.blinding.signing import verify
 from bdana.blinding.stage_keys import stage_recipients
 from bdana.errors import BlindingError
@@ -182,14 +183,11 @@ def record_manifests(
     BlindingError
         When a manifest is not valid, or the person is not production.
     """
-    somebody = policy.people.get(person)
-    if somebody is None or not somebody.production:
-        raise BlindingError(f"refused: {person} has not the mark `production` in [people] of the policy")
     found = {
         path.name: {"period": read_manifest(path, policy)["period"], "sha256": file_sha256(path)}
         for path in manifests
     }
-    return ledger.append("seal", person, key, {"policy": policy.sha256, "manifests": found})
+    return append(ledger, policy, "seal", person, key, {"policy": policy.sha256, "manifests": found})
 
 
 def require_keys(ledger: Ledger, policy: Policy, manifest: Path) -> None:

@@ -244,11 +244,12 @@ def _write(
                 flat, out_of_range = read_flat_with_closed(file, columns, chunk.start, chunk.stop)
                 events = flat.records()
                 seen_events.add(identity_hashes(events))
-                for found in out_of_range:
-                    found.refuse_in(np.ones(len(events), dtype=np.bool_))  # guard: sealed-values-in-range
-                _require_bursts(file, bursts, events)
                 secrecy = earlier.secrecy(events)
                 is_open = secrecy == len(stages)  # guard: every-stage-is-sealed
+                # Closed events too, in the same words: one that the reader or selection refuses could never be opened.
+                for found in out_of_range:
+                    found.refuse_in(np.ones(len(events), dtype=bool))  # guard: closed-is-checked
+                _refuse_unknown_bursts(file, bursts, events)
                 seen, unseen = flat.astype(types).split(is_open)
                 hidden.append(unseen)
                 levels.append(secrecy[~is_open])
@@ -271,14 +272,12 @@ def _write(
     return {stage: [events.records()] if len(events) else [] for stage, events in found.items()}
 
 
-def _require_bursts(file: EventFile, bursts: BurstTable, events: ak.Array) -> None:
-    """Refuse raw data with an event whose burst is not in the table, which no opening could count."""
-    if not bursts.used(
-        events, file.path, all_bursts=True, listed_only=True
-    ).all():  # guard: sealed-burst-is-known
+def _refuse_unknown_bursts(file: EventFile, bursts: BurstTable, events: ak.Array) -> None:
+    """Refuse events of bursts that are not in the burst table, open or closed; none is named: it may be closed."""
+    if not bursts.used(events, file.path, all_bursts=True, listed_only=True).all():  # guard: bursts-are-known
         raise InputError(
-            f"{file.path}: an event is of a burst that is not in the burst table, so its exposure is unknown; it is not named, "
-            "since it may be closed: find it in the raw data, complete the burst table, and seal them again"
+            f"{file.path}: there are events whose run and burst are not in the burst table, so that their exposure is unknown: "
+            "complete the table, or leave them out"
         )
 
 

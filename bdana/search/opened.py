@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bdana.blinding.record import Record
 from bdana.blinding.rules import require_sound
 from bdana.display import short_repr
 from bdana.errors import BlindingError
@@ -154,13 +155,15 @@ def opened_candidates(analysis: AnalysisFolder) -> Candidates:
 
 
 def reported_looks(analysis: AnalysisFolder) -> list[str]:
-    """Return the looks outside the procedure that people reported in the ledger, with the regions concerned.
+    """Return what people reported in the ledger: looks outside the procedure, and why agreement tests failed.
 
     Parameters
     ----------
     analysis : AnalysisFolder
     """
-    return [f"{', '.join(names)}: {text}" for _, names, text in _looks(analysis)]
+    looks = [f"{', '.join(names)}: {text}" for _, names, text in _looks(analysis)]
+    policy = analysis.policy
+    return looks + (Record(analysis.ledger.rows(), policy).explanations() if policy else [])
 
 
 def _looks(analysis: AnalysisFolder) -> list[tuple[int, list[str], str]]:

@@ -9,6 +9,7 @@ from bdana.analysis import template_folder
 from bdana.blinding import load_policy
 from bdana.blinding.canonical import sha256
 from bdana.blinding.ledger import Ledger
+from bdana.blinding.rules import append
 from bdana.blinding.stage_keys import stage_recipients
 from bdana.opening.freeze import freeze
 from bdana.opening.steps import Opening
@@ -58,16 +59,18 @@ class Search:
         made.files = {stage: folder / path.name for stage, path in self.files.items()}
         return made
 
-    def freeze(self, person="ann", channel="mumu", **more):
+    def freeze(self, person="ann", channel="mumu", explains="", **more):
         sealed = {stage: {path.name: sha256(path.read_bytes())} for stage, path in self.files.items()}
         document = {
             "sealed": {"2021": sealed},
+            "policy": self.policy.sha256,
+            "prediction": {"regions": [], "expected": [], "error": [], "upper_limit_90": []},
             "seed": "1",
             "config": {"search": {"selection": channel}},
             **more,
         }
-        row = freeze(self.ledger, person, self.keys[person], document)
-        self.ledger.append("rehearse", person, self.keys[person], {"freeze": row.hash})
+        row = freeze(self.ledger, self.policy, person, self.keys[person], document, explains)
+        append(self.ledger, self.policy, "rehearse", person, self.keys[person], {"freeze": row.hash})
         return row
 
     def request(self, stage, person="ann", opener="rob", channel="mumu"):

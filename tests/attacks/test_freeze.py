@@ -4,6 +4,7 @@ import pytest
 
 from bdana.blinding.canonical import canonical, sha256
 from bdana.blinding.ledger import Row
+from bdana.cli.opening import describe
 from bdana.errors import BlindingError
 from bdana.opening.freeze import freeze
 
@@ -30,7 +31,7 @@ def test_a_request_of_another_channel_than_frozen_is_refused(search):
 
 def test_a_freeze_that_was_not_rehearsed_is_not_opened(search):
     frozen = search.opening.newest_freeze().body["frozen"]
-    freeze(search.ledger, "ann", search.keys["ann"], frozen | {"seed": "2"})
+    freeze(search.ledger, search.policy, "ann", search.keys["ann"], frozen | {"seed": "2"})
     with pytest.raises(BlindingError, match="this freeze was not rehearsed"):
         search.request("CR3")
 
@@ -45,7 +46,7 @@ def test_data_added_before_an_opening_need_a_new_freeze_and_after_it_a_new_perio
         if more:
             sealed["CR3"][added.name] = sha256(added.read_bytes())
         document = {"sealed": {"2021": sealed}, "seed": "1", "config": {"search": {"selection": "mumu"}}}
-        row = freeze(search.ledger, "ann", search.keys["ann"], document)
+        row = freeze(search.ledger, search.policy, "ann", search.keys["ann"], document)
         search.ledger.append("rehearse", "ann", search.keys["ann"], {"freeze": row.hash})
 
     request = search.request("CR3")
@@ -57,3 +58,21 @@ def test_data_added_before_an_opening_need_a_new_freeze_and_after_it_a_new_perio
     freeze_with(more=True)
     with pytest.raises(BlindingError, match="period"):
         search.request("CR2")
+
+
+def test_a_failed_test_costs_a_reason_that_everybody_reads(search):
+    fails = {"observed": {"CR3": 50}, "verdict": {"agrees": False}}
+    search.open(search.request("CR3"), shown=lambda chunks: fails)
+    with pytest.raises(BlindingError, match=r"CR3 did not agree .*--explain.*rule failure-is-explained"):
+        search.freeze()
+    with pytest.raises(BlindingError, match="rule failure-is-explained"):
+        search.opening.may_freeze("ann", "")
+    search.freeze(explains="the clock of one burst was wrong; the burst is left out")
+    search.freeze()  # what comes after it needs no other
+    asked = search.request("CR2")
+    said = [line for line in describe(search.opening, asked, "rea") if isinstance(line, str)]
+    assert (
+        "freeze 2 of ann, after a failed agreement test: the clock of one burst was wrong; the burst is left out"
+        in said
+    )
+    assert any("freeze 3 of this ledger" in line for line in said)

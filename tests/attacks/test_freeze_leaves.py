@@ -52,7 +52,7 @@ def real(tmp_path_factory, keys):
     write_sample(base / "run.root", SimulationConfig(pot=1e15, bursts=5, run=11001, truth=False), 1)
     sealing = sealing_of(analysis, keys, publics=stage_recipients(ledger, policy, "2021"))
     record_manifests(ledger, policy, "bob", keys["bob"], [seal(base / "run.root", folder, sealing)])
-    frozen = freeze(ledger, "ann", keys["ann"], freeze_document(analysis, policy))
+    frozen = freeze(ledger, policy, "ann", keys["ann"], freeze_document(analysis, policy))
     return SimpleNamespace(
         folder=folder, keys=keys, ledger=ledger, opening=Opening(ledger, policy, "2021"), frozen=frozen
     )
@@ -89,7 +89,9 @@ def test_every_leaf_edited_in_place(real):
     """It is in the hash, so in the name and in all that follows, and in what is listed as different."""
     path = real.ledger.folder / real.frozen.name
     text = path.read_bytes()
-    document = {key: getattr(real.frozen, key) for key in ("number", "kind", "person", "follows", "time")}
+    document = {
+        key: getattr(real.frozen, key) for key in ("number", "kind", "person", "follows", "time", "format")
+    }
     document["body"] = dict(real.frozen.body)
     assert canonical(document) == text
     found = leaves(document)
@@ -163,7 +165,7 @@ def opens(real):
     def opens(document):
         there = set(real.ledger.folder.rglob("*"))
         try:
-            row = freeze(real.ledger, "ann", keys["ann"], document)
+            row = freeze(real.ledger, real.opening.policy, "ann", keys["ann"], document)
             real.ledger.append("rehearse", "ann", keys["ann"], {"freeze": row.hash})
             request = real.opening.request("ann", keys["ann"], ann, "CR3", "dimuon", "rob")
             open_stages(

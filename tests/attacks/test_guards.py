@@ -33,7 +33,15 @@ SAMPLE = QUICK[:: -(-len(QUICK) // 5)]
 """Guards that are removed by default: a few of those with one attack that takes little time, from all over the table."""
 PACKAGE = Path(bdana.__file__).parent
 MARKED = Package(PACKAGE)
-ENTRIES = ("analysis.toml", "selections", "backgrounds", "blinding", "output", "pyproject.toml")
+ENTRIES = (
+    ".gitattributes",
+    "analysis.toml",
+    "selections",
+    "backgrounds",
+    "blinding",
+    "output",
+    "pyproject.toml",
+)
 """What the tests need beside the package: the packaged analysis, and the settings of pytest."""
 
 CHILD = """

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from bdana.blinding.ledger import Ledger
-from bdana.blinding.stage_keys import make_period, period_keys, stage_recipients
+from bdana.blinding.record import Record
+from bdana.blinding.stage_keys import make_period, stage_recipients
 from bdana.errors import BlindingError
 from bdana.sealing.manifest import require_keys
 from bdana.sealing.seal_file import seal
@@ -23,10 +24,10 @@ def test_keys_are_made_once(search):
 
 
 def test_new_keys_take_the_place_of_lost_ones(search):
-    before = period_keys(search.ledger, search.policy, "2021")
+    before = Record(search.ledger.rows(), search.policy).keys("2021")
     row = again(search)
     assert row.body["replaces"] == before.hash
-    assert period_keys(search.ledger, search.policy, "2021").hash == row.hash
+    assert Record(search.ledger.rows(), search.policy).keys("2021") == row
     publics = [[made["public"] for made in keys.body["stages"].values()] for keys in (before, row)]
     assert len({*publics[0], *publics[1]}) == 10
 

@@ -4,7 +4,8 @@ import pyrage
 import pytest
 
 from bdana.blinding.key_shares import KeyShares
-from bdana.blinding.stage_keys import shares, stage_recipients
+from bdana.blinding.record import shares
+from bdana.blinding.stage_keys import stage_recipients
 from bdana.errors import BlindingError
 from bdana.opening.steps import Opening
 from bdana.sealing.sealed_file import encrypt_events
@@ -167,12 +168,13 @@ def test_nobody_takes_back_what_is_not_theirs(search, person):
         search.opening.withdraw(person, search.keys[person], request, "not mine")
 
 
-def test_a_withdrawal_of_somebody_elses_consent_is_ignored(search):
+def test_a_withdrawal_of_somebody_elses_consent_takes_nothing_back(search):
     request = search.request("CR3")
     body = {"reason": "not mine", "takes_back": [request.hash]}
     search.ledger.append("withdraw", "bob", search.keys["bob"], body, request)
-    assert search.opening.requests("CR3") == [request]
-    search.open(request)
+    assert search.opening.record.consents(request) == [request]
+    with pytest.raises(BlindingError, match="rule takes-back-own"):
+        search.open(request)
 
 
 def test_nobody_approves_a_request_twice(search):

@@ -9,6 +9,7 @@ from bdana.blinding.canonical import canonical
 from bdana.blinding.rules import require_sound
 from bdana.errors import BlindingError
 from tests.blinding.people import IDENTITIES, wrong_share
+from tests.searches import STAGES
 
 REFUSED = {"observed": {"SR": 99}}
 
@@ -21,6 +22,7 @@ def forge(search, kind, person, **body):
 def asked(search, **changes):
     """Return what a request for CR3 says, with changes."""
     row = search.request("CR3")
+    search.opening.withdraw("ann", search.keys["ann"], row, "asked for by hand")
     return dict(row.body) | {"head": row.hash} | changes
 
 
@@ -30,13 +32,18 @@ def ended(search):
 
 def begin_after(search, request):
     search.freeze()
-    forge(search, "begin", "rob", request=request.hash, stage="CR3")
+    forge(search, "begin", "rob", **beginning(request))
 
 
 def begun(search):
     request = search.request("CR3")
-    forge(search, "begin", "rob", request=request.hash, stage="CR3")
+    forge(search, "begin", "rob", **beginning(request))
     return request
+
+
+def beginning(request, **changes):
+    """Return what the begin of an opening with the consent of its analyst and opener says."""
+    return {"request": request.hash, "stage": request.body["stage"], "approvals": [request.hash]} | changes
 
 
 def end_by(search, person, stage):
@@ -78,7 +85,12 @@ class Dying:
 
 def beside(search, kind, body):
     request = search.request("CR3")
-    search.ledger.append(kind, "rea", search.keys["rea"], body, request)
+    return search.ledger.append(kind, "rea", search.keys["rea"], body, request)
+
+
+def shares_of(search, person, stage="CR3"):
+    held = search.opening.record.shares("2021", stage)
+    return [{"sha256": share.sha256, "sealed": ""} for share in held if share.person == person]
 
 
 def keys(search, **changes):
@@ -102,46 +114,54 @@ def hand_over(search, to, keys=None):
 SAYS_NOTHING = "does not say what such a row says"
 FORGED = {
     "sealed files by an analyst": (
-        lambda s: forge(s, "seal", "ann", policy=s.policy.sha256, manifests={}), "by somebody who is not production"),
-    "a rehearsal of nothing": (lambda s: forge(s, "rehearse", "ann", freeze="0" * 64), "rehearses no freeze"),
+        lambda s: forge(s, "seal", "ann", policy=s.policy.sha256, manifests={}), "rule production-seals"),
+    "a rehearsal of nothing": (lambda s: forge(s, "rehearse", "ann", freeze="0" * 64), "rule rehearses-a-freeze"),
     "a request by a reviewer": (
-        lambda s: forge(s, "request", "rea", **asked(s)), "is a request by somebody who is no analyst"),
-    "a request of no freeze": (lambda s: forge(s, "request", "ann", **asked(s, freeze="0" * 64)), "was not rehearsed"),
+        lambda s: forge(s, "request", "rea", **asked(s)), "rule analysts-request"),
+    "a request of no freeze": (lambda s: forge(s, "request", "ann", **asked(s, freeze="0" * 64)), "rule freeze-is-the-newest"),
     "a request with an old head": (
-        lambda s: forge(s, "request", "ann", **asked(s, head="0" * 64)), "does not name the row that it follows"),
-    "a request of no stage": (lambda s: forge(s, "request", "ann", **asked(s, stage="CR9")), "what the policy does not have"),
-    "a request of no period": (lambda s: forge(s, "request", "ann", **asked(s, period="1999")), "what the policy does not have"),
-    "an analyst as opener": (lambda s: forge(s, "request", "ann", **asked(s, opener="bob")), "names bob as opener"),
+        lambda s: forge(s, "request", "ann", **asked(s, head="0" * 64)), "rule names-the-row-before"),
+    "a request of no stage": (lambda s: forge(s, "request", "ann", **asked(s, stage="CR9")), "rule stage-of-the-policy"),
+    "a request of no period": (lambda s: forge(s, "request", "ann", **asked(s, period="1999")), "rule period-as-frozen"),
+    "an analyst as opener": (lambda s: forge(s, "request", "ann", **asked(s, opener="bob")), "rule role-may-open"),
     "the signal region first": (
-        lambda s: forge(s, "request", "ann", **asked(s, stage="SR")), "asks for SR before the turn of SR"),
-    "a begin of nothing": (lambda s: forge(s, "begin", "rob", request="0" * 64, stage="CR3"), "opens what nobody asked for"),
+        lambda s: forge(s, "request", "ann", **asked(s, stage="SR")), "rule stage-in-its-turn"),
+    "a begin of nothing": (lambda s: forge(s, "begin", "rob", request="0" * 64, stage="CR3", approvals=[]), "rule opening-is-asked-for"),
     "a begin by an analyst": (
-        lambda s: forge(s, "begin", "bob", request=s.request("CR3").hash, stage="CR3"), "opens something else"),
+        lambda s: forge(s, "begin", "bob", **beginning(s.request("CR3"))), "rule named-opener-opens"),
     "a begin of another stage": (
-        lambda s: forge(s, "begin", "rob", request=s.request("CR3").hash, stage="SR"), "opens something else"),
+        lambda s: forge(s, "begin", "rob", **beginning(s.request("CR3"), stage="SR")), "rule opens-what-was-asked-for"),
     "a begin before the stage before": (
-        lambda s: (s.request("CR3"), forge(s, "begin", "rob", request=s.request("CR2").hash, stage="CR2")), "opens CR2 before CR3"),
+        lambda s: (s.request("CR3"), forge(s, "begin", "rob", **beginning(s.request("CR2")))), "rule stage-in-its-turn"),
     "a begin with an older freeze": (
-        lambda s: begin_after(s, s.request("CR3")), "opens with a freeze that is not the newest"),
+        lambda s: begin_after(s, s.request("CR3")), "rule freeze-is-the-newest"),
     "a begin without the convenor": (
-        lambda s: (s.open_up_to("CR"), forge(s, "begin", "rob", request=s.request("SR").hash, stage="SR")),
-        "opens SR without the shares of its key"),
+        lambda s: (s.open_up_to("CR"), forge(s, "begin", "rob", **beginning(s.request("SR")))),
+        "rule quorum-agreed"),
+    "a begin that rests on nothing": (
+        lambda s: forge(s, "begin", "rob", **beginning(s.request("CR3"), approvals=[])), "rule request-stands"),
+    "the signal region with the control regions asked for": (
+        lambda s: (
+            [s.request(stage) for stage in STAGES[:-1]],
+            forge(s, "request", "ann", **dict(s.ledger.of_kind("request")[-1].body) | {
+                "stage": "SR", "head": s.ledger.head, "shares": shares_of(s, "ann", "SR")})),
+        "rule stage-in-its-turn"),
     "an end of nothing": (
-        lambda s: forge(s, "end", "ann", request="0" * 64, stage="SR", outputs=REFUSED, link=""), "ends what did not begin"),
+        lambda s: forge(s, "end", "ann", request="0" * 64, stage="SR", outputs=REFUSED, link=""), "rule ends-what-began"),
     "an end without begin": (
         lambda s: forge(s, "end", "rob", request=s.request("CR3").hash, stage="CR3", outputs=REFUSED, link=""),
-        "ends what did not begin"),
+        "rule ends-what-began"),
     "a second end": (
-        lambda s: forge(s, "end", "rob", **dict(ended(s).body) | {"outputs": REFUSED}), "ends what has ended"),
-    "an end by another": (lambda s: end_by(s, "rea", "CR3"), "by somebody else than the opener"),
-    "an end of another stage": (lambda s: end_by(s, "rob", "SR"), "or of another stage"),
+        lambda s: forge(s, "end", "rob", **dict(ended(s).body) | {"outputs": REFUSED}), "rule ends-once"),
+    "an end by another": (lambda s: end_by(s, "rea", "CR3"), "rule ends-by-its-opener"),
+    "an end of another stage": (lambda s: end_by(s, "rob", "SR"), "rule ends-by-its-opener"),
     "a verdict by another": (
-        lambda s: forge(s, "verdict", "rea", end=ended(s).hash, stage="CR3"), "is of no opening of its person"),
-    "a verdict of nothing": (lambda s: forge(s, "verdict", "rob", end="0" * 64, stage="CR3"), "is of no opening"),
+        lambda s: forge(s, "verdict", "rea", end=ended(s).hash, stage="CR3"), "rule verdict-of-an-end"),
+    "a verdict of nothing": (lambda s: forge(s, "verdict", "rob", end="0" * 64, stage="CR3"), "rule verdict-of-an-end"),
     "a verdict that was not reached": (
-        lambda s: forge(s, "verdict", "rob", end=ended(s).hash, stage="CR3", agrees=True), "does not say what such a row says"),
+        lambda s: forge(s, "verdict", "rob", end=ended(s).hash, stage="CR3", agrees=True), "rule verdict-as-the-end-says"),
     "another verdict than reached": (
-        other_verdict, "says something else than the end of its opening"),
+        other_verdict, "rule verdict-as-the-end-says"),
     "a request that says nothing": (lambda s: forge(s, "request", "ann"), SAYS_NOTHING),
     "a join that says nothing": (lambda s: forge(s, "join", "ann"), SAYS_NOTHING),
     "keys that say nothing": (lambda s: forge(s, "keys", "ann"), SAYS_NOTHING),
@@ -158,19 +178,19 @@ FORGED = {
     "an end without a link": (
         lambda s: (begun(s), forge(s, "end", "rob", request=s.ledger.of_kind("request")[-1].hash, stage="CR3", outputs=REFUSED)),
         SAYS_NOTHING),
-    "a part that is none": (lambda s: beside(s, "approve", {"shares": [{"sha256": "", "sealed": 1}]}), SAYS_NOTHING),
+    "a part that is none": (lambda s: beside(s, "approve", {"shares": [share | {"sealed": 1} for share in shares_of(s, "rea")]}), SAYS_NOTHING),
     "a manifest without a hash": (lambda s: forge(s, "seal", "bob", manifests={"run": {"sha256": 1}}), SAYS_NOTHING),
-    "keys of a period that has keys": (keys, "makes keys of a period that has keys"),
+    "keys of a period that has keys": (keys, "rule keys-once"),
     "keys after an opening began": (
-        lambda s: (ended(s), keys(s, replaces=s.ledger.of_kind("keys")[-1].hash)), "makes keys of a period that has keys"),
-    "keys of another policy": (lambda s: keys(s, policy="0" * 64), "makes keys for another policy"),
-    "keys of no period": (lambda s: keys(s, period="1999"), "or a period that it does not have"),
+        lambda s: (ended(s), keys(s, replaces=s.ledger.of_kind("keys")[-1].hash)), "rule keys-stay-after-an-opening"),
+    "keys of another policy": (lambda s: keys(s, policy="0" * 64), "rule keys-of-the-policy"),
+    "keys of no period": (lambda s: keys(s, period="1999"), "rule keys-of-a-period"),
     "keys that one person holds": (
-        lambda s: keys(s, replaces=s.ledger.of_kind("keys")[-1].hash, stages=held_by_ann(s)), "to other people than the policy asks"),
-    "parts to another role": (lambda s: hand_over(s, "con"), "to nobody of the same role"),
-    "parts to nobody": (lambda s: hand_over(s, "nobody"), "to nobody of the same role"),
-    "parts of no keys": (lambda s: hand_over(s, "bob", keys="0" * 64), "hands shares of no keys"),
-    "parts to a holder": (lambda s: hand_over(s, "bob"), "hands shares to bob, who holds one already"),
+        lambda s: keys(s, replaces=s.ledger.of_kind("keys")[-1].hash, stages=held_by_ann(s)), "rule keys-for-the-quorum"),
+    "parts to another role": (lambda s: hand_over(s, "con"), "rule shares-stay-with-their-role"),
+    "parts to nobody": (lambda s: hand_over(s, "nobody"), "rule shares-stay-with-their-role"),
+    "parts of no keys": (lambda s: hand_over(s, "bob", keys="0" * 64), "rule hands-over-keys"),
+    "parts to a holder": (lambda s: hand_over(s, "bob"), "rule one-share-each"),
 }  # fmt: skip
 
 

@@ -7,13 +7,11 @@ import pytest
 
 from bdana.blinding import key_shares as shares_module
 from bdana.blinding import load_policy
-from bdana.blinding import stage_keys as keys_module
+from bdana.blinding import rules as rules_module
 from bdana.blinding.ledger import Ledger
 from bdana.blinding.signing import sign
 from bdana.blinding.stage_keys import join, make_period, stage_recipients
 from bdana.errors import BlindingError
-from bdana.opening import steps as opening_module
-from bdana.opening.steps import Opening
 from tests.attacks.search import REGIONS
 from tests.blinding.people import ROLES, everybody_joins, policy_text, recipient
 from tests.searches import STAGES
@@ -41,10 +39,8 @@ def row(policy, ledger, keys):
 @pytest.fixture
 def unguarded(monkeypatch):
     """Every check of policy, order and signatures accepts: what is left is the key."""
-    for name in [name for name in vars(Opening) if name.startswith("_require")]:
-        monkeypatch.setattr(Opening, name, lambda *args, **kwargs: True)
-    monkeypatch.setattr(keys_module, "require_signed", lambda *args, **kwargs: True)
-    monkeypatch.setattr(opening_module, "require_sound", lambda *args, **kwargs: True)
+    monkeypatch.setattr(rules_module, "RULES", {})
+    monkeypatch.setattr(rules_module, "require_signed", lambda *args, **kwargs: True)
     monkeypatch.setattr(shares_module.KeyShares, "require", lambda *args, **kwargs: None)
     monkeypatch.setattr(shares_module, "_makes", lambda *args, **kwargs: True)
 

@@ -16,12 +16,10 @@ TROUBLE = ("changed or renamed", "not signed", "without its request", "does not 
 @pytest.fixture
 def ledger(tmp_path, keys, publics):
     made = Ledger(tmp_path / "ledger")
-    made.append("join", "ann", keys["ann"], {"text": "first"})
+    made.append("freeze", "ann", keys["ann"], {"text": "first"})
     request = made.append("request", "ann", keys["ann"], {"stage": "CR3"})
     made.append("approve", "rob", keys["rob"], {}, request)
     made.append("seen", "bob", keys["bob"], {"reason": "last"})
-    for claim in (made.folder / ".claims").glob("0*"):
-        claim.unlink()
     write_signers(tmp_path / "signers", publics)
     return made
 

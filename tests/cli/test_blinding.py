@@ -61,9 +61,9 @@ def test_the_referee_recipe_agrees(folder, publics):
     said = run_recipe(ledger)
     assert said.count("Good") == 7
     assert not re.search("changed|not signed|does not follow", said)
-    first = min(ledger.glob("*.json"))
+    first = next(ledger.glob("000001*.json"))  # of the main line
     text = first.read_text()
-    first.write_text(text.replace("join", "joim"))
+    first.write_text(text.replace("keys", "keyz"))
     said = run_recipe(ledger)
     assert all(word in said for word in ("changed", "not signed", "does not follow"))
     refused = bdana("blinding", "verify", cwd=folder)

@@ -1,0 +1,283 @@
+"""Rule by rule: a program without one check writes a row, properly signed, and `verify` refuses it by that rule's name."""
+
+import shutil
+from typing import get_args
+
+import pytest
+
+from bdana.blinding import rules as rules_module
+from bdana.blinding.ledger import Kind, Ledger
+from bdana.blinding.rule_table import ROW_FIELDS, RULES
+from bdana.blinding.rules import append, require_sound
+from bdana.blinding.stage_keys import join, make_keys, make_period, stage_recipients
+from bdana.errors import BlindingError
+from bdana.opening.freeze import freeze
+from bdana.opening.steps import Opening
+from bdana.sealing.sealed_file import encrypt_events
+from tests.attacks.search import Search
+from tests.attacks.test_approvals import with_table
+from tests.attacks.test_ledger_rows import rewritten
+from tests.attacks.test_protocol import beginning, failed, held_by_ann, shares_of
+from tests.blinding.people import ROLES, recipient
+from tests.searches import STAGES
+
+NOBODY = "0" * 64
+
+
+def write(search, kind, person, of=None, /, **body):
+    return append(search.ledger, search.policy, kind, person, search.keys[person], body, of)
+
+
+def other(policy, capacity):
+    """Return the policy with another capacity of SR."""
+    made = policy.stages["SR"].model_copy(update={"capacity_kib": capacity})
+    return policy.model_copy(update={"stages": policy.stages | {"SR": made}})
+
+
+def change(search, before, after, person="ann"):
+    bodies = [policy.model_dump(mode="json") for policy in (before, after)]
+    return write(search, "policy", person, before=bodies[0], after=bodies[1])
+
+
+def without_con(search):
+    """Give the search a ledger in which con has not joined, and nothing else was done."""
+    search.ledger = Ledger(search.ledger.folder.with_name("without con"))
+    search.opening = Opening(search.ledger, search.policy, "2021")
+    for name in ROLES.keys() - {"con"}:
+        join(search.policy, search.ledger, name, search.keys[name], recipient(name))
+    return search
+
+
+def keys_again(search, **changes):
+    (row,) = search.ledger.of_kind("keys")
+    return write(search, "keys", "bob", **dict(row.body) | {"replaces": row.hash} | changes)
+
+
+def asking(search, **changes):
+    """Return what a request of ann for CR3 says, with changes."""
+    shares = shares_of(search, "ann")
+    body = search.opening._asking(search.opening.record, "CR3", "mumu", "rob", shares)
+    return body | changes
+
+
+def hand_over(search, giver, to, **changes):
+    keys = search.ledger.of_kind("keys")[0].hash
+    return write(search, "handover", giver, **{"keys": keys, "to": to, "shares": {}, "links": {}} | changes)
+
+
+def with_zoe_as_reviewer(search):
+    search.add_zoe()
+    return search
+
+
+def opened(search, **how):
+    return search.open(search.request("CR3"), **how)
+
+
+def begun(search, **changes):
+    request = search.request("CR3")
+    write(search, "begin", "rob", **beginning(request, **changes))
+    return request
+
+
+def ending(request, **changes):
+    return {"request": request.hash, "stage": "CR3", "outputs": {}, "link": ""} | changes
+
+
+def another_file(search):
+    """Exchange the sealed file of CR2 after CR3 was opened, and freeze again."""
+    opened(search)
+    public = stage_recipients(search.ledger, search.policy, "2021")["CR2"]
+    search.files["CR2"].write_bytes(encrypt_events([], public, 8192))
+    search.freeze()
+    search.open(search.request("CR2"), shown=lambda chunks: {})
+
+
+def of_format_1(search):
+    row = search.ledger.rows()[-1]
+    document = {
+        "number": row.number + 1,
+        "kind": "seen",
+        "person": "ann",
+        "follows": row.hash,
+        "time": row.time,
+    }
+    rewritten(search.ledger, document | {"body": {"regions": [], "reason": "old"}}, search.keys["ann"])
+
+
+def rea_has_a_new_key(search):
+    search.change(ROLES, rea=search.keys["zac"])
+    search.freeze()
+    write(search, "request", "ann", **asking(search, opener="rea"))
+
+
+def not_rehearsed(search):
+    freeze(
+        search.ledger, search.policy, "ann", search.keys["ann"], search.opening.newest_freeze().body["frozen"]
+    )
+    search.request("CR3")
+
+
+def frozen_before_the_change(search):
+    search.freeze()
+    request = search.request("CR3")
+    search.add_zoe()
+    search.open(request)
+
+
+def withdrawn_approval(search):
+    request = search.request("CR3")
+    approval = search.approve(request, "rea")
+    search.opening.withdraw("rea", search.keys["rea"], request, "second thoughts")
+    write(search, "begin", "rob", **beginning(request, approvals=[request.hash, approval.hash]))
+
+
+def without_its_quorum(search):
+    search.freeze()
+    begun(search)
+
+
+def twice(step):
+    return lambda search: (step(search), step(search))
+
+
+ALONE = {
+    "says-what-it-must": lambda s: write(s, "withdraw", "ann", r := s.request("CR3"), takes_back=[r.hash]),
+    "format-goes-on": of_format_1,
+    "names-the-head-it-saw": lambda s: write(
+        s, "approve", "rea", s.request("CR3"), shares=shares_of(s, "rea"), head=NOBODY),
+    "joins-with-age": lambda s: write(s, "join", "ann", policy=s.policy.sha256, recipient="age1nonsense"),
+    "joins-once": lambda s: join(s.policy, s.ledger, "ann", s.keys["ann"], recipient("ann")),
+    "changes-the-policy-in-force": lambda s: change(s, other(s.policy, 1), other(s.policy, 2)),
+    "changes-something": lambda s: change(s, s.policy, s.policy),
+    "changes-what-binds": lambda s: change(without_con(s), s.policy, other(s.policy, 1)),
+    "people-stay-who-they-are": lambda s: change(s, s.policy, s.policy.model_copy(update={
+        "people": s.policy.people | {"bob": s.policy.people["bob"].model_copy(update={"role": "reviewer"})}})),
+    "signs-a-change-once": twice(lambda s: change(s, s.policy, other(s.policy, 1))),
+    "keys-of-the-policy": lambda s: keys_again(s, policy=NOBODY),
+    "keys-of-a-period": lambda s: write(s, "keys", "bob", **dict(s.ledger.of_kind("keys")[0].body) | {"period": "1999"}),
+    "keys-when-all-have-joined": lambda s: write(without_con(s), "keys", "bob", policy=s.policy.sha256, period="2021",
+        stages=make_keys(s.policy, {name: recipient(name) for name in ROLES})),
+    "keys-once": lambda s: write(s, "keys", "bob", **dict(s.ledger.of_kind("keys")[0].body)),
+    "keys-stay-after-an-opening": lambda s: (
+        opened(s), make_period(s.policy, s.ledger, "2021", "bob", s.keys["bob"], again=True)),
+    "keys-for-the-quorum": lambda s: keys_again(s, stages=held_by_ann(s)),
+    "one-share-each": lambda s: hand_over(s, "rob", "rea"),
+    "production-seals": lambda s: write(s, "seal", "ann", manifests={}),
+    "manifests-are-named": lambda s: write(s, "seal", "bob", manifests={"run": {"sha256": 1}}),
+    "seen-names-regions": lambda s: write(s, "seen", "ann", regions=["CR9"], reason="a plot"),
+    "seen-says-why": lambda s: write(s, "seen", "ann", regions=["CR3"], reason=" "),
+    "freeze-is-the-newest": lambda s: (r := s.request("CR3"), s.freeze(), s.open(r)),
+    "rehearses-a-freeze": lambda s: write(s, "rehearse", "ann", freeze=NOBODY),
+    "freeze-was-rehearsed": not_rehearsed,
+    "analysts-request": lambda s: s.request("CR3", "rob", "rea"),
+    "names-the-row-before": lambda s: write(s, "request", "ann", **asking(s, head=NOBODY)),
+    "freeze-after-the-keys": lambda s: (
+        make_period(s.policy, s.ledger, "2021", "bob", s.keys["bob"], again=True), s.request("CR3")),
+    "opened-data-stay": another_file,
+    "channel-as-frozen": lambda s: s.open(s.request("CR3", channel="ee")),
+    "role-may-open": lambda s: s.request("CR3", opener="bob"),
+    "opener-is-not-the-author": lambda s: (s.freeze("rob"), s.open(s.request("CR3"))),
+    "stage-in-its-turn": lambda s: s.request("CR2"),
+    "failure-stops": lambda s: (opened(s, shown=failed), s.open(s.request("CR2"))),
+    "failure-is-explained": lambda s: (opened(s, shown=failed), s.freeze(explains=" ")),
+    "asks-once": twice(lambda s: s.request("CR3")),
+    "approves-what-is-closed": lambda s: (r := s.request("CR3"), s.open(r), s.approve(r, "rea")),
+    "nobody-agrees-twice": lambda s: s.approve(s.request("CR3"), "rob"),
+    "approves-once": lambda s: (r := s.request("CR3"), s.approve(r, "rea"), s.approve(r, "rea")),
+    "releases-own-shares": lambda s: write(s, "approve", "rea", s.request("CR3"), shares=shares_of(s, "bob")),
+    "shares-are-shares": lambda s: write(
+        s, "request", "ann", **asking(s, shares=[share | {"sealed": 1} for share in shares_of(s, "ann")])),
+    "withdraws-before-the-opening": lambda s: s.opening.withdraw("ann", s.keys["ann"], begun(s), "too late"),
+    "takes-back-own": lambda s: s.opening.withdraw("bob", s.keys["bob"], s.request("CR3"), "not mine"),
+    "named-opener-opens": lambda s: write(s, "begin", "rea", **beginning(s.request("CR3"))),
+    "opens-what-was-asked-for": lambda s: begun(s, stage="SR"),
+    "begins-once": lambda s: write(s, "begin", "rob", **beginning(begun(s))),
+    "request-stands": lambda s: (
+        r := s.request("CR3"), s.opening.withdraw("ann", s.keys["ann"], r, "a mistake"),
+        write(s, "begin", "rob", **beginning(r))),
+    "approvals-stand": withdrawn_approval,
+    "ends-what-began": lambda s: write(s, "end", "rob", **ending(s.request("CR3"))),
+    "ends-once": lambda s: (r := begun(s), write(s, "end", "rob", **ending(r)), write(s, "end", "rob", **ending(r))),
+    "ends-by-its-opener": lambda s: write(s, "end", "rea", **ending(begun(s))),
+    "verdict-of-an-end": lambda s: write(s, "verdict", "rea", stage="CR3", end=write(
+        s, "end", "rob", **ending(begun(s), outputs={"verdict": {}})).hash),
+    "verdict-once": lambda s: write(
+        s, "verdict", "rob", end=opened(s, shown=lambda _: {"verdict": {}}).hash, stage="CR3"),
+    "verdict-as-the-end-says": lambda s: write(s, "verdict", "rob", end=opened(s).hash, stage="CR3", agrees=True),
+}  # fmt: skip
+"""By rule: how a program that lacks this check alone writes a row that breaks it."""
+OF_CHANGES = {
+    "hands-over-keys": lambda s: (
+        with_zoe_as_reviewer(s), make_period(s.policy, s.ledger, "2021", "bob", s.keys["bob"], again=True),
+        hand_over(s, "rob", "zoe")),
+    "shares-stay-with-their-role": lambda s: (with_zoe_as_reviewer(s), s.hand_over("ann")),
+    "newcomers-have-joined": lambda s: (s.change(ROLES | {"zoe": "reviewer"}), s.hand_over("rob")),
+    "hands-over-own-shares": lambda s: (with_zoe_as_reviewer(s), hand_over(
+        s, "rob", "zoe", shares={share["sha256"]: "" for share in shares_of(s, "ann")})),
+    "freeze-is-of-the-policy": frozen_before_the_change,
+    "opener-has-joined": rea_has_a_new_key,
+    "opener-has-a-share": lambda s: (with_zoe_as_reviewer(s), s.freeze(), s.request("CR3", opener="zoe")),
+}  # fmt: skip
+"""The same, in a search whose policy changes."""
+FOR_THREE = {"quorum-agreed": without_its_quorum}
+"""The same, in a search whose CR3 needs a convenor too."""
+ALL_GONE = {
+    "freeze-is-there": lambda s: (
+        shutil.rmtree(s.ledger.folder), without_con(s), write(s, "request", "ann", **asking(s, freeze=""))),
+    "opening-is-asked-for": lambda s: write(s, "begin", "rob", request=NOBODY, stage="CR3", approvals=[]),
+    "stage-of-the-policy": lambda s: write(s, "request", "ann", **asking(s, stage="CR9")),
+    "period-as-frozen": lambda s: write(s, "request", "ann", **asking(s, period="1999")),
+    "opening-has-keys": lambda s: (
+        without_con(s), s.freeze(), write(s, "request", "ann", **asking(s, shares=[]))),
+}  # fmt: skip
+"""Where other rules stand behind: a program without any check writes the row, and this rule is the first that it breaks."""
+BY_SIGNATURE = {"person-of-the-policy"}
+"""Whoever is not in the policy cannot sign: the signature is refused before any rule is asked."""
+WRITTEN = ALONE | OF_CHANGES | FOR_THREE | ALL_GONE
+
+
+def test_every_rule_is_tried():
+    assert RULES.keys() == WRITTEN.keys() | BY_SIGNATURE
+
+
+def test_every_kind_of_row_has_a_rule():
+    assert ROW_FIELDS.keys() == set(get_args(Kind))
+    for kind in get_args(Kind):
+        assert [rule for rule in RULES.values() if kind in rule.kinds], kind
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_row_that_breaks_a_rule_is_refused_by_its_name(request, tmp_path, keys, monkeypatch, name):
+    if name in OF_CHANGES:
+        search = request.getfixturevalue("changing")
+    elif name in FOR_THREE:
+        search = Search(tmp_path, keys, with_table("analyst, reviewer and convenor"))
+    else:
+        search = request.getfixturevalue("search")
+    require_sound(search.ledger, search.policy)
+    with monkeypatch.context() as patch:
+        left = {} if name in ALL_GONE else {n: rule for n, rule in RULES.items() if n != name}
+        patch.setattr(rules_module, "RULES", left)
+        WRITTEN[name](search)
+    with pytest.raises(BlindingError, match=rf"\(rule {name}\); see who wrote it"):
+        require_sound(search.ledger, search.policy)
+
+
+@pytest.mark.parametrize("name", [*ALONE, *OF_CHANGES])
+def test_the_honest_program_refuses_the_same_row_by_the_same_name(request, name):
+    search = request.getfixturevalue("changing" if name in OF_CHANGES else "search")
+    if name == "format-goes-on":
+        pytest.skip("the program has no way to write an older format")
+    with pytest.raises(BlindingError, match=rf"^refused: [^:]*.*\(rule {name}\)$"):
+        WRITTEN[name](search)
+    require_sound(search.ledger, search.policy)
+
+
+def test_stages_are_opened_in_the_order_of_the_envelopes_under_a_former_policy(changing):
+    """Canonical JSON sorts names, and a policy that is read from a row must not."""
+    changing.freeze()
+    changing.open_up_to("CR2")
+    changing.add_zoe()
+    assert list(changing.policy.former[0].policy.stages) == list(STAGES)
+    require_sound(changing.ledger, changing.policy)
