@@ -665,10 +665,13 @@ def _quorum_agreed(case: Case) -> Iterator[str]:
     agreed = case.record.approvals(asked) if asked else []
     if case.row.format > 1:
         agreed = [row for row in agreed if row.hash in case.body["approvals"]]
+    missing = ""
     try:
         agreed_shares(there, stage, case.policy.stages[stage], case.row.person, agreed)
-    except BlindingError as err:  # guard: begin-has-its-shares
-        yield str(err)
+    except BlindingError as err:
+        missing = str(err)
+    if missing:  # guard: begin-has-its-shares
+        yield missing
 
 
 @_rule("end")
