@@ -99,7 +99,7 @@ def test_samples_by_name(analysis, folder):
         ({"files": "one.root", "sample": "signal"}, "either files or a sample"),
         ({"sample": "signal", "kind": "mc"}, "kind, schema and good runs are of files"),
         ({"sample": "signal", "schema": "bdana"}, "kind, schema and good runs are of files"),
-        ({"sample": "signall"}, "no sample 'signall'.*there are: signal, more, pseudo"),
+        ({"sample": "signall"}, "no sample 'signall'.*did you mean 'signal'"),
     ],
 )
 def test_what_does_not_go_together(analysis, given, says):
@@ -149,7 +149,7 @@ def test_masks_of_cuts_are_those_of_the_cutflow(analysis, folder):
     assert table.cda.to_list() == masks["cda"].tolist()
     assert table.event.to_list() == masks.pairs.event.tolist()
     for ask in (lambda: masks["cdaa"], lambda: masks.all_but("cdaa")):
-        with pytest.raises(ConfigError, match=r"no cut 'cdaa' that is switched on; .*did you mean 'cda'\?"):
+        with pytest.raises(ConfigError, match=r"no cut 'cdaa' that is switched on: did you mean 'cda'\?"):
             ask()
 
 

@@ -164,7 +164,7 @@ def test_a_closed_number_prints_closed(search):
     assert repr(Observed("SR", 4)) == "Observed('SR', 4)"
     _, run = search
     assert run.table["SR"].observed.state == "closed"
-    assert "SR: closed of" in repr(run.table)
+    assert "SR: closed" in repr(run.table)
     assert "SR closed" in repr(run.regions)
     assert "SR closed" in repr(run.selected)
     assert "observed=closed" in repr(run.table["SR"])
@@ -174,8 +174,8 @@ def test_tables_of_a_notebook():
     expected = {"CR": Predicted(1.70, 0.22), "SR": Predicted(0.016, 0.002)}
     table = counting_table(expected, {"CR": Observed("CR", 2), "SR": Observed("SR")}, joint=("CR",))
     rows = table._repr_html_().split("<tr>")[2:]
-    assert rows[0].startswith("<td>CR</td><td>1.7 ± 0.22</td><td>2</td><td>0.5037</td>")
-    assert rows[1].startswith("<td>SR</td><td>0.016 ± 0.002</td><td>closed</td><td></td><td></td>")
+    assert rows[0].startswith("<td>CR</td><td>1.70 ± 0.22</td><td>2</td><td>0.5037</td>")
+    assert rows[1].startswith("<td>SR</td><td>0.0160 ± 0.0020</td><td>closed</td><td></td><td></td>")
     assert html_table(["<a>"], [["b & c"]]).count("<a>") == 0
 
 

@@ -9,7 +9,7 @@ import pytest
 import bdana
 from bdana.analysis.config import AnalysisConfig
 from bdana.blinding.policy import Policy
-from bdana.detector.planes import Detector
+from bdana.detector import Detector
 from bdana.errors import ConfigError
 from bdana.events.schema import Schema
 from bdana.mistakes import Written, did_you_mean, nearest, validated

@@ -16,7 +16,7 @@ from bdana.events import EventArrays, write_events
 from bdana.opening.opened_events import outputs_of
 from bdana.simulation import SimulationConfig, simulate
 from bdana.upstream import MuonStates
-from bdana.user_code import did_you_mean, mask
+from bdana.user_code import mask
 from tests.commands import bdana as command
 from tests.searches import FROZEN
 from tests.synthetic import dimuon_event, good_bursts, records
@@ -514,12 +514,6 @@ def test_workers_tell_the_same(sample):
     with pytest.raises(UserCodeError, match=f":{line}: cut cda") as api:
         analysis.select([sample / file for file in files], kind="mc", executor=bdana.ProcessExecutor(2))
     assert isinstance(api.value.__cause__, AttributeError)
-
-
-def test_what_is_like_a_name():
-    assert did_you_mean("LKR", ["LKr", "MUV3"]) == "did you mean 'LKr'?"
-    assert did_you_mean("energy", ["x", "y"]) == "there are x, y"
-    assert did_you_mean("energy", map(str, range(1000))) == ""
 
 
 def test_a_mask_of_awkward_is_one_of_numpy():

@@ -393,7 +393,11 @@ def _contradictions(config: AnalysisConfig, written: Written) -> list[str]:
     if config.signal is not None:
         source = replace(written, table="signal.parameters")
         try:
-            validated(find_parameters(config.signal.model), config.signal.parameters, source)
+            known = find_parameters(config.signal.model)
+        except ConfigError as err:
+            return [*found, str(written.says(PlacedError(("signal", "model"), str(err))))]
+        try:
+            validated(known, config.signal.parameters, source)
         except ConfigError as err:
             found.append(str(err))
     return found

@@ -78,7 +78,7 @@ def test_a_changed_cut_moves_the_cutflow_and_asks_for_a_new_run(made):
     module = folder / "selections" / "dimuon.py"
     text = module.read_text()
     module.write_text(
-        text.replace('    20.0, description="closest approach', '    5.0, description="closest approach')
+        text.replace('    20.0, ge=0, description="closest', '    5.0, ge=0, description="closest')
     )
     assert module.read_text() != text
     after = json.loads(bdana(*cut, cwd=folder).stdout)

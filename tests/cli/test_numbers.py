@@ -35,7 +35,6 @@ OPTIONS = {
     ("limit", "--efficiency-error"): (LIMIT, ["1.1", "20"]),
     ("limit", "--cl"): (LIMIT, ["0", "1", "90"]),
     ("limit", "--candidate-mass"): (WINDOW, ["0", "1e30"]),
-    ("limit", "--event-mass"): ([*WINDOW, "--observed", "1"], ["0", "1e30"]),
     ("limit", "--half-width"): (WINDOW, ["0", "1e30"]),
     ("simulate", "--pot"): (SIGNAL, ["0", "20", "1e30"]),
     ("simulate", "--mass"): (SIGNAL, ["0", "200", "770", "1e30"]),

@@ -38,7 +38,7 @@ def folder(tmp_path_factory):
         (["schema", "list"], [*DRAWING, *STATISTICS, *PAIRS]),
         (["select", "--sample", "singles"], [*DRAWING, *STATISTICS, *PAIRS, "scipy"]),
         (["schema", "check", "singles.root"], [*DRAWING, *STATISTICS, *PAIRS]),
-        (["config"], [*DRAWING, "scipy.stats", "scipy.optimize", "bdana.search.run"]),
+        (["config"], [*DRAWING, "scipy.stats", "bdana.search.run"]),
         (["count", "--observed", "3", "--background", "1"], [*DRAWING, *READING, *PAIRS]),
     ],
     ids=["schema list", "select", "schema check", "config", "count"],

@@ -146,7 +146,8 @@ def test_values_of_simulation_come_from_the_geometry(tmp_path):
     assert SimulationConfig.of_detector(path, halo=Halo()).halo.rate_hz == 4460.0
     (tmp_path / "mine.toml").write_text(f"{text}\n[simulation.halo]\nrate = 10\n")
     with pytest.raises(
-        ConfigError, match=r"\[simulation\] of the geometry na62: halo.rate=10.0: no 'rate' there"
+        ConfigError,
+        match=r"\[simulation\] of the geometry na62: halo.rate=10.0: no key 'rate': did you mean 'rate_hz'",
     ):
         SimulationConfig.of_detector(path)
 

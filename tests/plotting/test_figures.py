@@ -32,7 +32,7 @@ def draw(folder):
     found = Candidates(
         **values | {"z_tax": rng.uniform(-9e4, 17e4, 100), "cda_tax": rng.uniform(1, 900, 100)}
     )
-    plane = plane_histogram(found)
+    plane = plane_histogram(found, regions)
     for ending in FORMATS:
         save_plane(plane, regions, folder / f"plane{ending}", title="Ebene π±", closed=regions.boxes[:2])
     save_comparison(plane.project("z_tax"), plane.project("z_tax"), folder / "comparison.png", title="-1.5")
