@@ -11,6 +11,7 @@ from bdana.api import load
 from bdana.blinding import load_policy
 from bdana.blinding.identity import make_identity
 from bdana.blinding.ledger import Ledger
+from bdana.blinding.rules import append
 from bdana.blinding.stage_keys import stage_recipients
 from bdana.opening.freeze import freeze, freeze_document
 from bdana.opening.key_process import Job, open_stages
@@ -87,8 +88,8 @@ def opened(tmp_path_factory, keys):
         write_sample(base / "run.root", SimulationConfig(pot=1e14, bursts=2, run=11001, truth=False), 1)
         sealing = sealing_of(analysis, keys, publics=stage_recipients(ledger, policy, "2021"))
         record_manifests(ledger, policy, "bob", keys["bob"], [seal(base / "run.root", folder, sealing)])
-        row = freeze(ledger, "ann", keys["ann"], freeze_document(analysis, policy))
-        ledger.append("rehearse", "ann", keys["ann"], {"freeze": row.hash})
+        row = freeze(ledger, policy, "ann", keys["ann"], freeze_document(analysis, policy))
+        append(ledger, policy, "rehearse", "ann", keys["ann"], {"freeze": row.hash})
         opening = Opening(ledger, policy, "2021")
         request = opening.request("ann", keys["ann"], IDENTITIES["ann"], "CR3", "dimuon", "rob")
         job = Job(
