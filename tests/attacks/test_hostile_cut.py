@@ -25,6 +25,8 @@ from tests.searches import sealing_of, search_folder
 PASSPHRASE = "four plain words of rob"
 NEEDLES = (PASSPHRASE, "AGE-SECRET-KEY-1")
 HUNT = '''
+_HUNTS = []
+
 
 def _hunt():
     """Look for texts that are never in this memory themselves: both sides are changed in one bit."""
@@ -32,8 +34,9 @@ def _hunt():
     from pathlib import Path
 
     here = Path({here!r})
-    if not (here / "armed").exists():
+    if not (here / "armed").exists() or _HUNTS:
         return
+    _HUNTS.append("once a process: what is changed back stays in the memory")
     table = bytes(i ^ 1 for i in range(256))
     seen = [Path("/proc/self/environ").read_bytes(), Path("/proc/self/cmdline").read_bytes()]
     parent = os.getppid()
@@ -53,26 +56,26 @@ def _hunt():
                     found += [needle for needle in {needles!r} if needle in text]
     try:
         os.close(os.open("/dev/tty", os.O_RDWR))
-        found.append(b"terminal")
+        found.append(b"terminal".translate(table))
     except OSError:
         pass
-    found += [name.encode() for name in ("SSH_AUTH_SOCK", "BDANA_TEST_SECRET") if name in os.environ]
+    found += [name.encode().translate(table) for name in ("SSH_AUTH_SOCK", "BDANA_TEST_SECRET") if name in os.environ]
     with (here / "found").open("ab") as out:
         out.write(b"hunted " + b",".join(sorted(set(found))).translate(table) + b"\\n")
-
-
-_hunt()
 '''
 
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory, keys):
-    """A search whose selection hunts, ready for rob to open CR3; a function that opens it and tells what was found."""
+    """A search whose selection hunts, ready for rob to open; a function that opens a stage and tells what was found."""
     base = tmp_path_factory.mktemp("hostile")
     folder = search_folder(base / "analysis", "run.open.root", keys=keys)
     changed = tuple(bytes(c ^ 1 for c in needle.encode()) for needle in NEEDLES)
-    with (folder / "selections" / "dimuon.py").open("a") as selection:
-        selection.write(HUNT.format(here=str(base), needles=changed))
+    module = folder / "selections" / "dimuon.py"
+    hunt = HUNT.format(here=str(base), needles=changed)
+    head, cut, rest = module.read_text().partition("@bdana.track_cut(")
+    text = f"{head}{hunt}\n\n{cut}{rest}"
+    module.write_text(text.replace('two of them."""\n', 'two of them."""\n    _hunt()\n'))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CONFIG_HOME", str(base / "config"))
         patch.setenv("SSH_AUTH_SOCK", str(base / "agent"))
@@ -91,18 +94,21 @@ def opened(tmp_path_factory, keys):
         row = freeze(ledger, policy, "ann", keys["ann"], freeze_document(analysis, policy))
         append(ledger, policy, "rehearse", "ann", keys["ann"], {"freeze": row.hash})
         opening = Opening(ledger, policy, "2021")
-        request = opening.request("ann", keys["ann"], IDENTITIES["ann"], "CR3", "dimuon", "rob")
-        job = Job(
-            folder=str(folder),
-            records=str(folder),
-            person="rob",
-            key=str(keys["rob"]),
-            period="2021",
-            requests=(request.hash,),
-            sealed={"CR3": [str(folder / "run.CR3.age")]},
-        )
+        requests = {
+            stage: opening.request("ann", keys["ann"], IDENTITIES["ann"], stage, "dimuon", "rob")
+            for stage in ("CR3", "CR2")
+        }
 
-        def opened(**how):
+        def opened(stage, **how):
+            job = Job(
+                folder=str(folder),
+                records=str(folder),
+                person="rob",
+                key=str(keys["rob"]),
+                period="2021",
+                requests=(requests[stage].hash,),
+                sealed={stage: [str(folder / f"run.{stage}.age")]},
+            )
             (base / "armed").touch()
             (base / "found").write_bytes(b"")
             try:
@@ -118,16 +124,12 @@ def opened(tmp_path_factory, keys):
     not Path("/proc/self/mem").exists(), reason="no /proc: what a process can see is not looked for"
 )
 def test_a_selection_finds_no_secret_of_the_opener(opened):
-    assert opened() == ["", ""]  # once for the open table that comes out again, once for the events
-
-
-@pytest.mark.skipif(
-    not Path("/proc/self/mem").exists(), reason="no /proc: what a process can see is not looked for"
-)
-def test_the_hunt_finds_what_is_there(opened):
-    """In one process with the key, as it must not be."""
+    """Once for the open table that comes out again, once for the events; in one process with the key it finds them."""
+    assert opened("CR3") == ["", ""]
     assert os.environ["BDANA_TEST_SECRET"]
-    for line in opened(isolated=False)[1:]:
+    found = opened("CR2", isolated=False)
+    assert found
+    for line in found:
         assert PASSPHRASE in line
         assert "AGE-SECRET-KEY-1" in line
         assert "BDANA_TEST_SECRET" in line

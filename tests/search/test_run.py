@@ -113,7 +113,7 @@ def test_pseudo_data_and_simulation_say_so_everywhere(runs, folder, monkeypatch)
         assert any("pseudo-data" in text or "simulation" in text or "simulated" in text for text in texts), (
             texts
         )
-        assert "data" not in texts, name  # the legend of what was observed
+        assert "data" not in texts  # the legend of what was observed
     out = folder / "output"
     labels = {
         path: json.loads((out / path).read_text())["label"]
