@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -138,7 +139,15 @@ def handover(
 
 
 @blinding.command(name="open")
-def open_stages(stages: Stages, person: Name, key: Key, period: PeriodOption = None) -> None:
+def open_stages(
+    stages: Stages,
+    person: Name,
+    key: Key,
+    period: PeriodOption = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask whether to open, for tests; the ledger says so.")
+    ] = False,
+) -> None:
     """Open stages that were asked for and approved, up to the first that fails its agreement test."""
     from bdana.opening.freeze import sealed_files
     from bdana.opening.key_process import Job, open_stages
@@ -157,6 +166,9 @@ def open_stages(stages: Stages, person: Name, key: Key, period: PeriodOption = N
     opening.may_open(person, requests)
     for row in requests:
         print_tables(*describe(opening, row, person))
+    asks = sys.stdin.isatty() and not yes
+    if asks:
+        typer.confirm(f"open {', '.join(row.body['stage'] for row in requests)}?", abort=True, err=True)
     sealed = sealed_files(analysis, opening.policy, opening.period)
     job = Job(
         folder=str(analysis.folder),
@@ -166,6 +178,11 @@ def open_stages(stages: Stages, person: Name, key: Key, period: PeriodOption = N
         period=opening.period,
         requests=tuple(row.hash for row in requests),
         sealed={stage: [str(path) for path in sealed[stage]] for stage in stages},
+        confirmed="on a terminal"
+        if asks
+        else "not asked, with --yes"
+        if yes
+        else "not asked, without a terminal",
     )
     open_stages(job, ask_passphrase)
     _keep_receipt(opening, person)
@@ -200,6 +217,8 @@ def describe(opening: Opening, asked: Row, person: str) -> list[Table | str]:
         if before
         else ["this is your first signature"]
     )
+    frozens = opening.ledger.of_kind("freeze")
+    since = differences(*(row.body["frozen"] for row in frozens[-2:])) if len(frozens) > 1 else []
     predicted = table("region", "expected")
     prediction = frozen.body["frozen"]["prediction"]
     columns = (prediction[key] for key in ("regions", "expected", "error", "upper_limit_90"))
@@ -212,9 +231,32 @@ def describe(opening: Opening, asked: Row, person: str) -> list[Table | str]:
         f"{asked.person} asks that {body['opener']} opens {body['stage']} ({body['channel']}) of period {body['period']}.",
         f"The analysis was frozen by {frozen.person} on {frozen.time}: {frozen.hash}, freeze {len(freezes)} of this ledger",
         *opening.record.explanations(),
+        *_against(opening, body["stage"]),
         predicted,
+        *(
+            ["Since the freeze before: " + ("; ".join(since) or "nothing changed")]
+            if len(frozens) > 1
+            else []
+        ),
         "Since you last signed: " + ("; ".join(changed) or "nothing changed"),
         who,
+    ]
+
+
+def _against(opening: Opening, stage: str) -> list[str]:
+    """Say who took a consent to this stage back, and which stages did not agree with their prediction."""
+    asks = opening.ledger.by_hash("request")
+    return [
+        *(
+            f"{row.person} took the consent to {stage} back on {row.time}: {row.body['reason']}"
+            for row in opening.ledger.of_kind("withdraw")
+            if asks[row.follows].body["stage"] == stage
+        ),
+        *(
+            f"{row.body['stage']} did not agree with its prediction on {row.time}"
+            for row in opening.ledger.of_kind("verdict")
+            if row.body.get("agrees") is False
+        ),
     ]
 
 

@@ -43,6 +43,8 @@ class Job:
         Hashes of the requests, in the order of their stages.
     sealed : mapping of str to list of str
         The sealed files of each stage.
+    confirmed : str
+        How the opener said yes, for the row `begin`.
     """
 
     folder: str
@@ -52,6 +54,7 @@ class Job:
     period: str
     requests: tuple[str, ...]
     sealed: dict[str, list[str]]
+    confirmed: str = ""
 
     def opening(self) -> Opening:
         """Return the steps of the opening.
@@ -172,7 +175,7 @@ def decrypted(head: Mapping[str, Any], _: Mapping[str, bytes]) -> Message:
     )
     request = opening.ledger.by_hash("request")[job.requests[0]]
     sealed = [Path(path) for path in job.sealed[request.body["stage"]]]
-    found = opening.decrypt(job.person, Path(job.key), identity, request, sealed)
+    found = opening.decrypt(job.person, Path(job.key), identity, request, sealed, job.confirmed)
     return {"link": found.link}, found.contents
 
 

@@ -311,6 +311,7 @@ class Opening:
         identity: pyrage.x25519.Identity,
         request: Row,
         sealed: Sequence[Path],
+        confirmed: str = "",
     ) -> Decrypted:
         """Write down that an opening begins, put its key together, and decrypt the stage's events.
 
@@ -318,6 +319,8 @@ class Opening:
         ----------
         person, key, identity, request, sealed
             As for `open`.
+        confirmed : str
+            How the opener said yes.
 
         Raises
         ------
@@ -333,7 +336,8 @@ class Opening:
             raise BlindingError(f"refused: the sealed files of {stage} are not those that were frozen")
         self._shares.require(person, identity, request)  # guard: shares-before-begin
         if not self._of_request("begin", request):  # guard: writes-begin
-            self._append("begin", person, key, lambda record: self._beginning(record, request))
+            said = {"confirmed": confirmed} if confirmed else {}
+            self._append("begin", person, key, lambda record: self._beginning(record, request) | said)
         # Only now, so that the row `begin` is there before the key is in memory.
         secret = self._shares.secret(person, identity, request)
         text = secret.decode("ascii", errors="replace")  # guard: no-key-opens-no-file

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 
@@ -72,14 +73,20 @@ def test_commands_lead_from_sealed_data_to_open_regions(folder, keys):
     step("request", "CR", "--opener", "rob", person="ann")
     step("open", "CR", person="rob")
     step("request", "SR", "--opener", "rob", person="ann")
+    step("withdraw", "SR", "a plot is missing", person="ann")
+    step("request", "SR", "--opener", "rob", person="ann")
     refused = step("open", "SR", person="rob", status=3)
     assert "SR needs 1 convenor" in refused.stderr
     (folder / "selections" / "hostile.py").write_text("raise SystemExit('imported')\n")
     said = step("approve", "SR", person="con").stdout
     assert "ann asks that rob opens SR" in said
     assert "SHA256:" in said
+    assert re.search(r"ann took the consent to SR back on \S+: a plot is missing", said)
     (folder / "selections" / "hostile.py").unlink()
-    step("open", "SR", person="rob")
+    step("open", "SR", "--yes", person="rob")
+    ledger = Ledger(folder / "blinding" / "ledger")
+    said = [row.body["confirmed"] for row in ledger.of_kind("begin")]
+    assert said == ["not asked, without a terminal"] * 4 + ["not asked, with --yes"]
     done = bdana(folder, "run", "--json")
     assert done.returncode == 0, done.stderr
     regions = json.loads(done.stdout)["regions"]
