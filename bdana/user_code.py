@@ -90,8 +90,7 @@ def call_user(
     if not callable(function):
         raise UserCodeError(f"{what} must be a function {called}, not {_kind(function)}")
     try:
-        # Infinity is seldom what a division by zero should give, and passes cuts in silence.
-        with _read_only_arrays(args), np.errstate(divide="raise"):
+        with _read_only_arrays(args):
             answer = function(*args)
     except (Exception, SystemExit) as err:  # noqa: BLE001 - whatever their code does
         raise_user_error(err, what, function, called)
