@@ -132,6 +132,7 @@ def test_the_spectrum_at_production_is_higher_than_the_one_seen(analysis, prompt
     assert result.spectrum.counts.sum() > result.carried_back.sum()
 
 
+@pytest.mark.exhaustive
 def test_the_spread_over_seeds_is_the_simulation_error(analysis, prompt, singles, monkeypatch):
     """Depths, scattering and losses of every muon are its own: nothing is common to the pairs of one run."""
     monkeypatch.setattr("bdana.upstream.spectrum.GENERATED", 5_000)

@@ -42,7 +42,7 @@ def sealed_search(base, keys):
         policy, ledger, keys, lambda name: make_identity(name, "secret") if name in acts else recipient(name)
     )
     raw = base / "run.root"
-    write_sample(raw, SimulationConfig(pot=1e15, bursts=20, run=11001, truth=False), 1)
+    write_sample(raw, SimulationConfig(pot=3e14, bursts=6, run=11001, truth=False), 1)
     seal(raw, folder, sealing_of(analysis, keys, publics=stage_recipients(ledger, policy, "2021")))
     return folder
 

@@ -147,12 +147,12 @@ def test_joint_p_values_are_those_of_statistical_and_named_systematic_errors():
     together = counting_table(given, observed, names).joint
 
     rng = np.random.default_rng(11)
-    z = rng.multivariate_normal(np.zeros(3), statistical, 60_000)
-    values = expected + z + 0.1 * expected * rng.normal(size=(60_000, 1))
-    values = values + 0.05 * expected * rng.normal(size=(60_000, 3))
+    z = rng.multivariate_normal(np.zeros(3), statistical, 20_000)
+    values = expected + z + 0.1 * expected * rng.normal(size=(20_000, 1))
+    values = values + 0.05 * expected * rng.normal(size=(20_000, 3))
     values = values[(values > 0).all(axis=1)]
     p = [stats.poisson.pmf(np.arange(60), values[:, [i]]) for i in range(3)]
     table = np.einsum("za,zb,zc->abc", *p, optimize=True) / len(values)
-    assert right.p_l == pytest.approx(table[table <= table[tuple(counts)]].sum(), rel=0.03)
+    assert right.p_l == pytest.approx(table[table <= table[tuple(counts)]].sum(), rel=0.05)
     assert right.p_n == pytest.approx(stats.poisson.sf(28, values.sum(axis=1)).mean(), rel=0.02)
     assert together.p_l < 0.8 * right.p_l or together.p_l > 1.2 * right.p_l
