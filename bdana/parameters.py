@@ -29,7 +29,7 @@ _ANGLES = {"rad", "mrad", "deg"}
 _RATES = {"hz", "khz", "mhz", "ghz"}
 _UNITS = _LENGTHS | _TIMES | _ENERGIES | _ANGLES | _RATES
 
-_SHARES = {"fraction", "efficiency", "probability", "share", "survival", "level"}
+_SHARES = {"fraction", "efficiency", "probability"}
 _SIGNED = {"x", "y", "z", "dx", "dy", "dz", "tx", "ty", "px", "py", "pz", "bx", "by", "t0", "charge", "offset", "shift", "start",
            "kick", "slope"}  # fmt: skip
 _SIZES = {"max", "n", "number", "width", "window", "distance", "radius", "sigma", "sigmas", "resolution", "dt", "chi2", "chambers",
@@ -59,7 +59,7 @@ def usual_range(name: str) -> UsualRange:
     """
     words = name.lower().split("_")
     unit = words.pop() if len(words) > 1 and words[-1] in _UNITS else ""
-    if not unit and (words[-1] in _SHARES or words[-1] == "error"):
+    if not unit and _SHARES.intersection(words[-2:] if words[-1] == "error" else words[-1:]):
         return UsualRange(0, 1)
     if _SIGNED.union({"min"}).intersection(words):
         return UsualRange(-math.inf, math.inf)

@@ -81,6 +81,8 @@ def test_a_default_is_checked_too():
         ("max_z_m", -math.inf, math.inf),
         ("q1_efficiency_error", 0, 1),
         ("window_error_ns", 0, math.inf),
+        ("max_time_error", 0, math.inf),
+        ("noise_level", -math.inf, math.inf),
         ("beam_momentum_gev", 0, math.inf),
         ("n_chambers", 0, math.inf),
     ],

@@ -35,7 +35,7 @@ class PairingParameters(ParameterTable):
         description="live time of the two-track trigger over that of the single-track trigger, assumed, for bursts whose "
         "table has only one",
     )
-    h2_live_time_error: float = Field(0.0, ge=0, description="its absolute error, assumed")
+    h2_live_time_error: float = Field(0.0, ge=0, le=1, description="its absolute error, assumed")
     slice_ms: float | None = Field(
         None,
         gt=0,
