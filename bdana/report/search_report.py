@@ -128,7 +128,7 @@ def _sections(
         *([("Validation", [*check_blocks(run.checks), *checked])] if run.checks else []),
         *(
             (
-                f"Sample {sample.name} ({sample.label})",
+                f"Sample {sample.title}",
                 _sample_blocks(sample, analysis.config.samples[sample.name]),
             )
             for sample in run.samples
@@ -144,7 +144,7 @@ def _plane(analysis: Analysis, sample: StoredSample, folder: Path) -> Figure:
         sample.hists["plane"],
         analysis.regions,
         path,
-        f"{sample.name} ({sample.label})",
+        sample.title,
         analysis.closed_boxes(closed),
         sum(row["observed"] for row in sample.summary["regions"] if row["name"] == UNDEFINED),
     )
@@ -152,7 +152,7 @@ def _plane(analysis: Analysis, sample: StoredSample, folder: Path) -> Figure:
     dump = analysis.dump_name
     return Figure(
         path,
-        f"Candidates of {sample.name} ({sample.label}) in the plane of z_{dump} and CDA_{dump}{hatched}.",
+        f"Candidates of {sample.title} in the plane of z_{dump} and CDA_{dump}{hatched}.",
     )
 
 

@@ -59,6 +59,11 @@ class StoredSample:
         """What its events are: data, simulation or pseudo-data."""
         return str(self.summary["label"])
 
+    @property
+    def title(self) -> str:
+        """Its name, with what its events are unless that is the name."""
+        return self.name if self.name == self.label else f"{self.name} ({self.label})"
+
 
 @dataclass(frozen=True)
 class StoredRun:

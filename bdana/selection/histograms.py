@@ -81,7 +81,7 @@ class Variable:
         if given != dimension(usual):
             what = f"'{self.unit}', a unit of {given}" if given else "no unit"
             raise ConfigError(
-                f"{self.name} is a {dimension(usual)}, in {usual} for instance; the axis has {what}"
+                f"{self.name} has the dimension of {dimension(usual)}, in {usual} for instance; the axis has {what}"
             )
         if named_unit(self.label):
             raise ConfigError(

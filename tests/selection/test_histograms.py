@@ -47,7 +47,7 @@ def test_no_candidates_give_an_empty_histogram():
         ("variables.mass.bins=0", "bins"),
         ('variables.mass.unit="mm"', r"variables\.mass.*a unit of length"),
         ('variables.mass.unit=""', "has no unit"),
-        ('variables.z_tax.unit="ns"', "z_tax is a length"),
+        ('variables.z_tax.unit="ns"', "z_tax has the dimension of length"),
         ('variables.dt.label="dt [ns]"', "ends with a unit"),
         ('variables.dt.label="dt in GeV/c"', "ends with a unit"),
     ],
