@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import InitVar, dataclass, field, replace
+from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,11 +14,9 @@ from bdana.pairing.estimate.groups import WeightedBursts
 from bdana.pairing.estimate.inputs import Input
 from bdana.pairing.estimate.pair_cuts import PairOptions, PairTask
 from bdana.pairing.estimate.pair_estimate import PairEstimate, PairSample, estimate_pairs
-from bdana.pairing.estimate.pooled_weights import PooledWeights
 from bdana.pairing.estimate.single_bursts import SingleBursts
-from bdana.pairing.estimate.slices import SHAPE, choose_slices
+from bdana.pairing.estimate.sliced_pairs import Sliced, bare, pooled_weights
 from bdana.pairing.estimate.systematics import Measured, SampleChoice, measured_in_spill
-from bdana.pairing.estimate.time_weights import TimedTracks
 from bdana.pairing.geometry.pair_finder import PairBounds
 from bdana.statistics import Systematic
 from bdana.user_code import UnsuitableError, call_user, check_declared, named_numbers, number, numbers
@@ -31,10 +29,9 @@ if TYPE_CHECKING:
     from bdana.pairing.estimate.groups import Grouped
     from bdana.pairing.estimate.pair_cuts import PairSelection
     from bdana.pairing.estimate.pairing_parameters import PairingParameters
+    from bdana.pairing.estimate.pooled_weights import PooledWeights
     from bdana.pairing.estimate.singles import Probes, SingleSample
-    from bdana.pairing.estimate.systematics import InSpill
     from bdana.pairing.estimate.u_statistic import PairSums
-    from bdana.reconstruction import Tracks
     from bdana.selection import Parameters, SelectedSingles, Selection
 
 __all__ = ["Combinatorial"]
@@ -366,15 +363,6 @@ def _live_times(bursts: SingleBursts, par: PairingParameters) -> tuple[Input, ..
     return (Input("h2_live_time", mean, par.h2_live_time_error, "measured", said),)
 
 
-def _pooled(
-    tracks: Tracks, grouped: Grouped, options: PairOptions, times: TimedTracks | None = None
-) -> PooledWeights:
-    single = np.asarray(tracks.events.weight, dtype=np.float64)[tracks.index]
-    return PooledWeights.of(
-        grouped.places, tracks.charge, single, grouped.weight, like_sign=options.like_sign, times=times
-    )
-
-
 def _precision(bursts: SingleBursts) -> float:
     """Return the precision that a common factor should have: a third of the statistical error, roughly, or 0.5%."""
     plus, minus = (getattr(bursts, name).astype(np.float64) for name in ("plus", "minus"))
@@ -386,72 +374,6 @@ def _precision(bursts: SingleBursts) -> float:
     return float(np.clip(foreseen / 3.0, FINE, COARSE))
 
 
-@dataclass(frozen=True)
-class Sliced:
-    """Weights of pairs with the slices of the burst in which each region is paired.
-
-    Attributes
-    ----------
-    pooled : PooledWeights
-    missed : ndarray or None
-        Relative excess of pairs inside the bursts that the slices of each region do not see.
-    whole : tuple of PairSample and float, or None
-        Pairs of whole bursts, and what all pairs of tracks add up to; None where `pooled` has no slices, and its pairs
-        are these.
-    """
-
-    pooled: PooledWeights
-    missed: NDArray[np.float64] | None = None
-    whole: tuple[PairSample, float] | None = None
-
-    @classmethod
-    def of(cls, tracks: Tracks, grouped: Grouped, task: PairTask, in_spill: InSpill | str) -> Sliced:
-        """Choose slices for the regions, where the times of the tracks show structure.
-
-        Parameters
-        ----------
-        tracks : Tracks
-        grouped : Grouped
-        task : PairTask
-        in_spill : InSpill or str
-        """
-        pooled = _pooled(tracks, grouped, task.options)
-        if isinstance(in_spill, str) or grouped.mixed or in_spill.flat:
-            return cls(pooled)
-        whole = estimate_pairs(tracks, grouped.places, pooled, _bare(task))
-        total = pooled.total
-        weights, of_region, missed = choose_slices(in_spill.slices, whole.sums)
-        if len(weights) > 1:
-            times = TimedTracks(in_spill.since, weights, of_region)
-            pooled = _pooled(tracks, grouped, task.options, times)
-        return cls(pooled, missed[:-1], (whole, total))
-
-    def systematics(self, regions: Sequence[str]) -> tuple[Systematic, ...]:
-        """Return what structure inside the bursts may still do to single regions.
-
-        Parameters
-        ----------
-        regions : sequence of str
-        """
-        if self.missed is None:
-            return ()
-        said = (
-            f"tracks that change with the rate inside the bursts: a region may have {SHAPE:.0%} more or less, assumed, of the "
-            "pairs that its slices do not see"
-        )
-        effects = {name: SHAPE * float(missed) for name, missed in zip(regions, self.missed, strict=True)}
-        return (Systematic("in_spill_shape", effects, correlated=False, source=said),)
-
-
-def _bare(task: PairTask) -> PairTask:
-    """Return the task without histograms, bootstrap and sink."""
-    return replace(
-        task,
-        pairs=replace(task.pairs, variables={}),
-        options=replace(task.options, bootstrap=0, sink=None),
-    )
-
-
 def _choice(
     sample: SingleSample, weighted: WeightedBursts, task: PairTask, found: tuple[PairSums, float]
 ) -> SampleChoice | None:
@@ -460,8 +382,8 @@ def _choice(
         return None
     every = sample.singles.before_vetoes
     grouped = weighted.group(sample.burst_of(every))
-    pooled = _pooled(every, grouped, task.options)
-    sums = estimate_pairs(every, grouped.places, pooled, _bare(task)).sums
+    pooled = pooled_weights(every, grouped, task.options)
+    sums = estimate_pairs(every, grouped.places, pooled, bare(task)).sums
     return SampleChoice.of(found, (sums, pooled.total), len(sample.singles.tracks) / len(every))
 
 

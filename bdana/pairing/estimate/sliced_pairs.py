@@ -1,0 +1,116 @@
+"""Slices of the burst in which the tracks of each region are paired, chosen from the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bdana.pairing.estimate.pair_estimate import PairSample, estimate_pairs
+from bdana.pairing.estimate.pooled_weights import PooledWeights
+from bdana.pairing.estimate.slices import SHAPE, choose_slices
+from bdana.pairing.estimate.time_weights import TimedTracks
+from bdana.statistics import Systematic
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from bdana.pairing.estimate.groups import Grouped
+    from bdana.pairing.estimate.pair_cuts import PairOptions, PairTask
+    from bdana.pairing.estimate.systematics import InSpill
+    from bdana.reconstruction import Tracks
+
+__all__ = ["Sliced", "bare", "pooled_weights"]
+
+
+@dataclass(frozen=True)
+class Sliced:
+    """Weights of pairs with the slices of the burst in which each region is paired.
+
+    Attributes
+    ----------
+    pooled : PooledWeights
+    missed : ndarray or None
+        Relative excess of pairs inside the bursts that the slices of each region do not see.
+    whole : tuple of PairSample and float, or None
+        Pairs of whole bursts, and what all pairs of tracks add up to; None where `pooled` has no slices, and its pairs
+        are these.
+    """
+
+    pooled: PooledWeights
+    missed: NDArray[np.float64] | None = None
+    whole: tuple[PairSample, float] | None = None
+
+    @classmethod
+    def of(cls, tracks: Tracks, grouped: Grouped, task: PairTask, in_spill: InSpill | str) -> Sliced:
+        """Choose slices for the regions, where the times of the tracks show structure.
+
+        Parameters
+        ----------
+        tracks : Tracks
+        grouped : Grouped
+        task : PairTask
+        in_spill : InSpill or str
+        """
+        pooled = pooled_weights(tracks, grouped, task.options)
+        if isinstance(in_spill, str) or grouped.mixed or in_spill.flat:
+            return cls(pooled)
+        whole = estimate_pairs(tracks, grouped.places, pooled, bare(task))
+        total = pooled.total
+        weights, of_region, missed = choose_slices(in_spill.slices, whole.sums)
+        if len(weights) > 1:
+            times = TimedTracks(in_spill.since, weights, of_region)
+            pooled = pooled_weights(tracks, grouped, task.options, times)
+        return cls(pooled, missed[:-1], (whole, total))
+
+    def systematics(self, regions: Sequence[str]) -> tuple[Systematic, ...]:
+        """Return what structure inside the bursts may still do to single regions.
+
+        Parameters
+        ----------
+        regions : sequence of str
+        """
+        if self.missed is None:
+            return ()
+        said = (
+            f"tracks that change with the rate inside the bursts: a region may have {SHAPE:.0%} more or less, assumed, of the "
+            "pairs that its slices do not see"
+        )
+        effects = {name: SHAPE * float(missed) for name, missed in zip(regions, self.missed, strict=True)}
+        return (Systematic("in_spill_shape", effects, correlated=False, source=said),)
+
+
+def bare(task: PairTask) -> PairTask:
+    """Return the task without histograms, bootstrap and sink.
+
+    Parameters
+    ----------
+    task : PairTask
+    """
+    return replace(
+        task,
+        pairs=replace(task.pairs, variables={}),
+        options=replace(task.options, bootstrap=0, sink=None),
+    )
+
+
+def pooled_weights(
+    tracks: Tracks, grouped: Grouped, options: PairOptions, times: TimedTracks | None = None
+) -> PooledWeights:
+    """Return the weights of the pairs of single tracks, with those of their events.
+
+    Parameters
+    ----------
+    tracks : Tracks
+    grouped : Grouped
+    options : PairOptions
+    times : TimedTracks, optional
+        How the weight of a pair depends on its time difference.
+    """
+    single = np.asarray(tracks.events.weight, dtype=np.float64)[tracks.index]
+    return PooledWeights.of(
+        grouped.places, tracks.charge, single, grouped.weight, like_sign=options.like_sign, times=times
+    )
