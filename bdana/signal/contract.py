@@ -8,7 +8,7 @@ Everything after that (decay, detector, selection, yield, exclusion) gets a `Sig
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -27,6 +27,7 @@ __all__ = [
     "Particles",
     "Production",
     "SignalModel",
+    "Varied",
     "branching_ratio",
     "check_mass",
     "decay_length",
@@ -138,6 +139,41 @@ class Production(Protocol):
         rng : Generator
         """
         ...
+
+
+@dataclass(frozen=True)
+class Varied:
+    """A production process with one more systematic uncertainty, the same for all its particles.
+
+    Attributes
+    ----------
+    process : Production
+    name : str
+        Of the systematic uncertainty.
+    low, high : float
+        Factors on the yield at its two ends.
+    """
+
+    process: Production
+    name: str
+    low: float
+    high: float
+
+    @property
+    def per_proton(self) -> float:
+        """As for `Production`."""
+        return self.process.per_proton
+
+    def draw(self, n: int, rng: np.random.Generator) -> Particles:
+        """Draw particles, with the factors in their `variations`.
+
+        Parameters
+        ----------
+        n : int
+        rng : Generator
+        """
+        drawn = self.process.draw(n, rng)
+        return replace(drawn, variations={**drawn.variations, self.name: (self.low, self.high)})
 
 
 class SignalModel(Protocol):
