@@ -1,6 +1,7 @@
 """Signal models of new particles (one file each in `models/`), with their widths and decay lengths."""
 
 from bdana.signal.contract import (
+    Coupling,
     Mode,
     Particles,
     Production,
@@ -13,6 +14,7 @@ from bdana.signal.contract import (
 )
 
 __all__ = [
+    "Coupling",
     "Mode",
     "Particles",
     "Production",

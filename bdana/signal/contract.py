@@ -1,8 +1,9 @@
 """Interface of signal models, and the total width, branching ratio and decay length of any model.
 
-A model is one file in `bdana/signal/models/`. It defines `Parameters`, what users may choose (a `StrictModel`), and
-`Model(mass, parameters)`: the particle of one mass, with its widths by decay mode and the processes that make it. Widths
-and production are both proportional to one squared coupling, epsilon^2 for a dark photon, and given at coupling 1.
+A model is one file in `bdana/signal/models/`. It defines `Parameters`, what users may choose (a `StrictModel`), `COUPLING`,
+what its coupling is called, and `Model(mass, parameters)`: the particle of one mass, with its widths by decay mode and the
+processes that make it. Widths and production are both proportional to one squared coupling, epsilon^2 for a dark photon,
+and given at coupling 1.
 Everything after that (decay, detector, selection, yield, exclusion) gets a `SignalModel` and knows no other name.
 """
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "Coupling",
     "Mode",
     "Particles",
     "Production",
@@ -33,6 +35,22 @@ __all__ = [
     "decay_length",
     "total_width",
 ]
+
+
+@dataclass(frozen=True)
+class Coupling:
+    r"""What the coupling of a model is called.
+
+    Attributes
+    ----------
+    name : str
+        In tables, columns and JSON, such as `epsilon`.
+    symbol : str
+        On axes, such as `$\varepsilon$`.
+    """
+
+    name: str
+    symbol: str
 
 
 @dataclass(frozen=True)

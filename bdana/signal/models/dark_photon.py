@@ -22,7 +22,7 @@ from bdana.errors import ConfigError
 from bdana.parameters import ParameterTable
 from bdana.signal.bremsstrahlung import Bremsstrahlung
 from bdana.signal.constants import ALPHA, ELECTRON_MASS, MUON_MASS
-from bdana.signal.contract import Mode, Particles, Production, Varied
+from bdana.signal.contract import Coupling, Mode, Particles, Production, Varied
 from bdana.signal.hadronic_ratio import MAX_MASS, hadronic_ratios, relative_error
 from bdana.signal.meson_spectra import SETTINGS, meson_spectra
 from bdana.signal.mesons import MesonDecays, MesonMixing
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from bdana.signal.width_table import WidthTable
 
 __all__ = [
+    "COUPLING",
     "FORM_FACTOR",
     "FORM_FACTOR_BAND",
     "FORM_FACTOR_MAX",
@@ -51,6 +52,8 @@ __all__ = [
     "proton_form_factor",
 ]
 
+COUPLING = Coupling("epsilon", r"$\varepsilon$")
+"""Kinetic mixing."""
 Positive = Annotated[float, Field(gt=0)]
 Angle = Annotated[float, Field(gt=0, lt=math.pi / 2)]
 

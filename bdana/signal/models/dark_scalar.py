@@ -25,7 +25,7 @@ from bdana.parameters import ParameterTable
 from bdana.signal.beauty import beauty_decays, heavy_quark_pairs
 from bdana.signal.bremsstrahlung import Bremsstrahlung
 from bdana.signal.constants import ELECTRON_MASS, MUON_MASS, PION_MASS, PROTON_MASS
-from bdana.signal.contract import Mode, Production, Varied
+from bdana.signal.contract import Coupling, Mode, Production, Varied
 from bdana.signal.meson_spectra import PDG_NUMBERS, meson_mass
 from bdana.signal.mesons import MesonDecay
 from bdana.signal.pion_rescattering import RESCATTERING, omnes_function
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from bdana.signal.width_table import WidthTable
 
 __all__ = [
+    "COUPLING",
     "LEPTON_WIDTH",
     "DarkScalar",
     "Model",
@@ -56,6 +57,8 @@ LEPTON_WIDTH = ValidRange(
 )
 """Where `lepton_width` holds; `pion_width` ends at 800 MeV."""
 
+COUPLING = Coupling("theta", r"$\theta$")
+"""Mixing angle with the Higgs boson."""
 Positive = Annotated[float, Field(gt=0)]
 Angle = Annotated[float, Field(gt=0, lt=math.pi / 2)]
 
