@@ -42,15 +42,18 @@ __all__ = [
     "MesonSpectra",
     "meson_mass",
     "meson_spectra",
+    "meson_width",
     "mesons_of",
+    "pdg_mass",
     "spectra_file",
 ]
 
 PDG_NUMBERS = {
     "pi0": 111, "eta": 221, "eta_prime": 331, "rho0": 113, "rho_pm": 213, "omega": 223, "phi": 333,
-    "B_pm": 521, "B0": 511,
+    "B_pm": 521, "B0": 511, "D_pm": 411, "D0": 421, "Ds": 431,
 }  # fmt: skip
-"""PDG numbers of the mesons; `rho_pm` and `B_pm` are sums of both charges, `B0` counts its antiparticle too."""
+"""PDG numbers of the mesons; `rho_pm`, `B_pm`, `D_pm` and `Ds` are sums of both charges, `B0` and `D0` of particle
+and antiparticle."""
 MESONS = ("pi0", "eta", "eta_prime", "rho0", "rho_pm", "omega", "phi")
 """Names of the light mesons, in the order of their tables."""
 SETTINGS = ("SoftQCD:inelastic", "SoftQCD:all", "SoftQCD:nonDiffractive", "Angantyr:pCu")
@@ -89,6 +92,40 @@ def meson_mass(meson: str) -> float:
     if meson not in _MASSES:
         raise ConfigError(f"no spectra of a meson '{meson}': there are {', '.join(_MASSES)}")
     return _MASSES[meson]
+
+
+def meson_width(meson: str) -> float:
+    """Return the total width of a meson in MeV (PDG, from the package `particle`).
+
+    Parameters
+    ----------
+    meson : str
+        One of `PDG_NUMBERS`.
+
+    Examples
+    --------
+    >>> from bdana.signal.meson_spectra import meson_width
+    >>> f"{meson_width('B_pm'):.2e}"
+    '4.02e-10'
+    """
+    return float(Particle.from_pdgid(PDG_NUMBERS[meson]).width)  # type: ignore[arg-type]
+
+
+def pdg_mass(number: int) -> float:
+    """Return the mass of a particle in MeV (PDG, from the package `particle`).
+
+    Parameters
+    ----------
+    number : int
+        Its PDG number.
+
+    Examples
+    --------
+    >>> from bdana.signal.meson_spectra import pdg_mass
+    >>> round(pdg_mass(321), 1)
+    493.7
+    """
+    return float(Particle.from_pdgid(number).mass)  # type: ignore[arg-type]
 
 
 def mesons_of(setting: str) -> tuple[str, ...]:

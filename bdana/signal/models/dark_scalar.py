@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
-from particle import Particle, literals
+from particle import literals
 from pydantic import Field
 from scipy.interpolate import PchipInterpolator
 
 from bdana.parameters import ParameterTable
-from bdana.signal.beauty import beauty_decays, heavy_quark_pairs
 from bdana.signal.bremsstrahlung import Bremsstrahlung
 from bdana.signal.constants import ELECTRON_MASS, MUON_MASS, PION_MASS, PROTON_MASS
 from bdana.signal.contract import Coupling, Mode, Production, Varied
-from bdana.signal.meson_spectra import PDG_NUMBERS, meson_mass
+from bdana.signal.heavy_mesons import beauty_decays, heavy_quark_pairs
+from bdana.signal.meson_spectra import meson_mass, meson_width, pdg_mass
 from bdana.signal.mesons import MesonDecay
 from bdana.signal.pion_rescattering import RESCATTERING, omnes_function
 from bdana.signal.validity import ValidRange
@@ -232,7 +232,7 @@ class DarkScalar:
         decays = []
         for meson, kaons in _KAONS.items():
             own = [
-                MesonDecay(meson, _mass(number), beauty_ratio(mass, meson, name))
+                MesonDecay(meson, pdg_mass(number), beauty_ratio(mass, meson, name))
                 for name, number in kaons.items()
             ]
             decays += own
@@ -329,7 +329,7 @@ def beauty_ratio(mass: float, meson: str, kaon: str) -> float:
     >>> round(beauty_ratio(500.0, "B_pm", "K"), 3)
     0.419
     """
-    heavy, light, q2 = meson_mass(meson), _mass(_KAONS[meson][kaon]), (mass * 1e-3) ** 2
+    heavy, light, q2 = meson_mass(meson), pdg_mass(_KAONS[meson][kaon]), (mass * 1e-3) ** 2
     if mass + light >= heavy:
         return 0.0
     root = math.sqrt((heavy**2 - (mass + light) ** 2) * (heavy**2 - (mass - light) ** 2))
@@ -340,7 +340,7 @@ def beauty_ratio(mass: float, meson: str, kaon: str) -> float:
         form_factor = 1.364 / (1.0 - q2 / (heavy * 1e-3) ** 2) - 0.990 / (1.0 - q2 / 36.78)
         amplitude = root / (_BOTTOM + _STRANGE) * form_factor
     amplitude *= _FLAVOUR * _BOTTOM / 2.0
-    return amplitude**2 * root / (2.0 * heavy) / (8.0 * math.pi * heavy**2) / _width(meson)
+    return amplitude**2 * root / (2.0 * heavy) / (8.0 * math.pi * heavy**2) / meson_width(meson)
 
 
 def inclusive_ratio(mass: float, meson: str) -> float:
@@ -363,7 +363,7 @@ def inclusive_ratio(mass: float, meson: str) -> float:
     if mass > _INCLUSIVE_MASSES[-1]:
         return 0.0
     ratio = float(PchipInterpolator(_INCLUSIVE_MASSES, _INCLUSIVE_RATIOS)(mass))
-    return ratio * _width("B_pm") / _width(meson)
+    return ratio * meson_width("B_pm") / meson_width(meson)
 
 
 def scalar_splitting(z: NDArray[np.float64], pt2: NDArray[np.float64], mass: float) -> NDArray[np.float64]:
@@ -384,15 +384,6 @@ def scalar_splitting(z: NDArray[np.float64], pt2: NDArray[np.float64], mass: flo
     h = pt2 + (1.0 - z) * mass**2 + z**2 * proton2
     weight: NDArray[np.float64] = z * (proton2 * (2.0 - z) ** 2 + pt2) / (8.0 * np.pi**2 * h**2)
     return weight
-
-
-def _mass(number: int) -> float:
-    return float(Particle.from_pdgid(number).mass)  # type: ignore[arg-type]
-
-
-def _width(meson: str) -> float:
-    """Return the total width of a meson in MeV (PDG)."""
-    return float(Particle.from_pdgid(PDG_NUMBERS[meson]).width)  # type: ignore[arg-type]
 
 
 Model = DarkScalar

@@ -7,8 +7,8 @@ import pytest
 
 from bdana.errors import ConfigError
 from bdana.signal import branching_ratio, check_mass, decay_length, total_width
-from bdana.signal.beauty import beauty_decays
 from bdana.signal.constants import ELECTRON_MASS, HBAR_C, MUON_MASS
+from bdana.signal.heavy_mesons import beauty_decays
 from bdana.signal.mesons import MesonDecay
 from bdana.signal.models import make_particle
 from bdana.signal.models.dark_scalar import (
