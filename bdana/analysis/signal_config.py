@@ -8,8 +8,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from bdana.errors import ConfigError
-from bdana.signal import SignalModel, branching_ratio
-from bdana.signal.models import make_particle, with_beam
+from bdana.signal import Coupling, SignalModel, branching_ratio
+from bdana.signal.models import coupling_of, make_particle, with_beam
 from bdana.strict import StrictModel
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["SearchedSignal", "SignalConfig"]
 
 Positive = Annotated[float, Field(gt=0)]
-Coupling = Annotated[float, Field(gt=0, le=1)]
+Strength = Annotated[float, Field(gt=0, le=1)]
 
 
 class SignalConfig(StrictModel):
@@ -54,7 +54,7 @@ class SignalConfig(StrictModel):
         ge=0,
         description="mean depth of the production point in the dump, exponential; by default that of the detector",
     )
-    point: tuple[Positive, Coupling] = Field(
+    point: tuple[Positive, Strength] = Field(
         default=(400.0, 1e-6),
         description="mass in MeV and coupling whose signal a run shows in tables and figures",
     )
@@ -64,7 +64,7 @@ class SignalConfig(StrictModel):
     )
     masses_mev: tuple[Positive, Positive] = Field(default=(212.0, 650.0), description="ends of the scan")
     mass_points: int = Field(default=100, ge=2, description="of the scan, evenly in the logarithm")
-    couplings: tuple[Coupling, Coupling] = Field(default=(1e-8, 1e-4), description="ends of the scan")
+    couplings: tuple[Strength, Strength] = Field(default=(1e-8, 1e-4), description="ends of the scan")
     decays: int = Field(default=50_000, ge=1000, description="drawn for each mass and production process")
     events: int = Field(default=5_000, ge=100, description="of them that are reconstructed and selected")
     seed: int = Field(default=1, ge=0, description="of the drawn decays")
@@ -115,6 +115,11 @@ class SignalConfig(StrictModel):
             When there is no such model, or a parameter is wrong.
         """
         return make_particle(self.model, mass, self.parameters)
+
+    @property
+    def coupling(self) -> Coupling:
+        """What the coupling of the model is called."""
+        return coupling_of(self.model)
 
     def selection(self, mode: str) -> str:
         """Return the module of selections/ with which a decay mode is searched for.

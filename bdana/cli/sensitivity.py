@@ -41,14 +41,32 @@ def sensitivity(
     ] = "mumu",
     mass: Annotated[
         list[float] | None,
-        typer.Option(metavar="MEV", help="Mass of a point; several, with --epsilon.", show_default=False),
+        typer.Option(metavar="MEV", help="Mass of a point; several, with --coupling.", show_default=False),
     ] = None,
-    epsilon: Annotated[
+    coupling: Annotated[
         list[float] | None,
         typer.Option(
-            metavar="EPS", help="Coupling of a point; several make all combinations.", show_default=False
+            "--coupling",
+            "--epsilon",
+            metavar="C",
+            help="Coupling of a point, such as epsilon; several make all combinations.",
+            show_default=False,
         ),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Signal model, by default that of analysis.toml; --couplings lists them.",
+            show_default=False,
+        ),
+    ] = None,
+    couplings: Annotated[
+        bool,
+        typer.Option(
+            "--couplings", help="List the signal models with their couplings, decay modes and production."
+        ),
+    ] = False,
     pot: Annotated[
         float | None,
         typer.Option(
@@ -143,7 +161,7 @@ def sensitivity(
         Path | None,
         typer.Option(
             metavar="OUT.csv",
-            help="Write the two branches: mass_mev,epsilon_low,epsilon_high; one file a level.",
+            help="Write the two branches, such as mass_mev,epsilon_low,epsilon_high; one file a level.",
             show_default=False,
             rich_help_panel=SCAN,
         ),
@@ -175,16 +193,20 @@ def sensitivity(
     jobs: Jobs = 2,
     as_json: Json = False,
 ) -> None:
-    """Give expected signal events at points (--mass, --epsilon), or the excluded region of all masses."""
+    """Give expected signal events at points (--mass, --coupling), or the excluded region of all masses."""
     from bdana.events.exposure import check_protons
     from bdana.sensitivity.scan import Scan, cache_folder
 
+    if couplings:
+        _list_models()
+        return
     analysis = _load(
         [
             *(POINT_DECAYS if mass else ()),
             *(overrides or ()),
             *_overrides(
                 {
+                    "signal.model": model,
                     "signal.decay_volume_m": fv and _pair("--fv", fv),
                     "signal.min_energy_gev": min_energy,
                     "signal.parameters.z_range": z_range and _pair("--z-range", z_range),
@@ -201,18 +223,32 @@ def sensitivity(
     protons = analysis.signal.pot if pot is None else pot
     check_protons(protons, "--pot", analysis.config.exposure.unusual)
     scan = Scan(analysis, channel, cache_folder() if use_cache else None)
-    if not (mass or epsilon):
+    if not (mass or coupling):
         counting = _Counting(protons, observed, background, background_error, tuple(cl or [0.9]))
         _exclusion(scan, counting, _Figure(plot, show, overlay or []), grid, jobs, as_json=as_json)
-    elif mass and epsilon:
+    elif mass and coupling:
         if grid or plot or overlay or observed is not None or background or cl:
             raise InputError(
-                "--mass and --epsilon ask for points: --grid, --plot, --overlay, --observed, --background and --cl are of "
+                "--mass and --coupling ask for points: --grid, --plot, --overlay, --observed, --background and --cl are of "
                 "the exclusion, without them"
             )
-        _points(scan, mass, epsilon, protons, as_json=as_json)
+        _points(scan, mass, coupling, protons, as_json=as_json)
     else:
-        raise InputError("points need both --mass and --epsilon; without them all masses are scanned")
+        raise InputError("points need both --mass and --coupling; without them all masses are scanned")
+
+
+def _list_models() -> None:
+    """Print the signal models, with what can be searched for and varied."""
+    from bdana.signal.models import coupling_of, find_parameters, make_particle, model_names
+
+    shown = table("model", "coupling", "masses [MeV]", "decay modes", "production", numbers=False)
+    for name in model_names():
+        default = find_parameters(name)()
+        low, high = make_particle(name, 300.0, {}).mass_range
+        modes = ", ".join(make_particle(name, 300.0, {}).modes)
+        made = ", ".join(getattr(default, "production", ()))
+        shown.add_row(name, coupling_of(name).name, f"{low:.4g} to {high:.4g}", modes, made)
+    print_tables(shown)
 
 
 def _load(overrides: list[str]) -> AnalysisFolder:
@@ -261,7 +297,7 @@ def _exclusion(
     if grid is not None:
         for exclusion in found:
             path = grid if len(found) == 1 else grid.with_stem(f"{grid.stem}_cl{100 * exclusion.level:g}")
-            write_grid(path, exclusion.shown)
+            write_grid(path, exclusion.shown, exclusion.coupling.name)
             note(f"contour in {path}")
     levels = [("this search", exclusion.level) for exclusion in found[:1]]
     warning = compare_levels([*levels, *((overlay.name, overlay.level) for overlay in overlays)])
@@ -380,21 +416,22 @@ def _points(
 ) -> None:
     from bdana.sensitivity.points import check_coupling, signal_point
 
+    name = scan.analysis.signal.coupling.name
     for coupling in couplings:
-        check_coupling(coupling)
+        check_coupling(coupling, name)
     _caution(scan, masses)
-    points = [signal_point(scan(mass), coupling, protons) for mass in masses for coupling in couplings]
+    points = [signal_point(scan(mass), coupling, protons, name) for mass in masses for coupling in couplings]
     if as_json:
         print_json({"channel": scan.mode, "pot": protons, "points": points})
         return
-    shown = table("mass [MeV]", "epsilon", "production", "decays in the volume", "accepted", "selected")
+    shown = table("mass [MeV]", name, "production", "decays in the volume", "accepted", "selected")
     for point in points:
-        for name, part in point["production"].items():
+        for process, part in point["production"].items():
             numbers = (part["n_decays_fv"], part["n_accepted"], part["n_selected"])
             shown.add_row(
                 f"{point['mass_mev']:g}",
-                f"{point['epsilon']:g}",
-                name,
+                f"{point[name]:g}",
+                process,
                 *(f"{number:.4g}" for number in numbers),
             )
     print_tables(shown)

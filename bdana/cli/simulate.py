@@ -35,7 +35,13 @@ def simulate(
     ] = None,
     epsilon: Annotated[
         float | None,
-        typer.Option(metavar="EPS", help="Coupling; without it decays are flat in z.", show_default=False),
+        typer.Option(
+            "--coupling",
+            "--epsilon",
+            metavar="C",
+            help="Coupling, such as epsilon; without it decays are flat in z.",
+            show_default=False,
+        ),
     ] = None,
     mode: Annotated[str, typer.Option(metavar="mumu|ee|pipi", help="Decay of the signal.")] = "mumu",
     model: Annotated[str, typer.Option(metavar="NAME", help="Signal model.")] = "dark_photon",

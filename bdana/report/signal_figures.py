@@ -51,7 +51,7 @@ def draw_exclusion(
         word = "expected" if one.observed_limit is None else in_label("observed", label)
         contours[f"{word}, {100 * one.level:g}% CL"] = one.shown
     bands = {name.replace("_", " "): ends for name, ends in first.systematics.items()}
-    save_exclusion(path, contours, first.expected, bands, overlays, title)
+    save_exclusion(path, contours, first.expected, bands, overlays, title, _axis(first))
 
 
 def draw_parts(path: Path, parts: Mapping[str, Exclusion], total: str, title: str = "") -> None:
@@ -66,7 +66,8 @@ def draw_parts(path: Path, parts: Mapping[str, Exclusion], total: str, title: st
     title : str
     """
     contours = {name: exclusion.shown for name, exclusion in parts.items()}
-    save_sensitivity(path, contours, total if total in contours else None, title)
+    axis = _axis(next(iter(parts.values())))
+    save_sensitivity(path, contours, total if total in contours else None, title, axis)
 
 
 def draw_lifetime(
@@ -90,3 +91,7 @@ def draw_lifetime(
     limits = lifetime_limits(scan, masses, LIFETIMES_NS, protons, limit)
     label = f"upper limit on particles per proton x BR({scan.mode})"
     save_lifetime(path, np.asarray(masses), LIFETIMES_NS, limits, label, title)
+
+
+def _axis(exclusion: Exclusion) -> str:
+    return f"coupling {exclusion.coupling.symbol}"

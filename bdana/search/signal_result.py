@@ -48,7 +48,7 @@ class ChannelSignal:
     @property
     def label(self) -> str:
         """What the signal is, for legends."""
-        return f"signal ({self.point['mass_mev']:g} MeV, {self.point['epsilon']:.2g})"
+        return f"signal ({self.point['mass_mev']:g} MeV, {self.point[self.point['coupling']]:.2g})"
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def signal_result(
         candidates = expected_candidates(analysis, mode, mass, coupling, protons)
         channels[name] = ChannelSignal(
             mode,
-            signal_point(scan(mass), coupling, protons),
+            signal_point(scan(mass), coupling, protons, scan.analysis.signal.coupling.name),
             fill_histograms(candidates, analysis.variables, analysis.regions.names),
         )
     masses = {mass for count in counts.values() for mass in config.masses(count.scan.mode)}

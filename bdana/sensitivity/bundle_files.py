@@ -54,7 +54,7 @@ below = lambda s: stats.poisson.cdf(n, s * size + b).mean()
 alpha = (1 - given["confidence level"]) * below(0)
 limit = optimize.brentq(lambda s: below(s) - alpha, 0, 1e3 * (n + 1))
 
-epsilon = np.geomspace(given["lowest coupling"], given["highest coupling"], 2000)[:, None]
+coupling = np.geomspace(given["lowest coupling"], given["highest coupling"], 2000)[:, None]
 for mass, width, ratio in zip(*(v[0] for v in particle.values())):
     here, seen = spectra["mass"][0] == mass, acceptance["mass"][0] == mass
     cell = np.diff(np.log(spectra["energy"]), axis=0)[0] * np.diff(spectra["angle"], axis=0)[0]
@@ -62,12 +62,12 @@ for mass, width, ratio in zip(*(v[0] for v in particle.values())):
     efficiency = acceptance["acceptance x efficiency"][0][seen].reshape(len(made), -1)
     start, end = acceptance["z"][:, seen].reshape(2, len(made), -1)[:, 0] - given["z of production"]
     momentum = np.sqrt((1e3 * spectra["mean energy"][0][here]) ** 2 - mass**2)
-    length = momentum / mass * 197.3269804e-15 / (width * epsilon**2)  # in m
+    length = momentum / mass * 197.3269804e-15 / (width * coupling**2)  # in m
     decays = sum(
         (np.exp(-a / length) - np.exp(-e / length)) * f for a, e, f in zip(start, end, efficiency.T)
     )
-    events = given["protons on target"] * epsilon[:, 0] ** 2 * ratio * (decays @ made)
-    excluded = epsilon[events > limit]
+    events = given["protons on target"] * coupling[:, 0] ** 2 * ratio * (decays @ made)
+    excluded = coupling[events > limit]
     print(f"{mass:g} {min(excluded, default=[np.nan])[0]:.4g} {max(excluded, default=[np.nan])[0]:.4g}")
 '''
 """Text of example.py. `spectra` and `acceptance` have the same order of energy and angle; z runs fastest."""

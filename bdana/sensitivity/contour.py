@@ -202,8 +202,8 @@ def inside(islands: Sequence[Island], mass: ArrayLike, coupling: ArrayLike) -> N
     return found
 
 
-def write_grid(path: Path, islands: Sequence[Island]) -> None:
-    """Write the branches as CSV with the columns mass_mev, epsilon_low and epsilon_high.
+def write_grid(path: Path, islands: Sequence[Island], coupling: str = "epsilon") -> None:
+    """Write the branches as CSV with the columns mass_mev, and such as epsilon_low and epsilon_high.
 
     Lines follow one another island by island: a mass at which nothing is excluded has none, and one at which two
     islands lie has two.
@@ -212,6 +212,8 @@ def write_grid(path: Path, islands: Sequence[Island]) -> None:
     ----------
     path : Path
     islands : sequence of Island
+    coupling : str
+        Its name in the header.
 
     Raises
     ------
@@ -219,7 +221,7 @@ def write_grid(path: Path, islands: Sequence[Island]) -> None:
         When the folder cannot be written.
     """
     with write_atomically(path) as file:
-        file.write("mass_mev,epsilon_low,epsilon_high\n")
+        file.write(f"mass_mev,{coupling}_low,{coupling}_high\n")
         for island in islands:
             for mass, low, high in zip(island.mass, island.low, island.high, strict=True):
                 file.write(f"{mass:.8g},{low:.6g},{high:.6g}\n")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bdana.sensitivity.contour import Island, trace
 from bdana.sensitivity.event_limits import ChannelCount, EventLimit, event_limits, with_borders
+from bdana.signal import Coupling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -47,6 +48,8 @@ class Exclusion:
         For each of `expected_limits`.
     systematics : mapping of str to (tuple of Island, tuple of Island)
         The observed contour (without an observation the median one) at the two ends of each uncertainty.
+    coupling : Coupling
+        What is excluded.
     """
 
     level: float
@@ -57,6 +60,7 @@ class Exclusion:
     observed: tuple[Island, ...]
     expected: tuple[tuple[Island, ...], ...]
     systematics: Mapping[str, tuple[tuple[Island, ...], tuple[Island, ...]]]
+    coupling: Coupling
 
     @property
     def shown(self) -> tuple[Island, ...]:
@@ -71,8 +75,10 @@ class Exclusion:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the exclusion as plain values, for JSON."""
+        name = self.coupling.name
         both = {
-            name: {"low": _plain(low), "high": _plain(high)} for name, (low, high) in self.systematics.items()
+            key: {"low": _plain(low, name), "high": _plain(high, name)}
+            for key, (low, high) in self.systematics.items()
         }
         return {
             "confidence_level": self.level,
@@ -80,9 +86,10 @@ class Exclusion:
             "convention": self.convention,
             "observed_limit": self.observed_limit,
             "expected_limits": list(self.expected_limits),
-            "observed": None if self.observed_limit is None else _plain(self.observed),
-            "expected": [_plain(islands) for islands in self.expected],
+            "observed": None if self.observed_limit is None else _plain(self.observed, name),
+            "expected": [_plain(islands, name) for islands in self.expected],
             "systematics": both,
+            "coupling": asdict(self.coupling),
         }
 
     @classmethod
@@ -93,39 +100,42 @@ class Exclusion:
         ----------
         values : mapping
         """
+        coupling = Coupling(**values["coupling"])
+        name = coupling.name
         return cls(
             values["confidence_level"],
             values["pot"],
             values["convention"],
             values["observed_limit"],
             tuple(values["expected_limits"]),
-            _islands(values["observed"] or []),
-            tuple(_islands(rows) for rows in values["expected"]),
+            _islands(values["observed"] or [], name),
+            tuple(_islands(rows, name) for rows in values["expected"]),
             {
-                name: (_islands(ends["low"]), _islands(ends["high"]))
-                for name, ends in values["systematics"].items()
+                key: (_islands(ends["low"], name), _islands(ends["high"], name))
+                for key, ends in values["systematics"].items()
             },
+            coupling,
         )
 
 
-def _plain(islands: Sequence[Island]) -> list[dict[str, Any]]:
+def _plain(islands: Sequence[Island], coupling: str) -> list[dict[str, Any]]:
     return [
         {
             "mass_mev": island.mass.tolist(),
-            "epsilon_low": island.low.tolist(),
-            "epsilon_high": island.high.tolist(),
+            f"{coupling}_low": island.low.tolist(),
+            f"{coupling}_high": island.high.tolist(),
             "open_at": list(island.open_at),
         }
         for island in islands
     ]
 
 
-def _islands(rows: Sequence[Mapping[str, Any]]) -> tuple[Island, ...]:
+def _islands(rows: Sequence[Mapping[str, Any]], coupling: str) -> tuple[Island, ...]:
     return tuple(
         Island(
             np.array(row["mass_mev"]),
-            np.array(row["epsilon_low"]),
-            np.array(row["epsilon_high"]),
+            np.array(row[f"{coupling}_low"]),
+            np.array(row[f"{coupling}_high"]),
             tuple(row["open_at"]),
         )
         for row in rows
@@ -225,6 +235,7 @@ def exclude(
         contour(limits.observed) if limits.observed else (),
         tuple(contour(limit) for limit in limits.expected),
         {name: (contour(shown, (name, 0)), contour(shown, (name, 1))) for name in names},
+        config.coupling,
     )
 
 

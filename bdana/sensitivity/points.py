@@ -16,22 +16,26 @@ if TYPE_CHECKING:
 __all__ = ["check_coupling", "signal_point"]
 
 
-def check_coupling(coupling: float) -> None:
+def check_coupling(coupling: float, name: str = "epsilon") -> None:
     """Raise an error unless a coupling is above 0 and at most 1.
 
     Parameters
     ----------
     coupling : float
+    name : str
+        What it is called.
 
     Raises
     ------
     ConfigError
     """
     if not 0.0 < coupling <= 1.0:
-        raise ConfigError(f"epsilon {coupling:g}: give a coupling above 0 and at most 1")
+        raise ConfigError(f"{name} {coupling:g}: give a coupling above 0 and at most 1")
 
 
-def signal_point(yields: MassYields, coupling: float, protons: float) -> dict[str, Any]:
+def signal_point(
+    yields: MassYields, coupling: float, protons: float, name: str = "epsilon"
+) -> dict[str, Any]:
     """Return what is expected at one coupling.
 
     Parameters
@@ -41,6 +45,8 @@ def signal_point(yields: MassYields, coupling: float, protons: float) -> dict[st
         Such as the kinetic mixing of a dark photon, above 0 and at most 1.
     protons : float
         On target.
+    name : str
+        Of the coupling, under which its value is given.
 
     Returns
     -------
@@ -54,16 +60,16 @@ def signal_point(yields: MassYields, coupling: float, protons: float) -> dict[st
     ConfigError
         When the coupling is out of range.
     """
-    check_coupling(coupling)
+    check_coupling(coupling, name)
 
     def number(counted: Counted) -> tuple[float, float]:
         return float(counted.expected(coupling, protons)), float(counted.error(coupling, protons))
 
     production: dict[str, dict[str, Any]] = {}
-    for name, part in yields.production.items():
+    for process, part in yields.production.items():
         regions = {region: number(counted) for region, counted in part.selected.items()}
         accepted, (selected, error) = number(part.accepted), next(iter(regions.values()))
-        production[name] = {
+        production[process] = {
             "n_decays_fv": float(protons * coupling**2 * part.in_volume(coupling**2)),
             "n_accepted": accepted[0],
             "n_accepted_error": accepted[1],
@@ -79,8 +85,14 @@ def signal_point(yields: MassYields, coupling: float, protons: float) -> dict[st
                 for key, ends in part.variations.items()
             },
         }
-    shares = _shares([process["regions"] for process in production.values()])
-    return {"mass_mev": yields.mass, "epsilon": coupling, "production": production, "shares": shares}
+    shares = _shares([made["regions"] for made in production.values()])
+    return {
+        "mass_mev": yields.mass,
+        "coupling": name,
+        name: coupling,
+        "production": production,
+        "shares": shares,
+    }
 
 
 def _shares(processes: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float | None]]:

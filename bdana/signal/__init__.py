@@ -1,10 +1,12 @@
 """Signal models of new particles (one file each in `models/`), with their widths and decay lengths."""
 
 from bdana.signal.contract import (
+    Coupling,
     Mode,
     Particles,
     Production,
     SignalModel,
+    Varied,
     branching_ratio,
     check_mass,
     decay_length,
@@ -12,10 +14,12 @@ from bdana.signal.contract import (
 )
 
 __all__ = [
+    "Coupling",
     "Mode",
     "Particles",
     "Production",
     "SignalModel",
+    "Varied",
     "branching_ratio",
     "check_mass",
     "decay_length",

@@ -1,7 +1,8 @@
-"""Proton bremsstrahlung of a vector particle that couples like the photon: p + nucleus -> p + particle + anything.
+"""Proton bremsstrahlung of a new particle: p + nucleus -> p + particle + anything.
 
 J. Bluemlein, J. Brunner, Phys. Lett. B 731, 320 (arXiv:1311.3870), with z = p / p_beam of the new particle and pT its
-transverse momentum. Densities are per proton that interacts, at coupling 1, for a proton without form factor.
+transverse momentum. Densities are per proton that interacts, at coupling 1, for a proton without form factor. The functions
+are those of a vector that couples like the photon; `Bremsstrahlung` takes the splitting of another particle.
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ from bdana.signal.contract import Particles
 from bdana.signal.validity import ValidRange
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import ArrayLike, NDArray
+
+    Splitting = Callable[[NDArray[np.float64], NDArray[np.float64], float], NDArray[np.float64]]
 
 __all__ = [
     "CROSS_SECTION",
@@ -54,7 +59,7 @@ _POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(64)
 
 @dataclass(frozen=True)
 class Bremsstrahlung:
-    """Production of a vector particle by proton bremsstrahlung.
+    """Production of a new particle by proton bremsstrahlung.
 
     The approximation holds for 0.1 < z < 0.9 and pT below 1 GeV, which are the defaults. Without a limit on pT the yield
     grows with its logarithm up to pT = p, far outside the approximation.
@@ -73,6 +78,9 @@ class Bremsstrahlung:
         Largest angle to the beam in rad. `per_proton` counts the particles within.
     factor : float
         Of all densities, such as the square of a form factor.
+    weight : callable
+        The splitting w(z, pT^2, mass) of a proton into proton and particle, in MeV^-2; by default that of a vector that
+        couples like the photon, `splitting`.
 
     Raises
     ------
@@ -92,6 +100,7 @@ class Bremsstrahlung:
     pt_max: float = 1000.0
     theta_max: float | None = None
     factor: float = 1.0
+    weight: Splitting | None = None
 
     def __post_init__(self) -> None:
         low, high = self.z_range
@@ -191,7 +200,7 @@ class Bremsstrahlung:
         h = (1.0 - z) * self.mass**2 + z**2 * PROTON_MASS**2
         span = np.log1p(np.minimum(z * self.beam_momentum * self._sine, self.pt_max) ** 2 / h)
         pt2 = h * np.expm1(span * v)
-        density = _density(z, pt2, self.mass, self.beam_momentum)
+        density = _density(z, pt2, self.mass, self.beam_momentum, self.weight or _splitting)
         steps = z * (1.0 - z) * (high - low) * span * (pt2 + h)
         return z, pt2, self.factor * density * steps
 
@@ -232,15 +241,15 @@ def bremsstrahlung_density(
     z, pt2 = _checked(z, pt2, mass, extrapolate=extrapolate)
     s_left = _left(z, mass, beam_momentum)
     CROSS_SECTION.check(s_left, extrapolate=extrapolate)
-    return _density(z, pt2, mass, beam_momentum)
+    return _density(z, pt2, mass, beam_momentum, _splitting)
 
 
 def _density(
-    z: NDArray[np.float64], pt2: NDArray[np.float64], mass: float, beam_momentum: float
+    z: NDArray[np.float64], pt2: NDArray[np.float64], mass: float, beam_momentum: float, weight: Splitting
 ) -> NDArray[np.float64]:
     beam_energy = np.hypot(beam_momentum, PROTON_MASS)
     s = np.asarray(2e-6 * PROTON_MASS * beam_energy)
-    return _cross_section(_left(z, mass, beam_momentum)) / _cross_section(s) * _splitting(z, pt2, mass)
+    return _cross_section(_left(z, mass, beam_momentum)) / _cross_section(s) * weight(z, pt2, mass)
 
 
 def _left(z: NDArray[np.float64], mass: float, beam_momentum: float) -> NDArray[np.float64]:

@@ -1,14 +1,15 @@
 """Interface of signal models, and the total width, branching ratio and decay length of any model.
 
-A model is one file in `bdana/signal/models/`. It defines `Parameters`, what users may choose (a `StrictModel`), and
-`Model(mass, parameters)`: the particle of one mass, with its widths by decay mode and the processes that make it. Widths
-and production are both proportional to one squared coupling, epsilon^2 for a dark photon, and given at coupling 1.
+A model is one file in `bdana/signal/models/`. It defines `Parameters`, what users may choose (a `StrictModel`), `COUPLING`,
+what its coupling is called, and `Model(mass, parameters)`: the particle of one mass, with its widths by decay mode and the
+processes that make it. Widths and production are both proportional to one squared coupling, epsilon^2 for a dark photon,
+and given at coupling 1.
 Everything after that (decay, detector, selection, yield, exclusion) gets a `SignalModel` and knows no other name.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -23,15 +24,33 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "Coupling",
     "Mode",
     "Particles",
     "Production",
     "SignalModel",
+    "Varied",
     "branching_ratio",
     "check_mass",
     "decay_length",
     "total_width",
 ]
+
+
+@dataclass(frozen=True)
+class Coupling:
+    r"""What the coupling of a model is called.
+
+    Attributes
+    ----------
+    name : str
+        In tables, columns and JSON, such as `epsilon`.
+    symbol : str
+        On axes, such as `$\varepsilon$`.
+    """
+
+    name: str
+    symbol: str
 
 
 @dataclass(frozen=True)
@@ -138,6 +157,41 @@ class Production(Protocol):
         rng : Generator
         """
         ...
+
+
+@dataclass(frozen=True)
+class Varied:
+    """A production process with one more systematic uncertainty, the same for all its particles.
+
+    Attributes
+    ----------
+    process : Production
+    name : str
+        Of the systematic uncertainty.
+    low, high : float
+        Factors on the yield at its two ends.
+    """
+
+    process: Production
+    name: str
+    low: float
+    high: float
+
+    @property
+    def per_proton(self) -> float:
+        """As for `Production`."""
+        return self.process.per_proton
+
+    def draw(self, n: int, rng: np.random.Generator) -> Particles:
+        """Draw particles, with the factors in their `variations`.
+
+        Parameters
+        ----------
+        n : int
+        rng : Generator
+        """
+        drawn = self.process.draw(n, rng)
+        return replace(drawn, variations={**drawn.variations, self.name: (self.low, self.high)})
 
 
 class SignalModel(Protocol):

@@ -10,6 +10,9 @@ the program generates matters as much as anything else, so there is one table fo
 - `Angantyr:pCu` on copper: per interaction that makes particles.
 
 The spread between them is the systematic uncertainty `meson_spectra`. Secondary interactions in the dump are in none.
+
+- `HardQCD:hardbbbar` on protons: B+- and B0 per pair of b quarks. The number of pairs is not taken from the program, which
+  makes a third of those that are measured.
 """
 
 from __future__ import annotations
@@ -31,16 +34,33 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["MESONS", "PDG_NUMBERS", "SETTINGS", "MesonSpectra", "meson_mass", "meson_spectra", "spectra_file"]
+__all__ = [
+    "BEAUTY",
+    "MESONS",
+    "PDG_NUMBERS",
+    "SETTINGS",
+    "MesonSpectra",
+    "meson_mass",
+    "meson_spectra",
+    "meson_width",
+    "mesons_of",
+    "pdg_mass",
+    "spectra_file",
+]
 
 PDG_NUMBERS = {
     "pi0": 111, "eta": 221, "eta_prime": 331, "rho0": 113, "rho_pm": 213, "omega": 223, "phi": 333,
+    "B_pm": 521, "B0": 511, "D_pm": 411, "D0": 421, "Ds": 431,
 }  # fmt: skip
-"""PDG numbers of the mesons; `rho_pm` is the sum of both charges."""
-MESONS = tuple(PDG_NUMBERS)
-"""Names of the mesons, in the order of the tables."""
+"""PDG numbers of the mesons; `rho_pm`, `B_pm`, `D_pm` and `Ds` are sums of both charges, `B0` and `D0` of particle
+and antiparticle."""
+MESONS = ("pi0", "eta", "eta_prime", "rho0", "rho_pm", "omega", "phi")
+"""Names of the light mesons, in the order of their tables."""
 SETTINGS = ("SoftQCD:inelastic", "SoftQCD:all", "SoftQCD:nonDiffractive", "Angantyr:pCu")
-"""Settings of PYTHIA 8 for which there are tables."""
+"""Settings of PYTHIA 8 for which there are tables of light mesons."""
+BEAUTY = "HardQCD:hardbbbar"
+"""Setting of PYTHIA 8 for which there is a table of B mesons."""
+_HEAVY = ("B_pm", "B0")
 
 _MASSES = {name: float(Particle.from_pdgid(number).mass) for name, number in PDG_NUMBERS.items()}  # type: ignore[arg-type]
 _FOLDER = Path(__file__).parent / "spectra"
@@ -57,7 +77,7 @@ def meson_mass(meson: str) -> float:
     Parameters
     ----------
     meson : str
-        One of `MESONS`.
+        One of `PDG_NUMBERS`.
 
     Raises
     ------
@@ -69,8 +89,54 @@ def meson_mass(meson: str) -> float:
     >>> round(meson_mass("eta"), 1)
     547.9
     """
-    _check_meson(meson)
+    if meson not in _MASSES:
+        raise ConfigError(f"no spectra of a meson '{meson}': there are {', '.join(_MASSES)}")
     return _MASSES[meson]
+
+
+def meson_width(meson: str) -> float:
+    """Return the total width of a meson in MeV (PDG, from the package `particle`).
+
+    Parameters
+    ----------
+    meson : str
+        One of `PDG_NUMBERS`.
+
+    Examples
+    --------
+    >>> from bdana.signal.meson_spectra import meson_width
+    >>> f"{meson_width('B_pm'):.2e}"
+    '4.02e-10'
+    """
+    return float(Particle.from_pdgid(PDG_NUMBERS[meson]).width)  # type: ignore[arg-type]
+
+
+def pdg_mass(number: int) -> float:
+    """Return the mass of a particle in MeV (PDG, from the package `particle`).
+
+    Parameters
+    ----------
+    number : int
+        Its PDG number.
+
+    Examples
+    --------
+    >>> from bdana.signal.meson_spectra import pdg_mass
+    >>> round(pdg_mass(321), 1)
+    493.7
+    """
+    return float(Particle.from_pdgid(number).mass)  # type: ignore[arg-type]
+
+
+def mesons_of(setting: str) -> tuple[str, ...]:
+    """Return the names of the mesons in the table of a setting, in its order.
+
+    Parameters
+    ----------
+    setting : str
+        One of `SETTINGS`, or `BEAUTY`.
+    """
+    return _HEAVY if setting == BEAUTY else MESONS
 
 
 def spectra_file(setting: str, beam_momentum: float) -> Path:
@@ -79,7 +145,7 @@ def spectra_file(setting: str, beam_momentum: float) -> Path:
     Parameters
     ----------
     setting : str
-        One of `SETTINGS`.
+        One of `SETTINGS`, or `BEAUTY`.
     beam_momentum : float
         In MeV.
     """
@@ -92,7 +158,7 @@ def meson_spectra(setting: str = "SoftQCD:inelastic", beam_momentum: float = 400
     Parameters
     ----------
     setting : str
-        One of `SETTINGS`.
+        One of `SETTINGS`, or `BEAUTY`.
     beam_momentum : float
         In MeV.
 
@@ -109,8 +175,9 @@ def meson_spectra(setting: str = "SoftQCD:inelastic", beam_momentum: float = 400
     >>> f"{meson_spectra().multiplicity('pi0'):.1f}"
     '5.1'
     """
-    if setting not in SETTINGS:
-        raise ConfigError(f"no meson spectra with the setting '{setting}': there are {', '.join(SETTINGS)}")
+    if setting not in {*SETTINGS, BEAUTY}:
+        known = ", ".join((*SETTINGS, BEAUTY))
+        raise ConfigError(f"no meson spectra with the setting '{setting}': there are {known}")
     path = spectra_file(setting, beam_momentum)
     if not path.is_file():
         raise ConfigError(
@@ -130,13 +197,13 @@ class MesonSpectra:
     Attributes
     ----------
     setting : str
-        The setting of PYTHIA, one of `SETTINGS`.
+        The setting of PYTHIA, one of `SETTINGS` or `BEAUTY`.
     beam_momentum : float
         In MeV.
     p_edges, pt_edges : ndarray, shape (P + 1,) and (T + 1,)
         Edges of the bins in MeV/c.
-    counts : ndarray, shape (7, P, T)
-        Mesons in the generated events, in the order of `MESONS`.
+    counts : ndarray, shape (M, P, T)
+        Mesons in the generated events, in the order of `mesons_of(setting)`.
     provenance : mapping
         Header of the table: program, its options with the seed, events, cross-section.
     """
@@ -154,13 +221,13 @@ class MesonSpectra:
         Parameters
         ----------
         meson : str
-            One of `MESONS`.
+            One of `mesons_of(setting)`.
 
         Raises
         ------
         ConfigError
         """
-        return float(self.counts[_index(meson)].sum() / self.provenance["interactions"])
+        return float(self.counts[self._index(meson)].sum() / self.provenance["interactions"])
 
     def draw(
         self, meson: str, n: int, rng: np.random.Generator
@@ -172,7 +239,7 @@ class MesonSpectra:
         Parameters
         ----------
         meson : str
-            One of `MESONS`.
+            One of `mesons_of(setting)`.
         n : int
         rng : Generator
 
@@ -193,7 +260,7 @@ class MesonSpectra:
         >>> bool(abs(weight.mean() - 1) < 0.01)
         True
         """
-        density = self._densities[_index(meson)]
+        density = self._densities[self._index(meson)]
         bins, columns = density.cumulative_pt.shape
         at = rng.permutation((np.arange(n) + rng.random(n)) * (bins / max(n, 1)))
         row = np.minimum(at.astype(np.intp), bins - 1)
@@ -223,7 +290,7 @@ class MesonSpectra:
         ----------
         other : MesonSpectra
         meson : str
-            One of `MESONS`.
+            One of `mesons_of(setting)`.
         p, pt : ndarray, shape (N,)
             Momentum and transverse momentum in MeV/c.
 
@@ -232,7 +299,7 @@ class MesonSpectra:
         ConfigError
             When the meson is unknown, or the tables do not have the same bins.
         """
-        return _ratios(self, other)[(_index(meson), *self._bins(p, pt))]
+        return _ratios(self, other)[(self._index(meson), *self._bins(p, pt))]
 
     def variation(
         self, meson: str, p: NDArray[np.float64], pt: NDArray[np.float64]
@@ -244,7 +311,7 @@ class MesonSpectra:
         Parameters
         ----------
         meson : str
-            One of `MESONS`.
+            One of `mesons_of(setting)`.
         p, pt : ndarray, shape (N,)
             Momentum and transverse momentum in MeV/c.
 
@@ -257,9 +324,15 @@ class MesonSpectra:
         ------
         ConfigError
         """
-        at = (_index(meson), *self._bins(p, pt))
+        at = (self._index(meson), *self._bins(p, pt))
         low, high = self._spread
         return low[at], high[at]
+
+    def _index(self, meson: str) -> int:
+        known = mesons_of(self.setting)
+        if meson not in known:
+            raise ConfigError(f"no spectra of a meson '{meson}': there are {', '.join(known)}")
+        return known.index(meson)
 
     def _bins(
         self, p: NDArray[np.float64], pt: NDArray[np.float64]
@@ -276,7 +349,9 @@ class MesonSpectra:
         others = [
             _ratios(self, meson_spectra(setting, self.beam_momentum))
             for setting in SETTINGS
-            if setting != self.setting and spectra_file(setting, self.beam_momentum).is_file()
+            if mesons_of(setting) == mesons_of(self.setting)
+            and setting != self.setting
+            and spectra_file(setting, self.beam_momentum).is_file()
         ] or [np.ones_like(self.counts)]
         return np.min(others, axis=0), np.max(others, axis=0)
 
@@ -290,16 +365,6 @@ class _Density:
     cumulative_pt: NDArray[np.float64]
 
 
-def _index(meson: str) -> int:
-    _check_meson(meson)
-    return MESONS.index(meson)
-
-
-def _check_meson(meson: str) -> None:
-    if meson not in MESONS:
-        raise ConfigError(f"no spectra of a meson '{meson}': there are {', '.join(MESONS)}")
-
-
 @cache
 def _read(path: Path) -> MesonSpectra:
     """Read a table: a header in TOML behind #, then a row of counts for each bin of p of each meson."""
@@ -309,7 +374,8 @@ def _read(path: Path) -> MesonSpectra:
         p_edges, pt_edges = (1e3 * np.array(header[name]) for name in ("p_edges_gev", "pt_edges_gev"))
         rows = [line for line in lines if not line.startswith("#")]
         counts = np.array(" ".join(rows).split(), dtype=np.float64)
-        shaped = counts.reshape(len(MESONS), len(p_edges) - 1, len(pt_edges) - 1)
+        mesons = mesons_of(header["setting"])
+        shaped = counts.reshape(len(mesons), len(p_edges) - 1, len(pt_edges) - 1)
         beam_momentum = 1e3 * header["beam_momentum_gev"]
         return MesonSpectra(header["setting"], beam_momentum, p_edges, pt_edges, shaped, header)
     except (KeyError, ValueError) as err:  # what tomllib raises is a ValueError

@@ -1,12 +1,12 @@
 """New particles from mesons that protons make in a dump: from their decays, and from mixing with them.
 
-The mesons come from the tables of `bdana.signal.meson_spectra`.
+The mesons come from the tables of `bdana.signal.meson_spectra`, or another `MesonSource`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -17,17 +17,82 @@ from bdana.signal.meson_spectra import MESONS, MesonSpectra, meson_mass, meson_s
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "MESONS",
     "MesonDecay",
     "MesonDecays",
     "MesonMixing",
+    "MesonSource",
     "MesonSpectra",
     "meson_mass",
     "meson_spectra",
+    "two_body_momentum",
 ]
+
+
+class MesonSource(Protocol):
+    """Interface of numbers and spectra of mesons."""
+
+    def multiplicity(self, meson: str) -> float:
+        """Return the mean number of mesons.
+
+        Parameters
+        ----------
+        meson : str
+        """
+        ...
+
+    def draw(
+        self, meson: str, n: int, rng: np.random.Generator
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Draw momenta and transverse momenta in MeV/c, and weights of mean 1, each of shape (n,).
+
+        Parameters
+        ----------
+        meson : str
+        n : int
+        rng : Generator
+        """
+        ...
+
+    def variation(
+        self, meson: str, p: NDArray[np.float64], pt: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the factors on the weights at the two ends of the uncertainty of the spectrum, each of shape (N,).
+
+        Parameters
+        ----------
+        meson : str
+        p, pt : ndarray, shape (N,)
+            In MeV/c.
+        """
+        ...
+
+
+def two_body_momentum(heavy: ArrayLike, one: ArrayLike, other: ArrayLike) -> NDArray[np.float64]:
+    """Return the momentum of both products in the rest frame of a decay in MeV/c; 0 below threshold.
+
+    Parameters
+    ----------
+    heavy : array-like
+        Mass of what decays, in MeV.
+    one, other : array-like
+        Masses of the products in MeV.
+
+    Examples
+    --------
+    >>> from bdana.signal.mesons import two_body_momentum
+    >>> float(two_body_momentum(500.0, 0.0, 300.0))
+    160.0
+    """
+    sum2, difference2 = np.add(one, other) ** 2, np.subtract(one, other) ** 2
+    mother = np.asarray(heavy, dtype=np.float64)
+    momentum: NDArray[np.float64] = np.sqrt(
+        np.maximum((mother**2 - sum2) * (mother**2 - difference2), 0.0)
+    ) / (2.0 * mother)
+    return momentum
 
 
 @dataclass(frozen=True)
@@ -37,7 +102,7 @@ class MesonDecay:
     Attributes
     ----------
     meson : str
-        One of `MESONS`.
+        One of `PDG_NUMBERS`.
     recoil_mass : float
         Mass of the other particle in MeV, 0 for a photon.
     branching_ratio : float
@@ -57,6 +122,19 @@ class MesonDecay:
         for name, value in (("recoil mass", self.recoil_mass), ("branching ratio", self.branching_ratio)):
             if not 0.0 <= value < np.inf:
                 raise ConfigError(f"decay of {self.meson}: {name} {value:g} is not a number from 0 up")
+
+    def at_rest(self, mass: float, n: int, rng: np.random.Generator) -> NDArray[np.float64]:  # noqa: ARG002
+        """Return momenta of the new particle in the rest frame of the meson in MeV/c, shape (n,).
+
+        Parameters
+        ----------
+        mass : float
+            Of the new particle, in MeV.
+        n : int
+        rng : Generator
+            Not needed where there are two particles.
+        """
+        return np.full(n, two_body_momentum(meson_mass(self.meson), mass, self.recoil_mass))
 
     def open_at(self, mass: float) -> bool:
         """Return whether the meson is heavy enough.
@@ -79,7 +157,7 @@ class MesonDecays:
         Of the new particle, in MeV.
     decays : tuple of MesonDecay
         Those for which the meson is too light are left out.
-    spectra : MesonSpectra
+    spectra : MesonSource
     theta_max : float or None
         Largest angle to the beam in rad; particles beyond get weight 0. `per_proton` counts all.
 
@@ -100,7 +178,7 @@ class MesonDecays:
 
     mass: float
     decays: tuple[MesonDecay, ...]
-    spectra: MesonSpectra
+    spectra: MesonSource
     theta_max: float | None = None
 
     def __post_init__(self) -> None:
@@ -132,9 +210,10 @@ class MesonDecays:
         """
         drawn = _draw_mesons(self.spectra, [decay.meson for decay in self._open], self._yields, n, rng)
         heavy = np.array([meson_mass(decay.meson) for decay in self._open])
-        recoil = np.array([decay.recoil_mass for decay in self._open])
-        in_rest = np.sqrt((heavy**2 - (self.mass + recoil) ** 2) * (heavy**2 - (self.mass - recoil) ** 2))
-        at_rest = (in_rest / (2.0 * heavy))[drawn.source]
+        at_rest = np.zeros(n)
+        for i, decay in enumerate(self._open):
+            own = np.flatnonzero(drawn.source == i)
+            at_rest[own] = decay.at_rest(self.mass, len(own), rng)
         momentum = _decay(drawn, heavy[drawn.source], self.mass, at_rest, rng)
         p = np.sqrt((momentum**2).sum(axis=0))
         made = Particles(p, momentum / p, drawn.weight, {"meson_spectra": drawn.variation})
@@ -235,7 +314,7 @@ def _check(mass: float, theta_max: float | None) -> None:
 
 
 def _draw_mesons(
-    spectra: MesonSpectra, mesons: Sequence[str], yields: Sequence[float], n: int, rng: np.random.Generator
+    spectra: MesonSource, mesons: Sequence[str], yields: Sequence[float], n: int, rng: np.random.Generator
 ) -> _Drawn:
     """Draw mesons from several sources, of which each gets its share, in random order."""
     if not sum(yields) > 0.0:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from bdana.parameters import ParameterTable
-    from bdana.signal.contract import SignalModel
+    from bdana.signal.contract import Coupling, SignalModel
 
-__all__ = ["find_model", "find_parameters", "make_particle", "model_names", "with_beam"]
+__all__ = ["coupling_of", "find_model", "find_parameters", "make_particle", "model_names", "with_beam"]
 
 
 def model_names() -> tuple[str, ...]:
@@ -53,6 +53,28 @@ def find_model(name: str) -> ModuleType:
     if name not in model_names():
         raise ConfigError(f"no signal model '{name}': {did_you_mean(name, model_names())}")
     return import_module(f"{__name__}.{name}")
+
+
+def coupling_of(name: str) -> Coupling:
+    """Return what the coupling of a signal model is called.
+
+    Parameters
+    ----------
+    name : str
+
+    Raises
+    ------
+    ConfigError
+        When there is no such model.
+
+    Examples
+    --------
+    >>> from bdana.signal.models import coupling_of
+    >>> coupling_of("dark_photon").name, coupling_of("dark_scalar").name
+    ('epsilon', 'theta')
+    """
+    coupling: Coupling = find_model(name).COUPLING
+    return coupling
 
 
 def find_parameters(name: str) -> type[ParameterTable]:

@@ -22,7 +22,7 @@ from bdana.errors import ConfigError
 from bdana.parameters import ParameterTable
 from bdana.signal.bremsstrahlung import Bremsstrahlung
 from bdana.signal.constants import ALPHA, ELECTRON_MASS, MUON_MASS
-from bdana.signal.contract import Mode, Particles, Production
+from bdana.signal.contract import Coupling, Mode, Particles, Production, Varied
 from bdana.signal.hadronic_ratio import MAX_MASS, hadronic_ratios, relative_error
 from bdana.signal.meson_spectra import SETTINGS, meson_spectra
 from bdana.signal.mesons import MesonDecays, MesonMixing
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from bdana.signal.width_table import WidthTable
 
 __all__ = [
+    "COUPLING",
     "FORM_FACTOR",
     "FORM_FACTOR_BAND",
     "FORM_FACTOR_MAX",
@@ -51,6 +52,8 @@ __all__ = [
     "proton_form_factor",
 ]
 
+COUPLING = Coupling("epsilon", r"$\varepsilon$")
+"""Kinetic mixing."""
 Positive = Annotated[float, Field(gt=0)]
 Angle = Annotated[float, Field(gt=0, lt=math.pi / 2)]
 
@@ -279,7 +282,7 @@ class DarkPhoton:
         except ConfigError as err:
             return _OutOfRange(str(err))
         low, used, high = (float(_form_factor(self.mass, end)) for end in ("low", par.form_factor, "high"))
-        return _Varied(replace(process, factor=used), "proton_form_factor", low / used, high / used)
+        return Varied(replace(process, factor=used), "proton_form_factor", low / used, high / used)
 
     def _mesons(self) -> Production | None:
         par = self.parameters
@@ -292,7 +295,7 @@ class DarkPhoton:
             return None
         if not par.transition_form_factor:
             return bare
-        return _Varied(dressed, "transition_form_factor", bare.per_proton / dressed.per_proton, 1.0)
+        return Varied(dressed, "transition_form_factor", bare.per_proton / dressed.per_proton, 1.0)
 
     def _mixing(self) -> Production:
         par = self.parameters
@@ -312,24 +315,6 @@ class _OutOfRange:
 
     def draw(self, n: int, rng: np.random.Generator) -> Particles:  # noqa: ARG002
         raise ConfigError(self.reason)
-
-
-@dataclass(frozen=True)
-class _Varied:
-    """A production process with one more systematic uncertainty, the same for all its particles."""
-
-    process: Production
-    name: str
-    low: float
-    high: float
-
-    @property
-    def per_proton(self) -> float:
-        return self.process.per_proton
-
-    def draw(self, n: int, rng: np.random.Generator) -> Particles:
-        drawn = self.process.draw(n, rng)
-        return replace(drawn, variations={**drawn.variations, self.name: (self.low, self.high)})
 
 
 def lepton_width(mass: ArrayLike, epsilon: float, lepton_mass: float) -> NDArray[np.float64]:

@@ -1,0 +1,189 @@
+"""Heavy neutral lepton: widths, branching ratios of D mesons, directions, against numbers of the reference and another program."""
+
+import math
+
+import numpy as np
+import pytest
+
+from bdana.errors import ConfigError
+from bdana.signal import branching_ratio, check_mass, total_width
+from bdana.signal.heavy_mesons import CharmSpectra, charm_decays, heavy_quark_pairs
+from bdana.signal.meson_spectra import meson_mass
+from bdana.signal.mesons import MesonDecay
+from bdana.signal.models.hnl import (
+    HeavyNeutralLepton,
+    Parameters,
+    leptonic_ratio,
+    partial_widths,
+    semileptonic_ratio,
+)
+
+FLAVOURS = ("e", "mu", "tau")
+
+
+@pytest.mark.parametrize(
+    ("mass", "widths", "pie", "pimu"),
+    [
+        # GeV at U = 1, Majorana, calculated independently of this code.
+        (200, (3.171e-16, 1.272e-16, 1.253e-16), 0.578, 0.0),
+        (300, (2.453e-15, 1.669e-15, 9.139e-16), 0.588, 0.422),
+        (500, (1.754e-14, 1.586e-14, 6.612e-15), 0.527, 0.496),
+        (1000, (3.536e-13, 3.372e-13, 1.246e-13), 0.237, 0.240),
+        (1500, (2.331e-12, 2.305e-12, 9.075e-13), 0.124, 0.123),
+    ],
+)
+def test_widths_of_the_reference(mass, widths, pie, pimu):
+    ours = [
+        total_width(HeavyNeutralLepton(float(mass), Parameters(flavour=name))) * 1e-3 for name in FLAVOURS
+    ]
+    assert ours == pytest.approx(widths, rel=1e-3)
+    assert branching_ratio(HeavyNeutralLepton(float(mass)), "pie") == pytest.approx(pie, abs=6e-4)
+    muons = HeavyNeutralLepton(float(mass), Parameters(flavour="mu"))
+    assert (branching_ratio(muons, "pimu") if pimu else "pimu" not in muons.modes) == (
+        pytest.approx(pimu, abs=6e-4) if pimu else True
+    )
+
+
+def test_widths_of_eventcalc(shared):
+    table = np.loadtxt(shared / "reference" / "next" / "EventCalc_HNLdecayWidth.dat")
+    for limit, allowed in ((0.5, 0.005), (1.0, 0.055), (1.5, 0.10)):
+        rows = table[(table[:, 0] > 0.15) & (table[:, 0] <= limit)]
+        rows = rows[:: max(1, len(rows) // 10)]
+        for column, flavour in enumerate(FLAVOURS, start=1):
+            ours = [
+                total_width(HeavyNeutralLepton(1e3 * mass, Parameters(flavour=flavour))) * 1e-3
+                for mass in rows[:, 0]
+            ]
+            assert ours == pytest.approx(rows[:, column], rel=allowed), (limit, flavour)
+
+
+def test_a_majorana_particle_has_twice_the_width_of_a_dirac_particle():
+    both = [HeavyNeutralLepton(700.0, Parameters(majorana=choice)) for choice in (True, False)]
+    assert total_width(both[0]) == pytest.approx(2.0 * total_width(both[1]), rel=1e-12)
+    assert branching_ratio(both[0], "pie") == pytest.approx(branching_ratio(both[1], "pie"), rel=1e-12)
+
+
+def test_a_light_lepton_is_massless():
+    # Three neutrinos of one flavour's mixing, and Z exchange alone for another flavour: C1 = (1 - 4 s + 8 s^2) / 4.
+    widths = partial_widths(900.0, "mu")
+    s = 0.23122
+    assert widths["nuee"] / widths["nunu"] == pytest.approx((1 - 4 * s + 8 * s * s) / 4, rel=1e-3)
+    own = partial_widths(900.0, "e")
+    assert own["nuee"] / own["nunu"] == pytest.approx((1 + 4 * s + 8 * s * s) / 4, rel=1e-3)
+    x2 = (105.6583755 / 900.0) ** 2
+    muon_decay = 1 - 8 * x2 + 8 * x2**3 - x2**4 - 12 * x2**2 * math.log(x2)
+    assert own["emunu"] / own["nunu"] == pytest.approx(muon_decay, rel=1e-3)
+
+
+def test_thresholds():
+    assert "nuee" in partial_widths(1.1, "mu")
+    assert "pie" not in partial_widths(140.0, "e")
+    assert "pie" in partial_widths(141.0, "e")
+    modes = HeavyNeutralLepton(300.0, Parameters(flavour="mu")).modes
+    assert modes["pimu"].products == (211, 13)
+    assert modes["nunu"].products == ()
+
+
+@pytest.mark.parametrize(
+    ("flavour", "meson", "masses", "expected"),
+    [
+        ("mu", "Ds", (1e-3, 300, 500, 1000, 1500), (5.35e-3, 0.0467, 0.1107, 0.2694, 0.1902)),
+        ("e", "Ds", (300, 500, 1000, 1500), (0.0414, 0.1054, 0.2651, 0.1905)),
+        ("mu", "D_pm", (300, 1000, 1500), (3.36e-3, 1.806e-2, 9.84e-3)),
+        ("tau", "Ds", (1e-3,), (5.21e-2,)),
+    ],
+)
+def test_two_body_decays_of_the_reference(flavour, meson, masses, expected):
+    ours = [leptonic_ratio(mass, flavour, meson) for mass in masses]
+    assert ours == pytest.approx(expected, rel=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("flavour", "meson", "light", "masses", "expected"),
+    [
+        ("e", "D0", 321, (300, 500, 800, 1000), (2.856e-2, 1.967e-2, 6.907e-3, 1.939e-3)),
+        ("mu", "D0", 321, (300, 500, 800, 1000), (2.772e-2, 1.890e-2, 6.351e-3, 1.598e-3)),
+        ("e", "D0", 321, (1e-3,), (0.0350,)),
+        ("e", "D_pm", 311, (1e-3,), (0.0888,)),
+        ("e", "D0", 211, (1e-3,), (2.57e-3,)),
+    ],
+)
+def test_semileptonic_decays_of_the_reference(flavour, meson, light, masses, expected):
+    ours = [semileptonic_ratio(mass, flavour, meson, light) for mass in masses]
+    assert ours == pytest.approx(expected, rel=2e-3)
+
+
+def test_a_heavy_particle_has_no_room():
+    assert leptonic_ratio(1870.0, "mu", "Ds") == 0.0
+    assert semileptonic_ratio(1371.0, "e", "D0", 321) == 0.0
+    assert HeavyNeutralLepton(1990.0).production == {}
+
+
+def test_pairs_of_charm_quarks():
+    assert heavy_quark_pairs(20e3) == pytest.approx(1.654e-3, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("mass", "share", "mean", "soft"),
+    [(300, 0.0258, 97.7, 0.00461), (500, 0.0283, 96.2, 0.00823), (1000, 0.0535, 83.3, 0.01973),
+     (1500, 0.0948, 89.3, 0.02535)],
+)  # fmt: skip
+def test_directions_of_an_independent_simulation(mass, share, mean, soft):
+    # Ds -> mu N: share within 6.2 mrad, mean momentum in GeV and mean m/p.
+    decay = MesonDecay("Ds", 105.6583755, leptonic_ratio(mass, "mu", "Ds"))
+    drawn = charm_decays(float(mass), [decay], 1.0, CharmSpectra(400e3)).draw(
+        200_000, np.random.default_rng(1)
+    )
+    inside = np.arctan2(np.hypot(*drawn.direction[:2]), drawn.direction[2]) < 6.2e-3
+    weight = drawn.weight[inside]
+    assert weight.sum() / drawn.weight.sum() == pytest.approx(share, rel=0.06)
+    assert np.average(drawn.p[inside], weights=weight) == pytest.approx(mean * 1e3, rel=0.03)
+    assert np.average(mass / drawn.p[inside], weights=weight) == pytest.approx(soft, rel=0.06)
+
+
+def test_charm_spectrum_and_its_other_end():
+    spectra = CharmSpectra(400e3)
+    p, pt, weight = spectra.draw("D0", 200_000, np.random.default_rng(2))
+    assert weight.mean() == pytest.approx(1.0, abs=1e-3)
+    assert np.average(pt**2, weights=weight) == pytest.approx(1e6 / 0.99, rel=0.02)
+    low, high = spectra.variation("D0", p, pt)
+    assert (low <= 1.0).all()
+    assert (high >= 1.0).all()
+    other = CharmSpectra(400e3, spectra.other, spectra.shape)
+    q, qt, there = other.draw("D0", 200_000, np.random.default_rng(3))
+    # Weights times both ends make the other spectrum.
+    for power in (1, 2):
+        made = np.average(p**power, weights=weight * low * high)
+        assert made == pytest.approx(np.average(q**power, weights=there), rel=0.03)
+    assert np.average(pt**2, weights=weight * low * high) == pytest.approx(
+        np.average(qt**2, weights=there), rel=0.03
+    )
+
+
+def test_three_particles_share_the_energy():
+    process = HeavyNeutralLepton(500.0, Parameters(production=("semileptonic",))).production["semileptonic"]
+    decays = process.process.decays
+    for decay in decays:
+        momentum = decay.at_rest(500.0, 20_000, np.random.default_rng(1))
+        heavy = meson_mass(decay.meson)
+        most = (heavy**2 + 500.0**2 - (decay.recoil_mass + decay.lepton_mass) ** 2) / (2 * heavy)
+        assert momentum.max() <= math.sqrt(most**2 - 500.0**2) * (1 + 1e-9)
+        assert momentum.min() >= 0.0
+        assert momentum.std() > 0.1 * momentum.mean()
+
+
+def test_what_is_not_counted_is_said():
+    assert any("K*" in said for said in HeavyNeutralLepton(300.0).cautions)
+    assert any("many hadrons" in said for said in HeavyNeutralLepton(1500.0).cautions)
+    with pytest.raises(ConfigError, match="to 2000 MeV"):
+        check_mass(HeavyNeutralLepton(2500.0))
+
+
+def test_widths_of_a_table(tmp_path):
+    table = tmp_path / "widths.csv"
+    table.write_text("mass_mev,hadrons_mev,pie_mev\n200,0,0\n1000,2e-10,1e-10\n3000,5e-9,2e-9\n")
+    given = HeavyNeutralLepton(1000.0, Parameters(widths=str(table)))
+    assert given.modes["pie"].width == 1e-10
+    assert "nupi0" not in given.modes
+    assert given.modes["nuee"].width == HeavyNeutralLepton(1000.0).modes["nuee"].width
+    check_mass(HeavyNeutralLepton(2500.0, Parameters(widths=str(table))))
