@@ -13,6 +13,8 @@ import awkward as ak
 import numpy as np
 import pytest
 
+import bdana
+from bdana.analysis import template_folder
 from bdana.errors import InputError
 from bdana.events import servers
 from bdana.events.dataset import Dataset
@@ -422,6 +424,13 @@ def test_the_extra_that_is_missing_is_named(address, missing, said, monkeypatch)
         RemoteFile(address, QUICK)
     assert str(told.value).startswith(f"{address}: ")
     assert told.match(said)
+
+
+def test_how_long_servers_are_waited_for_is_in_no_hash_and_no_freeze():
+    usual, patient = (bdana.load(template_folder(), overrides=o) for o in ([], ["remote.retries=9"]))
+    assert patient.config.remote.retries == 9
+    assert patient.hash == usual.hash
+    assert "remote" not in patient.config.model_dump(by_alias=True)
 
 
 def test_patterns_stay_as_they_are_where_nobody_may_be_asked():
