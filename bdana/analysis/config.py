@@ -13,6 +13,7 @@ from bdana.analysis.signal_config import SignalConfig
 from bdana.errors import ConfigError
 from bdana.events.dataset import Kind, Trigger
 from bdana.events.exposure import check_protons
+from bdana.events.servers import RemoteConfig
 from bdana.mistakes import PlacedError, Written, did_you_mean, sentences, validated
 from bdana.reconstruction import Line
 from bdana.regions import BoxTable, Regions
@@ -218,6 +219,9 @@ class AnalysisConfig(StrictModel):
     systematics: dict[str, SystematicConfig] = Field(
         default={}, description="uncertainties of the prediction that are not measured by it"
     )
+    remote: RemoteConfig = Field(
+        default=RemoteConfig(), exclude=True
+    )  # of the place, not of the analysis: in no hash
 
     @model_validator(mode="before")
     @classmethod

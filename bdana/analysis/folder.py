@@ -427,6 +427,7 @@ class AnalysisFolder:
             good_runs=self._good_runs(good_runs),
             gate=self.gate,
             unusual=self.config.exposure.unusual,
+            remote=self.config.remote,
         )
 
     def layout_of(self, sample: SampleConfig) -> str | None:
@@ -473,6 +474,7 @@ class AnalysisFolder:
                 weight=sample.weight,
                 gate=self.gate,
                 folder=self.folder,
+                remote=self.config.remote,
             )
             opened.append(dataset)
         return opened

@@ -157,6 +157,8 @@ def _read_branches(
 ) -> dict[str, ak.Array]:
     try:
         return container.arrays(branches, start, stop)
+    except InputError:  # of a server
+        raise
     except Exception as err:  # uproot raises many kinds for damaged bytes
         for branch in branches:
             try:

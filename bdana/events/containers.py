@@ -18,7 +18,8 @@ import uproot
 from bdana.errors import InputError
 from bdana.events.checksums import OBJECT_NAME, ColumnChecksums, damaged_page_list, damaged_pages
 from bdana.events.lists import fit
-from bdana.events.location import EXTRAS
+from bdana.events.remote import Identity, RemoteSource, open_address
+from bdana.events.servers import DEFAULTS, RemoteConfig
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -217,11 +218,18 @@ class _RNTuple(Container):
 class RootFile:
     """An open ROOT file and the trees and RNTuples in it."""
 
-    def __init__(self, path: Location, directory: Any) -> None:
+    def __init__(self, path: Location, directory: Any, remote: RemoteConfig = DEFAULTS) -> None:
         self.path = path
+        self.remote = remote
         self._directory = directory
         self._classes: dict[str, str] = directory.classnames(cycle=False)
         self._containers: dict[str, Container] = {}
+
+    @property
+    def identity(self) -> Identity | None:
+        """What the server says that the file is; None for local files."""
+        source = self._directory.file.source
+        return source.file.identity if isinstance(source, RemoteSource) else None
 
     @property
     def trees(self) -> list[str]:
@@ -233,6 +241,8 @@ class RootFile:
         """How the file was made, as bdana recorded it; empty for files of other programs."""
         try:
             found = json.loads(str(self._directory["provenance"]))
+        except InputError:  # of a server
+            raise
         except Exception:  # noqa: BLE001 - somebody else's object of that name, of any class
             return {}
         return found if isinstance(found, dict) else {}
@@ -264,6 +274,8 @@ class RootFile:
             if self._classes[name] == "ROOT::RNTuple":
                 return _RNTuple(found, name, checksums)
             return _TTree(found, checksums)
+        except InputError:  # of a server
+            raise
         except Exception as err:  # uproot raises many kinds for damaged bytes
             raise InputError(
                 f"{self.path}: tree '{name}' is damaged: {_first_line(err)}; copy the file again"
@@ -274,13 +286,15 @@ class RootFile:
         return ColumnChecksums.of_file(kept)
 
 
-def open_root(path: Location) -> RootFile:
+def open_root(path: Location, remote: RemoteConfig = DEFAULTS) -> RootFile:
     """Open a ROOT file.
 
     Parameters
     ----------
     path : Path or str
         Text is the address of a remote file.
+    remote : RemoteConfig, optional
+        How long its server is waited for.
 
     Raises
     ------
@@ -290,9 +304,15 @@ def open_root(path: Location) -> RootFile:
     _refuse_pipe(path)
     try:
         # Each basket is read once, so uproot's caches would only hold memory. A colon in a name is no tree.
-        directory = uproot.open({path: None}, array_cache=None, object_cache=None)
-        opened = RootFile(path, directory)
+        options = {"array_cache": None, "object_cache": None}
+        if isinstance(path, str):
+            directory = open_address(path, remote, **options)
+        else:
+            directory = uproot.open({path: None}, **options)
+        opened = RootFile(path, directory, remote)
         size = directory.file.source.num_bytes if isinstance(path, str) else path.stat().st_size
+    except InputError:  # of a server
+        raise
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:  # guard: folder-is-no-file
@@ -300,8 +320,6 @@ def open_root(path: Location) -> RootFile:
     except PermissionError:
         raise InputError(f"{path}: no permission to read it") from None
     except Exception as err:  # uproot raises many kinds for damaged bytes
-        if isinstance(path, str):
-            raise InputError(_why_not_remote(path, err)) from err
         if isinstance(err, OSError) and err.strerror:
             raise InputError(f"{path}: cannot be read ({err.strerror})") from err
         if isinstance(err, ValueError):
@@ -322,21 +340,6 @@ def _refuse_pipe(path: Location) -> None:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
             raise InputError(f"{path}: is a pipe or a device; write what it gives into a file and read that")
-
-
-def _why_not_remote(address: str, err: Exception) -> str:
-    protocol = address.partition("://")[0].rpartition("::")[2].lower()
-    if isinstance(err, ImportError) or "Protocol not known" in str(err):
-        extra = EXTRAS.get(protocol)
-        if extra is None:
-            return f"{address}: cannot be read ({_first_line(err)}); copy the file here"
-        return f"{address}: reading {protocol}:// needs the extra '{extra}': pip install 'bdana[{extra}]', or copy the file here"
-    advice = (
-        "try simplecache:: in front of the address, or copy the file here"
-        if "http" in protocol
-        else "copy the file here"
-    )
-    return f"{address}: cannot be read ({type(err).__name__}: {_first_line(err)}); {advice}"
 
 
 def root_uuid(path: Path) -> uuid.UUID | None:

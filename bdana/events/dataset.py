@@ -16,6 +16,7 @@ from bdana.events.exposure import BurstTable, Exposure
 from bdana.events.file_names import expand, refuse_files_twice
 from bdana.events.files import guess_schema, open_events
 from bdana.events.gate import GATE_COLUMNS, Gate
+from bdana.events.servers import DEFAULTS, RemoteConfig
 from bdana.events.source import EventSource, read_with_closed
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ class Dataset:
         gate: Gate | None,
         folder: Path | None = None,
         unusual: Sequence[str] = (),
+        remote: RemoteConfig = DEFAULTS,
     ) -> Dataset:
         """Open the files and join their burst tables; data and pseudo-data need a gate, which hides closed events.
 
@@ -114,6 +116,8 @@ class Dataset:
             Bursts that are not listed are not good.
         folder : Path, optional
             What relative names of files are relative to; by default the current folder.
+        remote : RemoteConfig, optional
+            How long servers of remote files are waited for.
 
         Raises
         ------
@@ -131,7 +135,7 @@ class Dataset:
                 f"refused: these files are read as '{kind}', and the analysis has no blinding/policy.toml that says what "
                 "stays closed; if they are simulation, say so with --kind mc"
             )
-        sources = tuple(_open(file, schema) for file in expand(files, folder))
+        sources = tuple(_open(file, schema, remote) for file in expand(files, folder, remote))
         refuse_files_twice(sources, kind)
         if gate is not None:
             for source in sources:
@@ -340,8 +344,10 @@ class Dataset:
         return (np.asarray(events.trigger) >> schema.triggers[trigger] & 1).astype(np.bool_)
 
 
-def _open(file: Location | EventArrays, schema: str | None) -> EventSource:
-    return file if isinstance(file, EventArrays) else open_events(file, schema or guess_schema(file))
+def _open(file: Location | EventArrays, schema: str | None, remote: RemoteConfig) -> EventSource:
+    if isinstance(file, EventArrays):
+        return file
+    return open_events(file, schema or guess_schema(file, remote), remote)
 
 
 def require_countable(source: EventSource, kind: str | None, gate: Gate | None) -> None:
@@ -398,7 +404,8 @@ def _check_kind(source: EventSource, kind: str, gate: Gate) -> None:
     """Refuse data that the gate cannot judge; warn when files are simulation only by their declared kind."""
     path = source.file or Path("arrays in memory")
     remote = isinstance(source.path, str)
-    if remote and gate.sealed and (kind == "data" or not _has_truth(source)):  # guard: remote-is-not-compared
+    named = gate.sealed or (kind != "data" and gate.admission is not None and gate.admission.has_manifests)
+    if remote and named and (kind == "data" or not _has_truth(source)):  # guard: remote-is-not-compared
         raise BlindingError(
             f"refused: {source.path} is a remote file, which nobody can compare with the manifests of the data; copy it here"
         )

@@ -14,13 +14,15 @@ from urllib.request import url2pathname
 
 from bdana.errors import ConfigError, InputError
 from bdana.events.arrays import EventArrays
-from bdana.events.location import is_remote
+from bdana.events.location import is_pattern, is_remote
+from bdana.events.remote import matching
 from bdana.text_files import open_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bdana.events.location import Location
+    from bdana.events.servers import RemoteConfig
     from bdana.events.source import EventSource
 
 __all__ = ["Files", "expand", "local_or_remote", "refuse_files_twice"]
@@ -31,22 +33,27 @@ _APPLE_DOUBLE = "._"
 """Begins the names of the files in which macOS keeps attributes of others (AppleDouble)."""
 
 
-def expand(files: Files, folder: Path | None = None) -> list[Location | EventArrays]:
+def expand(
+    files: Files, folder: Path | None = None, remote: RemoteConfig | None = None
+) -> list[Location | EventArrays]:
     """Resolve globs and `@list.txt` files (one name a line, relative to the list) into the files they stand for.
 
     A glob matches what it matches in a shell, with `**` for any folders below: no hidden files or folders unless a dot is
-    written. Names of existing files are no globs, nor are addresses such as `root://host//path`, which stay as they are.
+    written. Names of existing files are no globs. Addresses such as `root://host//path` stay as they are, except patterns
+    with `*` that a server can list.
 
     Parameters
     ----------
     files : str, Path or EventArrays, or a sequence of them
     folder : Path, optional
         What relative names are relative to, of which no sign means anything; by default the current folder.
+    remote : RemoteConfig, optional
+        How long servers are waited for that list what matches; by default none is asked, and their patterns stay.
 
     Raises
     ------
     InputError
-        When a list cannot be read or names itself, or a glob matches nothing.
+        When a list cannot be read or names itself, a glob matches nothing, or a server does not answer.
     ConfigError
         When nothing is given, or something that names no file.
 
@@ -64,7 +71,7 @@ def expand(files: Files, folder: Path | None = None) -> list[Location | EventArr
     for file in given:
         if not isinstance(file, kinds):
             raise ConfigError(f"files are named by text, paths or EventArrays, not by {type(file).__name__}")
-    found = [path for file in given for path in _expand(file, folder or Path(), ())]
+    found = [path for file in given for path in _expand(file, folder or Path(), (), remote)]
     if not found:
         raise ConfigError("no input file: name at least one ROOT file")
     return found
@@ -93,22 +100,26 @@ def local_or_remote(name: str) -> Location:
 
 
 def _expand(
-    file: str | Path | EventArrays, folder: Path, lists: tuple[Path, ...]
+    file: str | Path | EventArrays, folder: Path, lists: tuple[Path, ...], remote: RemoteConfig | None
 ) -> Sequence[Location | EventArrays]:
     """Resolve one name, which stands in the innermost of some lists."""
     if isinstance(file, EventArrays):
         return [file]
     name = str(file)
+    if remote is not None and is_remote(name) and is_pattern(name):
+        return matching(name, remote)
     if is_remote(name):
         return [local_or_remote(name)]
     if name.startswith("@") and not (folder / name).exists():
-        return _of_list(folder / name[1:], lists)
+        return _of_list(folder / name[1:], lists, remote)
     if glob.has_magic(name) and not (folder / name).exists():
         return _of_glob(name, folder)
     return [folder / name]
 
 
-def _of_list(path: Path, lists: tuple[Path, ...]) -> list[Location | EventArrays]:
+def _of_list(
+    path: Path, lists: tuple[Path, ...], remote: RemoteConfig | None
+) -> list[Location | EventArrays]:
     own = path.resolve()
     if own in lists:
         raise InputError(
@@ -122,7 +133,7 @@ def _of_list(path: Path, lists: tuple[Path, ...]) -> list[Location | EventArrays
     names = [line for line in lines if line and not line.startswith("#")]
     if not names:
         raise InputError(f"{path}: the list names no file")
-    return [found for name in names for found in _expand(name, path.parent, (*lists, own))]
+    return [found for name in names for found in _expand(name, path.parent, (*lists, own), remote)]
 
 
 def _of_glob(pattern: str, folder: Path) -> list[Location | EventArrays]:

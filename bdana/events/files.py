@@ -15,6 +15,7 @@ from bdana.events.containers import RootFile, open_root
 from bdana.events.exposure import MEASURED, BurstTable, measured_column
 from bdana.events.flat import FlatEvents
 from bdana.events.model import BURST_COLUMNS, COLLECTIONS, EVENT_COLUMNS
+from bdana.events.remote import Identity, RemoteFile
 from bdana.events.schema import (
     Schema,
     SchemaText,
@@ -24,6 +25,7 @@ from bdana.events.schema import (
     shipped_schemas,
     unit_factor,
 )
+from bdana.events.servers import DEFAULTS, RemoteConfig
 from bdana.events.source import EventSource
 
 if TYPE_CHECKING:
@@ -63,7 +65,8 @@ class EventFile(EventSource):
 
     def __reduce__(self) -> tuple[object, ...]:
         # Workers open the file themselves, once, and read it with the schema of here, whatever its file says by then.
-        return _open_behind, (self.path, self._schema_text, self.gate)  # guard: worker-has-the-gate
+        there = self._root.remote, self._root.identity
+        return _open_behind, (self.path, self._schema_text, self.gate, *there)  # guard: worker-has-the-gate
 
     @property
     def simulated(self) -> bool:
@@ -139,6 +142,8 @@ class EventFile(EventSource):
         branches = self._branches(columns)
         try:
             return self._events.clusters(branches)
+        except InputError:  # of a server
+            raise
         except Exception as err:  # uproot raises many kinds for damaged bytes
             raise InputError(
                 f"{self.path}: tree '{self._events.name}' is damaged ({err}); copy the file again"
@@ -238,7 +243,7 @@ class EventFile(EventSource):
         return lengths[0] if lengths else None
 
 
-def open_events(path: Location, schema: str) -> EventFile:
+def open_events(path: Location, schema: str, remote: RemoteConfig = DEFAULTS) -> EventFile:
     """Open an event file; the handle is kept until file or schema changes, so that a worker opens each file once.
 
     Parameters
@@ -247,6 +252,8 @@ def open_events(path: Location, schema: str) -> EventFile:
         Text is the address of a remote file.
     schema : str
         As for `load_schema`.
+    remote : RemoteConfig, optional
+        How long the server of a remote file is waited for.
 
     Raises
     ------
@@ -255,15 +262,19 @@ def open_events(path: Location, schema: str) -> EventFile:
     ConfigError
         When there is no such schema.
     """
-    return _open_with(path, read_schema(schema))
+    return _open_with(path, read_schema(schema), remote)
 
 
-def _open_behind(path: Location, schema: SchemaText, gate: Gate | None) -> EventFile:
-    file = _open_with(path, schema)
+def _open_behind(
+    path: Location, schema: SchemaText, gate: Gate | None, remote: RemoteConfig, identity: Identity | None
+) -> EventFile:
+    file = _open_with(path, schema, remote)
+    if file._root.identity != identity:
+        raise InputError(f"{path}: was changed on the server while it was read; start again")
     return file.behind(gate) if gate else file
 
 
-def open_draft(path: Location, text: str) -> EventFile:
+def open_draft(path: Location, text: str, remote: RemoteConfig = DEFAULTS) -> EventFile:
     """Open an event file with a schema that is not in a file yet.
 
     Parameters
@@ -272,6 +283,8 @@ def open_draft(path: Location, text: str) -> EventFile:
         Text is the address of a remote file.
     text : str
         TOML of the schema.
+    remote
+        As for `open_events`.
 
     Raises
     ------
@@ -280,14 +293,16 @@ def open_draft(path: Location, text: str) -> EventFile:
     ConfigError
         When the text is no schema.
     """
-    return EventFile(open_root(path), SchemaText(Path("draft.toml"), text))
+    return EventFile(open_root(path, remote), SchemaText(Path("draft.toml"), text))
 
 
-def _open_with(path: Location, schema: SchemaText) -> EventFile:
-    state = path.stat() if isinstance(path, Path) and path.is_file() else None
+def _open_with(path: Location, schema: SchemaText, remote: RemoteConfig) -> EventFile:
+    if isinstance(path, str):
+        return _open_cached(path, schema, remote, RemoteFile(path, remote).identity)
+    state = path.stat() if path.is_file() else None
     # A change within one tick of the clock leaves the time as it was, but mostly not the others.
     there = (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino) if state else ()
-    return _open_cached(path, schema, there)
+    return _open_cached(path, schema, remote, there)
 
 
 def read_flat_with_closed(
@@ -310,23 +325,30 @@ def forget_files() -> None:
 
 
 @lru_cache(maxsize=64)
-def _open_cached(path: Location, schema: SchemaText, state: tuple[int, ...]) -> EventFile:  # noqa: ARG001 - else another file
-    return EventFile(open_root(path), schema)
+def _open_cached(
+    path: Location,
+    schema: SchemaText,
+    remote: RemoteConfig,
+    state: tuple[int | str, ...],  # noqa: ARG001 - else another file
+) -> EventFile:
+    return EventFile(open_root(path, remote), schema)
 
 
-def guess_schema(path: Location) -> str:
+def guess_schema(path: Location, remote: RemoteConfig = DEFAULTS) -> str:
     """Return the name of the one shipped schema whose required branches a file has.
 
     Parameters
     ----------
     path : Path or str
+    remote
+        As for `open_events`.
 
     Raises
     ------
     ConfigError
         When none or several match; the message lists what speaks against each.
     """
-    root = open_root(path)
+    root = open_root(path, remote)
     schemas = {name: load_schema(name) for name in shipped_schemas()}
     near = {
         name: _why_not(root, schema) for name, schema in schemas.items() if schema.events.tree in root.trees

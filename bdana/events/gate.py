@@ -45,6 +45,11 @@ class Admission(Protocol):
         """Whether data must be sealed: a closed event in them is then an error, and stops the reading."""
         ...
 
+    @property
+    def has_manifests(self) -> bool:
+        """Whether the analysis has manifests that files are to be compared with."""
+        ...
+
     def check(self, path: Path, kind: str) -> None:
         """Raise an error for a file that must not be read as `kind`: unsealed data, or data declared as another kind.
 

@@ -6,18 +6,18 @@ import re
 from pathlib import Path
 from typing import TypeAlias
 
-__all__ = ["EXTRAS", "Location", "is_remote"]
+__all__ = ["EXTRAS", "Location", "is_pattern", "is_remote", "protocols"]
 
 Location: TypeAlias = Path | str
 """A path; as text the address of a remote file, such as `root://host//path`, of which every character counts."""
 
 EXTRAS = {
     "root": "xrootd",
-    "roots": "xrootd",
     "xroot": "xrootd",
-    "xroots": "xrootd",
     "http": "http",
     "https": "http",
+    "s3": "s3",
+    "s3a": "s3",
 }
 """The extra of bdana that reads the addresses of a protocol."""
 
@@ -32,3 +32,29 @@ def is_remote(name: str) -> bool:
     name : str
     """
     return _ADDRESS.match(name) is not None
+
+
+def protocols(address: str) -> list[str]:
+    """Return the protocols of an address, those of caches first.
+
+    Parameters
+    ----------
+    address : str
+
+    Examples
+    --------
+    >>> from bdana.events.location import protocols
+    >>> protocols("simplecache::https://host/run9001.root")
+    ['simplecache', 'https']
+    """
+    return [part.partition("://")[0].lower() for part in address.split("::")]
+
+
+def is_pattern(address: str) -> bool:
+    """Tell whether an address is a pattern with `*`, of which a server is to list what matches; http has no lists.
+
+    Parameters
+    ----------
+    address : str
+    """
+    return "*" in address.partition("?")[0] and not {"http", "https"} & set(protocols(address))

@@ -246,6 +246,11 @@ class UnsealedData:
     folders: tuple[Path, ...] = ()
     sealed = False
 
+    @property
+    def has_manifests(self) -> bool:
+        """Whether there are manifests of the analysis that files are to be compared with."""
+        return any(f.is_file() for folder in self.folders for f in folder.glob(f"*{MANIFEST}"))
+
     def check(self, path: Path, kind: str) -> None:
         """Refuse a file of data that is read as something else.
 

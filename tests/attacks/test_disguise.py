@@ -8,10 +8,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import awkward as ak
+import fsspec
 import hist
 import numpy as np
 import pytest
-import uproot
 
 import bdana
 from bdana.analysis import template_folder
@@ -23,7 +23,7 @@ from bdana.events.dataset import require_countable
 from bdana.events.files import forget_files, open_events
 from bdana.events.gate import Gate
 from bdana.observed import Observed
-from bdana.sealing.manifest import check_open_file
+from bdana.sealing.manifest import UnsealedData, check_open_file
 from bdana.sealing.seal_file import seal
 from tests.attacks.raw import canary, like_sign, of_stage, raw_file
 from tests.searches import STAGES
@@ -104,14 +104,24 @@ def test_events_in_memory_are_no_sealed_data(analysis):
         analysis.select([EventArrays(records([canary(1)]))], kind="data")
 
 
+def served(path):
+    """Return the address of a copy of a file, on a server in memory."""
+    fsspec.filesystem("memory").pipe(f"/{path.name}", path.read_bytes())
+    return f"memory://{path.name}"
+
+
+@pytest.mark.parametrize("kind", ["mc", "pseudo"])
+@pytest.mark.parametrize("name", ["run.root", "run.open.root"])
+def test_remote_files_are_no_way_around_a_manifest_while_nothing_is_sealed(data, analysis, name, kind):
+    gate = replace(analysis.gate, data_runs=(), admission=UnsealedData((data,)))
+    with pytest.raises(BlindingError, match=f"memory://{name} is a remote file, which nobody can compare"):
+        bdana.events.Dataset.open([served(data / name)], kind=kind, gate=gate)
+
+
 @pytest.mark.parametrize("kind", ["data", "mc", None])
-def test_remote_data_are_not_read(data, analysis, kind, monkeypatch):
+def test_remote_data_are_not_read(data, analysis, kind):
     """No manifest is compared with what a server sends, so a server would be a way around every one of them."""
-    honest, gate = uproot.open, replace(analysis.gate, data_runs=())
-    monkeypatch.setattr(
-        uproot, "open", lambda source, **how: honest({data / Path(*source).name: None}, **how)
-    )
-    address = "https://host/run.root"
+    gate, address = replace(analysis.gate, data_runs=()), served(data / "run.root")
 
     def read():
         if kind is None:

@@ -1,4 +1,4 @@
-"""Trees and RNTuples: collections by their structure, fields that were added late, and addresses of remote files."""
+"""Trees and RNTuples: collections by their structure, and fields that were added late."""
 
 import os
 from pathlib import Path
@@ -71,26 +71,6 @@ def test_fields_that_were_added_late_are_empty_before(shared):
     assert container.arrays(["intvec_field"], 350, 467)["intvec_field"].tolist() == (
         read["intvec_field"][350:467].tolist()
     )
-
-
-@pytest.mark.parametrize(
-    ("address", "said"),
-    [
-        ("root://host//eos/a.root", r"root://host//eos/a\.root: .*pip install 'bdana\[xrootd\]'"),
-        ("xroot://host//a.root", r"xroot://host//a\.root: .*'bdana\[xrootd\]'"),
-        ("https://host/a.root?x=*", r"https://host/a\.root\?x=\*: .*'bdana\[http\]'"),
-        ("simplecache::http://host/a.root", r"simplecache::http://host/a\.root: .*'bdana\[http\]'"),
-        ("warp://host/a.root", r"warp://host/a\.root: cannot be read"),
-    ],
-)
-def test_an_address_is_handed_on_and_the_extra_named(address, said, monkeypatch):
-    def missing(source, **options):
-        assert list(source) == [address]
-        raise ValueError("Protocol not known: " + address) if "warp" in address else ImportError("install it")
-
-    monkeypatch.setattr(uproot, "open", missing)
-    with pytest.raises(InputError, match=said):
-        open_root(address)
 
 
 def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path):
