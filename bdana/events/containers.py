@@ -13,18 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 import awkward as ak
 import numpy as np
-import uproot
 
 from bdana.errors import InputError
 from bdana.events.checksums import OBJECT_NAME, ColumnChecksums, damaged_page_list, damaged_pages
 from bdana.events.lists import fit
 from bdana.events.location import EXTRAS
+from bdana.on_demand import late_module
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
+    import uproot
+
     from bdana.events.location import Location
+else:
+    uproot = late_module("uproot")
 
 __all__ = ["Container", "open_root", "root_uuid"]
 

@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import awkward as ak
 import numpy as np
-import vector
 
 from bdana.display import short_repr
 from bdana.errors import MissingColumnError
+from bdana.on_demand import late_module
 from bdana.reconstruction.lines import ClosestApproach, Line, closest_approach
 from bdana.reconstruction.read_only import read_only, read_only_records
 
 if TYPE_CHECKING:
+    import vector
     from numpy.typing import NDArray
 
     from bdana.detector import Detector
+else:
+    vector = late_module("vector")
 
 __all__ = ["Pairs", "Tracks"]
 

@@ -7,10 +7,10 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from particle import literals
 
 from bdana.display import short_repr, shortened
 from bdana.errors import ConfigError
+from bdana.masses import MASS
 from bdana.reconstruction import Line, Pairs, Tracks
 from bdana.reconstruction.read_only import read_only_events
 from bdana.selection.candidates import Candidates
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LEPTON_MASS", "TRACK_AFTER", "Loose", "Selected", "Selection", "Setup"]
 
-LEPTON_MASS: dict[str, float] = {"muon": literals.mu_minus.mass, "electron": literals.e_minus.mass}  # type: ignore[dict-item]
-"""Masses in MeV/c2 (PDG, from `particle`)."""
+LEPTON_MASS = {"muon": MASS[13], "electron": MASS[11]}
+"""Masses in MeV/c2 (PDG)."""
 
 TRACK_AFTER = tuple(f"tracks.{name}_after" for name in ("x", "y", "z", "tx", "ty"))
 """The columns of a track's state after the magnet: what a cut needs that looks downstream of it."""

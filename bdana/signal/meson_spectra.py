@@ -21,15 +21,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from particle import Particle
-from scipy.ndimage import uniform_filter1d
 
 from bdana.errors import ConfigError, InputError
+from bdana.masses import MASS
+from bdana.on_demand import late_module
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import scipy
     from numpy.typing import NDArray
+else:
+    scipy = late_module("scipy")
 
 __all__ = ["MESONS", "PDG_NUMBERS", "SETTINGS", "MesonSpectra", "meson_mass", "meson_spectra", "spectra_file"]
 
@@ -42,7 +45,6 @@ MESONS = tuple(PDG_NUMBERS)
 SETTINGS = ("SoftQCD:inelastic", "SoftQCD:all", "SoftQCD:nonDiffractive", "Angantyr:pCu")
 """Settings of PYTHIA 8 for which there are tables."""
 
-_MASSES = {name: float(Particle.from_pdgid(number).mass) for name, number in PDG_NUMBERS.items()}  # type: ignore[arg-type]
 _FOLDER = Path(__file__).parent / "spectra"
 # Ratios of spectra are smoothed over so many bins of p, then of p and pT. Each window is pulled towards the one before it,
 # as strongly as by that many mesons in the smaller of the two samples.
@@ -70,7 +72,7 @@ def meson_mass(meson: str) -> float:
     547.9
     """
     _check_meson(meson)
-    return _MASSES[meson]
+    return MASS[PDG_NUMBERS[meson]]
 
 
 def spectra_file(setting: str, beam_momentum: float) -> Path:
@@ -357,5 +359,5 @@ def _ratios(used: MesonSpectra, other: MesonSpectra) -> NDArray[np.float64]:
 
 def _window(values: NDArray[np.float64], size: int, axis: int) -> NDArray[np.float64]:
     """Sum over neighbouring bins."""
-    mean: NDArray[np.float64] = uniform_filter1d(values, size, axis=axis, mode="constant")
+    mean: NDArray[np.float64] = scipy.ndimage.uniform_filter1d(values, size, axis=axis, mode="constant")
     return np.maximum(size * mean, 0.0)  # rounding can leave a tiny negative number
