@@ -42,20 +42,26 @@ def nearest(candidates: ak.Array, x: NDArray[np.float64], y: NDArray[np.float64]
     >>> nearest(clusters, np.array([45.0, 45.0]), np.zeros(2), within=20.0).x.to_list()
     [50.0, None]
     """
-    distance = _distance(candidates, x, y)
-    undefined = ak.to_numpy(ak.any(np.isnan(distance), axis=1))
-    # An all-false mask row gives None; argmin of NaN would depend on the order of the candidates.
-    index = ak.argmin(ak.nan_to_num(distance, nan=np.inf), axis=1, keepdims=True)
-    chosen = candidates[index]
-    near = ak.firsts(distance[index] < within)
-    fields = {
-        name: ak.mask(
-            ak.where(undefined, np.nan, ak.fill_none(ak.firsts(chosen[name]), np.nan)),
-            ak.fill_none(near, value=False) | undefined,
-        )
-        for name in ak.fields(candidates)
-    }
-    return ak.zip(fields, depth_limit=1, optiontype_outside_record=True)
+    columns = {name: _counts_and_flat(candidates[name]) for name in ak.fields(candidates)}
+    counts, distance = _distance(candidates, x, y)
+    some = counts > 0
+    begin = np.cumsum(counts) - counts
+    smallest, chosen = np.full(len(counts), np.inf), begin.copy()
+    if some.any():
+        smallest[some] = np.minimum.reduceat(distance, begin[some])  # NaN if one of them is
+        index = np.where(distance == np.repeat(smallest, counts), np.arange(len(distance)), len(distance))
+        chosen[some] = np.minimum.reduceat(index, begin[some])
+    undefined = np.isnan(smallest)
+    found = (smallest < within) | undefined
+    near = np.flatnonzero(found & ~undefined)
+    fields = {}
+    for name, (_, flat) in columns.items():
+        value = np.full(len(counts), np.nan)
+        value[near] = flat[chosen[near]]
+        fields[name] = ak.contents.NumpyArray(value)
+    record = ak.contents.RecordArray(list(fields.values()), list(fields), len(counts))
+    where = ak.index.Index64(np.where(found, np.arange(len(counts)), -1))
+    return ak.Array(ak.contents.IndexedOptionArray(where, record))
 
 
 def any_near(
@@ -94,10 +100,11 @@ def any_near(
     >>> any_near(hits, np.array([45.0, 45.0]), np.zeros(2), within=20.0, time=np.zeros(2), time_window=5.0)
     array([ True, False])
     """
-    near = _distance(candidates, x, y) < within
+    counts, distance = _distance(candidates, x, y)
+    near = distance < within
     if time is not None:
-        near = near & (abs(candidates.time - time) < time_window)
-    return ak.to_numpy(ak.any(near, axis=1))
+        near &= np.abs(_counts_and_flat(candidates.time)[1] - np.repeat(time, counts)) < time_window
+    return _any(near, counts)
 
 
 def none_near(
@@ -120,9 +127,28 @@ def none_near(
     ndarray of bool, shape (N,)
         False where it cannot be told: a track, or a candidate that may be near it, with NaN position or time.
     """
-    away = (_distance(candidates, x, y) >= within) | (abs(candidates.time - time) >= time_window)
-    return ak.to_numpy(ak.all(away, axis=1)) & np.isfinite(x + y + time)
+    counts, distance = _distance(candidates, x, y)
+    apart = np.abs(_counts_and_flat(candidates.time)[1] - np.repeat(time, counts))
+    away = (distance >= within) | (apart >= time_window)
+    return ~_any(~away, counts) & np.isfinite(x + y + time)
 
 
-def _distance(candidates: ak.Array, x: NDArray[np.float64], y: NDArray[np.float64]) -> Any:
-    return np.hypot(candidates.x - x, candidates.y - y)
+def _distance(
+    candidates: ak.Array, x: NDArray[np.float64], y: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the number of candidates of each track, and the distance of each candidate, one track after the other."""
+    counts, candidate_x = _counts_and_flat(candidates.x)
+    _, candidate_y = _counts_and_flat(candidates.y)
+    return counts, np.hypot(candidate_x - np.repeat(x, counts), candidate_y - np.repeat(y, counts))
+
+
+def _counts_and_flat(column: ak.Array) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    return ak.to_numpy(ak.num(column, axis=1)), ak.to_numpy(ak.flatten(column, axis=1))
+
+
+def _any(mask: NDArray[np.bool_], counts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell for each track whether the mask holds for one of its candidates."""
+    total = np.concatenate([[0], np.cumsum(mask)])
+    ends = np.cumsum(counts)
+    found: NDArray[np.bool_] = total[ends] > total[ends - counts]
+    return found

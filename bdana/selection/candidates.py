@@ -83,7 +83,7 @@ class Candidates:
         pairs : Pairs
         regions : Regions
         """
-        timed = "time" in ak.fields(pairs.plus.record)
+        timed = pairs.plus.has("time")
         return cls(
             run=np.asarray(pairs.event.run),
             burst=np.asarray(pairs.event.burst),
