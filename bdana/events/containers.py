@@ -9,12 +9,14 @@ import uuid
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
 import numpy as np
 
 from bdana.errors import InputError
+from bdana.events.baskets import is_plain, read_plain
 from bdana.events.checksums import OBJECT_NAME, ColumnChecksums, damaged_page_list, damaged_pages
 from bdana.events.lists import fit
 from bdana.events.location import EXTRAS
@@ -132,16 +134,27 @@ class Container(ABC):
 
 
 class _TTree(Container):
-    def __init__(self, tree: Any, checksums: ColumnChecksums) -> None:
+    def __init__(self, tree: Any, checksums: ColumnChecksums, *, local: bool) -> None:
         self.name, self.entries, self.checksums = tree.name, tree.num_entries, checksums
-        self._tree = tree
+        self._tree, self._local = tree, local
         self._branches = dict(tree.iteritems(recursive=True, full_paths=True))
         self.paths = frozenset(self._branches)
         self.leaves = frozenset(path for path, branch in self._branches.items() if not branch.branches)
 
+    @cached_property
+    def _plain(self) -> frozenset[str]:
+        """Branches whose baskets are read one by one: of remote files many are asked for at once."""
+        found = (path for path, branch in self._branches.items() if self._local and is_plain(branch))
+        return frozenset(found)
+
     def _read(self, paths: Collection[str], start: int, stop: int) -> dict[str, ak.Array]:
         # Full paths as expressions: leaf names repeat (fCandidates.fTime of six detectors).
-        read = self._tree.arrays(list(paths), entry_start=start, entry_stop=stop, how=dict)
+        read = {
+            path: read_plain(self._branches[path], start, stop) for path in self._plain.intersection(paths)
+        }
+        others = [path for path in paths if read.get(path) is None]
+        if others:
+            read |= self._tree.arrays(others, entry_start=start, entry_stop=stop, how=dict)
         return {path: read[path] for path in paths}
 
     def stored_type(self, path: str) -> np.dtype[Any] | None:
@@ -267,7 +280,7 @@ class RootFile:
             found, checksums = self._directory[name], self._checksums().get(name, ColumnChecksums())
             if self._classes[name] == "ROOT::RNTuple":
                 return _RNTuple(found, name, checksums)
-            return _TTree(found, checksums)
+            return _TTree(found, checksums, local=not isinstance(self.path, str))
         except Exception as err:  # uproot raises many kinds for damaged bytes
             raise InputError(
                 f"{self.path}: tree '{name}' is damaged: {_first_line(err)}; copy the file again"

@@ -42,8 +42,8 @@ def nearest(candidates: ak.Array, x: NDArray[np.float64], y: NDArray[np.float64]
     >>> nearest(clusters, np.array([45.0, 45.0]), np.zeros(2), within=20.0).x.to_list()
     [50.0, None]
     """
-    columns = {name: _counts_and_flat(candidates[name]) for name in ak.fields(candidates)}
-    counts, distance = _distance(candidates, x, y)
+    lists = _Lists(candidates)
+    counts, distance = lists.counts, _distance(lists, x, y)
     some = counts > 0
     begin = np.cumsum(counts) - counts
     smallest, chosen = np.full(len(counts), np.inf), begin.copy()
@@ -54,12 +54,12 @@ def nearest(candidates: ak.Array, x: NDArray[np.float64], y: NDArray[np.float64]
     undefined = np.isnan(smallest)
     found = (smallest < within) | undefined
     near = np.flatnonzero(found & ~undefined)
-    fields = {}
-    for name, (_, flat) in columns.items():
-        value = np.full(len(counts), np.nan)
-        value[near] = flat[chosen[near]]
-        fields[name] = ak.contents.NumpyArray(value)
-    record = ak.contents.RecordArray(list(fields.values()), list(fields), len(counts))
+    values = {name: np.full(len(counts), np.nan) for name in lists.fields}
+    for name, value in values.items():
+        value[near] = lists.column(name, chosen[near])
+    record = ak.contents.RecordArray(
+        list(map(ak.contents.NumpyArray, values.values())), list(values), len(counts)
+    )
     where = ak.index.Index64(np.where(found, np.arange(len(counts)), -1))
     return ak.Array(ak.contents.IndexedOptionArray(where, record))
 
@@ -100,11 +100,11 @@ def any_near(
     >>> any_near(hits, np.array([45.0, 45.0]), np.zeros(2), within=20.0, time=np.zeros(2), time_window=5.0)
     array([ True, False])
     """
-    counts, distance = _distance(candidates, x, y)
-    near = distance < within
+    lists = _Lists(candidates)
+    near = _distance(lists, x, y) < within
     if time is not None:
-        near &= np.abs(_counts_and_flat(candidates.time)[1] - np.repeat(time, counts)) < time_window
-    return _any(near, counts)
+        near &= np.abs(lists.column("time") - np.repeat(time, lists.counts)) < time_window
+    return _any(near, lists.counts)
 
 
 def none_near(
@@ -127,23 +127,42 @@ def none_near(
     ndarray of bool, shape (N,)
         False where it cannot be told: a track, or a candidate that may be near it, with NaN position or time.
     """
-    counts, distance = _distance(candidates, x, y)
-    apart = np.abs(_counts_and_flat(candidates.time)[1] - np.repeat(time, counts))
-    away = (distance >= within) | (apart >= time_window)
-    return ~_any(~away, counts) & np.isfinite(x + y + time)
+    lists = _Lists(candidates)
+    apart = np.abs(lists.column("time") - np.repeat(time, lists.counts))
+    away = (_distance(lists, x, y) >= within) | (apart >= time_window)
+    return ~_any(~away, lists.counts) & np.isfinite(x + y + time)
 
 
-def _distance(
-    candidates: ak.Array, x: NDArray[np.float64], y: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the number of candidates of each track, and the distance of each candidate, one track after the other."""
-    counts, candidate_x = _counts_and_flat(candidates.x)
-    _, candidate_y = _counts_and_flat(candidates.y)
-    return counts, np.hypot(candidate_x - np.repeat(x, counts), candidate_y - np.repeat(y, counts))
+class _Lists:
+    """Lists of records as flat columns, of events that are chosen in any order; a column is gathered when asked for."""
+
+    def __init__(self, records: ak.Array) -> None:
+        layout, index = records.layout, None
+        if isinstance(layout, ak.contents.IndexedArray):
+            layout, index = layout.content, np.asarray(layout.index)
+        if not isinstance(layout, ak.contents.ListOffsetArray | ak.contents.ListArray):
+            layout, index = ak.to_packed(records).layout, None
+        starts, stops = (np.asarray(ends)[: layout.length] for ends in (layout.starts, layout.stops))
+        if index is not None:
+            starts, stops = starts[index], stops[index]
+        self.counts: NDArray[np.int64] = (stops - starts).astype(np.int64, copy=False)
+        self.fields = layout.fields
+        self._content = layout.content
+        first = np.cumsum(self.counts) - self.counts
+        self._places = np.repeat(starts - first, self.counts) + np.arange(self.counts.sum())
+
+    def column(self, name: str, which: Any = slice(None)) -> NDArray[Any]:
+        """Return a field of the records, one list after the other, or of some of them."""
+        column = self._content[name]
+        flat = column.data if isinstance(column, ak.contents.NumpyArray) else ak.to_numpy(ak.Array(column))
+        return np.asarray(flat)[self._places[which]]
 
 
-def _counts_and_flat(column: ak.Array) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    return ak.to_numpy(ak.num(column, axis=1)), ak.to_numpy(ak.flatten(column, axis=1))
+def _distance(lists: _Lists, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the distance of each candidate from its track, one track after the other."""
+    dx, dy = (lists.column(name) - np.repeat(a, lists.counts) for name, a in (("x", x), ("y", y)))
+    distance: NDArray[np.float64] = np.hypot(dx, dy)
+    return distance
 
 
 def _any(mask: NDArray[np.bool_], counts: NDArray[np.int64]) -> NDArray[np.bool_]:

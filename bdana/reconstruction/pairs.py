@@ -285,6 +285,14 @@ class Pairs:
         """The event of each pair, type N * record."""
         return self.plus.event
 
+    @cached_property
+    def both(self) -> Tracks | None:
+        """The N tracks `plus` followed by the N tracks `minus`; None where they are not of one sample."""
+        plus, minus = (vars(track).get("_taken_from", (None, None)) for track in (self.plus, self.minus))
+        if plus[0] is None or plus[0] is not minus[0]:
+            return None
+        return plus[0].take(np.concatenate([plus[1], minus[1]]))
+
     @property
     def dt(self) -> NDArray[np.float64]:
         """Time difference t(+) - t(-) in ns, shape (N,)."""

@@ -119,7 +119,10 @@ class Cut:
         if self.level == "event":
             return self(found.event, found.time + displaced_ns, par)
         if self.level == "track" and isinstance(found, Pairs):
-            return self(found.plus, par) & self(found.minus, par)
+            if found.both is None:
+                return self(found.plus, par) & self(found.minus, par)
+            of_plus, of_minus = np.split(self(found.both, par), 2)
+            return of_plus & of_minus
         return self(found, par)
 
     def active(self, par: Parameters) -> bool:
