@@ -11,6 +11,8 @@ import numpy as np
 from bdana.on_demand import late_module
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import uproot
     from numpy.typing import NDArray
 else:
@@ -34,18 +36,38 @@ def is_plain(branch: Any) -> bool:
     return type(found) is uproot.AsDtype and found.from_dtype.shape == () and found.from_dtype.kind in "biuf"
 
 
-def read_plain(branch: Any, start: int, stop: int) -> ak.Array | None:
-    """Read entries of a branch that `is_plain`; None where its baskets do not say how long their lists are.
+def read_plain(branches: Mapping[str, Any], start: int, stop: int) -> dict[str, ak.Array]:
+    """Read entries of branches that are plain, but those whose baskets do not say how long their lists are.
+
+    Columns whose lists are equally long share one array of offsets.
 
     Parameters
     ----------
-    branch : uproot TBranch
+    branches : mapping of str to uproot TBranch
     start, stop : int
         Range of entries.
     """
+    found: dict[str, ak.Array] = {}
+    known: list[ak.index.Index64] = []
+    for name, branch in branches.items():
+        read = _read(branch, start, stop)
+        if read is None:
+            continue
+        offsets, values = read
+        layout: Any = ak.contents.NumpyArray(values)
+        if offsets is not None:
+            if not (known and np.array_equal(known[0].data, offsets)):
+                known = [ak.index.Index64(offsets)]
+            layout = ak.contents.ListOffsetArray(known[0], layout)
+        found[name] = ak.Array(layout)
+    return found
+
+
+def _read(branch: Any, start: int, stop: int) -> tuple[NDArray[np.int64] | None, NDArray[Any]] | None:
+    """Return offsets of the lists, None for numbers, and the values; None where lengths are not in the baskets."""
     jagged = isinstance(branch.interpretation, uproot.AsJagged)
     number = branch.interpretation.content if jagged else branch.interpretation
-    values, offsets = [], [np.zeros(1, dtype=np.int64)]
+    values, offsets = [np.empty(0, number.to_dtype)], [np.zeros(1, dtype=np.int64)]
     for k, (first, last) in enumerate(pairwise(branch.entry_offsets)):
         inside = slice(max(start, first) - first, min(stop, last) - first)
         if first >= stop or last <= start or inside.start >= inside.stop:
@@ -63,16 +85,9 @@ def read_plain(branch: Any, start: int, stop: int) -> ak.Array | None:
             raise ValueError(f"basket {k} has {len(content)} numbers for {last - first} entries")
         else:
             content = content[inside]
-        values.append(content)
-    native = number.to_dtype
-    flat = np.concatenate([np.empty(0, native), *values]) if len(values) != 1 else values[0].astype(native)
-    layout = ak.contents.NumpyArray(flat)
-    if jagged:
-        places = offsets[1] if len(offsets) == 2 else np.concatenate(offsets[1:] or [offsets[0][:0]])
-        starts = np.empty(len(places) + 1, dtype=np.int64)
-        starts[0], starts[1:] = 0, places
-        layout = ak.contents.ListOffsetArray(ak.index.Index64(starts), layout)
-    return ak.Array(layout)
+        values.append(content.astype(number.to_dtype, copy=False))
+    flat = values[1] if len(values) == 2 else np.concatenate(values)
+    return np.concatenate(offsets) if jagged else None, flat
 
 
 def _ends(byte_offsets: NDArray[np.int32], size: int, entries: int) -> NDArray[np.int64]:

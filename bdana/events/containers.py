@@ -149,10 +149,9 @@ class _TTree(Container):
 
     def _read(self, paths: Collection[str], start: int, stop: int) -> dict[str, ak.Array]:
         # Full paths as expressions: leaf names repeat (fCandidates.fTime of six detectors).
-        read = {
-            path: read_plain(self._branches[path], start, stop) for path in self._plain.intersection(paths)
-        }
-        others = [path for path in paths if read.get(path) is None]
+        plain = {path: self._branches[path] for path in paths if path in self._plain}
+        read = read_plain(plain, start, stop)
+        others = [path for path in paths if path not in read]
         if others:
             read |= self._tree.arrays(others, entry_start=start, entry_stop=stop, how=dict)
         return {path: read[path] for path in paths}

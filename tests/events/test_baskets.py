@@ -46,7 +46,7 @@ def test_every_range_of_entries_is_what_uproot_reads(tree, name):
     for start in range(sum(PIECES) + 1):
         for stop in range(start, sum(PIECES) + 1):
             expected = branch.array(entry_start=start, entry_stop=stop)
-            found = read_plain(branch, start, stop)
+            found = read_plain({name: branch}, start, stop)[name]
             assert found.to_list() == expected.to_list()
             assert found.type == expected.type
 
@@ -66,4 +66,4 @@ def test_a_basket_with_another_number_of_entries_is_an_error(tree, name):
         interpretation=branch.interpretation, basket=branch.basket, entry_offsets=[0, 4, 6, 13]
     )
     with pytest.raises(ValueError, match="for 4 entries"):
-        read_plain(wrong, 0, 13)
+        read_plain({name: wrong}, 0, 13)
