@@ -444,6 +444,21 @@ class AnalysisFolder:
         layout = sample.layout
         return str(self.folder / layout) if layout and layout.endswith(".toml") else layout
 
+    def selected_samples(self) -> list[str]:
+        """Return the names of the two-track samples of analysis.toml, which a search selects.
+
+        Raises
+        ------
+        ConfigError
+            When there is none.
+        """
+        names = [name for name in self.config.samples if name != self.config.search.single_tracks]
+        if not names:
+            raise ConfigError(
+                f"{self.folder / 'analysis.toml'} names no sample to select: add [samples.<name>] with kind and files"
+            )
+        return names
+
     def sample(self, *names: str, all_bursts: bool = False) -> list[Dataset]:
         """Open samples of analysis.toml by name.
 
