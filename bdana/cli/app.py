@@ -49,7 +49,9 @@ def _common(
 def main() -> None:
     """Run the command line: a BdanaError becomes a message and its exit code, any other error is shown as a fault."""
     debug = "--debug" in sys.argv[1:]
-    gc.set_threshold(100_000)  # imports make many objects and hardly any garbage to look for
+    gc.set_threshold(
+        100_000
+    )  # imports make many objects and hardly any garbage, until the analysis is loaded
     os.environ.pop("MPLBACKEND", None)  # figures are files; an unknown name would stop matplotlib
     prepare_streams()
     try:
