@@ -5,9 +5,9 @@ the vertex and the regions as if it were data. How often such a pair is in time 
 """
 
 import numpy as np
+import scipy
 from hepunits import m, ns
 from pydantic import Field
-from scipy.special import lambertw
 
 import bdana
 
@@ -42,7 +42,7 @@ def third_track(bursts, cuts, par):
     """`Exactly one` twice loses exp(-2 R tau) of the pairs to a further track, `exactly two` only exp(-R tau)."""
     # Seen are events without a further track, R exp(-R tau): solved for R tau, at most 1, where what is seen is largest.
     seen = np.minimum(bursts.rate / par.q1_efficiency * par.readout_ns * ns, np.exp(-1.0) - 1e-13)
-    return np.exp(-lambertw(-seen).real)
+    return np.exp(-scipy.special.lambertw(-seen).real)
 
 
 def accidental_veto(bursts, cuts, par):

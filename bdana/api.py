@@ -7,9 +7,8 @@ from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bdana import pairing, search
+from bdana import engine, pairing, search
 from bdana.analysis import AnalysisFolder, find_analysis, template_folder
-from bdana.engine import run_selection
 from bdana.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -180,7 +179,7 @@ class Analysis(AnalysisFolder):
         left_out : tuple of str
             Cuts that the run's loose candidates need not pass.
         """
-        return run_selection(self.selection_task(dataset, selection, left_out), executor, progress)
+        return engine.run_selection(self.selection_task(dataset, selection, left_out), executor, progress)
 
     def background(
         self,

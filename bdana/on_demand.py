@@ -1,15 +1,39 @@
-"""Rooms whose names are imported when first asked for, so that a command waits for no library that it does not use."""
+"""Modules and names that are imported when first asked for, so that a command waits for no library that it does not use."""
 
 from __future__ import annotations
 
 import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["on_demand"]
+__all__ = ["late_module", "on_demand"]
+
+
+class _LateModule(ModuleType):
+    def __getattr__(self, name: str) -> Any:
+        return getattr(import_module(self.__name__), name)
+
+
+def late_module(name: str) -> Any:
+    """Return a stand-in for a module, which is imported when something of it is first used.
+
+    Parameters
+    ----------
+    name : str
+        Full name of the module.
+
+    Examples
+    --------
+    >>> from bdana.on_demand import late_module
+    >>> fractions = late_module("fractions")
+    >>> fractions.Fraction(1, 3) + 1
+    Fraction(4, 3)
+    """
+    return _LateModule(name)
 
 
 def on_demand(package: str, homes: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:

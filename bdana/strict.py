@@ -35,7 +35,9 @@ def _make_strict(part: object) -> None:
 class StrictModel(BaseModel):
     """Base class of TOML tables: fields are checked when they are read, and never change afterwards."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)  # guard: strict-fields
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True
+    )  # guard: strict-fields
 
     @classmethod
     def __get_pydantic_core_schema__(

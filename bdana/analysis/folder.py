@@ -15,15 +15,12 @@ from bdana import pairing, upstream
 from bdana.analysis.config import read_config
 from bdana.analysis.modules import AnalysisModules
 from bdana.analysis.signal_config import SearchedSignal, SignalConfig
-from bdana.blinding import Ledger, load_policy
 from bdana.detector import Detector, load_detector
 from bdana.display import shortened
-from bdana.engine import SelectionTask
 from bdana.errors import ConfigError, UserCodeError
-from bdana.events import Dataset, GoodRuns
 from bdana.events.exposure import why_impossible
 from bdana.mistakes import Written, did_you_mean, validated
-from bdana.sealing import SealedData, UnsealedData
+from bdana.on_demand import late_module
 from bdana.selection import Parameters, Selection, Setup, SingleTrackSelection
 from bdana.strict import read_text
 from bdana.user_code import raise_user_error
@@ -31,13 +28,19 @@ from bdana.user_code import raise_user_error
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from bdana import blinding, engine, events, sealing
     from bdana.analysis.config import AnalysisConfig, SampleConfig
-    from bdana.blinding import Policy
-    from bdana.events import EventFile, Files, Gate
+    from bdana.blinding import Ledger, Policy
+    from bdana.engine import SelectionTask
+    from bdana.events import Dataset, EventFile, Files, Gate, GoodRuns
     from bdana.pairing import Combinatorial, PairingParameters
     from bdana.regions import Box, Regions
     from bdana.selection import Variable
     from bdana.upstream import Prompt, PromptParameters
+else:
+    blinding, engine, events, sealing = (
+        late_module(f"bdana.{room}") for room in ("blinding", "engine", "events", "sealing")
+    )
 
 __all__ = ["AnalysisFolder", "find_analysis", "template_folder"]
 
@@ -190,12 +193,12 @@ class AnalysisFolder:
         BlindingError
             When it is not the one that the ledger says is in force.
         """
-        return load_policy(self.folder, self.regions)
+        return blinding.load_policy(self.folder, self.regions)
 
     @property
     def ledger(self) -> Ledger:
         """Blinding ledger of the folder."""
-        return Ledger(self.folder / "blinding" / "ledger")
+        return blinding.Ledger(self.folder / "blinding" / "ledger")
 
     @property
     def gate(self) -> Gate | None:
@@ -205,7 +208,9 @@ class AnalysisFolder:
             return None
         files = [file for s in self.config.samples.values() if s.kind == "data" for file in s.files]
         folders = tuple(sorted({(self.folder / file.removeprefix("@")).parent for file in files}))
-        admission = SealedData(folders, policy=policy) if policy.people else UnsealedData(folders)
+        admission = (
+            sealing.SealedData(folders, policy=policy) if policy.people else sealing.UnsealedData(folders)
+        )
         return policy.gate(self.detector, admission)  # guard: folder-gate
 
     def closed_boxes(self, names: Collection[str]) -> list[Box]:
@@ -419,7 +424,7 @@ class AnalysisFolder:
         >>> dataset.kind, dataset.exposure.bursts
         ('pseudo', 1)
         """
-        return Dataset.open(
+        return events.Dataset.open(
             files,
             kind=kind,
             schema=schema,
@@ -439,6 +444,21 @@ class AnalysisFolder:
         """
         layout = sample.layout
         return str(self.folder / layout) if layout and layout.endswith(".toml") else layout
+
+    def selected_samples(self) -> list[str]:
+        """Return the names of the two-track samples of analysis.toml, which a search selects.
+
+        Raises
+        ------
+        ConfigError
+            When there is none.
+        """
+        names = [name for name in self.config.samples if name != self.config.search.single_tracks]
+        if not names:
+            raise ConfigError(
+                f"{self.folder / 'analysis.toml'} names no sample to select: add [samples.<name>] with kind and files"
+            )
+        return names
 
     def sample(self, *names: str, all_bursts: bool = False) -> list[Dataset]:
         """Open samples of analysis.toml by name.
@@ -463,7 +483,7 @@ class AnalysisFolder:
                     f"no sample '{name}' in {self.folder / 'analysis.toml'}: {did_you_mean(name, self.config.samples)}"
                 )
             sample = self.config.samples[name]
-            dataset = Dataset.open(
+            dataset = events.Dataset.open(
                 sample.files,
                 kind=sample.kind,
                 schema=self.layout_of(sample),
@@ -480,7 +500,7 @@ class AnalysisFolder:
         return opened
 
     def _good_runs(self, path: str | Path | None) -> GoodRuns | None:
-        return None if path is None else GoodRuns.read(Path(path), self.config.exposure.unusual)
+        return None if path is None else events.GoodRuns.read(Path(path), self.config.exposure.unusual)
 
     def selection_task(
         self, dataset: Dataset, selection: str, left_out: tuple[str, ...] = ()
@@ -506,7 +526,7 @@ class AnalysisFolder:
         chosen.require_cuts(left_out)
         columns = dataset.columns(chosen.needs(par), chosen.optional, selection)
         setup = self.setup_for(dataset, selection, any_detector=chosen.any_detector)
-        return SelectionTask(self, setup, selection, columns, dataset, left_out)
+        return engine.SelectionTask(self, setup, selection, columns, dataset, left_out)
 
     def setup_for(self, dataset: Dataset, selection: str, *, any_detector: bool = False) -> Setup:
         """Return detector, beam line and regions for a dataset; no beam line for files of another geometry.

@@ -9,10 +9,15 @@ import subprocess
 import tempfile
 from functools import lru_cache
 from pathlib import Path
-
-import sshsig
+from typing import TYPE_CHECKING
 
 from bdana.errors import InputError
+from bdana.on_demand import late_module
+
+if TYPE_CHECKING:
+    import sshsig
+else:
+    sshsig = late_module("sshsig")
 
 __all__ = ["fingerprint", "make_key", "raw_key", "sign", "verify"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,9 @@ __all__ = [
     "table",
 ]
 
+_USUAL = gc.get_threshold()
+"""How often garbage is looked for when nobody changed it."""
+
 
 def note(text: str) -> None:
     """Print a note on stderr."""
@@ -47,7 +51,7 @@ def load_analysis(overrides: list[str] | None) -> Analysis:
 
     if find_analysis() is None:
         note(f"no analysis.toml here or above: using the default analysis in {template_folder()}")
-    return load(overrides=overrides or ())
+    return _collecting(load(overrides=overrides or ()))
 
 
 def require_analysis(overrides: list[str] | None) -> Analysis:
@@ -65,7 +69,13 @@ def require_analysis(overrides: list[str] | None) -> Analysis:
         raise ConfigError(
             "no analysis.toml here or above: run this in an analysis folder (bdana init makes one)"
         )
-    return load(overrides=overrides or ())
+    return _collecting(load(overrides=overrides or ()))
+
+
+def _collecting(analysis: Analysis) -> Analysis:
+    """Look for garbage as often as usual from here on."""
+    gc.set_threshold(*_USUAL)
+    return analysis
 
 
 def table(*headers: str, numbers: bool = True) -> Table:

@@ -29,11 +29,13 @@ __all__ = ["plot", "report", "run", "run_and_report", "search_table", "signal_li
 @app.command()
 def run(overrides: Overrides = None, jobs: Jobs = 1, as_json: Json = False) -> None:
     """Run everything analysis.toml declares into output/: samples, background, table, figures, report."""
+    analysis = require_analysis(overrides)
+    analysis.selected_samples()  # said before libraries are imported
+
     from bdana.search.combined import combined_table
     from bdana.search.opened import reported_looks
     from bdana.search.signal_result import read_signal
 
-    analysis = require_analysis(overrides)
     results, path = run_and_report(analysis, jobs)
     out = analysis.folder / "output"
     if as_json:

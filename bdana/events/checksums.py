@@ -69,7 +69,10 @@ class ColumnChecksums:
             digests = self.digests.get(name, [])
             for first, last, digest in zip(self.entries, self.entries[1:], digests, strict=False):
                 inside = start <= first and last <= stop
-                if inside and _digest(values[first - start : last - start]) != digest:
+                if not inside:
+                    continue
+                piece = values if (first, last) == (start, stop) else values[first - start : last - start]
+                if _digest(piece) != digest:
                     return name
         return None
 

@@ -9,23 +9,30 @@ import uuid
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
 import numpy as np
-import uproot
 
 from bdana.errors import InputError
+from bdana.events.baskets import is_plain, read_plain
 from bdana.events.checksums import OBJECT_NAME, ColumnChecksums, damaged_page_list, damaged_pages
 from bdana.events.lists import fit
-from bdana.events.remote import Identity, RemoteSource, open_address
 from bdana.events.servers import DEFAULTS, RemoteConfig
+from bdana.on_demand import late_module
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
+    import uproot
+
+    from bdana.events import remote as remote_files
     from bdana.events.location import Location
+    from bdana.events.remote import Identity
+else:
+    uproot, remote_files = late_module("uproot"), late_module("bdana.events.remote")
 
 __all__ = ["Container", "open_root", "root_uuid"]
 
@@ -129,16 +136,26 @@ class Container(ABC):
 
 
 class _TTree(Container):
-    def __init__(self, tree: Any, checksums: ColumnChecksums) -> None:
+    def __init__(self, tree: Any, checksums: ColumnChecksums, *, local: bool) -> None:
         self.name, self.entries, self.checksums = tree.name, tree.num_entries, checksums
-        self._tree = tree
+        self._tree, self._local = tree, local
         self._branches = dict(tree.iteritems(recursive=True, full_paths=True))
         self.paths = frozenset(self._branches)
         self.leaves = frozenset(path for path, branch in self._branches.items() if not branch.branches)
 
+    @cached_property
+    def _plain(self) -> frozenset[str]:
+        """Branches whose baskets are read one by one: of remote files many are asked for at once."""
+        found = (path for path, branch in self._branches.items() if self._local and is_plain(branch))
+        return frozenset(found)
+
     def _read(self, paths: Collection[str], start: int, stop: int) -> dict[str, ak.Array]:
         # Full paths as expressions: leaf names repeat (fCandidates.fTime of six detectors).
-        read = self._tree.arrays(list(paths), entry_start=start, entry_stop=stop, how=dict)
+        plain = {path: self._branches[path] for path in paths if path in self._plain}
+        read = read_plain(plain, start, stop)
+        others = [path for path in paths if path not in read]
+        if others:
+            read |= self._tree.arrays(others, entry_start=start, entry_stop=stop, how=dict)
         return {path: read[path] for path in paths}
 
     def stored_type(self, path: str) -> np.dtype[Any] | None:
@@ -229,7 +246,7 @@ class RootFile:
     def identity(self) -> Identity | None:
         """What the server says that the file is; None for local files."""
         source = self._directory.file.source
-        return source.file.identity if isinstance(source, RemoteSource) else None
+        return source.file.identity if isinstance(source, remote_files.RemoteSource) else None
 
     @property
     def trees(self) -> list[str]:
@@ -273,7 +290,7 @@ class RootFile:
             found, checksums = self._directory[name], self._checksums().get(name, ColumnChecksums())
             if self._classes[name] == "ROOT::RNTuple":
                 return _RNTuple(found, name, checksums)
-            return _TTree(found, checksums)
+            return _TTree(found, checksums, local=not isinstance(self.path, str))
         except InputError:  # of a server
             raise
         except Exception as err:  # uproot raises many kinds for damaged bytes
@@ -306,7 +323,7 @@ def open_root(path: Location, remote: RemoteConfig = DEFAULTS) -> RootFile:
         # Each basket is read once, so uproot's caches would only hold memory. A colon in a name is no tree.
         options = {"array_cache": None, "object_cache": None}
         if isinstance(path, str):
-            directory = open_address(path, remote, **options)
+            directory = remote_files.open_address(path, remote, **options)
         else:
             directory = uproot.open({path: None}, **options)
         opened = RootFile(path, directory, remote)

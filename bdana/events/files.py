@@ -15,7 +15,6 @@ from bdana.events.containers import RootFile, open_root
 from bdana.events.exposure import MEASURED, BurstTable, measured_column
 from bdana.events.flat import FlatEvents
 from bdana.events.model import BURST_COLUMNS, COLLECTIONS, EVENT_COLUMNS
-from bdana.events.remote import Identity, RemoteFile
 from bdana.events.schema import (
     Schema,
     SchemaText,
@@ -27,6 +26,7 @@ from bdana.events.schema import (
 )
 from bdana.events.servers import DEFAULTS, RemoteConfig
 from bdana.events.source import EventSource
+from bdana.on_demand import late_module
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,9 +34,13 @@ if TYPE_CHECKING:
     import awkward as ak
     from numpy.typing import NDArray
 
+    from bdana.events import remote as remote_files
     from bdana.events.gate import Gate
     from bdana.events.location import Location
     from bdana.events.ranges import OutOfRange
+    from bdana.events.remote import Identity
+else:
+    remote_files = late_module("bdana.events.remote")
 
 __all__ = ["EventFile", "forget_files", "guess_schema", "open_draft", "open_events", "read_flat_with_closed"]
 
@@ -298,7 +302,7 @@ def open_draft(path: Location, text: str, remote: RemoteConfig = DEFAULTS) -> Ev
 
 def _open_with(path: Location, schema: SchemaText, remote: RemoteConfig) -> EventFile:
     if isinstance(path, str):
-        return _open_cached(path, schema, remote, RemoteFile(path, remote).identity)
+        return _open_cached(path, schema, remote, remote_files.RemoteFile(path, remote).identity)
     state = path.stat() if path.is_file() else None
     # A change within one tick of the clock leaves the time as it was, but mostly not the others.
     there = (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino) if state else ()

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import awkward as ak
 import numpy as np
-from particle import literals
 
 from bdana.display import short_repr
 from bdana.errors import BlindingError
+from bdana.masses import MASS
 from bdana.reconstruction import Line, Pairs, Tracks
 
 if TYPE_CHECKING:
@@ -127,9 +127,7 @@ class Gate:
             tracks = tracks.take(np.flatnonzero(self._loose(tracks)))
             first, second = _all_pairs(np.bincount(tracks.index, minlength=len(several)))
             # The mass plays no part in (z_TAX, CDA_TAX).
-            pairs = Pairs.by_charge(
-                tracks, first, second, float(literals.mu_minus.mass or 0.0), self.beam_line
-            )
+            pairs = Pairs.by_charge(tracks, first, second, MASS[13], self.beam_line)
             np.minimum.at(most_secret, several[pairs.plus.index], self.pair_secrecy(pairs))  # guard: closed
         return most_secret
 

@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import awkward as ak
 import numpy as np
-import uproot
 
 from bdana.atomic import temporary_beside
 from bdana.events.checksums import OBJECT_NAME, ColumnChecksums
+from bdana.on_demand import late_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    import uproot
+
     from bdana.events.exposure import BurstTable
+else:
+    uproot = late_module("uproot")
 
 __all__ = ["ContainerKind", "make_container", "write_events"]
 

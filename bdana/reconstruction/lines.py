@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bdana.display import short_repr
+from bdana.reconstruction.read_only import read_only
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -105,6 +106,16 @@ class ClosestApproach:
     distance: NDArray[np.float64]
 
     __repr__ = short_repr
+
+    def take(self, where: Any) -> ClosestApproach:
+        """Return the pairs at the given places (indices or mask), read-only.
+
+        Parameters
+        ----------
+        where : ndarray
+        """
+        ends = (read_only(end[where]) for end in (self.on_first, self.on_second, self.distance))
+        return ClosestApproach(*ends)
 
     @property
     def midpoint(self) -> NDArray[np.float64]:

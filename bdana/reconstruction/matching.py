@@ -42,20 +42,26 @@ def nearest(candidates: ak.Array, x: NDArray[np.float64], y: NDArray[np.float64]
     >>> nearest(clusters, np.array([45.0, 45.0]), np.zeros(2), within=20.0).x.to_list()
     [50.0, None]
     """
-    distance = _distance(candidates, x, y)
-    undefined = ak.to_numpy(ak.any(np.isnan(distance), axis=1))
-    # An all-false mask row gives None; argmin of NaN would depend on the order of the candidates.
-    index = ak.argmin(ak.nan_to_num(distance, nan=np.inf), axis=1, keepdims=True)
-    chosen = candidates[index]
-    near = ak.firsts(distance[index] < within)
-    fields = {
-        name: ak.mask(
-            ak.where(undefined, np.nan, ak.fill_none(ak.firsts(chosen[name]), np.nan)),
-            ak.fill_none(near, value=False) | undefined,
-        )
-        for name in ak.fields(candidates)
-    }
-    return ak.zip(fields, depth_limit=1, optiontype_outside_record=True)
+    lists = _Lists(candidates)
+    counts, distance = lists.counts, _distance(lists, x, y)
+    some = counts > 0
+    begin = np.cumsum(counts) - counts
+    smallest, chosen = np.full(len(counts), np.inf), begin.copy()
+    if some.any():
+        smallest[some] = np.minimum.reduceat(distance, begin[some])  # NaN if one of them is
+        index = np.where(distance == np.repeat(smallest, counts), np.arange(len(distance)), len(distance))
+        chosen[some] = np.minimum.reduceat(index, begin[some])
+    undefined = np.isnan(smallest)
+    found = (smallest < within) | undefined
+    near = np.flatnonzero(found & ~undefined)
+    values = {name: np.full(len(counts), np.nan) for name in lists.fields}
+    for name, value in values.items():
+        value[near] = lists.column(name, chosen[near])
+    record = ak.contents.RecordArray(
+        list(map(ak.contents.NumpyArray, values.values())), list(values), len(counts)
+    )
+    where = ak.index.Index64(np.where(found, np.arange(len(counts)), -1))
+    return ak.Array(ak.contents.IndexedOptionArray(where, record))
 
 
 def any_near(
@@ -94,10 +100,11 @@ def any_near(
     >>> any_near(hits, np.array([45.0, 45.0]), np.zeros(2), within=20.0, time=np.zeros(2), time_window=5.0)
     array([ True, False])
     """
-    near = _distance(candidates, x, y) < within
+    lists = _Lists(candidates)
+    near = _distance(lists, x, y) < within
     if time is not None:
-        near = near & (abs(candidates.time - time) < time_window)
-    return ak.to_numpy(ak.any(near, axis=1))
+        near &= np.abs(lists.column("time") - np.repeat(time, lists.counts)) < time_window
+    return _any(near, lists.counts)
 
 
 def none_near(
@@ -120,9 +127,47 @@ def none_near(
     ndarray of bool, shape (N,)
         False where it cannot be told: a track, or a candidate that may be near it, with NaN position or time.
     """
-    away = (_distance(candidates, x, y) >= within) | (abs(candidates.time - time) >= time_window)
-    return ak.to_numpy(ak.all(away, axis=1)) & np.isfinite(x + y + time)
+    lists = _Lists(candidates)
+    apart = np.abs(lists.column("time") - np.repeat(time, lists.counts))
+    away = (_distance(lists, x, y) >= within) | (apart >= time_window)
+    return ~_any(~away, lists.counts) & np.isfinite(x + y + time)
 
 
-def _distance(candidates: ak.Array, x: NDArray[np.float64], y: NDArray[np.float64]) -> Any:
-    return np.hypot(candidates.x - x, candidates.y - y)
+class _Lists:
+    """Lists of records as flat columns, of events that are chosen in any order; a column is gathered when asked for."""
+
+    def __init__(self, records: ak.Array) -> None:
+        layout, index = records.layout, None
+        if isinstance(layout, ak.contents.IndexedArray):
+            layout, index = layout.content, np.asarray(layout.index)
+        if not isinstance(layout, ak.contents.ListOffsetArray | ak.contents.ListArray):
+            layout, index = ak.to_packed(records).layout, None
+        starts, stops = (np.asarray(ends)[: layout.length] for ends in (layout.starts, layout.stops))
+        if index is not None:
+            starts, stops = starts[index], stops[index]
+        self.counts: NDArray[np.int64] = (stops - starts).astype(np.int64, copy=False)
+        self.fields = layout.fields
+        self._content = layout.content
+        first = np.cumsum(self.counts) - self.counts
+        self._places = np.repeat(starts - first, self.counts) + np.arange(self.counts.sum())
+
+    def column(self, name: str, which: Any = slice(None)) -> NDArray[Any]:
+        """Return a field of the records, one list after the other, or of some of them."""
+        column = self._content[name]
+        flat = column.data if isinstance(column, ak.contents.NumpyArray) else ak.to_numpy(ak.Array(column))
+        return np.asarray(flat)[self._places[which]]
+
+
+def _distance(lists: _Lists, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the distance of each candidate from its track, one track after the other."""
+    dx, dy = (lists.column(name) - np.repeat(a, lists.counts) for name, a in (("x", x), ("y", y)))
+    distance: NDArray[np.float64] = np.hypot(dx, dy)
+    return distance
+
+
+def _any(mask: NDArray[np.bool_], counts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell for each track whether the mask holds for one of its candidates."""
+    total = np.concatenate([[0], np.cumsum(mask)])
+    ends = np.cumsum(counts)
+    found: NDArray[np.bool_] = total[ends] > total[ends - counts]
+    return found

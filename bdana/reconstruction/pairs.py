@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import awkward as ak
 import numpy as np
-import vector
 
 from bdana.display import short_repr
 from bdana.errors import MissingColumnError
+from bdana.on_demand import late_module
 from bdana.reconstruction.lines import ClosestApproach, Line, closest_approach
 from bdana.reconstruction.read_only import read_only, read_only_records
 
 if TYPE_CHECKING:
+    import vector
     from numpy.typing import NDArray
 
     from bdana.detector import Detector
+else:
+    vector = late_module("vector")
 
 __all__ = ["Pairs", "Tracks"]
 
@@ -69,7 +72,7 @@ class Tracks:
         )
 
     def __len__(self) -> int:
-        return len(self.index)
+        return len(self._taken_from[1]) if "_taken_from" in vars(self) else len(self.index)
 
     def take(self, where: NDArray[Any]) -> Tracks:
         """Return the tracks at the given places (indices or mask).
@@ -78,7 +81,24 @@ class Tracks:
         ----------
         where : ndarray
         """
-        return Tracks(self.record[where], self.events, self.index[where], self.detector)
+        places = np.arange(len(self))[where]
+        taken = object.__new__(Tracks)  # `record` and `index` are gathered when asked for, as columns are
+        lines = {side: line.take(places) for side in ("before", "after") if (line := vars(self).get(side))}
+        vars(taken).update(
+            {side: Line(read_only(x.point), read_only(x.direction)) for side, x in lines.items()}
+        )
+        sample, within = vars(self).get("_taken_from", (self, slice(None)))
+        places = places if sample is self else within[places]
+        vars(taken).update(events=self.events, detector=self.detector, _taken_from=(sample, places))
+        return taken
+
+    def __getattr__(self, name: str) -> Any:
+        if name in {"record", "index"} and "_taken_from" in vars(self):
+            sample, places = self._taken_from
+            value = getattr(sample, name)[places]
+            vars(self)[name] = read_only_records(value) if name == "record" else value
+            return vars(self)[name]
+        raise AttributeError(f"'Tracks' object has no attribute '{name}'", name=name, obj=self)
 
     @cached_property
     def event(self) -> ak.Array:
@@ -133,8 +153,14 @@ class Tracks:
     @cached_property
     def momentum(self) -> Any:
         """Momentum at the decay, a `vector` array of N three-momenta in MeV/c."""
-        p = self.before.direction * (self.p / np.linalg.norm(self.before.direction, axis=1))[:, np.newaxis]
+        p = self.components
         return read_only(vector.array({"px": p[:, 0], "py": p[:, 1], "pz": p[:, 2]}))
+
+    @cached_property
+    def components(self) -> NDArray[np.float64]:
+        """Momentum at the decay in MeV/c: x, y and z components, shape (N, 3)."""
+        direction = self.before.direction
+        return read_only(direction * (self.p / np.linalg.norm(direction, axis=1))[:, np.newaxis])
 
     def _line(self, side: str) -> Line:
         x, y, z, tx, ty = (self.column(f"{name}_{side}") for name in ("x", "y", "z", "tx", "ty"))
@@ -153,14 +179,35 @@ class Tracks:
         MissingColumnError
             When there is no such field.
         """
-        if name not in ak.fields(self.record):
+        if not self.has(name):
             raise MissingColumnError(
                 f"the tracks have no column '{name}': the schema does not map it, or the cut does not declare it with "
                 f'"tracks.{name}" in its decorator'
             )
         if name not in self._columns:
-            self._columns[name] = read_only(ak.to_numpy(self.record[name]))
+            self._columns[name] = read_only(self._gathered(name))
         return self._columns[name]
+
+    def has(self, name: str) -> bool:
+        """Tell whether there is a field of `record`.
+
+        Parameters
+        ----------
+        name : str
+        """
+        if "_taken_from" in vars(self):
+            return self._taken_from[0].has(name)
+        return name in self._fields
+
+    @cached_property
+    def _fields(self) -> frozenset[str]:
+        return frozenset(ak.fields(self.record))
+
+    def _gathered(self, name: str) -> NDArray[Any]:
+        if "_taken_from" in vars(self):
+            sample, places = self._taken_from
+            return sample.column(name)[places]
+        return ak.to_numpy(self.record[name])
 
     @cached_property
     def _columns(self) -> dict[str, NDArray[Any]]:
@@ -220,7 +267,10 @@ class Pairs:
         ----------
         where : ndarray
         """
-        return Pairs(self.plus.take(where), self.minus.take(where), self.lepton_mass, self.beam_line)
+        taken = Pairs(self.plus.take(where), self.minus.take(where), self.lepton_mass, self.beam_line)
+        if "vertex" in vars(self):
+            vars(taken)["vertex"] = self.vertex.take(where)
+        return taken
 
     def __len__(self) -> int:
         return len(self.plus)
@@ -234,6 +284,14 @@ class Pairs:
     def event(self) -> ak.Array:
         """The event of each pair, type N * record."""
         return self.plus.event
+
+    @cached_property
+    def both(self) -> Tracks | None:
+        """The N tracks `plus` followed by the N tracks `minus`; None where they are not of one sample."""
+        plus, minus = (vars(track).get("_taken_from", (None, None)) for track in (self.plus, self.minus))
+        if plus[0] is None or plus[0] is not minus[0]:
+            return None
+        return plus[0].take(np.concatenate([plus[1], minus[1]]))
 
     @property
     def dt(self) -> NDArray[np.float64]:
@@ -271,8 +329,7 @@ class Pairs:
         if self.beam_line is None:
             nowhere = np.full((len(self), 3), np.nan)
             return ClosestApproach(nowhere, nowhere, nowhere[:, 0])
-        p = self.momentum
-        line = Line(self.vertex.midpoint, np.stack([p.px, p.py, p.pz], axis=-1))
+        line = Line(self.vertex.midpoint, self.plus.components + self.minus.components)
         return _read_only(closest_approach(line, self.beam_line))
 
     @cached_property
@@ -288,13 +345,18 @@ class Pairs:
     @cached_property
     def mass(self) -> NDArray[np.float64]:
         """Invariant mass in MeV/c2 under the hypothesis `lepton_mass`, shape (N,)."""
-        hypothesis = np.full(
-            len(self), self.lepton_mass
-        )  # an array, since `vector` fails on none with a number
-        leptons = [track.momentum.to_Vector4D(mass=hypothesis) for track in (self.plus, self.minus)]
-        mass: NDArray[np.float64] = np.asarray((leptons[0] + leptons[1]).mass)
+        leptons = [track.components for track in (self.plus, self.minus)]
+        # In the order of additions of `vector`, which a test compares.
+        energy = sum(np.sqrt(self.lepton_mass**2 + _norm2(p)) for p in leptons)
+        squared = energy**2 - _norm2(leptons[0] + leptons[1])
+        mass: NDArray[np.float64] = np.copysign(np.sqrt(np.abs(squared)), squared)
         return read_only(mass)
 
 
 def _read_only(found: ClosestApproach) -> ClosestApproach:
     return ClosestApproach(read_only(found.on_first), read_only(found.on_second), read_only(found.distance))
+
+
+def _norm2(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    norm2: NDArray[np.float64] = p[:, 0] ** 2 + p[:, 1] ** 2 + p[:, 2] ** 2
+    return norm2

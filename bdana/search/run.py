@@ -135,11 +135,7 @@ def run_search(
     BdanaError
         Whatever is wrong with one of them.
     """
-    names = [name for name in analysis.config.samples if name != analysis.config.search.single_tracks]
-    if not names:
-        raise ConfigError(
-            f"{analysis.folder / 'analysis.toml'} names no sample to select: add [samples.<name>] with kind and files"
-        )
+    names = analysis.selected_samples()
     parts: list[tuple[str | None, AnalysisFolder]] = [*by_channel(analysis).items()] or [(None, analysis)]
     runs = []
     for channel, part in parts:

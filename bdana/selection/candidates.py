@@ -12,23 +12,26 @@ from typing import TYPE_CHECKING, Any
 import awkward as ak
 import hepunits
 import numpy as np
-import uproot
 
 from bdana.atomic import temporary_beside, write_atomically
 from bdana.display import html_table, shortened
 from bdana.errors import ConfigError
 from bdana.events.writing import make_container
+from bdana.on_demand import late_module
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
+    import uproot
     from numpy.typing import NDArray
 
     from bdana.events.writing import ContainerKind
     from bdana.reconstruction import Pairs
     from bdana.regions import Regions
+else:
+    uproot = late_module("uproot")
 
 __all__ = ["CSV_COLUMNS", "UNITS", "Candidates"]
 
@@ -80,7 +83,7 @@ class Candidates:
         pairs : Pairs
         regions : Regions
         """
-        timed = "time" in ak.fields(pairs.plus.record)
+        timed = pairs.plus.has("time")
         return cls(
             run=np.asarray(pairs.event.run),
             burst=np.asarray(pairs.event.burst),

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from bdana.reconstruction import Tracks
 
-__all__ = ["Cut", "Parameters", "check_cuts", "event_cut", "pair_cut", "track_cut"]
+__all__ = ["Cut", "Parameters", "check_cuts", "event_cut", "pair_cut", "passing_masks", "track_cut"]
 
 CutFunction = Callable[..., Any]
 Level = Literal["track", "pair", "event"]
@@ -119,7 +119,10 @@ class Cut:
         if self.level == "event":
             return self(found.event, found.time + displaced_ns, par)
         if self.level == "track" and isinstance(found, Pairs):
-            return self(found.plus, par) & self(found.minus, par)
+            if found.both is None:
+                return self(found.plus, par) & self(found.minus, par)
+            of_plus, of_minus = np.split(self(found.both, par), 2)
+            return of_plus & of_minus
         return self(found, par)
 
     def active(self, par: Parameters) -> bool:
@@ -143,6 +146,41 @@ class Cut:
                 f"or false, not {switch!r}; give one of them another name"
             )
         return switch
+
+
+def passing_masks(
+    cuts: Sequence[Cut], pairs: Pairs, par: Parameters, left_out: Sequence[str] = ()
+) -> dict[str, NDArray[np.bool_]]:
+    """Tell which pairs pass each cut, shape (N,), as far as it decides anything: a cut looks at what may still count.
+
+    That is what failed at most one cut before, which cutflow and n-1 numbers need, or none but those left out. All others
+    are said to fail.
+
+    Parameters
+    ----------
+    cuts : sequence of Cut
+        In order.
+    pairs : Pairs
+        N pairs.
+    par : Parameters
+    left_out : sequence of str
+        Cuts that are known for every pair that passes all others.
+    """
+    masks: dict[str, NDArray[np.bool_]] = {}
+    failures, required = np.zeros(len(pairs), dtype=np.int64), np.ones(len(pairs), dtype=np.bool_)
+    places = np.arange(len(pairs))
+    for cut in cuts:
+        mask = np.zeros(len(failures), dtype=np.bool_)
+        mask[places] = cut.passes(pairs, par)
+        masks[cut.name] = mask
+        failures += ~mask
+        if cut.name not in left_out:
+            required &= mask
+        counts = ((failures <= 1) | required)[places]
+        counts[:2] |= np.count_nonzero(counts) < 2  # two are enough to tell a mistake in a cut
+        if not counts.all():
+            places, pairs = places[counts], pairs.take(counts)
+    return masks
 
 
 def check_cuts(

@@ -6,19 +6,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import hepunits
-import hist
 import numpy as np
 
 from bdana.errors import ConfigError
 from bdana.events.units import dimension, named_unit, value_of
 from bdana.mistakes import did_you_mean
+from bdana.on_demand import late_module
 from bdana.selection.candidates import UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import hist
+
     from bdana.regions import Regions
     from bdana.selection.candidates import Candidates
+
+    Histogram = hist.Hist[Any]
+else:
+    hist = late_module("hist")
+    Histogram = Any
 
 __all__ = [
     "Histogram",
@@ -27,9 +34,6 @@ __all__ = [
     "plane_histogram",
     "sum_regions",
 ]
-
-Histogram = hist.Hist[Any]
-"""Axes `region` (category) and the variable; weighted storage."""
 
 
 @dataclass(frozen=True)

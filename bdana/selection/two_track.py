@@ -7,15 +7,15 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from particle import literals
 
 from bdana.display import short_repr, shortened
 from bdana.errors import ConfigError
+from bdana.masses import MASS
 from bdana.reconstruction import Line, Pairs, Tracks
 from bdana.reconstruction.read_only import read_only_events
 from bdana.selection.candidates import Candidates
 from bdana.selection.cutflow import Cutflow
-from bdana.selection.cuts import check_cuts
+from bdana.selection.cuts import check_cuts, passing_masks
 from bdana.user_code import check_declared
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LEPTON_MASS", "TRACK_AFTER", "Loose", "Selected", "Selection", "Setup"]
 
-LEPTON_MASS: dict[str, float] = {"muon": literals.mu_minus.mass, "electron": literals.e_minus.mass}  # type: ignore[dict-item]
-"""Masses in MeV/c2 (PDG, from `particle`)."""
+LEPTON_MASS = {"muon": MASS[13], "electron": MASS[11]}
+"""Masses in MeV/c2 (PDG)."""
 
 TRACK_AFTER = tuple(f"tracks.{name}_after" for name in ("x", "y", "z", "tx", "ty"))
 """The columns of a track's state after the magnet: what a cut needs that looks downstream of it."""
@@ -271,7 +271,7 @@ class Selection:
         UserCodeError
             When a cut fails, or returns anything but booleans.
         """
-        cutflow, pairs, masks = self._pairs(events, par, setup)
+        cutflow, pairs, masks = self._pairs(events, par, setup, left_out)
         names = [name for name in masks if name in left_out]
         loose = np.logical_and.reduce(
             [np.ones(len(pairs), bool), *(masks[n] for n in masks if n not in names)]
@@ -303,7 +303,7 @@ class Selection:
         return pairs.plus.index
 
     def _pairs(
-        self, events: ak.Array, par: Parameters, setup: Setup
+        self, events: ak.Array, par: Parameters, setup: Setup, left_out: Sequence[str] = ()
     ) -> tuple[Cutflow, Pairs, dict[str, NDArray[np.bool_]]]:
         weights = np.asarray(events.weight)
         cutflow = Cutflow(()).then("all", weights)
@@ -315,5 +315,5 @@ class Selection:
         pairs = Pairs.by_charge(tracks, places[0::2], places[1::2], LEPTON_MASS[par.lepton], setup.beam_line)
         pair_weights = weights[pairs.plus.index]
         cutflow = cutflow.then(f"two_{self.good_track.name}s", pair_weights)
-        masks = {cut.name: cut.passes(pairs, par) for cut in self.active(par)}
+        masks = passing_masks(self.active(par), pairs, par, left_out)
         return cutflow.then_cuts(masks, pair_weights)[0], pairs, masks

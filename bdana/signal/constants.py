@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from particle import literals
+from bdana.masses import MASS
 
 __all__ = ["ALPHA", "ELECTRON_MASS", "HBAR_C", "MUON_MASS", "PION_MASS", "PROTON_MASS"]
 
@@ -10,8 +10,8 @@ ALPHA = 1.0 / 137.036
 """Fine-structure constant at zero momentum transfer."""
 HBAR_C = 197.3269804e-12
 """hbar c in MeV mm (CODATA 2018)."""
-ELECTRON_MASS: float = literals.e_minus.mass  # type: ignore[assignment]
-MUON_MASS: float = literals.mu_minus.mass  # type: ignore[assignment]
-PION_MASS: float = literals.pi_plus.mass  # type: ignore[assignment]
+ELECTRON_MASS = MASS[11]
+MUON_MASS = MASS[13]
+PION_MASS = MASS[211]
 """Mass of the charged pion in MeV."""
-PROTON_MASS: float = literals.proton.mass  # type: ignore[assignment]
+PROTON_MASS = MASS[2212]

@@ -13,15 +13,18 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from particle import Particle
 
 from bdana.errors import ConfigError
+from bdana.on_demand import late_module
 from bdana.signal.constants import HBAR_C
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import particle
     from numpy.typing import NDArray
+else:
+    particle = late_module("particle")
 
 __all__ = [
     "Coupling",
@@ -75,7 +78,7 @@ class Mode:
     @property
     def masses(self) -> tuple[float, ...]:
         """Masses of the decay products in MeV."""
-        return tuple(float(Particle.from_pdgid(number).mass) for number in self.products)  # type: ignore[arg-type]
+        return tuple(float(particle.Particle.from_pdgid(number).mass) for number in self.products)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

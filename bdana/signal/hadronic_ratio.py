@@ -15,9 +15,9 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from particle import literals
-from scipy.special import spence
 
+from bdana.masses import MASS
+from bdana.on_demand import late_module
 from bdana.signal.constants import ALPHA, ELECTRON_MASS, MUON_MASS, PION_MASS
 from bdana.signal.resonances import (
     NEUTRAL_PION_MASS,
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     _Space: TypeAlias = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+    import scipy
+else:
+    scipy = late_module("scipy")
 
 __all__ = ["MAX_MASS", "MODES", "RANGES", "RATIO", "hadronic_ratio", "hadronic_ratios", "relative_error"]
 
@@ -66,9 +70,9 @@ RANGES = (
 measured cross-sections in darkcast, FORESEE and EventCalc, which differ between themselves by as much. That of the total
 width from darkcast and EventCalc is smaller: 0.6% below 760 MeV, 2% below 900, 10% below 1020, 14% to 2 GeV."""
 
-_ETA: float = literals.eta.mass  # type: ignore[assignment]
-_CHARGED_KAON: float = literals.K_plus.mass  # type: ignore[assignment]
-_NEUTRAL_KAON: float = literals.K_0.mass  # type: ignore[assignment]
+_ETA = MASS[221]
+_CHARGED_KAON = MASS[321]
+_NEUTRAL_KAON = MASS[311]
 
 # Particle Data Group, Phys. Rev. D 110, 030001 (2024).
 _RHO = Meson(775.26, 149.1, 4.72e-5)
@@ -348,7 +352,7 @@ def _final_state_photons(velocity: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     v = np.where(velocity > 0.0, velocity, 0.5)
     log, ratio = 2.0 * np.arctanh(v), (1.0 - v) / (1.0 + v)
-    dilogarithms = 4.0 * spence(1.0 - ratio) + 2.0 * spence(1.0 + ratio)
+    dilogarithms = 4.0 * scipy.special.spence(1.0 - ratio) + 2.0 * scipy.special.spence(1.0 + ratio)
     logarithms = (3.0 * np.log(2.0 / (1.0 + v)) + 2.0 * np.log(v)) * log
     eta = (
         (1.0 + v**2) / v * (dilogarithms - logarithms)

@@ -24,15 +24,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from particle import Particle
-from scipy.ndimage import uniform_filter1d
 
 from bdana.errors import ConfigError, InputError
+from bdana.masses import MASS
+from bdana.on_demand import late_module
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import particle
+    import scipy
     from numpy.typing import NDArray
+else:
+    particle, scipy = late_module("particle"), late_module("scipy")
 
 __all__ = [
     "BEAUTY",
@@ -44,7 +48,6 @@ __all__ = [
     "meson_spectra",
     "meson_width",
     "mesons_of",
-    "pdg_mass",
     "spectra_file",
 ]
 
@@ -62,7 +65,6 @@ BEAUTY = "HardQCD:hardbbbar"
 """Setting of PYTHIA 8 for which there is a table of B mesons."""
 _HEAVY = ("B_pm", "B0")
 
-_MASSES = {name: float(Particle.from_pdgid(number).mass) for name, number in PDG_NUMBERS.items()}  # type: ignore[arg-type]
 _FOLDER = Path(__file__).parent / "spectra"
 # Ratios of spectra are smoothed over so many bins of p, then of p and pT. Each window is pulled towards the one before it,
 # as strongly as by that many mesons in the smaller of the two samples.
@@ -89,9 +91,9 @@ def meson_mass(meson: str) -> float:
     >>> round(meson_mass("eta"), 1)
     547.9
     """
-    if meson not in _MASSES:
-        raise ConfigError(f"no spectra of a meson '{meson}': there are {', '.join(_MASSES)}")
-    return _MASSES[meson]
+    if meson not in PDG_NUMBERS:
+        raise ConfigError(f"no spectra of a meson '{meson}': there are {', '.join(PDG_NUMBERS)}")
+    return MASS[PDG_NUMBERS[meson]]
 
 
 def meson_width(meson: str) -> float:
@@ -108,24 +110,7 @@ def meson_width(meson: str) -> float:
     >>> f"{meson_width('B_pm'):.2e}"
     '4.02e-10'
     """
-    return float(Particle.from_pdgid(PDG_NUMBERS[meson]).width)  # type: ignore[arg-type]
-
-
-def pdg_mass(number: int) -> float:
-    """Return the mass of a particle in MeV (PDG, from the package `particle`).
-
-    Parameters
-    ----------
-    number : int
-        Its PDG number.
-
-    Examples
-    --------
-    >>> from bdana.signal.meson_spectra import pdg_mass
-    >>> round(pdg_mass(321), 1)
-    493.7
-    """
-    return float(Particle.from_pdgid(number).mass)  # type: ignore[arg-type]
+    return float(particle.Particle.from_pdgid(PDG_NUMBERS[meson]).width)  # type: ignore[arg-type]
 
 
 def mesons_of(setting: str) -> tuple[str, ...]:
@@ -423,5 +408,5 @@ def _ratios(used: MesonSpectra, other: MesonSpectra) -> NDArray[np.float64]:
 
 def _window(values: NDArray[np.float64], size: int, axis: int) -> NDArray[np.float64]:
     """Sum over neighbouring bins."""
-    mean: NDArray[np.float64] = uniform_filter1d(values, size, axis=axis, mode="constant")
+    mean: NDArray[np.float64] = scipy.ndimage.uniform_filter1d(values, size, axis=axis, mode="constant")
     return np.maximum(size * mean, 0.0)  # rounding can leave a tiny negative number

@@ -11,8 +11,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from particle import literals
 
+from bdana.masses import MASS
 from bdana.signal.constants import PION_MASS
 from bdana.signal.validity import ValidRange
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PHASE_SHIFT", "RESCATTERING", "omnes_function", "pion_phase_shift"]
 
-_KAON_MASS: float = literals.K_plus.mass  # type: ignore[assignment]
+_KAON_MASS = MASS[321]
 _FITTED = 850.0
 _POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(200)
 

@@ -10,14 +10,17 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from particle import literals
-from scipy.interpolate import CubicSpline
 
+from bdana.masses import MASS
+from bdana.on_demand import late_module
 from bdana.signal.constants import PION_MASS
 from bdana.signal.validity import ValidRange
 
 if TYPE_CHECKING:
+    import scipy
     from numpy.typing import ArrayLike, NDArray
+else:
+    scipy = late_module("scipy")
 
 __all__ = [
     "NEUTRAL_PION_MASS",
@@ -32,7 +35,7 @@ __all__ = [
     "three_pion_space",
 ]
 
-NEUTRAL_PION_MASS: float = literals.pi_0.mass  # type: ignore[assignment]
+NEUTRAL_PION_MASS = MASS[111]
 """In MeV."""
 THREE_PION_THRESHOLD = 2.0 * PION_MASS + NEUTRAL_PION_MASS
 """Mass in MeV at which pi+ pi- pi0 opens."""
@@ -219,12 +222,12 @@ def three_pion_space(s: ArrayLike) -> NDArray[np.float64]:
 
 
 @cache
-def _three_pion_table() -> CubicSpline:
+def _three_pion_table() -> scipy.interpolate.CubicSpline:
     """Return the log of the phase space over the fourth power of the energy above threshold, against that energy."""
     above = np.concatenate([[1.0, 10.0], np.linspace(25.0, _REACH, 80)])
     unit = _three_pion_integral(np.array([782.66]))
     space = _three_pion_integral(THREE_PION_THRESHOLD + above) / unit
-    return CubicSpline(above, np.log(space) - 4.0 * np.log(above))
+    return scipy.interpolate.CubicSpline(above, np.log(space) - 4.0 * np.log(above))
 
 
 def _three_pion_integral(masses: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -17,15 +17,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from bdana.errors import ConfigError, InputError
+from bdana.on_demand import late_module
 from bdana.text_files import open_text
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import scipy
     from numpy.typing import ArrayLike, NDArray
+else:
+    scipy = late_module("scipy")
 
 __all__ = ["WidthTable", "read_widths"]
 
@@ -95,9 +98,9 @@ class WidthTable:
         return width
 
     @cached_property
-    def _curves(self) -> dict[str, PchipInterpolator]:
+    def _curves(self) -> dict[str, scipy.interpolate.PchipInterpolator]:
         return {
-            mode: PchipInterpolator(self.masses, column)
+            mode: scipy.interpolate.PchipInterpolator(self.masses, column)
             for mode, column in zip(self.modes, self.widths, strict=True)
         }
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from particle import literals
 
 from bdana.display import short_repr
+from bdana.masses import MASS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,8 +30,8 @@ HARD = 0.005
 """Smallest fractional energy loss of a collision that is simulated individually."""
 STEP = 100.0
 """Longest step of the simulation in matter, in mm."""
-MUON_MASS: float = literals.mu_minus.mass  # type: ignore[assignment]
-ELECTRON_MASS: float = literals.e_minus.mass  # type: ignore[assignment]
+MUON_MASS = MASS[13]
+ELECTRON_MASS = MASS[11]
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,17 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import erf
 
 from bdana.display import shortened
 from bdana.errors import ConfigError
+from bdana.on_demand import late_module
 from bdana.rounding import plus_minus
 
 if TYPE_CHECKING:
+    import scipy
     from numpy.typing import NDArray
+else:
+    scipy = late_module("scipy")
 
 __all__ = ["PromptShare", "fit_prompt_share"]
 
@@ -161,7 +164,7 @@ def _gauss(x: NDArray[np.float64], width: NDArray[np.float64]) -> NDArray[np.flo
 
 
 def _contained(half: float, width: Any) -> Any:
-    return erf(half / width / np.sqrt(2.0))
+    return scipy.special.erf(half / width / np.sqrt(2.0))
 
 
 def _odds(s: float) -> float:

@@ -12,17 +12,20 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import gammaincinv
 
 from bdana.display import short_repr
+from bdana.on_demand import late_module
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import scipy
     from numpy.typing import NDArray
 
     from bdana.upstream.prompt import PromptEstimate
     from bdana.upstream.share import PromptShare
+else:
+    scipy = late_module("scipy")
 
 __all__ = ["PromptRegion", "transfer_prompt"]
 
@@ -136,7 +139,7 @@ def transfer_prompt(
 def _ratios(ratio: float, mean_weight: float, relative: float) -> NDArray[np.float64]:
     """Return equally likely ratios: Poisson with flat prior in units of the mean weight, times a log-normal factor."""
     levels = (np.arange(STEPS) + 0.5) / STEPS
-    counted = mean_weight * gammaincinv(ratio / mean_weight + 1.0, levels)
+    counted = mean_weight * scipy.special.gammaincinv(ratio / mean_weight + 1.0, levels)
     factor = np.exp(np.log1p(relative) * np.array([NormalDist().inv_cdf(level) for level in levels]))
     return np.outer(counted, factor).ravel()
 

@@ -74,3 +74,28 @@ def test_undefined_positions_are_never_near_and_make_the_nearest_undefined():
     assert not any_near(jagged(event[:1]), np.zeros(1), np.zeros(1), 50.0)[0]
     assert np.isnan(nearest(jagged(event), np.zeros(1), np.zeros(1), within=50.0).time[0])
     assert not any_near(jagged(event[1:]), np.array([np.nan]), np.zeros(1), 50.0)[0]
+
+
+def test_events_that_are_chosen_in_any_order_have_their_own_candidates():
+    rng = np.random.default_rng(3)
+    events = ak.Array(
+        [[{"x": x, "y": 0.0, "time": x} for x in rng.uniform(-90, 90, n)] for n in rng.integers(0, 4, 50)]
+    )
+    order = rng.integers(0, 50, 80)
+    x = rng.uniform(-90, 90, 80)
+    found = nearest(events[order], x, np.zeros(80), within=40.0)
+    every = [
+        nearest(events[k : k + 1], x[i : i + 1], np.zeros(1), within=40.0).to_list()[0]
+        for i, k in enumerate(order)
+    ]
+    assert found.to_list() == every
+    assert None in every
+    near = any_near(events[order], x, np.zeros(80), 40.0)
+    assert near.tolist() == [one is not None for one in every]
+
+
+def test_what_is_nearest_is_undefined_where_a_distance_is():
+    events = jagged([{"x": 0.0, "y": 0.0, "time": 1.0}, {"x": np.nan, "y": 0.0, "time": 2.0}], [])
+    found = nearest(events, np.zeros(2), np.zeros(2), within=50.0)
+    assert np.isnan(found.time[0])
+    assert found.time[1] is None

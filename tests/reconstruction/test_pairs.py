@@ -1,12 +1,13 @@
 """Decay vertex, extrapolation to the TAX and mass of candidates that were built from a decay."""
 
+import awkward as ak
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bdana.errors import MissingColumnError
-from bdana.reconstruction import Line, Pairs, Tracks
+from bdana.reconstruction import Line, Pairs, Tracks, closest_approach
 from tests.synthetic import MUON_MASS, dimuon_event, muon_lines, records
 
 BEAM = Line(np.array([0.0, -22.0, 23_070.0]), np.array([0.0, 0.0, 1.0]))
@@ -100,3 +101,18 @@ def test_column_that_was_not_read_is_named():
         del track["chi2"]
     with pytest.raises(MissingColumnError, match="chi2"):
         _ = pair_of(event).plus.chi2
+
+
+def test_mass_and_momentum_are_those_of_vector():
+    rng = np.random.default_rng(4)
+    n = 1000
+    spread = {"x": 300.0, "y": 300.0, "z": 1.0, "tx": 0.01, "ty": 0.01}
+    columns = {f"{name}_before": rng.normal(0.0, width, 2 * n) for name, width in spread.items()}
+    record = ak.zip({"p": rng.uniform(1e3, 2e5, 2 * n), "charge": rng.choice([-1, 1], 2 * n), **columns})
+    tracks = Tracks(record, record, np.arange(2 * n), detector=None)
+    pair = Pairs.by_charge(tracks, np.arange(n), np.arange(n, 2 * n), MUON_MASS, BEAM)
+    leptons = [track.momentum.to_Vector4D(mass=np.full(n, MUON_MASS)) for track in (pair.plus, pair.minus)]
+    assert (np.asarray((leptons[0] + leptons[1]).mass) == pair.mass).all()
+    direction = np.stack([pair.momentum.px, pair.momentum.py, pair.momentum.pz], axis=1)
+    expected = closest_approach(Line(pair.vertex.midpoint, direction), BEAM)
+    assert (expected.distance == pair.cda_tax).all()

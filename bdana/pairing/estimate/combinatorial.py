@@ -10,14 +10,10 @@ import numpy as np
 
 from bdana.display import short_repr
 from bdana.errors import ConfigError, InputError
+from bdana.on_demand import late_module
 from bdana.pairing.estimate.groups import WeightedBursts
 from bdana.pairing.estimate.inputs import Input
-from bdana.pairing.estimate.pair_cuts import PairOptions, PairTask
-from bdana.pairing.estimate.pair_estimate import PairEstimate, PairSample, estimate_pairs
 from bdana.pairing.estimate.single_bursts import SingleBursts
-from bdana.pairing.estimate.sliced_pairs import Sliced, bare, pooled_weights
-from bdana.pairing.estimate.systematics import Measured, SampleChoice, measured_in_spill
-from bdana.pairing.geometry.pair_finder import PairBounds
 from bdana.statistics import Systematic
 from bdana.user_code import UnsuitableError, call_user, check_declared, named_numbers, number, numbers
 
@@ -26,13 +22,25 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from bdana.pairing.estimate import pair_cuts, pair_estimate, sliced_pairs
+    from bdana.pairing.estimate import systematics as systematics_of
     from bdana.pairing.estimate.groups import Grouped
-    from bdana.pairing.estimate.pair_cuts import PairSelection
+    from bdana.pairing.estimate.pair_cuts import PairOptions, PairSelection, PairTask
+    from bdana.pairing.estimate.pair_estimate import PairEstimate, PairSample
     from bdana.pairing.estimate.pairing_parameters import PairingParameters
     from bdana.pairing.estimate.pooled_weights import PooledWeights
     from bdana.pairing.estimate.singles import Probes, SingleSample
+    from bdana.pairing.estimate.systematics import Measured, SampleChoice
     from bdana.pairing.estimate.u_statistic import PairSums
+    from bdana.pairing.geometry import pair_finder
+    from bdana.pairing.geometry.pair_finder import PairBounds
     from bdana.selection import Parameters, SelectedSingles, Selection
+else:
+    pair_cuts = late_module("bdana.pairing.estimate.pair_cuts")
+    pair_estimate = late_module("bdana.pairing.estimate.pair_estimate")
+    sliced_pairs = late_module("bdana.pairing.estimate.sliced_pairs")
+    systematics_of = late_module("bdana.pairing.estimate.systematics")
+    pair_finder = late_module("bdana.pairing.geometry.pair_finder")
 
 __all__ = ["Combinatorial"]
 
@@ -205,7 +213,7 @@ class Combinatorial:
         pairs: PairSelection,
         par: PairingParameters,
         systematics: Sequence[Systematic] = (),
-        options: PairOptions = PairOptions(),
+        options: PairOptions | None = None,
     ) -> PairEstimate:
         """Estimate the background from selected single tracks.
 
@@ -217,7 +225,7 @@ class Combinatorial:
             The background's parameters.
         systematics : sequence of Systematic
             Added to those measured here.
-        options : PairOptions
+        options : PairOptions, optional
 
         Raises
         ------
@@ -227,12 +235,13 @@ class Combinatorial:
             When a burst with tracks lacks live time or downscale, or no burst has them.
         """
         selection, cuts, tracks = pairs.selection, pairs.cuts, sample.singles.tracks
+        options = options or pair_cuts.PairOptions()
         self.require_cuts_of(selection)
         par, probed, why = _with_probes(sample.probes, par)
         bursts = SingleBursts.of_singles(sample.singles, sample.bursts, par.downscale)
         weight = self._weights(bursts, cuts, par)
         left_out = (*self.replaced, *([self.charge] if options.like_sign else []))
-        task = PairTask(
+        task = pair_cuts.PairTask(
             cuts=[c for c in selection.active(cuts) if c.level == "pair" and c.name not in left_out],
             pairs=pairs,
             bounds=self.pair_bounds(cuts),
@@ -241,17 +250,19 @@ class Combinatorial:
         )
         weighted = WeightedBursts(bursts, weight, par)
         grouped = weighted.group(sample.burst_of(tracks))
-        in_spill = measured_in_spill(sample, bursts, par, _precision(bursts))
+        in_spill = systematics_of.measured_in_spill(sample, bursts, par, _precision(bursts))
         used = bursts.take(bursts.usable)
         probed += _live_times(used, par)
-        sliced = Sliced.of(tracks, grouped, task, in_spill)
+        sliced = sliced_pairs.Sliced.of(tracks, grouped, task, in_spill)
         pooled = sliced.pooled.scaled(1.0, used.survival.relative_error**2)
         if not isinstance(in_spill, str):
             pooled = pooled.scaled(1.0 / in_spill.duty.value, in_spill.duty.error**2)
-        found = estimate_pairs(tracks, grouped.places, pooled, task)
+        found = pair_estimate.estimate_pairs(tracks, grouped.places, pooled, task)
         regions = pairs.setup.regions.names
         whole, total = sliced.whole or (found, pooled.total)
-        measured = Measured.of(in_spill, _choice(sample, weighted, task, (whole.sums, total)), whole.shapes)
+        measured = systematics_of.Measured.of(
+            in_spill, _choice(sample, weighted, task, (whole.sums, total)), whole.shapes
+        )
         given = used, cuts, par
         stated = self._of_bursts(
             self.systematics, "systematics", lambda a: named_numbers(a, "effect"), *given
@@ -312,7 +323,7 @@ class Combinatorial:
 
 
 def _bounds(answer: Any) -> PairBounds:
-    if not isinstance(answer, PairBounds):
+    if not isinstance(answer, pair_finder.PairBounds):
         raise UnsuitableError(f"returns {type(answer).__name__}, not a bdana.PairBounds")
     if not (answer.max_cda > 0 and answer.z_min < answer.z_max):
         raise UnsuitableError(f"returns {answer}: max_cda must be above 0 and z_min below z_max")
@@ -383,9 +394,11 @@ def _choice(
         return None
     every = sample.singles.before_vetoes
     grouped = weighted.group(sample.burst_of(every))
-    pooled = pooled_weights(every, grouped, task.options)
-    sums = estimate_pairs(every, grouped.places, pooled, bare(task)).sums
-    return SampleChoice.of(found, (sums, pooled.total), len(sample.singles.tracks) / len(every))
+    pooled = sliced_pairs.pooled_weights(every, grouped, task.options)
+    sums = pair_estimate.estimate_pairs(every, grouped.places, pooled, sliced_pairs.bare(task)).sums
+    return systematics_of.SampleChoice.of(
+        found, (sums, pooled.total), len(sample.singles.tracks) / len(every)
+    )
 
 
 def _estimate(
@@ -404,7 +417,7 @@ def _estimate(
     if pooled.total:
         by_burst[grouped.burst] = np.outer(pooled.stands_for, sums.total[:n] / pooled.total)
     unseen = POISSON_90 * pooled.largest[pooled.classes(n)]
-    return PairEstimate(
+    return pair_estimate.PairEstimate(
         regions=names,
         expected=sums.total[:n],
         covariance=sums.covariance()[:n, :n],

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
-from particle import literals
 from pydantic import Field, field_validator, model_validator
 
 from bdana.errors import ConfigError
+from bdana.masses import MASS
 from bdana.parameters import ParameterTable
 from bdana.signal.bremsstrahlung import Bremsstrahlung
 from bdana.signal.constants import ALPHA, ELECTRON_MASS, MUON_MASS
@@ -57,7 +57,7 @@ COUPLING = Coupling("epsilon", r"$\varepsilon$")
 Positive = Annotated[float, Field(gt=0)]
 Angle = Annotated[float, Field(gt=0, lt=math.pi / 2)]
 
-_TAU_MASS: float = literals.tau_minus.mass  # type: ignore[assignment]
+_TAU_MASS = MASS[15]
 _LEPTONS = {"ee": (ELECTRON_MASS, 11), "mumu": (MUON_MASS, 13), "tautau": (_TAU_MASS, 15)}
 
 _PRODUCTS = {"pipi": (211, -211)}

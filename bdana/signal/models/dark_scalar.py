@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
-from particle import literals
 from pydantic import Field
 from scipy.interpolate import PchipInterpolator
 
+from bdana.masses import MASS
 from bdana.parameters import ParameterTable
 from bdana.signal.bremsstrahlung import Bremsstrahlung
 from bdana.signal.constants import ELECTRON_MASS, MUON_MASS, PION_MASS, PROTON_MASS
 from bdana.signal.contract import Coupling, Mode, Production, Varied
 from bdana.signal.heavy_mesons import beauty_decays, heavy_quark_pairs
-from bdana.signal.meson_spectra import meson_mass, meson_width, pdg_mass
+from bdana.signal.meson_spectra import meson_mass, meson_width
 from bdana.signal.mesons import MesonDecay
 from bdana.signal.pion_rescattering import RESCATTERING, omnes_function
 from bdana.signal.validity import ValidRange
@@ -66,7 +66,7 @@ _FERMI = 1.1663788e-11
 """Fermi constant in MeV^-2 (PDG)."""
 _VACUUM = (math.sqrt(2.0) * _FERMI) ** -0.5
 """Vacuum expectation value of the Higgs field in MeV."""
-_TAU_MASS: float = literals.tau_minus.mass  # type: ignore[assignment]
+_TAU_MASS = MASS[15]
 _LEPTONS = {"ee": (ELECTRON_MASS, 11), "mumu": (MUON_MASS, 13), "tautau": (_TAU_MASS, 15)}
 _PRODUCTS = {"pipi": (211, -211), "kk": (321, -321)}
 
@@ -232,7 +232,7 @@ class DarkScalar:
         decays = []
         for meson, kaons in _KAONS.items():
             own = [
-                MesonDecay(meson, pdg_mass(number), beauty_ratio(mass, meson, name))
+                MesonDecay(meson, MASS[number], beauty_ratio(mass, meson, name))
                 for name, number in kaons.items()
             ]
             decays += own
@@ -329,7 +329,7 @@ def beauty_ratio(mass: float, meson: str, kaon: str) -> float:
     >>> round(beauty_ratio(500.0, "B_pm", "K"), 3)
     0.419
     """
-    heavy, light, q2 = meson_mass(meson), pdg_mass(_KAONS[meson][kaon]), (mass * 1e-3) ** 2
+    heavy, light, q2 = meson_mass(meson), MASS[_KAONS[meson][kaon]], (mass * 1e-3) ** 2
     if mass + light >= heavy:
         return 0.0
     root = math.sqrt((heavy**2 - (mass + light) ** 2) * (heavy**2 - (mass - light) ** 2))

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
-from particle import literals
 from pydantic import Field
 
+from bdana.masses import MASS
 from bdana.parameters import ParameterTable
 from bdana.signal.constants import ELECTRON_MASS, MUON_MASS
 from bdana.signal.contract import Coupling, Mode, Production, Varied
@@ -28,7 +28,7 @@ from bdana.signal.heavy_mesons import (
     charm_decays,
     heavy_quark_pairs,
 )
-from bdana.signal.meson_spectra import meson_mass, meson_width, pdg_mass
+from bdana.signal.meson_spectra import meson_mass, meson_width
 from bdana.signal.mesons import MesonDecay
 from bdana.signal.width_table import read_widths
 
@@ -58,7 +58,7 @@ _FERMI = 1.1663788e-11
 """Fermi constant in MeV^-2 (PDG)."""
 _SINE2 = 0.23122
 """sin^2 of the weak mixing angle."""
-_TAU_MASS: float = literals.tau_minus.mass  # type: ignore[assignment]
+_TAU_MASS = MASS[15]
 _LEPTONS = {"e": (ELECTRON_MASS, 11), "mu": (MUON_MASS, 13), "tau": (_TAU_MASS, 15)}
 
 # Decay constants in MeV (couplings of vector mesons in MeV^2) and elements of the CKM matrix.
@@ -218,9 +218,9 @@ class HeavyNeutralLepton:
         lepton = _LEPTONS[flavour][0]
         decays: list[MesonDecay] = []
         for meson, light, transition, part in _SEMILEPTONIC:
-            rate = _Rate(meson_mass(meson), pdg_mass(light), self.mass, lepton, transition)
+            rate = _Rate(meson_mass(meson), MASS[light], self.mass, lepton, transition)
             ratio = part * rate.integral() / meson_width(meson)
-            decays.append(SemileptonicDecay(meson, pdg_mass(light), ratio, lepton, rate))
+            decays.append(SemileptonicDecay(meson, MASS[light], ratio, lepton, rate))
         return decays
 
     def _from_charm(self, decays: list[MesonDecay]) -> Production:
@@ -264,22 +264,22 @@ def partial_widths(mass: float, flavour: Flavour) -> dict[str, float]:
         if name != flavour and mass > own + lepton:
             found[f"{flavour}{name}nu"] = unit * _charged_current(x, lepton / mass)
     for name, (number, constant, element) in _CHARGED.items():
-        y = pdg_mass(number) / mass
+        y = MASS[number] / mass
         if x + y < 1.0:
             shape = (1.0 - x**2) ** 2 - y**2 * (1.0 + x**2)
             found[name + flavour] = meson_unit * (constant * element) ** 2 * shape * _root(x, y)
     for name, (number, constant) in _NEUTRAL.items():
-        y = pdg_mass(number) / mass
+        y = MASS[number] / mass
         if y < 1.0:
             found[f"nu{name}"] = 0.5 * meson_unit * constant**2 * (1.0 - y**2) ** 2
-    rho = pdg_mass(_VECTOR["rho"][0])
+    rho = MASS[_VECTOR["rho"][0]]
     y = rho / mass
     if x + y < 1.0:
         shape = (1.0 - x**2) ** 2 + y**2 * (1.0 + x**2 - 2.0 * y**2)
         strength = (_VECTOR["rho"][1] * _V_UD / rho) ** 2
         found[f"rho{flavour}"] = meson_unit * strength * shape * _root(x, y)
     for name, (number, constant, kappa) in _VECTOR.items():
-        heavy = pdg_mass(number)
+        heavy = MASS[number]
         y = heavy / mass
         if y < 1.0:
             shape = (1.0 + 2.0 * y**2) * (1.0 - y**2) ** 2
@@ -338,7 +338,7 @@ def semileptonic_ratio(mass: float, flavour: Flavour, meson: str, light: int) ->
     0.0286
     """
     transition, part = {(d, other): (how, share) for d, other, how, share in _SEMILEPTONIC}[meson, light]
-    rate = _Rate(meson_mass(meson), pdg_mass(light), mass, _LEPTONS[flavour][0], transition)
+    rate = _Rate(meson_mass(meson), MASS[light], mass, _LEPTONS[flavour][0], transition)
     return part * rate.integral() / meson_width(meson)
 
 

@@ -1,0 +1,97 @@
+"""Plain numbers and lists of numbers from the baskets of a local TTree: as uproot reads them, without its general machinery."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import awkward as ak
+import numpy as np
+
+from bdana.on_demand import late_module
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import uproot
+    from numpy.typing import NDArray
+else:
+    uproot = late_module("uproot")
+
+__all__ = ["is_plain", "read_plain"]
+
+
+def is_plain(branch: Any) -> bool:
+    """Tell whether the baskets of a branch hold numbers, or lists of numbers without a header, and nothing else.
+
+    Parameters
+    ----------
+    branch : uproot TBranch
+    """
+    found = branch.interpretation
+    if isinstance(found, uproot.AsJagged):
+        if found.header_bytes:
+            return False
+        found = found.content
+    return type(found) is uproot.AsDtype and found.from_dtype.shape == () and found.from_dtype.kind in "biuf"
+
+
+def read_plain(branches: Mapping[str, Any], start: int, stop: int) -> dict[str, ak.Array]:
+    """Read entries of branches that are plain, but those whose baskets do not say how long their lists are.
+
+    Columns whose lists are equally long share one array of offsets.
+
+    Parameters
+    ----------
+    branches : mapping of str to uproot TBranch
+    start, stop : int
+        Range of entries.
+    """
+    found: dict[str, ak.Array] = {}
+    known: list[ak.index.Index64] = []
+    for name, branch in branches.items():
+        read = _read(branch, start, stop)
+        if read is None:
+            continue
+        offsets, values = read
+        layout: Any = ak.contents.NumpyArray(values)
+        if offsets is not None:
+            if not (known and np.array_equal(known[0].data, offsets)):
+                known = [ak.index.Index64(offsets)]
+            layout = ak.contents.ListOffsetArray(known[0], layout)
+        found[name] = ak.Array(layout)
+    return found
+
+
+def _read(branch: Any, start: int, stop: int) -> tuple[NDArray[np.int64] | None, NDArray[Any]] | None:
+    """Return offsets of the lists, None for numbers, and the values; None where lengths are not in the baskets."""
+    jagged = isinstance(branch.interpretation, uproot.AsJagged)
+    number = branch.interpretation.content if jagged else branch.interpretation
+    values, offsets = [np.empty(0, number.to_dtype)], [np.zeros(1, dtype=np.int64)]
+    for k, (first, last) in enumerate(pairwise(branch.entry_offsets)):
+        inside = slice(max(start, first) - first, min(stop, last) - first)
+        if first >= stop or last <= start or inside.start >= inside.stop:
+            continue
+        basket = branch.basket(k)
+        content = basket.data.view(number.from_dtype)
+        if jagged:
+            if basket.byte_offsets is None:
+                return None
+            ends = _ends(basket.byte_offsets, number.from_dtype.itemsize, last - first)
+            ends = ends[inside.start : inside.stop + 1]
+            content = content[ends[0] : ends[-1]]
+            offsets.append(offsets[-1][-1] + ends[1:] - ends[0])
+        elif len(content) != last - first:
+            raise ValueError(f"basket {k} has {len(content)} numbers for {last - first} entries")
+        else:
+            content = content[inside]
+        values.append(content.astype(number.to_dtype, copy=False))
+    flat = values[1] if len(values) == 2 else np.concatenate(values)
+    return np.concatenate(offsets) if jagged else None, flat
+
+
+def _ends(byte_offsets: NDArray[np.int32], size: int, entries: int) -> NDArray[np.int64]:
+    """Return where the lists of a basket begin, and where the last one ends, in numbers."""
+    if len(byte_offsets) != entries + 1:
+        raise ValueError(f"{len(byte_offsets) - 1} lists for {entries} entries")
+    return np.right_shift(byte_offsets, size.bit_length() - 1, dtype=np.int64)
