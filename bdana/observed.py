@@ -15,7 +15,7 @@ from bdana.rounding import error_text, plus_minus
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Observed", "Predicted"]
+__all__ = ["Observed", "Predicted", "observed_text"]
 
 
 class Observed:
@@ -27,6 +27,8 @@ class Observed:
         Name of the region.
     value : int, optional
         The number; None as long as the region is closed.
+    later : mapping of str to int, optional
+        How many of them came with stages that were opened later, in whose guard band they lie.
 
     Examples
     --------
@@ -36,17 +38,20 @@ class Observed:
     ('closed', 'open')
     >>> control.value
     4
+    >>> print(Observed("CR3", 3, {"CR2": 1}))
+    2 (+1 from the guard band of CR2)
     >>> signal.value
     Traceback (most recent call last):
     bdana.errors.BlindingError: refused: the observed number of region SR is closed; `bdana blinding status` shows
     what opens it
     """
 
-    __slots__ = ("_value", "region")
+    __slots__ = ("_value", "later", "region")
 
-    def __init__(self, region: str, value: int | None = None) -> None:
+    def __init__(self, region: str, value: int | None = None, later: Mapping[str, int] | None = None) -> None:
         self.region = region
         self._value = value
+        self.later = {stage: number for stage, number in (later or {}).items() if number}
 
     @property
     def state(self) -> str:
@@ -87,7 +92,7 @@ class Observed:
         return bool(self.value)
 
     def __str__(self) -> str:
-        return "closed" if self.state == "closed" else str(self._value)
+        return "closed" if self._value is None else observed_text(self._value, self.later)
 
     def __repr__(self) -> str:
         return f"Observed({self.region!r}, {self})"
@@ -131,6 +136,20 @@ class Observed:
         raise TypeError(
             f"an observed number is compared with numbers only, not {type(other).__name__}; take its .value"
         )
+
+
+def observed_text(value: int, later: Mapping[str, int]) -> str:
+    """Print an observed number: `2 (+1 from the guard band of CR2)`.
+
+    Parameters
+    ----------
+    value : int
+        The number, all of it.
+    later : mapping of str to int
+        How many of them came with which later stage.
+    """
+    more = ", ".join(f"+{number} from the guard band of {stage}" for stage, number in later.items())
+    return f"{value - sum(later.values())}" + (f" ({more})" if more else "")
 
 
 @dataclass(frozen=True)

@@ -176,6 +176,36 @@ class Regions:
         index = np.select([~finite, *inside], [len(names) - 1, *range(len(inside))], default=len(names) - 2)
         return names[index]
 
+    def reached_by(self, envelopes: Envelopes) -> dict[str, tuple[str, ...]]:
+        """Return by region the names of the envelopes that are the innermost one around some of its points.
+
+        Parameters
+        ----------
+        envelopes : Envelopes
+
+        Examples
+        --------
+        >>> from bdana.regions import Box, Envelopes, Regions
+        >>> regions = Regions((Box("SR", 6_000.0, 40_000.0, 40.0), Box("CR", -7_000.0, 53_000.0, 150.0)))
+        >>> wider = Envelopes((Box("SR", 4_000.0, 42_000.0, 50.0), Box("CR", -9_000.0, 55_000.0, 160.0)))
+        >>> regions.reached_by(wider)
+        {'SR': ('SR',), 'CR': ('SR', 'CR'), 'outside': ('CR',)}
+        """
+        boxes = (*self.boxes, *envelopes.boxes)
+        # One point between each two neighbouring borders stands for all that lie there.
+        ends = np.unique([end for box in boxes for end in (box.z_min, box.z_max)])
+        heights = np.unique([0.0, *(box.cda_max for box in boxes)])
+        z, cda = np.meshgrid(
+            [ends[0] - 1.0, *(0.5 * (ends[1:] + ends[:-1])), ends[-1] + 1.0],
+            [*(0.5 * (heights[1:] + heights[:-1])), heights[-1] + 1.0],
+        )
+        region, inside = self.classify(z, cda), envelopes.secrecy(z, cda)
+        names = (*envelopes.names, "")
+        return {
+            name: tuple(names[i] for i in np.unique(inside[region == name]) if names[i])
+            for name in self.names
+        }
+
 
 @dataclass(frozen=True)
 class Envelopes:

@@ -13,12 +13,17 @@ from tests.blinding.people import policy_text
 
 REGIONS = ["SR", "CR", "CR1", "CR2", "CR3", "outside"]
 STAGES = ("CR3", "CR2", "CR1", "CR", "SR")
+EXPECTED = [0.02, 0.2, 0.3, 0.6, 1.5, 26.0]
 FROZEN = {
     "prediction": {
         "regions": REGIONS,
-        "expected": [0.02, 0.2, 0.3, 0.6, 1.5, 26.0],
+        "expected": EXPECTED,
         "error": [0.01] * 6,
         "upper_limit_90": [None] * 6,
+        "steps": {
+            stage: {name: {"expected": b, "error": 0.01} for name, b in zip(REGIONS, EXPECTED, strict=True)}
+            for stage in STAGES
+        },
     },
     "agreement": dict.fromkeys(REGIONS, 0.01),
     "outputs": ["observed", "seen_before", "candidates", "verdict"],

@@ -199,7 +199,11 @@ def open_stages(
             p_text(v["p_l"]),
         )
         shown.add_row(v["stage"], *numbers, agrees)
-    print_tables(shown, "`bdana run` counts the opened regions from now on")
+    print_tables(
+        "Each stage, in what was open of its region when it was opened:",
+        shown,
+        "`bdana run` counts the opened regions from now on",
+    )
 
 
 def describe(opening: Opening, asked: Row, person: str) -> list[Table | str]:
@@ -219,11 +223,13 @@ def describe(opening: Opening, asked: Row, person: str) -> list[Table | str]:
     )
     frozens = opening.ledger.of_kind("freeze")
     since = differences(*(row.body["frozen"] for row in frozens[-2:])) if len(frozens) > 1 else []
-    predicted = table("region", "expected")
+    predicted = table("region", "expected", "of that open when it is opened")
     prediction = frozen.body["frozen"]["prediction"]
+    steps = prediction.get("steps", {})  # a freeze of format 1 has none, and is not opened
     columns = (prediction[key] for key in ("regions", "expected", "error", "upper_limit_90"))
     for name, *numbers in zip(*columns, strict=True):
-        predicted.add_row(name, str(Predicted(*numbers)))
+        then = str(Predicted.of_dict(steps[name][name])) if name in steps else ""
+        predicted.add_row(name, str(Predicted(*numbers)), then)
     who = table("person", "role", "production", "SSH key", numbers=False)
     for name, somebody in people.items():
         who.add_row(name, somebody.role, "yes" if somebody.production else "", fingerprint(somebody.ssh_key))

@@ -11,7 +11,9 @@ from bdana._version import __version__
 from bdana.blinding.canonical import canonical, sha256
 from bdana.blinding.rules import append
 from bdana.errors import BlindingError, ConfigError
+from bdana.events.open_part import OpenPart
 from bdana.pairing.estimate.pair_estimate import BOOTSTRAP_SEED
+from bdana.regions import OUTSIDE
 from bdana.sealing.manifest import (
     check_open_file,
     check_sealed_file,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from bdana.analysis import AnalysisFolder
     from bdana.blinding import Ledger, Policy
     from bdana.blinding.ledger import Row
+    from bdana.pairing import PairEstimate
 
 __all__ = [
     "FORMAT",
@@ -41,11 +44,12 @@ __all__ = [
     "declared_settings",
     "freeze",
     "freeze_document",
+    "predicted_steps",
     "sealed_files",
 ]
 
-FORMAT = 1
-"""Format of a freeze; one of another format is not read."""
+FORMAT = 2
+"""Format of a freeze; one of another format is not read. Since 2 `prediction` has `steps`."""
 OUTPUTS = ("observed", "seen_before", "candidates", "verdict")
 """What an opening writes down: counts by region, how many were open before, the candidates, the agreement test."""
 SEEDS = {"bootstrap": str(BOOTSTRAP_SEED), "prompt": str(SEED)}
@@ -221,7 +225,7 @@ def counted_parts(analysis: AnalysisFolder) -> dict[str, Any]:
     run = run_open_part(analysis, search.data)
     if run.table is None or run.estimate is None:
         raise BlindingError("refused: the search makes no table")
-    estimate = run.estimate
+    estimate = run.estimate.whole
     table = run.table.to_dict()
     return {
         "prediction": {
@@ -231,13 +235,38 @@ def counted_parts(analysis: AnalysisFolder) -> dict[str, Any]:
             "upper_limit_90": [predicted.upper_limit for predicted in estimate.predicted.values()],
             "statistical_covariance": estimate.covariance.tolist(),
             "systematic_covariance": estimate.systematic_covariance.tolist(),
+            "steps": predicted_steps(analysis, estimate),
         },
         "table": table,
         "conventions": {
-            "agreement": "p(L <= Lobs) of a control region is at least agreement_p_min of its stage in the policy"
+            "agreement": "p(L <= Lobs) of what is open of a control region when it is opened, against the prediction of that in "
+            "`steps`, is at least agreement_p_min of its stage in the policy",
+            "steps": "expected after the opening of each stage: of open regions in what is open of them, of closed ones in all",
         },
         "exposure": {"pot": run.exposure.pot, "bursts": run.exposure.bursts} if run.exposure else None,
     }
+
+
+def predicted_steps(analysis: AnalysisFolder, estimate: PairEstimate) -> dict[str, dict[str, Any]]:
+    """Return what is expected by region after the opening of each stage, which opens guard bands in other regions too.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    estimate : PairEstimate
+
+    Returns
+    -------
+    dict
+        By stage and region, as `Predicted.to_dict` gives it: what the table has then, and what the verdict is judged on.
+    """
+    gate, steps = analysis.gate, {}
+    stages = [box.name for box in reversed(analysis.regions.boxes)]
+    for last, stage in enumerate(stages, 1):
+        opened = dict.fromkeys([*stages[:last], OUTSIDE], stages[:last])
+        then = estimate.restricted_to(OpenPart(gate, opened) if gate else None)
+        steps[stage] = {name: predicted.to_dict() for name, predicted in then.predicted.items()}
+    return steps
 
 
 def _periods(analysis: AnalysisFolder, policy: Policy) -> list[str]:

@@ -94,11 +94,11 @@ def _seen_before(found: Candidates | None, seen: set[EventId]) -> dict[str, int]
 
 
 def _verdict(frozen: Mapping[str, Any], stage: str, observed: int) -> dict[str, Any]:
+    """Judge the number of a stage's region on the prediction of what is open of it now, and not in a guard band."""
     prediction = frozen["prediction"]
-    place = prediction["regions"].index(stage)
-    expected = Predicted(*(prediction[key][place] for key in ("expected", "error", "upper_limit_90")))
+    expected = Predicted.of_dict(prediction["steps"][stage][stage])
     p = p_values(observed, Background.of(expected))
     verdict = expected.to_dict() | {"observed": observed, "p_n": p.p_n, "p_l": p.p_l}
-    if place == 0:
+    if stage == prediction["regions"][0]:
         return verdict  # the signal region is a result, not a test
     return verdict | {"agrees": bool(p.p_l >= frozen["agreement"][stage])}

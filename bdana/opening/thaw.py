@@ -42,7 +42,7 @@ def thaw(folder: Path, frozen: Mapping[str, Any]) -> AnalysisFolder:
         raise BlindingError(f"refused: parts of the freeze are missing or unknown: {', '.join(wrong)}")
     if frozen["format"] != FORMAT:  # guard: freeze-format
         raise BlindingError(
-            f"refused: this is bdana {__version__}, which does not read a freeze of format {frozen['format']}"
+            f"refused: this is bdana {__version__}, which does not read a freeze of format {frozen['format']}: freeze again"
         )
     # Canonical JSON sorts names, and regions are listed from the innermost outwards.
     inwards = [name for name in frozen["prediction"]["regions"] if name != OUTSIDE]

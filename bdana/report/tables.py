@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bdana.observed import Predicted
+from bdana.observed import Predicted, observed_text
 from bdana.pairing import DutyFactor
 from bdana.rounding import error_text, p_text, same_place
 
@@ -200,4 +200,5 @@ def _value_and_error(row: StatedInput) -> list[str]:
 
 def _compared(row: Mapping[str, Any]) -> list[str]:
     p = p_text(row["p_n"]), p_text(row["p_l"])
-    return [row["name"], str(Predicted.of_dict(row)), str(row["observed"]), *p]
+    number = observed_text(row["observed"], row.get("from_guard_bands", {}))
+    return [row["name"], str(Predicted.of_dict(row)), number, *p]

@@ -191,10 +191,12 @@ def run_checks(
     source : Dataset
         What they were read from.
     estimate : PairEstimate
+        Of what is counted of each region. Like-sign pairs and those out of time are open everywhere, and are compared with
+        that of whole regions.
     executor : Executor, optional
         Where chunks are selected.
     """
-    search = analysis.config.search
+    search, whole = analysis.config.search, estimate.whole
     background, par = analysis.combinatorial(search.background)
     like = estimate_singles(analysis, search.background, sample, PairOptions(like_sign=True), hists=False)
     low, high = par.sideband_ns
@@ -210,7 +212,7 @@ def run_checks(
     flat = loose.candidates.take(opposite & (dt < low) & np.isin(loose.candidates.region, is_open))
     made = (
         _compare(like.predicted, 1.0, loose.candidates.take(same)),
-        _compare(estimate.predicted, scale, sideband),
+        _compare(whole.predicted, scale, sideband),
     )
     beside, late = (sum(row.observed for row in rows if row.region == OUTSIDE) for rows in made)
     return Checks(
@@ -220,13 +222,13 @@ def run_checks(
         flatness=_flat(flat.dt, low),
         stability=(
             _windows(flat, low),
-            *_burst_groups(data, sample.bursts, estimate, is_open),
-            *_bad_bursts(analysis, data, source, estimate, is_open, executor),
+            *_burst_groups(data, sample.bursts, whole, is_open),
+            *_bad_bursts(analysis, data, source, whole, is_open, executor),
         ),
         pulls=_pulls(observed, estimate),
         prompt=check_prompt(analysis, data, observed, sample, estimate) if search.prompt else None,
-        closure=_closure(data, estimate, like, made, scale) if data.kind != "data" else (),
-        normalisation=measure_normalisation(like, estimate, scale, (beside, late)),
+        closure=_closure(data, whole, like, made, scale) if data.kind != "data" else (),
+        normalisation=measure_normalisation(like, whole, scale, (beside, late)),
         label=data.label,
     )
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bdana.analysis import AnalysisFolder
     from bdana.engine import Executor, SelectionRun
     from bdana.events import Dataset
+    from bdana.events.open_part import OpenPart
     from bdana.pairing import PairEstimate
     from bdana.selection import Candidates
     from bdana.upstream import PromptShare
@@ -112,6 +113,7 @@ def estimate_singles(
     options: PairOptions = PairOptions(),
     *,
     hists: bool = True,
+    part: OpenPart | None = None,
 ) -> PairEstimate:
     """Estimate the combinatorial background from selected single tracks.
 
@@ -124,6 +126,8 @@ def estimate_singles(
     options : PairOptions
     hists : bool
         Whether the variables of the analysis are histogrammed.
+    part : OpenPart, optional
+        What is counted of each region of the data that are predicted; all if not given.
     """
     background, par = analysis.combinatorial(name)
     selection, cuts = analysis.selection(background.selection)
@@ -133,7 +137,7 @@ def estimate_singles(
             analysis.config.systematics.items()
         )  # one order, or sums differ in the last bit
     ]
-    pairs = PairSelection(selection, cuts, analysis.setup, analysis.variables if hists else {})
+    pairs = PairSelection(selection, cuts, analysis.setup, analysis.variables if hists else {}, part)
     return background.estimate(sample, pairs, par, declared, options)
 
 

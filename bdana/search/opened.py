@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from bdana.blinding.record import Record
 from bdana.blinding.rules import require_sound
 from bdana.display import short_repr
 from bdana.errors import BlindingError
+from bdana.observed import Observed, Predicted
+from bdana.rounding import p_text
 from bdana.sealing.manifest import manifest_of, read_manifest
 from bdana.selection import Candidates
 
@@ -20,7 +25,15 @@ if TYPE_CHECKING:
     from bdana.blinding import Policy
     from bdana.blinding.ledger import Row
 
-__all__ = ["OpenedRegion", "data_period", "opened_candidates", "opened_regions", "reported_looks"]
+__all__ = [
+    "Opened",
+    "OpenedRegion",
+    "data_period",
+    "opened_candidates",
+    "opened_regions",
+    "reported_looks",
+    "verdict_text",
+]
 
 
 @dataclass(frozen=True)
@@ -31,7 +44,7 @@ class OpenedRegion:
     ----------
     name : str
     observed : int
-        Candidates, those of less secret stages and of more secret ones that the selection puts here included.
+        Candidates, those of more secret stages that the selection puts here included.
     frozen_before : bool
         Whether the prediction that the analysis makes now was frozen before the region was seen.
     freeze, freezes : int
@@ -40,6 +53,10 @@ class OpenedRegion:
         Whether that freeze is of the analysis as it is now, so that the same cuts made count and prediction.
     seen_before : int
         How many of the candidates are of events that were open before a reprocessing closed them.
+    by_stage : mapping of str to int
+        The candidates by the stage whose opening they came with, its own and those of whose guard band they lie in.
+    verdict : mapping
+        What the ledger says of its own opening: expected and observed numbers of what was open then, p-values.
     """
 
     name: str
@@ -49,6 +66,8 @@ class OpenedRegion:
     freezes: int
     same: bool
     seen_before: int = 0
+    by_stage: Mapping[str, int] = field(default_factory=dict)
+    verdict: Mapping[str, Any] = field(default_factory=dict)
 
     __repr__ = short_repr
 
@@ -63,7 +82,97 @@ class OpenedRegion:
             text += f"; the analysis has changed since: the count is of freeze {self.freeze}, the prediction of now"
         if self.seen_before:
             text += f"; {self.seen_before} of its candidates were open before a reprocessing closed them"
-        return text
+        return text + (f"; when it was opened: {verdict_text(self.verdict)}" if self.verdict else "")
+
+
+def verdict_text(verdict: Mapping[str, Any]) -> str:
+    """Return a verdict in words, as ledger, table and report give it.
+
+    Parameters
+    ----------
+    verdict : mapping
+        Of a row `end` or `verdict` of the ledger.
+
+    Examples
+    --------
+    >>> from bdana.search.opened import verdict_text
+    >>> verdict_text({"expected": 1.4, "error": 0.2, "observed": 2, "p_n": 0.41, "p_l": 0.7, "agrees": True})
+    '2 observed, 1.40 ± 0.20 expected, p(N ≥ n) 0.41, p(L ≤ Lobs) 0.7, agrees'
+    """
+    numbers = f"{verdict['observed']} observed, {Predicted.of_dict(verdict)} expected"
+    p = f"p(N ≥ n) {p_text(verdict['p_n'])}, p(L ≤ Lobs) {p_text(verdict['p_l'])}"
+    agrees = {True: ", agrees", False: ", does not agree", None: ""}[verdict.get("agrees")]
+    return f"{numbers}, {p}{agrees}"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What was opened of the data of a search.
+
+    Attributes
+    ----------
+    regions : tuple of OpenedRegion
+    candidates : mapping of str to Candidates
+        As `opened_candidates` gives them.
+    elsewhere : tuple of str
+        Regions that are open in any case, where events of guard bands are counted too.
+    """
+
+    regions: tuple[OpenedRegion, ...] = ()
+    candidates: Mapping[str, Candidates] = field(default_factory=dict)
+    elsewhere: tuple[str, ...] = ()
+
+    __repr__ = short_repr
+
+    @classmethod
+    def of(cls, analysis: AnalysisFolder, name: str) -> Opened:
+        """Return what the ledger says of a sample: nothing unless it is the data of the search.
+
+        Parameters
+        ----------
+        analysis : AnalysisFolder
+        name : str
+            Of the sample.
+
+        Raises
+        ------
+        BlindingError
+            As `opened_regions` does.
+        """
+        gate = analysis.gate
+        if (
+            name != analysis.config.search.data
+            or analysis.config.samples[name].kind != "data"
+            or gate is None
+        ):
+            return cls()
+        elsewhere = tuple(region for region in analysis.regions.names if region not in gate.names)
+        return cls(opened_regions(analysis), opened_candidates(analysis), elsewhere)
+
+    @cached_property
+    def by_stage(self) -> dict[str, dict[str, int]]:
+        """Number of opened candidates by region and stage."""
+        found = {region.name: dict(region.by_stage) for region in self.regions}
+        return found | {
+            name: {stage: int(np.count_nonzero(c.region == name)) for stage, c in self.candidates.items()}
+            for name in self.elsewhere
+        }
+
+    def added_to(self, observed: Observed) -> Observed:
+        """Return the number of a region with what was opened of it.
+
+        Parameters
+        ----------
+        observed : Observed
+            What is open without an opening.
+        """
+        name = observed.region
+        if name not in self.by_stage:
+            return observed
+        before = observed.value if observed.state == "open" else 0
+        numbers = self.by_stage[name]
+        later = {stage: number for stage, number in numbers.items() if stage != name}
+        return Observed(name, before + sum(numbers.values()), later)
 
 
 def data_period(analysis: AnalysisFolder, policy: Policy) -> str | None:
@@ -110,25 +219,29 @@ def opened_regions(analysis: AnalysisFolder) -> tuple[OpenedRegion, ...]:
     found = []
     for stage in openings:
         # Events of a more secret stage that the selection puts here count, and are of the freeze of their own opening.
-        counted = [o for o in openings.values() if stage in o.outputs.get("observed", {})]
+        counted = {name: o for name, o in openings.items() if stage in o.outputs.get("observed", {})}
         looked = min([openings[stage].begin, *(number for number, names, _ in looks if stage in names)])
         if openings[stage].outputs:
             found.append(
                 OpenedRegion(
                     stage,
-                    observed=sum(o.outputs["observed"][stage] for o in counted),
+                    observed=sum(o.outputs["observed"][stage] for o in counted.values()),
                     frozen_before=any(row.number < looked for row in same),  # guard: fix-is-said
                     freeze=order.index(openings[stage].freeze) + 1,
                     freezes=len(order),
-                    same=all(o.freeze in {row.hash for row in same} for o in counted),  # guard: same-cuts
-                    seen_before=sum(o.outputs.get("seen_before", {}).get(stage, 0) for o in counted),
+                    same=all(
+                        o.freeze in {row.hash for row in same} for o in counted.values()
+                    ),  # guard: same-cuts
+                    seen_before=sum(o.outputs.get("seen_before", {}).get(stage, 0) for o in counted.values()),
+                    by_stage={name: int(o.outputs["observed"][stage]) for name, o in counted.items()},
+                    verdict=openings[stage].outputs.get("verdict", {}),
                 )
             )
     return tuple(found)
 
 
-def opened_candidates(analysis: AnalysisFolder) -> Candidates:
-    """Return the candidates of the openings made with the present analysis, guard bands included.
+def opened_candidates(analysis: AnalysisFolder) -> dict[str, Candidates]:
+    """Return the candidates of the openings made with the present analysis by stage, guard bands included.
 
     Those of a region that was opened with other cuts are left out: they are not of the same plot.
 
@@ -144,14 +257,13 @@ def opened_candidates(analysis: AnalysisFolder) -> Candidates:
     same = {row.hash for row in _frozen_now(analysis)}
     shown = {region.name for region in opened_regions(analysis) if region.same}
     shown |= set(analysis.regions.names) - set(analysis.gate.names if analysis.gate else ())
-    rows = [
-        row
-        for opening in _openings(analysis).values()
-        if opening.freeze in same
-        for row in opening.outputs.get("candidates", [])
-        if row["region"] in shown
-    ]
-    return Candidates.of_rows(rows)
+    return {
+        stage: Candidates.of_rows(
+            [row for row in opening.outputs.get("candidates", []) if row["region"] in shown]
+        )
+        for stage, opening in _openings(analysis).items()
+        if opening.freeze in same and opening.outputs
+    }
 
 
 def reported_looks(analysis: AnalysisFolder) -> list[str]:

@@ -10,22 +10,25 @@ import numpy as np
 from bdana.display import shortened
 from bdana.engine import run_selection
 from bdana.errors import ConfigError
+from bdana.events.open_part import OpenPart
 from bdana.observed import Observed
 from bdana.search.channels import by_channel, require_one_channel
 from bdana.search.checks import Checks, left_out_cuts, run_checks
 from bdana.search.estimates import error_sources, estimate_singles, single_tracks
 from bdana.search.mass_scan import mass_search
-from bdana.search.opened import OpenedRegion, opened_candidates, opened_regions
+from bdana.search.opened import Opened
+from bdana.selection import Candidates
 from bdana.statistics.table import CountingTable, counting_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from bdana.analysis import AnalysisFolder
     from bdana.engine import CutMasks, Executor, Progress, RegionCounts, SelectionRun
     from bdana.events import BurstTable, Dataset, Exposure
     from bdana.pairing import PairEstimate, SingleSample
-    from bdana.selection import Candidates, Cutflow, Histogram
+    from bdana.search.opened import OpenedRegion
+    from bdana.selection import Cutflow, Histogram
     from bdana.selection.cutflow import AccountingStep
     from bdana.statistics.mass_windows import MassSearch
 
@@ -165,27 +168,23 @@ def run_sample(
     BdanaError
         Whatever is wrong, by file and name.
     """
-    run, singles = _open_part(analysis, name, executor, progress)
+    opened = Opened.of(analysis, name)
+    run, singles = _open_part(analysis, name, executor, progress, opened.by_stage)
     if run.table is None or run.estimate is None or singles is None:
         return run
-    regions, candidates = opened_regions(analysis), opened_candidates(analysis)
-    counted = {row.name: row.observed for row in run.table.rows}
-    for where, number in counted.items():
-        if number.state == "open":  # events of the guard bands are counted where the selection puts them
-            more = int(np.count_nonzero(candidates.region == where))
-            counted[where] = Observed(where, number.value + more)
-    for region in regions:
-        counted[region.name] = Observed(region.name, region.observed)
+    counted = {row.name: opened.added_to(row.observed) for row in run.table.rows}
     expected = {row.name: row.expected for row in run.table.rows}
+    missing = {row.name: row.missing for row in run.table.rows}
     table = counting_table(
-        expected, counted, analysis.config.search.joint, run.table.errors, run.selected.label
+        expected, counted, analysis.config.search.joint, run.table.errors, run.selected.label, missing
     )
     checks = run_checks(analysis, run.selected, counted, *singles, run.estimate, executor)
-    shown = [region.name for region in regions if region.same]
-    selected = run.selected.with_opened(shown, candidates, analysis.regions.names, analysis.variables)
+    shown = [region.name for region in opened.regions if region.same]
+    together = Candidates.concatenate([Candidates.of_rows([]), *opened.candidates.values()])
+    selected = run.selected.with_opened(shown, together, analysis.regions.names, analysis.variables)
     inner = counted[analysis.regions.names[0]]
     masses = mass_search(analysis, run.estimate, inner, selected.candidates)
-    return replace(run, selected=selected, table=table, opened=regions, checks=checks, masses=masses)
+    return replace(run, selected=selected, table=table, opened=opened.regions, checks=checks, masses=masses)
 
 
 def run_open_part(
@@ -207,7 +206,11 @@ def run_open_part(
 
 
 def _open_part(
-    analysis: AnalysisFolder, name: str, executor: Executor | None, progress: Progress | None
+    analysis: AnalysisFolder,
+    name: str,
+    executor: Executor | None,
+    progress: Progress | None,
+    opened: Mapping[str, Collection[str]] | None = None,
 ) -> tuple[SampleRun, tuple[SingleSample, Dataset] | None]:
     require_one_channel(analysis)
     search = analysis.config.search
@@ -224,8 +227,9 @@ def _open_part(
             f"not for the data; their exposures are {source.exposure} and {selected.exposure}"
         )
     sample = single_tracks(analysis, search.background, source, selected.candidates, executor)
-    estimate = estimate_singles(analysis, search.background, sample)
-    run = SampleRun(name, selected, estimate, _table(analysis, selected, estimate))
+    part = OpenPart(dataset.gate, opened or {}) if dataset.gate else None
+    estimate = estimate_singles(analysis, search.background, sample, part=part)
+    run = SampleRun(name, selected, estimate, _table(analysis, selected, estimate, part))
     return run, (sample, source)
 
 
@@ -239,9 +243,12 @@ def _same_bursts(one: BurstTable | None, other: BurstTable | None) -> bool:
     return all(np.array_equal(getattr(one, key), getattr(other, key)) for key in ("run", "burst", "pot"))
 
 
-def _table(analysis: AnalysisFolder, selected: SelectionRun, estimate: PairEstimate) -> CountingTable:
+def _table(
+    analysis: AnalysisFolder, selected: SelectionRun, estimate: PairEstimate, part: OpenPart | None
+) -> CountingTable:
     counted = {region.name: region.observed for region in selected.regions}
     expected = dict(reversed(estimate.predicted.items()))  # the outermost first
     observed = {name: Observed(name, None if name in selected.closed else counted[name]) for name in expected}
     errors = error_sources(estimate, tuple(expected))
-    return counting_table(expected, observed, analysis.config.search.joint, errors, selected.label)
+    missing = part.missing(analysis.regions) if part else {}
+    return counting_table(expected, observed, analysis.config.search.joint, errors, selected.label, missing)

@@ -19,6 +19,22 @@ if TYPE_CHECKING:
 __all__ = ["CountingTable", "TableRow", "counting_table"]
 
 
+LATER = (
+    "candidates of the region that were sealed with a stage opened later; the p-values are those of the sum"
+)
+
+
+def open_part_of(missing: Sequence[str]) -> str:
+    """Say that the numbers of a region are those of its open part.
+
+    Parameters
+    ----------
+    missing : sequence of str
+        The stages whose guard bands are closed.
+    """
+    return f"expected and observed in its open part: without the guard band of {', '.join(missing)}, which is closed"
+
+
 @dataclass(frozen=True)
 class TableRow:
     """One region of the table.
@@ -31,12 +47,16 @@ class TableRow:
         Without a value while the region is closed.
     counting : Counting or None
         The p-values; None while the region is closed.
+    missing : tuple of str
+        Stages that are closed and whose guard band reaches into an open region: what lies there is neither in the expected
+        nor in the observed number.
     """
 
     name: str
     expected: Predicted
     observed: Observed
     counting: Counting | None
+    missing: tuple[str, ...] = ()
 
     __repr__ = short_repr
 
@@ -45,7 +65,10 @@ class TableRow:
         row = {"name": self.name, **self.expected.to_dict(), "state": self.observed.state}
         if self.counting is None:
             return row
-        return row | {"observed": self.observed.value, "p_n": self.counting.p_n, "p_l": self.counting.p_l}
+        row |= {"observed": self.observed.value, "p_n": self.counting.p_n, "p_l": self.counting.p_l}
+        if self.observed.later:
+            row["from_guard_bands"] = dict(self.observed.later)
+        return row | ({"closed_guard_bands": list(self.missing)} if self.missing else {})
 
 
 @dataclass(frozen=True)
@@ -106,9 +129,11 @@ class CountingTable:
             found["p where expected is <"] = p_values(0, Background.of(unseen.expected)).convention
         if self.joint:
             found["joint"] = self.joint.convention
-        if any(row.observed.state == "closed" for row in self.rows):
-            found["outside"] = "the open part: the guard band around the closed regions is closed too"
-        return found
+        if any(row.observed.later for row in self.rows):
+            found["+"] = LATER
+        return found | {
+            row.name: open_part_of(row.missing) for row in self.rows if row.counting and row.missing
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Return the table as plain values, for JSON."""
@@ -130,6 +155,7 @@ def counting_table(
     joint: Sequence[str],
     errors: ErrorSources | None = None,
     label: str = "data",
+    missing: Mapping[str, Sequence[str]] | None = None,
 ) -> CountingTable:
     """Compare expected with observed numbers of events, region by region.
 
@@ -146,6 +172,8 @@ def counting_table(
         What the errors are made of, with their covariance; by default they move together, as one common scale does.
     label : str
         What is counted in: data, simulation or pseudo-data.
+    missing : mapping of str to sequence of str, optional
+        By open region, the closed stages whose guard band reaches into it, so that the numbers are of a part of it.
 
     Returns
     -------
@@ -161,7 +189,11 @@ def counting_table(
     >>> [(row.name, row.counting and round(row.counting.p_n, 4)) for row in table.rows]
     [('CR', 0.5037), ('SR', None)]
     """
-    rows = tuple(_row(name, predicted, observed[name]) for name, predicted in expected.items())
+    left = missing or {}
+    rows = tuple(
+        _row(name, predicted, observed[name], tuple(left.get(name, ())))
+        for name, predicted in expected.items()
+    )
     by_name = {row.name: row for row in rows}
     together = [by_name[name] for name in joint if name in by_name]
     all_open = bool(together) and all(row.counting for row in together)
@@ -181,6 +213,6 @@ def _p_text(counting: Counting | None) -> tuple[str, ...]:
     return tuple(f"{p:.4g}" if p > 0 else "< 1e-300" for p in (counting.p_n, counting.p_l))
 
 
-def _row(name: str, expected: Predicted, observed: Observed) -> TableRow:
+def _row(name: str, expected: Predicted, observed: Observed, missing: tuple[str, ...]) -> TableRow:
     counting = None if observed.state == "closed" else p_values(observed.value, Background.of(expected))
-    return TableRow(name, expected, observed, counting)
+    return TableRow(name, expected, observed, counting, missing)

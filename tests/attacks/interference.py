@@ -74,9 +74,9 @@ def point_of(stage, rng, envelopes):
             return z, cda
 
 
-def open_data(gate, seed):
+def open_data(gate, seed, downscale=20_000.0):
     """Return simulated halo without its closed events, with pairs from beside the TAX, and its bursts."""
-    halo = SimulationConfig(pot=6e15, bursts=6, run=RUN, truth=False, beam=Beam(downscale=20_000.0))
+    halo = SimulationConfig(pot=6e15, bursts=6, run=RUN, truth=False, beam=Beam(downscale=downscale))
     events, bursts = simulate(halo, seed)
     rng = np.random.default_rng(seed)
     beside = [

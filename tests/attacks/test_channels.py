@@ -111,7 +111,9 @@ def test_plots_get_the_candidates_of_openings_with_the_cuts_of_now(search, tmp_p
         outputs = {"observed": observed, "candidates": rows}
         search.open(search.request(stage, channel="dimuon"), shown=lambda _, outputs=outputs: outputs)
     table_of(search, tmp_path / "analysis", "dimuon")
-    found = opened_candidates(bdana.load(tmp_path / "analysis"))
+    by_stage = opened_candidates(bdana.load(tmp_path / "analysis"))
+    assert list(by_stage) == ["CR2"]
+    found = by_stage["CR2"]
     assert found.event.tolist() == [3, 4]
     assert found.rows() == [candidate(3, "CR2"), candidate(4, "outside")]
     assert found.mass.tolist() == [3.0, 4.0]  # MeV

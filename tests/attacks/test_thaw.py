@@ -6,7 +6,7 @@ import pytest
 
 from bdana.errors import BlindingError
 from bdana.opening import thaw as thaw_module
-from bdana.opening.freeze import PARTS
+from bdana.opening.freeze import FORMAT, PARTS
 from bdana.opening.thaw import reproduce, thaw
 from bdana.sealing.manifest import file_sha256
 
@@ -15,7 +15,7 @@ from bdana.sealing.manifest import file_sha256
 def frozen(analysis):
     """The parts of a freeze that are looked at before anything is read."""
     return dict.fromkeys(PARTS) | {
-        "format": 1,
+        "format": FORMAT,
         "bdana": "0.0",
         "config": analysis.config.model_dump(mode="json", by_alias=True),
         "code": dict(analysis.modules.texts),
@@ -58,9 +58,10 @@ def test_a_freeze_that_says_more_than_is_read(analysis, frozen):
         thaw(analysis.folder, frozen | {"promises": 1})
 
 
-def test_a_freeze_of_another_format(analysis, frozen):
-    with pytest.raises(BlindingError, match="does not read a freeze of format 2"):
-        thaw(analysis.folder, frozen | {"format": 2})
+@pytest.mark.parametrize("other", [1, FORMAT + 1])
+def test_a_freeze_of_another_format(analysis, frozen, other):
+    with pytest.raises(BlindingError, match=f"does not read a freeze of format {other}: freeze again"):
+        thaw(analysis.folder, frozen | {"format": other})
 
 
 def test_a_prediction_of_other_regions(analysis, frozen):

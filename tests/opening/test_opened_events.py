@@ -32,13 +32,13 @@ def test_events_that_were_open_before_a_reprocessing_are_counted_and_nothing_els
 
 def test_an_event_where_no_pair_was_expected_has_a_p_value_above_zero(analysis):
     """Largest pair weight 0.001: p(N >= 1) = 0.001/1.001, not 0."""
-    unseen = [0.001 * np.log(10), *[None] * 5]
-    prediction = FROZEN["prediction"] | {"expected": [0.0] * 6, "error": [0.0] * 6, "upper_limit_90": unseen}
+    unseen = {"expected": 0.0, "error": 0.0, "upper_limit_90": 0.001 * np.log(10)}
+    prediction = FROZEN["prediction"] | {"steps": {"SR": {"SR": unseen}}}
     verdict = outputs_of(analysis, FROZEN | {"prediction": prediction}, "SR", [records([dimuon_event(1)])])[
         "verdict"
     ]
     assert verdict["p_n"] == verdict["p_l"] == pytest.approx(0.001 / 1.001)
-    assert verdict["upper_limit_90"] == unseen[0]
+    assert verdict["upper_limit_90"] == unseen["upper_limit_90"]
 
 
 def test_an_opening_without_events_counts_none_and_agrees(analysis):

@@ -13,7 +13,7 @@ from bdana.report.tables import counting
 from bdana.statistics import Systematic
 from bdana.statistics.error_sources import ErrorSources
 from bdana.statistics.joint import joint_p_values
-from bdana.statistics.poisson import Background
+from bdana.statistics.poisson import Background, p_values
 from bdana.statistics.regions_csv import read_regions
 from bdana.statistics.table import counting_table
 
@@ -98,7 +98,22 @@ def test_a_closed_number_cannot_be_taken_from_the_table():
 
 def test_rows_stand_in_the_order_given():
     assert [row.name for row in table().rows] == list(PUBLISHED)
-    assert "guard band" in table("SR").to_dict()["conventions"]["outside"]
+
+
+def test_a_number_of_an_open_part_and_what_came_later_are_said():
+    observed = {"CR3": Observed("CR3", 3, {"CR2": 1}), "CR": Observed("CR")}
+    expected = {"CR3": Predicted(2.0, 0.1), "CR": Predicted(1.0, 0.1)}
+    missing = {"CR3": ("CR1",), "CR": ("SR",)}
+    made = counting_table(expected, observed, joint=(), missing=missing)
+    row, closed = made.to_dict()["regions"]
+    assert (row["observed"], row["from_guard_bands"], row["closed_guard_bands"]) == (3, {"CR2": 1}, ["CR1"])
+    assert row["p_n"] == p_values(3, Background(2.0, 0.1)).p_n
+    assert closed == {"name": "CR", "expected": 1.0, "error": 0.1, "state": "closed"}
+    said = made.conventions
+    assert said["CR3"].startswith("expected and observed in its open part: without the guard band of CR1,")
+    assert "p-values are those of the sum" in said["+"]
+    assert "CR" not in said
+    assert not {"+", "CR3", "outside"} & table().to_dict()["conventions"].keys()
 
 
 def test_a_region_without_a_pair_has_a_limit_and_a_p_value_above_zero():

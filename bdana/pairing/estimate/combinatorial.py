@@ -271,7 +271,7 @@ class Combinatorial:
             for name, (effect, source) in declared.items()
         )
         sources += sliced.systematics(regions)
-        return _estimate(
+        made = _estimate(
             sample.singles,
             bursts,
             grouped,
@@ -290,6 +290,7 @@ class Combinatorial:
                 ),
             ),
         )
+        return made.restricted_to(pairs.part)
 
     def _weights(self, bursts: SingleBursts, cuts: Parameters, par: PairingParameters) -> NDArray[np.float64]:
         """Return the weight of a pair in each burst, corrections included; 0 in a burst that cannot be used."""
@@ -402,13 +403,15 @@ def _estimate(
     by_burst = np.zeros((len(bursts), n))
     if pooled.total:
         by_burst[grouped.burst] = np.outer(pooled.stands_for, sums.total[:n] / pooled.total)
+    unseen = POISSON_90 * pooled.largest[pooled.classes(n)]
     return PairEstimate(
         regions=names,
         expected=sums.total[:n],
         covariance=sums.covariance()[:n, :n],
         pairs=sums.pairs[:n],
         sum_w2=sums.sum_w2[:n],
-        upper_limit=np.where(sums.pairs[:n] == 0, POISSON_90 * pooled.largest[pooled.classes(n)], np.nan),
+        upper_limit=np.where(sums.pairs[:n] == 0, unseen, np.nan),
+        unseen=unseen,
         hists=sample.hists,
         bin_covariances=sample.bin_covariances,
         systematics=systematics,
@@ -423,4 +426,5 @@ def _estimate(
         bootstrap_error=sample.bootstrap_error(n) if len(sample.replicas) else None,
         undefined=float(sums.total[n]),
         single_cutflow=singles.cutflow,
+        parts=sample.parts,
     )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from bdana.events.open_part import OpenPart
     from bdana.pairing.estimate.pooled_weights import PooledWeights
     from bdana.pairing.geometry.pair_finder import PairBounds
     from bdana.reconstruction import Pairs, Tracks
@@ -76,12 +77,15 @@ class PairSelection:
         Detector, beam line and regions.
     variables : mapping of str to Variable
         What is histogrammed.
+    part : OpenPart, optional
+        What is counted of each region of the data that are predicted; all if not given.
     """
 
     selection: Selection
     cuts: Parameters
     setup: Setup
     variables: Mapping[str, Variable]
+    part: OpenPart | None = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,8 @@ class SelectedPairs(NamedTuple):
         Whether that is `plus`: so each pair is counted once.
     shared : ndarray, shape (K, C)
         `PooledWeights.shared` of each, for the covariance.
+    envelope : ndarray of int, shape (K,)
+        `OpenPart.place` of each; 0 where the data have no closed part.
     """
 
     candidates: Candidates
@@ -146,6 +152,27 @@ class SelectedPairs(NamedTuple):
     track: NDArray[np.int64]
     counted: NDArray[np.bool_]
     shared: NDArray[np.float64]
+    envelope: NDArray[np.int64]
+
+    def take(self, where: NDArray[np.bool_]) -> SelectedPairs:
+        """Return the pairs that a mask chooses.
+
+        Parameters
+        ----------
+        where : ndarray of bool, shape (K,)
+        """
+        if where.all():
+            return self
+        return SelectedPairs(
+            self.candidates.take(where),
+            self.region[where],
+            self.plus[where],
+            self.minus[where],
+            self.track[where],
+            self.counted[where],
+            self.shared[where],
+            self.envelope[where],
+        )
 
 
 class PairedTracks:
@@ -251,7 +278,9 @@ class PairedTracks:
         weight = weight * product
         shared = self.pooled.shared(track, burst, product, by_time)
         candidates = self._candidates(pairs, plus, minus, region, weight)
-        return SelectedPairs(candidates, region, plus, minus, track, track == plus, shared)
+        part = self.task.pairs.part
+        envelope = part.place(pairs) if part else np.zeros(len(region), dtype=np.int64)
+        return SelectedPairs(candidates, region, plus, minus, track, track == plus, shared, envelope)
 
     def _candidates(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from bdana.errors import ConfigError
 from bdana.observed import Predicted
 from bdana.pairing.estimate.pair_cuts import PairedTracks
 from bdana.pairing.estimate.pooled_weights import PooledWeights, weight_classes
+from bdana.pairing.estimate.region_parts import RegionParts, RegionSums
 from bdana.pairing.estimate.shape_test import ClassSums
 from bdana.pairing.estimate.u_statistic import HistogramSums, PairSums, flat_in_time
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from bdana.events.open_part import OpenPart
     from bdana.pairing.estimate.in_spill import DutyFactor
     from bdana.pairing.estimate.inputs import Input
     from bdana.pairing.estimate.pair_cuts import PairTask
@@ -39,6 +41,8 @@ BOOTSTRAP_SEED = 1
 class PairEstimate:
     """Expected number of accidental pairs by region, with covariance, histograms and systematic uncertainties.
 
+    An estimate for data that are partly closed is that of what is open of each open region, and of all of each closed one.
+
     Attributes
     ----------
     regions : tuple of str
@@ -53,8 +57,9 @@ class PairEstimate:
     sum_w2 : ndarray, shape (R,)
         Sum of squared weights: what the variance would be if the pairs were independent, which they are not.
     upper_limit : ndarray, shape (R,)
+        `unseen` of a region without a pair; NaN where there are pairs.
+    unseen : ndarray, shape (R,)
         90% CL upper limit on the expectation of a region without a pair: 2.303 pairs, of the weight at its 90% end.
-        NaN where there are pairs.
     hists : mapping of str to hist.Hist
         The analysis' variables by region, with the variance of the U-statistic.
     bin_covariances : mapping of str to ndarray, shape (R, B, R, B)
@@ -66,7 +71,7 @@ class PairEstimate:
     bursts : SingleBursts
         What the weights were made of.
     by_burst : ndarray, shape (bursts, R)
-        Expected number in each region from each burst.
+        Expected number in all of each region from each burst.
     built : int
         Pairs of the sample: of opposite charge, or like-sign ones.
     duty_factor : DutyFactor or None
@@ -78,11 +83,13 @@ class PairEstimate:
     notes : tuple of str
         Sources of uncertainty that could not be measured, and why.
     bootstrap_error : ndarray or None, shape (R,)
-        The statistical errors by the bootstrap, if that was asked for.
+        The statistical errors of all of each region by the bootstrap, if that was asked for.
     undefined : float
         Expected number of selected pairs without finite (z_TAX, CDA_TAX).
     single_cutflow : Cutflow
         Of the single tracks.
+    parts : RegionParts or None
+        Sums by region and closed envelope; None where nothing of the data is closed.
     """
 
     regions: tuple[str, ...]
@@ -91,6 +98,7 @@ class PairEstimate:
     pairs: NDArray[np.int64]
     sum_w2: NDArray[np.float64]
     upper_limit: NDArray[np.float64]
+    unseen: NDArray[np.float64]
     hists: Mapping[str, Histogram]
     bin_covariances: Mapping[str, NDArray[np.float64]]
     systematics: tuple[Systematic, ...]
@@ -105,6 +113,7 @@ class PairEstimate:
     bootstrap_error: NDArray[np.float64] | None
     undefined: float
     single_cutflow: Cutflow
+    parts: RegionParts | None = None
 
     def __repr__(self) -> str:
         rows = (f"{name} {number}" for name, number in self.predicted.items())
@@ -118,6 +127,33 @@ class PairEstimate:
             name: Predicted(float(b), float(e), None if np.isnan(limit) else float(limit))
             for name, b, e, limit in rows
         }
+
+    @property
+    def whole(self) -> PairEstimate:
+        """The estimate of all of every region; the histograms are those of this one."""
+        return self._with(self.parts.whole) if self.parts else self
+
+    def restricted_to(self, part: OpenPart | None) -> PairEstimate:
+        """Return the estimate of what is counted of each region; the histograms are those of this one.
+
+        Parameters
+        ----------
+        part : OpenPart or None
+            None: of all of every region.
+        """
+        if self.parts is None or part is None:
+            return self.whole
+        return self._with(self.parts.counted(part.counted(self.regions)))
+
+    def _with(self, sums: RegionSums) -> PairEstimate:
+        return replace(
+            self,
+            expected=sums.total,
+            covariance=sums.covariance,
+            pairs=sums.pairs,
+            sum_w2=sums.sum_w2,
+            upper_limit=np.where(sums.pairs == 0, self.unseen, np.nan),
+        )
 
     @property
     def error(self) -> NDArray[np.float64]:
@@ -254,8 +290,10 @@ class PairSample:
     ----------
     sums : PairSums
         By region, `undefined` last.
+    parts : RegionParts or None
+        By region and closed envelope; None where nothing of the data is closed.
     hists : mapping of str to hist.Hist
-        The variables by region, with the variance of the U-statistic.
+        The variables by region, with the variance of the U-statistic, of what is counted.
     bin_covariances : mapping of str to ndarray, shape (R, B, R, B)
         Covariance of their bins.
     built : int
@@ -267,6 +305,7 @@ class PairSample:
     """
 
     sums: PairSums
+    parts: RegionParts | None
     hists: Mapping[str, Histogram]
     bin_covariances: Mapping[str, NDArray[np.float64]]
     built: int
@@ -318,6 +357,9 @@ def estimate_pairs(
         for name, variable in task.pairs.variables.items()
         if name != "dt"
     }
+    part = task.pairs.part
+    counted = part.counted(regions) if part else np.ones((len(regions), 1), dtype=np.bool_)
+    apart = PairSums(counted.size, pooled, np.repeat(classes[: len(regions)], counted.shape[1]))
     times = _multiplicities(task.options.bootstrap, len(tracks))
     replicas = np.zeros((task.options.bootstrap, n))
     several = pooled.times is None and weight_classes(pooled.by_group).max(initial=0) > 0
@@ -325,8 +367,14 @@ def estimate_pairs(
 
     for pairs in paired.selected():
         sums.fill(pairs.track, pairs.region, pairs.candidates.weight, pairs.counted, pairs.shared)
+        shown = pairs
+        if part:
+            known = pairs.take(pairs.region < len(regions))
+            place = known.region * counted.shape[1] + known.envelope
+            apart.fill(known.track, place, known.candidates.weight, known.counted, known.shared)
+            shown = known.take(counted[known.region, known.envelope])
         for histogram in filling.values():
-            histogram.fill(pairs.track, pairs.region, pairs.candidates, pairs.counted, pairs.shared)
+            histogram.fill(shown.track, shown.region, shown.candidates, shown.counted, shown.shared)
         if by_class:
             product = pairs.candidates.weight / pooled.weight[0]
             by_class.fill(pairs.track, places[pairs.track], pairs.region, product, pairs.counted)
@@ -349,11 +397,15 @@ def estimate_pairs(
         )
         replicas[replica] *= (again.weight / pooled.weight)[classes]
     results = {name: histogram.result() for name, histogram in filling.items()}
+    whole = RegionSums.of(sums, len(regions))
+    parts = RegionParts(whole, RegionSums.of(apart, counted.size)) if part else None
     if "dt" in task.pairs.variables:
-        results["dt"] = flat_in_time(task.pairs.variables["dt"], regions, sums, task.window)
+        total, covariance, *_ = parts.counted(counted) if parts else whole
+        results["dt"] = flat_in_time(task.pairs.variables["dt"], regions, total, covariance, task.window)
     hists = {name: made for name, (made, _) in results.items()}
     covariances = {name: covariance for name, (_, covariance) in results.items()}
-    return PairSample(sums, hists, covariances, paired.built, replicas, by_class.test() if by_class else None)
+    shapes = by_class.test() if by_class else None
+    return PairSample(sums, parts, hists, covariances, paired.built, replicas, shapes)
 
 
 def _multiplicities(replicas: int, tracks: int) -> NDArray[np.uint8]:

@@ -84,7 +84,7 @@ class Sliced:
 
 
 def bare(task: PairTask) -> PairTask:
-    """Return the task without histograms, bootstrap and sink.
+    """Return the task without histograms, parts of regions, bootstrap and sink.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def bare(task: PairTask) -> PairTask:
     """
     return replace(
         task,
-        pairs=replace(task.pairs, variables={}),
+        pairs=replace(task.pairs, variables={}, part=None),
         options=replace(task.options, bootstrap=0, sink=None),
     )
 

@@ -199,7 +199,11 @@ class HistogramSums:
 
 
 def flat_in_time(
-    variable: Variable, regions: Sequence[str], sums: PairSums, window: float
+    variable: Variable,
+    regions: Sequence[str],
+    total: NDArray[np.float64],
+    covariance: NDArray[np.float64],
+    window: float,
 ) -> tuple[Histogram, NDArray[np.float64]]:
     """Spread each region evenly over the window of time differences; bins of one region then vary together.
 
@@ -209,17 +213,16 @@ def flat_in_time(
     ----------
     variable : Variable
     regions : sequence of str
-    sums : PairSums
-        By region.
+        R names.
+    total, covariance : ndarray, shape (R,) and (R, R)
+        Sums of weights of the regions.
     window : float
         Full width in ns.
     """
     made = variable.histogram(regions)
     edges = np.clip(made.axes[1].edges * variable.scale, -0.5 * window, 0.5 * window)
     share = np.diff(edges) / window
-    n = len(regions)
-    covariance = np.einsum("rs,a,b->rasb", sums.covariance()[:n, :n], share, share)
     view: Any = made.view()
-    view["value"] = np.outer(sums.total[:n], share)
-    view["variance"] = np.outer(sums.variance()[:n], share**2)
-    return made, covariance
+    view["value"] = np.outer(total, share)
+    view["variance"] = np.outer(np.diag(covariance), share**2)
+    return made, np.einsum("rs,a,b->rasb", covariance, share, share)
