@@ -15,15 +15,18 @@ from urllib.request import url2pathname
 from bdana.errors import ConfigError, InputError
 from bdana.events.arrays import EventArrays
 from bdana.events.location import is_pattern, is_remote
-from bdana.events.remote import matching
+from bdana.on_demand import late_module
 from bdana.text_files import open_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bdana.events import remote as remote_files
     from bdana.events.location import Location
     from bdana.events.servers import RemoteConfig
     from bdana.events.source import EventSource
+else:
+    remote_files = late_module("bdana.events.remote")
 
 __all__ = ["Files", "expand", "local_or_remote", "refuse_files_twice"]
 
@@ -107,7 +110,7 @@ def _expand(
         return [file]
     name = str(file)
     if remote is not None and is_remote(name) and is_pattern(name):
-        return matching(name, remote)
+        return remote_files.matching(name, remote)
     if is_remote(name):
         return [local_or_remote(name)]
     if name.startswith("@") and not (folder / name).exists():

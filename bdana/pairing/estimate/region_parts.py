@@ -71,14 +71,14 @@ class RegionParts:
         Parameters
         ----------
         which : ndarray of bool, shape (R, E + 1)
-            The parts; a region that has all of them that hold pairs is `whole`, to the last bit.
+            The parts; a region that has all of its pairs in them is `whole`, to the last bit.
         """
         regions, parts = which.shape
+        every = (which | (self.parts.pairs.reshape(which.shape) == 0)).all(axis=1)
         chosen = np.zeros((regions, regions, parts))
         chosen[np.arange(regions), np.arange(regions)] = which
         table = chosen.reshape(regions, regions * parts)
         total, covariance, pairs, sum_w2 = self.parts
-        every = (which | (pairs.reshape(which.shape) == 0)).all(axis=1)
         return RegionSums(
             np.where(every, self.whole.total, table @ total),
             np.where(np.outer(every, every), self.whole.covariance, table @ covariance @ table.T),
