@@ -57,7 +57,8 @@ def figure(path: Path, size: tuple[float, float] = (10, 7.5)) -> Iterator[Figure
         picture = BytesIO()  # on a full disk some back ends hide what went wrong
         if path.suffix == ".png":
             made.set_dpi(DPI)
-            canvas.print_png(picture)  # draws once; `savefig` draws once more to lay out
+            # Draws once; `savefig` draws once more to lay out.
+            canvas.print_png(picture)  # type: ignore[no-untyped-call]
         else:
             date = {".svg": "Date", ".pdf": "CreationDate"}[path.suffix]
             made.savefig(picture, format=path.suffix[1:], dpi=DPI, metadata={date: None})

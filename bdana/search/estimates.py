@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from bdana.engine import Executor, SelectionRun
     from bdana.events import Dataset
     from bdana.pairing import PairEstimate
+    from bdana.search.kept_parts import KeptParts
     from bdana.selection import Candidates
     from bdana.upstream import PromptShare
 
@@ -112,6 +114,7 @@ def estimate_singles(
     options: PairOptions = PairOptions(),
     *,
     hists: bool = True,
+    kept: KeptParts | None = None,
 ) -> PairEstimate:
     """Estimate the combinatorial background from selected single tracks.
 
@@ -124,6 +127,8 @@ def estimate_singles(
     options : PairOptions
     hists : bool
         Whether the variables of the analysis are histogrammed.
+    kept : KeptParts, optional
+        Where an estimate of the same single tracks may be found.
     """
     background, par = analysis.combinatorial(name)
     selection, cuts = analysis.selection(background.selection)
@@ -134,7 +139,13 @@ def estimate_singles(
         )  # one order, or sums differ in the last bit
     ]
     pairs = PairSelection(selection, cuts, analysis.setup, analysis.variables if hists else {})
-    return background.estimate(sample, pairs, par, declared, options)
+
+    def make() -> PairEstimate:
+        return background.estimate(sample, pairs, par, (), options)
+
+    what = ("estimate", name, str(options.like_sign), str(hists))
+    made = kept.once(analysis, what, make) if kept else make()
+    return replace(made, systematics=(*made.systematics, *declared))
 
 
 def error_sources(estimate: PairEstimate, regions: Sequence[str] | None = None) -> ErrorSources:
