@@ -7,6 +7,7 @@ import hypothesis
 import pytest
 
 from tests.blinding.people import ROLES, ssh_key
+from tests.blinding.quick_lock import quickly_locked
 
 # Seeded, and without a time limit: a busy machine must not fail a test.
 hypothesis.settings.register_profile("bdana", deadline=None, derandomize=True, max_examples=50, database=None)
@@ -34,6 +35,14 @@ def config_home(tmp_path, monkeypatch) -> Path:
 def chunk_each_cluster(monkeypatch) -> None:
     """Files are read cluster by cluster, however small; otherwise small ones are read together."""
     monkeypatch.setattr("bdana.events.dataset.CHUNK_ENTRIES", 1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_locks():
+    """Identities are locked with little work; `test_identity` looks at those that are locked with all of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pyrage.passphrase.encrypt", quickly_locked)
+        yield
 
 
 @pytest.fixture(scope="session")

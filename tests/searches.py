@@ -46,7 +46,8 @@ def analysis_folder(folder, samples=None, search=None, keys=None, edit=str):
     keys : mapping of str to Path, optional
         People of the policy, with their SSH keys.
     edit : callable, optional
-        Changes the text of analysis.toml first, from which the new particle is missing: its scan takes time.
+        Changes the text of analysis.toml first, from which the new particle is missing: its scan takes time, and so do
+        many pairs drawn for the prompt background.
     """
     scaffold(folder)
     path = folder / "analysis.toml"
@@ -58,6 +59,7 @@ def analysis_folder(folder, samples=None, search=None, keys=None, edit=str):
     for name, settings in (samples or {}).items():
         lines = (f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
         text += "".join((f"\n[samples.{name}]\n", *lines))
+    text += "\n[background.prompt]\npairs_drawn = 2\n"
     path.write_text(text)
     if keys:
         (folder / "blinding" / "policy.toml").write_text(policy_text(keys))

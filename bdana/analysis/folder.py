@@ -146,9 +146,19 @@ class AnalysisFolder:
     @cached_property
     def hash(self) -> str:
         """SHA-256 of the effective configuration, of a geometry of the folder, and of every module's text."""
+        return self.hash_without()
+
+    def hash_without(self, *tables: str) -> str:
+        """Return `hash` as if some tables of the configuration did not matter.
+
+        Parameters
+        ----------
+        *tables : str
+            Their names in analysis.toml.
+        """
         own = self.folder / self.config.analysis.detector
         content = {
-            "config": self.config.model_dump(mode="json"),
+            "config": self.config.model_dump(mode="json", exclude=set(tables)),
             "detector": read_text(own)
             if own.is_file()
             else "",  # a shipped one goes with the version of bdana

@@ -58,6 +58,7 @@ def demo(
     """Make an analysis, simulate 1.4e17 protons on target for it, and run the blinded search."""
     from bdana.analysis import scaffold
     from bdana.api import load
+    from bdana.search.kept_parts import KeptParts
 
     _start_afresh(folder)
     scaffold(folder)
@@ -70,14 +71,15 @@ def demo(
         people = DemoPeople(folder, (samples["pseudo-data"].run, samples["pseudo-data"].run))
         people.set_up(folder / "data" / "pseudo-data.root")
     said = "Every region but the part outside is closed: nobody has looked."
-    first = run_with_progress(load(folder), jobs)
+    kept = KeptParts()
+    first = run_with_progress(load(folder), jobs, kept)
     _declare_normalisation(folder / "analysis.toml", first)
     if unblind:
-        _print_table(run_with_progress(load(folder), jobs))
+        _print_table(run_with_progress(load(folder), jobs, kept))
         print_tables(said, "Now they open them.")
         people.open_all()
         said = "Every region is open, and the record of it is in blinding/ledger."
-    results, report = run_and_report(load(folder), jobs)
+    results, report = run_and_report(load(folder), jobs, None if unblind else kept)
     _print_table(results)
     if unblind:
         people.verify()

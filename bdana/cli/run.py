@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bdana.api import Analysis
     from bdana.engine import Progress
     from bdana.search.checks import Checks
+    from bdana.search.kept_parts import KeptParts
     from bdana.search.run import SampleRun
     from bdana.statistics.table import CountingTable
 
@@ -77,13 +78,13 @@ def report(overrides: Overrides = None) -> None:
     print_tables(f"report: {write_report(require_analysis(overrides))}")
 
 
-def run_with_progress(analysis: Analysis, jobs: int) -> tuple[SampleRun, ...]:
-    """Run the search, with a bar for each sample."""
+def run_with_progress(analysis: Analysis, jobs: int, kept: KeptParts | None = None) -> tuple[SampleRun, ...]:
+    """Run the search, with a bar for each sample; `kept` is as for `run_search`."""
     from bdana.engine import executor_of
     from bdana.search.run import run_search
 
     with _one_bar_at_a_time() as bar:
-        return run_search(analysis, executor_of(jobs), bar)
+        return run_search(analysis, executor_of(jobs), bar, kept)
 
 
 @contextmanager
@@ -97,14 +98,16 @@ def _one_bar_at_a_time() -> Iterator[Callable[[str], Progress]]:
         yield bar
 
 
-def run_and_report(analysis: Analysis, jobs: int) -> tuple[tuple[SampleRun, ...], Path]:
-    """Run the search, write output/ and the report, and return both."""
+def run_and_report(
+    analysis: Analysis, jobs: int, kept: KeptParts | None = None
+) -> tuple[tuple[SampleRun, ...], Path]:
+    """Run the search, write output/ and the report, and return both; `kept` is as for `run_search`."""
     from bdana.engine import executor_of
     from bdana.report import write_report
     from bdana.search.output import write_output
     from bdana.search.signal_result import signal_result, write_signal
 
-    results = run_with_progress(analysis, jobs)
+    results = run_with_progress(analysis, jobs, kept)
     write_output(analysis, results)
     with _one_bar_at_a_time() as bar:
         write_signal(analysis, signal_result(analysis, results, executor_of(jobs), bar))

@@ -22,6 +22,7 @@ __all__ = ["FORMATS", "figure"]
 
 FORMATS = (".pdf", ".png", ".svg")
 """Endings a figure may have."""
+DPI = 110
 
 # A fixed salt, so that an SVG's identifiers are the same every time.
 _STYLE = {"svg.hashsalt": "bdana", "font.size": 16, "legend.fontsize": 13, "axes.titlesize": 15}
@@ -51,15 +52,14 @@ def figure(path: Path, size: tuple[float, float] = (10, 7.5)) -> Iterator[Figure
     # matplotlibrc or a style changed would show through otherwise.
     with temporary_beside(path) as temporary, context([mplhep.style.ROOT, _STYLE], after_reset=True):
         made = Figure(figsize=size, layout="constrained")
-        FigureCanvasAgg(made)
+        canvas = FigureCanvasAgg(made)
         yield made
-        metadata = (
-            {"Date": None}
-            if path.suffix == ".svg"
-            else {"CreationDate": None}
-            if path.suffix == ".pdf"
-            else None
-        )
         picture = BytesIO()  # on a full disk some back ends hide what went wrong
-        made.savefig(picture, format=path.suffix[1:], dpi=110, metadata=metadata)
+        if path.suffix == ".png":
+            made.set_dpi(DPI)
+            # Draws once; `savefig` draws once more to lay out.
+            canvas.print_png(picture)  # type: ignore[no-untyped-call]
+        else:
+            date = {".svg": "Date", ".pdf": "CreationDate"}[path.suffix]
+            made.savefig(picture, format=path.suffix[1:], dpi=DPI, metadata={date: None})
         temporary.write_bytes(picture.getvalue())

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bdana.events import BurstTable, Dataset
     from bdana.observed import Observed, Predicted
     from bdana.pairing import PairEstimate, SingleSample
+    from bdana.search.kept_parts import KeptParts
     from bdana.selection import Candidates
 
 __all__ = ["Checks", "Compared", "Flatness", "Stability", "left_out_cuts", "only_bad_bursts", "run_checks"]
@@ -176,6 +177,7 @@ def run_checks(
     source: Dataset,
     estimate: PairEstimate,
     executor: Executor | None = None,
+    kept: KeptParts | None = None,
 ) -> Checks:
     """Compare open data with the combinatorial estimate: control pairs, flatness, stability, pulls, prompt fit.
 
@@ -195,10 +197,14 @@ def run_checks(
         that of whole regions.
     executor : Executor, optional
         Where chunks are selected.
+    kept : KeptParts, optional
+        As for `run_search`.
     """
     search, whole = analysis.config.search, estimate.whole
     background, par = analysis.combinatorial(search.background)
-    like = estimate_singles(analysis, search.background, sample, PairOptions(like_sign=True), hists=False)
+    like = estimate_singles(
+        analysis, search.background, sample, PairOptions(like_sign=True), hists=False, kept=kept
+    )
     low, high = par.sideband_ns
     loose, names = data.loose, analysis.regions.names
     others = [name for name in loose.passes if name not in {background.charge, *background.timing}]
@@ -226,7 +232,7 @@ def run_checks(
             *_bad_bursts(analysis, data, source, whole, is_open, executor),
         ),
         pulls=_pulls(observed, estimate),
-        prompt=check_prompt(analysis, data, observed, sample, estimate) if search.prompt else None,
+        prompt=check_prompt(analysis, data, observed, sample, estimate, kept) if search.prompt else None,
         closure=_closure(data, whole, like, made, scale) if data.kind != "data" else (),
         normalisation=measure_normalisation(like, whole, scale, (beside, late)),
         label=data.label,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from bdana.events import Dataset
     from bdana.events.open_part import OpenPart
     from bdana.pairing import PairEstimate
+    from bdana.search.kept_parts import KeptParts
     from bdana.selection import Candidates
     from bdana.upstream import PromptShare
 
@@ -114,6 +116,7 @@ def estimate_singles(
     *,
     hists: bool = True,
     part: OpenPart | None = None,
+    kept: KeptParts | None = None,
 ) -> PairEstimate:
     """Estimate the combinatorial background from selected single tracks.
 
@@ -128,6 +131,8 @@ def estimate_singles(
         Whether the variables of the analysis are histogrammed.
     part : OpenPart, optional
         What is counted of each region of the data that are predicted; all if not given.
+    kept : KeptParts, optional
+        Where an estimate of the same single tracks may be found.
     """
     background, par = analysis.combinatorial(name)
     selection, cuts = analysis.selection(background.selection)
@@ -138,7 +143,14 @@ def estimate_singles(
         )  # one order, or sums differ in the last bit
     ]
     pairs = PairSelection(selection, cuts, analysis.setup, analysis.variables if hists else {}, part)
-    return background.estimate(sample, pairs, par, declared, options)
+
+    def make() -> PairEstimate:
+        return background.estimate(sample, pairs, par, (), options)
+
+    opened = sorted((region, sorted(stages)) for region, stages in part.opened.items()) if part else None
+    what = ("estimate", name, str(options.like_sign), str(hists), str(opened))
+    made = kept.once(analysis, what, make) if kept else make()
+    return replace(made, systematics=(*made.systematics, *declared))
 
 
 def error_sources(estimate: PairEstimate, regions: Sequence[str] | None = None) -> ErrorSources:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bdana.engine import SelectionRun
     from bdana.observed import Observed
     from bdana.pairing import PairEstimate, SingleSample
+    from bdana.search.kept_parts import KeptParts
     from bdana.upstream import PromptEstimate, PromptRegion, PromptShare
 
 __all__ = ["Bounded", "PromptCheck", "Varied", "bound", "check_prompt", "expected_pairs", "vary"]
@@ -181,12 +182,13 @@ def check_prompt(
     observed: Mapping[str, Observed],
     sample: SingleSample,
     estimate: PairEstimate,
+    kept: KeptParts | None = None,
 ) -> PromptCheck:
     """Fit the in-time component in open regions, vary the estimate by its limit, and predict it from single tracks.
 
     Parameters
     ----------
-    analysis, data, observed, sample, estimate
+    analysis, data, observed, sample, estimate, kept
         As for `run_checks`.
     """
     is_open = [name for name in analysis.regions.names if name not in data.closed]
@@ -195,7 +197,11 @@ def check_prompt(
         vary(expected, share.upper_limit, observed[name]) for name, expected in estimate.predicted.items()
     )
     prompt, par = analysis.prompt(str(analysis.config.search.prompt))
-    made = expected_pairs(analysis, sample, estimate.bursts.downscale)
+
+    def make() -> PromptEstimate | None:
+        return expected_pairs(analysis, sample, estimate.bursts.downscale)
+
+    made = kept.once(analysis, ("prompt pairs",), make) if kept else make()
     bounded: tuple[Bounded, ...] = ()
     if made:
         # No pair passes a veto more often than by accident.

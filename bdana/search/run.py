@@ -15,6 +15,7 @@ from bdana.observed import Observed
 from bdana.search.channels import by_channel, require_one_channel
 from bdana.search.checks import Checks, left_out_cuts, run_checks
 from bdana.search.estimates import error_sources, estimate_singles, single_tracks
+from bdana.search.kept_parts import KeptParts
 from bdana.search.mass_scan import mass_search
 from bdana.search.opened import Opened
 from bdana.selection import Candidates
@@ -117,6 +118,7 @@ def run_search(
     analysis: AnalysisFolder,
     executor: Executor | None = None,
     progress: Callable[[str], Progress | None] | None = None,
+    kept: KeptParts | None = None,
 ) -> tuple[SampleRun, ...]:
     """Run the search: every two-track sample of analysis.toml, in every channel.
 
@@ -127,6 +129,8 @@ def run_search(
         Where chunks run.
     progress : callable, optional
         Called with the title of each run; returns what is called with (events done, events in all).
+    kept : KeptParts, optional
+        Keeps what the search makes for another one of the same files with other [systematics], or has it from one.
 
     Raises
     ------
@@ -140,13 +144,18 @@ def run_search(
     runs = []
     for channel, part in parts:
         for name in names:
-            run = run_sample(part, name, executor, progress(_title(channel, name)) if progress else None)
+            bar = progress(_title(channel, name)) if progress else None
+            run = run_sample(part, name, executor, bar, kept)
             runs.append(replace(run, channel=channel))
     return tuple(runs)
 
 
 def run_sample(
-    analysis: AnalysisFolder, name: str, executor: Executor | None = None, progress: Progress | None = None
+    analysis: AnalysisFolder,
+    name: str,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+    kept: KeptParts | None = None,
 ) -> SampleRun:
     """Select one sample; for the data of the search also estimate the background, check it and fill the table.
 
@@ -156,6 +165,8 @@ def run_sample(
     name : str
     executor, progress
         As for `run_selection`.
+    kept : KeptParts, optional
+        As for `run_search`.
 
     Raises
     ------
@@ -165,7 +176,7 @@ def run_sample(
         Whatever is wrong, by file and name.
     """
     opened = Opened.of(analysis, name)
-    run, singles = _open_part(analysis, name, executor, progress, opened.by_stage)
+    run, singles = _open_part(analysis, name, executor, progress, opened.by_stage, kept)
     if run.table is None or run.estimate is None or singles is None:
         return run
     counted = {row.name: opened.added_to(row.observed) for row in run.table.rows}
@@ -174,7 +185,7 @@ def run_sample(
     table = counting_table(
         expected, counted, analysis.config.search.joint, run.table.errors, run.selected.label, missing
     )
-    checks = run_checks(analysis, run.selected, counted, *singles, run.estimate, executor)
+    checks = run_checks(analysis, run.selected, counted, *singles, run.estimate, executor, kept)
     shown = [region.name for region in opened.regions if region.same]
     together = Candidates.concatenate([Candidates.of_rows([]), *opened.candidates.values()])
     selected = run.selected.with_opened(shown, together, analysis.regions.names, analysis.variables)
@@ -207,24 +218,32 @@ def _open_part(
     executor: Executor | None,
     progress: Progress | None,
     opened: Mapping[str, Collection[str]] | None = None,
+    kept: KeptParts | None = None,
 ) -> tuple[SampleRun, tuple[SingleSample, Dataset] | None]:
     require_one_channel(analysis)
+    kept = kept or KeptParts()
     search = analysis.config.search
     (dataset,) = analysis.sample(name)
     if name != search.data or search.single_tracks is None:
         task = analysis.selection_task(dataset, search.selection)
-        return SampleRun(name, run_selection(task, executor, progress), None, None), None
-    task = analysis.selection_task(dataset, search.selection, left_out_cuts(analysis))
-    selected = run_selection(task, executor, progress)
+        chosen = kept.once(analysis, ("selection", name), lambda: run_selection(task, executor, progress))
+        return SampleRun(name, replace(chosen, analysis_hash=analysis.hash), None, None), None
+    loose = analysis.selection_task(dataset, search.selection, left_out_cuts(analysis))
+    selected = kept.once(analysis, ("selection", name), lambda: run_selection(loose, executor, progress))
+    selected = replace(selected, analysis_hash=analysis.hash)
     (source,) = analysis.sample(search.single_tracks)
     if not _same_bursts(source.used_bursts, selected.datasets[0].used_bursts):
         raise ConfigError(
             f"[samples.{search.single_tracks}] and [samples.{search.data}] must be of the same bursts, or the prediction is "
             f"not for the data; their exposures are {source.exposure} and {selected.exposure}"
         )
-    sample = single_tracks(analysis, search.background, source, selected.candidates, executor)
+    sample = kept.once(
+        analysis,
+        ("single tracks",),
+        lambda: single_tracks(analysis, search.background, source, selected.candidates, executor),
+    )
     part = OpenPart(dataset.gate, opened or {}) if dataset.gate else None
-    estimate = estimate_singles(analysis, search.background, sample, part=part)
+    estimate = estimate_singles(analysis, search.background, sample, part=part, kept=kept)
     run = SampleRun(name, selected, estimate, _table(analysis, selected, estimate, part))
     return run, (sample, source)
 

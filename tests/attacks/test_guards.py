@@ -29,7 +29,7 @@ QUICK = [
     if guard["attacks"][0].startswith(("test_disguise", "test_policy", "test_opening", "test_amend"))
     and len(guard["attacks"]) == 1
 ]
-SAMPLE = QUICK[:: -(-len(QUICK) // 5)]
+SAMPLE = QUICK[:: -(-len(QUICK) // 3)]
 """Guards that are removed by default: a few of those with one attack that takes little time, from all over the table."""
 PACKAGE = Path(bdana.__file__).parent
 MARKED = Package(PACKAGE)

@@ -7,7 +7,7 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from bdana.engine import runs
 from bdana.engine.runs import SelectionTask
@@ -55,13 +55,13 @@ def cutflow_total(closed):
 
 
 def before_saving(change):
-    honest = Figure.savefig
+    honest = FigureCanvasAgg.print_png
 
-    def leak(figure, *args, **kwargs):
-        change(figure)
-        honest(figure, *args, **kwargs)
+    def leak(canvas, *args, **kwargs):
+        change(canvas.figure)
+        honest(canvas, *args, **kwargs)
 
-    return Figure, "savefig", leak
+    return FigureCanvasAgg, "print_png", leak
 
 
 def autoscaled_axis(closed):

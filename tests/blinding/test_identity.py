@@ -1,9 +1,15 @@
 """Age identities in a person's config folder."""
 
+import re
+
+import pyrage
 import pytest
 
 from bdana.blinding.identity import identity_path, make_identity, unlock_identity
 from bdana.errors import InputError
+
+LOCK = pyrage.passphrase.encrypt
+"""As it is before tests take one that works less."""
 
 
 def test_an_identity_is_locked_and_made_once(config_home):
@@ -17,3 +23,10 @@ def test_an_identity_is_locked_and_made_once(config_home):
     assert identity_path("ann").stat().st_mode & 0o777 == 0o600
     with pytest.raises(InputError, match="the passphrase does not open it"):
         make_identity("ann", "guess")
+
+
+def test_guessing_a_passphrase_takes_work(config_home, monkeypatch):
+    monkeypatch.setattr("pyrage.passphrase.encrypt", LOCK)
+    make_identity("ann", "secret")
+    (work,) = re.findall(rb"\n-> scrypt \S+ (\d+)\n", identity_path("ann").read_bytes())
+    assert int(work) >= 14

@@ -52,7 +52,7 @@ def answer(path):
 
 
 @hypothesis.settings(
-    max_examples=60, derandomize=True, phases=[hypothesis.Phase.generate]
+    max_examples=40, derandomize=True, phases=[hypothesis.Phase.generate]
 )  # shrinking bytes of a ROOT file tells nothing
 @hypothesis.given(st.data())
 def test_mutated_bytes_never_give_a_fault_or_a_silent_change(whole, tmp_path_factory, data):

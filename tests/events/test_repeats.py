@@ -58,8 +58,14 @@ def in_memory(tmp_path, a):
     return EventArrays(events([20, 9]), good_bursts(3), name="b.root")
 
 
-@pytest.mark.parametrize("executor", [None, bdana.ProcessExecutor(2)])
-@pytest.mark.parametrize("make", [copied, linked, overlapping, other_container, in_memory])
+MAKERS = (copied, linked, overlapping, other_container, in_memory)
+WITH_WORKERS = (copied, in_memory)
+
+
+@pytest.mark.parametrize(
+    ("make", "executor"),
+    [*((make, None) for make in MAKERS), *((make, bdana.ProcessExecutor(2)) for make in WITH_WORKERS)],
+)
 def test_an_event_in_two_sources_is_refused(tmp_path, make, executor):
     a = write(tmp_path / "a.root", range(10))
     first = {copied: 0, linked: 0, overlapping: 8}.get(make, 9)

@@ -13,6 +13,7 @@ from bdana.blinding import load_policy
 from bdana.blinding.identity import make_identity
 from bdana.blinding.ledger import Ledger
 from bdana.blinding.stage_keys import stage_recipients
+from bdana.opening.key_process import _run_here
 from bdana.sealing.seal_file import seal
 from bdana.simulation import SimulationConfig, write_sample
 from tests import commands
@@ -20,8 +21,12 @@ from tests.blinding.people import everybody_joins_with_keys, recipient
 from tests.searches import sealing_of, search_folder
 
 
-def bdana(folder, *arguments):
-    return commands.bdana(*arguments, cwd=folder, typed="secret\n")
+def bdana(folder, *arguments, alone=True):
+    """Run a command; an opening in processes of its own, which take seconds to start, or not."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not alone:
+            patch.setattr("bdana.opening.key_process.run_isolated", _run_here)
+        return commands.bdana(*arguments, cwd=folder, typed="secret\n")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +41,7 @@ def sealed_search(base, keys):
     folder = search_folder(base / "analysis", "run.open.root", keys=keys)
     analysis = load(folder)
     policy, ledger = load_policy(folder, analysis.regions), Ledger(folder / "blinding" / "ledger")
-    # Only those who act need their identity locked, which takes age a second each.
+    # Only those who act need their identity locked.
     acts = {"ann", "rob", "con"}
     everybody_joins_with_keys(
         policy, ledger, keys, lambda name: make_identity(name, "secret") if name in acts else recipient(name)
@@ -48,8 +53,9 @@ def sealed_search(base, keys):
 
 
 def test_commands_lead_from_sealed_data_to_open_regions(folder, keys):
-    def step(command, *arguments, person, status=0):
-        done = bdana(folder, "blinding", command, *arguments, "--person", person, "--key", keys[person])
+    def step(command, *arguments, person, status=0, alone=True):
+        words = ("blinding", command, *arguments, "--person", person, "--key", keys[person])
+        done = bdana(folder, *words, alone=alone)
         assert done.returncode == status, done.stderr
         return done
 
@@ -63,27 +69,26 @@ def test_commands_lead_from_sealed_data_to_open_regions(folder, keys):
     assert (wrong.returncode, "is not the SSH key of ann" in wrong.stderr) == (3, True)
     assert len(list((folder / "blinding" / "ledger").iterdir())) == rows
     step("freeze", person="ann")
-    early = step("request", "CR3", "--opener", "rob", person="ann", status=3)
-    assert "was not rehearsed" in early.stderr
-    step("rehearse", person="ann")
+    assert "was not rehearsed" in step("request", "CR3", "--opener", "rob", person="ann", status=3).stderr
+    step("rehearse", person="ann", alone=False)
     step("request", "CR3", "CR2", "CR1", "--opener", "rob", person="ann")
-    step("open", "CR3", "CR2", "CR1", person="rob")
+    step("open", "CR3", person="rob")
+    step("open", "CR2", "CR1", person="rob", alone=False)
     alone = step("request", "CR", "SR", "--opener", "rob", person="ann", status=3)
     assert "always asked for alone" in alone.stderr
     step("request", "CR", "--opener", "rob", person="ann")
-    step("open", "CR", person="rob")
+    step("open", "CR", person="rob", alone=False)
     step("request", "SR", "--opener", "rob", person="ann")
     step("withdraw", "SR", "a plot is missing", person="ann")
     step("request", "SR", "--opener", "rob", person="ann")
-    refused = step("open", "SR", person="rob", status=3)
-    assert "SR needs 1 convenor" in refused.stderr
+    assert "SR needs 1 convenor" in step("open", "SR", person="rob", status=3).stderr
     (folder / "selections" / "hostile.py").write_text("raise SystemExit('imported')\n")
     said = step("approve", "SR", person="con").stdout
     assert "ann asks that rob opens SR" in said
     assert "SHA256:" in said
     assert re.search(r"ann took the consent to SR back on \S+: a plot is missing", said)
     (folder / "selections" / "hostile.py").unlink()
-    step("open", "SR", "--yes", person="rob")
+    step("open", "SR", "--yes", person="rob", alone=False)
     ledger = Ledger(folder / "blinding" / "ledger")
     said = [row.body["confirmed"] for row in ledger.of_kind("begin")]
     assert said == ["not asked, without a terminal"] * 4 + ["not asked, with --yes"]

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import hist
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -113,13 +114,13 @@ AXES_FOLLOW = {"save_mass_limits"}
 
 def texts_of(monkeypatch, draw, path):
     """Draw a figure and return all that is written in it."""
-    drawn, save = [], Figure.savefig
+    drawn, save = [], FigureCanvasAgg.print_png
 
-    def kept(figure, *arguments, **named):
-        drawn.append([text.get_text() for text in figure.findobj(Text) if text.get_visible()])
-        save(figure, *arguments, **named)
+    def kept(canvas, picture):
+        drawn.append([text.get_text() for text in canvas.figure.findobj(Text) if text.get_visible()])
+        save(canvas, picture)
 
-    monkeypatch.setattr(Figure, "savefig", kept)
+    monkeypatch.setattr(FigureCanvasAgg, "print_png", kept)
     draw(path)
     return " | ".join(" ".join(text.split()) for text in drawn[0])
 

@@ -5,7 +5,7 @@ import json
 import re
 
 import pytest
-from matplotlib.figure import Figure
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 import bdana
@@ -97,13 +97,13 @@ def test_report_is_made_of_what_lies_in_output(runs, folder):
 
 
 def test_pseudo_data_and_simulation_say_so_everywhere(runs, folder, monkeypatch):
-    written, save = {}, Figure.savefig
+    written, save = {}, FigureCanvasAgg.print_png
 
-    def kept(figure, picture, **named):
-        written[len(written)] = [text.get_text() for text in figure.findobj(Text)]
-        save(figure, picture, **named)
+    def kept(canvas, picture):
+        written[len(written)] = [text.get_text() for text in canvas.figure.findobj(Text)]
+        save(canvas, picture)
 
-    monkeypatch.setattr(Figure, "savefig", kept)
+    monkeypatch.setattr(FigureCanvasAgg, "print_png", kept)
     page = write_report(bdana.load(folder)).read_text()
     assert re.search(r"<title>NA62 [^<]* \(pseudo-data\)</title>", page)
     assert "observed (pseudo-data)" in page

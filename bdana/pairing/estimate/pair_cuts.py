@@ -12,6 +12,7 @@ from bdana.errors import ConfigError
 from bdana.pairing.estimate.built_pairs import BuiltPairs, PickedTracks
 from bdana.pairing.geometry.building import built_pairs
 from bdana.pairing.geometry.kernel import QUANTITIES, beam_numbers, box_numbers, find_regions
+from bdana.pairing.geometry.pair_finder import sorted_sets
 from bdana.regions import UNDEFINED
 from bdana.selection import LEPTON_MASS, Candidates
 
@@ -236,10 +237,14 @@ class PairedTracks:
             )
             self.built += sum(numbers)
             sides = ((plus, plus), (minus, minus)) if like_sign else ((plus, minus), (minus, plus))
-            for one, other in sides if sum(numbers) else ():
+            if not sum(numbers):
+                continue
+            sets = None if like_sign else sorted_sets(line.take(plus), line.take(minus), bounds)
+            for one, other in sides:
                 first, some = (line.take(one), self.p[one]), False
                 second = None if like_sign else (line.take(other), self.p[other])
-                for block in built_pairs(first, second, bounds, self.mass, self.beam, BATCH):
+                own_sets = sets if sets is None or one is plus else sets[::-1]
+                for block in built_pairs(first, second, bounds, self.mass, self.beam, BATCH, own_sets):
                     here, some = np.full(len(block.track), burst), True
                     yield one[block.track], other[block.partner], here, block.quantities
                 if not (some or like_sign):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from bdana.pairing.geometry.pair_finder import PairBounds
+    from bdana.pairing.geometry.pair_finder import PairBounds, SortedTracks
     from bdana.reconstruction import Line
 
 __all__ = ["PairBlock", "built_pairs"]
@@ -45,6 +45,7 @@ def built_pairs(
     lepton_mass: float,
     beam: NDArray[np.float64],
     size: int,
+    sets: tuple[SortedTracks, SortedTracks] | None = None,
 ) -> Iterator[PairBlock]:
     """Reconstruct the pairs of each track of the first set with all of the second, or with all others of its own set.
 
@@ -62,13 +63,15 @@ def built_pairs(
         Of `beam_numbers`.
     size : int
         Pairs of a block, unless a single track has more.
+    sets : tuple of SortedTracks, optional
+        Both sets as `sorted_sets` sorts them.
 
     Yields
     ------
     PairBlock
         The same for any number of threads.
     """
-    finder = PairFinder.prepare(first[0], second[0] if second else None, bounds, twice=True)
+    finder = PairFinder.prepare(first[0], second[0] if second else None, bounds, twice=True, sets=sets)
     states = track_states(*first, finder.first.places)
     others = track_states(*second, finder.second.places) if second else states
     numbers = np.array([lepton_mass, bounds.max_cda, bounds.z_min, bounds.z_max])
@@ -78,9 +81,7 @@ def built_pairs(
     def run(begin: int, end: int, block: PairBlock | None) -> None:
         groups = finder.groups[0]
         some = int(np.searchsorted(groups, begin, side="right")) - 1, int(np.searchsorted(groups, end))
-        out = block or PairBlock(
-            np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty((len(QUANTITIES), 0))
-        )
+        out = block or _room(0)
         own = np.array([begin, end, *some])
         sorted_tracks = finder.tracks, finder.within, places
         lines = states, others, numbers, beam
@@ -89,6 +90,18 @@ def built_pairs(
         else:
             _build(finder.threads, own, sorted_tracks, lines, start, block is not None, out)
 
+    most = len(states) * len(others)
+    if finder.threads == 1 and most <= 10 * size:  # room for all pairs there may be: one pass
+        block = _room(most)
+        run(0, len(states), block)
+        n = int(start[-1])
+        if n <= size:
+            if n:
+                yield PairBlock(
+                    block.track[:n].copy(), block.partner[:n].copy(), block.quantities[:, :n].copy()
+                )
+            return
+        start[:] = 0
     run(0, len(states), None)
     ends = np.cumsum(start)  # start[i + 1] was the number of pairs of track i
     begin = 0
@@ -97,17 +110,22 @@ def built_pairs(
         start[:] = ends - ends[begin]
         n = int(start[end])
         if n:
-            block = PairBlock(
-                np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64), np.empty((len(QUANTITIES), n))
-            )
+            block = _room(n)
             run(begin, end, block)
             yield block
         begin = end
 
 
+def _room(n: int) -> PairBlock:
+    return PairBlock(np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64), np.empty((len(QUANTITIES), n)))
+
+
 @numba.njit(cache=True)
 def _build_share(thread, threads, own, sorted_tracks, lines, start, fill, block):  # type: ignore[no-untyped-def]
-    """Count the pairs of tracks own[0] to own[1] in start[1:], or write them from `start` on."""
+    """Count the pairs of tracks own[0] to own[1] in start[1:], or write those of track i from start[i] to start[i + 1].
+
+    One thread need not know `start`: it comes to the tracks in their order, and sets the end of each.
+    """
     tracks, within, places = sorted_tracks
     a, b, numbers, beam = lines
     max_cda, z_min, z_max = numbers[1], numbers[2], numbers[3]
@@ -129,8 +147,7 @@ def _build_share(thread, threads, own, sorted_tracks, lines, start, fill, block)
                             for c in range(5):
                                 block[2][c, to] = out[c, k]
                         to += 1
-            if not fill:
-                start[i + 1] = to
+            start[i + 1] = to
 
 
 @numba.njit(cache=True, parallel=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bdana.lengths import Millimetres
     from bdana.reconstruction import Line
 
-__all__ = ["PairBounds", "PairFinder", "close_pairs"]
+__all__ = ["PairBounds", "PairFinder", "SortedTracks", "close_pairs", "sorted_sets"]
 
 GROUP = 4
 """Number of leaves of the first set that share a list of leaves of the second."""
@@ -131,6 +131,7 @@ class PairFinder:
         bounds: PairBounds,
         *,
         twice: bool = False,
+        sets: tuple[SortedTracks, SortedTracks] | None = None,
     ) -> PairFinder:
         """Sort lines into leaves.
 
@@ -140,8 +141,10 @@ class PairFinder:
             As for `close_pairs`.
         twice : bool
             Whether a pair within one set is found from both its tracks.
+        sets : tuple of SortedTracks, optional
+            Both as `sorted_sets` sorts them.
         """
-        a, b = _sorted(first, second, bounds)
+        a, b = sets or sorted_sets(first, second, bounds)
         origin = _origin(a, b)
         margins_a, margins_b = a.margins(bounds.max_cda, origin), b.margins(bounds.max_cda, origin)
         leaves_a, leaves_b = a.leaves, b.leaves
@@ -282,8 +285,14 @@ class SortedTracks:
         return (margin * (1.0 + 8.0 * EPSILON)).astype(np.float32)[:, np.newaxis]
 
 
-def _sorted(first: Line, second: Line | None, bounds: PairBounds) -> tuple[SortedTracks, SortedTracks]:
-    """Sort both sets into leaves, at the same time if they are large; once if there is one set."""
+def sorted_sets(first: Line, second: Line | None, bounds: PairBounds) -> tuple[SortedTracks, SortedTracks]:
+    """Sort both sets into leaves, at the same time if they are large; once if there is one set.
+
+    Parameters
+    ----------
+    first, second, bounds
+        As for `close_pairs`.
+    """
     if second is None:
         one = SortedTracks.of_lines(first, bounds)
         return one, one
