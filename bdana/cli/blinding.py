@@ -99,26 +99,27 @@ def amend(
 ) -> None:
     """Sign a change of the policy; it is in force when one person of each role has signed the same."""
     from bdana.atomic import temporary_beside
+    from bdana.blinding.canonical import differences
     from bdana.blinding.policy import read_policy
-    from bdana.blinding.policy_changes import amend as amend_ledger
-    from bdana.blinding.policy_changes import changes
+    from bdana.blinding.policy_in_force import missing_roles, signers
+    from bdana.blinding.rules import append
 
     policy, ledger = ledger_state()
     analysis = require_analysis(None)
     proposed = read_policy(file, analysis.regions)
-    print_tables(*(f"changes: {line}" for line in changes(policy, proposed)))
+    change = {"before": policy.document, "after": proposed.document}
+    print_tables(*(f"changes: {line}" for line in differences(change["before"], change["after"])))
     if sys.stdin.isatty():
         typer.confirm("sign this change?", abort=True, err=True)
-    done = amend_ledger(ledger, policy, proposed, person, key)
-    if done.missing:
-        note(
-            f"row {done.row.name}; in force when somebody of each of these signs too: {', '.join(done.missing)}"
-        )
+    row = append(ledger, policy, "policy", person, key, change)
+    missing = missing_roles(signers(ledger.rows(), policy, proposed), policy)
+    if missing:
+        note(f"row {row.name}; in force when somebody of each of these signs too: {', '.join(missing)}")
         return
     with temporary_beside(analysis.folder / "blinding" / "policy.toml") as temporary:
         temporary.write_bytes(file.read_bytes())
     note(
-        f"row {done.row.name}; the policy is in force. Newcomers: bdana blinding join; holders: bdana blinding handover; then "
+        f"row {row.name}; the policy is in force. Newcomers: bdana blinding join; holders: bdana blinding handover; then "
         "freeze again"
     )
 

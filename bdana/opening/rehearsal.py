@@ -208,7 +208,7 @@ def _toml(policy: Policy) -> str:
             if isinstance(value, dict):
                 write(f"{path}.{key}", value)
 
-    for key, value in policy.model_dump(mode="json").items():
+    for key, value in policy.document.items():
         write(key, value)
     return "\n".join(lines) + "\n"
 
