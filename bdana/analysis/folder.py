@@ -23,7 +23,7 @@ from bdana.errors import ConfigError, UserCodeError
 from bdana.events import Dataset, GoodRuns
 from bdana.events.exposure import why_impossible
 from bdana.mistakes import Written, did_you_mean, validated
-from bdana.sealing import SealedData, UnsealedData
+from bdana.sealing import ManifestAdmission
 from bdana.selection import Parameters, Selection, Setup, SingleTrackSelection
 from bdana.strict import read_text
 from bdana.user_code import raise_user_error
@@ -205,7 +205,7 @@ class AnalysisFolder:
             return None
         files = [file for s in self.config.samples.values() if s.kind == "data" for file in s.files]
         folders = tuple(sorted({(self.folder / file.removeprefix("@")).parent for file in files}))
-        admission = SealedData(folders, policy=policy) if policy.people else UnsealedData(folders)
+        admission = ManifestAdmission(folders, policy if policy.people else None)
         return policy.gate(self.detector, admission)  # guard: folder-gate
 
     def closed_boxes(self, names: Collection[str]) -> list[Box]:

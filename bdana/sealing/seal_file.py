@@ -21,7 +21,6 @@ from bdana.events.event_identity import IDENTITY, SeenEvents, first_repeated, id
 from bdana.events.files import guess_schema, open_events, read_flat_with_closed
 from bdana.events.flat import FlatEvents
 from bdana.sealing.manifest import MANIFEST, OPEN, described, file_sha256, open_uuid
-from bdana.sealing.prefetch import prefetch
 from bdana.sealing.reprocessing import EarlierSealings, event_ids
 from bdana.sealing.sealed_file import encrypt_events
 
@@ -259,14 +258,14 @@ def _write(
             _refuse_repeats(file, chunks, seen_events)
 
     # Read and judged while the basket before is compressed and written.
-    with prefetch(_baskets(open_chunks(), BASKET_EVENTS)) as pieces:  # guard: full-baskets
-        write_events(
-            opened,
-            pieces,
-            bursts,
-            provenance={"simulated": True} if file.simulated else None,  # pseudo-data stay what they are
-            identity=lambda checksums: open_uuid(policy, checksums),
-        )
+    pieces = _ahead(_baskets(open_chunks(), BASKET_EVENTS))  # guard: full-baskets
+    write_events(
+        opened,
+        pieces,
+        bursts,
+        provenance={"simulated": True} if file.simulated else None,  # pseudo-data stay what they are
+        identity=lambda checksums: open_uuid(policy, checksums),
+    )
     closed, level = FlatEvents.concatenate(hidden), np.concatenate(levels)  # guard: nothing-beside
     found = {stage: closed.split(level == i)[0] for i, stage in enumerate(stages)}  # guard: own-stage
     return {stage: [events.records()] if len(events) else [] for stage, events in found.items()}
@@ -311,6 +310,15 @@ def _baskets(chunks: Iterator[FlatEvents], size: int) -> Iterator[ak.Array]:
             first, kept = False, [rest] if len(rest) else []
     if kept and (first or sum(map(len, kept))):
         yield FlatEvents.concatenate(kept).records()
+
+
+def _ahead(pieces: Iterator[ak.Array]) -> Iterator[ak.Array]:
+    """Give pieces, each made in a thread while the one before is used: at most two are in memory."""
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(next, pieces, None)
+        while (piece := following.result()) is not None:
+            following = pool.submit(next, pieces, None)
+            yield piece
 
 
 def _sealed(path: Path, closed: list[ak.Array], stage: str, sealing: Sealing) -> dict[str, Any]:
