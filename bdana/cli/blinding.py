@@ -215,14 +215,14 @@ def rebase(person: Name, key: Key) -> None:
     from bdana.blinding.policy import read_policy
     from bdana.blinding.rebase import pushed_rows
     from bdana.blinding.rebase import rebase as rebase_ledger
-    from bdana.blinding.receipts import exchange_receipts
+    from bdana.blinding.receipts import keep_receipts
 
     analysis = require_analysis(None)
     policy = read_policy(analysis.folder / "blinding" / "policy.toml", analysis.regions)
     ledger = Ledger(analysis.folder / "blinding" / "ledger", policy.ssh_keys)
     done = rebase_ledger(ledger, policy, person, key, pushed_rows(ledger.folder))
     gone = {row.hash for row, _ in (*done.written, *done.refused)}
-    exchange_receipts(person, ledger, gone, [new for _, new in done.written])
+    keep_receipts(person, ledger, [new for _, new in done.written], gone)
     for row, new in done.written:
         note(f"{row.name}: written again as {new.name}")
     for row, why in done.refused:
