@@ -38,6 +38,7 @@ Kind = Literal[
     "withdraw",
     "begin",
     "end",
+    "abandon",
     "verdict",
     "seen",
 ]

@@ -34,6 +34,7 @@ ROW_FIELDS: Mapping[str, Mapping[str, type]] = {  # guard: row-fields
     "withdraw": {"takes_back": list},
     "begin": {"request": str, "stage": str},
     "end": {"request": str, "stage": str, "outputs": dict, "link": str},
+    "abandon": {"request": str, "stage": str, "reason": str},
     "verdict": {"end": str, "stage": str},
     "seen": {"reason": str},
 }
@@ -536,11 +537,39 @@ def _failure_stops(case: Case) -> Iterator[str]:
             yield f"{stage} did not agree with its prediction; find out why, freeze and ask again"
 
 
+@_rule(*OPENING)
+def _nothing_was_abandoned(case: Case) -> Iterator[str]:
+    """After an opening was abandoned nothing more is opened with the same freeze: it may have been a hidden look."""
+    for row in case.record.abandoned():  # guard: abandoned-stops
+        yield f"{row.person} abandoned the opening of {row.body['stage']}; freeze again, with --explain, and ask again"
+
+
+@_rule("freeze", since=2)
+def _openings_are_done(case: Case) -> Iterator[str]:
+    """What began ends, or is abandoned, before anything is frozen again."""
+    for row in case.record.unfinished():  # guard: openings-are-done
+        stage = row.body["stage"]
+        yield (
+            f"the opening of {stage} began and has not ended: {row.person} opens it again, or `bdana blinding abandon {stage}` "
+            "gives it up"
+        )
+
+
+@_rule("freeze", since=2)
+def _abandoned_is_explained(case: Case) -> Iterator[str]:
+    """The freeze after an abandoned opening says why it was abandoned, and what was changed."""
+    gone = [row.body["stage"] for row in case.record.abandoned()]
+    if gone and not _says(case.body.get("explains")):  # guard: abandoned-is-explained
+        yield (
+            f"the opening of {', '.join(gone)} was abandoned: say with --explain what was found out, and what is changed"
+        )
+
+
 @_rule("freeze", since=2)
 def _failure_is_explained(case: Case) -> Iterator[str]:
     """The freeze after a failed agreement test says why it failed, and what was changed."""
-    failed, said = case.record.failures(case.record.freeze), case.body.get("explains", "")
-    if failed and not (isinstance(said, str) and said.strip()):  # guard: failure-is-explained
+    failed = case.record.failures(case.record.freeze)
+    if failed and not _says(case.body.get("explains")):  # guard: failure-is-explained
         yield (
             f"{', '.join(failed)} did not agree with the prediction of the last freeze: say with --explain what was found out, "
             "and what is changed"
@@ -696,6 +725,43 @@ def _ends_by_its_opener(case: Case) -> Iterator[str]:
         yield "is by somebody else than the opener, or of another stage"
 
 
+@_rule("end")
+def _ends_what_stands(case: Case) -> Iterator[str]:
+    """What was abandoned does not end."""
+    if case.record.has("abandon", request=case.body["request"]):  # guard: ends-what-stands
+        yield "ends what was abandoned"
+
+
+@_rule("abandon")
+def _abandons_what_began(case: Case) -> Iterator[str]:
+    """What is abandoned is an opening that began and did not end, and was not abandoned before."""
+    asked = case.body["request"]
+    if asked not in {row.body["request"] for row in case.record.unfinished()}:  # guard: abandons-what-began
+        yield f"no opening of {case.body['stage']} began and did not end"
+
+
+@_rule("abandon")
+def _opener_or_convenor_abandons(case: Case) -> Iterator[str]:
+    """An opening is abandoned by its opener, or by a convenor where the opener is not there."""
+    person, opener = case.row.person, case.ask["opener"]
+    if person != opener and case.policy.role(person) != "convenor":  # guard: opener-or-convenor
+        yield f"{person} is neither {opener}, who opens {case.ask['stage']}, nor a convenor"
+
+
+@_rule("abandon")
+def _abandons_its_stage(case: Case) -> Iterator[str]:
+    """What is abandoned is the stage that the request names."""
+    if case.body["stage"] != case.ask["stage"]:  # guard: abandons-its-stage
+        yield "abandons another stage than was asked for"
+
+
+@_rule("abandon")
+def _abandons_for_a_reason(case: Case) -> Iterator[str]:
+    """Who abandons an opening says why."""
+    if not _says(case.body["reason"]):  # guard: abandons-for-a-reason
+        yield "say why the opening is abandoned"
+
+
 @_rule("verdict")
 def _verdict_of_an_end(case: Case) -> Iterator[str]:
     """A verdict is that of an opening of its person."""
@@ -720,3 +786,8 @@ def _verdict_as_the_end_says(case: Case) -> Iterator[str]:
     same = canonical(said) == canonical(there["outputs"].get("verdict"))
     if not same or case.body["stage"] != there["stage"]:  # guard: verdict-of-its-end
         yield "says something else than the end of its opening"
+
+
+def _says(text: object) -> bool:
+    """Tell whether something is a text that is not blank."""
+    return isinstance(text, str) and bool(text.strip())

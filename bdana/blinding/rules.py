@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bdana.blinding.ledger import FORMAT, PARALLEL, by_hash
-from bdana.blinding.record import Record
+from bdana.blinding.record import Record, abandonments
 from bdana.blinding.rule_table import RULES, Case
 from bdana.errors import BlindingError
 
@@ -155,7 +155,7 @@ def append(
 
 
 def remarks(rows: Sequence[Row]) -> Iterator[str]:
-    """Give what is unusual in a ledger without being wrong: dates out of order, rows of an older format.
+    """Give what is unusual in a ledger without being wrong: dates out of order, abandoned openings, rows of an older format.
 
     Parameters
     ----------
@@ -169,6 +169,7 @@ def remarks(rows: Sequence[Row]) -> Iterator[str]:
                     f"{row.name} is dated {row.time}, before {times[before].name}, which it follows, of {times[before].time}: a "
                     "clock was wrong, or somebody chose the date"
                 )
+    yield from abandonments(rows)
     old = [row for row in rows if row.format < FORMAT]
     if old:
         yield (

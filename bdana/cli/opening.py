@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,11 +11,13 @@ import typer
 
 from bdana.cli.blinding import Key, Name, ask_passphrase, blinding, ledger_state
 from bdana.cli.console import note, print_tables, require_analysis, table
-from bdana.errors import BlindingError, InputError
+from bdana.errors import BdanaError, BlindingError, InputError
 from bdana.observed import Predicted
 from bdana.rounding import p_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from pyrage.x25519 import Identity
     from rich.table import Table
 
@@ -36,7 +39,7 @@ def freeze(
     explain: Annotated[
         str,
         typer.Option(
-            help="After a failed agreement test: why it failed, and what is changed. Everybody who signs later reads it.",
+            help="After a failed agreement test or an abandoned opening: why, and what is changed. Everybody who signs reads it.",
             show_default=False,
         ),
     ] = "",
@@ -156,14 +159,16 @@ def open_stages(
     opening = _opening(period)
     _check_receipts(opening, person)
     analysis = require_analysis(None)
-    asked = {stage: _asked(opening, stage) for stage in stages}
+    with _way_out(opening, stages):
+        asked = {stage: _asked(opening, stage) for stage in stages}
     done = opening.finished()
     requests = [row for row in asked.values() if row.hash not in done]
     if not requests:
         raise BlindingError(
             f"refused: {', '.join(stages)} was opened with this request already; `bdana run` shows it"
         )
-    opening.may_open(person, requests)
+    with _way_out(opening, stages):
+        opening.may_open(person, requests)
     for row in requests:
         print_tables(*describe(opening, row, person))
     asks = sys.stdin.isatty() and not yes
@@ -184,7 +189,8 @@ def open_stages(
         if yes
         else "not asked, without a terminal",
     )
-    open_stages(job, ask_passphrase)
+    with _way_out(opening, stages):
+        open_stages(job, ask_passphrase)
     _keep_receipt(opening, person)
     (opened,) = analysis.sample(str(analysis.config.search.data))
     headers = in_label("observed", opened.label), "p(N >= n)", "p(L <= Lobs)", "agrees"
@@ -202,9 +208,45 @@ def open_stages(
     print_tables(shown, "`bdana run` counts the opened regions from now on")
 
 
+@contextmanager
+def _way_out(opening: Opening, stages: Sequence[str]) -> Iterator[None]:
+    """Say what can be done where an opening began and cannot go on."""
+    try:
+        yield
+    except (BdanaError, RuntimeError) as err:
+        record = opening.record
+        begun = [stage for stage in stages if opening.unfinished(record, stage)]
+        if not begun:
+            raise
+        raise type(err)(
+            f"{err}\nThe opening of {begun[0]} began, and counts. When the cause is mended, open it again; if it cannot go on, "
+            f'`bdana blinding abandon {begun[0]} --reason "why"` gives it up.'
+        ) from err
+
+
+@blinding.command()
+def abandon(
+    stage: Annotated[str, typer.Argument(show_default=False)],
+    reason: Annotated[str, typer.Option(help="Why the opening cannot go on.", show_default=False)],
+    person: Name,
+    key: Key,
+    period: PeriodOption = None,
+) -> None:
+    """Give up an opening that began and cannot end, as its opener or a convenor; the region stays closed."""
+    opening = _opening(period)
+    _check_receipts(opening, person)
+    row = opening.abandon(person, key, stage, reason)
+    _keep_receipt(opening, person, row)
+    note(
+        f"row {row.name}: {stage} stays closed, and counts as seen. Before it is asked for again the analyst freezes with "
+        "--explain, and rehearses"
+    )
+
+
 def describe(opening: Opening, asked: Row, person: str) -> list[Table | str]:
     """Say in plain words what a request asks, from the ledger alone."""
     from bdana.blinding.canonical import differences
+    from bdana.blinding.record import abandonments
     from bdana.blinding.signing import fingerprint
 
     body, people = asked.body, opening.policy.people
@@ -230,6 +272,7 @@ def describe(opening: Opening, asked: Row, person: str) -> list[Table | str]:
     return [
         f"{asked.person} asks that {body['opener']} opens {body['stage']} ({body['channel']}) of period {body['period']}.",
         f"The analysis was frozen by {frozen.person} on {frozen.time}: {frozen.hash}, freeze {len(freezes)} of this ledger",
+        *abandonments(opening.ledger.rows()),
         *opening.record.explanations(),
         *_against(opening, body["stage"]),
         predicted,

@@ -171,6 +171,41 @@ class Opening:
 
         return self._append("withdraw", person, key, body, request)
 
+    def abandon(self, person: str, key: Path, stage: str, reason: str) -> Row:
+        """Give up an opening that began and cannot end; its request is dead then, and the next freeze explains it.
+
+        Parameters
+        ----------
+        person, key
+            The opener or a convenor, and the path of the SSH key.
+        stage, reason : str
+
+        Raises
+        ------
+        BlindingError
+            When no opening of the stage began without an end, it is running, or a rule for rows `abandon` does not allow it.
+        """
+        with self.ledger.locked("opening", BUSY):
+            require_sound(self.ledger, self.policy)
+
+            def body(record: Record) -> dict[str, Any]:
+                began = self.unfinished(record, stage)
+                return {"request": began[-1] if began else "", "stage": stage, "reason": reason}
+
+            return self._append("abandon", person, key, body)
+
+    def unfinished(self, record: Record, stage: str) -> list[str]:
+        """Return the hashes of the requests of a stage whose opening began and has neither ended nor been abandoned.
+
+        Parameters
+        ----------
+        record : Record
+        stage : str
+        """
+        open_ones = {row.body["request"] for row in record.unfinished()}
+        asked = [request for _, request in record.openings("begin", self.period)]
+        return [row.hash for row in asked if row.hash in open_ones and row.body["stage"] == stage]
+
     def may_freeze(self, person: str, explains: str) -> None:
         """Refuse a freeze that the ledger already tells cannot be written: before the search is run for it.
 
@@ -446,7 +481,9 @@ class Opening:
 
 
 def stage_states(policy: Policy, ledger: Ledger) -> dict[str, str]:
-    """Return how far each stage is: closed, requested with the newest freeze, begun, open; by period if there are several.
+    """Return how far each stage is: closed, abandoned, requested, begun, open; by period if there are several.
+
+    Requested is a stage with the newest freeze; abandoned one whose opening began, and which is closed.
 
     Parameters
     ----------
@@ -456,10 +493,17 @@ def stage_states(policy: Policy, ledger: Ledger) -> dict[str, str]:
     found = {}
     for period in policy.periods:
         opening = Opening(ledger, policy, period)
-        asked = opening.asked()
-        done = {row.body["stage"] for row, _ in opening.record.openings("end", period)}
+        record, asked = opening.record, opening.asked()
+        done, gone = (
+            {row.body["stage"] for row, _ in record.openings(kind, period)} for kind in ("end", "abandon")
+        )
         for stage in policy.stages:
-            words = {"open": stage in done, "begun": stage in opening.opened(), "requested": stage in asked}
+            words = {
+                "open": stage in done,
+                "begun": bool(opening.unfinished(record, stage)),
+                "requested": stage in asked and not record.abandoned(),
+                "abandoned": stage in gone,
+            }
             name = stage if len(policy.periods) == 1 else f"{stage}, {period}"
             found[name] = next((word for word, true in words.items() if true), "closed")
     return found or dict.fromkeys(policy.stages, "closed")

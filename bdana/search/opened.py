@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bdana.blinding.record import Record
+from bdana.blinding.record import Record, abandonments
 from bdana.blinding.rules import require_sound
 from bdana.display import short_repr
 from bdana.errors import BlindingError
@@ -155,7 +155,7 @@ def opened_candidates(analysis: AnalysisFolder) -> Candidates:
 
 
 def reported_looks(analysis: AnalysisFolder) -> list[str]:
-    """Return what people reported in the ledger: looks outside the procedure, and why agreement tests failed.
+    """Return what people reported in the ledger: looks outside the procedure, abandoned openings, why tests failed.
 
     Parameters
     ----------
@@ -163,7 +163,10 @@ def reported_looks(analysis: AnalysisFolder) -> list[str]:
     """
     looks = [f"{', '.join(names)}: {text}" for _, names, text in _looks(analysis)]
     policy = analysis.policy
-    return looks + (Record(analysis.ledger.rows(), policy).explanations() if policy else [])
+    if policy is None:
+        return looks
+    rows = analysis.ledger.rows()
+    return [*looks, *abandonments(rows), *Record(rows, policy).explanations()]
 
 
 def _looks(analysis: AnalysisFolder) -> list[tuple[int, list[str], str]]:

@@ -84,6 +84,10 @@ def ending(request, **changes):
     return {"request": request.hash, "stage": "CR3", "outputs": {}, "link": ""} | changes
 
 
+def abandon(search, request, person="rob", stage="CR3"):
+    return write(search, "abandon", person, request=request.hash, stage=stage, reason="the selection fails")
+
+
 def another_file(search):
     """Exchange the sealed file of CR2 after CR3 was opened, and freeze again."""
     opened(search)
@@ -181,6 +185,9 @@ ALONE = {
     "stage-in-its-turn": lambda s: s.request("CR2"),
     "failure-stops": lambda s: (opened(s, shown=failed), s.open(s.request("CR2"))),
     "failure-is-explained": lambda s: (opened(s, shown=failed), s.freeze(explains=" ")),
+    "nothing-was-abandoned": lambda s: (abandon(s, begun(s)), s.request("CR3", opener="rea")),
+    "openings-are-done": lambda s: (begun(s), s.freeze()),
+    "abandoned-is-explained": lambda s: (abandon(s, begun(s)), s.freeze(explains=" ")),
     "asks-once": twice(lambda s: s.request("CR3")),
     "approves-what-is-closed": lambda s: (r := s.request("CR3"), s.open(r), s.approve(r, "rea")),
     "nobody-agrees-twice": lambda s: s.approve(s.request("CR3"), "rob"),
@@ -200,6 +207,11 @@ ALONE = {
     "ends-what-began": lambda s: write(s, "end", "rob", **ending(s.request("CR3"))),
     "ends-once": lambda s: (r := begun(s), write(s, "end", "rob", **ending(r)), write(s, "end", "rob", **ending(r))),
     "ends-by-its-opener": lambda s: write(s, "end", "rea", **ending(begun(s))),
+    "ends-what-stands": lambda s: (r := begun(s), abandon(s, r), write(s, "end", "rob", **ending(r))),
+    "abandons-what-began": lambda s: (r := s.request("CR3"), s.open(r), abandon(s, r)),
+    "opener-or-convenor-abandons": lambda s: abandon(s, begun(s), "rea"),
+    "abandons-its-stage": lambda s: abandon(s, begun(s), stage="CR2"),
+    "abandons-for-a-reason": lambda s: (begun(s), s.opening.abandon("con", s.keys["con"], "CR3", " ")),
     "verdict-of-an-end": lambda s: write(s, "verdict", "rea", stage="CR3", end=write(
         s, "end", "rob", **ending(begun(s), outputs={"verdict": {}})).hash),
     "verdict-once": lambda s: write(
