@@ -231,15 +231,20 @@ class Record:
         ]
         return made[-1] if made else None  # guard: newest-keys
 
-    def shares(self, period: str, stage: str) -> list[Share]:
-        """Return all shares of a stage, with those that were handed over to newcomers; none without keys.
+    def shares(self, period: str, stage: str, person: str | None = None) -> list[Share]:
+        """Return the shares of a stage, with those that were handed over to newcomers; none without keys.
 
         Parameters
         ----------
         period, stage : str
+        person : str, optional
+            Whose shares; by default everybody's.
         """
         keys = self.keys(period)
-        return shares(keys, stage, self.of_kind("handover")) if keys and stage in keys.body["stages"] else []
+        if keys is None or stage not in keys.body["stages"]:
+            return []
+        there = shares(keys, stage, self.of_kind("handover"))
+        return [share for share in there if person in {None, share.person}]
 
     def withdrawn(self) -> set[str]:
         """Return the hashes of requests and approvals that their own person took back."""
