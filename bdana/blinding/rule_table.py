@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyrage
 
-from bdana.blinding.canonical import canonical
+from bdana.blinding.canonical import canonical, sha256
+from bdana.blinding.hidden import answer_of
 from bdana.blinding.ledger import OF_A_REQUEST, by_hash
 from bdana.blinding.policy_in_force import policy_of, require_same_people, signers
 from bdana.blinding.record import Record, agreed_shares, shares
@@ -37,6 +39,9 @@ ROW_FIELDS: Mapping[str, Mapping[str, type]] = {  # guard: row-fields
     "abandon": {"request": str, "stage": str, "reason": str},
     "verdict": {"end": str, "stage": str},
     "seen": {"reason": str},
+    "hide": {"stages": dict, "answer": str, "manifests": dict},
+    "claim": {"hidden": str, "events": dict},
+    "reveal": {"hidden": str, "shares": list, "answer": dict},
 }
 """The fields that a row of each kind must have, with their types.
 
@@ -275,16 +280,8 @@ def _keys_stay_after_an_opening(case: Case) -> Iterator[str]:
 @_rule("keys")
 def _keys_for_the_quorum(case: Case) -> Iterator[str]:
     """The key of a stage is split among the people that the policy asks for."""
-    for name, stage in case.policy.stages.items():
-        wanted = [
-            (role, sorted(group), person)
-            for role, number in stage.approval.items()
-            for group in combinations(case.policy.holders(role), number)
-            for person in group
-        ]
-        made = [(share.role, sorted(share.group), share.person) for share in shares(case.row, name)]
-        public = isinstance(case.body["stages"][name]["public"], str)
-        if sorted(made) != sorted(wanted) or not public:  # guard: split
+    for name in case.policy.stages:
+        if not _split_for(case, name):  # guard: split
             yield f"gives the key of {name} to other people than the policy asks for"
 
 
@@ -786,6 +783,136 @@ def _verdict_as_the_end_says(case: Case) -> Iterator[str]:
     same = canonical(said) == canonical(there["outputs"].get("verdict"))
     if not same or case.body["stage"] != there["stage"]:  # guard: verdict-of-its-end
         yield "says something else than the end of its opening"
+
+
+# -------------------------------------------------------------------------------------- a rehearsal with a sealed injection
+
+
+@_rule("hide")
+def _production_hides(case: Case) -> Iterator[str]:
+    """An injection is hidden by production, which seals the pseudo-data."""
+    if not case.policy.people[case.row.person].production:  # guard: production-hides
+        yield f"{case.row.person} has not the mark `production` in [people] of the policy"
+
+
+@_rule("hide")
+def _hides_once(case: Case) -> Iterator[str]:
+    """A ledger is of one rehearsal with a sealed injection."""
+    if case.record.of_kind("hide"):  # guard: hides-once
+        yield "an injection, or none, is hidden in these data already; another rehearsal needs a folder of its own"
+
+
+@_rule("hide")
+def _hides_before_anything_is_frozen(case: Case) -> Iterator[str]:
+    """An injection is hidden before anything is frozen: never in data that somebody works with."""
+    if case.record.freeze:  # guard: hides-before-a-freeze
+        yield "something was frozen here already, so these are no data to hide an injection in"
+
+
+@_rule("hide")
+def _hides_in_sealed_data(case: Case) -> Iterator[str]:
+    """An injection is hidden in data whose manifests are recorded."""
+    recorded = {
+        one["sha256"] for row in case.record.of_kind("seal") for one in row.body["manifests"].values()
+    }
+    named = {one["sha256"] for one in case.body["manifests"].values()}
+    if not named or not named <= recorded:  # guard: hides-in-sealed-data
+        yield "names no data, or data whose manifests are not recorded"
+
+
+@_rule("hide")
+def _hides_for_the_quorum(case: Case) -> Iterator[str]:
+    """The key of what is hidden is split among the people that the last stage asks for."""
+    last = list(case.policy.stages)[-1]
+    if list(case.body["stages"]) != [last] or not _split_for(case, last):  # guard: hides-for-the-quorum
+        yield f"gives the key of what is hidden to other people than {last} asks for"
+
+
+@_rule("claim", "reveal")
+def _something_is_hidden(case: Case) -> Iterator[str]:
+    """What is claimed about, or revealed, was hidden."""
+    if case.record.find("hide", case.body["hidden"]) is None:  # guard: something-is-hidden
+        yield "nothing is hidden here; `bdana blinding rehearse --sealed-injection` makes a rehearsal in which it is"
+
+
+@_rule("claim")
+def _analysts_claim(case: Case) -> Iterator[str]:
+    """An analyst says what was found, who did not hide it."""
+    person = case.row.person
+    hidden = case.record.find("hide", case.body["hidden"])
+    if case.policy.role(person) != "analyst" or (hidden and hidden.person == person):  # guard: analysts-claim
+        yield f"an analyst who did not hide it claims what was found, not {person}"
+
+
+@_rule("claim")
+def _claims_before_the_reveal(case: Case) -> Iterator[str]:
+    """What was found is claimed before anybody agrees to reveal what was hidden."""
+    if case.record.of_kind("reveal"):  # guard: claims-before-the-reveal
+        yield "somebody has agreed to reveal what was hidden, so it is too late to claim"
+
+
+@_rule("claim")
+def _claims_once(case: Case) -> Iterator[str]:
+    """Nobody claims twice."""
+    if any(row.person == case.row.person for row in case.record.of_kind("claim")):  # guard: claims-once
+        yield f"{case.row.person} has claimed already"
+
+
+@_rule("claim")
+def _claims_what_was_opened(case: Case) -> Iterator[str]:
+    """A claim gives numbers of events of regions that were opened."""
+    opened = {row.body["stage"] for row in case.record.of_kind("end")}
+    events = case.body["events"]
+    numbers = all(type(number) is int and number >= 0 for number in events.values())
+    if not events or not numbers or not events.keys() <= opened:  # guard: claims-what-was-opened
+        yield f"a claim gives whole numbers of events, of regions that are open: {', '.join(sorted(opened)) or 'none is'}"
+
+
+@_rule("reveal")
+def _reveals_after_a_claim(case: Case) -> Iterator[str]:
+    """What was hidden is revealed after somebody said what was found."""
+    if not case.record.of_kind("claim"):  # guard: reveals-after-a-claim
+        yield "nobody has said what was found; an analyst does it with `bdana blinding claim`"
+
+
+@_rule("reveal")
+def _reveals_once(case: Case) -> Iterator[str]:
+    """Nobody agrees twice to reveal what was hidden, and not when it is revealed."""
+    there = case.record.of_kind("reveal")
+    if any(row.person == case.row.person or row.body["answer"] for row in there):  # guard: reveals-once
+        yield f"{case.row.person} has agreed to this already, or it is revealed"
+
+
+@_rule("reveal")
+def _reveals_own_shares(case: Case) -> Iterator[str]:
+    """Who agrees to reveal what was hidden gives all the own shares of its key, as they are, and no others."""
+    hidden, (stage,) = case.record.find("hide", case.body["hidden"]), list(case.policy.stages)[-1:]
+    own = {s.sha256 for s in shares(hidden, stage) if s.person == case.row.person} if hidden else set()
+    given = {one["sha256"]: one["sealed"] for one in case.body["shares"]}
+    wrong = [digest for digest, text in given.items() if sha256(base64.b64decode(text)) != digest]
+    if not own or given.keys() != own or wrong:  # guard: reveals-own-shares
+        yield f"{case.row.person} holds no share of the key of what is hidden, or gives others than the own ones"
+
+
+@_rule("reveal")
+def _reveals_what_was_hidden(case: Case) -> Iterator[str]:
+    """With the share that makes the quorum complete comes the answer that was hidden, and not before."""
+    hidden = case.record.find("hide", case.body["hidden"])
+    found = answer_of(hidden, case.policy, [*case.record.of_kind("reveal"), case.row]) if hidden else {}
+    if canonical(case.body["answer"]) != canonical(found):  # guard: reveals-what-was-hidden
+        yield "says something else than what was hidden"
+
+
+def _split_for(case: Case, name: str) -> bool:
+    """Tell whether a row splits the key of a stage among the people that the policy asks for."""
+    wanted = [
+        (role, sorted(group), person)
+        for role, number in case.policy.stages[name].approval.items()
+        for group in combinations(case.policy.holders(role), number)
+        for person in group
+    ]
+    made = [(share.role, sorted(share.group), share.person) for share in shares(case.row, name)]
+    return sorted(made) == sorted(wanted) and isinstance(case.body["stages"][name]["public"], str)
 
 
 def _says(text: object) -> bool:
