@@ -96,34 +96,28 @@ def exercise_lines(rows: Sequence[Row]) -> list[str]:
         if not row.body["answer"]:
             found.append(f"{row.person} agreed on {row.time} to reveal what was hidden")
             continue
-        found.append(f"Revealed with {row.person} on {row.time}: {_answer(row.body['answer'], rows)}")
-        numbers = {name: len(events) for name, events in row.body["answer"]["events"].items()}
-        for claim in claims:
-            wrong = [name for name, number in claim.body["events"].items() if number != numbers.get(name, 0)]
-            said = (
-                f"another number was hidden in {', '.join(wrong)}" if wrong else "as many were hidden there"
-            )
-            found.append(f"Of the claim of {claim.person}: {said}")
+        answer = row.body["answer"]
+        what = f"decays of {answer['mass_mev']:g} MeV to {answer['mode']}" if answer["events"] else "nothing"
+        found.append(f"Revealed with {row.person} on {row.time}: hidden were {what}")
+        found += [_judged(claim, answer, rows) for claim in claims]
     return found
 
 
-def _answer(answer: Mapping[str, Any], rows: Sequence[Row]) -> str:
-    """Say what was hidden, and how many of it are among the candidates of the openings."""
-    events = {name: {tuple(event) for event in found} for name, found in answer["events"].items()}
-    if not any(events.values()):
-        return "nothing was hidden"
-    seen = {
+def _judged(claim: Row, answer: Mapping[str, Any], rows: Sequence[Row]) -> str:
+    """Say of each region what was claimed, how much was hidden in its stage, and how much of that the openings selected."""
+    selected = {
         (one["run"], one["burst"], one["event"])
         for row in rows
         if row.kind == "end"
         for one in row.body["outputs"].get("candidates", [])
     }
-    whole = set().union(*events.values())
-    return (
-        f"hidden were {len(whole)} decays of {answer['mass_mev']:g} MeV to {answer['mode']}, sealed in "
-        f"{_numbers({name: len(found) for name, found in events.items()})}; {len(whole & seen)} of them are candidates of the "
-        "openings"
-    )
+    parts = []
+    for name in dict.fromkeys((*claim.body["events"], *answer["events"])):
+        events = {tuple(event) for event in answer["events"].get(name, [])}
+        claimed = claim.body["events"].get(name, "nothing")
+        of_them = f", {len(events & selected)} of them selected" if events else ""
+        parts.append(f"in {name} {claimed} claimed and {len(events)} hidden{of_them}")
+    return f"{claim.person}: {'; '.join(parts)}"
 
 
 def _numbers(events: Mapping[str, int]) -> str:

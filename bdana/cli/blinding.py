@@ -162,6 +162,7 @@ def seen(
 @blinding.command()
 def status(as_json: Json = False) -> None:
     """Show the rows of the ledger, its head, the stages, and what differs from the newest freeze, leaf by leaf."""
+    from bdana.blinding.hidden import exercise_lines
     from bdana.opening.steps import stage_states
 
     policy, ledger = ledger_state()
@@ -189,6 +190,7 @@ def status(as_json: Json = False) -> None:
     print_tables(
         shown,
         states,
+        *exercise_lines(rows),
         f"head: {ledger.head or 'none, the ledger is empty'}",
         *(f"since the freeze: {line}" for line in differs),
     )

@@ -171,15 +171,18 @@ def claim(search, hidden, person="ann"):
     return write(search, "claim", person, hidden=hidden.hash, events={"CR3": 1})
 
 
+def in_clear(hidden, person):
+    """Return the shares that somebody has of the key of what is hidden."""
+    return [
+        {"sha256": share.sha256, "sealed": base64.b64encode(
+            pyrage.decrypt(base64.b64decode(share.sealed), [IDENTITIES[person]])).decode()}
+        for share in shares(hidden, "SR") if share.person == person
+    ]  # fmt: skip
+
+
 def reveal(search, hidden, person, shares_from=None, answer=None):
     """Agree to reveal what is hidden; the last of the quorum says what it was."""
-    taken_from = shares_from or person
-    given = [
-        {"sha256": share.sha256, "sealed": base64.b64encode(
-            pyrage.decrypt(base64.b64decode(share.sealed), [IDENTITIES[taken_from]])).decode()}
-        for share in shares(hidden, "SR") if share.person == taken_from
-    ]  # fmt: skip
-    body = {"hidden": hidden.hash, "shares": given, "answer": {}}
+    body = {"hidden": hidden.hash, "shares": in_clear(hidden, shares_from or person), "answer": {}}
     rows = search.ledger.rows()
     row = Row.after(rows, "reveal", person, body)
     found = answer_of(hidden, search.policy, [*(r for r in rows if r.kind == "reveal"), row])
