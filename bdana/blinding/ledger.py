@@ -41,6 +41,9 @@ Kind = Literal[
     "abandon",
     "verdict",
     "seen",
+    "hide",
+    "claim",
+    "reveal",
 ]
 FORMAT = 2
 """Format of new rows. In format 1 joins and handovers were on the main line, and a begin named no approvals."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from bdana.blinding.ledger import by_hash
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from bdana.blinding.ledger import Kind, Row
     from bdana.blinding.policy import Policy, Stage
 
-__all__ = ["Record", "Share", "abandonments", "agreed_shares", "shares"]
+__all__ = ["Record", "Share", "abandonments", "agreed_shares", "combine", "shares"]
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,23 @@ def agreed_shares(
             )
         chosen |= {share: given[share] for share in whole}
     return chosen
+
+
+def combine(shares: Iterable[bytes]) -> bytes:
+    """Return the XOR of byte strings of one length: a key from its shares.
+
+    Parameters
+    ----------
+    shares : iterable of bytes
+
+    Examples
+    --------
+    >>> key, analyst, before = b"the key of SR", b"random bytes!", b"of CR's key.."
+    >>> reviewer = combine([key, analyst, before])
+    >>> combine([analyst, reviewer, before])
+    b'the key of SR'
+    """
+    return reduce(lambda a, b: bytes(x ^ y for x, y in zip(a, b, strict=True)), shares)
 
 
 @dataclass(frozen=True)

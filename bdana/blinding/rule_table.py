@@ -5,6 +5,7 @@ Each kind of row has a function that gives the rules that a row of the kind brea
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyrage
 
-from bdana.blinding.canonical import canonical
+from bdana.blinding.canonical import canonical, sha256
+from bdana.blinding.hidden import answer_of
 from bdana.blinding.ledger import OF_A_REQUEST, by_hash
 from bdana.blinding.policy_in_force import policy_of, require_same_people, signers
 from bdana.blinding.record import Record, agreed_shares, shares
@@ -40,6 +42,9 @@ ROW_FIELDS: Mapping[str, Mapping[str, type]] = {  # guard: row-fields
     "abandon": {"request": str, "stage": str, "reason": str},
     "verdict": {"end": str, "stage": str},
     "seen": {"reason": str},
+    "hide": {"stages": dict, "answer": str, "manifests": dict},
+    "claim": {"hidden": str, "events": dict},
+    "reveal": {"hidden": str, "shares": list, "answer": dict},
 }
 """The fields that a row of each kind must have, with their types.
 
@@ -184,17 +189,21 @@ def _keys(case: Case) -> Broken:
     if case.record.openings("begin", period):  # guard: keys-of-opened-stay
         said = f"an opening of period {period} began, so its keys stay; later runs need a period of their own"
         yield "keys-stay-after-an-opening", said
-    for name, stage in case.policy.stages.items():
-        wanted = [
-            (role, sorted(group), person)
-            for role, number in stage.approval.items()
-            for group in combinations(case.policy.holders(role), number)
-            for person in group
-        ]
-        made = [(share.role, sorted(share.group), share.person) for share in shares(case.row, name)]
-        public = isinstance(case.body["stages"][name]["public"], str)
-        if sorted(made) != sorted(wanted) or not public:  # guard: split
+    for name in case.policy.stages:
+        if not _split_for(case, name):  # guard: split
             yield "keys-for-the-quorum", f"gives the key of {name} to other people than the policy asks for"
+
+
+def _split_for(case: Case, name: str) -> bool:
+    """Tell whether a row splits the key of a stage among the people that the policy asks for."""
+    wanted = [
+        (role, sorted(group), person)
+        for role, number in case.policy.stages[name].approval.items()
+        for group in combinations(case.policy.holders(role), number)
+        for person in group
+    ]
+    made = [(share.role, sorted(share.group), share.person) for share in shares(case.row, name)]
+    return sorted(made) == sorted(wanted) and isinstance(case.body["stages"][name]["public"], str)
 
 
 def _handover(case: Case) -> Broken:
@@ -496,6 +505,75 @@ def _verdict(case: Case) -> Broken:
         yield "verdict-as-the-end-says", "says something else than the end of its opening"
 
 
+# -------------------------------------------------------------------------------------- a rehearsal with a sealed injection
+
+
+def _hide(case: Case) -> Broken:
+    if not case.policy.people[case.row.person].production:  # guard: production-hides
+        said = f"{case.row.person} has not the mark `production` in [people] of the policy"
+        yield "production-hides", said
+    if case.record.of_kind("hide"):  # guard: hides-once
+        said = "an injection, or none, is hidden in these data already; another rehearsal needs a folder of its own"
+        yield "hides-once", said
+    if case.record.freeze:  # guard: hides-before-a-freeze
+        said = "something was frozen here already, so these are no data to hide an injection in"
+        yield "hides-before-anything-is-frozen", said
+    seals = case.record.of_kind("seal")
+    recorded = {one["sha256"] for row in seals for one in row.body["manifests"].values()}
+    named = {one["sha256"] for one in case.body["manifests"].values()}
+    if not named or not named <= recorded:  # guard: hides-in-sealed-data
+        yield "hides-in-sealed-data", "names no data, or data whose manifests are not recorded"
+    last = list(case.policy.stages)[-1]
+    if list(case.body["stages"]) != [last] or not _split_for(case, last):  # guard: hides-for-the-quorum
+        said = f"gives the key of what is hidden to other people than {last} asks for"
+        yield "hides-for-the-quorum", said
+
+
+def _hidden(case: Case) -> Broken:
+    if case.record.find("hide", case.body["hidden"]) is None:  # guard: something-is-hidden
+        said = "nothing is hidden here; `bdana blinding rehearse --sealed-injection` makes a rehearsal in which it is"
+        yield "something-is-hidden", said
+
+
+def _claim(case: Case) -> Broken:
+    yield from _hidden(case)
+    person, hidden = case.row.person, case.record.find("hide", case.body["hidden"])
+    if case.policy.role(person) != "analyst" or (hidden and hidden.person == person):  # guard: analysts-claim
+        yield "analysts-claim", f"an analyst who did not hide it claims what was found, not {person}"
+    if case.record.of_kind("reveal"):  # guard: claims-before-the-reveal
+        said = "somebody has agreed to reveal what was hidden, so it is too late to claim"
+        yield "claims-before-the-reveal", said
+    if any(row.person == person for row in case.record.of_kind("claim")):  # guard: claims-once
+        yield "claims-once", f"{person} has claimed already"
+    opened = {row.body["stage"] for row in case.record.of_kind("end")}
+    events = case.body["events"]
+    numbers = all(type(number) is int and number >= 0 for number in events.values())
+    if not events or not numbers or not events.keys() <= opened:  # guard: claims-what-was-opened
+        said = f"a claim gives whole numbers of events, of regions that are open: {', '.join(sorted(opened)) or 'none is'}"
+        yield "claims-what-was-opened", said
+
+
+def _reveal(case: Case) -> Broken:
+    yield from _hidden(case)
+    person, there = case.row.person, case.record.of_kind("reveal")
+    if not case.record.of_kind("claim"):  # guard: reveals-after-a-claim
+        said = "nobody has said what was found; an analyst does it with `bdana blinding claim`"
+        yield "reveals-after-a-claim", said
+    if any(row.person == person or row.body["answer"] for row in there):  # guard: reveals-once
+        yield "reveals-once", f"{person} has agreed to this already, or it is revealed"
+    hidden, stage = case.record.find("hide", case.body["hidden"]), list(case.policy.stages)[-1]
+    own = {s.sha256 for s in shares(hidden, stage) if s.person == person} if hidden else set()
+    given = {one["sha256"]: one["sealed"] for one in case.body["shares"]}
+    wrong = [digest for digest, text in given.items() if sha256(base64.b64decode(text)) != digest]
+    if not own or given.keys() != own or wrong:  # guard: reveals-own-shares
+        said = f"{person} holds no share of the key of what is hidden, or gives others than the own ones"
+        yield "reveals-own-shares", said
+    found = answer_of(hidden, case.policy, [*there, case.row]) if hidden else {}
+    # With the share that makes the quorum complete comes the answer that was hidden, and not before.
+    if canonical(case.body["answer"]) != canonical(found):  # guard: reveals-what-was-hidden
+        yield "reveals-what-was-hidden", "says something else than what was hidden"
+
+
 def _says(text: object) -> bool:
     """Tell whether something is a text that is not blank."""
     return isinstance(text, str) and bool(text.strip())
@@ -517,5 +595,8 @@ RULES: Mapping[Kind, Callable[[Case], Broken]] = {
     "abandon": _abandon,
     "verdict": _verdict,
     "seen": _seen,
+    "hide": _hide,
+    "claim": _claim,
+    "reveal": _reveal,
 }
 """By kind of row: what gives the rules that such a row breaks."""

@@ -39,6 +39,7 @@ __all__ = [
     "declared_settings",
     "freeze",
     "freeze_document",
+    "referred_files",
     "sealed_files",
 ]
 
@@ -160,7 +161,7 @@ def declared_settings(analysis: AnalysisFolder, policy: Policy) -> dict[str, Any
         "analysis_hash": analysis.hash,
         "policy": policy.sha256,
         "agreement": {name: stage.agreement_p_min for name, stage in policy.stages.items()},
-        "beside": {str(path): file_sha256(analysis.folder / path) for path in _referred_files(analysis)},
+        "beside": {str(path): file_sha256(analysis.folder / path) for path in referred_files(analysis)},
         "outputs": list(OUTPUTS),
         "seeds": dict(SEEDS),  # guard: freeze-has-seeds
     }
@@ -252,8 +253,13 @@ def _samples(analysis: AnalysisFolder) -> list[str]:
     return [str(search.data), str(search.single_tracks)]
 
 
-def _referred_files(analysis: AnalysisFolder) -> list[Path]:
-    """Return the files of the folder that the configuration refers to: geometry, layouts, good-run lists."""
+def referred_files(analysis: AnalysisFolder) -> list[Path]:
+    """Return the files of the folder that the configuration refers to: geometry, layouts, good-run lists.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    """
     names = [analysis.config.analysis.detector]
     for sample in analysis.config.samples.values():
         names += [name for name in (sample.layout, sample.good_runs) if name]

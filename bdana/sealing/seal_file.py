@@ -25,7 +25,7 @@ from bdana.sealing.reprocessing import EarlierSealings, event_ids
 from bdana.sealing.sealed_file import encrypt_events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from bdana.blinding.policy import Person, Policy
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from bdana.events.dataset import Chunk
     from bdana.events.files import EventFile
 
-__all__ = ["BASKET_EVENTS", "Sealing", "reconstruction_of", "seal"]
+__all__ = ["BASKET_EVENTS", "Sealing", "reconstruction_of", "seal", "seal_simulated"]
 
 BASKET_EVENTS = 100_000
 """Open events in a basket: a fixed number, since baskets that followed the input's would tell how many are missing."""
@@ -126,31 +126,117 @@ def seal(
             stage: _sealed(folder / f"{path.stem}.{stage}.age", closed[stage], stage, sealing)
             for stage in sealing.policy.stages
         }
-    document = {
-        "format": 1,
-        "bdana": __version__,
-        "policy": sealing.policy.sha256,
-        "period": sealing.period,
-        "person": sealing.person,
+    made = {
         "reconstruction": reconstruction or reconstruction_of(path) or "unknown",
-        "raw_sha256": raw_sha256.result(),
+        "raw_sha256": raw_sha256.result(),  # guard: manifest-counts-nothing
         "previous": [file_sha256(file) for file in previous],  # guard: earlier-is-named
-        "open": open_file.result(),
-        "keys": {stage: sealing.recipients[stage] for stage in sealing.policy.stages},
-        "sealed": sealed,  # guard: manifest-counts-nothing
     }
-    text = canonical(document)
+    return _sign_manifest(manifest, sealing, person, open_file.result(), sealed, made)
+
+
+def seal_simulated(
+    blocks: Iterable[ak.Array], bursts: BurstTable, folder: Path, name: str, sealing: Sealing
+) -> Path:
+    """Seal pseudo-data while they are simulated: their closed events are on no disk without encryption.
+
+    Parameters
+    ----------
+    blocks : iterable of ak.Array
+        Events without truth.
+    bursts : BurstTable
+    folder : Path
+        Gets the same files as `seal` makes.
+    name : str
+        With which the names of the files begin.
+    sealing : Sealing
+
+    Returns
+    -------
+    Path
+        The manifest.
+
+    Raises
+    ------
+    BlindingError
+        As `seal`.
+    """
+    person, names = _production(sealing), sealing.gate.names
+    opened = folder / f"{name}{OPEN}"
+    closed: dict[str, list[ak.Array]] = {stage: [] for stage in names}
+
+    def open_events() -> Iterator[ak.Array]:
+        for block in blocks:
+            events = block[[column for column in ak.fields(block) if column != "weight"]]
+            secrecy = sealing.gate.secrecy(events)
+            for i, stage in enumerate(names):
+                closed[stage] += [events[secrecy == i]] if (secrecy == i).any() else []
+            yield events[secrecy == len(names)]
+
+    write_events(
+        opened,
+        _regrouped(open_events(), BASKET_EVENTS),
+        bursts,
+        provenance={"simulated": True},
+        identity=lambda checksums: open_uuid(sealing.policy, checksums),
+    )
+    sealed = {
+        stage: _sealed(folder / f"{name}.{stage}.age", closed[stage], stage, sealing)
+        for stage in sealing.policy.stages
+    }
+    there = described(opened)
+    made = {
+        "reconstruction": f"bdana simulate {__version__}",
+        "raw_sha256": there["sha256"],
+        "previous": [],
+    }
+    return _sign_manifest(folder / f"{name}{MANIFEST}", sealing, person, there, sealed, made)
+
+
+def _regrouped(chunks: Iterator[ak.Array], size: int) -> Iterator[ak.Array]:
+    """Regroup events in baskets of `size`, and the rest, as `_baskets` does."""
+    kept = next(chunks)
+    for chunk in chunks:
+        while len(kept) >= size:
+            yield kept[:size]
+            kept = kept[size:]
+        kept = ak.concatenate([kept, chunk])
+    for start in range(0, max(len(kept), 1), size):
+        yield kept[start : start + size]
+
+
+def _sign_manifest(
+    path: Path,
+    sealing: Sealing,
+    person: Person,
+    opened: Mapping[str, Any],
+    sealed: Mapping[str, Mapping[str, Any]],
+    made: Mapping[str, Any],
+) -> Path:
+    """Write and sign the manifest of files that were sealed; with the key of somebody else they are removed."""
+    text = canonical(
+        {
+            "format": 1,
+            "bdana": __version__,
+            "policy": sealing.policy.sha256,
+            "period": sealing.period,
+            "person": sealing.person,
+            "open": opened,
+            "keys": {stage: sealing.recipients[stage] for stage in sealing.policy.stages},
+            "sealed": sealed,
+            **made,
+        }
+    )
     signature = sign(text, sealing.key)
     if not verify(text, signature, person.ssh_key):  # guard: signed-by-the-named
-        for name in (opened.name, *(one["name"] for one in sealed.values())):
-            (folder / name).unlink()
+        for name in (opened["name"], *(one["name"] for one in sealed.values())):
+            (path.parent / name).unlink()
         raise BlindingError(
-            f"refused: {sealing.key} is not the SSH key of {sealing.person} in [people] of blinding/policy.toml; {path} is not "
+            f"refused: {sealing.key} is not the SSH key of {sealing.person} in [people] of blinding/policy.toml; nothing is "
             "sealed"
         )
-    _write_bytes(manifest.with_name(f"{manifest.name}.sig"), signature)
-    _write_bytes(manifest, text)
-    return manifest
+    _write_bytes(path.with_name(f"{path.name}.sig"), signature)
+    _write_bytes(path, text)
+    return path
 
 
 def reconstruction_of(path: Path) -> str | None:

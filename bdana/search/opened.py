@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bdana.blinding.hidden import exercise_lines
 from bdana.blinding.record import Record, abandonments
 from bdana.blinding.rules import require_sound
 from bdana.display import short_repr
@@ -166,7 +167,7 @@ def reported_looks(analysis: AnalysisFolder) -> list[str]:
     if policy is None:
         return looks
     rows = analysis.ledger.rows()
-    return [*looks, *abandonments(rows), *Record(rows, policy).explanations()]
+    return [*exercise_lines(rows), *looks, *abandonments(rows), *Record(rows, policy).explanations()]
 
 
 def _looks(analysis: AnalysisFolder) -> list[tuple[int, list[str], str]]:
