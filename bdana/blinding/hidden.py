@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyrage
 
 from bdana.blinding.canonical import canonical, parse
+from bdana.blinding.identity import encrypted
 from bdana.blinding.record import agreed_shares, combine, shares
 from bdana.errors import BlindingError
 
@@ -40,8 +41,7 @@ def sealed_answer(answer: Mapping[str, Any], public: str) -> str:
     text = canonical(dict(answer))
     if len(text) > ANSWER_BYTES:
         raise BlindingError("refused: the answer is longer than what is written down of every rehearsal")
-    padded = text.ljust(ANSWER_BYTES)
-    return base64.b64encode(pyrage.encrypt(padded, [pyrage.x25519.Recipient.from_str(public)])).decode()
+    return encrypted(text.ljust(ANSWER_BYTES), public)
 
 
 def answer_of(hidden: Row, policy: Policy, reveals: Sequence[Row]) -> dict[str, Any]:

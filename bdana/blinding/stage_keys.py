@@ -8,7 +8,6 @@ to a newcomer of the same role, who stands in the holder's place from then on.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import secrets
 from itertools import combinations
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pyrage
 
 from bdana.blinding.canonical import sha256
+from bdana.blinding.identity import encrypted
 from bdana.blinding.record import Record, combine
 from bdana.blinding.rules import append, require_sound
 from bdana.errors import BlindingError
@@ -109,9 +109,7 @@ def _split(
             "group": list(group),
             "person": person,
             "sha256": sha256(share),
-            "sealed": base64.b64encode(
-                pyrage.encrypt(share, [pyrage.x25519.Recipient.from_str(recipients[person])])
-            ).decode(),
+            "sealed": encrypted(share, recipients[person]),
         }
         for person, share in zip(group, split, strict=True)
     ]

@@ -5,13 +5,11 @@ What is allowed is said by `bdana.blinding.rules` alone; here are the steps betw
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pyrage
-
 from bdana.blinding.canonical import canonical, sha256
+from bdana.blinding.identity import encrypted
 from bdana.blinding.key_shares import KeyShares
 from bdana.blinding.ledger import Row, head
 from bdana.blinding.record import Record
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import awkward as ak
+    import pyrage
 
     from bdana.blinding.ledger import Kind, Ledger
     from bdana.blinding.policy import Policy
@@ -112,9 +111,14 @@ class Opening:
         require_sound(self.ledger, self.policy)
         rows = self.ledger.rows()
         for stage in stages:
-            shares = [{"sha256": share.sha256, "sealed": ""} for share in self._shares.of(person, stage)]
+            shares = self._named(person, stage)
             body = self._asking(Record(rows, self.policy), stage, channel, opener, shares)
             rows.append(self._allowed(rows, "request", person, body))
+
+    def _named(self, person: str, stage: str) -> list[dict[str, str]]:
+        """Name somebody's shares without giving them, to ask the rules with before anybody types a passphrase."""
+        own = self.record.shares(self.period, stage, person)
+        return [{"sha256": share.sha256, "sealed": ""} for share in own]
 
     def _asking(
         self, record: Record, stage: str, channel: str, opener: str, shares: list[dict[str, str]]
@@ -145,7 +149,7 @@ class Opening:
         """
         require_sound(self.ledger, self.policy)
         stage, opener = request.body["stage"], request.body["opener"]
-        shares = [{"sha256": share.sha256, "sealed": ""} for share in self._shares.of(person, stage)]
+        shares = self._named(person, stage)
         self._allowed(self.ledger.rows(), "approve", person, {"shares": shares}, request)
         released = self._shares.release(person, identity, stage, opener)
         return self._append("approve", person, key, {"shares": released}, request)
@@ -378,13 +382,9 @@ class Opening:
         text = secret.decode("ascii", errors="replace")  # guard: no-key-opens-no-file
         recipients = self.record.joined()
         # A newcomer who has not joined gets it with the shares that are handed over.
-        possible = [name for name in recipients if self.policy.role(name) != "analyst"]
-        onward = pyrage.encrypt(
-            next_stage_share(secret),
-            [pyrage.x25519.Recipient.from_str(recipients[name]) for name in possible],
-        )
+        possible = [recipients[name] for name in recipients if self.policy.role(name) != "analyst"]
         return Decrypted(
-            base64.b64encode(onward).decode(),
+            encrypted(next_stage_share(secret), *possible),
             {name: decrypt_file(content, text, name) for name, content in contents.items()},
         )
 
