@@ -4,7 +4,7 @@ import pytest
 
 from bdana.blinding.rules import remarks, require_sound
 from bdana.blinding.stage_keys import make_period, stage_recipients
-from bdana.cli.opening import describe
+from bdana.cli.opening import _way_out, describe
 from bdana.errors import BlindingError
 from bdana.opening.steps import stage_states
 from bdana.sealing.sealed_file import encrypt_events
@@ -116,3 +116,16 @@ def test_verify_remarks_an_abandoned_opening(search, begun):
     (said,) = remarks(search.ledger.rows())
     assert said.startswith("CR2: the opening that rob began on ")
     assert said.endswith(f"and the region counts as seen from its beginning: {WHY}")
+
+
+def test_what_open_says_names_the_way_out(search, begun):
+    said = (
+        r"refused: the key is not complete\nThe opening of CR2 began, .* `bdana blinding abandon CR2 --reason"
+    )
+    with pytest.raises(BlindingError, match=said), _way_out(search.opening, ["CR3", "CR2"]):
+        raise BlindingError("refused: the key is not complete")
+    with (
+        pytest.raises(BlindingError, match=r"^refused: nobody asked for it$"),
+        _way_out(search.opening, ["CR3"]),
+    ):
+        raise BlindingError("refused: nobody asked for it")
