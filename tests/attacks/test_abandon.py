@@ -1,14 +1,18 @@
 """An opening that began and cannot end is given up by a signed row: the region stays closed, and counts as seen."""
 
+import shutil
+
 import pytest
 
 from bdana.blinding.rules import remarks, require_sound
 from bdana.blinding.stage_keys import make_period, stage_recipients
-from bdana.cli.opening import describe
+from bdana.cli.opening import _way_out, describe
 from bdana.errors import BlindingError
 from bdana.opening.steps import stage_states
 from bdana.sealing.sealed_file import encrypt_events
 from tests.attacks.test_races import FORK, shown, wait_for_begin
+from tests.commands import bdana
+from tests.searches import analysis_folder
 
 WHY = "the selection fails on a burst"
 
@@ -116,3 +120,37 @@ def test_verify_remarks_an_abandoned_opening(search, begun):
     (said,) = remarks(search.ledger.rows())
     assert said.startswith("CR2: the opening that rob began on ")
     assert said.endswith(f"and the region counts as seen from its beginning: {WHY}")
+
+
+def test_what_open_says_names_the_way_out(search, begun):
+    said = (
+        r"refused: the key is not complete\nThe opening of CR2 began, .* `bdana blinding abandon CR2 --reason"
+    )
+    with pytest.raises(BlindingError, match=said), _way_out(search.opening, ["CR3", "CR2"]):
+        raise BlindingError("refused: the key is not complete")
+    with (
+        pytest.raises(BlindingError, match=r"^refused: nobody asked for it$"),
+        _way_out(search.opening, ["CR3"]),
+    ):
+        raise BlindingError("refused: nobody asked for it")
+
+
+def test_by_commands(search, begun, tmp_path, keys, config_home):
+    folder = analysis_folder(tmp_path / "analysis")
+    shutil.copy(tmp_path / "blinding" / "policy.toml", folder / "blinding")
+    shutil.copytree(search.ledger.folder, folder / "blinding" / "ledger")
+
+    def typed(*words, person=None, status=0):
+        signing = ["--person", person, "--key", keys[person]] if person else []
+        done = bdana("blinding", *words, *signing, cwd=folder)
+        assert done.returncode == status, done.stderr
+        return " ".join((done.stdout + done.stderr).split())
+
+    assert "say why the opening is abandoned" in typed(
+        "abandon", "CR2", "--reason", "", person="con", status=3
+    )
+    said = typed("abandon", "CR2", "--reason", WHY, person="con")
+    assert "CR2 stays closed, and counts as seen. Before it is asked for again the analyst freezes" in said
+    assert '"CR2": "abandoned"' in typed("status", "--json")
+    assert f"remark: CR2: the opening that rob began on {begun.time[:4]}" in typed("verify")
+    assert "no opening of CR2 began" in typed("abandon", "CR2", "--reason", WHY, person="con", status=3)

@@ -216,3 +216,16 @@ def test_everybody_joins_before_anything_is_hidden(hiding, source, tmp_path):
 def test_only_production_hides(hiding):
     with pytest.raises(BlindingError, match="ann has not the mark `production`"):
         hiding(1, "ann")
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (("claim", "SR=x"), 2, "SR=x: write a region and a number of events, such as SR=3"),
+        (("claim", "SR=2"), 3, "a claim gives whole numbers of events, of regions that are open: none is"),
+        (("reveal",), 3, "nobody has said what was found; an analyst does it with `bdana blinding claim`"),
+    ],
+)
+def test_what_is_not_allowed_is_refused_before_a_passphrase(hiding, keys, words, status, said):
+    made, _ = hiding(0)
+    assert said in typed(made.folder, "ann", keys, "blinding", *words, status=status)
