@@ -218,9 +218,7 @@ class AnalysisFolder:
             return None
         files = [file for s in self.config.samples.values() if s.kind == "data" for file in s.files]
         folders = tuple(sorted({(self.folder / file.removeprefix("@")).parent for file in files}))
-        admission = (
-            sealing.SealedData(folders, policy=policy) if policy.people else sealing.UnsealedData(folders)
-        )
+        admission = sealing.ManifestAdmission(folders, policy if policy.people else None)
         return policy.gate(self.detector, admission)  # guard: folder-gate
 
     def closed_boxes(self, names: Collection[str]) -> list[Box]:

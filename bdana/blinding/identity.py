@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pyrage
 
 from bdana.errors import InputError
 
-__all__ = ["identity_path", "make_identity", "unlock_identity"]
+__all__ = ["encrypted", "identity_path", "make_identity", "unlock_identity"]
 
 
 def identity_path(person: str) -> Path:
@@ -76,3 +77,15 @@ def unlock_identity(person: str, passphrase: str) -> pyrage.x25519.Identity:
         raise InputError(
             f"{path}: the passphrase does not open it, or it is no age identity that `bdana blinding join` made"
         ) from None
+
+
+def encrypted(content: bytes, *recipients: str) -> str:
+    """Encrypt something to people by their age recipients, and return it in base64, as rows hold it.
+
+    Parameters
+    ----------
+    content : bytes
+    *recipients : str
+    """
+    keys = [pyrage.x25519.Recipient.from_str(recipient) for recipient in recipients]
+    return base64.b64encode(pyrage.encrypt(content, keys)).decode()

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pyrage
 
 from bdana.blinding.canonical import sha256
-from bdana.blinding.record import Record, Share, agreed_shares
+from bdana.blinding.identity import encrypted
+from bdana.blinding.record import Record, Share, agreed_shares, combine
 from bdana.blinding.rules import append
-from bdana.blinding.stage_keys import combine
 from bdana.errors import BlindingError
 
 if TYPE_CHECKING:
@@ -44,15 +44,6 @@ class KeyShares:
         """What the ledger says."""
         return Record(self.ledger.rows(), self.policy)
 
-    def of(self, person: str, stage: str) -> list[Share]:
-        """Return the shares of a stage that a person holds.
-
-        Parameters
-        ----------
-        person, stage : str
-        """
-        return [share for share in self.record.shares(self.period, stage) if share.person == person]
-
     def release(
         self, person: str, identity: pyrage.x25519.Identity, stage: str, opener: str
     ) -> list[dict[str, str]]:
@@ -70,11 +61,12 @@ class KeyShares:
             When the identity does not open them.
         """
         recipient = self.record.joined()[opener]
-        own = {
-            share: self._decrypted(share, share.sealed, person, identity) for share in self.of(person, stage)
-        }
         return [
-            {"sha256": share.sha256, "sealed": _sealed(content, recipient)} for share, content in own.items()
+            {
+                "sha256": share.sha256,
+                "sealed": encrypted(self._decrypted(share, share.sealed, person, identity), recipient),
+            }
+            for share in self.record.shares(self.period, stage, person)
         ]
 
     def hand_over(self, person: str, key: Path, identity: pyrage.x25519.Identity, to: str) -> Row:
@@ -100,33 +92,13 @@ class KeyShares:
             links: dict[str, str] = {}
             keys, recipient = record.keys(self.period), record.joined().get(to, "")
             for stage in self.policy.stages if recipient else ():
-                own = self.of(person, stage)
-                for share in own:
-                    given[share.sha256] = _sealed(
-                        self._decrypted(share, share.sealed, person, identity), recipient
-                    )
+                own = self.release(person, identity, stage, to)
+                given |= {share["sha256"]: share["sealed"] for share in own}
                 for before in self._from_stage_before(stage, identity) if own else ():
-                    links[stage] = _sealed(before, recipient)
+                    links[stage] = encrypted(before, recipient)
             return {"keys": keys.hash if keys else "", "to": to, "shares": given, "links": links}
 
         return append(self.ledger, self.policy, "handover", person, key, body)
-
-    def held(self, opener: str, request: Row) -> dict[Share, str]:
-        """Return the shares that a request can be opened with, encrypted: `agreed_shares` of what was not withdrawn.
-
-        Parameters
-        ----------
-        opener : str
-        request : Row
-
-        Raises
-        ------
-        BlindingError
-            When a clause is not filled.
-        """
-        record, stage = self.record, request.body["stage"]
-        there = record.shares(self.period, stage)
-        return agreed_shares(there, stage, self.policy.stages[stage], opener, record.consents(request))
 
     def require(self, opener: str, identity: pyrage.x25519.Identity, request: Row) -> None:
         """Check the shares that a request can be opened with, one by one, without putting the key together.
@@ -142,8 +114,7 @@ class KeyShares:
             When a clause of the stage is not filled, a share is wrong, or the stage before is missing.
         """
         stage = request.body["stage"]
-        for share, sealed in self.held(opener, request).items():
-            self._decrypted(share, sealed, opener, identity)
+        self._parts(opener, identity, request)
         if self.policy.previous(stage) is not None and not self._from_stage_before(stage, identity):
             raise BlindingError(f"refused: the key of {stage} is not complete: the stage before is missing")
 
@@ -161,20 +132,20 @@ class KeyShares:
         BlindingError
             When the shares do not make the key of the stage, or as `require` does.
         """
-        stage = request.body["stage"]
-        held = self.held(opener, request)
-        secret = combine(
-            [
-                *(self._decrypted(share, sealed, opener, identity) for share, sealed in held.items()),
-                *self._from_stage_before(stage, identity),
-            ]
-        )
-        keys = self.record.keys(self.period)
-        if keys is None or not _makes(
-            secret, keys.body["stages"][stage]["public"]
-        ):  # guard: shares-make-the-key
+        stage, keys = request.body["stage"], self.record.keys(self.period)
+        secret = combine(self._parts(opener, identity, request))
+        public = keys.body["stages"][stage]["public"] if keys else ""
+        if not _makes(secret, public):  # guard: shares-make-the-key
             raise BlindingError(f"refused: the key of {stage} is not complete: these shares do not make it")
         return secret
+
+    def _parts(self, opener: str, identity: pyrage.x25519.Identity, request: Row) -> list[bytes]:
+        """Return what the key is put together from: of every clause the shares that were not withdrawn, and the stage before."""
+        record, stage = self.record, request.body["stage"]
+        there = record.shares(self.period, stage)
+        held = agreed_shares(there, stage, self.policy.stages[stage], opener, record.consents(request))
+        own = [self._decrypted(share, sealed, opener, identity) for share, sealed in held.items()]
+        return own + self._from_stage_before(stage, identity)
 
     def _decrypted(self, share: Share, sealed: str, person: str, identity: pyrage.x25519.Identity) -> bytes:
         """Decrypt a share that is encrypted to a person, and check that it is the one of the ledger."""
@@ -206,10 +177,6 @@ class KeyShares:
             except pyrage.DecryptError:
                 continue  # to somebody else
         return []
-
-
-def _sealed(content: bytes, recipient: str) -> str:
-    return base64.b64encode(pyrage.encrypt(content, [pyrage.x25519.Recipient.from_str(recipient)])).decode()
 
 
 def _makes(secret: bytes, public: str) -> bool:

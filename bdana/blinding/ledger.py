@@ -38,8 +38,12 @@ Kind = Literal[
     "withdraw",
     "begin",
     "end",
+    "abandon",
     "verdict",
     "seen",
+    "hide",
+    "claim",
+    "reveal",
 ]
 FORMAT = 2
 """Format of new rows. In format 1 joins and handovers were on the main line, and a begin named no approvals."""

@@ -6,7 +6,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import hepunits
 import numpy as np
@@ -159,9 +159,14 @@ class Policy(_Signed):
         return self
 
     @property
+    def document(self) -> dict[str, Any]:
+        """The policy's content as JSON holds it."""
+        return self.model_dump(mode="json")
+
+    @property
     def sha256(self) -> str:
         """SHA-256 of the policy's content, which people sign."""
-        return sha256(canonical(self.model_dump(mode="json")))
+        return sha256(canonical(self.document))
 
     @property
     def former(self) -> tuple[Former, ...]:

@@ -68,21 +68,23 @@ def former_policies(ledger: Ledger, now: Policy) -> tuple[Former, ...]:
     former: list[Former] = []
     rows = ledger.rows()
     current: Policy | None = None
+    changes = [row for row in rows if row.kind == "policy"]
     bound = {row.body.get("policy") for row in rows if row.kind == "keys"}
-    if bound and now.sha256 not in bound and not any(row.kind == "policy" for row in rows):
+    if bound and now.sha256 not in bound and not changes:
         raise BlindingError(  # guard: policy-of-the-keys
             "refused: blinding/policy.toml is not the one that people signed and keys were made for: put that one back; "
             "`bdana blinding amend` changes it"
         )
-    for row in (row for row in rows if row.kind == "policy"):
+    for row in changes:
         before, after = policy_of(row, "before"), policy_of(row, "after")
         if current is None:  # guard: first-policy-was-joined
             current = before
-            if not set(before.people) <= {r.person for r in _joins(ledger, rows[: rows.index(row)], before)}:
+            joined = {r.person for r in rows[: rows.index(row)] if _joined(ledger, r, before)}
+            if not before.people.keys() <= joined:
                 raise BlindingError(f"refused: {row.name} changes a policy that not everybody had joined")
         if before.sha256 != current.sha256:  # guard: change-of-the-one-in-force
             continue  # somebody else's change came first
-        signed = signers([r for r in rows if r.number <= row.number], before, after, ledger)
+        signed = signers([r for r in changes if r.number <= row.number], before, after, ledger)
         if not missing_roles(signed, before):
             require_same_people([*(past.policy for past in former), before], after)  # guard: same-people
             former.append(Former(before, row.number))
@@ -120,9 +122,9 @@ def policy_of(row: Row, which: str) -> Policy:
     return policy.model_copy(update={"stages": dict(stages)})
 
 
-def _joins(ledger: Ledger, rows: Sequence[Row], policy: Policy) -> list[Row]:
-    joins = [row for row in rows if row.kind == "join" and row.body.get("policy") == policy.sha256]
-    return [row for row in joins if ledger.signed(row, policy.ssh_keys)]
+def _joined(ledger: Ledger, row: Row, policy: Policy) -> bool:
+    named = row.kind == "join" and row.body.get("policy") == policy.sha256
+    return named and ledger.signed(row, policy.ssh_keys)
 
 
 def signers(rows: Sequence[Row], before: Policy, after: Policy, ledger: Ledger | None = None) -> list[str]:

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bdana.blinding.ledger import OF_A_REQUEST, Ledger, by_hash, head
+from bdana.atomic import write_atomically
+from bdana.blinding.ledger import OF_A_REQUEST, Row, by_hash, head
 from bdana.blinding.policy_in_force import former_policies
 from bdana.blinding.rules import append, require_sound
 from bdana.blinding.signing import sign, verify
 from bdana.errors import BlindingError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
-    from bdana.blinding.ledger import Row
+    from bdana.blinding.ledger import Ledger
     from bdana.blinding.policy import Policy
 
-__all__ = ["Rebased", "pushed_rows", "rebase"]
+__all__ = ["Rebased", "pushed_rows", "rebase", "unfinished"]
+
+UNFINISHED, PLAN = ".rebasing", "plan.json"
+"""Folder of a ledger with the rows that are being written again, and the file in it that says which."""
+REFUSED = ".rebase"
+"""Folder of a ledger with the rows that were not written again, for people to see."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +62,19 @@ def pushed_rows(folder: Path) -> set[str] | None:
     return set(done.stdout.split("\0")) if done.returncode == 0 else None
 
 
-def rebase(ledger: Ledger, policy: Policy, person: str, key: Path, pushed: Collection[str] | None) -> Rebased:
+def rebase(
+    ledger: Ledger,
+    policy: Policy,
+    person: str,
+    key: Path,
+    pushed: Collection[str] | None,
+    finish: Callable[[Rebased], None] | None = None,
+) -> Rebased:
     """Write one's own rows again after those of the others, where two copies of the ledger were written at the same time.
 
     Only rows of the person, which nobody else has, change: those of a branch of the main line that is all the person's own; in
     a ledger that does not fork but that a rule refuses, all that are not pushed. What they say stays, but for hashes of rows.
+    Killed at any step it has lost nothing, and goes on when it is asked again.
 
     Parameters
     ----------
@@ -69,6 +85,8 @@ def rebase(ledger: Ledger, policy: Policy, person: str, key: Path, pushed: Colle
         Whose rows are written again, and the SSH key that signs them.
     pushed : collection of str, optional
         Files that others have, as `pushed_rows` gives them; None where that is not known.
+    finish : callable, optional
+        What has to be done before it is over, such as with receipts: a process that died before goes on when it is asked again.
 
     Raises
     ------
@@ -78,33 +96,53 @@ def rebase(ledger: Ledger, policy: Policy, person: str, key: Path, pushed: Colle
     trial = b"rows that are written again"
     if not verify(trial, sign(trial, key), policy.ssh_keys.get(person, "")):  # guard: rebase-with-own-key
         raise BlindingError(f"refused: {key} is not the SSH key of {person} in [people]; nothing was changed")
-    moved = _own_rows(ledger, policy, person, pushed)
-    own = {row.hash for row in moved}
-    for row in ledger.files():
-        if row.hash not in own and own & _named(row.body, row.follows):
+    moved = [] if unfinished(ledger) else _own_rows(ledger, policy, person, pushed)
+    with ledger.locked("rebase", "another `bdana blinding rebase` is running here"):
+        plan = _Plan.read(ledger) or _Plan.made(ledger, moved, person)
+        if plan.person != person:  # guard: own-plan
             raise BlindingError(
-                f"refused: {row.name} of {row.person} names a row that would be written again; nothing was changed"
+                f"refused: a `bdana blinding rebase` of {plan.person} was not finished here; {plan.person} types it again"
             )
-    aside = Ledger(ledger.folder / ".rebase")
+        with ledger.locked("row"):
+            _move(plan.moved[::-1], ledger.folder, plan.folder)
+        try:
+            policy = policy.after(former_policies(ledger, policy))
+            require_sound(ledger, policy)
+        except BlindingError as err:
+            plan.take_back(ledger)
+            raise BlindingError(f"{err}; without the rows of {person}, so that nothing was changed") from None
+        done = _write_again(ledger, policy, key, plan)
+        _move([row.name for row, _ in done.refused], plan.folder, ledger.folder / REFUSED)
+        if finish:
+            finish(done)
+        plan.forget()
+    return done
+
+
+def _write_again(ledger: Ledger, policy: Policy, key: Path, plan: _Plan) -> Rebased:
+    """Write the rows of a plan after those that are there, but for those that a process that died has written."""
     done = Rebased()
-    with ledger.locked("row"):
-        _move(moved[::-1], ledger.folder, aside.folder)
-    try:
-        policy = policy.after(former_policies(ledger, policy))
-        require_sound(ledger, policy)
-    except BlindingError as err:
-        _move(moved, aside.folder, ledger.folder)
-        raise BlindingError(f"{err}; without the rows of {person}, so that nothing was changed") from None
     now: dict[str, str] = {}
-    for row in moved:
+    for row in plan.rows(ledger):
         body = _renamed({k: v for k, v in row.body.items() if k != "head"}, now)
+        written = {new.hash for _, new in done.written}
+        new = next(  # guard: written-once
+            (
+                there
+                for there in ledger.rows()
+                if there.hash not in {*plan.base, *written}
+                and (there.kind, there.person) == (row.kind, row.person)
+                and {k: v for k, v in there.body.items() if k != "head"} == body
+            ),
+            None,
+        )
         request = by_hash(ledger.rows()).get(now.get(row.follows, row.follows))
         try:
-            new = append(
+            new = new or append(
                 ledger,
                 policy,
                 row.kind,
-                person,
+                row.person,
                 key,
                 lambda record, b=body, kind=row.kind: (  # type: ignore[misc]
                     b | ({"head": head(record.rows)} if kind == "request" else {})
@@ -116,9 +154,80 @@ def rebase(ledger: Ledger, policy: Policy, person: str, key: Path, pushed: Colle
             continue
         now[row.hash] = new.hash
         done.written.append((row, new))
-        for name in (row.name, f"{row.name}.sig"):
-            (aside.folder / name).unlink()
     return done
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is written again: kept in a file, so that a process that died is gone on with.
+
+    Attributes
+    ----------
+    folder : Path
+        Where the rows lie meanwhile.
+    person : str
+    moved : list of str
+        Names of the rows, oldest first.
+    base : list of str
+        Hashes of the rows that stay.
+    """
+
+    folder: Path
+    person: str
+    moved: list[str]
+    base: list[str]
+
+    @classmethod
+    def made(cls, ledger: Ledger, rows: Sequence[Row], person: str) -> _Plan:
+        """Make the plan for some rows, and write it down before any of them is moved."""
+        base = [row.hash for row in ledger.files() if row not in rows]
+        plan = cls(ledger.folder / UNFINISHED, person, [row.name for row in rows], base)
+        shutil.rmtree(plan.folder, ignore_errors=True)
+        plan.folder.mkdir()
+        with write_atomically(plan.folder / PLAN) as file:  # guard: plan-before-moving
+            json.dump({"person": person, "moved": plan.moved, "base": plan.base}, file)
+        return plan
+
+    @classmethod
+    def read(cls, ledger: Ledger) -> _Plan | None:
+        """Return the plan that a process that died has left; None without one."""
+        path = ledger.folder / UNFINISHED / PLAN
+        return cls(path.parent, **json.loads(path.read_text())) if path.is_file() else None
+
+    def rows(self, ledger: Ledger) -> list[Row]:
+        """Read the rows from where they lie, or from where those are kept that were refused."""
+        places = [self.folder, ledger.folder / REFUSED]
+        paths = [
+            next((p / name for p in places if (p / name).is_file()), self.folder / name)
+            for name in self.moved
+        ]
+        for path in paths:
+            if not path.is_file():
+                raise BlindingError(
+                    f"{path}: is gone, which was to be written again; nothing more was written"
+                )
+        return [Row.of_bytes(path.read_bytes(), str(path)) for path in paths]
+
+    def take_back(self, ledger: Ledger) -> None:
+        """Put the rows where they were."""
+        with ledger.locked("row"):
+            _move(self.moved, self.folder, ledger.folder)
+        self.forget()
+
+    def forget(self) -> None:
+        """Remove the plan first: what is left without it is of no use to anybody."""
+        (self.folder / PLAN).unlink()
+        shutil.rmtree(self.folder)
+
+
+def unfinished(ledger: Ledger) -> bool:
+    """Tell whether a process that wrote rows again has died before it had finished.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    """
+    return (ledger.folder / UNFINISHED / PLAN).is_file()
 
 
 def _own_rows(ledger: Ledger, policy: Policy, person: str, pushed: Collection[str] | None) -> list[Row]:
@@ -153,6 +262,11 @@ def _own_rows(ledger: Ledger, policy: Policy, person: str, pushed: Collection[st
             f"refused: none of the rows that do not fit are rows of {person} that nobody else has; nothing was changed: who wrote "
             "the others, and has not pushed them, does this"
         )
+    for row in found:
+        if row.hash not in moved and moved & _named(row.body, row.follows):
+            raise BlindingError(
+                f"refused: {row.name} of {row.person} names a row that would be written again; nothing was changed"
+            )
     return sorted((row for row in found if row.hash in moved), key=lambda r: (r.number, r.beside, r.time))
 
 
@@ -183,11 +297,11 @@ def _renamed(value: Any, now: dict[str, str]) -> Any:
     return now.get(value, value) if isinstance(value, str) else value
 
 
-def _move(rows: Sequence[Row], source: Path, target: Path) -> None:
-    """Move the files of rows, the row before its signature, so that no row is ever without one."""
+def _move(names: Sequence[str], source: Path, target: Path) -> None:
+    """Move the files of rows, as far as they are there still, so that none is ever in a ledger without its signature."""
     target.mkdir(exist_ok=True)
-    for row in rows:
-        names = (row.name, f"{row.name}.sig") if target.name == ".rebase" else (f"{row.name}.sig", row.name)
-        for name in names:
-            if (source / name).exists():
-                (source / name).replace(target / name)
+    ledger_first = not source.name.startswith(".")
+    for name in names:
+        for file in (name, f"{name}.sig") if ledger_first else (f"{name}.sig", name):
+            if (source / file).exists():
+                (source / file).replace(target / file)

@@ -6,7 +6,6 @@ A file of receipts has a line a row, its SHA-256 and its name, so that `sha256su
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bdana.atomic import write_atomically
@@ -14,30 +13,14 @@ from bdana.blinding.identity import identity_path
 from bdana.errors import BlindingError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Container, Iterable, Mapping
     from pathlib import Path
 
     from bdana.blinding.ledger import Ledger, Row
 
-__all__ = ["Receipt", "exchange_receipts", "keep_receipts", "read_receipts", "receipts_path", "require_rows"]
+__all__ = ["keep_receipts", "read_receipts", "receipts_path", "require_rows"]
 
 _LINE = re.compile(r"([0-9a-f]{64})  (\d{6}-[a-z]+-\w+-[0-9a-f]{16}\.json)")
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """Hash and name of a row, which show that it was in the ledger.
-
-    Attributes
-    ----------
-    hash : str
-        SHA-256 of the row.
-    name : str
-        Name of its file.
-    """
-
-    hash: str
-    name: str
 
 
 def receipts_path(person: str, ledger: Ledger) -> Path | None:
@@ -54,8 +37,8 @@ def receipts_path(person: str, ledger: Ledger) -> Path | None:
     return identity_path(person).with_name(f"{person}-{rows[0].hash[:16]}.receipts")  # guard: one-ledger
 
 
-def read_receipts(path: Path) -> tuple[Receipt, ...]:
-    """Read a file of receipts.
+def read_receipts(path: Path) -> dict[str, str]:
+    """Read a file of receipts: the name of each row by its SHA-256.
 
     Parameters
     ----------
@@ -70,16 +53,16 @@ def read_receipts(path: Path) -> tuple[Receipt, ...]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as err:
         raise InputError(f"{path}: cannot be read: {err}") from None
-    found = []
+    found = {}
     for number, line in enumerate(lines, 1):
         matched = _LINE.fullmatch(line)
         if matched is None or matched[1][:16] not in matched[2]:  # guard: line-is-a-receipt
             raise InputError(f"{path}: line {number} is no receipt; it has the SHA-256 and the name of a row")
-        found.append(Receipt(matched[1], matched[2]))
-    return tuple(found)
+        found[matched[1]] = matched[2]
+    return found
 
 
-def keep_receipts(person: str, ledger: Ledger, rows: Iterable[Row]) -> None:
+def keep_receipts(person: str, ledger: Ledger, rows: Iterable[Row], gone: Container[str] = ()) -> None:
     """Add receipts of rows to those that a person has of a ledger.
 
     Parameters
@@ -87,43 +70,26 @@ def keep_receipts(person: str, ledger: Ledger, rows: Iterable[Row]) -> None:
     person : str
     ledger : Ledger
     rows : iterable of Row
+    gone : container of str
+        Hashes of rows that the person has written again, whose receipts go.
 
     Raises
     ------
     InputError
         When they cannot be written; those that were there are still there then.
     """
-    exchange_receipts(person, ledger, {}, rows)
-
-
-def exchange_receipts(person: str, ledger: Ledger, gone: Container[str], rows: Iterable[Row]) -> None:
-    """Put receipts of rows in the place of those of rows that the person has written again.
-
-    Parameters
-    ----------
-    person : str
-    ledger : Ledger
-    gone : container of str
-        Hashes of the rows that are not there any more.
-    rows : iterable of Row
-        Those of which there are receipts from now on.
-
-    Raises
-    ------
-    InputError
-        As `keep_receipts` does.
-    """
     path = receipts_path(person, ledger)
     if path is None:
         return
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    had = [receipt for receipt in (read_receipts(path) if path.exists() else ()) if receipt.hash not in gone]
-    new = [Receipt(row.hash, row.name) for row in rows]
+    had = read_receipts(path) if path.exists() else {}
+    kept = {digest: name for digest, name in had.items() if digest not in gone}
+    kept |= {row.hash: row.name for row in rows}
     with write_atomically(path) as file:  # guard: receipts-whole
-        file.writelines(f"{receipt.hash}  {receipt.name}\n" for receipt in dict.fromkeys((*had, *new)))
+        file.writelines(f"{digest}  {name}\n" for digest, name in kept.items())
 
 
-def require_rows(ledger: Ledger, receipts: Iterable[Receipt]) -> None:
+def require_rows(ledger: Ledger, receipts: Mapping[str, str]) -> None:
     """Refuse a ledger that lacks a row of which there is a receipt.
 
     When the newest rows are removed, nothing in the ledger shows it.
@@ -131,7 +97,8 @@ def require_rows(ledger: Ledger, receipts: Iterable[Receipt]) -> None:
     Parameters
     ----------
     ledger : Ledger
-    receipts : iterable of Receipt
+    receipts : mapping of str to str
+        As `read_receipts` gives them.
 
     Raises
     ------
@@ -139,9 +106,9 @@ def require_rows(ledger: Ledger, receipts: Iterable[Receipt]) -> None:
         Naming the row.
     """
     there = {row.hash for row in ledger.rows()}
-    for receipt in receipts:
-        if receipt.hash not in there:  # guard: receipt-has-its-row
+    for digest, name in receipts.items():
+        if digest not in there:  # guard: receipt-has-its-row
             raise BlindingError(
-                f"{ledger.folder}: the row {receipt.name} is missing, of which there is a receipt: it was removed or "
+                f"{ledger.folder}: the row {name} is missing, of which there is a receipt: it was removed or "
                 "replaced, or this copy of the ledger is an old one"
             )

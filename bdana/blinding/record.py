@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from bdana.blinding.ledger import by_hash
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from bdana.blinding.ledger import Kind, Row
     from bdana.blinding.policy import Policy, Stage
 
-__all__ = ["Record", "Share", "agreed_shares", "shares"]
+__all__ = ["Record", "Share", "abandonments", "agreed_shares", "combine", "shares"]
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,23 @@ def agreed_shares(
     return chosen
 
 
+def combine(shares: Iterable[bytes]) -> bytes:
+    """Return the XOR of byte strings of one length: a key from its shares.
+
+    Parameters
+    ----------
+    shares : iterable of bytes
+
+    Examples
+    --------
+    >>> key, analyst, before = b"the key of SR", b"random bytes!", b"of CR's key.."
+    >>> reviewer = combine([key, analyst, before])
+    >>> combine([analyst, reviewer, before])
+    b'the key of SR'
+    """
+    return reduce(lambda a, b: bytes(x ^ y for x, y in zip(a, b, strict=True)), shares)
+
+
 @dataclass(frozen=True)
 class Record:
     """The rows of a ledger up to some row, under the policy in force there.
@@ -183,13 +201,27 @@ class Record:
             and asked[row.body["request"]].body["freeze"] == freeze.hash
         ]
 
+    def unfinished(self) -> list[Row]:
+        """Return the rows `begin` of openings that have neither ended nor been abandoned, oldest first."""
+        done = {row.body["request"] for row in self.of_kind("end", "abandon")}
+        return [row for row in self.of_kind("begin") if row.body["request"] not in done]
+
+    def abandoned(self) -> list[Row]:
+        """Return the rows `abandon` since the newest freeze, oldest first."""
+        last = max((i for i, row in enumerate(self.rows) if row.kind == "freeze"), default=0)
+        return [row for row in self.rows[last:] if row.kind == "abandon"]
+
     def explanations(self) -> list[str]:
-        """Return what the freezes after failed agreement tests say of the reason, in sentences, oldest first."""
-        return [
-            f"freeze {number} of {row.person}, after a failed agreement test: {row.body['explains']}"
-            for number, row in enumerate(self.of_kind("freeze"), 1)
-            if row.body.get("explains")
-        ]
+        """Return what freezes after failed agreement tests and abandoned openings say of it, in sentences, oldest first."""
+        found = []
+        for number, row in enumerate(self.of_kind("freeze"), 1):
+            before = replace(self, rows=self.rows[: self.rows.index(row)])
+            after = ["a failed agreement test"] * bool(before.failures(before.freeze))
+            after += ["an abandoned opening"] * bool(before.abandoned())
+            if row.body.get("explains"):
+                why = f", after {' and '.join(after)}" if after else ""
+                found.append(f"freeze {number} of {row.person}{why}: {row.body['explains']}")
+        return found
 
     def joined(self) -> dict[str, str]:  # guard: joined-with-this-key
         """Return the age recipient of everybody who signed this policy, or a former one with the same SSH key."""
@@ -217,15 +249,20 @@ class Record:
         ]
         return made[-1] if made else None  # guard: newest-keys
 
-    def shares(self, period: str, stage: str) -> list[Share]:
-        """Return all shares of a stage, with those that were handed over to newcomers; none without keys.
+    def shares(self, period: str, stage: str, person: str | None = None) -> list[Share]:
+        """Return the shares of a stage, with those that were handed over to newcomers; none without keys.
 
         Parameters
         ----------
         period, stage : str
+        person : str, optional
+            Whose shares; by default everybody's.
         """
         keys = self.keys(period)
-        return shares(keys, stage, self.of_kind("handover")) if keys and stage in keys.body["stages"] else []
+        if keys is None or stage not in keys.body["stages"]:
+            return []
+        there = shares(keys, stage, self.of_kind("handover"))
+        return [share for share in there if person in {None, share.person}]
 
     def withdrawn(self) -> set[str]:
         """Return the hashes of requests and approvals that their own person took back."""
@@ -285,3 +322,23 @@ class Record:
             for row, request in found
             if request.body["period"] == period and channel in {None, request.body["channel"]}
         ]
+
+
+def abandonments(rows: Iterable[Row]) -> list[str]:
+    """Return which openings began and were abandoned, by whom and why, in sentences, oldest first.
+
+    Parameters
+    ----------
+    rows : iterable of Row
+    """
+    begins, found = {}, []
+    for row in rows:
+        if row.kind == "begin":
+            begins[row.body["request"]] = row
+        elif row.kind == "abandon":
+            begin = begins[row.body["request"]]
+            found.append(
+                f"{row.body['stage']}: the opening that {begin.person} began on {begin.time} was abandoned by {row.person} on "
+                f"{row.time}, and the region counts as seen from its beginning: {row.body['reason']}"
+            )
+    return found

@@ -1,6 +1,6 @@
 """The rules of the protocol, asked: of a row before it is written, and of all rows when a ledger is read.
 
-The rules stand in one table, `rule_table.RULES`. `append` refuses a row that breaks one of them, in the same critical section
+The rules stand in one place, `rule_table`. `append` refuses a row that breaks one of them, in the same critical section
 that adds it to the ledger; `require_sound` asks the same of every row that is there. So whatever an honest program refuses to
 write, `verify` refuses to read.
 """
@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bdana.blinding.ledger import FORMAT, PARALLEL, by_hash
-from bdana.blinding.record import Record
-from bdana.blinding.rule_table import RULES, Case
+from bdana.blinding.record import Record, abandonments
+from bdana.blinding.rule_table import Case, broken
 from bdana.errors import BlindingError
 
 if TYPE_CHECKING:
@@ -40,14 +40,11 @@ def refusal(rows: Sequence[Row], row: Row, policy: Policy) -> str:
     place = places[row.hash]
     before = [r for r in rows if r.hash != row.hash and places[r.hash] + (not r.beside) <= place]
     case = Case(row, Record(before, policy.at(place + 1)))
-    for rule in [r for r in RULES.values() if not r.kinds or row.kind in r.kinds]:
-        try:
-            why = next(rule.broken(case), "") if row.format >= rule.since else ""
-        except (KeyError, IndexError, TypeError, AttributeError, ValueError, BlindingError):
-            why = "does not say what such a row says"  # guard: unreadable-is-wrong
-        if why:
-            return f"{why} (rule {rule.name})"
-    return ""
+    try:
+        name, why = next(broken(case), ("", ""))
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, BlindingError):
+        name, why = "says-what-it-must", "does not say what such a row says"  # guard: unreadable-is-wrong
+    return f"{why} (rule {name})" if why else ""
 
 
 def _places(rows: Sequence[Row]) -> dict[str, int]:
@@ -155,7 +152,7 @@ def append(
 
 
 def remarks(rows: Sequence[Row]) -> Iterator[str]:
-    """Give what is unusual in a ledger without being wrong: dates out of order, rows of an older format.
+    """Give what is unusual in a ledger without being wrong: dates out of order, abandoned openings, rows of an older format.
 
     Parameters
     ----------
@@ -169,6 +166,7 @@ def remarks(rows: Sequence[Row]) -> Iterator[str]:
                     f"{row.name} is dated {row.time}, before {times[before].name}, which it follows, of {times[before].time}: a "
                     "clock was wrong, or somebody chose the date"
                 )
+    yield from abandonments(rows)
     old = [row for row in rows if row.format < FORMAT]
     if old:
         yield (

@@ -11,13 +11,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cryptography.exceptions import UnsupportedAlgorithm
+
 from bdana.errors import InputError
 from bdana.on_demand import late_module
 
 if TYPE_CHECKING:
     import sshsig
+    from cryptography.hazmat.primitives import serialization
 else:
     sshsig = late_module("sshsig")
+    serialization = late_module("cryptography.hazmat.primitives.serialization")
 
 __all__ = ["fingerprint", "make_key", "raw_key", "sign", "verify"]
 
@@ -25,8 +29,7 @@ NAMESPACE = "bdana"
 _BEGIN, _END = b"-----BEGIN SSH SIGNATURE-----\n", b"-----END SSH SIGNATURE-----\n"
 _LINE = 70
 """Characters of base64 in a line of a signature, as ssh-keygen writes it."""
-_TYPES = {"ssh-ed25519": 2, "ssh-rsa": 3}
-"""Key types, and how many fields their public keys have."""
+_TYPES = ("ssh-ed25519", "ssh-rsa")
 
 
 def raw_key(public: str) -> bytes:
@@ -44,37 +47,24 @@ def raw_key(public: str) -> bytes:
     kind, *rest = public.split(maxsplit=2)[:2] or [""]
     if kind.startswith("sk-"):  # guard: no-fido-key
         raise ValueError(
-            f"key type '{kind}' lives in a FIDO token and cannot be used: give an {_either()} public key"
+            f"key type '{kind}' lives in a FIDO token and cannot be used: give an {' or '.join(_TYPES)} public key"
         )
     if kind not in _TYPES:  # guard: key-of-known-type
-        raise ValueError(f"key type '{kind}' cannot be used: give an {_either()} public key")
+        raise ValueError(f"key type '{kind}' cannot be used: give an {' or '.join(_TYPES)} public key")
     raw = base64.b64decode("".join(rest), validate=True)  # guard: key-is-base64
-    fields = _fields(raw)
-    # Nothing beside the key in its shortest form, or one key could be written as two.
-    whole = len(fields) == _TYPES[kind] and b"".join(len(f).to_bytes(4, "big") + f for f in fields) == raw
-    shortest = len(fields[-1]) == 32 if kind == "ssh-ed25519" else all(_shortest(f) for f in fields[1:])
-    if fields[0] != kind.encode() or not whole or not shortest:  # guard: key-in-one-form
+    # As another program writes it again, or one key could be written as two.
+    if _written_again(f"{kind} {base64.b64encode(raw).decode()}") != raw:  # guard: key-in-one-form
         raise ValueError(f"the key is not the {kind} key it says it is")
     return raw
 
 
-def _either() -> str:
-    return " or ".join(_TYPES)
-
-
-def _fields(raw: bytes) -> list[bytes]:
-    """Cut the bytes of a public key into its fields, each after its length in 4 bytes; at least one field."""
-    fields: list[bytes] = []
-    while raw or not fields:
-        length = int.from_bytes(raw[:4], "big")
-        fields.append(raw[4 : 4 + length])
-        raw = raw[4 + length :]
-    return fields
-
-
-def _shortest(integer: bytes) -> bool:
-    """Tell whether a positive integer has no needless byte in front."""
-    return bool(integer) and (0 < integer[0] < 128 or (integer[0] == 0 and integer[1:2] >= b"\x80"))
+def _written_again(line: str) -> bytes | None:
+    try:
+        key = serialization.load_ssh_public_key(line.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    formats = serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    return base64.b64decode(key.public_bytes(*formats).split()[1])
 
 
 def fingerprint(public: str) -> str:

@@ -8,28 +8,27 @@ to a newcomer of the same role, who stands in the holder's place from then on.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import secrets
-from functools import reduce
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import pyrage
 
 from bdana.blinding.canonical import sha256
-from bdana.blinding.record import Record
+from bdana.blinding.identity import encrypted
+from bdana.blinding.record import Record, combine
 from bdana.blinding.rules import append, require_sound
 from bdana.errors import BlindingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from bdana.blinding.ledger import Ledger, Row
-    from bdana.blinding.policy import Policy
+    from bdana.blinding.policy import Policy, Stage
 
-__all__ = ["combine", "join", "make_keys", "make_period", "next_stage_share", "stage_recipients"]
+__all__ = ["combine", "join", "make_key", "make_keys", "make_period", "next_stage_share", "stage_recipients"]
 
 
 def next_stage_share(secret: bytes) -> bytes:
@@ -41,24 +40,6 @@ def next_stage_share(secret: bytes) -> bytes:
         The key of the opened stage.
     """
     return hashlib.shake_256(b"bdana next stage" + secret).digest(len(secret))  # guard: stage-before-in-key
-
-
-def combine(shares: Iterable[bytes]) -> bytes:
-    """Return the XOR of byte strings of one length: the key of a stage from its shares.
-
-    Parameters
-    ----------
-    shares : iterable of bytes
-
-    Examples
-    --------
-    >>> key, analyst = b"the key of SR", b"random bytes!"
-    >>> before = next_stage_share(b"the key of CR")
-    >>> reviewer = combine([key, analyst, before])
-    >>> combine([analyst, reviewer, before])
-    b'the key of SR'
-    """
-    return reduce(lambda a, b: bytes(x ^ y for x, y in zip(a, b, strict=True)), shares)
 
 
 def make_keys(policy: Policy, recipients: Mapping[str, str]) -> dict[str, Any]:
@@ -78,21 +59,43 @@ def make_keys(policy: Policy, recipients: Mapping[str, str]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     before: bytes | None = None
     for name, stage in policy.stages.items():
-        identity = pyrage.x25519.Identity.generate()
-        secret = str(identity).encode()
-        clauses = [secrets.token_bytes(len(secret)) for _ in stage.approval]  # guard: shares-are-random
-        clauses[0] = combine([secret, *clauses[1:], *([] if before is None else [next_stage_share(before)])])
-        made[name] = {
-            "public": str(identity.to_public()),
-            "shares": [
-                share
-                for (role, number), clause in zip(stage.approval.items(), clauses, strict=True)
-                for group in combinations(policy.holders(role), number)  # guard: whole-clause-needed
-                for share in _split(role, group, clause, recipients)
-            ],
-        }
-        before = secret
+        made[name], before = make_key(policy, stage, recipients, before)
     return made
+
+
+def make_key(
+    policy: Policy, stage: Stage, recipients: Mapping[str, str], before: bytes | None
+) -> tuple[dict[str, Any], bytes]:
+    """Make a key pair and split the private key among the people of a stage.
+
+    Parameters
+    ----------
+    policy : Policy
+    stage : Stage
+        Whose approval says among whom.
+    recipients : mapping of str to str
+        The age recipient of every person.
+    before : bytes, optional
+        The private key of the stage before, of which a hash is a share too.
+
+    Returns
+    -------
+    dict
+        `public` and `shares`.
+    bytes
+        The private key.
+    """
+    identity = pyrage.x25519.Identity.generate()
+    secret = str(identity).encode()
+    clauses = [secrets.token_bytes(len(secret)) for _ in stage.approval]  # guard: shares-are-random
+    clauses[0] = combine([secret, *clauses[1:], *([] if before is None else [next_stage_share(before)])])
+    shares = [
+        share
+        for (role, number), clause in zip(stage.approval.items(), clauses, strict=True)
+        for group in combinations(policy.holders(role), number)  # guard: whole-clause-needed
+        for share in _split(role, group, clause, recipients)
+    ]
+    return {"public": str(identity.to_public()), "shares": shares}, secret
 
 
 def _split(
@@ -106,9 +109,7 @@ def _split(
             "group": list(group),
             "person": person,
             "sha256": sha256(share),
-            "sealed": base64.b64encode(
-                pyrage.encrypt(share, [pyrage.x25519.Recipient.from_str(recipients[person])])
-            ).decode(),
+            "sealed": encrypted(share, recipients[person]),
         }
         for person, share in zip(group, split, strict=True)
     ]

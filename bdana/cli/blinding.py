@@ -16,6 +16,7 @@ from bdana.errors import BdanaError, BlindingError, ConfigError
 if TYPE_CHECKING:
     from bdana.blinding import Policy
     from bdana.blinding.ledger import Ledger
+    from bdana.blinding.rebase import Rebased
 
 __all__ = ["Key", "Name", "ask_passphrase", "blinding", "ledger_state"]
 
@@ -32,13 +33,19 @@ def ledger_state() -> tuple[Policy, Ledger]:
     """Return policy and ledger of the analysis found here; refuses a policy without people."""
     from bdana.analysis import AnalysisFolder, find_analysis
     from bdana.blinding import Ledger
+    from bdana.blinding.rebase import unfinished
 
     folder = find_analysis()  # what reads events takes its time to import
     analysis = AnalysisFolder.read(folder) if folder else require_analysis(None)
     policy, path = analysis.policy, analysis.folder / "blinding" / "policy.toml"
     if policy is None or not policy.people:  # guard: no-module-imported
         raise BlindingError(f"refused: {path} {'is not there' if policy is None else 'names no [people]'}")
-    return policy, Ledger(analysis.folder / "blinding" / "ledger", policy.ssh_keys)
+    ledger = Ledger(analysis.folder / "blinding" / "ledger", policy.ssh_keys)
+    if unfinished(ledger):
+        note(
+            "`bdana blinding rebase` was not finished here, and rows wait to be written again: type it again"
+        )
+    return policy, ledger
 
 
 @blinding.command()
@@ -99,26 +106,27 @@ def amend(
 ) -> None:
     """Sign a change of the policy; it is in force when one person of each role has signed the same."""
     from bdana.atomic import temporary_beside
+    from bdana.blinding.canonical import differences
     from bdana.blinding.policy import read_policy
-    from bdana.blinding.policy_changes import amend as amend_ledger
-    from bdana.blinding.policy_changes import changes
+    from bdana.blinding.policy_in_force import missing_roles, signers
+    from bdana.blinding.rules import append
 
     policy, ledger = ledger_state()
     analysis = require_analysis(None)
     proposed = read_policy(file, analysis.regions)
-    print_tables(*(f"changes: {line}" for line in changes(policy, proposed)))
+    change = {"before": policy.document, "after": proposed.document}
+    print_tables(*(f"changes: {line}" for line in differences(change["before"], change["after"])))
     if sys.stdin.isatty():
         typer.confirm("sign this change?", abort=True, err=True)
-    done = amend_ledger(ledger, policy, proposed, person, key)
-    if done.missing:
-        note(
-            f"row {done.row.name}; in force when somebody of each of these signs too: {', '.join(done.missing)}"
-        )
+    row = append(ledger, policy, "policy", person, key, change)
+    missing = missing_roles(signers(ledger.rows(), policy, proposed), policy)
+    if missing:
+        note(f"row {row.name}; in force when somebody of each of these signs too: {', '.join(missing)}")
         return
     with temporary_beside(analysis.folder / "blinding" / "policy.toml") as temporary:
         temporary.write_bytes(file.read_bytes())
     note(
-        f"row {done.row.name}; the policy is in force. Newcomers: bdana blinding join; holders: bdana blinding handover; then "
+        f"row {row.name}; the policy is in force. Newcomers: bdana blinding join; holders: bdana blinding handover; then "
         "freeze again"
     )
 
@@ -162,6 +170,7 @@ def seen(
 @blinding.command()
 def status(as_json: Json = False) -> None:
     """Show the rows of the ledger, its head, the stages, and what differs from the newest freeze, leaf by leaf."""
+    from bdana.blinding.hidden import exercise_lines
     from bdana.opening.steps import stage_states
 
     policy, ledger = ledger_state()
@@ -189,6 +198,7 @@ def status(as_json: Json = False) -> None:
     print_tables(
         shown,
         states,
+        *exercise_lines(rows),
         f"head: {ledger.head or 'none, the ledger is empty'}",
         *(f"since the freeze: {line}" for line in differs),
     )
@@ -214,14 +224,17 @@ def rebase(person: Name, key: Key) -> None:
     from bdana.blinding.policy import read_policy
     from bdana.blinding.rebase import pushed_rows
     from bdana.blinding.rebase import rebase as rebase_ledger
-    from bdana.blinding.receipts import exchange_receipts
+    from bdana.blinding.receipts import keep_receipts
 
     analysis = require_analysis(None)
     policy = read_policy(analysis.folder / "blinding" / "policy.toml", analysis.regions)
     ledger = Ledger(analysis.folder / "blinding" / "ledger", policy.ssh_keys)
-    done = rebase_ledger(ledger, policy, person, key, pushed_rows(ledger.folder))
-    gone = {row.hash for row, _ in (*done.written, *done.refused)}
-    exchange_receipts(person, ledger, gone, [new for _, new in done.written])
+
+    def finish(done: Rebased) -> None:
+        gone = {row.hash for row, _ in (*done.written, *done.refused)}
+        keep_receipts(person, ledger, [new for _, new in done.written], gone)
+
+    done = rebase_ledger(ledger, policy, person, key, pushed_rows(ledger.folder), finish)
     for row, new in done.written:
         note(f"{row.name}: written again as {new.name}")
     for row, why in done.refused:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from bdana.cli.blinding import Key, Name, ask_passphrase, blinding, ledger_state
 from bdana.cli.console import note, print_tables, require_analysis, table
-from bdana.errors import BlindingError, InputError
+from bdana.errors import BdanaError, BlindingError, InputError
 from bdana.observed import Predicted
 from bdana.rounding import p_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from pyrage.x25519 import Identity
     from rich.table import Table
 
@@ -36,7 +39,7 @@ def freeze(
     explain: Annotated[
         str,
         typer.Option(
-            help="After a failed agreement test: why it failed, and what is changed. Everybody who signs later reads it.",
+            help="After a failed agreement test or an abandoned opening: why, and what is changed. Everybody who signs reads it.",
             show_default=False,
         ),
     ] = "",
@@ -54,12 +57,38 @@ def freeze(
 
 
 @blinding.command()
-def rehearse(person: Name, key: Key, period: PeriodOption = None) -> None:
+def rehearse(
+    person: Name,
+    key: Key,
+    period: PeriodOption = None,
+    sealed_injection: Annotated[
+        bool,
+        typer.Option(
+            "--sealed-injection",
+            help="Rehearse the people instead: make an analysis folder with pseudo-data in which decays are hidden, or none, that "
+            "nobody knows of before `bdana blinding reveal`. For production.",
+        ),
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="With --sealed-injection: the new folder; by default rehearsal, in the analysis.",
+        ),
+    ] = None,
+    decay: Annotated[
+        Literal["mumu", "ee", "pipi"],
+        typer.Option(help="With --sealed-injection: the decays that may be hidden."),
+    ] = "mumu",
+) -> None:
     """Open all stages with simulated events and throw-away keys, and reveal then what was injected."""
     from bdana.blinding.rules import append
     from bdana.opening.rehearsal import rehearse as rehearse_freeze
 
     opening = _opening(period)
+    if sealed_injection:
+        _hide(opening, person, key, out, decay)
+        return
     frozen = opening.newest_freeze()
     done = rehearse_freeze(require_analysis(None), opening.policy, opening.period, frozen)
     shown = table("stage", "injected", "candidates", "found by the opening")
@@ -68,6 +97,70 @@ def rehearse(person: Name, key: Key, period: PeriodOption = None) -> None:
     found = {stage.stage: [stage.injected, stage.expected, stage.found] for stage in done}
     append(opening.ledger, opening.policy, "rehearse", person, key, {"freeze": frozen.hash, "stages": found})
     print_tables(shown, "rehearsed; next: bdana blinding request")
+
+
+def _hide(opening: Opening, person: str, key: Path, out: Path | None, decay: str) -> None:
+    """Make the folder of a rehearsal with a sealed injection, unless it is there, and hide the injection."""
+    import resource
+
+    from bdana.analysis import AnalysisFolder
+    from bdana.opening.exercise import hide_injection, make_exercise
+
+    # What is hidden is in the memory of this process alone.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    source = require_analysis(None)
+    folder = out or source.folder / "rehearsal"
+    if not (folder / "blinding" / "ledger").is_dir():
+        make_exercise(source, folder)
+    row = hide_injection(source, AnalysisFolder.read(folder), opening.period, person, key.absolute(), decay)
+    note(
+        f"row {row.name}: decays are hidden in {folder}, or none. There the people do all that they will do with the data: "
+        "freeze, rehearse, request, approve, open; then `bdana blinding claim SR=N`, and each of the quorum `bdana blinding reveal`"
+    )
+
+
+@blinding.command()
+def claim(
+    events: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="REGION=N...",
+            help="Events of the hidden decays that you claim, in opened regions.",
+            show_default=False,
+        ),
+    ],
+    person: Name,
+    key: Key,
+) -> None:
+    """Say how many hidden events you found, in a rehearsal with a sealed injection, before it is revealed."""
+    from bdana.blinding.rules import append
+
+    policy, ledger = ledger_state()
+    numbers = {}
+    for text in events:
+        region, _, number = text.partition("=")
+        if not number.isdecimal():
+            raise InputError(f"{text}: write a region and a number of events, such as SR=3")
+        numbers[region] = int(number)
+    hidden = next((row.hash for row in ledger.of_kind("hide")), "")
+    row = append(ledger, policy, "claim", person, key, {"hidden": hidden, "events": numbers})
+    note(f"row {row.name}; each of the quorum now types bdana blinding reveal")
+
+
+@blinding.command()
+def reveal(person: Name, key: Key) -> None:
+    """Agree to reveal what was hidden in a rehearsal; with the last agreement of the quorum it is shown."""
+    from bdana.blinding.hidden import exercise_lines
+    from bdana.opening.exercise import reveal as reveal_hidden
+
+    policy, ledger = ledger_state()
+    if not ledger.of_kind("claim"):  # before anybody types a passphrase
+        raise BlindingError(
+            "refused: nobody has said what was found; an analyst does it with `bdana blinding claim`"
+        )
+    row = reveal_hidden(ledger, policy, person, key, _identity(person))
+    note(f"row {row.name}{'' if row.body['answer'] else '; the others of the quorum have to agree too'}")
+    print_tables(*exercise_lines(ledger.rows()))
 
 
 @blinding.command()
@@ -156,14 +249,16 @@ def open_stages(
     opening = _opening(period)
     _check_receipts(opening, person)
     analysis = require_analysis(None)
-    asked = {stage: _asked(opening, stage) for stage in stages}
+    with _way_out(opening, stages):
+        asked = {stage: _asked(opening, stage) for stage in stages}
     done = opening.finished()
     requests = [row for row in asked.values() if row.hash not in done]
     if not requests:
         raise BlindingError(
             f"refused: {', '.join(stages)} was opened with this request already; `bdana run` shows it"
         )
-    opening.may_open(person, requests)
+    with _way_out(opening, stages):
+        opening.may_open(person, requests)
     for row in requests:
         print_tables(*describe(opening, row, person))
     asks = sys.stdin.isatty() and not yes
@@ -184,7 +279,8 @@ def open_stages(
         if yes
         else "not asked, without a terminal",
     )
-    open_stages(job, ask_passphrase)
+    with _way_out(opening, stages):
+        open_stages(job, ask_passphrase)
     _keep_receipt(opening, person)
     (opened,) = analysis.sample(str(analysis.config.search.data))
     headers = in_label("observed", opened.label), "p(N >= n)", "p(L <= Lobs)", "agrees"
@@ -206,9 +302,45 @@ def open_stages(
     )
 
 
+@contextmanager
+def _way_out(opening: Opening, stages: Sequence[str]) -> Iterator[None]:
+    """Say what can be done where an opening began and cannot go on."""
+    try:
+        yield
+    except (BdanaError, RuntimeError) as err:
+        record = opening.record
+        begun = [stage for stage in stages if opening.unfinished(record, stage)]
+        if not begun:
+            raise
+        raise type(err)(
+            f"{err}\nThe opening of {begun[0]} began, and counts. When the cause is mended, open it again; if it cannot go on, "
+            f'`bdana blinding abandon {begun[0]} --reason "why"` gives it up.'
+        ) from err
+
+
+@blinding.command()
+def abandon(
+    stage: Annotated[str, typer.Argument(show_default=False)],
+    reason: Annotated[str, typer.Option(help="Why the opening cannot go on.", show_default=False)],
+    person: Name,
+    key: Key,
+    period: PeriodOption = None,
+) -> None:
+    """Give up an opening that began and cannot end, as its opener or a convenor; the region stays closed."""
+    opening = _opening(period)
+    _check_receipts(opening, person)
+    row = opening.abandon(person, key, stage, reason)
+    _keep_receipt(opening, person, row)
+    note(
+        f"row {row.name}: {stage} stays closed, and counts as seen. Before it is asked for again the analyst freezes with "
+        "--explain, and rehearses"
+    )
+
+
 def describe(opening: Opening, asked: Row, person: str) -> list[Table | str]:
     """Say in plain words what a request asks, from the ledger alone."""
     from bdana.blinding.canonical import differences
+    from bdana.blinding.record import abandonments
     from bdana.blinding.signing import fingerprint
 
     body, people = asked.body, opening.policy.people
@@ -236,6 +368,7 @@ def describe(opening: Opening, asked: Row, person: str) -> list[Table | str]:
     return [
         f"{asked.person} asks that {body['opener']} opens {body['stage']} ({body['channel']}) of period {body['period']}.",
         f"The analysis was frozen by {frozen.person} on {frozen.time}: {frozen.hash}, freeze {len(freezes)} of this ledger",
+        *abandonments(opening.ledger.rows()),
         *opening.record.explanations(),
         *_against(opening, body["stage"]),
         predicted,

@@ -16,11 +16,9 @@ from bdana.pairing.estimate.pair_estimate import BOOTSTRAP_SEED
 from bdana.regions import OUTSIDE
 from bdana.sealing.manifest import (
     check_open_file,
-    check_sealed_file,
     file_sha256,
     manifest_of,
     read_manifest,
-    require_keys,
     require_recorded,
 )
 from bdana.search.opened import data_period
@@ -45,6 +43,7 @@ __all__ = [
     "freeze",
     "freeze_document",
     "predicted_steps",
+    "referred_files",
     "sealed_files",
 ]
 
@@ -107,8 +106,7 @@ def freeze_document(analysis: AnalysisFolder, policy: Policy) -> dict[str, Any]:
     (dataset,) = analysis.sample(str(analysis.config.search.data))
     for path in map(Path, dataset.files if dataset.kind == "data" else ()):
         check_open_file(path, policy, whole=True)
-        require_recorded(analysis.ledger, manifest_of(path))
-        require_keys(analysis.ledger, policy, manifest_of(path))
+        require_recorded(analysis.ledger, policy, manifest_of(path))
     return {
         **declared_parts(analysis, policy),
         "bdana": f"{__version__}, code {code_sha256()}",
@@ -167,7 +165,7 @@ def declared_settings(analysis: AnalysisFolder, policy: Policy) -> dict[str, Any
         "analysis_hash": analysis.hash,
         "policy": policy.sha256,
         "agreement": {name: stage.agreement_p_min for name, stage in policy.stages.items()},
-        "beside": {str(path): file_sha256(analysis.folder / path) for path in _referred_files(analysis)},
+        "beside": {str(path): file_sha256(analysis.folder / path) for path in referred_files(analysis)},
         "outputs": list(OUTPUTS),
         "seeds": dict(SEEDS),  # guard: freeze-has-seeds
     }
@@ -194,8 +192,13 @@ def sealed_files(analysis: AnalysisFolder, policy: Policy, period: str) -> dict[
         if manifest["period"] == period:
             for stage, files in found.items():
                 named = manifest["sealed"][stage]
-                files.append(path.with_name(named["name"]))
-                check_sealed_file(files[-1], named)
+                file = path.with_name(named["name"])
+                # Anybody can encrypt to the public key of a stage.
+                if not file.is_file() or file_sha256(file) != named["sha256"]:  # guard: sealed-by-production
+                    raise BlindingError(
+                        f"refused: {file} is absent, or not the file that its manifest names; copy it again with its manifest"
+                    )
+                files.append(file)
     names = [path.name for files in found.values() for path in files]
     for name in names:
         if names.count(name) > 1:
@@ -279,8 +282,13 @@ def _samples(analysis: AnalysisFolder) -> list[str]:
     return [str(search.data), str(search.single_tracks)]
 
 
-def _referred_files(analysis: AnalysisFolder) -> list[Path]:
-    """Return the files of the folder that the configuration refers to: geometry, layouts, good-run lists."""
+def referred_files(analysis: AnalysisFolder) -> list[Path]:
+    """Return the files of the folder that the configuration refers to: geometry, layouts, good-run lists.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    """
     names = [analysis.config.analysis.detector]
     for sample in analysis.config.samples.values():
         names += [name for name in (sample.layout, sample.good_runs) if name]

@@ -23,6 +23,7 @@ from bdana.opening.key_process import Job, open_stages
 from bdana.opening.opened_events import outputs_of
 from bdana.opening.steps import Opening
 from bdana.opening.thaw import reproduce, thaw
+from bdana.opening.toml_text import toml_text
 from bdana.sealing.sealed_file import encrypt_events
 from bdana.simulation import Signal, SimulationConfig, write_sample
 
@@ -119,7 +120,7 @@ class _ThrowAwayPeople:
             people[name] = person.model_copy(update={"ssh_key": make_key(folder / name, name)})
         mine = policy.model_copy(update={"people": people}).after(())
         (folder / "blinding").mkdir()
-        (folder / "blinding" / "policy.toml").write_text(_toml(mine), encoding="utf-8")
+        (folder / "blinding" / "policy.toml").write_text(toml_text(mine.document), encoding="utf-8")
         identities = {name: pyrage.x25519.Identity.generate() for name in people}
         ledger = Ledger(folder / "blinding" / "ledger")
         for name, identity in identities.items():
@@ -195,27 +196,3 @@ def _inject(analysis: AnalysisFolder, policy: Policy, folder: Path) -> dict[str,
         mine = events[secrecy == gate.names.index(stage)]
         injected[stage] = mine[: secrets.randbelow(len(mine) + 1)]
     return injected
-
-
-def _toml(policy: Policy) -> str:
-    """Write a policy as TOML."""
-    lines: list[str] = []
-
-    def write(path: str, table: Mapping[str, object]) -> None:
-        lines.append(f"[{path}]")
-        lines.extend(f"{k} = {_value(v)}" for k, v in table.items() if not isinstance(v, dict))
-        for key, value in table.items():
-            if isinstance(value, dict):
-                write(f"{path}.{key}", value)
-
-    for key, value in policy.model_dump(mode="json").items():
-        write(key, value)
-    return "\n".join(lines) + "\n"
-
-
-def _value(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return f"[{', '.join(_value(v) for v in value)}]"
-    return f'"{value}"' if isinstance(value, str) else repr(value)

@@ -5,13 +5,11 @@ What is allowed is said by `bdana.blinding.rules` alone; here are the steps betw
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pyrage
-
 from bdana.blinding.canonical import canonical, sha256
+from bdana.blinding.identity import encrypted
 from bdana.blinding.key_shares import KeyShares
 from bdana.blinding.ledger import Row, head
 from bdana.blinding.record import Record
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import awkward as ak
+    import pyrage
 
     from bdana.blinding.ledger import Kind, Ledger
     from bdana.blinding.policy import Policy
@@ -112,9 +111,14 @@ class Opening:
         require_sound(self.ledger, self.policy)
         rows = self.ledger.rows()
         for stage in stages:
-            shares = [{"sha256": share.sha256, "sealed": ""} for share in self._shares.of(person, stage)]
+            shares = self._named(person, stage)
             body = self._asking(Record(rows, self.policy), stage, channel, opener, shares)
             rows.append(self._allowed(rows, "request", person, body))
+
+    def _named(self, person: str, stage: str) -> list[dict[str, str]]:
+        """Name somebody's shares without giving them, to ask the rules with before anybody types a passphrase."""
+        own = self.record.shares(self.period, stage, person)
+        return [{"sha256": share.sha256, "sealed": ""} for share in own]
 
     def _asking(
         self, record: Record, stage: str, channel: str, opener: str, shares: list[dict[str, str]]
@@ -145,7 +149,7 @@ class Opening:
         """
         require_sound(self.ledger, self.policy)
         stage, opener = request.body["stage"], request.body["opener"]
-        shares = [{"sha256": share.sha256, "sealed": ""} for share in self._shares.of(person, stage)]
+        shares = self._named(person, stage)
         self._allowed(self.ledger.rows(), "approve", person, {"shares": shares}, request)
         released = self._shares.release(person, identity, stage, opener)
         return self._append("approve", person, key, {"shares": released}, request)
@@ -170,6 +174,41 @@ class Opening:
             return {"reason": reason, "takes_back": own}
 
         return self._append("withdraw", person, key, body, request)
+
+    def abandon(self, person: str, key: Path, stage: str, reason: str) -> Row:
+        """Give up an opening that began and cannot end; its request is dead then, and the next freeze explains it.
+
+        Parameters
+        ----------
+        person, key
+            The opener or a convenor, and the path of the SSH key.
+        stage, reason : str
+
+        Raises
+        ------
+        BlindingError
+            When no opening of the stage began without an end, it is running, or a rule for rows `abandon` does not allow it.
+        """
+        with self.ledger.locked("opening", BUSY):
+            require_sound(self.ledger, self.policy)
+
+            def body(record: Record) -> dict[str, Any]:
+                began = self.unfinished(record, stage)
+                return {"request": began[-1] if began else "", "stage": stage, "reason": reason}
+
+            return self._append("abandon", person, key, body)
+
+    def unfinished(self, record: Record, stage: str) -> list[str]:
+        """Return the hashes of the requests of a stage whose opening began and has neither ended nor been abandoned.
+
+        Parameters
+        ----------
+        record : Record
+        stage : str
+        """
+        open_ones = {row.body["request"] for row in record.unfinished()}
+        asked = [request for _, request in record.openings("begin", self.period)]
+        return [row.hash for row in asked if row.hash in open_ones and row.body["stage"] == stage]
 
     def may_freeze(self, person: str, explains: str) -> None:
         """Refuse a freeze that the ledger already tells cannot be written: before the search is run for it.
@@ -343,13 +382,9 @@ class Opening:
         text = secret.decode("ascii", errors="replace")  # guard: no-key-opens-no-file
         recipients = self.record.joined()
         # A newcomer who has not joined gets it with the shares that are handed over.
-        possible = [name for name in recipients if self.policy.role(name) != "analyst"]
-        onward = pyrage.encrypt(
-            next_stage_share(secret),
-            [pyrage.x25519.Recipient.from_str(recipients[name]) for name in possible],
-        )
+        possible = [recipients[name] for name in recipients if self.policy.role(name) != "analyst"]
         return Decrypted(
-            base64.b64encode(onward).decode(),
+            encrypted(next_stage_share(secret), *possible),
             {name: decrypt_file(content, text, name) for name, content in contents.items()},
         )
 
@@ -446,7 +481,9 @@ class Opening:
 
 
 def stage_states(policy: Policy, ledger: Ledger) -> dict[str, str]:
-    """Return how far each stage is: closed, requested with the newest freeze, begun, open; by period if there are several.
+    """Return how far each stage is: closed, abandoned, requested, begun, open; by period if there are several.
+
+    Requested is a stage with the newest freeze; abandoned one whose opening began, and which is closed.
 
     Parameters
     ----------
@@ -456,10 +493,17 @@ def stage_states(policy: Policy, ledger: Ledger) -> dict[str, str]:
     found = {}
     for period in policy.periods:
         opening = Opening(ledger, policy, period)
-        asked = opening.asked()
-        done = {row.body["stage"] for row, _ in opening.record.openings("end", period)}
+        record, asked = opening.record, opening.asked()
+        done, gone = (
+            {row.body["stage"] for row, _ in record.openings(kind, period)} for kind in ("end", "abandon")
+        )
         for stage in policy.stages:
-            words = {"open": stage in done, "begun": stage in opening.opened(), "requested": stage in asked}
+            words = {
+                "open": stage in done,
+                "begun": bool(opening.unfinished(record, stage)),
+                "requested": stage in asked and not record.abandoned(),
+                "abandoned": stage in gone,
+            }
             name = stage if len(policy.periods) == 1 else f"{stage}, {period}"
             found[name] = next((word for word, true in words.items() if true), "closed")
     return found or dict.fromkeys(policy.stages, "closed")

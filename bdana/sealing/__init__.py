@@ -1,5 +1,5 @@
 """Sealing: closed events leave the data, encrypted, and signed manifests say which files are sealed."""
 
-from bdana.sealing.manifest import SealedData, UnsealedData
+from bdana.sealing.manifest import ManifestAdmission
 
-__all__ = ["SealedData", "UnsealedData"]
+__all__ = ["ManifestAdmission"]

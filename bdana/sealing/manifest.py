@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -25,17 +25,14 @@ if TYPE_CHECKING:
 __all__ = [
     "MANIFEST",
     "OPEN",
-    "SealedData",
-    "UnsealedData",
+    "ManifestAdmission",
     "check_open_file",
-    "check_sealed_file",
     "described",
     "file_sha256",
     "manifest_of",
     "open_uuid",
     "read_manifest",
     "record_manifests",
-    "require_keys",
     "require_recorded",
     "skim_parents",
 ]
@@ -190,8 +187,8 @@ def record_manifests(
     return append(ledger, policy, "seal", person, key, {"policy": policy.sha256, "manifests": found})
 
 
-def require_keys(ledger: Ledger, policy: Policy, manifest: Path) -> None:
-    """Refuse the manifest of files that were sealed with other keys than their period has now.
+def require_recorded(ledger: Ledger, policy: Policy, manifest: Path) -> None:
+    """Refuse a manifest that no row `seal` names, and one of files that were sealed with other keys than there are now.
 
     Parameters
     ----------
@@ -202,8 +199,14 @@ def require_keys(ledger: Ledger, policy: Policy, manifest: Path) -> None:
     Raises
     ------
     BlindingError
-        When the keys were made again since, or there are none.
+        Saying how it is recorded, or when the keys of its period were made again since, or there are none.
     """
+    digest = file_sha256(manifest)
+    rows = ledger.of_kind("seal")
+    if not any(one["sha256"] == digest for row in rows for one in row.body["manifests"].values()):
+        raise BlindingError(
+            f"refused: the ledger does not know {manifest}; `bdana blinding record {manifest.name}` writes it down"
+        )
     document = read_manifest(manifest, policy)
     if document.get("keys") != stage_recipients(ledger, policy, document["period"]):
         raise BlindingError(  # guard: keys-in-force
@@ -212,70 +215,32 @@ def require_keys(ledger: Ledger, policy: Policy, manifest: Path) -> None:
         )
 
 
-def require_recorded(ledger: Ledger, manifest: Path) -> None:
-    """Refuse a manifest that no row `seal` of the ledger names.
-
-    Parameters
-    ----------
-    ledger : Ledger
-    manifest : Path
-
-    Raises
-    ------
-    BlindingError
-        Saying how it is recorded.
-    """
-    digest = file_sha256(manifest)
-    rows = ledger.of_kind("seal")
-    if not any(one["sha256"] == digest for row in rows for one in row.body["manifests"].values()):
-        raise BlindingError(
-            f"refused: the ledger does not know {manifest}; `bdana blinding record {manifest.name}` writes it down"
-        )
-
-
 @dataclass(frozen=True)
-class UnsealedData:
-    """Admission while nothing is sealed: a file that a manifest names as data is read as nothing else.
-
-    Attributes
-    ----------
-    folders : tuple of Path
-        Where the manifests of the analysis lie, besides the folder of each file.
-    """
-
-    folders: tuple[Path, ...] = ()
-    sealed = False
-
-    @property
-    def has_manifests(self) -> bool:
-        """Whether there are manifests of the analysis that files are to be compared with."""
-        return any(f.is_file() for folder in self.folders for f in folder.glob(f"*{MANIFEST}"))
-
-    def check(self, path: Path, kind: str) -> None:
-        """Refuse a file of data that is read as something else.
-
-        Parameters
-        ----------
-        path, kind
-            As for `Admission.check`.
-        """
-        if kind != "data":
-            _refuse_raw(path, kind, {path.parent, *self.folders})  # guard: data-in-any-folder
-
-
-@dataclass(frozen=True)
-class SealedData(UnsealedData):
-    """Admission of data that are sealed for a policy, and of no others.
+class ManifestAdmission:
+    """Admission by manifests: data are read with one, and what one names as data is read as nothing else.
 
     Workers get it with the gate.
 
     Attributes
     ----------
-    policy : Policy
+    folders : tuple of Path
+        Where the manifests of the analysis lie, besides the folder of each file.
+    policy : Policy, optional
+        The one that data are sealed for; None while nothing is sealed.
     """
 
-    policy: Policy = field(kw_only=True)
-    sealed = True
+    folders: tuple[Path, ...] = ()
+    policy: Policy | None = None
+
+    @property
+    def sealed(self) -> bool:
+        """Whether data are sealed, so that they are read with a manifest only."""
+        return self.policy is not None
+
+    @property
+    def has_manifests(self) -> bool:
+        """Whether there are manifests of the analysis that files are to be compared with."""
+        return any(f.is_file() for folder in self.folders for f in folder.glob(f"*{MANIFEST}"))
 
     def check(self, path: Path, kind: str) -> None:
         """Refuse data that are not the open file of a manifest, and data under another name.
@@ -285,9 +250,10 @@ class SealedData(UnsealedData):
         path, kind
             As for `Admission.check`.
         """
-        if kind == "data":
+        if kind == "data" and self.policy:
             check_open_file(path, self.policy)  # guard: data-are-sealed
-        super().check(path, kind)
+        if kind != "data":
+            _refuse_raw(path, kind, {path.parent, *self.folders})  # guard: data-in-any-folder
 
 
 def check_open_file(path: Path, policy: Policy, *, whole: bool = False) -> None:
@@ -321,28 +287,6 @@ def check_open_file(path: Path, policy: Policy, *, whole: bool = False) -> None:
     if not same or (whole and file_sha256(path) != named.get("sha256")):  # guard: whole-file-compared
         raise BlindingError(
             f"refused: {path} is not the file that its manifest names; copy it again with its manifest"
-        )
-
-
-def check_sealed_file(path: Path, named: Mapping[str, Any]) -> None:
-    """Refuse a sealed file that is not the one that production made.
-
-    Anybody can encrypt to the public key of a stage.
-
-    Parameters
-    ----------
-    path : Path
-    named : mapping
-        What the signed manifest says of it.
-
-    Raises
-    ------
-    BlindingError
-        When it is absent or another.
-    """
-    if not path.is_file() or file_sha256(path) != named["sha256"]:  # guard: sealed-by-production
-        raise BlindingError(
-            f"refused: {path} is absent, or not the file that its manifest names; copy it again with its manifest"
         )
 
 

@@ -21,12 +21,11 @@ from bdana.events.event_identity import IDENTITY, SeenEvents, first_repeated, id
 from bdana.events.files import guess_schema, open_events, read_flat_with_closed
 from bdana.events.flat import FlatEvents
 from bdana.sealing.manifest import MANIFEST, OPEN, described, file_sha256, open_uuid
-from bdana.sealing.prefetch import prefetch
 from bdana.sealing.reprocessing import EarlierSealings, event_ids
 from bdana.sealing.sealed_file import encrypt_events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from bdana.blinding.policy import Person, Policy
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from bdana.events.dataset import Chunk
     from bdana.events.files import EventFile
 
-__all__ = ["BASKET_EVENTS", "Sealing", "reconstruction_of", "seal"]
+__all__ = ["BASKET_EVENTS", "Sealing", "reconstruction_of", "seal", "seal_simulated"]
 
 BASKET_EVENTS = 100_000
 """Open events in a basket: a fixed number, since baskets that followed the input's would tell how many are missing."""
@@ -127,31 +126,117 @@ def seal(
             stage: _sealed(folder / f"{path.stem}.{stage}.age", closed[stage], stage, sealing)
             for stage in sealing.policy.stages
         }
-    document = {
-        "format": 1,
-        "bdana": __version__,
-        "policy": sealing.policy.sha256,
-        "period": sealing.period,
-        "person": sealing.person,
+    made = {
         "reconstruction": reconstruction or reconstruction_of(path) or "unknown",
-        "raw_sha256": raw_sha256.result(),
+        "raw_sha256": raw_sha256.result(),  # guard: manifest-counts-nothing
         "previous": [file_sha256(file) for file in previous],  # guard: earlier-is-named
-        "open": open_file.result(),
-        "keys": {stage: sealing.recipients[stage] for stage in sealing.policy.stages},
-        "sealed": sealed,  # guard: manifest-counts-nothing
     }
-    text = canonical(document)
+    return _sign_manifest(manifest, sealing, person, open_file.result(), sealed, made)
+
+
+def seal_simulated(
+    blocks: Iterable[ak.Array], bursts: BurstTable, folder: Path, name: str, sealing: Sealing
+) -> Path:
+    """Seal pseudo-data while they are simulated: their closed events are on no disk without encryption.
+
+    Parameters
+    ----------
+    blocks : iterable of ak.Array
+        Events without truth.
+    bursts : BurstTable
+    folder : Path
+        Gets the same files as `seal` makes.
+    name : str
+        With which the names of the files begin.
+    sealing : Sealing
+
+    Returns
+    -------
+    Path
+        The manifest.
+
+    Raises
+    ------
+    BlindingError
+        As `seal`.
+    """
+    person, names = _production(sealing), sealing.gate.names
+    opened = folder / f"{name}{OPEN}"
+    closed: dict[str, list[ak.Array]] = {stage: [] for stage in names}
+
+    def open_events() -> Iterator[ak.Array]:
+        for block in blocks:
+            events = block[[column for column in ak.fields(block) if column != "weight"]]
+            secrecy = sealing.gate.secrecy(events)
+            for i, stage in enumerate(names):
+                closed[stage] += [events[secrecy == i]] if (secrecy == i).any() else []
+            yield events[secrecy == len(names)]
+
+    write_events(
+        opened,
+        _regrouped(open_events(), BASKET_EVENTS),
+        bursts,
+        provenance={"simulated": True},
+        identity=lambda checksums: open_uuid(sealing.policy, checksums),
+    )
+    sealed = {
+        stage: _sealed(folder / f"{name}.{stage}.age", closed[stage], stage, sealing)
+        for stage in sealing.policy.stages
+    }
+    there = described(opened)
+    made = {
+        "reconstruction": f"bdana simulate {__version__}",
+        "raw_sha256": there["sha256"],
+        "previous": [],
+    }
+    return _sign_manifest(folder / f"{name}{MANIFEST}", sealing, person, there, sealed, made)
+
+
+def _regrouped(chunks: Iterator[ak.Array], size: int) -> Iterator[ak.Array]:
+    """Regroup events in baskets of `size`, and the rest, as `_baskets` does."""
+    kept = next(chunks)
+    for chunk in chunks:
+        while len(kept) >= size:
+            yield kept[:size]
+            kept = kept[size:]
+        kept = ak.concatenate([kept, chunk])
+    for start in range(0, max(len(kept), 1), size):
+        yield kept[start : start + size]
+
+
+def _sign_manifest(
+    path: Path,
+    sealing: Sealing,
+    person: Person,
+    opened: Mapping[str, Any],
+    sealed: Mapping[str, Mapping[str, Any]],
+    made: Mapping[str, Any],
+) -> Path:
+    """Write and sign the manifest of files that were sealed; with the key of somebody else they are removed."""
+    text = canonical(
+        {
+            "format": 1,
+            "bdana": __version__,
+            "policy": sealing.policy.sha256,
+            "period": sealing.period,
+            "person": sealing.person,
+            "open": opened,
+            "keys": {stage: sealing.recipients[stage] for stage in sealing.policy.stages},
+            "sealed": sealed,
+            **made,
+        }
+    )
     signature = sign(text, sealing.key)
     if not verify(text, signature, person.ssh_key):  # guard: signed-by-the-named
-        for name in (opened.name, *(one["name"] for one in sealed.values())):
-            (folder / name).unlink()
+        for name in (opened["name"], *(one["name"] for one in sealed.values())):
+            (path.parent / name).unlink()
         raise BlindingError(
-            f"refused: {sealing.key} is not the SSH key of {sealing.person} in [people] of blinding/policy.toml; {path} is not "
+            f"refused: {sealing.key} is not the SSH key of {sealing.person} in [people] of blinding/policy.toml; nothing is "
             "sealed"
         )
-    _write_bytes(manifest.with_name(f"{manifest.name}.sig"), signature)
-    _write_bytes(manifest, text)
-    return manifest
+    _write_bytes(path.with_name(f"{path.name}.sig"), signature)
+    _write_bytes(path, text)
+    return path
 
 
 def reconstruction_of(path: Path) -> str | None:
@@ -259,14 +344,14 @@ def _write(
             _refuse_repeats(file, chunks, seen_events)
 
     # Read and judged while the basket before is compressed and written.
-    with prefetch(_baskets(open_chunks(), BASKET_EVENTS)) as pieces:  # guard: full-baskets
-        write_events(
-            opened,
-            pieces,
-            bursts,
-            provenance={"simulated": True} if file.simulated else None,  # pseudo-data stay what they are
-            identity=lambda checksums: open_uuid(policy, checksums),
-        )
+    pieces = _ahead(_baskets(open_chunks(), BASKET_EVENTS))  # guard: full-baskets
+    write_events(
+        opened,
+        pieces,
+        bursts,
+        provenance={"simulated": True} if file.simulated else None,  # pseudo-data stay what they are
+        identity=lambda checksums: open_uuid(policy, checksums),
+    )
     closed, level = FlatEvents.concatenate(hidden), np.concatenate(levels)  # guard: nothing-beside
     found = {stage: closed.split(level == i)[0] for i, stage in enumerate(stages)}  # guard: own-stage
     return {stage: [events.records()] if len(events) else [] for stage, events in found.items()}
@@ -311,6 +396,15 @@ def _baskets(chunks: Iterator[FlatEvents], size: int) -> Iterator[ak.Array]:
             first, kept = False, [rest] if len(rest) else []
     if kept and (first or sum(map(len, kept))):
         yield FlatEvents.concatenate(kept).records()
+
+
+def _ahead(pieces: Iterator[ak.Array]) -> Iterator[ak.Array]:
+    """Give pieces, each made in a thread while the one before is used: at most two are in memory."""
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(next, pieces, None)
+        while (piece := following.result()) is not None:
+            following = pool.submit(next, pieces, None)
+            yield piece
 
 
 def _sealed(path: Path, closed: list[ak.Array], stage: str, sealing: Sealing) -> dict[str, Any]:

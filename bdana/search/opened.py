@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bdana.blinding.record import Record
+from bdana.blinding.hidden import exercise_lines
+from bdana.blinding.record import Record, abandonments
 from bdana.blinding.rules import require_sound
 from bdana.display import short_repr
 from bdana.errors import BlindingError
@@ -267,7 +268,7 @@ def opened_candidates(analysis: AnalysisFolder) -> dict[str, Candidates]:
 
 
 def reported_looks(analysis: AnalysisFolder) -> list[str]:
-    """Return what people reported in the ledger: looks outside the procedure, and why agreement tests failed.
+    """Return what people reported in the ledger: looks outside the procedure, abandoned openings, why tests failed.
 
     Parameters
     ----------
@@ -275,7 +276,10 @@ def reported_looks(analysis: AnalysisFolder) -> list[str]:
     """
     looks = [f"{', '.join(names)}: {text}" for _, names, text in _looks(analysis)]
     policy = analysis.policy
-    return looks + (Record(analysis.ledger.rows(), policy).explanations() if policy else [])
+    if policy is None:
+        return looks
+    rows = analysis.ledger.rows()
+    return [*exercise_lines(rows), *looks, *abandonments(rows), *Record(rows, policy).explanations()]
 
 
 def _looks(analysis: AnalysisFolder) -> list[tuple[int, list[str], str]]:

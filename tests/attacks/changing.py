@@ -4,8 +4,8 @@ import pyrage
 
 from bdana.blinding.key_shares import KeyShares
 from bdana.blinding.policy import read_policy
-from bdana.blinding.policy_changes import amend
 from bdana.blinding.policy_in_force import former_policies
+from bdana.blinding.rules import append
 from bdana.blinding.stage_keys import join
 from bdana.opening.steps import Opening
 from tests.attacks.search import REGIONS, Search
@@ -34,7 +34,9 @@ class Changing(Search):
         return self.propose(ROLES | {"zoe": role})
 
     def sign(self, proposed, *people):
-        return [amend(self.ledger, self.policy, proposed, name, self.keys[name]) for name in people]
+        change = {"before": self.policy.document, "after": proposed.document}
+        for name in people:
+            append(self.ledger, self.policy, "policy", name, self.keys[name], change)
 
     def put_in_force(self, proposed):
         self.policy = proposed.after(former_policies(self.ledger, proposed))

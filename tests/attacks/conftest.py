@@ -46,6 +46,12 @@ def search(tmp_path, frozen_search):
     return made.at(tmp_path)
 
 
+@pytest.fixture
+def unfrozen(tmp_path, keys):
+    """A search in which nothing is frozen."""
+    return Search(tmp_path, keys)
+
+
 @pytest.fixture(scope="session")
 def more_keys(tmp_path_factory, keys):
     folder = tmp_path_factory.mktemp("more")

@@ -132,7 +132,7 @@ def test_a_policy_that_asks_for_fewer_does_not_make_the_key_whole(tmp_path, keys
     weaker.policy = signed.model_copy(update={"stages": signed.stages | {"CR3": fewer}})
     with pytest.raises(BlindingError, match="gives the key of CR3 to other people than the policy asks for"):
         weaker.with_ledger(search.ledger.folder).open(request, opener)
-    monkeypatch.setattr("bdana.blinding.rules.RULES", {})
+    monkeypatch.setattr("bdana.blinding.rules.broken", lambda case: iter(()))
     alone = weaker.with_ledger(shutil.copytree(search.ledger.folder, tmp_path / "alone"))
     with pytest.raises(BlindingError, match="the key of CR3 is not complete"):
         alone.open(request, opener)

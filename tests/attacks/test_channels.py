@@ -135,6 +135,27 @@ def test_somebody_who_looked_was_there_first(search, tmp_path):
     assert line.endswith(": saw a plot")
 
 
+def test_an_opening_that_was_given_up_was_a_look(search, tmp_path):
+    analysis_folder(tmp_path / "now")
+
+    def fails(chunks):
+        raise BlindingError("refused: the frozen selection fails on the events: ValueError")
+
+    search.freeze(channel="dimuon")
+    with pytest.raises(BlindingError, match="the frozen selection fails"):
+        search.open(search.request("CR3", channel="dimuon"), shown=fails)
+    search.opening.abandon("con", search.keys["con"], "CR3", "a burst is damaged")
+    now = bdana.load(tmp_path / "now").hash
+    search.freeze(channel="dimuon", analysis_hash=now, explains="left out")
+    for stage in ("CR3", "CR2"):
+        search.open(search.request(stage, channel="dimuon"), shown=show_region(stage))
+    opened = table_of(search, tmp_path / "analysis", "dimuon")
+    assert {region.name: region.frozen_before for region in opened} == {"CR3": False, "CR2": True}
+    given_up, explained = reported_looks(bdana.load(tmp_path / "analysis"))
+    assert given_up.endswith("the region counts as seen from its beginning: a burst is damaged")
+    assert explained == "freeze 3 of ann, after an abandoned opening: left out"
+
+
 def test_data_of_two_periods_are_not_frozen_together(search, tmp_path, monkeypatch):
     samples = {"d": {"kind": "data", "files": ["*.open.root"]}}
     folder = analysis_folder(tmp_path / "analysis", samples, {"data": "d"})

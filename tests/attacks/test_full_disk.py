@@ -96,4 +96,4 @@ def test_receipts_on_a_full_disk(config_home, ledger, keys):
         keep_receipts("ann", ledger, rows)
     assert read_receipts(path) == kept
     keep_receipts("ann", ledger, rows)
-    assert [receipt.hash for receipt in read_receipts(path)] == [row.hash for row in rows]
+    assert list(read_receipts(path)) == [row.hash for row in rows]

@@ -8,7 +8,7 @@ from bdana.blinding.ledger import Ledger
 from bdana.blinding.record import Record
 from bdana.blinding.stage_keys import make_period, stage_recipients
 from bdana.errors import BlindingError
-from bdana.sealing.manifest import require_keys
+from bdana.sealing.manifest import record_manifests, require_recorded
 from bdana.sealing.seal_file import seal
 from tests.attacks.raw import canary, raw_file
 from tests.attacks.search import Search
@@ -80,9 +80,10 @@ def test_a_freeze_from_before_the_new_keys_opens_nothing(search, step):
 def test_files_sealed_for_the_lost_keys_are_not_frozen(search, tmp_path, sealing):
     with_keys = replace(sealing, recipients=stage_recipients(search.ledger, search.policy, "2021"))
     manifest = seal(raw_file(tmp_path / "run.root", [canary(1)]), tmp_path, with_keys)
-    require_keys(search.ledger, sealing.policy, manifest)
+    record_manifests(search.ledger, search.policy, "bob", search.keys["bob"], [manifest])
+    require_recorded(search.ledger, sealing.policy, manifest)
     again(search)
     with pytest.raises(
         BlindingError, match=r"run.manifest.json is of files that were sealed with other keys"
     ):
-        require_keys(search.ledger, sealing.policy, manifest)
+        require_recorded(search.ledger, sealing.policy, manifest)

@@ -39,7 +39,7 @@ def row(policy, ledger, keys):
 @pytest.fixture
 def unguarded(monkeypatch):
     """Every check of policy, order and signatures accepts: what is left is the key."""
-    monkeypatch.setattr(rules_module, "RULES", {})
+    monkeypatch.setattr(rules_module, "broken", lambda case: iter(()))
     monkeypatch.setattr(rules_module, "require_signed", lambda *args, **kwargs: True)
     monkeypatch.setattr(shares_module.KeyShares, "require", lambda *args, **kwargs: None)
     monkeypatch.setattr(shares_module, "_makes", lambda *args, **kwargs: True)

@@ -42,6 +42,11 @@ def shown(chunks):
     return {"observed": verdict["observed"], "verdict": verdict}
 
 
+def wait_for_begin(search):
+    while not search.ledger.of_kind("begin"):
+        time.sleep(0.01)
+
+
 def opened_once(search):
     require_sound(search.ledger, search.policy)
     kinds = [row.kind for row in search.ledger.rows()]
@@ -82,8 +87,7 @@ def test_a_rerun_beside_an_opening_that_is_still_working(search):
     request = search.request("CR3")
     process = FORK.Process(target=search.open, args=(request,), kwargs={"shown": shown})
     process.start()
-    while not search.ledger.of_kind("begin"):
-        time.sleep(0.01)
+    wait_for_begin(search)
     with pytest.raises(BlindingError, match="another opening is running"):
         search.open(request)
     process.join()
@@ -95,8 +99,7 @@ def test_an_opening_that_was_killed_holds_no_lock(search):
     request = search.request("CR3")
     process = FORK.Process(target=search.open, args=(request,), kwargs={"shown": lambda _: time.sleep(60)})
     process.start()
-    while not search.ledger.of_kind("begin"):
-        time.sleep(0.01)
+    wait_for_begin(search)
     process.kill()
     process.join()
     search.open(request, shown=shown)

@@ -1,15 +1,22 @@
 """Rule by rule: a program without one check writes a row, properly signed, and `verify` refuses it by that rule's name."""
 
+import base64
+import inspect
+import re
 import shutil
 from typing import get_args
 
+import pyrage
 import pytest
 
+from bdana.blinding import rule_table
 from bdana.blinding import rules as rules_module
-from bdana.blinding.ledger import Kind, Ledger
-from bdana.blinding.rule_table import ROW_FIELDS, RULES
+from bdana.blinding.hidden import answer_of, sealed_answer
+from bdana.blinding.ledger import Kind, Ledger, Row
+from bdana.blinding.record import shares
+from bdana.blinding.rule_table import ROW_FIELDS, RULES, broken
 from bdana.blinding.rules import append, require_sound
-from bdana.blinding.stage_keys import join, make_keys, make_period, stage_recipients
+from bdana.blinding.stage_keys import join, make_key, make_keys, make_period, stage_recipients
 from bdana.errors import BlindingError
 from bdana.opening.freeze import freeze
 from bdana.opening.steps import Opening
@@ -18,10 +25,11 @@ from tests.attacks.search import Search
 from tests.attacks.test_approvals import with_table
 from tests.attacks.test_ledger_rows import rewritten
 from tests.attacks.test_protocol import beginning, failed, held_by_ann, shares_of
-from tests.blinding.people import ROLES, recipient
+from tests.blinding.people import IDENTITIES, ROLES, recipient
 from tests.searches import STAGES
 
 NOBODY = "0" * 64
+HIDDEN = {"mass_mev": 411.0, "mode": "mumu", "events": {"SR": [[11001, 1, 5], [11001, 2, 7], [11001, 2, 9]]}}
 
 
 def write(search, kind, person, of=None, /, **body):
@@ -84,6 +92,10 @@ def ending(request, **changes):
     return {"request": request.hash, "stage": "CR3", "outputs": {}, "link": ""} | changes
 
 
+def abandon(search, request, person="rob", stage="CR3"):
+    return write(search, "abandon", person, request=request.hash, stage=stage, reason="the selection fails")
+
+
 def another_file(search):
     """Exchange the sealed file of CR2 after CR3 was opened, and freeze again."""
     opened(search)
@@ -137,6 +149,49 @@ def without_its_quorum(search):
     begun(search)
 
 
+def hide(search, person="bob", **changes):
+    """Hide three decays in SR, in data that are recorded."""
+    data = {"run": {"sha256": "1" * 64}}
+    write(search, "seal", "bob", manifests=data)
+    return hide_row(search, person, data, **changes)
+
+
+def hide_row(search, person, data, holder=None, **changes):
+    recipients = {name: recipient(name) for name in ROLES}
+    key, _ = make_key(search.policy, search.policy.stages["SR"], recipients, None)
+    if holder:
+        key["shares"] = [share | {"person": holder, "group": [holder]} for share in key["shares"]]
+    body = {"stages": {"SR": key}, "answer": sealed_answer(HIDDEN, key["public"]), "manifests": data}
+    return write(search, "hide", person, **body | changes)
+
+
+def open_cr3(search):
+    search.freeze()
+    return opened(search)
+
+
+def claim(search, hidden, person="ann"):
+    return write(search, "claim", person, hidden=hidden.hash, events={"CR3": 1})
+
+
+def in_clear(hidden, person):
+    """Return the shares that somebody has of the key of what is hidden."""
+    return [
+        {"sha256": share.sha256, "sealed": base64.b64encode(
+            pyrage.decrypt(base64.b64decode(share.sealed), [IDENTITIES[person]])).decode()}
+        for share in shares(hidden, "SR") if share.person == person
+    ]  # fmt: skip
+
+
+def reveal(search, hidden, person, shares_from=None, answer=None):
+    """Agree to reveal what is hidden; the last of the quorum says what it was."""
+    body = {"hidden": hidden.hash, "shares": in_clear(hidden, shares_from or person), "answer": {}}
+    rows = search.ledger.rows()
+    row = Row.after(rows, "reveal", person, body)
+    found = answer_of(hidden, search.policy, [*(r for r in rows if r.kind == "reveal"), row])
+    return write(search, "reveal", person, **body | {"answer": found if answer is None else answer})
+
+
 def twice(step):
     return lambda search: (step(search), step(search))
 
@@ -181,6 +236,9 @@ ALONE = {
     "stage-in-its-turn": lambda s: s.request("CR2"),
     "failure-stops": lambda s: (opened(s, shown=failed), s.open(s.request("CR2"))),
     "failure-is-explained": lambda s: (opened(s, shown=failed), s.freeze(explains=" ")),
+    "nothing-was-abandoned": lambda s: (abandon(s, begun(s)), s.request("CR3", opener="rea")),
+    "openings-are-done": lambda s: (begun(s), s.freeze()),
+    "abandoned-is-explained": lambda s: (abandon(s, begun(s)), s.freeze(explains=" ")),
     "asks-once": twice(lambda s: s.request("CR3")),
     "approves-what-is-closed": lambda s: (r := s.request("CR3"), s.open(r), s.approve(r, "rea")),
     "nobody-agrees-twice": lambda s: s.approve(s.request("CR3"), "rob"),
@@ -200,6 +258,11 @@ ALONE = {
     "ends-what-began": lambda s: write(s, "end", "rob", **ending(s.request("CR3"))),
     "ends-once": lambda s: (r := begun(s), write(s, "end", "rob", **ending(r)), write(s, "end", "rob", **ending(r))),
     "ends-by-its-opener": lambda s: write(s, "end", "rea", **ending(begun(s))),
+    "ends-what-stands": lambda s: (r := begun(s), abandon(s, r), write(s, "end", "rob", **ending(r))),
+    "abandons-what-began": lambda s: (r := s.request("CR3"), s.open(r), abandon(s, r)),
+    "opener-or-convenor-abandons": lambda s: abandon(s, begun(s), "rea"),
+    "abandons-its-stage": lambda s: abandon(s, begun(s), stage="CR2"),
+    "abandons-for-a-reason": lambda s: (begun(s), s.opening.abandon("con", s.keys["con"], "CR3", " ")),
     "verdict-of-an-end": lambda s: write(s, "verdict", "rea", stage="CR3", end=write(
         s, "end", "rob", **ending(begun(s), outputs={"verdict": {}})).hash),
     "verdict-once": lambda s: write(
@@ -220,6 +283,26 @@ OF_CHANGES = {
     "opener-has-a-share": lambda s: (with_zoe_as_reviewer(s), s.freeze(), s.request("CR3", opener="zoe")),
 }  # fmt: skip
 """The same, in a search whose policy changes."""
+OF_HIDDEN = {
+    "production-hides": lambda s: hide(s, "ann"),
+    "hides-once": twice(hide),
+    "hides-before-anything-is-frozen": lambda s: (s.freeze(), hide(s)),
+    "hides-in-sealed-data": lambda s: hide(s, manifests={"run": {"sha256": NOBODY}}),
+    "hides-for-the-quorum": lambda s: hide(s, holder="ann"),
+    "something-is-hidden": lambda s: (hide(s), open_cr3(s), write(s, "claim", "ann", hidden=NOBODY, events={"CR3": 1})),
+    "analysts-claim": lambda s: (h := hide(s), open_cr3(s), claim(s, h, "bob")),
+    "claims-once": lambda s: (h := hide(s), open_cr3(s), claim(s, h), claim(s, h)),
+    "claims-before-the-reveal": lambda s: (
+        h := hide(s), open_cr3(s), claim(s, h), reveal(s, h, "con"), claim(s, h)),
+    "claims-what-was-opened": lambda s: claim(s, hide(s)),
+    "reveals-after-a-claim": lambda s: reveal(s, hide(s), "con"),
+    "reveals-once": lambda s: (h := hide(s), open_cr3(s), claim(s, h), reveal(s, h, "con"), reveal(s, h, "con")),
+    "reveals-own-shares": lambda s: (h := hide(s), open_cr3(s), claim(s, h), reveal(s, h, "con", shares_from="rob")),
+    "reveals-what-was-hidden": lambda s: (
+        h := hide(s), open_cr3(s), claim(s, h), reveal(s, h, "con"), reveal(s, h, "rob"),
+        reveal(s, h, "ann", answer={"events": {}})),
+}  # fmt: skip
+"""The same, in a search in which nothing is frozen, with a sealed injection."""
 FOR_THREE = {"quorum-agreed": without_its_quorum}
 """The same, in a search whose CR3 needs a convenor too."""
 ALL_GONE = {
@@ -232,41 +315,49 @@ ALL_GONE = {
         without_con(s), s.freeze(), write(s, "request", "ann", **asking(s, shares=[]))),
 }  # fmt: skip
 """Where other rules stand behind: a program without any check writes the row, and this rule is the first that it breaks."""
+BEHIND = {"claims-before-the-reveal"}
+"""The same, for rules with a way to be broken above."""
 BY_SIGNATURE = {"person-of-the-policy"}
 """Whoever is not in the policy cannot sign: the signature is refused before any rule is asked."""
-WRITTEN = ALONE | OF_CHANGES | FOR_THREE | ALL_GONE
+WRITTEN = ALONE | OF_CHANGES | OF_HIDDEN | FOR_THREE | ALL_GONE
 
 
 def test_every_rule_is_tried():
-    assert RULES.keys() == WRITTEN.keys() | BY_SIGNATURE
+    named = re.findall(r'yield \(?\s*"([a-z-]+)",', inspect.getsource(rule_table))
+    assert set(named) == WRITTEN.keys() | BY_SIGNATURE
 
 
 def test_every_kind_of_row_has_a_rule():
-    assert ROW_FIELDS.keys() == set(get_args(Kind))
-    for kind in get_args(Kind):
-        assert [rule for rule in RULES.values() if kind in rule.kinds], kind
+    assert ROW_FIELDS.keys() == RULES.keys() == set(get_args(Kind))
+
+
+def without(names):
+    """Return what gives the rules that a row breaks, but for some, or all."""
+    return lambda case: iter(()) if names is None else (rule for rule in broken(case) if rule[0] not in names)
 
 
 @pytest.mark.parametrize("name", WRITTEN)
 def test_a_row_that_breaks_a_rule_is_refused_by_its_name(request, tmp_path, keys, monkeypatch, name):
     if name in OF_CHANGES:
         search = request.getfixturevalue("changing")
+    elif name in OF_HIDDEN:
+        search = request.getfixturevalue("unfrozen")
     elif name in FOR_THREE:
         search = Search(tmp_path, keys, with_table("analyst, reviewer and convenor"))
     else:
         search = request.getfixturevalue("search")
     require_sound(search.ledger, search.policy)
     with monkeypatch.context() as patch:
-        left = {} if name in ALL_GONE else {n: rule for n, rule in RULES.items() if n != name}
-        patch.setattr(rules_module, "RULES", left)
+        patch.setattr(rules_module, "broken", without(None if name in {*ALL_GONE, *BEHIND} else {name}))
         WRITTEN[name](search)
     with pytest.raises(BlindingError, match=rf"\(rule {name}\); see who wrote it"):
         require_sound(search.ledger, search.policy)
 
 
-@pytest.mark.parametrize("name", [*ALONE, *OF_CHANGES])
+@pytest.mark.parametrize("name", [*ALONE, *OF_CHANGES, *OF_HIDDEN])
 def test_the_honest_program_refuses_the_same_row_by_the_same_name(request, name):
-    search = request.getfixturevalue("changing" if name in OF_CHANGES else "search")
+    needed = "changing" if name in OF_CHANGES else "unfrozen" if name in OF_HIDDEN else "search"
+    search = request.getfixturevalue(needed)
     if name == "format-goes-on":
         pytest.skip("the program has no way to write an older format")
     with pytest.raises(BlindingError, match=rf"^refused: [^:]*.*\(rule {name}\)$"):
