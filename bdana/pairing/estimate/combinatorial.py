@@ -382,7 +382,7 @@ def _choice(
         return None
     every = sample.singles.before_vetoes
     grouped = weighted.group(sample.burst_of(every))
-    pooled = pooled_weights(every, grouped, task.options)
+    pooled = pooled_weights(every, grouped)
     sums = estimate_pairs(every, grouped.places, pooled, bare(task)).sums
     return SampleChoice.of(found, (sums, pooled.total), len(sample.singles.tracks) / len(every))
 
