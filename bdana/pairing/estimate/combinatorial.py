@@ -394,7 +394,7 @@ def _choice(
         return None
     every = sample.singles.before_vetoes
     grouped = weighted.group(sample.burst_of(every))
-    pooled = sliced_pairs.pooled_weights(every, grouped, task.options)
+    pooled = sliced_pairs.pooled_weights(every, grouped)
     sums = pair_estimate.estimate_pairs(every, grouped.places, pooled, sliced_pairs.bare(task)).sums
     return systematics_of.SampleChoice.of(
         found, (sums, pooled.total), len(sample.singles.tracks) / len(every)

@@ -329,7 +329,14 @@ class _Lags:
         best = CHANGED
         for size in sizes[: good[0]]:
             change, change_error = self.change(int(size), int(sizes[good[0]]))
-            if self.below[size - 1] >= 10 and change > best * change_error:
+            seen, squares = self.below[size - 1], self.squares_below[size - 1]
+            if seen < 10 or change <= best * change_error:
+                continue
+            # Few pairs are more than expected by as many standard deviations far more often than a normal number.
+            alike = seen / max(squares, 1e-300)
+            excess = change * self.flat_below[size - 1]
+            chance = special.gammainc(alike * seen, alike * max(seen - excess, 0.0))
+            if chance < special.ndtr(-CHANGED):
                 best, chosen = change / change_error, int(size)
         return chosen
 

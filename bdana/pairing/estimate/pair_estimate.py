@@ -387,14 +387,7 @@ def estimate_pairs(
             task.options.sink(pairs.candidates.take(once), tracks, first, second)
     for replica, time in enumerate(times):
         drawn = paired.of_event["weight"] * time
-        again = PooledWeights.of(
-            places,
-            tracks.charge,
-            drawn,
-            pooled.by_group,
-            like_sign=task.options.like_sign,
-            times=pooled.times,
-        )
+        again = PooledWeights.of(places, drawn, pooled.by_group, times=pooled.times)
         replicas[replica] *= (again.weight / pooled.weight)[classes]
     results = {name: histogram.result() for name, histogram in filling.items()}
     whole = RegionSums.of(sums, len(regions))

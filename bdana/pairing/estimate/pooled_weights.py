@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,11 +24,11 @@ QUANTILE_90 = 1.2815515655446004
 class PooledWeights:
     """One weight for every pair of tracks, and what each group of tracks stands for.
 
-    A group k (a burst) of n+ and n- tracks stands for w_k n+ n- pairs, of which the share p_r is in region r. Where
-    w_k differs by orders of magnitude, a group of few tracks and large weight has mostly no selected pair, which is no
-    measurement of zero. So p_r is measured with the pairs of all groups, each counted alike: with S = sum w_k n+ n-
-    pairs stood for and N = sum n+ n- pairs at hand, every selected pair weighs S / N. That is without bias if the
-    tracks of all groups have one distribution, and is w_k itself if all w_k are equal.
+    A group k (a burst) of n tracks stands for w_k n (n - 1) / 2 pairs, of which the share p_r is of the charges that are
+    paired and in region r. Where w_k differs by orders of magnitude, a group of few tracks and large weight has mostly no
+    selected pair, which is no measurement of zero. So p_r is measured with the pairs of all groups, each counted alike:
+    with S the sum over all pairs of tracks of w_k and N their number, every selected pair weighs S / N. That is without
+    bias if the tracks of all groups have one distribution, charge included, and is w_k itself if all w_k are equal.
 
     Tracks close in time may count more than others, by a weight k of their time difference that belongs to a class of
     regions. Then N is the sum of k over all pairs of tracks, and a selected pair weighs k S / N.
@@ -75,11 +75,9 @@ class PooledWeights:
     def of(
         cls,
         places: NDArray[np.int64],
-        charge: NDArray[Any],
         single: NDArray[np.float64],
         weight: NDArray[np.float64],
         *,
-        like_sign: bool,
         times: TimedTracks | None = None,
     ) -> PooledWeights:
         """Pool the weights of groups.
@@ -88,35 +86,25 @@ class PooledWeights:
         ----------
         places : ndarray of int, shape (N,)
             Group of each track.
-        charge : ndarray, shape (N,)
         single : ndarray, shape (N,)
             Weight of each track's event.
         weight : ndarray, shape (groups,)
             Weight w_k of a pair in each group.
-        like_sign : bool
-            Whether tracks of equal charge are paired.
         times : TimedTracks, optional
             Weights by time difference, the first of which counts every pair alike; by default there are none.
         """
-        sign = np.sign(charge).astype(np.int64)
-        sums, squares = (_by_charge(places, sign, single**power, len(weight)) for power in (1, 2))
-        plus, minus = sums[:, 2], sums[:, 0]
-        if like_sign:
-            pairs = 0.5 * (plus**2 - squares[:, 2] + minus**2 - squares[:, 0])
-            partners = sums[places, 1 + sign] - single
-            # Sum over pairs of the squared product of both weights.
-            fourth = _by_charge(places, sign, single**4, len(weight))
-            products = 0.5 * (squares[:, [0, 2]] ** 2 - fourth[:, [0, 2]]).sum(axis=1)
-        else:
-            pairs = plus * minus
-            partners = sums[places, 1 - sign]
-            products = squares[:, 2] * squares[:, 0]
-        partners = single * np.where(sign == 0, 0.0, partners)
+        sums, squares, fourth = (
+            np.bincount(places, single**power, minlength=len(weight)).astype(np.float64)
+            for power in (1, 2, 4)
+        )
+        pairs = 0.5 * (sums**2 - squares)
+        products = 0.5 * (squares**2 - fourth)  # sum over pairs of the squared product of both weights
+        partners = single * (sums[places] - single)
         # Each pair is in the sums of both its tracks; those of weight 0 are of groups that are not used.
         near = [partners]
         later = times.weights[1:] if times else ()
         if times:
-            near += [single * times.sums(one, places, sign, single, like_sign=like_sign) for one in later]
+            near += [single * times.sums(one, places, single) for one in later]
         total, all_pairs = float(weight @ pairs), float(pairs.sum())
         seen = np.array([all_pairs, *(0.5 * float(one.sum()) for one in near[1:])])
         known = seen > 0
@@ -225,14 +213,6 @@ class PooledWeights:
             variance=factor**2 * self.variance,
             common_variance=self.common_variance + relative_variance,
         )
-
-
-def _by_charge(
-    places: NDArray[np.int64], sign: NDArray[np.int64], values: NDArray[np.float64], groups: int
-) -> NDArray[np.float64]:
-    """Add up values of negative, neutral and positive tracks in each group, shape (groups, 3)."""
-    sums = np.bincount(3 * places + 1 + sign, values, minlength=3 * groups)
-    return sums.reshape(groups, 3).astype(np.float64)
 
 
 def _unseen(weight: NDArray[np.float64], pairs: NDArray[np.float64], tracks: NDArray[np.int64]) -> float:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bdana.pairing.estimate.groups import Grouped
-    from bdana.pairing.estimate.pair_cuts import PairOptions, PairTask
+    from bdana.pairing.estimate.pair_cuts import PairTask
     from bdana.pairing.estimate.systematics import InSpill
     from bdana.reconstruction import Tracks
 
@@ -55,7 +55,7 @@ class Sliced:
         task : PairTask
         in_spill : InSpill or str
         """
-        pooled = pooled_weights(tracks, grouped, task.options)
+        pooled = pooled_weights(tracks, grouped)
         if isinstance(in_spill, str) or grouped.mixed or in_spill.flat:
             return cls(pooled)
         whole = estimate_pairs(tracks, grouped.places, pooled, bare(task))
@@ -63,7 +63,7 @@ class Sliced:
         weights, of_region, missed = choose_slices(in_spill.slices, whole.sums)
         if len(weights) > 1:
             times = TimedTracks(in_spill.since, weights, of_region)
-            pooled = pooled_weights(tracks, grouped, task.options, times)
+            pooled = pooled_weights(tracks, grouped, times)
         return cls(pooled, missed[:-1], (whole, total))
 
     def systematics(self, regions: Sequence[str]) -> tuple[Systematic, ...]:
@@ -97,20 +97,15 @@ def bare(task: PairTask) -> PairTask:
     )
 
 
-def pooled_weights(
-    tracks: Tracks, grouped: Grouped, options: PairOptions, times: TimedTracks | None = None
-) -> PooledWeights:
+def pooled_weights(tracks: Tracks, grouped: Grouped, times: TimedTracks | None = None) -> PooledWeights:
     """Return the weights of the pairs of single tracks, with those of their events.
 
     Parameters
     ----------
     tracks : Tracks
     grouped : Grouped
-    options : PairOptions
     times : TimedTracks, optional
         How the weight of a pair depends on its time difference.
     """
     single = np.asarray(tracks.events.weight, dtype=np.float64)[tracks.index]
-    return PooledWeights.of(
-        grouped.places, tracks.charge, single, grouped.weight, like_sign=options.like_sign, times=times
-    )
+    return PooledWeights.of(grouped.places, single, grouped.weight, times=times)

@@ -86,41 +86,27 @@ class TimedTracks:
         self,
         weight: TimeWeight,
         places: NDArray[np.int64],
-        sign: NDArray[np.int64],
         single: NDArray[np.float64],
-        *,
-        like_sign: bool,
     ) -> NDArray[np.float64]:
-        """Return, for each track, the sum over its partners of their event weight and k; 0 for tracks without charge.
+        """Return, for each track, the sum of event weight and k over the other tracks of its group.
 
         Parameters
         ----------
         weight : TimeWeight
         places : ndarray of int, shape (N,)
             Group of each track.
-        sign : ndarray of int, shape (N,)
-            Sign of its charge.
         single : ndarray, shape (N,)
             Weight of its event.
-        like_sign : bool
-            Whether tracks of equal charge are partners.
         """
         apart = 2.0 * float(self.since.max(initial=0.0)) + 1.0
         place = places * apart + self.since  # tracks of other groups are out of reach
-        total = np.zeros(len(place))
-        for charge in (-1, 1):
-            mine = np.flatnonzero(sign == (charge if like_sign else -charge))
-            other = np.flatnonzero(sign == charge)
-            other = other[np.argsort(place[other], kind="stable")]
-            for amplitude, frequency, reach in zip(
-                weight.amplitude, weight.frequency, weight.reach, strict=True
-            ):
-                near = min(reach, 0.5 * apart - 0.25)
-                phase = np.exp(2j * np.pi * frequency * self.since)
-                below = np.concatenate([[0.0], np.cumsum(single[other] * phase[other])])
-                low = np.searchsorted(place[other], place[mine] - near, side="left")
-                high = np.searchsorted(place[other], place[mine] + near, side="right")
-                total[mine] += amplitude * ((below[high] - below[low]) * np.conj(phase[mine])).real
-        if like_sign:
-            total -= np.where(sign == 0, 0.0, single * weight(np.zeros(1))[0])
-        return total
+        order = np.argsort(place, kind="stable")
+        placed, total = place[order], np.zeros(len(place))
+        for amplitude, frequency, reach in zip(weight.amplitude, weight.frequency, weight.reach, strict=True):
+            near = min(reach, 0.5 * apart - 0.25)
+            phase = np.exp(2j * np.pi * frequency * self.since)
+            below = np.concatenate([[0.0], np.cumsum((single * phase)[order])])
+            low = np.searchsorted(placed, place - near, side="left")
+            high = np.searchsorted(placed, place + near, side="right")
+            total += amplitude * ((below[high] - below[low]) * np.conj(phase)).real
+        return np.asarray(total - single * weight(np.zeros(1))[0])

@@ -87,6 +87,18 @@ def test_short_structure_without_a_period_is_found_where_the_times_tell_it():
     assert found.value == pytest.approx(0.5, rel=0.15)
 
 
+def test_a_few_close_pairs_where_two_are_expected_are_chance():
+    """Five standard deviations of a normal number, but a probability of 10⁻⁴ for each of many time differences."""
+    rng = np.random.default_rng(1)
+    times = [rng.uniform(0.0, 4.8 * SECOND, 12) for _ in range(300)]
+    for burst in range(7):
+        times[burst][1] = times[burst][0] + 150e3
+    found, _ = duty_factor(
+        np.concatenate(times), np.full(300, 4.8 * SECOND), np.repeat(np.arange(300), 12), 0.04
+    )
+    assert found.value == pytest.approx(1.0, abs=0.15)
+
+
 def test_tracks_in_half_of_the_burst():
     """Pairs of whole bursts are doubled; pairs close in time, of which regions with many are made, agree."""
     timestamp = np.random.default_rng(3).uniform(0.0, 0.5 * SECOND, 3000)

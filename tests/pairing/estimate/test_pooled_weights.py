@@ -31,9 +31,15 @@ def paired(places, charge, like_sign):
     return i[own], j[own]
 
 
+def of_burst(places):
+    i, j = np.triu_indices(len(places), k=1)
+    own = places[i] == places[j]
+    return i[own], j[own]
+
+
 def summed(places, charge, single, value, weight, *, like_sign=False):
     """Return the pooled weights and the sums of all pairs."""
-    pooled = PooledWeights.of(places, charge, single, weight, like_sign=like_sign)
+    pooled = PooledWeights.of(places, single, weight)
     sums = PairSums(BINS, pooled)
     i, j = paired(places, charge, like_sign)
     bins, passed = selected(value, i, j)
@@ -54,11 +60,12 @@ def test_covariance_is_that_of_pairs_that_weigh_both_for_themselves_and_for_thei
     places, charge, single, value = tracks(rng, [30, 8, 25])
     weight = np.array([1.0, 40.0, 3.0])
     pooled, sums = summed(places, charge, single, value, weight, like_sign=like_sign)
-    i, j = paired(places, charge, like_sign)
+    i, j = of_burst(places)
     both = single[i] * single[j]
     assert pooled.total == pytest.approx((weight[places[i]] * both).sum())
     assert pooled.weight == pytest.approx(pooled.total / both.sum())
     bins, passed = selected(value, i, j)
+    passed &= charge[i] * charge[j] == (1 if like_sign else -1)
     share = np.array([both[passed & (bins == b)].sum() for b in range(BINS)]) / both.sum()
     assert sums.total == pytest.approx(share * pooled.total)
     kernel = both * (
@@ -95,12 +102,13 @@ def test_covariance_of_pairs_weighted_by_their_time_difference(like_sign):
     waves = TimeWeight((1.0, 0.2, 3.0), (0.0, 0.0, 5e-9), (np.inf, 4e8, 4e8))
     kinds = (EVERY_PAIR, TimeWeight((2.5,), (0.0,), (3e8,)), waves)
     times = TimedTracks(since, kinds, np.arange(BINS))
-    pooled = PooledWeights.of(places, charge, single, weight, like_sign=like_sign, times=times)
-    i, j = paired(places, charge, like_sign)
+    pooled = PooledWeights.of(places, single, weight, times=times)
+    i, j = of_burst(places)
     both, k = single[i] * single[j], np.array([kind(since[i] - since[j]) for kind in kinds])
     normal = (weight[places[i]] * both).sum() / (k * both).sum(axis=1)
     assert pooled.weight == pytest.approx(normal)
     bins, passed = selected(value, i, j)
+    passed &= charge[i] * charge[j] == (1 if like_sign else -1)
     chosen = normal[:, None] * k * both * (passed & (bins == np.arange(BINS)[:, None]))
     share = chosen.sum(axis=1) / pooled.total
     rest = both * (weight[places[i]] - normal[:, None] * k) * share[:, None]
@@ -149,19 +157,18 @@ def test_weights_over_three_decades_are_without_bias_and_cover(like_sign):
 
 
 def test_a_class_of_weights_without_a_pair_is_no_certain_zero():
-    places, charge = np.array([0, 0, 0, 1, 1]), np.array([1, 1, -1, 1, 1])
-    weight = np.array([1.0, 1000.0])
-    pooled = PooledWeights.of(places, charge, np.ones(5), weight, like_sign=False)
-    assert pooled.total == 2.0
-    assert np.sqrt(pooled.variance) > 1000.0
-    assert pooled.largest * 2.0 > 1000.0
-    seen = PooledWeights.of(places[:3], charge[:3], np.ones(3), np.array([1.0, 1.1]), like_sign=False)
+    places, weight = np.array([0, 0, 1]), np.array([1.0, 1000.0])
+    pooled = PooledWeights.of(places, np.ones(3), weight)
+    assert pooled.total == 1.0
+    assert np.sqrt(pooled.variance) >= 1000.0
+    assert pooled.largest * 1.0 > 1000.0
+    seen = PooledWeights.of(places, np.ones(3), np.array([1.0, 1.1]))
     assert np.sqrt(seen.variance) < 2.0
 
 
 def test_without_tracks_the_largest_weight_is_left():
     none = np.empty(0, dtype=np.int64)
-    pooled = PooledWeights.of(none, none, np.empty(0), np.array([2.0, 0.0, 7.0]), like_sign=False)
+    pooled = PooledWeights.of(none, np.empty(0), np.array([2.0, 0.0, 7.0]))
     assert (pooled.total, pooled.weight, pooled.largest) == (0.0, 7.0, 7.0)
 
 

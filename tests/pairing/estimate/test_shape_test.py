@@ -13,7 +13,7 @@ def compared(rng, tilt):
     places = np.repeat(np.arange(12), rng.poisson(mean))
     charge = rng.choice([1, -1], len(places), p=[0.6, 0.4])
     value = rng.random(len(places)) ** np.where(weight[places] > 1.0, 1.0 + tilt, 1.0)
-    pooled = PooledWeights.of(places, charge, np.ones(len(places)), weight, like_sign=False)
+    pooled = PooledWeights.of(places, np.ones(len(places)), weight)
     sums = ClassSums(pooled, places, 3)
     i, j = np.nonzero((places[:, None] == places) & (charge[:, None] > charge))
     chosen = (value[i] + value[j]) * 3.0 % 1.0 < 0.1
@@ -42,6 +42,6 @@ def test_classes_are_a_factor_of_two_wide():
 
 
 def test_one_class_is_compared_with_nothing():
-    places, charge = np.array([0, 0, 0, 1, 1]), np.array([1, 1, -1, 1, -1])
-    pooled = PooledWeights.of(places, charge, np.ones(5), np.array([1.0, 1.2]), like_sign=False)
+    places = np.array([0, 0, 0, 1, 1])
+    pooled = PooledWeights.of(places, np.ones(5), np.array([1.0, 1.2]))
     assert ClassSums(pooled, places, 2).test() is None

@@ -55,9 +55,7 @@ def experiment(rng, structure, tracks, change):
     duty, found = duty_factor(since, np.full(BURSTS, SPILL_NS), places, 0.02)
 
     def summed(times):
-        pooled = PooledWeights.of(
-            places, charge, np.ones(len(places)), np.ones(BURSTS), like_sign=False, times=times
-        )
+        pooled = PooledWeights.of(places, np.ones(len(places)), np.ones(BURSTS), times=times)
         sums = PairSums(3, pooled, pooled.classes(3))
         track = np.concatenate([i, j])
         order = np.argsort(track, kind="stable")
@@ -149,18 +147,13 @@ def test_a_constant_rate_needs_no_slices():
     assert missed.max() < 0.01
 
 
-@pytest.mark.parametrize("like_sign", [False, True])
-def test_sums_over_partners_are_those_of_all_pairs(like_sign):
+def test_sums_over_partners_are_those_of_all_pairs():
     rng = np.random.default_rng(4)
     n = 200
-    places, sign, single = rng.integers(0, 4, n), rng.choice([-1, 0, 1], n), rng.uniform(0.5, 2.0, n)
+    places, single = rng.integers(0, 4, n), rng.uniform(0.5, 2.0, n)
     since = rng.uniform(0.0, SPILL_NS, n)
     weight = TimeWeight((2.0, -0.1, 3.0, 1.0), (0.0, 0.0, 50e-9, 1.3e-6), (np.inf, 1e9, 1e9, 2e8))
     timed = TimedTracks(since, (EVERY_PAIR, weight), np.zeros(1, dtype=np.int64))
-    partner = (
-        (places[:, None] == places)
-        & (sign[:, None] * sign == (1 if like_sign else -1))
-        & ~np.eye(n, dtype=bool)
-    )
+    partner = (places[:, None] == places) & ~np.eye(n, dtype=bool)
     expected = np.where(partner, weight(since[:, None] - since) * single, 0.0).sum(axis=1)
-    assert timed.sums(weight, places, sign, single, like_sign=like_sign) == pytest.approx(expected)
+    assert timed.sums(weight, places, single) == pytest.approx(expected)
