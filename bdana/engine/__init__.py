@@ -1,11 +1,17 @@
 """Running a selection over the chunks of a dataset, in this process or in worker processes."""
 
+from bdana.engine.batches import map_batches, without_bad_files
+from bdana.engine.choice import executor_of
 from bdana.engine.cut_masks import CutMasks
-from bdana.engine.executors import Executor, ProcessExecutor, SerialExecutor, executor_of
+from bdana.engine.dask_executor import BatchSystem, DaskExecutor
+from bdana.engine.executors import Executor, SerialExecutor
+from bdana.engine.processes import ProcessExecutor
 from bdana.engine.runs import Progress, RegionCount, RegionCounts, SelectionRun, SelectionTask, run_selection
 
 __all__ = [
+    "BatchSystem",
     "CutMasks",
+    "DaskExecutor",
     "Executor",
     "ProcessExecutor",
     "Progress",
@@ -15,5 +21,7 @@ __all__ = [
     "SelectionTask",
     "SerialExecutor",
     "executor_of",
+    "map_batches",
     "run_selection",
+    "without_bad_files",
 ]

@@ -12,8 +12,10 @@ import numpy as np
 
 from bdana._version import __version__
 from bdana.display import shortened
+from bdana.engine.batches import map_batches, without_bad_files
 from bdana.engine.cut_masks import CutMasks
 from bdana.engine.executors import SerialExecutor
+from bdana.engine.ordered_sum import OrderedSum
 from bdana.errors import BlindingError, ConfigError
 from bdana.events import SeenEvents, event_hashes, refuse_repeats
 from bdana.regions import UNDEFINED
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from bdana.engine.executors import Executor
     from bdana.events import Dataset, Exposure
-    from bdana.events.dataset import Chunk
+    from bdana.events.dataset import Batch
     from bdana.events.location import Location
     from bdana.selection import (
         Candidates,
@@ -72,7 +74,7 @@ class RunsSelections(Protocol):
 
 @dataclass(frozen=True)
 class SelectionTask:
-    """Function that selects one chunk; sent to workers, so it holds names and the analysis, but no arrays.
+    """Function that selects one batch of chunks; sent to workers, so it holds names and the analysis, but no arrays.
 
     Attributes
     ----------
@@ -102,13 +104,22 @@ class SelectionTask:
             f"SelectionTask({self.selection} on {len(self.dataset.sources)} files of {self.dataset.kind})"
         )
 
-    def __call__(self, chunk: Chunk) -> tuple[Selected, NDArray[np.uint64]]:
-        """Read and select one chunk; return what it selected, and the hashes of all its events."""
+    def of(self, dataset: Dataset) -> SelectionTask:
+        """Return the task for another dataset of the same columns.
+
+        Parameters
+        ----------
+        dataset : Dataset
+        """
+        return replace(self, dataset=dataset)
+
+    def __call__(self, batch: Batch) -> tuple[Selected, NDArray[np.uint64]]:
+        """Read and select one batch; return what it selected, and the hashes of all its events."""
         selection, par = self.analysis.selection(self.selection)
-        events, steps = self.dataset.read_counted(chunk, self.columns)
+        events, steps = self.dataset.read_counted(batch, self.columns)
         selected = selection.apply(events, par, self.setup, self.dataset.gate, self.left_out)
         selected = replace(selected, reading=Cutflow.of(steps))
-        return selected, event_hashes(self.dataset, chunk, events)
+        return selected, event_hashes(self.dataset, batch, events)
 
 
 @dataclass(frozen=True)
@@ -388,22 +399,28 @@ def run_selection(
     Raises
     ------
     InputError
-        When an event is in the dataset twice, naming it and both files; or the exposure is not known.
+        When files cannot be read, naming all of them; an event is in the dataset twice, naming it and both files; or the
+        exposure is not known.
     """
-    executor = executor or SerialExecutor()
+    return without_bad_files(task, lambda task: _run(task, executor or SerialExecutor(), progress))
+
+
+def _run(task: SelectionTask, executor: Executor, progress: Progress | None) -> SelectionRun:
     exposure = task.dataset.exposure  # what is wrong with it is said before the long work
-    chunks = task.dataset.chunks(task.columns)
+    batches = task.dataset.batches(task.columns)
     # Behind a gate the number of events in a file is not to be seen: progress counts chunks.
-    steps = [chunk.stop - chunk.start if task.dataset.gate is None else 1 for chunk in chunks]
-    parts: list[Selected] = []
+    gated = task.dataset.gate is not None
+    steps = [len(batch) if gated else sum(chunk.entries for chunk in batch) for batch in batches]
+    total: OrderedSum[Selected] = OrderedSum()
     with SeenEvents() as seen:
-        for done, (part, hashes) in zip(np.cumsum(steps), executor.map(task, chunks), strict=True):
-            parts.append(part)
-            seen.add(hashes)
+        for done, result in zip(np.cumsum(steps), map_batches(task, batches, executor), strict=True):
+            if result is not None:
+                total.add(result[0])
+                seen.add(result[1])
             if progress:
                 progress(int(done), sum(steps))
-        refuse_repeats(task.dataset, chunks, seen)
-    selected = _add_up(parts)
+        refuse_repeats(task.dataset, batches, seen)
+    selected = total.result()
     names = tuple(name for name in task.setup.regions.names if name not in task.dataset.closed)
     return SelectionRun(
         reading=selected.reading,
@@ -440,13 +457,6 @@ def _sources(run: SelectionRun) -> dict[Hashable, Location]:
         else:
             found[source.path if isinstance(source.path, str) else id(source)] = source.path
     return found
-
-
-def _add_up(parts: list[Selected]) -> Selected:
-    """Add neighbours pairwise: the order is always the same, and no array is copied more than log2(N) times."""
-    while len(parts) > 1:
-        parts = [a + b for a, b in zip(parts[0::2], parts[1::2], strict=False)] + parts[len(parts) // 2 * 2 :]
-    return parts[0]
 
 
 def _count(candidates: Candidates, names: tuple[str, ...], closed: tuple[str, ...]) -> RegionCounts:

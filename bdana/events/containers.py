@@ -15,7 +15,7 @@ import awkward as ak
 import numpy as np
 import uproot
 
-from bdana.errors import InputError
+from bdana.errors import BadFileError, InputError
 from bdana.events.checksums import OBJECT_NAME, ColumnChecksums, damaged_page_list, damaged_pages
 from bdana.events.lists import fit
 from bdana.events.location import EXTRAS
@@ -229,6 +229,11 @@ class RootFile:
         return [name for name, kind in self._classes.items() if kind in _TREES]
 
     @property
+    def uuid(self) -> str:
+        """UUID in the header of the file, which every writing of a file changes."""
+        return str(self._directory.file.uuid)
+
+    @property
     def provenance(self) -> dict[str, Any]:
         """How the file was made, as bdana recorded it; empty for files of other programs."""
         try:
@@ -265,7 +270,7 @@ class RootFile:
                 return _RNTuple(found, name, checksums)
             return _TTree(found, checksums)
         except Exception as err:  # uproot raises many kinds for damaged bytes
-            raise InputError(
+            raise BadFileError(
                 f"{self.path}: tree '{name}' is damaged: {_first_line(err)}; copy the file again"
             ) from err
 
@@ -294,21 +299,22 @@ def open_root(path: Location) -> RootFile:
         opened = RootFile(path, directory)
         size = directory.file.source.num_bytes if isinstance(path, str) else path.stat().st_size
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+        raise BadFileError(f"{path}: no such file") from None
     except IsADirectoryError:  # guard: folder-is-no-file
         raise InputError(f"{path}: is a folder, not a ROOT file") from None
     except PermissionError:
-        raise InputError(f"{path}: no permission to read it") from None
+        raise BadFileError(f"{path}: no permission to read it") from None
     except Exception as err:  # uproot raises many kinds for damaged bytes
         if isinstance(path, str):
-            raise InputError(_why_not_remote(path, err)) from err
+            missing = isinstance(err, ImportError)
+            raise (InputError if missing else BadFileError)(_why_not_remote(path, err)) from err
         if isinstance(err, OSError) and err.strerror:
-            raise InputError(f"{path}: cannot be read ({err.strerror})") from err
+            raise BadFileError(f"{path}: cannot be read ({err.strerror})") from err
         if isinstance(err, ValueError):
-            raise InputError(f"{path}: not a ROOT file ({_first_line(err)})") from err
-        raise InputError(f"{path}: damaged or cut short ({_first_line(err)}); copy the file again") from err
+            raise BadFileError(f"{path}: not a ROOT file ({_first_line(err)})") from err
+        raise BadFileError(f"{path}: damaged or cut short ({_first_line(err)}); copy the file again") from err
     if size is not None and size < directory.file.fEND:
-        raise InputError(
+        raise BadFileError(
             f"{path}: cut short, {size} of {directory.file.fEND} bytes are there; copy the file again"
         )
     return opened

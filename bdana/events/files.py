@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from functools import lru_cache
+import threading
+from collections import OrderedDict, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bdana.errors import ConfigError, InputError, MissingColumnError
+from bdana.errors import BadFileError, ConfigError, InputError, MissingColumnError
 from bdana.events.columns import find_branches, read_columns, why_no_branch
 from bdana.events.containers import RootFile, open_root
 from bdana.events.exposure import MEASURED, BurstTable, measured_column
@@ -32,15 +32,24 @@ if TYPE_CHECKING:
     import awkward as ak
     from numpy.typing import NDArray
 
+    from bdana.events.containers import Container
     from bdana.events.gate import Gate
     from bdana.events.location import Location
     from bdana.events.ranges import OutOfRange
 
-__all__ = ["EventFile", "forget_files", "guess_schema", "open_draft", "open_events", "read_flat_with_closed"]
+__all__ = [
+    "EventFile",
+    "forget_files",
+    "guess_schema",
+    "open_draft",
+    "open_events",
+    "read_bursts",
+    "read_flat_with_closed",
+]
 
 
 class EventFile(EventSource):
-    """A ROOT file and the schema it is read with.
+    """A ROOT file and the schema it is read with; it holds what was read of the file, and no open file.
 
     Attributes
     ----------
@@ -52,32 +61,50 @@ class EventFile(EventSource):
         Number of events.
     """
 
-    def __init__(self, root: RootFile, schema: SchemaText) -> None:
+    def __init__(self, path: Location, schema: SchemaText) -> None:
         self._schema_text = schema
-        self.path = root.path
-        self.file = None if isinstance(root.path, str) else root.path
+        self._state = _state_of(path)
+        self.path = path
+        self.file = None if isinstance(path, str) else path
         self.schema = schema.schema
-        self._root = root
-        self._events = root.container(self.schema.events.tree)
         self.entries = self._events.entries
+        self._columns = _shared(
+            frozenset(
+                name
+                for name, source in self.schema.columns.items()
+                if not source.candidates or find_branches(self._events, source)
+            )
+        )
+        made = self._root.provenance
+        self._simulated = made.get("program") == "bdana simulate" or made.get("simulated") is True
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Workers open the file themselves, once, and read it with the schema of here, whatever its file says by then.
-        return _open_behind, (self.path, self._schema_text, self.gate)  # guard: worker-has-the-gate
+        # Workers read with the schema of here, whatever its file says by then, and open no file before they read it.
+        known = (self.path, self._state, self.entries, self._columns, self._simulated)
+        return _known_file, (self._schema_text, self.gate, *known)  # guard: worker-has-the-gate
+
+    @property
+    def _root(self) -> RootFile:
+        return _opened(self.path, self._state)
+
+    @property
+    def _events(self) -> Container:
+        return self._root.container(self.schema.events.tree)
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What tells the file from any other state of it: UUID, size and times; for a remote one address and UUID."""
+        where = str(self.path) if isinstance(self.path, str) else ""
+        return (where, self._root.uuid, *self._state[:2])
 
     @property
     def simulated(self) -> bool:
         """Whether `bdana simulate` made the file, or what it was sealed or skimmed from; False where nothing says so."""
-        made = self._root.provenance
-        return made.get("program") == "bdana simulate" or made.get("simulated") is True
+        return self._simulated
 
     def columns(self) -> set[str]:
         """Return the canonical columns that schema and file both have."""
-        return {
-            name
-            for name, source in self.schema.columns.items()
-            if not source.candidates or find_branches(self._events, source)
-        }
+        return set(self._columns)
 
     def stored_types(self) -> dict[str, np.dtype[Any]]:
         """Return the types in the file of the columns that it stores in canonical units, and therefore exactly."""
@@ -140,7 +167,7 @@ class EventFile(EventSource):
         try:
             return self._events.clusters(branches)
         except Exception as err:  # uproot raises many kinds for damaged bytes
-            raise InputError(
+            raise BadFileError(
                 f"{self.path}: tree '{self._events.name}' is damaged ({err}); copy the file again"
             ) from err
 
@@ -227,7 +254,7 @@ class EventFile(EventSource):
         lengths = [counts for counts, _ in members.values() if counts is not None]
         for counts in lengths[1:]:
             if not np.array_equal(counts, lengths[0]):
-                raise InputError(
+                raise BadFileError(
                     f"{self.path}: the branches of '{name}' have different numbers of entries in one event: the file is damaged"
                 )
         if not lengths and name in COLLECTIONS:
@@ -255,12 +282,26 @@ def open_events(path: Location, schema: str) -> EventFile:
     ConfigError
         When there is no such schema.
     """
-    return _open_with(path, read_schema(schema))
+    return EventFile(path, read_schema(schema))
 
 
-def _open_behind(path: Location, schema: SchemaText, gate: Gate | None) -> EventFile:
-    file = _open_with(path, schema)
-    return file.behind(gate) if gate else file
+def _known_file(
+    schema: SchemaText,
+    gate: Gate | None,
+    path: Location,
+    state: tuple[int, ...],
+    entries: int,
+    columns: frozenset[str],
+    simulated: bool,
+) -> EventFile:
+    """Make an event file of what another process knows of it."""
+    file = object.__new__(EventFile)
+    file._schema_text, file.schema = schema, schema.schema
+    file.path, file._state = path, state
+    file.file = None if isinstance(path, str) else path
+    file.entries, file._columns, file._simulated = entries, columns, simulated
+    file.gate = gate
+    return file
 
 
 def open_draft(path: Location, text: str) -> EventFile:
@@ -280,14 +321,7 @@ def open_draft(path: Location, text: str) -> EventFile:
     ConfigError
         When the text is no schema.
     """
-    return EventFile(open_root(path), SchemaText(Path("draft.toml"), text))
-
-
-def _open_with(path: Location, schema: SchemaText) -> EventFile:
-    state = path.stat() if isinstance(path, Path) and path.is_file() else None
-    # A change within one tick of the clock leaves the time as it was, but mostly not the others.
-    there = (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino) if state else ()
-    return _open_cached(path, schema, there)
+    return EventFile(path, SchemaText(Path("draft.toml"), text))
 
 
 def read_flat_with_closed(
@@ -304,14 +338,70 @@ def read_flat_with_closed(
     return file._read_flat(columns, start, stop)
 
 
+def read_bursts(path: Location, like: EventSource) -> BurstTable | None:
+    """Return the burst table of a file whose events cannot be read; None when that cannot be read either.
+
+    Parameters
+    ----------
+    path : Path or str
+    like : EventSource
+        A source of the same layout.
+    """
+    if not isinstance(like, EventFile):
+        return None
+    try:
+        return _known_file(like._schema_text, None, path, _state_of(path), 0, frozenset(), False).bursts()
+    except InputError:
+        return None
+
+
 def forget_files() -> None:
     """Drop the cached handles of all files: the next reading opens them again."""
-    _open_cached.cache_clear()
+    with _LOCK:
+        _OPEN.clear()
 
 
-@lru_cache(maxsize=64)
-def _open_cached(path: Location, schema: SchemaText, state: tuple[int, ...]) -> EventFile:  # noqa: ARG001 - else another file
-    return EventFile(open_root(path), schema)
+OPEN_FILES = 64
+"""Files that a process keeps open, those that were used last; an open one holds about 0.5 MB of what it says of its trees."""
+_OPEN: OrderedDict[tuple[Location, tuple[int, ...]], RootFile] = OrderedDict()
+_LOCK = threading.Lock()
+_COLUMNS: dict[frozenset[str], frozenset[str]] = {}
+
+
+def _state_of(path: Location) -> tuple[int, ...]:
+    """Return what changes when a file does: size, times and inode; nothing for a remote file or an absent one."""
+    if isinstance(path, str) or not path.is_file():
+        return ()
+    state = path.stat()
+    # A change within one tick of the clock leaves the time as it was, but mostly not the others.
+    return (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
+
+
+def _opened(path: Location, state: tuple[int, ...]) -> RootFile:
+    """Return an open file, of those that are kept open or opened again.
+
+    Raises
+    ------
+    InputError
+        When it cannot be opened, or is not any more in the state that it had.
+    """
+    with _LOCK:
+        if (path, state) in _OPEN:
+            _OPEN.move_to_end((path, state))
+            return _OPEN[path, state]
+    root = open_root(path)
+    if _state_of(path) != state:
+        raise BadFileError(f"{path}: changed while it was read; start again")
+    with _LOCK:
+        _OPEN[path, state] = root
+        while len(_OPEN) > OPEN_FILES:
+            _OPEN.popitem(last=False)
+    return root
+
+
+def _shared(columns: frozenset[str]) -> frozenset[str]:
+    """Return equal sets as one object: files of a sample mostly have the same columns."""
+    return _COLUMNS.setdefault(columns, columns)
 
 
 def guess_schema(path: Location) -> str:
@@ -326,7 +416,7 @@ def guess_schema(path: Location) -> str:
     ConfigError
         When none or several match; the message lists what speaks against each.
     """
-    root = open_root(path)
+    root = _opened(path, _state_of(path))
     schemas = {name: load_schema(name) for name in shipped_schemas()}
     near = {
         name: _why_not(root, schema) for name, schema in schemas.items() if schema.events.tree in root.trees
