@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from bdana.selection import Variable
     from bdana.upstream import Prompt, PromptParameters
 
-__all__ = ["AnalysisFolder", "find_analysis", "template_folder"]
+__all__ = ["AnalysisFolder", "Handling", "find_analysis", "template_folder"]
 
 Declared = TypeVar("Declared")
 Model = TypeVar("Model", bound=BaseModel)
@@ -71,6 +71,25 @@ def find_analysis(start: Path | None = None) -> Path | None:
 
 
 @dataclass(frozen=True)
+class Handling:
+    """What is done about files that cannot be read, memory and interruptions; it changes nothing else in a result.
+
+    Attributes
+    ----------
+    allow_bad_files : bool
+        Whether files that cannot be read are left out with the protons of their bursts; else they are an error.
+    memory_limit : int or None
+        Bytes that a process may take, about.
+    checkpoints : Path or None
+        Folder of results of finished chunks, from which an interrupted run goes on.
+    """
+
+    allow_bad_files: bool = False
+    memory_limit: int | None = None
+    checkpoints: Path | None = None
+
+
+@dataclass(frozen=True)
 class AnalysisFolder:
     """Declarations of an analysis folder: geometry, regions, blinding, selections and backgrounds with parameters.
 
@@ -84,12 +103,15 @@ class AnalysisFolder:
         Its Python text.
     overrides : tuple of str
         The `KEY=VALUE` replacements.
+    handling : Handling
+        What is done about bad files, memory and interruptions: no part of the analysis.
     """
 
     folder: Path
     config: AnalysisConfig
     modules: AnalysisModules
     overrides: tuple[str, ...]
+    handling: Handling = Handling()
 
     @classmethod
     def read(cls, folder: Path, overrides: Sequence[str] = ()) -> Self:
@@ -427,6 +449,8 @@ class AnalysisFolder:
             good_runs=self._good_runs(good_runs),
             gate=self.gate,
             unusual=self.config.exposure.unusual,
+            allow_bad_files=self.handling.allow_bad_files,
+            memory_limit=self.handling.memory_limit,
         )
 
     def layout_of(self, sample: SampleConfig) -> str | None:
@@ -473,6 +497,8 @@ class AnalysisFolder:
                 weight=sample.weight,
                 gate=self.gate,
                 folder=self.folder,
+                allow_bad_files=self.handling.allow_bad_files,
+                memory_limit=self.handling.memory_limit,
             )
             opened.append(dataset)
         return opened
@@ -504,7 +530,7 @@ class AnalysisFolder:
         chosen.require_cuts(left_out)
         columns = dataset.columns(chosen.needs(par), chosen.optional, selection)
         setup = self.setup_for(dataset, selection, any_detector=chosen.any_detector)
-        return SelectionTask(self, setup, selection, columns, dataset, left_out)
+        return SelectionTask(self, setup, selection, columns, dataset, left_out, self.handling.checkpoints)
 
     def setup_for(self, dataset: Dataset, selection: str, *, any_detector: bool = False) -> Setup:
         """Return detector, beam line and regions for a dataset; no beam line for files of another geometry.

@@ -1,6 +1,7 @@
 """Running a selection over the chunks of a dataset, in this process or in worker processes."""
 
 from bdana.engine.batches import map_batches, without_bad_files
+from bdana.engine.checkpoints import clear_checkpoints
 from bdana.engine.choice import executor_of
 from bdana.engine.cut_masks import CutMasks
 from bdana.engine.dask_executor import BatchSystem, DaskExecutor
@@ -20,6 +21,7 @@ __all__ = [
     "SelectionRun",
     "SelectionTask",
     "SerialExecutor",
+    "clear_checkpoints",
     "executor_of",
     "map_batches",
     "run_selection",

@@ -13,6 +13,7 @@ import numpy as np
 from bdana._version import __version__
 from bdana.display import shortened
 from bdana.engine.batches import map_batches, without_bad_files
+from bdana.engine.checkpoints import Checkpoints
 from bdana.engine.cut_masks import CutMasks
 from bdana.engine.executors import SerialExecutor
 from bdana.engine.ordered_sum import OrderedSum
@@ -23,13 +24,15 @@ from bdana.selection import Cutflow, fill_histograms, sum_regions, why_empty
 from bdana.selection.cutflow import AccountingStep, accounting
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Sequence
+    from pathlib import Path
     from typing import SupportsIndex
 
     from numpy.typing import NDArray
 
     from bdana.engine.executors import Executor
     from bdana.events import Dataset, Exposure
+    from bdana.events.bad_files import BadFile
     from bdana.events.dataset import Batch
     from bdana.events.location import Location
     from bdana.selection import (
@@ -90,6 +93,8 @@ class SelectionTask:
         What the columns are read from.
     left_out : tuple of str
         Cuts that the loose candidates need not pass.
+    checkpoints : Path or None
+        Folder of results of finished batches, from which an interrupted run goes on.
     """
 
     analysis: RunsSelections
@@ -98,6 +103,7 @@ class SelectionTask:
     columns: tuple[str, ...]
     dataset: Dataset
     left_out: tuple[str, ...] = ()
+    checkpoints: Path | None = None
 
     def __repr__(self) -> str:
         return shortened(
@@ -360,6 +366,11 @@ class SelectionRun:
         """Numbers of the exposure that are meant, though no accelerator is known to have them."""
         return sorted({name for dataset in self.datasets for name in dataset.unusual})
 
+    @property
+    def bad_files(self) -> list[BadFile]:
+        """Files that cannot be read and were left out with the protons of their bursts."""
+        return [bad for dataset in self.datasets for bad in dataset.bad_files]
+
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain values, for JSON."""
         return {
@@ -378,6 +389,7 @@ class SelectionRun:
             "bdana_version": __version__,
             **({"emptied": self.emptied} if self.emptied else {}),
             **({"unusual_exposure": unusual} if (unusual := self.unusual) else {}),
+            **({"bad_files": [bad.to_dict() for bad in found]} if (found := self.bad_files) else {}),
         }
 
 
@@ -413,7 +425,7 @@ def _run(task: SelectionTask, executor: Executor, progress: Progress | None) -> 
     steps = [len(batch) if gated else sum(chunk.entries for chunk in batch) for batch in batches]
     total: OrderedSum[Selected] = OrderedSum()
     with SeenEvents() as seen:
-        for done, result in zip(np.cumsum(steps), map_batches(task, batches, executor), strict=True):
+        for done, result in zip(np.cumsum(steps), _results(task, batches, executor), strict=True):
             if result is not None:
                 total.add(result[0])
                 seen.add(result[1])
@@ -434,8 +446,28 @@ def _run(task: SelectionTask, executor: Executor, progress: Progress | None) -> 
         selection=task.selection,
         analysis_hash=task.analysis.hash,
         emptied=_emptied(task, selected),
-        tasks=(replace(task, left_out=()),),
+        tasks=(replace(task, left_out=(), checkpoints=None),),
     )
+
+
+def _results(
+    task: SelectionTask, batches: Sequence[Batch], executor: Executor
+) -> Iterator[tuple[Selected, NDArray[np.uint64]] | None]:
+    """Yield the result of each batch: kept from before where there is one, else made and kept."""
+    if task.checkpoints is None:
+        yield from map_batches(task, batches, executor)
+        return
+    kept = Checkpoints(task.checkpoints, task)
+    there = [kept.has(batch) for batch in batches]
+    new = map_batches(task, [b for b, known in zip(batches, there, strict=True) if not known], executor)
+    for batch, known in zip(batches, there, strict=True):
+        found = kept.read(batch) if known else None
+        if found is None:
+            found = task(batch) if known else next(new)  # a damaged checkpoint is made again
+            if found is not None:
+                kept.write(batch, found)
+        yield found
+    yield from new  # of no batch any more: it raises what is wrong with files
 
 
 def _emptied(task: SelectionTask, selected: Selected) -> str:

@@ -42,6 +42,12 @@ CHUNK_ENTRIES = 100_000
 """Entries that are read at once, at least, where there are as many."""
 LARGEST_CHUNK = 4 * CHUNK_ENTRIES
 """Entries that are read at once, at most: of a larger cluster something is read twice."""
+BASE_MEMORY = 400 * 10**6
+"""Bytes of a process that has read nothing yet, assumed."""
+EACH_COLUMN = 16
+"""Bytes of a column in an event of two tracks."""
+COPIES = 8
+"""Bytes that work on a chunk takes at its peak, for each byte of its events, assumed."""
 SHARING_FILES = 50
 """Small files that are read together, at most."""
 
@@ -96,8 +102,8 @@ class Dataset:
         Bursts that files left out had a part of: events of other files in them are left out too.
     shared_bursts : bool
         Whether a burst may be in several files.
-    largest_chunk : int
-        Entries that are read at once, at most.
+    memory_limit : int or None
+        Bytes that a process may take, about: larger chunks are cut.
     """
 
     sources: tuple[EventSource, ...]
@@ -113,7 +119,7 @@ class Dataset:
     allow_bad_files: bool = False
     without: BurstTable | None = None
     shared_bursts: bool = False
-    largest_chunk: int = LARGEST_CHUNK
+    memory_limit: int | None = None
 
     __repr__ = short_repr
 
@@ -132,6 +138,7 @@ class Dataset:
         folder: Path | None = None,
         unusual: Sequence[str] = (),
         allow_bad_files: bool = False,
+        memory_limit: int | None = None,
     ) -> Dataset:
         """Open the files and join their burst tables; data and pseudo-data need a gate, which hides closed events.
 
@@ -139,7 +146,7 @@ class Dataset:
         ----------
         files : str, Path or EventArrays, or a sequence of them
             As for `bdana.events.file_names.expand`.
-        kind, all_bursts, trigger, weight, gate, unusual, allow_bad_files
+        kind, all_bursts, trigger, weight, gate, unusual, allow_bad_files, memory_limit
             Attributes of the dataset.
         schema : str, optional
             As for `load_schema`; by default the shipped schema that matches each file.
@@ -198,6 +205,7 @@ class Dataset:
             unusual=tuple(unusual),
             allow_bad_files=allow_bad_files,
             shared_bursts=shared or listed_only,
+            memory_limit=memory_limit,
         )
         like = sources[0]  # files of a sample mostly have one layout
         return dataset._leave_out(
@@ -342,13 +350,15 @@ class Dataset:
     def chunks(self, columns: Iterable[str]) -> list[Chunk]:
         """Cut the sources into chunks of whole clusters, at least 100 000 entries each; an empty source gives one.
 
-        A cluster that is larger than `largest_chunk` is cut into parts.
+        A cluster that is much larger is cut into parts.
 
         Parameters
         ----------
         columns : iterable of str
         """
-        columns, least = set(columns), min(CHUNK_ENTRIES, self.largest_chunk)
+        columns = set(columns)
+        largest = self._largest_chunk(columns)
+        least = min(CHUNK_ENTRIES, largest)
         chunks = []
         for index, source in enumerate(self.sources):
             start = 0
@@ -356,11 +366,18 @@ class Dataset:
             ends = [source.entries] if source.entries <= least else source.clusters(columns)[1:]
             for end in ends:
                 if end - start >= least or end == ends[-1]:
-                    parts = max(1, -(-(end - start) // self.largest_chunk))
+                    parts = max(1, -(-(end - start) // largest))
                     cuts = [start + (end - start) * part // parts for part in range(parts + 1)]
                     chunks += [Chunk(index, low, high) for low, high in pairwise(cuts)]
                     start = end
         return chunks
+
+    def _largest_chunk(self, columns: set[str]) -> int:
+        """Return the entries that are read at once, at most; told by the columns alone, and by no event."""
+        if self.memory_limit is None:
+            return LARGEST_CHUNK
+        each = COPIES * EACH_COLUMN * max(len(columns), 1)
+        return int(np.clip((self.memory_limit - BASE_MEMORY) / each, 1000, LARGEST_CHUNK))
 
     def batches(self, columns: Iterable[str]) -> list[Batch]:
         """Return the chunks as `chunks` does, those of small neighbouring files of one layout together.
@@ -369,7 +386,8 @@ class Dataset:
         ----------
         columns : iterable of str
         """
-        least = min(CHUNK_ENTRIES, self.largest_chunk)
+        columns = set(columns)
+        least = min(CHUNK_ENTRIES, self._largest_chunk(columns))
         batches: list[list[Chunk]] = []
         for chunk in self.chunks(columns):
             before = batches[-1] if batches else []

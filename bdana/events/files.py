@@ -98,6 +98,11 @@ class EventFile(EventSource):
         return (where, self._root.uuid, *self._state[:2])
 
     @property
+    def schema_text(self) -> str:
+        """The schema as it is written."""
+        return self._schema_text.text
+
+    @property
     def simulated(self) -> bool:
         """Whether `bdana simulate` made the file, or what it was sealed or skimmed from; False where nothing says so."""
         return self._simulated
