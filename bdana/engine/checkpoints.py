@@ -169,7 +169,7 @@ class Checkpoints:
         if path is None or not path.is_file():
             return None
         try:
-            with np.load(path, allow_pickle=False) as kept:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
                 return _unpacked({name: kept[name] for name in kept.files})
         except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile):
             return None

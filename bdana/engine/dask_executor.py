@@ -29,6 +29,7 @@ Result = TypeVar("Result")
 
 WAITING = 4
 """Items that are sent and not yet taken back, for each worker."""
+WAIT_FOR_SCHEDULER = "20s"
 CLUSTERS = {"htcondor": "HTCondorCluster", "slurm": "SLURMCluster"}
 
 
@@ -82,6 +83,7 @@ class DaskExecutor:
         self.workers, self.scheduler, self.batch_system = workers, scheduler, batch_system
         self._dask = _imported("distributed", "--executor dask")
         self._running: Any = None
+        self._close: Callable[[], Any] = contextlib.nullcontext
 
     def __repr__(self) -> str:
         where = self.scheduler or (self.batch_system.system if self.batch_system else self.workers)
@@ -151,16 +153,19 @@ class DaskExecutor:
         if self._running is None:
             closing = contextlib.ExitStack()
             try:
-                # Messages of dask about workers that end are no messages of bdana.
-                logging.getLogger("distributed").setLevel(logging.CRITICAL)
                 with signals_wait():
                     cluster = self.scheduler or closing.enter_context(self._cluster())
-                    self._running = closing.enter_context(self._dask.Client(cluster, timeout="20s"))
+                    self._running = closing.enter_context(
+                        self._dask.Client(cluster, timeout=WAIT_FOR_SCHEDULER)
+                    )
             except (OSError, ValueError, TimeoutError) as err:
                 closing.close()
                 what = f"--scheduler {self.scheduler}" if self.scheduler else "--executor dask"
                 raise ConfigError(f"{what}: no dask scheduler there ({err})") from err
-            weakref.finalize(self, _close, closing)
+            self._close = weakref.finalize(self, _close, closing)
+            # Messages of dask about workers that end are no messages of bdana.
+            for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
+                logging.getLogger(name).setLevel(logging.CRITICAL)
         return self._running
 
     def _cluster(self) -> Any:
@@ -174,8 +179,9 @@ class DaskExecutor:
             cluster = getattr(found, CLUSTERS[system.system])(
                 cores=system.cores, processes=system.cores, memory=system.memory, **system.options
             )
-        except TypeError as err:
-            raise ConfigError(f"[cluster.options]: dask-jobqueue does not take them ({err})") from err
+        except (TypeError, ValueError) as err:
+            said = str(err).partition(". ")[0]
+            raise ConfigError(f"[cluster.options]: dask-jobqueue does not take them ({said})") from err
         cluster.scale(jobs=system.jobs)
         return cluster
 

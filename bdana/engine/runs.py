@@ -211,6 +211,8 @@ class SelectionRun:
         Why nothing is left of input that was not empty: which cut took the last event; mostly empty.
     tasks : tuple of SelectionTask
         How it was made, for `masks`.
+    beside : tuple of BadFile
+        Files of a sample that it is compared with that were left out, and so their bursts here.
     """
 
     reading: Cutflow
@@ -226,6 +228,7 @@ class SelectionRun:
     opened: tuple[str, ...] = ()
     emptied: str = ""
     tasks: tuple[SelectionTask, ...] = field(default=(), compare=False, repr=False)
+    beside: tuple[BadFile, ...] = ()
 
     def __repr__(self) -> str:
         counts = repr(self.regions).removeprefix("RegionCounts(")
@@ -369,7 +372,17 @@ class SelectionRun:
     @property
     def bad_files(self) -> list[BadFile]:
         """Files that cannot be read and were left out with the protons of their bursts."""
-        return [bad for dataset in self.datasets for bad in dataset.bad_files]
+        found = [bad for dataset in self.datasets for bad in dataset.bad_files]
+        return [*found, *(bad for bad in self.beside if bad.file not in {one.file for one in found})]
+
+    def with_bad_files(self, beside: Sequence[BadFile]) -> SelectionRun:
+        """Return the result, which also names files that a sample beside it had to leave out.
+
+        Parameters
+        ----------
+        beside : sequence of BadFile
+        """
+        return replace(self, beside=tuple(beside))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain values, for JSON."""

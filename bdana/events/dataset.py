@@ -236,6 +236,20 @@ class Dataset:
             raise BadFilesError(bad)
         return replace(self, sources=kept)._leave_out(found)
 
+    def leave_out_bursts(self, lost: BurstTable | None) -> Dataset:
+        """Return the dataset without some bursts, which another sample of the same bursts had to leave out.
+
+        Parameters
+        ----------
+        lost : BurstTable or None
+        """
+        if lost is None or self.bursts is None:
+            return self
+        without = lost if self.without is None else BurstTable.union([("", self.without), ("", lost)])
+        return replace(
+            self, bursts=bursts_without(self.bursts, [lost], ["the sample"], shared=False), without=without
+        )
+
     def _leave_out(self, files: Sequence[tuple[Location, str, BurstTable | None]]) -> Dataset:
         if not files:
             return self

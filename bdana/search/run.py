@@ -9,7 +9,7 @@ import numpy as np
 
 from bdana.display import shortened
 from bdana.engine import run_selection
-from bdana.errors import ConfigError
+from bdana.errors import BadFilesError, ConfigError
 from bdana.observed import Observed
 from bdana.search.channels import by_channel, require_one_channel
 from bdana.search.checks import Checks, left_out_cuts, run_checks
@@ -215,15 +215,25 @@ def _open_part(
     if name != search.data or search.single_tracks is None:
         task = analysis.selection_task(dataset, search.selection)
         return SampleRun(name, run_selection(task, executor, progress), None, None), None
-    task = analysis.selection_task(dataset, search.selection, left_out_cuts(analysis))
-    selected = run_selection(task, executor, progress)
     (source,) = analysis.sample(search.single_tracks)
-    if not _same_bursts(source.used_bursts, selected.datasets[0].used_bursts):
-        raise ConfigError(
-            f"[samples.{search.single_tracks}] and [samples.{search.data}] must be of the same bursts, or the prediction is "
-            f"not for the data; their exposures are {source.exposure} and {selected.exposure}"
-        )
-    sample = single_tracks(analysis, search.background, source, selected.candidates, executor)
+    while True:
+        dataset = dataset.leave_out_bursts(source.without)
+        task = analysis.selection_task(dataset, search.selection, left_out_cuts(analysis))
+        selected = run_selection(task, executor, progress)
+        source = source.leave_out_bursts(selected.datasets[0].without)
+        if not _same_bursts(source.used_bursts, selected.datasets[0].used_bursts):
+            raise ConfigError(
+                f"[samples.{search.single_tracks}] and [samples.{search.data}] must be of the same bursts, or the prediction "
+                f"is not for the data; their exposures are {source.exposure} and {selected.exposure}"
+            )
+        try:
+            sample = single_tracks(analysis, search.background, source, selected.candidates, executor)
+            break
+        except BadFilesError as err:
+            if not source.allow_bad_files:
+                raise
+            source = source.leave_out(err.reasons)  # and the same bursts of the data
+    selected = selected.with_bad_files(source.bad_files)
     estimate = estimate_singles(analysis, search.background, sample)
     run = SampleRun(name, selected, estimate, _table(analysis, selected, estimate))
     return run, (sample, source)
