@@ -41,7 +41,7 @@ def write_files(folder: Path, files: int, events: int) -> None:
 
 
 def select(folder: Path, workers: int) -> dict[str, float]:
-    """Run the command, and return its time, that of all its processes on a processor, and its peak memory."""
+    """Run the command, and return its time, that on a processor without its workers, and its peak memory."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     command = [sys.executable, "-m", "bdana", "select", f"{folder}/*.root", "--kind", "mc", "--json"]
     done = subprocess.run([*command, "--workers", str(workers)], capture_output=True, text=True, check=True)
