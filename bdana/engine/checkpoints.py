@@ -44,16 +44,6 @@ _log = logging.getLogger(__name__)
 SIMULATION = "simulation"
 _DATA = re.compile(r"data-[0-9a-f]{16}")
 _FILE = re.compile(r"[0-9a-f]{64}\.npz(\.\d+\.part)?")
-_CODE = (
-    "_version.py",
-    "user_code.py",
-    "regions.py",
-    "detector",
-    "events",
-    "reconstruction",
-    "selection",
-    "engine",
-)
 _LIBRARIES = ("awkward", "numpy", "uproot", "vector")
 
 
@@ -118,7 +108,9 @@ class Checkpoints:
 
     def __init__(self, folder: Path, task: Checkpointed) -> None:
         gate = task.dataset.gate
-        self._folder = folder / (f"data-{_closed(gate)[:16]}" if gate else SIMULATION)
+        self._folder = folder / (
+            f"data-{_closed(gate)[:16]}" if gate else SIMULATION
+        )  # guard: folder-of-the-gate
         self._writes = True
         self._task = _task_key(task)
         self._sources = task.dataset.sources
@@ -231,6 +223,7 @@ def _empty(folder: Path) -> None:
 def _task_key(task: Checkpointed) -> str:
     """Return a hash of everything but the files that the result of a batch depends on."""
     data = task.dataset
+    what_is_closed = _closed(data.gate) if data.gate else ""  # guard: key-has-the-gate
     return _digest(
         [
             task.analysis.hash,
@@ -240,7 +233,7 @@ def _task_key(task: Checkpointed) -> str:
             sorted(task.columns),
             task.setup.beam_line is None,
             [data.kind, data.trigger, data.weight, data.all_bursts, data.listed_only],
-            _closed(data.gate) if data.gate else "",
+            what_is_closed,
             [_table(bursts) for bursts in (data.bursts, data.without)],
         ]
     )
@@ -269,12 +262,10 @@ def _table(table: Any) -> str:
 
 @lru_cache(maxsize=1)
 def _code() -> str:
-    """Return a hash of the code of bdana that reads and selects, and of the libraries under it."""
+    """Return a hash of the code of bdana and of the libraries under it."""
     package, digest = Path(__file__).parents[1], hashlib.sha256(__version__.encode())
-    for name in _CODE:
-        found = package / name
-        for path in sorted(found.rglob("*.py")) if found.is_dir() else [found]:
-            digest.update(path.read_bytes())
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.read_bytes())
     for name in _LIBRARIES:
         digest.update(f"{name} {version(name)}".encode())
     return digest.hexdigest()

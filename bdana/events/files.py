@@ -67,6 +67,8 @@ class EventFile(EventSource):
         Its layout.
     entries : int
         Number of events.
+    identity : tuple
+        What tells the file from any other state of it: UUID, and size and times, or what the server of its address says.
     """
 
     def __init__(self, path: Location, schema: SchemaText, remote: RemoteConfig = DEFAULTS) -> None:
@@ -83,13 +85,15 @@ class EventFile(EventSource):
                 if not source.candidates or find_branches(self._events, source)
             )
         )
+        self.identity = (str(path) if isinstance(path, str) else "", self._root.uuid, *self._state[:2])
         made = self._root.provenance
         self._simulated = made.get("program") == "bdana simulate" or made.get("simulated") is True
 
     def __reduce__(self) -> tuple[object, ...]:
         # Workers read with the schema of here, whatever its file says by then, and open no file before they read it.
-        known = (self.path, self._remote, self._state, self.entries, self._columns, self._simulated)
-        return _known_file, (self._schema_text, self.gate, *known)  # guard: worker-has-the-gate
+        known = (self.path, self._remote, self._state, self.entries, self.identity)
+        found = (self._columns, self._simulated)
+        return _known_file, (self._schema_text, self.gate, *known, *found)  # guard: worker-has-the-gate
 
     @property
     def _root(self) -> RootFile:
@@ -98,12 +102,6 @@ class EventFile(EventSource):
     @property
     def _events(self) -> Container:
         return self._root.container(self.schema.events.tree)
-
-    @property
-    def identity(self) -> tuple[object, ...]:
-        """What tells the file from any other state of it: UUID, and size and times, or what the server of its address says."""
-        where = str(self.path) if isinstance(self.path, str) else ""
-        return (where, self._root.uuid, *self._state[:2])
 
     @property
     def schema_text(self) -> str:
@@ -309,6 +307,7 @@ def _known_file(
     remote: RemoteConfig,
     state: State,
     entries: int,
+    identity: State,
     columns: frozenset[str],
     simulated: bool,
 ) -> EventFile:
@@ -317,7 +316,7 @@ def _known_file(
     file._schema_text, file.schema = schema, schema.schema
     file.path, file._remote, file._state = path, remote, state
     file.file = None if isinstance(path, str) else path
-    file.entries, file._columns, file._simulated = entries, columns, simulated
+    file.entries, file.identity, file._columns, file._simulated = entries, identity, columns, simulated
     file.gate = gate
     return file
 
@@ -371,7 +370,7 @@ def read_bursts(path: Location, like: EventSource) -> BurstTable | None:
         return None
     try:
         state = _state_of(path, like._remote)
-        known = _known_file(like._schema_text, None, path, like._remote, state, 0, frozenset(), False)
+        known = _known_file(like._schema_text, None, path, like._remote, state, 0, (), frozenset(), False)
         return known.bursts()
     except InputError:
         return None
