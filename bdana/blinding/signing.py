@@ -11,16 +11,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cryptography.exceptions import UnsupportedAlgorithm
-
 from bdana.errors import InputError
 from bdana.on_demand import late_module
 
 if TYPE_CHECKING:
     import sshsig
+    from cryptography import exceptions
     from cryptography.hazmat.primitives import serialization
 else:
     sshsig = late_module("sshsig")
+    exceptions = late_module("cryptography.exceptions")
     serialization = late_module("cryptography.hazmat.primitives.serialization")
 
 __all__ = ["fingerprint", "make_key", "raw_key", "sign", "verify"]
@@ -61,7 +61,7 @@ def raw_key(public: str) -> bytes:
 def _written_again(line: str) -> bytes | None:
     try:
         key = serialization.load_ssh_public_key(line.encode())
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, exceptions.UnsupportedAlgorithm):
         return None
     formats = serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
     return base64.b64decode(key.public_bytes(*formats).split()[1])

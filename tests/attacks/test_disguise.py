@@ -23,7 +23,7 @@ from bdana.events.dataset import require_countable
 from bdana.events.files import forget_files, open_events
 from bdana.events.gate import Gate
 from bdana.observed import Observed
-from bdana.sealing.manifest import UnsealedData, check_open_file
+from bdana.sealing.manifest import ManifestAdmission, check_open_file
 from bdana.sealing.seal_file import seal
 from tests.attacks.raw import canary, like_sign, of_stage, raw_file
 from tests.searches import STAGES
@@ -113,7 +113,7 @@ def served(path):
 @pytest.mark.parametrize("kind", ["mc", "pseudo"])
 @pytest.mark.parametrize("name", ["run.root", "run.open.root"])
 def test_remote_files_are_no_way_around_a_manifest_while_nothing_is_sealed(data, analysis, name, kind):
-    gate = replace(analysis.gate, data_runs=(), admission=UnsealedData((data,)))
+    gate = replace(analysis.gate, data_runs=(), admission=ManifestAdmission((data,)))
     with pytest.raises(BlindingError, match=f"memory://{name} is a remote file, which nobody can compare"):
         bdana.events.Dataset.open([served(data / name)], kind=kind, gate=gate)
 
