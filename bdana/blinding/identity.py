@@ -12,6 +12,10 @@ from bdana.errors import InputError
 
 __all__ = ["encrypted", "identity_path", "make_identity", "unlock_identity"]
 
+_TRIES = 5
+_BUSY = "Excessive work"
+"""Begins the error of age for a key that would take long to make from a passphrase."""
+
 
 def identity_path(person: str) -> Path:
     """Return the path of a person's locked identity, which the program `age` reads too.
@@ -52,6 +56,17 @@ def make_identity(person: str, passphrase: str) -> str:
     return str(identity.to_public())
 
 
+def _unlocked(locked: bytes, passphrase: str) -> bytes:
+    """Decrypt a locked identity; age refuses one whose key would take long, and measures that: on a busy machine too long."""
+    for _ in range(_TRIES - 1):
+        try:
+            return bytes(pyrage.passphrase.decrypt(locked, passphrase))
+        except pyrage.DecryptError as err:
+            if not str(err).startswith(_BUSY):
+                raise
+    return bytes(pyrage.passphrase.decrypt(locked, passphrase))
+
+
 def unlock_identity(person: str, passphrase: str) -> pyrage.x25519.Identity:
     """Read a person's age identity with the passphrase that locks it.
 
@@ -66,14 +81,16 @@ def unlock_identity(person: str, passphrase: str) -> pyrage.x25519.Identity:
     """
     path = identity_path(person)
     try:
-        return pyrage.x25519.Identity.from_str(
-            pyrage.passphrase.decrypt(path.read_bytes(), passphrase).decode()
-        )
+        return pyrage.x25519.Identity.from_str(_unlocked(path.read_bytes(), passphrase).decode())
     except FileNotFoundError:
         raise InputError(f"{path}: no age identity there; `bdana blinding join` makes it") from None
     except OSError as err:
         raise InputError(f"{path}: cannot be read ({err.strerror})") from None
-    except (pyrage.DecryptError, pyrage.IdentityError, UnicodeDecodeError):
+    except (pyrage.DecryptError, pyrage.IdentityError, UnicodeDecodeError) as err:
+        if str(err).startswith(_BUSY):
+            raise InputError(
+                f"{path}: the machine is too busy to open it in a reasonable time; try again when it is not"
+            ) from None
         raise InputError(
             f"{path}: the passphrase does not open it, or it is no age identity that `bdana blinding join` made"
         ) from None

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from cryptography import exceptions
     from cryptography.hazmat.primitives import serialization
 else:
-    sshsig, exceptions = late_module("sshsig"), late_module("cryptography.exceptions")
+    sshsig = late_module("sshsig")
+    exceptions = late_module("cryptography.exceptions")
     serialization = late_module("cryptography.hazmat.primitives.serialization")
 
 __all__ = ["fingerprint", "make_key", "raw_key", "sign", "verify"]

@@ -30,3 +30,20 @@ def test_guessing_a_passphrase_takes_work(config_home, monkeypatch):
     make_identity("ann", "secret")
     (work,) = re.findall(rb"\n-> scrypt \S+ (\d+)\n", identity_path("ann").read_bytes())
     assert int(work) >= 14
+
+
+def test_a_busy_machine_is_no_wrong_passphrase(config_home, monkeypatch):
+    """What age takes for excessive depends on the speed of the moment."""
+    recipient = make_identity("ann", "secret")
+    decrypt, answers = pyrage.passphrase.decrypt, iter([True, True, False])
+
+    def slow(locked, passphrase):
+        if next(answers, False):
+            raise pyrage.DecryptError("Excessive work parameter for passphrase.")
+        return decrypt(locked, passphrase)
+
+    monkeypatch.setattr(pyrage.passphrase, "decrypt", slow)
+    assert str(unlock_identity("ann", "secret").to_public()) == recipient
+    answers = iter([True] * 10)
+    with pytest.raises(InputError, match="too busy"):
+        unlock_identity("ann", "secret")

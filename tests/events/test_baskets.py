@@ -56,7 +56,7 @@ def test_records_and_lists_with_a_header_are_left_to_uproot(shared):
         branches = [
             b for name in file.keys(cycle=False, filter_classname="TTree") for b in file[name].branches
         ]
-    assert not all(is_plain(branch) for branch in branches)
+        assert not all(is_plain(branch) for branch in branches)
 
 
 @pytest.mark.parametrize("name", ["number", "list"])

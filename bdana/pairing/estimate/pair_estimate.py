@@ -131,7 +131,9 @@ class PairEstimate:
     @property
     def whole(self) -> PairEstimate:
         """The estimate of all of every region; the histograms are those of this one."""
-        return self._with(self.parts.whole) if self.parts else self
+        if self.parts is None or self.expected is self.parts.whole.total:
+            return self
+        return self._with(self.parts.whole)
 
     def restricted_to(self, part: OpenPart | None) -> PairEstimate:
         """Return the estimate of what is counted of each region; the histograms are those of this one.
@@ -393,8 +395,10 @@ def estimate_pairs(
     whole = RegionSums.of(sums, len(regions))
     parts = RegionParts(whole, RegionSums.of(apart, counted.size)) if part else None
     if "dt" in task.pairs.variables:
-        total, covariance, *_ = parts.counted(counted) if parts else whole
-        results["dt"] = flat_in_time(task.pairs.variables["dt"], regions, total, covariance, task.window)
+        own = parts.counted(counted) if parts else whole
+        results["dt"] = flat_in_time(
+            task.pairs.variables["dt"], regions, own.total, own.covariance, task.window
+        )
     hists = {name: made for name, (made, _) in results.items()}
     covariances = {name: covariance for name, (_, covariance) in results.items()}
     shapes = by_class.test() if by_class else None

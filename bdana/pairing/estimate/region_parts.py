@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["RegionParts", "RegionSums"]
 
 
-class RegionSums(NamedTuple):
+@dataclass(frozen=True)
+class RegionSums:
     """Sums over the pairs of R regions, or of parts of them.
 
     Attributes
@@ -34,6 +35,8 @@ class RegionSums(NamedTuple):
     covariance: NDArray[np.float64]
     pairs: NDArray[np.int64]
     sum_w2: NDArray[np.float64]
+
+    __repr__ = short_repr
 
     @classmethod
     def of(cls, sums: PairSums, regions: int) -> RegionSums:
@@ -74,14 +77,14 @@ class RegionParts:
             The parts; a region that has all of its pairs in them is `whole`, to the last bit.
         """
         regions, parts = which.shape
-        every = (which | (self.parts.pairs.reshape(which.shape) == 0)).all(axis=1)
+        own = self.parts
+        every = (which | (own.pairs.reshape(which.shape) == 0)).all(axis=1)
         chosen = np.zeros((regions, regions, parts))
         chosen[np.arange(regions), np.arange(regions)] = which
         table = chosen.reshape(regions, regions * parts)
-        total, covariance, pairs, sum_w2 = self.parts
         return RegionSums(
-            np.where(every, self.whole.total, table @ total),
-            np.where(np.outer(every, every), self.whole.covariance, table @ covariance @ table.T),
-            np.where(every, self.whole.pairs, (table @ pairs).astype(np.int64)),
-            np.where(every, self.whole.sum_w2, table @ sum_w2),
+            np.where(every, self.whole.total, table @ own.total),
+            np.where(np.outer(every, every), self.whole.covariance, table @ own.covariance @ table.T),
+            np.where(every, self.whole.pairs, (table @ own.pairs).astype(np.int64)),
+            np.where(every, self.whole.sum_w2, table @ own.sum_w2),
         )

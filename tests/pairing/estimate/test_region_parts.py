@@ -1,5 +1,7 @@
 """Parts of regions add up to their regions, with the covariance of pairs that share a track."""
 
+from dataclasses import astuple
+
 import numpy as np
 
 from bdana.pairing.estimate.region_parts import RegionParts, RegionSums
@@ -27,6 +29,6 @@ def test_a_part_of_each_region_is_what_its_pairs_alone_would_give():
     for which in ([[1, 0], [1, 1]], [[0, 1], [0, 1]], [[0, 0], [1, 0]], [[1, 1], [1, 1]]):
         mask = np.array(which, dtype=bool)
         alone = RegionSums.of(filled(REGION, 2, mask[REGION, PART]), 2)
-        for found, expected in zip(parts.counted(mask), alone, strict=True):
+        for found, expected in zip(astuple(parts.counted(mask)), astuple(alone), strict=True):
             np.testing.assert_allclose(found, expected)
     assert parts.counted(np.ones((2, 2), dtype=bool)).covariance.tolist() == whole.covariance.tolist()
