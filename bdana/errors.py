@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import pickle
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
+    "BadFileError",
+    "BadFilesError",
     "BdanaError",
     "BlindingError",
     "ConfigError",
@@ -45,6 +51,27 @@ class InputError(BdanaError):
     """Raised when an input file is absent, not readable, damaged, or not laid out as its schema says."""
 
 
+class BadFileError(InputError):
+    """Raised when one file cannot be read: it is absent, cut short or damaged."""
+
+
+class BadFilesError(BadFileError):
+    """Raised at the end of a search through all files, with every one that cannot be read.
+
+    Parameters
+    ----------
+    reasons : mapping of int to str
+        What is wrong with each, by its place among the files of the dataset.
+    """
+
+    def __init__(self, reasons: Mapping[int, str]) -> None:
+        self.reasons = dict(sorted(reasons.items()))
+        super().__init__(_listed(list(self.reasons.values())))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return BadFilesError, (self.reasons,)
+
+
 class MissingColumnError(InputError):
     """Raised when a selection needs a column that the schema or the file does not have."""
 
@@ -53,6 +80,13 @@ class BlindingError(BdanaError):
     """Raised when what was asked for would look at closed data."""
 
     exit_code = 3
+
+
+def _listed(reasons: list[str]) -> str:
+    advice = "--allow-bad-files leaves them out, with the protons of their bursts"
+    if len(reasons) == 1:
+        return reasons[0]
+    return "\n".join([f"{len(reasons)} files cannot be read ({advice}):", *(f"  {text}" for text in reasons)])
 
 
 def _sent(message: str, cause: BaseException | None) -> UserCodeError:

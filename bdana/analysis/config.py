@@ -29,6 +29,7 @@ __all__ = [
     "AnalysisConfig",
     "BeamLine",
     "ChannelConfig",
+    "ClusterConfig",
     "ExposureConfig",
     "General",
     "MassWindowsConfig",
@@ -196,6 +197,23 @@ class SearchConfig(StrictModel):
     )
 
 
+class ClusterConfig(StrictModel):
+    """Table [cluster]: the batch system whose jobs are the workers of `--executor dask`; no part of the analysis."""
+
+    system: Literal["htcondor", "slurm"] = Field(description="batch system")
+    jobs: Annotated[int, Field(gt=0)] = Field(description="number of jobs")
+    cores: Annotated[int, Field(gt=0)] = Field(
+        default=1, description="of each job; as many workers run in it"
+    )
+    memory: Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?[kMGT]i?B$")] = Field(
+        default="2GB", description="of each job"
+    )
+    options: dict[str, Any] = Field(
+        default={},
+        description="what else dask-jobqueue takes for the system, such as disk, queue or walltime",
+    )
+
+
 class AnalysisConfig(StrictModel):
     """All tables of analysis.toml."""
 
@@ -222,6 +240,11 @@ class AnalysisConfig(StrictModel):
     remote: RemoteConfig = Field(
         default=RemoteConfig(), exclude=True
     )  # of the place, not of the analysis: in no hash
+
+    # Where work is done changes no hash and no freeze.
+    cluster: ClusterConfig | None = Field(
+        default=None, exclude=True, description="batch system of `--executor dask`"
+    )
 
     @model_validator(mode="before")
     @classmethod

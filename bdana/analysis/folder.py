@@ -42,7 +42,7 @@ else:
         late_module(f"bdana.{room}") for room in ("blinding", "engine", "events", "sealing")
     )
 
-__all__ = ["AnalysisFolder", "find_analysis", "template_folder"]
+__all__ = ["AnalysisFolder", "Handling", "find_analysis", "template_folder"]
 
 Declared = TypeVar("Declared")
 Model = TypeVar("Model", bound=BaseModel)
@@ -74,6 +74,25 @@ def find_analysis(start: Path | None = None) -> Path | None:
 
 
 @dataclass(frozen=True)
+class Handling:
+    """What is done about files that cannot be read, memory and interruptions; it changes nothing else in a result.
+
+    Attributes
+    ----------
+    allow_bad_files : bool
+        Whether files that cannot be read are left out with the protons of their bursts; else they are an error.
+    memory_limit : int or None
+        Bytes that a process may take, about.
+    checkpoints : Path or None
+        Folder of results of finished chunks, from which an interrupted run goes on.
+    """
+
+    allow_bad_files: bool = False
+    memory_limit: int | None = None
+    checkpoints: Path | None = None
+
+
+@dataclass(frozen=True)
 class AnalysisFolder:
     """Declarations of an analysis folder: geometry, regions, blinding, selections and backgrounds with parameters.
 
@@ -87,12 +106,15 @@ class AnalysisFolder:
         Its Python text.
     overrides : tuple of str
         The `KEY=VALUE` replacements.
+    handling : Handling
+        What is done about bad files, memory and interruptions: no part of the analysis.
     """
 
     folder: Path
     config: AnalysisConfig
     modules: AnalysisModules
     overrides: tuple[str, ...]
+    handling: Handling = Handling()
 
     @classmethod
     def read(cls, folder: Path, overrides: Sequence[str] = ()) -> Self:
@@ -441,6 +463,8 @@ class AnalysisFolder:
             gate=self.gate,
             unusual=self.config.exposure.unusual,
             remote=self.config.remote,
+            allow_bad_files=self.handling.allow_bad_files,
+            memory_limit=self.handling.memory_limit,
         )
 
     def layout_of(self, sample: SampleConfig) -> str | None:
@@ -503,6 +527,8 @@ class AnalysisFolder:
                 gate=self.gate,
                 folder=self.folder,
                 remote=self.config.remote,
+                allow_bad_files=self.handling.allow_bad_files,
+                memory_limit=self.handling.memory_limit,
             )
             opened.append(dataset)
         return opened
@@ -534,7 +560,9 @@ class AnalysisFolder:
         chosen.require_cuts(left_out)
         columns = dataset.columns(chosen.needs(par), chosen.optional, selection)
         setup = self.setup_for(dataset, selection, any_detector=chosen.any_detector)
-        return engine.SelectionTask(self, setup, selection, columns, dataset, left_out)
+        return engine.SelectionTask(
+            self, setup, selection, columns, dataset, left_out, self.handling.checkpoints
+        )
 
     def setup_for(self, dataset: Dataset, selection: str, *, any_detector: bool = False) -> Setup:
         """Return detector, beam line and regions for a dataset; no beam line for files of another geometry.

@@ -103,7 +103,7 @@ def _leaves(value: BaseModel, prefix: str) -> Iterator[tuple[str, Any, str]]:
             for key, model in item.items():
                 yield from _leaves(model, f"{prefix}{name}.{key}.")
         else:
-            plain = value.model_dump(mode="json", include={attribute})[attribute]
+            plain = value.model_dump(mode="json", include={attribute}).get(attribute, item)
             yield f"{prefix}{name}", plain, field.description or ""
 
 

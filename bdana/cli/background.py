@@ -9,7 +9,18 @@ import typer
 
 from bdana.cli.app import app
 from bdana.cli.console import filled, note, print_json, print_tables, require_analysis
-from bdana.cli.options import AllBursts, Files, Jobs, Json, Kind, Overrides, Schema
+from bdana.cli.options import (
+    AllBursts,
+    ExecutorName,
+    Files,
+    Json,
+    Kind,
+    Overrides,
+    Scheduler,
+    Schema,
+    Workers,
+    executor_from,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,20 +50,24 @@ def background(
         typer.Option(metavar="OUT.root", help="Write every selected pair, too.", show_default=False),
     ] = None,
     overrides: Overrides = None,
-    jobs: Jobs = 1,
+    workers: Workers = 1,
+    executor: ExecutorName = None,
+    scheduler: Scheduler = None,
     as_json: Json = False,
 ) -> None:
     """Estimate the combinatorial background from single tracks, or bound the prompt one (--background prompt)."""
     from contextlib import nullcontext
 
-    from bdana.engine import executor_of
     from bdana.pairing import pair_file
 
     if bootstrap == 1:
         raise typer.BadParameter("a spread needs at least 2 replicas", param_hint="--bootstrap")
     analysis = require_analysis(overrides)
+    chosen = executor_from(analysis, workers, executor, scheduler)
     if analysis.is_prompt(name):
-        share = analysis.prompt_share(files, kind=kind, schema=schema, name=name, all_bursts=all_bursts)
+        share = analysis.prompt_share(
+            files, kind=kind, schema=schema, name=name, all_bursts=all_bursts, executor=chosen
+        )
         if as_json:
             print_json(share.to_dict() | {"analysis_hash": analysis.hash, "kind": kind})
         else:
@@ -65,7 +80,7 @@ def background(
             schema=schema,
             name=name,
             all_bursts=all_bursts,
-            executor=executor_of(jobs),
+            executor=chosen,
             bootstrap=bootstrap,
             sink=sink,
         )

@@ -11,7 +11,7 @@ import typer
 from bdana.atomic import write_atomically
 from bdana.cli.app import app
 from bdana.cli.console import note, print_tables, progress_bar
-from bdana.cli.options import Jobs
+from bdana.cli.options import Workers
 from bdana.cli.run import run_and_report, run_with_progress, search_table, signal_lines
 from bdana.cli.unblind import DemoPeople
 from bdana.errors import InputError
@@ -53,11 +53,12 @@ def demo(
     unblind: Annotated[
         bool, typer.Option("--unblind", help="Seal the data, and have made-up people open every region.")
     ] = False,
-    jobs: Jobs = 2,
+    workers: Workers = 2,
 ) -> None:
     """Make an analysis, simulate 1.4e17 protons on target for it, and run the blinded search."""
     from bdana.analysis import scaffold
     from bdana.api import load
+    from bdana.engine import executor_of
     from bdana.search.kept_parts import KeptParts
 
     _start_afresh(folder)
@@ -71,15 +72,15 @@ def demo(
         people = DemoPeople(folder, (samples["pseudo-data"].run, samples["pseudo-data"].run))
         people.set_up(folder / "data" / "pseudo-data.root")
     said = "Every region but the part outside is closed: nobody has looked."
-    kept = KeptParts()
-    first = run_with_progress(load(folder), jobs, kept)
+    kept, executor = KeptParts(), executor_of(workers)
+    first = run_with_progress(load(folder), executor, kept)
     _declare_normalisation(folder / "analysis.toml", first)
     if unblind:
-        _print_table(run_with_progress(load(folder), jobs, kept))
+        _print_table(run_with_progress(load(folder), executor, kept))
         print_tables(said, "Now they open them.")
         people.open_all()
         said = "Every region is open, and the record of it is in blinding/ledger."
-    results, report = run_and_report(load(folder), jobs, None if unblind else kept)
+    results, report = run_and_report(load(folder), executor, None if unblind else kept)
     _print_table(results)
     if unblind:
         people.verify()

@@ -9,7 +9,7 @@ import typer
 
 from bdana.cli.app import app
 from bdana.cli.console import load_analysis, note, print_json, print_tables, progress_bar
-from bdana.cli.options import Jobs, Json, Overrides
+from bdana.cli.options import Json, Overrides, Workers
 from bdana.errors import InputError
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def reinterpretation(
         float, typer.Option(metavar="MRAD", help="End of the bins of angle.", rich_help_panel=BINS)
     ] = 6.5,
     overrides: Overrides = None,
-    jobs: Jobs = 2,
+    workers: Workers = 2,
     as_json: Json = False,
 ) -> None:
     """Write acceptance x efficiency, spectra and counts for reinterpretation, with a program that uses them."""
@@ -130,7 +130,7 @@ def reinterpretation(
     masses = sorted(set(mass)) if mass else default_masses(analysis, channel)
     bins = Bins.spread(analysis.signal.decay_volume_m, energies, max_angle)
     with progress_bar(f"acceptance, {channel}") as progress:
-        tables = measure_masses(analysis, channel, masses, bins, decays, executor_of(jobs), progress)
+        tables = measure_masses(analysis, channel, masses, bins, decays, executor_of(workers), progress)
     write_bundle(folder, analysis, channel, bins, tables, counts)
     for text in analysis.signal.cautions(masses):
         note(f"warning: {text}")

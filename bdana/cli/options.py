@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-__all__ = ["AllBursts", "Files", "GoodRuns", "Jobs", "Json", "Kind", "Overrides", "Schema"]
+from bdana.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bdana.api import Analysis
+    from bdana.engine import Executor
+
+__all__ = [
+    "AllBursts",
+    "AllowBadFiles",
+    "ExecutorName",
+    "Files",
+    "GoodRuns",
+    "Json",
+    "Kind",
+    "MemoryLimit",
+    "Overrides",
+    "Resume",
+    "Scheduler",
+    "Schema",
+    "Workers",
+    "executor_from",
+    "handled",
+]
 
 Files = Annotated[
     list[str], typer.Argument(metavar="FILE...", help="ROOT files of one layout.", show_default=False)
@@ -35,9 +59,87 @@ Overrides = Annotated[
         show_default=False,
     ),
 ]
-Jobs = Annotated[
-    int, typer.Option(min=1, metavar="N", help="Worker processes; the result is the same for any number.")
+Workers = Annotated[
+    int,
+    typer.Option(
+        "--workers",
+        "--jobs",
+        min=1,
+        metavar="N",
+        help="Worker processes; the result is the same for any number.",
+    ),
+]
+ExecutorName = Annotated[
+    str | None,
+    typer.Option(
+        "--executor",
+        metavar="serial|processes|dask",
+        help="Where the work is done; by default here, or in processes for several workers.",
+        show_default=False,
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS", help="A dask scheduler that runs, such as tcp://host:8786.", show_default=False
+    ),
+]
+AllowBadFiles = Annotated[
+    bool,
+    typer.Option(
+        "--allow-bad-files", help="Leave files out that cannot be read, with the protons of their bursts."
+    ),
+]
+Resume = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Keep finished chunks there, from which the same command goes on when it was interrupted.",
+        show_default=False,
+    ),
+]
+MemoryLimit = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE", help="Memory of a process, about, such as 2GB: smaller chunks.", show_default=False
+    ),
 ]
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout; all else goes to stderr.")
 ]
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+
+
+def handled(
+    analysis: Analysis, *, allow_bad_files: bool, memory_limit: str | None, resume: Path | None
+) -> Analysis:
+    """Return the analysis with what is to be done about bad files, memory and interruptions."""
+    from bdana.analysis import Handling
+
+    return replace(analysis, handling=Handling(allow_bad_files, _bytes(memory_limit), resume))
+
+
+def _bytes(size: str | None) -> int | None:
+    if size is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", size.strip().lower())
+    limit = int(float(found[1]) * _UNITS[found[2]]) if found else 0
+    if limit < 500 * 10**6:
+        raise ConfigError(
+            f"--memory-limit {size}: give at least 500MB, such as 2GB; Python and its libraries take 400MB"
+        )
+    return limit
+
+
+def executor_from(
+    analysis: Analysis, workers: int, name: str | None = None, scheduler: str | None = None
+) -> Executor:
+    """Return the executor that the options ask for; the server of worker processes starts at once."""
+    from bdana.engine import BatchSystem, ProcessExecutor, executor_of
+
+    cluster = analysis.config.cluster
+    system = BatchSystem(**dict(cluster)) if cluster else None
+    executor = executor_of(workers, name, scheduler, system)
+    if isinstance(executor, ProcessExecutor):
+        executor.start()
+    return executor

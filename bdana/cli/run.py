@@ -7,8 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from bdana.cli.app import app
 from bdana.cli.console import filled, note, print_json, print_tables, progress_bar, require_analysis
-from bdana.cli.options import Jobs, Json, Overrides
-from bdana.cli.select import result_tables
+from bdana.cli.options import (
+    AllowBadFiles,
+    ExecutorName,
+    Json,
+    MemoryLimit,
+    Overrides,
+    Resume,
+    Scheduler,
+    Workers,
+    executor_from,
+    handled,
+)
+from bdana.cli.select import note_bad_files, result_tables
 from bdana.cli.sensitivity import exclusion_lines
 
 if TYPE_CHECKING:
@@ -18,7 +29,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from bdana.api import Analysis
-    from bdana.engine import Progress
+    from bdana.engine import Executor, Progress
     from bdana.search.checks import Checks
     from bdana.search.kept_parts import KeptParts
     from bdana.search.run import SampleRun
@@ -28,16 +39,31 @@ __all__ = ["plot", "report", "run", "run_and_report", "search_table", "signal_li
 
 
 @app.command()
-def run(overrides: Overrides = None, jobs: Jobs = 1, as_json: Json = False) -> None:
+def run(
+    overrides: Overrides = None,
+    workers: Workers = 1,
+    executor: ExecutorName = None,
+    scheduler: Scheduler = None,
+    allow_bad_files: AllowBadFiles = False,
+    memory_limit: MemoryLimit = None,
+    resume: Resume = None,
+    as_json: Json = False,
+) -> None:
     """Run everything analysis.toml declares into output/: samples, background, table, figures, report."""
     analysis = require_analysis(overrides)
     analysis.selected_samples()  # said before libraries are imported
 
+    from bdana.engine import clear_checkpoints
     from bdana.search.combined import combined_table
     from bdana.search.opened import reported_looks
     from bdana.search.signal_result import read_signal
 
-    results, path = run_and_report(analysis, jobs)
+    kept = resume or analysis.folder / "output" / ".checkpoints"
+    analysis = handled(analysis, allow_bad_files=allow_bad_files, memory_limit=memory_limit, resume=kept)
+    results, path = run_and_report(analysis, executor_from(analysis, workers, executor, scheduler))
+    clear_checkpoints(kept)  # what they were for is done
+    for result in results:
+        note_bad_files(result.selected)
     out = analysis.folder / "output"
     if as_json:
         signal = read_signal(analysis)
@@ -78,13 +104,14 @@ def report(overrides: Overrides = None) -> None:
     print_tables(f"report: {write_report(require_analysis(overrides))}")
 
 
-def run_with_progress(analysis: Analysis, jobs: int, kept: KeptParts | None = None) -> tuple[SampleRun, ...]:
+def run_with_progress(
+    analysis: Analysis, executor: Executor, kept: KeptParts | None = None
+) -> tuple[SampleRun, ...]:
     """Run the search, with a bar for each sample; `kept` is as for `run_search`."""
-    from bdana.engine import executor_of
     from bdana.search.run import run_search
 
     with _one_bar_at_a_time() as bar:
-        return run_search(analysis, executor_of(jobs), bar, kept)
+        return run_search(analysis, executor, bar, kept)
 
 
 @contextmanager
@@ -99,18 +126,17 @@ def _one_bar_at_a_time() -> Iterator[Callable[[str], Progress]]:
 
 
 def run_and_report(
-    analysis: Analysis, jobs: int, kept: KeptParts | None = None
+    analysis: Analysis, executor: Executor, kept: KeptParts | None = None
 ) -> tuple[tuple[SampleRun, ...], Path]:
     """Run the search, write output/ and the report, and return both; `kept` is as for `run_search`."""
-    from bdana.engine import executor_of
     from bdana.report import write_report
     from bdana.search.output import write_output
     from bdana.search.signal_result import signal_result, write_signal
 
-    results = run_with_progress(analysis, jobs, kept)
+    results = run_with_progress(analysis, executor, kept)
     write_output(analysis, results)
     with _one_bar_at_a_time() as bar:
-        write_signal(analysis, signal_result(analysis, results, executor_of(jobs), bar))
+        write_signal(analysis, signal_result(analysis, results, executor, bar))
     return results, write_report(analysis)
 
 

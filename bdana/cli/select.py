@@ -11,7 +11,22 @@ import typer
 
 from bdana.cli.app import app
 from bdana.cli.console import filled, load_analysis, note, print_json, print_tables, progress_bar, table
-from bdana.cli.options import AllBursts, GoodRuns, Jobs, Json, Kind, Overrides, Schema
+from bdana.cli.options import (
+    AllBursts,
+    AllowBadFiles,
+    ExecutorName,
+    GoodRuns,
+    Json,
+    Kind,
+    MemoryLimit,
+    Overrides,
+    Resume,
+    Scheduler,
+    Schema,
+    Workers,
+    executor_from,
+    handled,
+)
 from bdana.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,7 +38,7 @@ if TYPE_CHECKING:
     from bdana.events import Dataset
     from bdana.events.writing import ContainerKind
 
-__all__ = ["result_tables", "select"]
+__all__ = ["note_bad_files", "result_tables", "select"]
 
 
 @app.command()
@@ -71,25 +86,31 @@ def select(
             show_default=False,
         ),
     ] = None,
-    jobs: Jobs = 1,
+    workers: Workers = 1,
+    executor: ExecutorName = None,
+    scheduler: Scheduler = None,
+    allow_bad_files: AllowBadFiles = False,
+    memory_limit: MemoryLimit = None,
+    resume: Resume = None,
     as_json: Json = False,
 ) -> None:
     """Run one selection on files: cutflow, candidates, region counts, exposure."""
-    from bdana.engine import executor_of
-
-    analysis = load_analysis(overrides)
+    analysis = handled(
+        load_analysis(overrides), allow_bad_files=allow_bad_files, memory_limit=memory_limit, resume=resume
+    )
     if bool(files) == bool(sample):
         raise ConfigError("give either files or --sample NAME")
+    chosen = executor_from(analysis, workers, executor, scheduler)
     datasets = analysis.datasets(
         files, sample=sample or (), kind=kind, schema=schema, all_bursts=all_bursts, good_runs=good_runs
     )
     _check_outputs(datasets, candidates, skim, plot)  # before the long work
-    executor = executor_of(jobs)
     runs = []
     for dataset in datasets:
         with progress_bar("selecting") as progress:
-            runs.append(analysis.select_from(dataset, selection, executor, progress))
+            runs.append(analysis.select_from(dataset, selection, chosen, progress))
     run = reduce(operator.add, runs)
+    note_bad_files(run)
     container: ContainerKind = "rntuple" if rntuple else "ttree"
     if candidates is not None:
         _write_candidates(run, candidates, container)
@@ -111,10 +132,20 @@ def select(
             sum(region.observed for region in run.regions if region.name == UNDEFINED),
         )
         note(f"picture in {plot}")
+    if resume is not None:
+        from bdana.engine import clear_checkpoints
+
+        clear_checkpoints(resume)  # what they were for is done
     if as_json:
         print_json(run.to_dict())
     else:
         print_tables(*result_tables(run))
+
+
+def note_bad_files(run: SelectionRun) -> None:
+    """Say on stderr which files are left out, and what that loses."""
+    for bad in run.bad_files:
+        note(f"warning: {bad.text}")
 
 
 def _check_outputs(
@@ -164,6 +195,7 @@ def result_tables(run: SelectionRun) -> list[Table | str]:
         exposure += f"; [exposure] unusual: limits of plausibility are off for {', '.join(run.unusual)}"
     return [
         f"{run.label}, selection {run.selection}:",
+        *(f"warning: {bad.text}" for bad in run.bad_files),
         chain,
         *filter(None, [run.accounting_note]),
         regions,

@@ -11,7 +11,7 @@ import typer
 
 from bdana.cli.app import app
 from bdana.cli.console import note, print_json, print_tables, progress_bar, table
-from bdana.cli.options import Jobs, Json, Overrides
+from bdana.cli.options import Json, Overrides, Workers
 from bdana.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def sensitivity(
         bool, typer.Option("--cache/--no-cache", help="Keep yields between runs.", rich_help_panel=SCAN)
     ] = True,
     overrides: Overrides = None,
-    jobs: Jobs = 2,
+    workers: Workers = 2,
     as_json: Json = False,
 ) -> None:
     """Give expected signal events at points (--mass, --coupling), or the excluded region of all masses."""
@@ -225,7 +225,7 @@ def sensitivity(
     scan = Scan(analysis, channel, cache_folder() if use_cache else None)
     if not (mass or coupling):
         counting = _Counting(protons, observed, background, background_error, tuple(cl or [0.9]))
-        _exclusion(scan, counting, _Figure(plot, show, overlay or []), grid, jobs, as_json=as_json)
+        _exclusion(scan, counting, _Figure(plot, show, overlay or []), grid, workers, as_json=as_json)
     elif mass and coupling:
         if grid or plot or overlay or observed is not None or background or cl:
             raise InputError(
@@ -278,7 +278,7 @@ class _Figure:
 
 
 def _exclusion(
-    scan: Scan, counting: _Counting, drawn: _Figure, grid: Path | None, jobs: int, *, as_json: bool
+    scan: Scan, counting: _Counting, drawn: _Figure, grid: Path | None, workers: int, *, as_json: bool
 ) -> None:
     from bdana.sensitivity.contour import write_grid
     from bdana.sensitivity.overlays import compare_levels, read_overlay
@@ -289,7 +289,7 @@ def _exclusion(
     _check_outputs(grid, drawn.path)
     for level in counting.levels:
         check_level(level)
-    masses = _compute(scan, jobs)
+    masses = _compute(scan, workers)
     _caution(scan, masses)
     # Eight more contours, which neither the grid nor the table shows.
     systematics = as_json or drawn.path is not None
@@ -304,7 +304,7 @@ def _exclusion(
     if warning:
         note(f"warning: {warning}")
     if drawn.path is not None:
-        _draw(drawn.path, drawn.show, scan, masses, counting, found, overlays, jobs)
+        _draw(drawn.path, drawn.show, scan, masses, counting, found, overlays, workers)
         note(f"figure in {drawn.path}")
     if as_json:
         print_json({"channel": scan.mode, "exclusion": [exclusion.to_dict() for exclusion in found]})
@@ -323,12 +323,12 @@ def _check_outputs(grid: Path | None, plot: Path | None) -> None:
             raise InputError(f"{path}: there is no folder {path.parent}")
 
 
-def _compute(scan: Scan, jobs: int) -> list[float]:
+def _compute(scan: Scan, workers: int) -> list[float]:
     from bdana.engine import executor_of
 
     masses = scan.analysis.signal.masses(scan.mode)
     with progress_bar(f"signal yields, {scan.mode}") as progress:
-        scan.compute(masses, executor_of(jobs), progress)
+        scan.compute(masses, executor_of(workers), progress)
     return masses
 
 
@@ -361,7 +361,7 @@ def _draw(
     counting: _Counting,
     found: list[Exclusion],
     overlays: Sequence[Overlay],
-    jobs: int,
+    workers: int,
 ) -> None:
     from bdana.report.signal_figures import draw_exclusion, draw_lifetime, draw_parts
     from bdana.sensitivity.scan import Scan
@@ -381,7 +381,7 @@ def _draw(
         parts = {}
         for mode in scan.analysis.signal.channels:
             other = Scan(scan.analysis, mode, scan.folder)
-            _compute(other, jobs)
+            _compute(other, workers)
             parts[mode] = _excluded(other, counting, level)
         draw_parts(path, parts, "", title.replace(f"{scan.mode}, ", "", 1))
 

@@ -1,12 +1,17 @@
-"""Running a selection over the chunks of a dataset, in this process or in worker processes."""
+"""Running a selection over the chunks of a dataset, in this process, in worker processes or on dask workers."""
 
 from typing import TYPE_CHECKING
 
 from bdana.on_demand import on_demand
 
 if TYPE_CHECKING:
+    from bdana.engine.batches import map_batches, without_bad_files
+    from bdana.engine.checkpoints import clear_checkpoints
+    from bdana.engine.choice import executor_of
     from bdana.engine.cut_masks import CutMasks
-    from bdana.engine.executors import Executor, ProcessExecutor, SerialExecutor, executor_of
+    from bdana.engine.dask_executor import BatchSystem, DaskExecutor
+    from bdana.engine.executors import Executor, SerialExecutor
+    from bdana.engine.processes import ProcessExecutor
     from bdana.engine.runs import (
         Progress,
         RegionCount,
@@ -17,7 +22,9 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "BatchSystem",
     "CutMasks",
+    "DaskExecutor",
     "Executor",
     "ProcessExecutor",
     "Progress",
@@ -26,20 +33,23 @@ __all__ = [
     "SelectionRun",
     "SelectionTask",
     "SerialExecutor",
+    "clear_checkpoints",
     "executor_of",
+    "map_batches",
     "run_selection",
+    "without_bad_files",
 ]
 
 __getattr__ = on_demand(
     __name__,
     {
+        "batches": ("map_batches", "without_bad_files"),
+        "checkpoints": ("clear_checkpoints",),
+        "choice": ("executor_of",),
         "cut_masks": ("CutMasks",),
-        "executors": (
-            "Executor",
-            "ProcessExecutor",
-            "SerialExecutor",
-            "executor_of",
-        ),
+        "dask_executor": ("BatchSystem", "DaskExecutor"),
+        "executors": ("Executor", "SerialExecutor"),
+        "processes": ("ProcessExecutor",),
         "runs": (
             "Progress",
             "RegionCount",

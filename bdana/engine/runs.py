@@ -12,8 +12,11 @@ import numpy as np
 
 from bdana._version import __version__
 from bdana.display import shortened
+from bdana.engine.batches import map_batches, without_bad_files
+from bdana.engine.checkpoints import Checkpoints
 from bdana.engine.cut_masks import CutMasks
 from bdana.engine.executors import SerialExecutor
+from bdana.engine.ordered_sum import OrderedSum
 from bdana.errors import BlindingError, ConfigError
 from bdana.events import SeenEvents, event_hashes, refuse_repeats
 from bdana.regions import UNDEFINED
@@ -21,14 +24,16 @@ from bdana.selection import Cutflow, fill_histograms, sum_regions, why_empty
 from bdana.selection.cutflow import AccountingStep, accounting
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Sequence
+    from pathlib import Path
     from typing import SupportsIndex
 
     from numpy.typing import NDArray
 
     from bdana.engine.executors import Executor
     from bdana.events import Dataset, Exposure
-    from bdana.events.dataset import Chunk
+    from bdana.events.bad_files import BadFile
+    from bdana.events.dataset import Batch
     from bdana.events.location import Location
     from bdana.selection import (
         Candidates,
@@ -72,7 +77,7 @@ class RunsSelections(Protocol):
 
 @dataclass(frozen=True)
 class SelectionTask:
-    """Function that selects one chunk; sent to workers, so it holds names and the analysis, but no arrays.
+    """Function that selects one batch of chunks; sent to workers, so it holds names and the analysis, but no arrays.
 
     Attributes
     ----------
@@ -88,6 +93,8 @@ class SelectionTask:
         What the columns are read from.
     left_out : tuple of str
         Cuts that the loose candidates need not pass.
+    checkpoints : Path or None
+        Folder of results of finished batches, from which an interrupted run goes on.
     """
 
     analysis: RunsSelections
@@ -96,19 +103,29 @@ class SelectionTask:
     columns: tuple[str, ...]
     dataset: Dataset
     left_out: tuple[str, ...] = ()
+    checkpoints: Path | None = None
 
     def __repr__(self) -> str:
         return shortened(
             f"SelectionTask({self.selection} on {len(self.dataset.sources)} files of {self.dataset.kind})"
         )
 
-    def __call__(self, chunk: Chunk) -> tuple[Selected, NDArray[np.uint64]]:
-        """Read and select one chunk; return what it selected, and the hashes of all its events."""
+    def of(self, dataset: Dataset) -> SelectionTask:
+        """Return the task for another dataset of the same columns.
+
+        Parameters
+        ----------
+        dataset : Dataset
+        """
+        return replace(self, dataset=dataset)
+
+    def __call__(self, batch: Batch) -> tuple[Selected, NDArray[np.uint64]]:
+        """Read and select one batch; return what it selected, and the hashes of all its events."""
         selection, par = self.analysis.selection(self.selection)
-        events, steps = self.dataset.read_counted(chunk, self.columns)
+        events, steps = self.dataset.read_counted(batch, self.columns)
         selected = selection.apply(events, par, self.setup, self.dataset.gate, self.left_out)
         selected = replace(selected, reading=Cutflow.of(steps))
-        return selected, event_hashes(self.dataset, chunk, events)
+        return selected, event_hashes(self.dataset, batch, events)
 
 
 @dataclass(frozen=True)
@@ -194,6 +211,8 @@ class SelectionRun:
         Why nothing is left of input that was not empty: which cut took the last event; mostly empty.
     tasks : tuple of SelectionTask
         How it was made, for `masks`.
+    beside : tuple of BadFile
+        Files of a sample that it is compared with that were left out, and so their bursts here.
     """
 
     reading: Cutflow
@@ -209,6 +228,7 @@ class SelectionRun:
     opened: tuple[str, ...] = ()
     emptied: str = ""
     tasks: tuple[SelectionTask, ...] = field(default=(), compare=False, repr=False)
+    beside: tuple[BadFile, ...] = ()
 
     def __repr__(self) -> str:
         counts = repr(self.regions).removeprefix("RegionCounts(")
@@ -349,6 +369,21 @@ class SelectionRun:
         """Numbers of the exposure that are meant, though no accelerator is known to have them."""
         return sorted({name for dataset in self.datasets for name in dataset.unusual})
 
+    @property
+    def bad_files(self) -> list[BadFile]:
+        """Files that cannot be read and were left out with the protons of their bursts."""
+        found = [bad for dataset in self.datasets for bad in dataset.bad_files]
+        return [*found, *(bad for bad in self.beside if bad.file not in {one.file for one in found})]
+
+    def with_bad_files(self, beside: Sequence[BadFile]) -> SelectionRun:
+        """Return the result, which also names files that a sample beside it had to leave out.
+
+        Parameters
+        ----------
+        beside : sequence of BadFile
+        """
+        return replace(self, beside=tuple(beside))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain values, for JSON."""
         return {
@@ -367,6 +402,7 @@ class SelectionRun:
             "bdana_version": __version__,
             **({"emptied": self.emptied} if self.emptied else {}),
             **({"unusual_exposure": unusual} if (unusual := self.unusual) else {}),
+            **({"bad_files": [bad.to_dict() for bad in found]} if (found := self.bad_files) else {}),
         }
 
 
@@ -388,22 +424,28 @@ def run_selection(
     Raises
     ------
     InputError
-        When an event is in the dataset twice, naming it and both files; or the exposure is not known.
+        When files cannot be read, naming all of them; an event is in the dataset twice, naming it and both files; or the
+        exposure is not known.
     """
-    executor = executor or SerialExecutor()
+    return without_bad_files(task, lambda task: _run(task, executor or SerialExecutor(), progress))
+
+
+def _run(task: SelectionTask, executor: Executor, progress: Progress | None) -> SelectionRun:
     exposure = task.dataset.exposure  # what is wrong with it is said before the long work
-    chunks = task.dataset.chunks(task.columns)
+    batches = task.dataset.batches(task.columns)
     # Behind a gate the number of events in a file is not to be seen: progress counts chunks.
-    steps = [chunk.stop - chunk.start if task.dataset.gate is None else 1 for chunk in chunks]
-    parts: list[Selected] = []
+    gated = task.dataset.gate is not None
+    steps = [len(batch) if gated else sum(chunk.entries for chunk in batch) for batch in batches]
+    total: OrderedSum[Selected] = OrderedSum()
     with SeenEvents() as seen:
-        for done, (part, hashes) in zip(np.cumsum(steps), executor.map(task, chunks), strict=True):
-            parts.append(part)
-            seen.add(hashes)
+        for done, result in zip(np.cumsum(steps), _results(task, batches, executor), strict=True):
+            if result is not None:
+                total.add(result[0])
+                seen.add(result[1])
             if progress:
                 progress(int(done), sum(steps))
-        refuse_repeats(task.dataset, chunks, seen)
-    selected = _add_up(parts)
+        refuse_repeats(task.dataset, batches, seen)
+    selected = total.result()
     names = tuple(name for name in task.setup.regions.names if name not in task.dataset.closed)
     return SelectionRun(
         reading=selected.reading,
@@ -417,8 +459,28 @@ def run_selection(
         selection=task.selection,
         analysis_hash=task.analysis.hash,
         emptied=_emptied(task, selected),
-        tasks=(replace(task, left_out=()),),
+        tasks=(replace(task, left_out=(), checkpoints=None),),
     )
+
+
+def _results(
+    task: SelectionTask, batches: Sequence[Batch], executor: Executor
+) -> Iterator[tuple[Selected, NDArray[np.uint64]] | None]:
+    """Yield the result of each batch: kept from before where there is one, else made and kept."""
+    if task.checkpoints is None:
+        yield from map_batches(task, batches, executor)
+        return
+    kept = Checkpoints(task.checkpoints, task)
+    there = [kept.has(batch) for batch in batches]
+    new = map_batches(task, [b for b, known in zip(batches, there, strict=True) if not known], executor)
+    for batch, known in zip(batches, there, strict=True):
+        found = kept.read(batch) if known else None
+        if found is None:
+            found = task(batch) if known else next(new)  # a damaged checkpoint is made again
+            if found is not None:
+                kept.write(batch, found)
+        yield found
+    yield from new  # of no batch any more: it raises what is wrong with files
 
 
 def _emptied(task: SelectionTask, selected: Selected) -> str:
@@ -440,13 +502,6 @@ def _sources(run: SelectionRun) -> dict[Hashable, Location]:
         else:
             found[source.path if isinstance(source.path, str) else id(source)] = source.path
     return found
-
-
-def _add_up(parts: list[Selected]) -> Selected:
-    """Add neighbours pairwise: the order is always the same, and no array is copied more than log2(N) times."""
-    while len(parts) > 1:
-        parts = [a + b for a, b in zip(parts[0::2], parts[1::2], strict=False)] + parts[len(parts) // 2 * 2 :]
-    return parts[0]
 
 
 def _count(candidates: Candidates, names: tuple[str, ...], closed: tuple[str, ...]) -> RegionCounts:

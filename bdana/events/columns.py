@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import awkward as ak
 import numpy as np
 
-from bdana.errors import InputError
+from bdana.errors import BadFileError, InputError
 from bdana.events.lists import counts_and_flat
 from bdana.events.model import CANONICAL
 from bdana.events.ranges import OutOfRange
@@ -140,7 +140,7 @@ def _combined(
     counts, values = parts[0]
     for other, _ in parts[1:]:
         if counts is not None and other is not None and not np.array_equal(counts, other):
-            raise InputError(
+            raise BadFileError(
                 f"{where}: its branches have different numbers of entries in one event: the file is damaged"
             )
     if source.norm:
@@ -164,11 +164,11 @@ def _read_branches(
             try:
                 container.arrays([branch], start, stop)
             except Exception as one:
-                raise InputError(
+                raise BadFileError(
                     f"{path}: branch '{branch}' of tree '{container.name}' is damaged between entries {start} and {stop} "
                     f"({type(one).__name__}: {one}); copy the file again or leave it out"
                 ) from one
-        raise InputError(f"{path}: tree '{container.name}' is damaged ({err})") from err
+        raise BadFileError(f"{path}: tree '{container.name}' is damaged ({err})") from err
 
 
 def _member(array: ak.Array, member: str, where: str) -> ak.Array:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import awkward as ak
 import numpy as np
 
-from bdana.errors import InputError
+from bdana.errors import BadFileError, InputError
 from bdana.events.baskets import is_plain, read_plain
 from bdana.events.checksums import OBJECT_NAME, ColumnChecksums, damaged_page_list, damaged_pages
 from bdana.events.lists import fit
@@ -254,6 +254,11 @@ class RootFile:
         return [name for name, kind in self._classes.items() if kind in _TREES]
 
     @property
+    def uuid(self) -> str:
+        """UUID in the header of the file, which every writing of a file changes."""
+        return str(self._directory.file.uuid)
+
+    @property
     def provenance(self) -> dict[str, Any]:
         """How the file was made, as bdana recorded it; empty for files of other programs."""
         try:
@@ -294,7 +299,7 @@ class RootFile:
         except InputError:  # of a server
             raise
         except Exception as err:  # uproot raises many kinds for damaged bytes
-            raise InputError(
+            raise BadFileError(
                 f"{self.path}: tree '{name}' is damaged: {_first_line(err)}; copy the file again"
             ) from err
 
@@ -331,19 +336,19 @@ def open_root(path: Location, remote: RemoteConfig = DEFAULTS) -> RootFile:
     except InputError:  # of a server
         raise
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+        raise BadFileError(f"{path}: no such file") from None
     except IsADirectoryError:  # guard: folder-is-no-file
         raise InputError(f"{path}: is a folder, not a ROOT file") from None
     except PermissionError:
-        raise InputError(f"{path}: no permission to read it") from None
+        raise BadFileError(f"{path}: no permission to read it") from None
     except Exception as err:  # uproot raises many kinds for damaged bytes
         if isinstance(err, OSError) and err.strerror:
-            raise InputError(f"{path}: cannot be read ({err.strerror})") from err
+            raise BadFileError(f"{path}: cannot be read ({err.strerror})") from err
         if isinstance(err, ValueError):
-            raise InputError(f"{path}: not a ROOT file ({_first_line(err)})") from err
-        raise InputError(f"{path}: damaged or cut short ({_first_line(err)}); copy the file again") from err
+            raise BadFileError(f"{path}: not a ROOT file ({_first_line(err)})") from err
+        raise BadFileError(f"{path}: damaged or cut short ({_first_line(err)}); copy the file again") from err
     if size is not None and size < directory.file.fEND:
-        raise InputError(
+        raise BadFileError(
             f"{path}: cut short, {size} of {directory.file.fEND} bytes are there; copy the file again"
         )
     return opened

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 
+import awkward as ak
 import numpy as np
 
 from bdana.display import short_repr
-from bdana.errors import BlindingError, ConfigError, InputError
+from bdana.errors import BadFileError, BadFilesError, BlindingError, ConfigError, InputError
 from bdana.events.arrays import EventArrays
-from bdana.events.exposure import BurstTable, Exposure
+from bdana.events.bad_files import bursts_without, left_out
+from bdana.events.exposure import BurstTable, Exposure, burst_key
 from bdana.events.file_names import expand, refuse_files_twice
-from bdana.events.files import guess_schema, open_events
+from bdana.events.files import EventFile, guess_schema, open_events, read_bursts
 from bdana.events.gate import GATE_COLUMNS, Gate
 from bdana.events.servers import DEFAULTS, RemoteConfig
 from bdana.events.source import EventSource, read_with_closed
@@ -22,14 +25,14 @@ from bdana.events.source import EventSource, read_with_closed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    import awkward as ak
     from numpy.typing import NDArray
 
+    from bdana.events.bad_files import BadFile
     from bdana.events.file_names import Files
     from bdana.events.good_runs import GoodRuns
     from bdana.events.location import Location
 
-__all__ = ["Chunk", "Dataset", "Kind", "Trigger", "require_countable"]
+__all__ = ["Batch", "Chunk", "Dataset", "Kind", "Trigger", "require_countable"]
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +40,17 @@ Kind = Literal["data", "mc", "pseudo"]
 Trigger = Literal["any", "H2", "Q1"]
 """H2: taken by the two-track trigger. Q1: taken by the downscaled one-track trigger and not by H2."""
 CHUNK_ENTRIES = 100_000
+"""Entries that are read at once, at least, where there are as many."""
+LARGEST_CHUNK = 4 * CHUNK_ENTRIES
+"""Entries that are read at once, at most: of a larger cluster something is read twice."""
+BASE_MEMORY = 400 * 10**6
+"""Bytes of a process that has read nothing yet, assumed."""
+EACH_COLUMN = 16
+"""Bytes of a column in an event of two tracks."""
+COPIES = 8
+"""Bytes that work on a chunk takes at its peak, for each byte of its events, assumed."""
+SHARING_FILES = 50
+"""Small files that are read together, at most."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +60,15 @@ class Chunk:
     source: int
     start: int
     stop: int
+
+    @property
+    def entries(self) -> int:
+        """Number of entries."""
+        return self.stop - self.start
+
+
+Batch: TypeAlias = tuple[Chunk, ...]
+"""Chunks that are read together: one, or several small files of one layout, in their order."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +95,16 @@ class Dataset:
         Blinding: which events are closed; None for simulation.
     unusual : tuple of str
         Columns of the burst table whose values are meant, as for `BurstTable.total`.
+    bad_files : tuple of BadFile
+        Files that cannot be read and were left out.
+    allow_bad_files : bool
+        Whether such files are left out; else they are an error.
+    without : BurstTable or None
+        Bursts that files left out had a part of: events of other files in them are left out too.
+    shared_bursts : bool
+        Whether a burst may be in several files.
+    memory_limit : int or None
+        Bytes that a process may take, about: larger chunks are cut.
     """
 
     sources: tuple[EventSource, ...]
@@ -83,6 +116,11 @@ class Dataset:
     weight: float = 1.0
     gate: Gate | None = None
     unusual: tuple[str, ...] = ()
+    bad_files: tuple[BadFile, ...] = ()
+    allow_bad_files: bool = False
+    without: BurstTable | None = None
+    shared_bursts: bool = False
+    memory_limit: int | None = None
 
     __repr__ = short_repr
 
@@ -101,6 +139,8 @@ class Dataset:
         folder: Path | None = None,
         unusual: Sequence[str] = (),
         remote: RemoteConfig = DEFAULTS,
+        allow_bad_files: bool = False,
+        memory_limit: int | None = None,
     ) -> Dataset:
         """Open the files and join their burst tables; data and pseudo-data need a gate, which hides closed events.
 
@@ -108,7 +148,7 @@ class Dataset:
         ----------
         files : str, Path or EventArrays, or a sequence of them
             As for `bdana.events.file_names.expand`.
-        kind, all_bursts, trigger, weight, gate, unusual
+        kind, all_bursts, trigger, weight, gate, unusual, allow_bad_files, memory_limit
             Attributes of the dataset.
         schema : str, optional
             As for `load_schema`; by default the shipped schema that matches each file.
@@ -126,7 +166,8 @@ class Dataset:
         ConfigError
             When the kind is unknown, no schema fits, or there is no file.
         InputError
-            When a file is absent, damaged or given twice, burst tables disagree, or data have no exposure.
+            When files are absent or damaged, with each of them; a file is given twice, burst tables disagree, or data have no
+            exposure.
         """
         if kind not in get_args(Kind):  # guard: known-kind
             raise ConfigError(f"kind '{kind}' is unknown: choose {', '.join(get_args(Kind))}")
@@ -135,14 +176,18 @@ class Dataset:
                 f"refused: these files are read as '{kind}', and the analysis has no blinding/policy.toml that says what "
                 "stays closed; if they are simulation, say so with --kind mc"
             )
-        sources = tuple(_open(file, schema, remote) for file in expand(files, folder, remote))
+        opened = [_opened(file, schema, remote) for file in expand(files, folder, remote)]
+        bad = {place: str(file.error) for place, file in enumerate(opened) if file.error}
+        sources = tuple(file.source for file in opened if file.source)
+        if bad and not (allow_bad_files and sources):
+            raise BadFilesError(bad)
         refuse_files_twice(sources, kind)
         if gate is not None:
             for source in sources:
                 _check_kind(source, kind, gate)
             if kind == "pseudo":  # never sealed: closed events are dropped
                 gate = replace(gate, admission=None)
-        bursts = _joined_bursts(sources)
+        bursts, shared = _joined_bursts(opened)
         listed_only = bursts is None and good_runs is not None
         if good_runs is not None:
             bursts = good_runs.table() if bursts is None else good_runs.among(bursts)
@@ -152,7 +197,7 @@ class Dataset:
             )
         if kind == "mc":
             gate = None
-        return cls(
+        dataset = cls(
             sources=tuple(source.behind(gate) for source in sources) if gate else sources,
             kind=cast("Kind", kind),
             bursts=bursts,
@@ -162,6 +207,70 @@ class Dataset:
             weight=weight,
             gate=gate,
             unusual=tuple(unusual),
+            allow_bad_files=allow_bad_files,
+            shared_bursts=shared or listed_only,
+            memory_limit=memory_limit,
+        )
+        like = sources[0]  # files of a sample mostly have one layout
+        return dataset._leave_out(
+            [
+                (opened[place].name, reason, read_bursts(opened[place].name, like))
+                for place, reason in bad.items()
+            ]
+        )
+
+    def leave_out(self, bad: Mapping[int, str]) -> Dataset:
+        """Return the dataset without files that cannot be read, and without all of the bursts that they have a part of.
+
+        Parameters
+        ----------
+        bad : mapping of int to str
+            What is wrong with a source, by its place in `sources`.
+
+        Raises
+        ------
+        InputError
+            When nobody can tell which bursts they are, or no file is left.
+        """
+        found = [
+            (self.sources[place].path, reason, self.sources[place].bursts()) for place, reason in bad.items()
+        ]
+        kept = tuple(source for place, source in enumerate(self.sources) if place not in bad)
+        if not kept:
+            raise BadFilesError(bad)
+        return replace(self, sources=kept)._leave_out(found)
+
+    def leave_out_bursts(self, lost: BurstTable | None) -> Dataset:
+        """Return the dataset without some bursts, which another sample of the same bursts had to leave out.
+
+        Parameters
+        ----------
+        lost : BurstTable or None
+        """
+        if lost is None or self.bursts is None:
+            return self
+        without = lost if self.without is None else BurstTable.union([("", self.without), ("", lost)])
+        return replace(
+            self, bursts=bursts_without(self.bursts, [lost], ["the sample"], shared=False), without=without
+        )
+
+    def _leave_out(self, files: Sequence[tuple[Location, str, BurstTable | None]]) -> Dataset:
+        if not files:
+            return self
+        names, tables = [str(name) for name, _, _ in files], [table for _, _, table in files]
+        own = [(name, table) for name, table in zip(names, tables, strict=True) if table is not None]
+        known = None if self.bursts is None else [("the other files", self.bursts), *own]
+        # Bursts of a file that could not be opened are not among those of the others; a list of runs has them all.
+        sample = self.bursts if self.listed_only or known is None else BurstTable.union(known)
+        lost = [
+            left_out(name, reason, table, sample, all_bursts=self.all_bursts) for name, reason, table in files
+        ]
+        without = [("files left out", self.without), *own] if self.without is not None else own
+        return replace(
+            self,
+            bursts=bursts_without(self.bursts, tables, names, shared=self.shared_bursts),
+            bad_files=(*self.bad_files, *lost),
+            without=BurstTable.union(without) if without else None,
         )
 
     @property
@@ -259,31 +368,73 @@ class Dataset:
     def chunks(self, columns: Iterable[str]) -> list[Chunk]:
         """Cut the sources into chunks of whole clusters, at least 100 000 entries each; an empty source gives one.
 
+        A cluster that is much larger is cut into parts.
+
         Parameters
         ----------
         columns : iterable of str
         """
+        columns = set(columns)
+        largest = self._largest_chunk(columns)
+        least = min(CHUNK_ENTRIES, largest)
         chunks = []
         for index, source in enumerate(self.sources):
-            start, *ends = source.clusters(columns)
-            for end in ends or [start]:
-                if end - start >= CHUNK_ENTRIES or end == (ends or [start])[-1]:
-                    chunks.append(Chunk(index, start, end))
+            start = 0
+            # A small file is read at once, whatever its clusters: it need not be opened here.
+            ends = [source.entries] if source.entries <= least else source.clusters(columns)[1:]
+            for end in ends:
+                if end - start >= least or end == ends[-1]:
+                    parts = max(1, -(-(end - start) // largest))
+                    cuts = [start + (end - start) * part // parts for part in range(parts + 1)]
+                    chunks += [Chunk(index, low, high) for low, high in pairwise(cuts)]
                     start = end
         return chunks
 
-    def read(self, chunk: Chunk, columns: Iterable[str]) -> ak.Array:
+    def _largest_chunk(self, columns: set[str]) -> int:
+        """Return the entries that are read at once, at most; told by the columns alone, and by no event."""
+        if self.memory_limit is None:
+            return LARGEST_CHUNK
+        each = COPIES * EACH_COLUMN * max(len(columns), 1)
+        return int(np.clip((self.memory_limit - BASE_MEMORY) / each, 1000, LARGEST_CHUNK))
+
+    def batches(self, columns: Iterable[str]) -> list[Batch]:
+        """Return the chunks as `chunks` does, those of small neighbouring files of one layout together.
+
+        Parameters
+        ----------
+        columns : iterable of str
+        """
+        columns = set(columns)
+        least = min(CHUNK_ENTRIES, self._largest_chunk(columns))
+        batches: list[list[Chunk]] = []
+        for chunk in self.chunks(columns):
+            before = batches[-1] if batches else []
+            source = self.sources[chunk.source]
+            if (
+                before
+                and isinstance(source, EventFile)  # arrays in memory may have other types
+                and sum(part.entries for part in before) + chunk.entries <= least
+                and len(before) < SHARING_FILES
+                and self.sources[before[-1].source].schema is source.schema
+            ):
+                before.append(chunk)
+            else:
+                batches.append([chunk])
+        return [tuple(batch) for batch in batches]
+
+    def read(self, chunk: Chunk | Batch, columns: Iterable[str]) -> ak.Array:
         """Read the events of a chunk that are not closed, lie in bursts that are used, and fired the trigger.
 
         Parameters
         ----------
-        chunk : Chunk
+        chunk : Chunk or tuple of Chunk
+            Several are read one after the other.
         columns : iterable of str
         """
         return self.read_counted(chunk, columns)[0]
 
     def read_counted(
-        self, chunk: Chunk, columns: Iterable[str]
+        self, chunk: Chunk | Batch, columns: Iterable[str]
     ) -> tuple[ak.Array, dict[str, NDArray[np.float64]]]:
         """Read the events of a chunk as `read`, and return the weights of those that are left after each step too.
 
@@ -291,7 +442,7 @@ class Dataset:
 
         Parameters
         ----------
-        chunk : Chunk
+        chunk : Chunk or tuple of Chunk
         columns : iterable of str
 
         Returns
@@ -300,10 +451,35 @@ class Dataset:
             The events.
         dict of str to ndarray
             `read`, `good_bursts` (all that are used, with `all_bursts`) and `trigger`, in this order.
+
+        Raises
+        ------
+        BadFilesError
+            When files cannot be read, with every one of the chunk.
         """
+        wanted = set(columns)
+        parts, bad = [], {}
+        for part in (chunk,) if isinstance(chunk, Chunk) else chunk:
+            try:
+                parts.append(self._read_counted(part, wanted))
+            except BadFileError as err:
+                bad[part.source] = str(err)
+        if bad:
+            raise BadFilesError(bad)
+        if len(parts) == 1:
+            return parts[0]
+        events = ak.concatenate([events for events, _ in parts])
+        return events, {step: np.concatenate([left[step] for _, left in parts]) for step in parts[0][1]}
+
+    def _read_counted(
+        self, chunk: Chunk, columns: set[str]
+    ) -> tuple[ak.Array, dict[str, NDArray[np.float64]]]:
         source = self.sources[chunk.source]
-        wanted = {*columns, "trigger"} if self.trigger != "any" else set(columns)
+        wanted = columns | {"trigger"} if self.trigger != "any" else columns
         events = source.read(wanted, chunk.start, chunk.stop)
+        if self.without is not None:
+            keys = burst_key(np.asarray(events.run), np.asarray(events.burst))
+            events = events[~np.isin(keys, burst_key(self.without.run, self.without.burst))]
         used = np.ones(len(events), dtype=np.bool_)
         steps = {"read": used.copy()}
         if self.bursts is not None:
@@ -320,12 +496,12 @@ class Dataset:
         left = {name: weights[mask] for name, mask in (steps | {"trigger": used}).items()}
         return events if used.all() else events[used], left
 
-    def fired(self, chunk: Chunk, events: ak.Array, trigger: str) -> NDArray[np.bool_]:
+    def fired(self, chunk: Chunk | Batch, events: ak.Array, trigger: str) -> NDArray[np.bool_]:
         """Tell which events of a chunk fired a trigger.
 
         Parameters
         ----------
-        chunk : Chunk
+        chunk : Chunk or tuple of Chunk
         events : ak.Array
             With the column `trigger`.
         trigger : str
@@ -336,18 +512,41 @@ class Dataset:
         ConfigError
             When the schema does not say which bit it is.
         """
-        schema = self.sources[chunk.source].schema
+        source = self.sources[(chunk if isinstance(chunk, Chunk) else chunk[0]).source]  # one layout in all
+        schema = source.schema
         if trigger not in schema.triggers:
             raise ConfigError(
-                f"{self.sources[chunk.source].path}: schema '{schema.name}' has no trigger {trigger}: add its bit to [triggers]"
+                f"{source.path}: schema '{schema.name}' has no trigger {trigger}: add its bit to [triggers]"
             )
         return (np.asarray(events.trigger) >> schema.triggers[trigger] & 1).astype(np.bool_)
 
 
-def _open(file: Location | EventArrays, schema: str | None, remote: RemoteConfig) -> EventSource:
-    if isinstance(file, EventArrays):
-        return file
-    return open_events(file, schema or guess_schema(file, remote), remote)
+@dataclass(frozen=True)
+class _Opened:
+    """One of the files given: what was opened and its burst table, or why not."""
+
+    name: Location
+    source: EventSource | None = None
+    error: BadFileError | None = None
+    bursts: BurstTable | None = None
+    no_bursts: InputError | None = None
+
+
+def _opened(file: Location | EventArrays, schema: str | None, remote: RemoteConfig) -> _Opened:
+    try:
+        source = (
+            file
+            if isinstance(file, EventArrays)
+            else open_events(file, schema or guess_schema(file, remote), remote)
+        )
+    except BadFileError as err:
+        return _Opened(file.path if isinstance(file, EventArrays) else file, error=err)
+    try:
+        return _Opened(source.path, source, bursts=source.bursts())
+    except BadFileError as err:
+        return _Opened(source.path, error=err)
+    except InputError as err:  # said after what is wrong with the files themselves
+        return _Opened(source.path, source, no_bursts=err)
 
 
 def require_countable(source: EventSource, kind: str | None, gate: Gate | None) -> None:
@@ -430,12 +629,17 @@ def _check_kind(source: EventSource, kind: str, gate: Gate) -> None:
         )
 
 
-def _joined_bursts(sources: Sequence[EventSource]) -> BurstTable | None:
-    tables = [(source.path, source.bursts()) for source in sources]
-    known = [(path, table) for path, table in tables if table is not None]
-    if known and len(known) < len(tables):
-        without = next(path for path, table in tables if table is None)
+def _joined_bursts(opened: Sequence[_Opened]) -> tuple[BurstTable | None, bool]:
+    """Return the bursts of all files that were opened, and whether one is in several of them."""
+    for file in opened:
+        if file.no_bursts:
+            raise file.no_bursts
+    there = [file for file in opened if file.source]
+    known = [(file.name, file.bursts) for file in there if file.bursts is not None]
+    if known and len(known) < len(there):
+        without = next(file.name for file in there if file.bursts is None)
         raise InputError(
             f"{without}: has no burst table, other files have one: their exposure cannot be added"
         )
-    return BurstTable.union(known) if known else None
+    union = BurstTable.union(known) if known else None
+    return union, union is not None and len(union.run) < sum(len(table.run) for _, table in known)

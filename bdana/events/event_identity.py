@@ -96,7 +96,7 @@ class SeenEvents:
 
     def __init__(self) -> None:
         self._kept: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - kept open
-        self._places: list[NDArray[np.int64]] = []
+        self._places: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY // 4)  # noqa: SIM115
         self._total = 0
 
     def __enter__(self) -> Self:
@@ -104,6 +104,7 @@ class SeenEvents:
 
     def __exit__(self, *raised: object) -> None:
         self._kept.close()
+        self._places.close()
 
     def add(self, hashes: NDArray[np.uint64]) -> None:
         """Add the events of the next chunk.
@@ -119,9 +120,10 @@ class SeenEvents:
             When the temporary file cannot be written.
         """
         inner = np.searchsorted(hashes, _PARTS[1:-1].astype(np.uint64))
-        self._places.append(self._total + np.concatenate([[0], inner, [len(hashes)]]).astype(np.int64))
+        places = self._total + np.concatenate([[0], inner, [len(hashes)]]).astype(np.int64)
         self._total += len(hashes)
         try:
+            self._places.write(places.data)
             self._kept.seek(0, 2)
             self._kept.write(hashes.data)
         except OSError as err:
@@ -135,13 +137,25 @@ class SeenEvents:
 
         Equal hashes are nearly always equal events; whoever asks compares the events themselves.
         """
+        rows = self._rows()
         step = max(1, COMPARED * (len(_PARTS) - 1) // max(self._total, 1))
         for first in range(0, len(_PARTS) - 1, step):
             last = min(first + step, len(_PARTS) - 1)
-            parts = [self._read(places[first], places[last]) for places in self._places]
+            parts = [
+                self._read(start, stop) for start, stop in zip(rows[:, first], rows[:, last], strict=True)
+            ]
             together = np.sort(np.concatenate(parts)) if parts else np.empty(0, dtype=np.uint64)
             for value in np.unique(together[1:][together[1:] == together[:-1]]):
                 yield _holders(parts, value)
+
+    def _rows(self) -> NDArray[np.int64]:
+        """Return where the parts of each chunk begin among the hashes, shape (N, 257)."""
+        shape = (self._places.tell() // (8 * len(_PARTS)), len(_PARTS))
+        if shape[0] * 8 * len(_PARTS) > IN_MEMORY // 4:  # then it is a file
+            self._places.flush()
+            return np.memmap(self._places, np.int64, "r", shape=shape)
+        self._places.seek(0)
+        return np.frombuffer(self._places.read(), dtype=np.int64).reshape(shape)
 
     def _read(self, start: np.int64, stop: np.int64) -> NDArray[np.uint64]:
         self._kept.seek(8 * int(start))

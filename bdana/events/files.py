@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from functools import lru_cache
+import threading
+from collections import OrderedDict, defaultdict
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from bdana.errors import ConfigError, InputError, MissingColumnError
+from bdana.errors import BadFileError, ConfigError, InputError, MissingColumnError
 from bdana.events.columns import find_branches, read_columns, why_no_branch
 from bdana.events.containers import RootFile, open_root
 from bdana.events.exposure import MEASURED, BurstTable, measured_column
@@ -35,18 +36,28 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bdana.events import remote as remote_files
+    from bdana.events.containers import Container
     from bdana.events.gate import Gate
     from bdana.events.location import Location
     from bdana.events.ranges import OutOfRange
-    from bdana.events.remote import Identity
 else:
     remote_files = late_module("bdana.events.remote")
 
-__all__ = ["EventFile", "forget_files", "guess_schema", "open_draft", "open_events", "read_flat_with_closed"]
+__all__ = [
+    "EventFile",
+    "forget_files",
+    "guess_schema",
+    "open_draft",
+    "open_events",
+    "read_bursts",
+    "read_flat_with_closed",
+]
+
+State: TypeAlias = tuple[int | str, ...]
 
 
 class EventFile(EventSource):
-    """A ROOT file and the schema it is read with.
+    """A ROOT file and the schema it is read with; it holds what was read of the file, and no open file.
 
     Attributes
     ----------
@@ -56,35 +67,55 @@ class EventFile(EventSource):
         Its layout.
     entries : int
         Number of events.
+    identity : tuple
+        What tells the file from any other state of it: UUID, and size and times, or what the server of its address says.
     """
 
-    def __init__(self, root: RootFile, schema: SchemaText) -> None:
+    def __init__(self, path: Location, schema: SchemaText, remote: RemoteConfig = DEFAULTS) -> None:
         self._schema_text = schema
-        self.path = root.path
-        self.file = None if isinstance(root.path, str) else root.path
+        self._remote, self._state = remote, _state_of(path, remote)
+        self.path = path
+        self.file = None if isinstance(path, str) else path
         self.schema = schema.schema
-        self._root = root
-        self._events = root.container(self.schema.events.tree)
         self.entries = self._events.entries
+        self._columns = _shared(
+            frozenset(
+                name
+                for name, source in self.schema.columns.items()
+                if not source.candidates or find_branches(self._events, source)
+            )
+        )
+        self.identity = (str(path) if isinstance(path, str) else "", self._root.uuid, *self._state[:2])
+        made = self._root.provenance
+        self._simulated = made.get("program") == "bdana simulate" or made.get("simulated") is True
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Workers open the file themselves, once, and read it with the schema of here, whatever its file says by then.
-        there = self._root.remote, self._root.identity
-        return _open_behind, (self.path, self._schema_text, self.gate, *there)  # guard: worker-has-the-gate
+        # Workers read with the schema of here, whatever its file says by then, and open no file before they read it.
+        known = (self.path, self._remote, self._state, self.entries, self.identity)
+        found = (self._columns, self._simulated)
+        return _known_file, (self._schema_text, self.gate, *known, *found)  # guard: worker-has-the-gate
+
+    @property
+    def _root(self) -> RootFile:
+        return _opened(self.path, self._remote, self._state)
+
+    @property
+    def _events(self) -> Container:
+        return self._root.container(self.schema.events.tree)
+
+    @property
+    def schema_text(self) -> str:
+        """The schema as it is written."""
+        return self._schema_text.text
 
     @property
     def simulated(self) -> bool:
         """Whether `bdana simulate` made the file, or what it was sealed or skimmed from; False where nothing says so."""
-        made = self._root.provenance
-        return made.get("program") == "bdana simulate" or made.get("simulated") is True
+        return self._simulated
 
     def columns(self) -> set[str]:
         """Return the canonical columns that schema and file both have."""
-        return {
-            name
-            for name, source in self.schema.columns.items()
-            if not source.candidates or find_branches(self._events, source)
-        }
+        return set(self._columns)
 
     def stored_types(self) -> dict[str, np.dtype[Any]]:
         """Return the types in the file of the columns that it stores in canonical units, and therefore exactly."""
@@ -149,7 +180,7 @@ class EventFile(EventSource):
         except InputError:  # of a server
             raise
         except Exception as err:  # uproot raises many kinds for damaged bytes
-            raise InputError(
+            raise BadFileError(
                 f"{self.path}: tree '{self._events.name}' is damaged ({err}); copy the file again"
             ) from err
 
@@ -236,7 +267,7 @@ class EventFile(EventSource):
         lengths = [counts for counts, _ in members.values() if counts is not None]
         for counts in lengths[1:]:
             if not np.array_equal(counts, lengths[0]):
-                raise InputError(
+                raise BadFileError(
                     f"{self.path}: the branches of '{name}' have different numbers of entries in one event: the file is damaged"
                 )
         if not lengths and name in COLLECTIONS:
@@ -266,16 +297,28 @@ def open_events(path: Location, schema: str, remote: RemoteConfig = DEFAULTS) ->
     ConfigError
         When there is no such schema.
     """
-    return _open_with(path, read_schema(schema), remote)
+    return EventFile(path, read_schema(schema), remote)
 
 
-def _open_behind(
-    path: Location, schema: SchemaText, gate: Gate | None, remote: RemoteConfig, identity: Identity | None
+def _known_file(
+    schema: SchemaText,
+    gate: Gate | None,
+    path: Location,
+    remote: RemoteConfig,
+    state: State,
+    entries: int,
+    identity: State,
+    columns: frozenset[str],
+    simulated: bool,
 ) -> EventFile:
-    file = _open_with(path, schema, remote)
-    if file._root.identity != identity:
-        raise InputError(f"{path}: was changed on the server while it was read; start again")
-    return file.behind(gate) if gate else file
+    """Make an event file of what another process knows of it."""
+    file = object.__new__(EventFile)
+    file._schema_text, file.schema = schema, schema.schema
+    file.path, file._remote, file._state = path, remote, state
+    file.file = None if isinstance(path, str) else path
+    file.entries, file.identity, file._columns, file._simulated = entries, identity, columns, simulated
+    file.gate = gate
+    return file
 
 
 def open_draft(path: Location, text: str, remote: RemoteConfig = DEFAULTS) -> EventFile:
@@ -297,16 +340,7 @@ def open_draft(path: Location, text: str, remote: RemoteConfig = DEFAULTS) -> Ev
     ConfigError
         When the text is no schema.
     """
-    return EventFile(open_root(path, remote), SchemaText(Path("draft.toml"), text))
-
-
-def _open_with(path: Location, schema: SchemaText, remote: RemoteConfig) -> EventFile:
-    if isinstance(path, str):
-        return _open_cached(path, schema, remote, remote_files.RemoteFile(path, remote).identity)
-    state = path.stat() if path.is_file() else None
-    # A change within one tick of the clock leaves the time as it was, but mostly not the others.
-    there = (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino) if state else ()
-    return _open_cached(path, schema, remote, there)
+    return EventFile(path, SchemaText(Path("draft.toml"), text), remote)
 
 
 def read_flat_with_closed(
@@ -323,19 +357,77 @@ def read_flat_with_closed(
     return file._read_flat(columns, start, stop)
 
 
+def read_bursts(path: Location, like: EventSource) -> BurstTable | None:
+    """Return the burst table of a file whose events cannot be read; None when that cannot be read either.
+
+    Parameters
+    ----------
+    path : Path or str
+    like : EventSource
+        A source of the same layout.
+    """
+    if not isinstance(like, EventFile):
+        return None
+    try:
+        state = _state_of(path, like._remote)
+        known = _known_file(like._schema_text, None, path, like._remote, state, 0, (), frozenset(), False)
+        return known.bursts()
+    except InputError:
+        return None
+
+
 def forget_files() -> None:
     """Drop the cached handles of all files: the next reading opens them again."""
-    _open_cached.cache_clear()
+    with _LOCK:
+        _OPEN.clear()
 
 
-@lru_cache(maxsize=64)
-def _open_cached(
-    path: Location,
-    schema: SchemaText,
-    remote: RemoteConfig,
-    state: tuple[int | str, ...],  # noqa: ARG001 - else another file
-) -> EventFile:
-    return EventFile(open_root(path, remote), schema)
+OPEN_FILES = 64
+"""Files that a process keeps open, those that were used last; an open one holds about 0.5 MB of what it says of its trees."""
+_OPEN: OrderedDict[tuple[Location, RemoteConfig, State], RootFile] = OrderedDict()
+_LOCK = threading.Lock()
+_COLUMNS: dict[frozenset[str], frozenset[str]] = {}
+
+
+def _state_of(path: Location, remote: RemoteConfig) -> State:
+    """Return what changes when a file does: size, times and inode, or what a server tells; nothing for an absent file."""
+    if isinstance(path, str):
+        return remote_files.RemoteFile(path, remote).identity
+    with suppress(OSError):  # what cannot be looked at is said when it is opened
+        if path.is_file():
+            state = path.stat()
+            # A change within one tick of the clock leaves the time as it was, but mostly not the others.
+            return (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
+    return ()
+
+
+def _opened(path: Location, remote: RemoteConfig, state: State) -> RootFile:
+    """Return an open file, of those that are kept open or opened again.
+
+    Raises
+    ------
+    InputError
+        When it cannot be opened, or is not any more in the state that it had.
+    """
+    key = (path, remote, state)
+    with _LOCK:
+        if key in _OPEN:
+            _OPEN.move_to_end(key)
+            return _OPEN[key]
+    root = open_root(path, remote)
+    if (root.identity if isinstance(path, str) else _state_of(path, remote)) != state:
+        where = " on the server" if isinstance(path, str) else ""
+        raise BadFileError(f"{path}: was changed{where} while it was read; start again")
+    with _LOCK:
+        _OPEN[key] = root
+        while len(_OPEN) > OPEN_FILES:
+            _OPEN.popitem(last=False)
+    return root
+
+
+def _shared(columns: frozenset[str]) -> frozenset[str]:
+    """Return equal sets as one object: files of a sample mostly have the same columns."""
+    return _COLUMNS.setdefault(columns, columns)
 
 
 def guess_schema(path: Location, remote: RemoteConfig = DEFAULTS) -> str:
@@ -352,7 +444,7 @@ def guess_schema(path: Location, remote: RemoteConfig = DEFAULTS) -> str:
     ConfigError
         When none or several match; the message lists what speaks against each.
     """
-    root = open_root(path, remote)
+    root = _opened(path, remote, _state_of(path, remote))
     schemas = {name: load_schema(name) for name in shipped_schemas()}
     near = {
         name: _why_not(root, schema) for name, schema in schemas.items() if schema.events.tree in root.trees

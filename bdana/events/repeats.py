@@ -15,28 +15,29 @@ if TYPE_CHECKING:
     import awkward as ak
     from numpy.typing import NDArray
 
-    from bdana.events.dataset import Chunk, Dataset
+    from bdana.events.dataset import Batch, Dataset
     from bdana.events.event_identity import SeenEvents
 
 __all__ = ["event_hashes", "refuse_repeats"]
 
 
-def event_hashes(dataset: Dataset, chunk: Chunk, events: ak.Array) -> NDArray[np.uint64]:
+def event_hashes(dataset: Dataset, batch: Batch, events: ak.Array) -> NDArray[np.uint64]:
     """Return the hashes that tell the events of a chunk from others; none where their numbers repeat.
 
     Parameters
     ----------
     dataset : Dataset
-    chunk : Chunk
+    batch : tuple of Chunk
+        Of files of one layout.
     events : ak.Array
         Those that count, with run, burst and event.
     """
-    if dataset.kind == "mc" and dataset.sources[chunk.source].schema.event_numbers_repeat is not None:
+    if dataset.kind == "mc" and dataset.sources[batch[0].source].schema.event_numbers_repeat is not None:
         return np.empty(0, dtype=np.uint64)
     return identity_hashes(events)
 
 
-def refuse_repeats(dataset: Dataset, chunks: Sequence[Chunk], seen: SeenEvents) -> None:
+def refuse_repeats(dataset: Dataset, batches: Sequence[Batch], seen: SeenEvents) -> None:
     """Raise an error when an event that counts is in a dataset twice.
 
     Closed events are not looked at: nobody may know their numbers.
@@ -44,7 +45,7 @@ def refuse_repeats(dataset: Dataset, chunks: Sequence[Chunk], seen: SeenEvents) 
     Parameters
     ----------
     dataset : Dataset
-    chunks : sequence of Chunk
+    batches : sequence of tuple of Chunk
         In the order in which their hashes were added to `seen`.
     seen : SeenEvents
 
@@ -54,7 +55,7 @@ def refuse_repeats(dataset: Dataset, chunks: Sequence[Chunk], seen: SeenEvents) 
         Naming run, burst and event, and both files.
     """
     for found in seen.repeated():
-        holders = [chunks[place] for place in dict.fromkeys(found)]
+        holders = [chunk for place in dict.fromkeys(found) for chunk in batches[place]]
         # Columns are read again only here, where next to always an event is named.
         rows = [identities(dataset.read(chunk, IDENTITY)) for chunk in holders]
         repeated = first_repeated(np.concatenate(rows))

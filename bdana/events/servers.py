@@ -22,7 +22,7 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.cached import CachingFileSystem, SimpleCacheFileSystem
 from pydantic import Field
 
-from bdana.errors import InputError
+from bdana.errors import BadFileError, InputError
 from bdana.events.location import EXTRAS, protocols
 from bdana.strict import StrictModel
 
@@ -134,7 +134,8 @@ class Server:
             except Exception as err:  # fsspec and its clients raise many kinds
                 reason = _no_use(err)
                 if reason is not None:
-                    raise InputError(f"{self.address}: {reason}") from err
+                    of_file = isinstance(err, Refused) or reason in {_NO_FILE, _NO_PERMISSION}
+                    raise (BadFileError if of_file else InputError)(f"{self.address}: {reason}") from err
                 told = self._told(err)
                 if number == retries:
                     raise self._given_up(told, time.monotonic() - begun) from err

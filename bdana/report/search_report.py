@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bdana._version import __version__
+from bdana.events.bad_files import BadFile
 from bdana.plotting import save_comparison, save_plane
 from bdana.regions import UNDEFINED
 from bdana.report import tables
@@ -295,6 +296,7 @@ def _sample_blocks(sample: StoredSample, config: SampleConfig) -> list[Text | Ta
         Table(*accounting_table(summary), f"{note[:1].upper()}{note[1:]}." if note else ""),
         Table(["region", "candidates", "share"], regions),
         Text(f"Files: {', '.join(summary['files'])}."),
+        *(Text(f"Warning: {BadFile(**bad).text}.") for bad in summary.get("bad_files", ())),
     ]
 
 

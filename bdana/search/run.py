@@ -9,7 +9,7 @@ import numpy as np
 
 from bdana.display import shortened
 from bdana.engine import run_selection
-from bdana.errors import ConfigError
+from bdana.errors import BadFilesError, ConfigError
 from bdana.events.open_part import OpenPart
 from bdana.observed import Observed
 from bdana.search.channels import by_channel, require_one_channel
@@ -224,28 +224,51 @@ def _open_part(
     kept = kept or KeptParts()
     search = analysis.config.search
     (dataset,) = analysis.sample(name)
-    if name != search.data or search.single_tracks is None:
+    singles = search.single_tracks
+    if name != search.data or singles is None:
         task = analysis.selection_task(dataset, search.selection)
         chosen = kept.once(analysis, ("selection", name), lambda: run_selection(task, executor, progress))
         return SampleRun(name, replace(chosen, analysis_hash=analysis.hash), None, None), None
-    loose = analysis.selection_task(dataset, search.selection, left_out_cuts(analysis))
-    selected = kept.once(analysis, ("selection", name), lambda: run_selection(loose, executor, progress))
-    selected = replace(selected, analysis_hash=analysis.hash)
-    (source,) = analysis.sample(search.single_tracks)
-    if not _same_bursts(source.used_bursts, selected.datasets[0].used_bursts):
-        raise ConfigError(
-            f"[samples.{search.single_tracks}] and [samples.{search.data}] must be of the same bursts, or the prediction is "
-            f"not for the data; their exposures are {source.exposure} and {selected.exposure}"
-        )
-    sample = kept.once(
+    selected, source, sample = kept.once(
         analysis,
-        ("single tracks",),
-        lambda: single_tracks(analysis, search.background, source, selected.candidates, executor),
+        ("selection and single tracks", name),
+        lambda: _select_both(analysis, dataset, singles, executor, progress),
     )
+    selected = replace(selected, analysis_hash=analysis.hash)
     part = OpenPart(dataset.gate, opened or {}) if dataset.gate else None
     estimate = estimate_singles(analysis, search.background, sample, part=part, kept=kept)
     run = SampleRun(name, selected, estimate, _table(analysis, selected, estimate, part))
     return run, (sample, source)
+
+
+def _select_both(
+    analysis: AnalysisFolder,
+    data: Dataset,
+    singles: str,
+    executor: Executor | None,
+    progress: Progress | None,
+) -> tuple[SelectionRun, Dataset, SingleSample]:
+    """Select pairs and single tracks of the same bursts: what one sample must leave out, the other leaves out too."""
+    search = analysis.config.search
+    (source,) = analysis.sample(singles)
+    while True:
+        data = data.leave_out_bursts(source.without)
+        task = analysis.selection_task(data, search.selection, left_out_cuts(analysis))
+        selected = run_selection(task, executor, progress)
+        source = source.leave_out_bursts(selected.datasets[0].without)
+        if not _same_bursts(source.used_bursts, selected.datasets[0].used_bursts):
+            raise ConfigError(
+                f"[samples.{singles}] and [samples.{search.data}] must be of the same bursts, or the prediction "
+                f"is not for the data; their exposures are {source.exposure} and {selected.exposure}"
+            )
+        try:
+            sample = single_tracks(analysis, search.background, source, selected.candidates, executor)
+        except BadFilesError as err:
+            if not source.allow_bad_files:
+                raise
+            source = source.leave_out(err.reasons)  # and the same bursts of the data
+        else:
+            return selected.with_bad_files(source.bad_files), source, sample
 
 
 def _title(channel: str | None, sample: str) -> str:

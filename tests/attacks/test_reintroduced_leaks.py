@@ -48,7 +48,7 @@ def cutflow_total(closed):
     def leak(task, chunk):
         found, hashes = honest(task, chunk)
         first, *rest = found.cutflow.rows
-        total = replace(first, events=chunk.stop - chunk.start)
+        total = replace(first, events=sum(part.entries for part in chunk))
         return replace(found, cutflow=replace(found.cutflow, rows=(total, *rest))), hashes
 
     return SelectionTask, "__call__", leak

@@ -15,7 +15,7 @@ import pytest
 
 import bdana
 from bdana.analysis import template_folder
-from bdana.errors import InputError
+from bdana.errors import BadFileError, BadFilesError, InputError
 from bdana.events import servers
 from bdana.events.dataset import Dataset
 from bdana.events.file_names import expand
@@ -257,10 +257,12 @@ def test_workers_read_the_file_that_was_opened(server, folder):
     shutil.copy(folder / "run.root", path)
     sent = pickle.dumps(open_events(f"{server.url}/sent.root", "bdana", QUICK))
     forget_files()
-    assert pickle.loads(sent).entries == 60
+    assert len(pickle.loads(sent).read(["run"], 0, 60)) == 60
+    forget_files()
     os.utime(path, (1, 1))
+    again = pickle.loads(sent)
     with pytest.raises(InputError, match=r"sent\.root: was changed on the server"):
-        pickle.loads(sent)
+        again.read(["run"], 0, 60)
 
 
 @with_http
@@ -274,6 +276,21 @@ def test_a_dataset_of_files_here_and_on_a_server(server, folder):
     again = pickle.loads(pickle.dumps(dataset))
     (chunk, _) = again.chunks(COLUMNS)
     assert ak.array_equal(again.read(chunk, COLUMNS), events_of(folder / "run.root"), equal_nan=True)
+
+
+@with_http
+def test_a_file_that_is_not_there_is_a_bad_file_and_a_server_that_fails_is_none(server, folder):
+    files = [f"{server.url}/run.root", f"{server.url}/nothing.root", f"{server.url}/neither.root"]
+    with pytest.raises(BadFilesError, match=r"2 files cannot be read") as told:
+        Dataset.open(files, kind="mc", gate=None, remote=QUICK)
+    assert str(told.value).count("no such file on the server") == 2
+    dataset = Dataset.open(files, kind="mc", gate=None, remote=QUICK, allow_bad_files=True)
+    assert [bad.file for bad in dataset.bad_files] == files[1:]
+    forget_files()
+    server.faults = [503] * 3
+    with pytest.raises(InputError, match=r"run\.root: cannot be read .*asked 3 times") as told:
+        Dataset.open(files, kind="mc", gate=None, remote=QUICK, allow_bad_files=True)
+    assert not isinstance(told.value, BadFileError)
 
 
 @with_http

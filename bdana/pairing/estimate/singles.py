@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from bdana.display import short_repr
+from bdana.engine import map_batches
 from bdana.errors import InputError
 from bdana.events import SeenEvents, event_hashes, refuse_repeats
 from bdana.events.event_identity import identities
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from bdana.engine import Executor
     from bdana.events import BurstTable, Dataset
-    from bdana.events.dataset import Chunk
+    from bdana.events.dataset import Batch
     from bdana.reconstruction import Tracks
     from bdana.selection import Candidates, Parameters, Setup, SingleTrackSelection
 
@@ -116,7 +117,7 @@ class HasSingleTracks(Protocol):
 
 @dataclass(frozen=True)
 class SinglesTask:
-    """Function that selects the single tracks of one chunk; sent to workers, so it holds names, but no arrays.
+    """Function that selects the single tracks of one batch of chunks; sent to workers, so it holds names, but no arrays.
 
     Attributes
     ----------
@@ -139,19 +140,28 @@ class SinglesTask:
     dataset: Dataset
     window: float
 
-    def __call__(self, chunk: Chunk) -> tuple[SelectedSingles, NDArray[np.uint64], Probes]:
-        """Read one chunk; return its single tracks, the hashes of all its events, and its probes of the triggers."""
+    def of(self, dataset: Dataset) -> SinglesTask:
+        """Return the task for another dataset of the same columns.
+
+        Parameters
+        ----------
+        dataset : Dataset
+        """
+        return replace(self, dataset=dataset)
+
+    def __call__(self, batch: Batch) -> tuple[SelectedSingles, NDArray[np.uint64], Probes]:
+        """Read one batch; return its single tracks, the hashes of all its events, and its probes of the triggers."""
         selection, par = self.analysis.single_track(self.selection)
-        events = self.dataset.read(chunk, self.columns)
-        two = self.dataset.fired(chunk, events, selection.not_trigger)
-        one = self.dataset.fired(chunk, events, selection.trigger)
+        events = self.dataset.read(batch, self.columns)
+        two = self.dataset.fired(batch, events, selection.not_trigger)
+        one = self.dataset.fired(batch, events, selection.trigger)
         probes = Probes()
         if self.dataset.trigger == "any":  # otherwise events of both triggers are not read
             pairs = selection.in_time(events, par, self.setup, self.window)
             probes = self._probes(events, one & pairs, two & pairs)
         return (
             selection.apply(events[one & ~two], par, self.setup),
-            event_hashes(self.dataset, chunk, events),
+            event_hashes(self.dataset, batch, events),
             probes,
         )
 
@@ -180,16 +190,18 @@ def select_singles(task: SinglesTask, executor: Executor) -> tuple[SelectedSingl
     Raises
     ------
     InputError
-        When an event is in the dataset twice, so that its track would be paired with itself.
+        When files cannot be read, naming all of them; or an event is in the dataset twice, so that its track would be paired with itself.
     """
-    chunks = task.dataset.chunks(task.columns)
+    batches = task.dataset.batches(task.columns)
     parts, probes = [], Probes()
     with SeenEvents() as seen:
-        for part, hashes, probed in executor.map(task, chunks):
-            parts.append(part)
-            seen.add(hashes)
-            probes = probes + probed
-        refuse_repeats(task.dataset, chunks, seen)
+        for result in map_batches(task, batches, executor):
+            if result is not None:
+                part, hashes, probed = result
+                parts.append(part)
+                seen.add(hashes)
+                probes = probes + probed
+        refuse_repeats(task.dataset, batches, seen)
     return SelectedSingles.concatenate(parts), probes
 
 

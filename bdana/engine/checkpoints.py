@@ -1,0 +1,298 @@
+"""Results of finished batches on disk, from which a run that was interrupted goes on.
+
+A checkpoint is found under a hash of everything that its result depends on: the analysis (configuration, cuts and their
+code), the code of bdana, what is closed, which bursts are used, and content and range of the files. It holds what a
+selection keeps of open events, as numbers without Python objects; closed events were dropped before. Checkpoints of data
+that were made while something else was closed are deleted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+import zipfile
+from dataclasses import asdict, fields
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from bdana._version import __version__
+from bdana.errors import ConfigError
+from bdana.events import EventFile
+from bdana.selection import Candidates, Cutflow, Loose, Selected
+from bdana.selection.cutflow import CutflowRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from bdana.events import Dataset, Gate
+    from bdana.events.dataset import Batch
+    from bdana.selection import Setup
+
+__all__ = ["Checkpoints", "clear_checkpoints"]
+
+_log = logging.getLogger(__name__)
+
+SIMULATION = "simulation"
+_DATA = re.compile(r"data-[0-9a-f]{16}")
+_FILE = re.compile(r"[0-9a-f]{64}\.npz(\.\d+\.part)?")
+_LIBRARIES = ("awkward", "numpy", "uproot", "vector")
+
+
+class HasHash(Protocol):
+    """Interface of an analysis, as far as checkpoints use it."""
+
+    @property
+    def hash(self) -> str:
+        """Hash of configuration and code."""
+        ...
+
+
+class Checkpointed(Protocol):
+    """Interface of a task, as far as checkpoints use it."""
+
+    @property
+    def analysis(self) -> HasHash:
+        """The analysis."""
+        ...
+
+    @property
+    def setup(self) -> Setup:
+        """Detector, beam line and regions."""
+        ...
+
+    @property
+    def dataset(self) -> Dataset:
+        """What is read."""
+        ...
+
+    @property
+    def selection(self) -> str:
+        """Name of the selection."""
+        ...
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that are read."""
+        ...
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Cuts that are left out."""
+        ...
+
+
+class Checkpoints:
+    """Checkpoints of one selection of a dataset.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they are kept; it is made when it is not there.
+    task : SelectionTask
+        Or whatever has its attributes.
+
+    Raises
+    ------
+    ConfigError
+        When the folder cannot be made or written.
+    """
+
+    def __init__(self, folder: Path, task: Checkpointed) -> None:
+        gate = task.dataset.gate
+        self._folder = folder / (
+            f"data-{_closed(gate)[:16]}" if gate else SIMULATION
+        )  # guard: folder-of-the-gate
+        self._writes = True
+        self._task = _task_key(task)
+        self._sources = task.dataset.sources
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            if gate is not None:
+                for other in _folders(folder):
+                    if other not in {self._folder, folder / SIMULATION}:  # guard: other-gate-is-deleted
+                        _empty(other)
+        except OSError as err:
+            raise ConfigError(
+                f"--resume {folder}: cannot be used ({err.strerror}); name another folder"
+            ) from None
+
+    def path(self, batch: Batch) -> Path | None:
+        """Return where the result of a batch is kept; None for events in memory, which nothing identifies.
+
+        Parameters
+        ----------
+        batch : tuple of Chunk
+        """
+        parts = []
+        for chunk in batch:
+            source = self._sources[chunk.source]
+            if not isinstance(source, EventFile):
+                return None
+            parts.append([*source.identity, source.schema_text, chunk.start, chunk.stop])
+        return self._folder / f"{_digest([self._task, parts])}.npz"
+
+    def has(self, batch: Batch) -> bool:
+        """Tell whether a batch was finished.
+
+        Parameters
+        ----------
+        batch : tuple of Chunk
+        """
+        path = self.path(batch)
+        return path is not None and path.is_file()
+
+    def read(self, batch: Batch) -> tuple[Selected, NDArray[np.uint64]] | None:
+        """Return the result of a batch that was finished; None when it was not, or its file is damaged.
+
+        Parameters
+        ----------
+        batch : tuple of Chunk
+        """
+        path = self.path(batch)
+        if path is None or not path.is_file():
+            return None
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+                return _unpacked({name: kept[name] for name in kept.files})
+        except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile):
+            return None
+
+    def write(self, batch: Batch, result: tuple[Selected, NDArray[np.uint64]]) -> None:
+        """Keep the result of a batch; where that is not possible, say so once and go on without.
+
+        Parameters
+        ----------
+        batch : tuple of Chunk
+        result : (Selected, ndarray)
+        """
+        path = self.path(batch)
+        if path is None or not self._writes:
+            return
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        try:
+            with part.open("wb") as file:
+                np.savez(file, allow_pickle=False, **_packed(*result))
+            part.replace(path)
+        except OSError as err:
+            self._writes = False
+            part.unlink(missing_ok=True)
+            _log.warning(
+                "%s: checkpoints cannot be written (%s): going on without, so what comes now is lost if the run is interrupted",
+                self._folder.parent,
+                err.strerror,
+            )
+
+
+def clear_checkpoints(folder: Path) -> None:
+    """Delete all checkpoints in a folder, and nothing else.
+
+    Parameters
+    ----------
+    folder : Path
+    """
+    for found in [*_folders(folder)]:
+        _empty(found)
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from (
+            path for path in folder.iterdir() if path.name == SIMULATION or _DATA.fullmatch(path.name)
+        )
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if _FILE.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _task_key(task: Checkpointed) -> str:
+    """Return a hash of everything but the files that the result of a batch depends on."""
+    data = task.dataset
+    what_is_closed = _closed(data.gate) if data.gate else ""  # guard: key-has-the-gate
+    return _digest(
+        [
+            task.analysis.hash,
+            _code(),
+            task.selection,
+            sorted(task.left_out),
+            sorted(task.columns),
+            task.setup.beam_line is None,
+            [data.kind, data.trigger, data.weight, data.all_bursts, data.listed_only],
+            what_is_closed,
+            [_table(bursts) for bursts in (data.bursts, data.without)],
+        ]
+    )
+
+
+def _closed(gate: Gate) -> str:
+    """Return a hash of what a gate keeps closed."""
+    return _digest(
+        [
+            [asdict(box) for box in gate.envelopes.boxes],
+            [gate.max_dt, gate.max_chi2, gate.min_p, gate.sealed],
+            [np.asarray(value).tolist() for value in vars(gate.beam_line).values()],
+            gate.detector.model_dump(mode="json"),
+        ]
+    )
+
+
+def _table(table: Any) -> str:
+    if table is None:
+        return ""
+    digest = hashlib.sha256()
+    for field in fields(table):
+        digest.update(np.ascontiguousarray(getattr(table, field.name)).tobytes())
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _code() -> str:
+    """Return a hash of the code of bdana and of the libraries under it."""
+    package, digest = Path(__file__).parents[1], hashlib.sha256(__version__.encode())
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.read_bytes())
+    for name in _LIBRARIES:
+        digest.update(f"{name} {version(name)}".encode())
+    return digest.hexdigest()
+
+
+def _digest(content: Sequence[Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _packed(selected: Selected, hashes: NDArray[np.uint64]) -> dict[str, NDArray[Any]]:
+    loose = selected.loose
+    rows = {name: [asdict(row) for row in getattr(selected, name).rows] for name in ("cutflow", "reading")}
+    packed = {"hashes": hashes, "like_sign": loose.like_sign, "rows": np.array(json.dumps(rows))}
+    for what, candidates in (("candidates", selected.candidates), ("loose", loose.candidates)):
+        packed |= {f"{what}.{f.name}": getattr(candidates, f.name) for f in fields(Candidates)}
+    return packed | {f"passes.{name}": mask for name, mask in loose.passes.items()}
+
+
+def _unpacked(kept: dict[str, NDArray[Any]]) -> tuple[Selected, NDArray[np.uint64]]:
+    rows = json.loads(str(kept["rows"]))
+    cutflows = {name: Cutflow(tuple(CutflowRow(**row) for row in rows[name])) for name in rows}
+
+    def of(what: str) -> dict[str, NDArray[Any]]:
+        return {
+            name.partition(".")[2]: column for name, column in kept.items() if name.startswith(f"{what}.")
+        }
+
+    loose = Loose(Candidates(**of("loose")), of("passes"), kept["like_sign"])
+    selected = Selected(cutflows["cutflow"], Candidates(**of("candidates")), loose, cutflows["reading"])
+    return selected, kept["hashes"]
