@@ -540,8 +540,8 @@ def _verdict(case: Case) -> Broken:
     predicted = steps[ended["stage"]][ended["stage"]] if steps else {}
     given = {key: case.body.get(key) for key in predicted}
     if canonical(given) != canonical(predicted):  # guard: verdict-as-frozen
-        said = "judges on another prediction than the freeze has of what is open then"
-        yield "verdict-is-on-the-prediction", said
+        why = "judges on another prediction than the freeze has of what is open then"
+        yield "verdict-is-on-the-prediction", why
 
 
 # -------------------------------------------------------------------------------------- a rehearsal with a sealed injection
