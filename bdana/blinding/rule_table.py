@@ -56,6 +56,8 @@ NEW_FIELDS: Mapping[str, Mapping[str, type]] = {
     "begin": {"approvals": list},
 }
 """What rows of format 2 must have besides."""
+NAMES_MANIFESTS = 3
+"""Format of freezes that name the manifests of their sealed files, and of all later ones."""
 
 
 @dataclass(frozen=True)
@@ -272,6 +274,35 @@ def _freeze(case: Case) -> Broken:
             "and what is changed"
         )
         yield "failure-is-explained", said
+    yield from _recorded(case)
+
+
+def _recorded(case: Case) -> Broken:
+    """The manifests of sealed files that are frozen are in the ledger, since the keys that the files are sealed with."""
+    frozen, before = case.body["frozen"], case.record.of_kind("freeze")
+    written = frozen.get("format", 0)
+    if written < max(
+        (row.body["frozen"].get("format", 0) for row in before), default=0
+    ):  # guard: no-older-freeze
+        said = (
+            f"is a freeze of format {written}, though one before it is of a newer one: install a newer bdana"
+        )
+        yield "freeze-format-goes-on", said
+    if written < NAMES_MANIFESTS:
+        return
+    for period, stages in frozen["sealed"].items():
+        made = [row.number for row in case.record.of_kind("keys") if row.body["period"] == period]
+        seals = [row for row in case.record.of_kind("seal") if row.number > max(made, default=0)]
+        known = {one["sha256"] for row in seals for one in row.body["manifests"].values()}
+        named = frozen["manifests"].get(period, {})
+        # A manifest names one file of each stage.
+        other = any(len(files) != len(named) for files in stages.values())
+        if other or not named.keys() <= known:  # guard: freezes-recorded-data
+            said = (
+                f"freezes sealed files of {period} whose manifests the ledger does not know since the keys of {period} were "
+                "made; `bdana blinding record` writes them down"
+            )
+            yield "freezes-recorded-data", said
 
 
 def _of_this_policy(case: Case) -> Broken:
@@ -503,6 +534,14 @@ def _verdict(case: Case) -> Broken:
     same = canonical(said) == canonical(ended["outputs"].get("verdict"))
     if not same or case.body["stage"] != ended["stage"]:  # guard: verdict-of-its-end
         yield "verdict-as-the-end-says", "says something else than the end of its opening"
+    asked = case.record.find("request", ended["request"]) if end else None
+    freeze = case.record.find("freeze", asked.body["freeze"]) if asked else None
+    steps = freeze.body["frozen"].get("prediction", {}).get("steps", {}) if freeze else {}
+    predicted = steps[ended["stage"]][ended["stage"]] if steps else {}
+    given = {key: case.body.get(key) for key in predicted}
+    if canonical(given) != canonical(predicted):  # guard: verdict-as-frozen
+        why = "judges on another prediction than the freeze has of what is open then"
+        yield "verdict-is-on-the-prediction", why
 
 
 # -------------------------------------------------------------------------------------- a rehearsal with a sealed injection

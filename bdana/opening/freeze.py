@@ -47,8 +47,8 @@ __all__ = [
     "sealed_files",
 ]
 
-FORMAT = 2
-"""Format of a freeze; one of another format is not read. Since 2 `prediction` has `steps`."""
+FORMAT = 3
+"""Format of a freeze; one of another format is not read. Since 2 `prediction` has `steps`, since 3 there are `manifests`."""
 OUTPUTS = ("observed", "seen_before", "candidates", "verdict")
 """What an opening writes down: counts by region, how many were open before, the candidates, the agreement test."""
 SEEDS = {"bootstrap": str(BOOTSTRAP_SEED), "prompt": str(SEED)}
@@ -56,8 +56,8 @@ SEEDS = {"bootstrap": str(BOOTSTRAP_SEED), "prompt": str(SEED)}
 NOT_COMPARED = ("bdana", "packages")
 """Parts that may differ at the opening, when the numbers come out all the same."""
 PARTS = (
-    "format", "code", "config", "cuts", "analysis_hash", "policy", "agreement", "beside", "inputs", "sealed", "outputs", "seeds",
-    "prediction", "table", "conventions", "exposure", *NOT_COMPARED,
+    "format", "code", "config", "cuts", "analysis_hash", "policy", "agreement", "beside", "inputs", "sealed", "manifests", "outputs",
+    "seeds", "prediction", "table", "conventions", "exposure", *NOT_COMPARED,
 )  # fmt: skip
 """All parts of a freeze."""
 PACKAGES = ("awkward", "hist", "numba", "numpy", "scipy", "uproot", "vector")
@@ -103,8 +103,7 @@ def freeze_document(analysis: AnalysisFolder, policy: Policy) -> dict[str, Any]:
         When the search is not declared, or a file of data is not the one that its manifest names.
     """
     counted = counted_parts(analysis)
-    (dataset,) = analysis.sample(str(analysis.config.search.data))
-    for path in map(Path, dataset.files if dataset.kind == "data" else ()):
+    for path in _data_files(analysis):
         check_open_file(path, policy, whole=True)
         require_recorded(analysis.ledger, policy, manifest_of(path))
     return {
@@ -137,6 +136,7 @@ def declared_parts(analysis: AnalysisFolder, policy: Policy) -> dict[str, Any]:
         if source.file is None:
             raise ConfigError(f"{source.path}: a freeze holds the hash of every file; copy the file here")
     files = {source.file for source in sources if source.file}
+    periods = _periods(analysis, policy)
     return declared_settings(analysis, policy) | {
         "cuts": {name: model.model_dump(mode="json") for name, model in analysis.parameters().items()},
         "inputs": {file_sha256(path): path.name for path in sorted(files)},  # two files may have one name
@@ -145,8 +145,9 @@ def declared_parts(analysis: AnalysisFolder, policy: Policy) -> dict[str, Any]:
                 stage: {path.name: file_sha256(path) for path in files}
                 for stage, files in sealed_files(analysis, policy, period).items()
             }
-            for period in _periods(analysis, policy)
+            for period in periods
         },
+        "manifests": {period: _manifests(analysis, policy, period) for period in periods},
     }
 
 
@@ -186,8 +187,7 @@ def sealed_files(analysis: AnalysisFolder, policy: Policy, period: str) -> dict[
         When one is not the file that its manifest names, or two have one name, by which the freeze knows them.
     """
     found: dict[str, list[Path]] = {stage: [] for stage in policy.stages}
-    (dataset,) = analysis.sample(str(analysis.config.search.data))
-    for path in map(Path, dataset.files if dataset.kind == "data" else ()):
+    for path in _data_files(analysis):
         manifest = read_manifest(manifest_of(path), policy)
         if manifest["period"] == period:
             for stage, files in found.items():
@@ -275,6 +275,17 @@ def predicted_steps(analysis: AnalysisFolder, estimate: PairEstimate) -> dict[st
 def _periods(analysis: AnalysisFolder, policy: Policy) -> list[str]:
     period = data_period(analysis, policy)
     return list(policy.periods) if period is None else [period]
+
+
+def _data_files(analysis: AnalysisFolder) -> list[Path]:
+    (dataset,) = analysis.sample(str(analysis.config.search.data))
+    return [Path(path) for path in dataset.files] if dataset.kind == "data" else []
+
+
+def _manifests(analysis: AnalysisFolder, policy: Policy, period: str) -> dict[str, str]:
+    """Return the name of each manifest of the search's data, of a period, by its hash: two may have one name."""
+    paths = [manifest_of(path) for path in _data_files(analysis)]
+    return {file_sha256(path): path.name for path in paths if read_manifest(path, policy)["period"] == period}
 
 
 def _samples(analysis: AnalysisFolder) -> list[str]:

@@ -6,12 +6,12 @@ import secrets
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyrage
 
-from bdana.blinding.canonical import sha256
+from bdana.blinding.canonical import canonical, sha256
 from bdana.blinding.ledger import Ledger
 from bdana.blinding.rules import append
 from bdana.blinding.signing import make_key
@@ -84,7 +84,7 @@ def rehearse(analysis: AnalysisFolder, policy: Policy, period: str, frozen: Row)
         folder = Path(name)
         people = _ThrowAwayPeople.make(folder, policy, period)
         injected = _inject(thaw(analysis.folder, document), policy, folder)
-        document["sealed"] = people.seal(injected)
+        document |= people.seal(injected)
         for stage in policy.stages:
             people.freeze(
                 frozen.person, document
@@ -128,7 +128,8 @@ class _ThrowAwayPeople:
         make_period(mine, ledger, period, next(iter(people)), folder / next(iter(people)))
         return cls(folder, mine, ledger, identities, period)
 
-    def seal(self, injected: Mapping[str, ak.Array]) -> dict[str, dict[str, dict[str, str]]]:
+    def seal(self, injected: Mapping[str, ak.Array]) -> dict[str, dict[str, dict[str, Any]]]:
+        """Seal events, record what stands for their manifest, and return what a freeze says of them."""
         digests = {}
         for stage, public in stage_recipients(self.ledger, self.policy, self.period).items():
             events = injected[stage]
@@ -136,7 +137,15 @@ class _ThrowAwayPeople:
             content = encrypt_events([events] if len(events) else [], public, capacity)
             (self.folder / f"rehearsal.{stage}.age").write_bytes(content)
             digests[stage] = {f"rehearsal.{stage}.age": sha256(content)}
-        return {self.period: digests}
+        name, digest = "rehearsal.manifest.json", sha256(canonical(digests))
+        sealer = next((one for one, person in self.policy.people.items() if person.production), None)
+        if sealer is None:
+            raise BlindingError(
+                "refused: nobody of [people] has the mark `production`, which records sealed files"
+            )
+        named = {name: {"period": self.period, "sha256": digest}}
+        append(self.ledger, self.policy, "seal", sealer, self.folder / sealer, {"manifests": named})
+        return {"sealed": {self.period: digests}, "manifests": {self.period: {digest: name}}}
 
     def freeze(self, author: str, document: Mapping[str, object]) -> None:
         row = freeze(self.ledger, self.policy, author, self.folder / author, document, "a rehearsal")

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bdana.analysis import AnalysisFolder
     from bdana.engine import Executor, SelectionRun
     from bdana.events import BurstTable, Dataset
+    from bdana.events.open_part import OpenPart
     from bdana.observed import Observed, Predicted
     from bdana.pairing import PairEstimate, SingleSample
     from bdana.search.kept_parts import KeptParts
@@ -178,6 +179,7 @@ def run_checks(
     estimate: PairEstimate,
     executor: Executor | None = None,
     kept: KeptParts | None = None,
+    part: OpenPart | None = None,
 ) -> Checks:
     """Compare open data with the combinatorial estimate: control pairs, flatness, stability, pulls, prompt fit.
 
@@ -199,6 +201,8 @@ def run_checks(
         Where chunks are selected.
     kept : KeptParts, optional
         As for `run_search`.
+    part : OpenPart, optional
+        What is counted of each region of blinded data.
     """
     search, whole = analysis.config.search, estimate.whole
     background, par = analysis.combinatorial(search.background)
@@ -232,7 +236,9 @@ def run_checks(
             *_bad_bursts(analysis, data, source, whole, is_open, executor),
         ),
         pulls=_pulls(observed, estimate),
-        prompt=check_prompt(analysis, data, observed, sample, estimate, kept) if search.prompt else None,
+        prompt=check_prompt(analysis, data, observed, sample, estimate, kept, part)
+        if search.prompt
+        else None,
         closure=_closure(data, whole, like, made, scale) if data.kind != "data" else (),
         normalisation=measure_normalisation(like, whole, scale, (beside, late)),
         label=data.label,

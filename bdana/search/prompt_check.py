@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from bdana.analysis import AnalysisFolder
     from bdana.engine import SelectionRun
+    from bdana.events.open_part import OpenPart
     from bdana.observed import Observed
     from bdana.pairing import PairEstimate, SingleSample
     from bdana.search.kept_parts import KeptParts
@@ -183,12 +184,13 @@ def check_prompt(
     sample: SingleSample,
     estimate: PairEstimate,
     kept: KeptParts | None = None,
+    part: OpenPart | None = None,
 ) -> PromptCheck:
     """Fit the in-time component in open regions, vary the estimate by its limit, and predict it from single tracks.
 
     Parameters
     ----------
-    analysis, data, observed, sample, estimate, kept
+    analysis, data, observed, sample, estimate, kept, part
         As for `run_checks`.
     """
     is_open = [name for name in analysis.regions.names if name not in data.closed]
@@ -199,14 +201,18 @@ def check_prompt(
     prompt, par = analysis.prompt(str(analysis.config.search.prompt))
 
     def make() -> PromptEstimate | None:
-        return expected_pairs(analysis, sample, estimate.bursts.downscale)
+        return expected_pairs(analysis, sample, estimate.bursts.downscale, part)
 
-    made = kept.once(analysis, ("prompt pairs",), make) if kept else make()
+    made = kept.once(analysis, ("prompt pairs", *(part.envelopes if part else ())), make) if kept else make()
     bounded: tuple[Bounded, ...] = ()
     if made:
         # No pair passes a veto more often than by accident.
         survival = estimate.bursts.accidental_survival
-        rows = transfer_prompt(share, made, is_open, par.transfer_error, survival)
+        parts, fitted = made.parts, None
+        if parts and part:
+            fitted = parts.with_open(part.counted(made.regions))
+            made = made.restricted_to(part)
+        rows = transfer_prompt(share, made, is_open, par.transfer_error, survival, fitted)
         bounded = tuple(bound(row, estimate.predicted[row.region], observed[row.region]) for row in rows)
     return PromptCheck(share, prompt.left_out, varied, made, bounded)
 
@@ -248,7 +254,10 @@ def vary(expected: Predicted, fraction: float, observed: Observed) -> Varied:
 
 
 def expected_pairs(
-    analysis: AnalysisFolder, sample: SingleSample, downscale: NDArray[np.float64]
+    analysis: AnalysisFolder,
+    sample: SingleSample,
+    downscale: NDArray[np.float64],
+    part: OpenPart | None = None,
 ) -> PromptEstimate | None:
     """Estimate the prompt pairs of a sample of single tracks; None without tracks.
 
@@ -258,6 +267,8 @@ def expected_pairs(
     sample : SingleSample
     downscale : ndarray, shape (bursts,)
         Of the single-track trigger in each burst, with gaps of the table filled.
+    part : OpenPart, optional
+        Its envelopes tell parts of the regions apart.
     """
     tracks = sample.singles.tracks
     if not len(tracks):
@@ -270,4 +281,4 @@ def expected_pairs(
         tracks = tracks.take(np.sort(rng.choice(len(tracks), MUONS, replace=False)))
     weights = scale * downscale[sample.burst_of(tracks)]
     selection, cuts = analysis.selection(search.selection)
-    return prompt.expect(tracks, weights, selection, cuts, par, analysis.setup, rng)
+    return prompt.expect(tracks, weights, selection, cuts, par, analysis.setup, rng, part)

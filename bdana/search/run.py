@@ -185,7 +185,9 @@ def run_sample(
     table = counting_table(
         expected, counted, analysis.config.search.joint, run.table.errors, run.selected.label, missing
     )
-    checks = run_checks(analysis, run.selected, counted, *singles, run.estimate, executor, kept)
+    (dataset,) = analysis.sample(name)
+    part = OpenPart(dataset.gate, opened.by_stage) if dataset.gate else None
+    checks = run_checks(analysis, run.selected, counted, *singles, run.estimate, executor, kept, part)
     shown = [region.name for region in opened.regions if region.same]
     together = Candidates.concatenate([Candidates.of_rows([]), *opened.candidates.values()])
     selected = run.selected.with_opened(shown, together, analysis.regions.names, analysis.variables)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,13 +23,88 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from bdana.events.open_part import OpenPart
     from bdana.reconstruction import Tracks
     from bdana.regions import Regions
     from bdana.selection import Candidates, Parameters, Selection, Setup
     from bdana.upstream.directions import Directions
     from bdana.upstream.prompt_parameters import PromptParameters
 
-__all__ = ["Prompt", "PromptEstimate"]
+__all__ = ["Prompt", "PromptEstimate", "PromptParts"]
+
+
+@dataclass(frozen=True)
+class PromptParts:
+    """Simulated prompt pairs of R regions, apart for each of E envelopes and, last, outside them: R (E + 1) parts.
+
+    Attributes
+    ----------
+    expected, sum_w2 : ndarray
+        Expected pairs, and the sum of their squared weights.
+    pairs : ndarray of int
+    covariance : ndarray
+        Of the parts, from the spectrum.
+    largest : float
+        The largest weight of a pair.
+    relative_error : float
+        Of the assumed yield.
+    """
+
+    expected: NDArray[np.float64]
+    sum_w2: NDArray[np.float64]
+    pairs: NDArray[np.int64]
+    covariance: NDArray[np.float64]
+    largest: float
+    relative_error: float
+
+    __repr__ = short_repr
+
+    def counted(self, which: NDArray[np.bool_]) -> dict[str, Any]:
+        """Return the numbers of a `PromptEstimate` for some parts of each region.
+
+        Parameters
+        ----------
+        which : ndarray of bool, shape (R, E + 1)
+        """
+        table = _table(which)
+        expected, w2, pairs = (
+            table @ self.expected,
+            table @ self.sum_w2,
+            (table @ self.pairs).astype(np.int64),
+        )
+        covariance = table @ self.covariance @ table.T
+        unfolding_error = np.sqrt(covariance.diagonal())
+        return {
+            "expected": expected,
+            "error": np.hypot(self.relative_error * expected, unfolding_error),
+            "unfolding_error": unfolding_error,
+            "pairs": pairs,
+            "simulation_error": np.sqrt(w2),
+            "upper_limit": np.where(pairs > 0, np.nan, -np.log(0.1) * self.largest),
+            "covariance": covariance + np.diag(w2),
+        }
+
+    def with_open(
+        self, which: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return of each region's part outside all envelopes the pairs, the covariance with `which`, and its own.
+
+        Parameters
+        ----------
+        which : ndarray of bool, shape (R, E + 1)
+        """
+        last = np.zeros_like(which)
+        last[:, -1] = True
+        table, outer = _table(which), _table(last)
+        total = self.covariance + np.diag(self.sum_w2)
+        return outer @ self.expected, table @ total @ outer.T, outer @ total @ outer.T
+
+
+def _table(which: NDArray[np.bool_]) -> NDArray[np.float64]:
+    regions, parts = which.shape
+    chosen = np.zeros((regions, regions, parts))
+    chosen[np.arange(regions), np.arange(regions)] = which
+    return chosen.reshape(regions, regions * parts)
 
 
 @dataclass(frozen=True)
@@ -63,6 +138,8 @@ class PromptEstimate:
         Share of the muons that scatter more than is measured: see `Directions`.
     covariance : ndarray, shape (R, R)
         Of the expected pairs, from the spectrum and the number of simulated pairs: all but the assumed yield.
+    parts : PromptParts or None
+        The pairs by region and closed envelope; None where nobody asked for them.
     """
 
     regions: tuple[str, ...]
@@ -78,8 +155,21 @@ class PromptEstimate:
     directions: DirectionClosure
     unresolved: float
     covariance: NDArray[np.float64]
+    parts: PromptParts | None = None
 
     __repr__ = short_repr
+
+    def restricted_to(self, part: OpenPart | None) -> PromptEstimate:
+        """Return the estimate of what is counted of each region.
+
+        Parameters
+        ----------
+        part : OpenPart or None
+            None: of all of every region.
+        """
+        if self.parts is None or part is None:
+            return self
+        return replace(self, **self.parts.counted(part.counted(self.regions)))
 
 
 @dataclass(frozen=True)
@@ -239,6 +329,7 @@ class Prompt:
         par: Any,
         setup: Setup,
         rng: np.random.Generator,
+        part: OpenPart | None = None,
     ) -> PromptEstimate:
         """Estimate the prompt pairs from selected single muons.
 
@@ -258,6 +349,8 @@ class Prompt:
             The background's parameters.
         setup : Setup
         rng : numpy.random.Generator
+        part : OpenPart, optional
+            Its envelopes tell the `parts` of the regions apart.
 
         Raises
         ------
@@ -285,35 +378,35 @@ class Prompt:
         made = unfold_directions(straight, weight, blocks, threshold, rng)
         widths = close_directions(straight, made, weights, weight, blocks, threshold, rng)
         parts = [
-            self._selected(made, tracks, blocks, selection, cuts, par, setup, rng)
+            self._selected(made, tracks, blocks, selection, cuts, par, setup, rng, part)
             for _ in range(par.pairs_drawn)
         ]
-        region, kept, seen = (np.concatenate(part) for part in zip(*parts, strict=True))
+        region, kept, seen, where = (np.concatenate(column) for column in zip(*parts, strict=True))
         each_pair = par.pairs_per_muon / par.pairs_drawn
-        inside_region = region == np.array(setup.regions.names)[:, np.newaxis]
         each = each_pair * weight[kept] * seen
-        expected, w2 = inside_region @ each, inside_region @ each**2
-        made_of = inside_region.sum(axis=1)
-        # Pairs of each bin for one muon at production, shape (R, C).
-        by_bin = inside_region @ (each[:, np.newaxis] * (place[kept, np.newaxis] == np.arange(len(ratio))))
+        names, per_region = setup.regions.names, 1 + (len(part.envelopes) if part else 0)
+        index = np.argmax(region == np.array(names)[:, np.newaxis], axis=0) * per_region + where
+        size, bins = len(names) * per_region, len(ratio)
+        # Pairs of each bin for one muon at production, shape (parts, C).
+        by_bin = np.bincount(index * bins + place[kept], each, size * bins).reshape(size, bins)
         by_muon = np.divide(by_bin, spectrum.counts, out=np.zeros_like(by_bin), where=spectrum.counts > 0)
-        largest = each_pair * float(np.max(weight * made.largest))
-        covariance = by_muon @ (spectrum.covariance + spectrum.response_covariance) @ by_muon.T
-        unfolding_error = np.sqrt(covariance.diagonal())
+        sums = PromptParts(
+            expected=np.bincount(index, each, size).astype(np.float64),
+            sum_w2=np.bincount(index, each**2, size).astype(np.float64),
+            pairs=np.bincount(index, minlength=size),
+            covariance=by_muon @ (spectrum.covariance + spectrum.response_covariance) @ by_muon.T,
+            largest=each_pair * float(np.max(weight * made.largest)),
+            relative_error=par.relative_error,
+        )
         return PromptEstimate(
-            regions=setup.regions.names,
-            expected=expected,
-            error=np.hypot(par.relative_error * expected, unfolding_error),
-            unfolding_error=unfolding_error,
-            pairs=made_of,
-            simulation_error=np.sqrt(w2),
-            upper_limit=np.where(made_of > 0, np.nan, -np.log(0.1) * largest),
+            regions=names,
+            **sums.counted(np.ones((len(names), per_region), dtype=bool)),
             edges=edges,
             spectrum=spectrum,
             carried_back=observed,
             directions=widths,
             unresolved=float(weight[made.unresolved].sum() / weight.sum()),
-            covariance=covariance + np.diag(w2),
+            parts=sums if part else None,
         )
 
     def _selected(
@@ -326,8 +419,9 @@ class Prompt:
         par: Any,
         setup: Setup,
         rng: np.random.Generator,
-    ) -> tuple[NDArray[np.str_], NDArray[np.int64], NDArray[np.float64]]:
-        """Return region, muon and weight of the pairs that pass the cuts, when every muon makes one."""
+        part: OpenPart | None,
+    ) -> tuple[NDArray[np.str_], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+        """Return region, muon, weight and place of the pairs that pass the cuts, when every muon makes one."""
         pairs, kept, seen = produce_pairs(
             made, tracks, blocks, self.make_pair, par, setup, LEPTON_MASS[cuts.lepton], rng
         )
@@ -335,7 +429,8 @@ class Prompt:
             if cut.level == "pair" and not cut.needs:
                 mask = cut.passes(pairs, cuts)
                 pairs, kept, seen = pairs.take(mask), kept[mask], seen[mask]
-        return setup.regions.classify(pairs.z_tax, pairs.cda_tax), kept, seen
+        where = part.place(pairs) if part else np.zeros(len(kept), dtype=np.int64)
+        return setup.regions.classify(pairs.z_tax, pairs.cda_tax), kept, seen, where
 
 
 def _states(tracks: Tracks) -> MuonStates:

@@ -72,6 +72,7 @@ def transfer_prompt(
     open_regions: Sequence[str],
     transfer_error: float,
     survival: float = 1.0,
+    fitted: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None = None,
 ) -> tuple[PromptRegion, ...]:
     """Carry the fitted prompt pairs of the open regions over to every region, innermost first.
 
@@ -89,6 +90,9 @@ def transfer_prompt(
         Relative error of the ratios beside that of the numbers of muons and pairs.
     survival : float
         Share of the fitted pairs that the cuts leave which the fit left out, such as a veto, at most.
+    fitted : tuple of ndarray, optional
+        `PromptParts.with_open`, where the pairs that were fitted are those outside all closed envelopes: another part of
+        the open regions than `estimate` has. By default they are the same.
 
     Examples
     --------
@@ -105,13 +109,14 @@ def transfer_prompt(
     (2.3, 0.02, 0.046)
     """
     is_open = np.isin(estimate.regions, list(open_regions))
-    reference = float(estimate.expected[is_open].sum())
+    inner, cross, own = fitted or (estimate.expected, estimate.covariance, estimate.covariance)
+    reference = float(inner[is_open].sum())
     if not reference:
         return tuple(_assumed(estimate, k, share.level) for k in range(len(estimate.regions)))
     ratios = estimate.expected / reference
     covariance = estimate.covariance / reference**2
     mean_weight = float(np.sum(estimate.simulation_error**2) / np.sum(estimate.expected)) / reference
-    common = float(covariance[np.ix_(is_open, is_open)].sum())
+    common = float(own[np.ix_(is_open, is_open)].sum()) / reference**2
     kept = share.contained * survival
     best = kept * (share.prompt if share.pairs else 0.0)
     low, high = kept * share.prompt_low, kept * share.prompt_high
@@ -119,13 +124,15 @@ def transfer_prompt(
     rows = []
     for k, name in enumerate(estimate.regions):
         ratio = float(ratios[k])
-        # Of an open region only the part of the pairs that lies elsewhere is carried over.
-        other = max(1.0 - ratio, 0.0) if is_open[k] else 1.0
+        # Of a region that was fitted itself only the part of the pairs that lies elsewhere is carried over.
+        overlap = float(inner[k]) / reference if is_open[k] else 0.0
+        other = max(1.0 - overlap / (1.0 + ratio - overlap), 0.0)
         assumed = transfer_error * other
-        variance = covariance[k, k] - 2.0 * ratio * covariance[k, is_open].sum() + ratio**2 * common
+        with_fitted = cross[k, is_open].sum() / reference**2
+        variance = covariance[k, k] - 2.0 * ratio * with_fitted + ratio**2 * common
         error = float(np.sqrt(max(variance, 0.0) + (other * mean_weight) ** 2 + (ratio * assumed) ** 2))
         likely = _ratios(ratio, mean_weight, float(np.hypot(np.sqrt(common), assumed)))
-        if is_open[k]:
+        if is_open[k] and overlap >= ratio:
             likely = np.minimum(likely, 1.0) if other else np.ones(1)
         limit = float(np.quantile(np.outer(drawn, likely), share.level, method="hazen"))
         expected = ratio * best

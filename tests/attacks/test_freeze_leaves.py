@@ -27,8 +27,8 @@ from tests.blinding.people import IDENTITIES, everybody_joins_with_keys
 from tests.searches import sealing_of, search_folder
 
 READ = (
-    "agreement", "analysis_hash", "beside", "code", "config", "conventions", "cuts", "exposure", "format", "inputs", "outputs",
-    "policy", "prediction", "sealed", "seeds", "table",
+    "agreement", "analysis_hash", "beside", "code", "config", "conventions", "cuts", "exposure", "format", "inputs", "manifests",
+    "outputs", "policy", "prediction", "sealed", "seeds", "table",
 )  # fmt: skip
 SHOWN = ("bdana", "packages")
 """Recorded and shown, not fatal: the numbers must come out bit for bit with whatever versions there are."""

@@ -26,9 +26,10 @@ from tests.attacks.test_approvals import with_table
 from tests.attacks.test_ledger_rows import rewritten
 from tests.attacks.test_protocol import beginning, failed, held_by_ann, shares_of
 from tests.blinding.people import IDENTITIES, ROLES, recipient
-from tests.searches import STAGES
+from tests.searches import FROZEN, STAGES
 
 NOBODY = "0" * 64
+MANIFESTS = {"2021": {"1" * 64: "run.json"}}
 HIDDEN = {"mass_mev": 411.0, "mode": "mumu", "events": {"SR": [[11001, 1, 5], [11001, 2, 7], [11001, 2, 9]]}}
 
 
@@ -76,6 +77,10 @@ def hand_over(search, giver, to, **changes):
 def with_zoe_as_reviewer(search):
     search.add_zoe()
     return search
+
+
+def recorded(search):
+    write(search, "seal", "bob", manifests={"run.json": {"period": "2021", "sha256": "1" * 64}})
 
 
 def opened(search, **how):
@@ -268,6 +273,10 @@ ALONE = {
     "verdict-once": lambda s: write(
         s, "verdict", "rob", end=opened(s, shown=lambda _: {"verdict": {}}).hash, stage="CR3"),
     "verdict-as-the-end-says": lambda s: write(s, "verdict", "rob", end=opened(s).hash, stage="CR3", agrees=True),
+    "verdict-is-on-the-prediction": lambda s: (
+        s.freeze(prediction=FROZEN["prediction"]), opened(s, shown=lambda _: {"verdict": {"expected": 1.6, "error": 0.01}})),
+    "freeze-format-goes-on": lambda s: (recorded(s), s.freeze(format=3, manifests=MANIFESTS), s.freeze(format=2)),
+    "freezes-recorded-data": lambda s: s.freeze(format=3, manifests=MANIFESTS),
 }  # fmt: skip
 """By rule: how a program that lacks this check alone writes a row that breaks it."""
 OF_CHANGES = {
@@ -372,3 +381,33 @@ def test_stages_are_opened_in_the_order_of_the_envelopes_under_a_former_policy(c
     changing.add_zoe()
     assert list(changing.policy.former[0].policy.stages) == list(STAGES)
     require_sound(changing.ledger, changing.policy)
+
+
+@pytest.mark.parametrize(
+    "manifests", [{}, {"2021": {}}, {"2021": {"1" * 64: "run.json", "2" * 64: "run2.json"}}]
+)
+def test_a_freeze_of_sealed_files_names_a_recorded_manifest_for_each(search, manifests):
+    recorded(search)
+    with pytest.raises(BlindingError, match="rule freezes-recorded-data"):
+        search.freeze(format=3, manifests=manifests)
+    search.freeze(format=3, manifests=MANIFESTS)
+
+
+def test_manifests_recorded_before_new_keys_are_not_frozen(search):
+    recorded(search)
+    make_period(search.policy, search.ledger, "2021", "bob", search.keys["bob"], again=True)
+    with pytest.raises(BlindingError, match="rule freezes-recorded-data"):
+        search.freeze(format=3, manifests=MANIFESTS)
+
+
+@pytest.mark.parametrize("verdict", [{}, {"expected": 1.5}, {"expected": 1.5, "error": 0.02}])
+def test_a_verdict_is_judged_on_what_was_frozen_for_its_step(search, verdict):
+    search.freeze(prediction=FROZEN["prediction"])
+    with pytest.raises(BlindingError, match="rule verdict-is-on-the-prediction"):
+        opened(search, shown=lambda _: {"verdict": verdict})
+
+
+def test_the_verdict_on_the_frozen_prediction_is_written(search):
+    search.freeze(prediction=FROZEN["prediction"])
+    opened(search, shown=lambda _: {"verdict": {"expected": 1.5, "error": 0.01, "observed": 2}})
+    require_sound(search.ledger, search.policy)

@@ -78,7 +78,7 @@ def test_the_freeze_of_a_channel_is_the_analysis_of_that_channel_again(analysis)
     part = by_channel(analysis)["ee"]
     regions = [*part.config.regions, "outside"]
     frozen = dict.fromkeys(
-        ("cuts", "inputs", "sealed", "table", "exposure", "bdana", "packages", "conventions")
+        ("cuts", "inputs", "sealed", "manifests", "table", "exposure", "bdana", "packages", "conventions")
     )
     frozen |= declared_settings(part, part.policy) | {"prediction": {"regions": regions}}
     again = thaw(analysis.folder, frozen)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bdana.upstream import fit_prompt_share, transfer_prompt
+from bdana.upstream.prompt import PromptParts
 
 
 def simulated(expected, weight=0.01, pairs=None, yield_error=1.0):
@@ -99,3 +100,27 @@ def test_no_pair_is_a_constraint():
     assert rows[-1].upper_limit == pytest.approx(np.log(10.0), rel=5e-3)
     assert rows[0].upper_limit == pytest.approx(0.05 * np.log(10.0), rel=0.1)
     assert (rows[0].expected, rows[0].low) == (0.0, 0.0)
+
+
+def test_the_fitted_pairs_are_those_of_the_open_part_of_a_region():
+    """Of 20 pairs `outside` 5 lie in a guard band: without it there are 15 pairs to carry over, and with it 20/15 of them."""
+    share, expected = fitted(40, 20), np.array([1.0, 0.0, 4.0, 0.0, 5.0, 15.0])
+    weight = 0.01
+    parts = PromptParts(
+        expected, weight * expected, np.rint(expected / weight).astype(int), np.zeros((6, 6)), weight, 0.0
+    )
+    closed = np.array([[True, True], [True, True], [False, True]])
+
+    def carried(which):
+        made = SimpleNamespace(regions=("SR", "CR", "outside"), **parts.counted(which))
+        return transfer_prompt(share, made, ["outside"], 0.5, fitted=parts.with_open(which))
+
+    inner, _, outside = carried(closed)
+    assert [inner.ratio, outside.ratio] == pytest.approx([1 / 15, 1.0])
+    assert outside.expected == pytest.approx(share.prompt)
+    assert outside.ratio_error == pytest.approx(0.0, abs=1e-9)
+    inner, _, outside = carried(np.ones_like(closed))
+    assert [inner.ratio, outside.ratio] == pytest.approx([1 / 15, 20 / 15])
+    # A quarter of the pairs lies in the guard band: the error of the model is that of this part.
+    assert 0.5 * 0.25 * 20 / 15 < outside.ratio_error < 0.2
+    assert outside.upper_limit > 20 / 15 * np.quantile(share.prompt_quantiles, 0.8)
