@@ -46,6 +46,11 @@ class UserCodeError(ConfigError):
     def __reduce__(self) -> tuple[object, ...]:
         return _sent, (str(self), _picklable(self.__cause__))
 
+    def made_sendable(self) -> UserCodeError:
+        """Return it with a cause that other programs' pickling of errors, such as dask's, can send too."""
+        self.__cause__ = _picklable(self.__cause__)
+        return self
+
 
 class InputError(BdanaError):
     """Raised when an input file is absent, not readable, damaged, or not laid out as its schema says."""

@@ -1,6 +1,7 @@
 """Mistakes in selections/ and backgrounds/ are told with file, line and function, whoever calls the function."""
 
 import ast
+import copyreg
 import pickle
 import re
 
@@ -484,13 +485,29 @@ class HasTwoArguments(Exception):  # noqa: N818
 @pytest.mark.parametrize(
     ("cause", "kind"), [(ValueError("x"), ValueError), (HasTwoArguments(1, 2), RuntimeError)]
 )
-def test_the_cause_is_sent_between_processes(cause, kind):
+def test_the_cause_is_sent_between_processes(cause, kind, monkeypatch):
+    for known in (UserCodeError, type(cause)):  # by dask, if a test before this one has imported it
+        monkeypatch.delitem(copyreg.dispatch_table, known, raising=False)
     error = UserCodeError("dimuon.py:3: cut cda")
     error.__cause__ = cause
     there = pickle.loads(pickle.dumps(error))
     assert str(there) == str(error)
     assert isinstance(there.sent_cause, kind)
     assert str(there.sent_cause) in {str(cause), "HasTwoArguments, which cannot be sent between processes"}
+
+
+def test_a_cause_is_sent_by_other_ways_of_pickling_errors(monkeypatch):
+    """Dask's sends `__cause__` beside what an error says of itself."""
+    by_dask = pytest.importorskip("tblib.pickling_support", reason="comes with dask").pickle_exception
+    monkeypatch.setitem(copyreg.dispatch_table, UserCodeError, by_dask)
+    monkeypatch.delitem(copyreg.dispatch_table, HasTwoArguments, raising=False)
+    error = UserCodeError("dimuon.py:3: cut cda")
+    error.__cause__ = HasTwoArguments(1, 2)
+    with pytest.raises(TypeError):
+        pickle.loads(pickle.dumps(error))
+    there = pickle.loads(pickle.dumps(error.made_sendable()))
+    assert str(there) == "dimuon.py:3: cut cda"
+    assert str(there.sent_cause) == "HasTwoArguments, which cannot be sent between processes"
 
 
 def test_workers_tell_the_same(sample):

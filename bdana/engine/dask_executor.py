@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bdana._version import __version__
 from bdana.engine.executors import raise_sent
 from bdana.engine.processes import signals_wait
-from bdana.errors import BdanaError, ConfigError, InputError
+from bdana.errors import BdanaError, ConfigError, InputError, UserCodeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -215,4 +215,7 @@ def _call(name: str, item: Any) -> Any:
                 )
             _known.clear()
             _known[name] = pickle.loads(plugin.sent)  # noqa: S301 - from the client of our own scheduler
-        return _known[name](item)
+        try:
+            return _known[name](item)
+        except UserCodeError as err:
+            raise err.made_sendable() from err.__cause__
