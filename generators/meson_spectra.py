@@ -50,8 +50,8 @@ def options(setting: str, beam_momentum: float) -> list[str]:
         return [*beam, *nucleus, "HeavyIon:forceUnitWeight = on"]
     proton = [*beam, "Beams:idB = 2212", "Beams:eB = 0"]
     if setting == BEAUTY:
-        # B mesons that do not decay are in the event once, whether they oscillate or not. Multiparton interactions were
-        # tuned above 200 GeV in the centre of mass; with them 5% fewer mesons decay towards the detector.
+        # B mesons that do not decay are in the event once, whether they oscillate or not. Multiparton interactions
+        # are left out, which is assumed; with them 5 to 8% fewer particles fly towards the detector.
         once = ["511:mayDecay = off", "521:mayDecay = off"]
         return [*proton, f"{setting} = on", "PartonLevel:MPI = off", *once]
     return [*proton, "PDF:pHardSet = 2", f"{setting} = on"]

@@ -238,7 +238,7 @@ class HeavyNeutralLepton:
 def partial_widths(mass: float, flavour: Flavour) -> dict[str, float]:
     """Return the partial widths of a Dirac particle in MeV at U = 1, by mode; those that are closed are left out.
 
-    Three leptons, lepton and meson, neutrino and meson (arXiv:1805.08567, sections 3.1 and 3.2).
+    Three leptons, lepton and meson, neutrino and meson (arXiv:1805.08567).
 
     Parameters
     ----------
@@ -315,7 +315,7 @@ def leptonic_ratio(mass: float, flavour: Flavour, meson: str) -> float:
 
 
 def semileptonic_ratio(mass: float, flavour: Flavour, meson: str, light: int) -> float:
-    """Return the branching ratio of D -> K l N or D -> pi l N at U = 1 (arXiv:1805.08567, eq. B.9); 0 where it is closed.
+    """Return the branching ratio of D -> K l N or D -> pi l N at U = 1 (arXiv:1805.08567); 0 where it is closed.
 
     Parameters
     ----------
