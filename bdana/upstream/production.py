@@ -30,7 +30,6 @@ def produce_pairs(
     pair: Callable[..., tuple[MuonStates, MuonStates]],
     par: Any,
     setup: Setup,
-    lepton_mass: float,
     rng: np.random.Generator,
 ) -> tuple[Pairs, NDArray[np.int64], NDArray[np.float64]]:
     """Let every muon make a pair at a random depth and carry both muons to the end of the matter.
@@ -42,14 +41,12 @@ def produce_pairs(
     made : Directions
         N muons at production.
     tracks : Tracks
-        The N tracks they were made of.
+        The N tracks they were made of, whose mass hypothesis both muons have.
     blocks : sequence of Block
     pair : callable
         f(muons, par, rng) -> the two muons of each pair: see `Prompt`.
     par : PromptParameters
     setup : Setup
-    lepton_mass : float
-        In MeV.
     rng : numpy.random.Generator
 
     Returns
@@ -77,7 +74,8 @@ def produce_pairs(
     records = ak.concatenate([_record(first, charge), _record(second, -charge)])
     index = np.arange(len(kept))
     joined = Tracks(records, tracks.event[kept], np.tile(index, 2), setup.detector)
-    pairs = Pairs.by_charge(joined, index, index + len(kept), lepton_mass, setup.beam_line)
+    mass = np.tile(tracks.mass[kept], 2)
+    pairs = Pairs.by_charge(joined, index, index + len(kept), mass, setup.beam_line)
     return pairs, kept, made.seen(first, kept)
 
 

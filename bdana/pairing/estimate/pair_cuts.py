@@ -14,7 +14,7 @@ from bdana.pairing.geometry.building import built_pairs
 from bdana.pairing.geometry.kernel import QUANTITIES, beam_numbers, box_numbers, find_regions
 from bdana.pairing.geometry.pair_finder import sorted_sets
 from bdana.regions import UNDEFINED
-from bdana.selection import LEPTON_MASS, Candidates
+from bdana.selection import Candidates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -198,12 +198,12 @@ class PairedTracks:
             name: np.asarray(tracks.events[name])[tracks.index]
             for name in ("run", "burst", "event", "weight")
         }
-        self.of_event, self.charge, self.p = of_event, tracks.charge, tracks.p
+        self.of_event, self.charge, self.p, self.mass = of_event, tracks.charge, tracks.p, tracks.mass
         self.boxes, self.names = (
             box_numbers(task.pairs.setup.regions),
             (*task.pairs.setup.regions.names, UNDEFINED),
         )
-        self.mass, self.beam = LEPTON_MASS[task.pairs.cuts.lepton], beam_numbers(task.pairs.setup.beam_line)
+        self.beam = beam_numbers(task.pairs.setup.beam_line)
         self.built = 0
         """Number of pairs so far, including those that were not built because they cannot pass."""
 
@@ -241,10 +241,10 @@ class PairedTracks:
                 continue
             sets = None if like_sign else sorted_sets(line.take(plus), line.take(minus), bounds)
             for one, other in sides:
-                first, some = (line.take(one), self.p[one]), False
-                second = None if like_sign else (line.take(other), self.p[other])
+                first, some = (line.take(one), self.p[one], self.mass[one]), False
+                second = None if like_sign else (line.take(other), self.p[other], self.mass[other])
                 own_sets = sets if sets is None or one is plus else sets[::-1]
-                for block in built_pairs(first, second, bounds, self.mass, self.beam, BATCH, own_sets):
+                for block in built_pairs(first, second, bounds, self.beam, BATCH, own_sets):
                     here, some = np.full(len(block.track), burst), True
                     yield one[block.track], other[block.partner], here, block.quantities
                 if not (some or like_sign):
@@ -263,7 +263,6 @@ class PairedTracks:
         pairs: Pairs = BuiltPairs(
             PickedTracks(self.tracks, plus),
             PickedTracks(self.tracks, minus),
-            self.mass,
             self.task.pairs.setup.beam_line,
             values,
         )
