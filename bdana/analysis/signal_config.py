@@ -155,9 +155,7 @@ class SignalConfig(StrictModel):
         """
         known = SELECTIONS | self.channels
         if mode not in known:
-            raise ConfigError(
-                f"no selection for the decay mode '{mode}': there are some for {', '.join(known)}; name one in [signal] channels"
-            )
+            raise ConfigError(f"no channel '{mode}' in [signal] channels: there are {', '.join(known)}")
         return known[mode]
 
     def cautions(self, masses: Sequence[float]) -> tuple[str, ...]:
@@ -169,18 +167,6 @@ class SignalConfig(StrictModel):
             In MeV/c2.
         """
         return tuple(dict.fromkeys(said for mass in masses for said in self.particle(mass).cautions))
-
-
-class SearchedSignal(SignalConfig):
-    """A table [signal] in which nothing is left to the detector and the model."""
-
-    decay_volume_m: tuple[float, float] = Field(description="z in which decays count")
-    acceptance: list[str] = Field(description="detector elements that both tracks cross")
-    spot_mm: float = Field(ge=0, description="Gaussian width of the beam spot on the dump")
-    depth_mm: float = Field(ge=0, description="mean depth of the production point in the dump")
-    masses_mev: tuple[Positive, Positive] = Field(description="ends of the scan")
-    couplings: tuple[Strength, Strength] = Field(description="ends of the scan")
-    point: tuple[Positive, Strength] = Field(description="mass in MeV and coupling that a run shows")
 
     def masses(self, mode: str) -> list[float]:
         """Return the masses of the scan in MeV/c2 at which a decay mode is open and the widths are known.
@@ -194,14 +180,24 @@ class SearchedSignal(SignalConfig):
         ConfigError
             When there are none, or no such mode.
         """
-        found = []
-        for mass in np.geomspace(*self.masses_mev, self.mass_points).tolist():
+        found, ends = [], self.masses_mev or scan_of(self.model).masses
+        for mass in np.geomspace(*ends, self.mass_points).tolist():
             particle = self.particle(mass)
             low, high = particle.mass_range
             if low <= mass <= high and branching_ratio(particle, mode) > 0.0:
                 found.append(mass)
         if not found:
-            raise ConfigError(
-                f"[signal] masses_mev = {list(self.masses_mev)}: the mode {mode} is closed at all of them"
-            )
+            raise ConfigError(f"[signal] masses_mev = {list(ends)}: the mode {mode} is closed at all of them")
         return found
+
+
+class SearchedSignal(SignalConfig):
+    """A table [signal] in which nothing is left to the detector and the model."""
+
+    decay_volume_m: tuple[float, float] = Field(description="z in which decays count")
+    acceptance: list[str] = Field(description="detector elements that both tracks cross")
+    spot_mm: float = Field(ge=0, description="Gaussian width of the beam spot on the dump")
+    depth_mm: float = Field(ge=0, description="mean depth of the production point in the dump")
+    masses_mev: tuple[Positive, Positive] = Field(description="ends of the scan")
+    couplings: tuple[Strength, Strength] = Field(description="ends of the scan")
+    point: tuple[Positive, Strength] = Field(description="mass in MeV and coupling that a run shows")

@@ -8,6 +8,7 @@ import awkward as ak
 import numpy as np
 
 from bdana.errors import ConfigError
+from bdana.masses import MASS
 from bdana.reconstruction import Pairs, Tracks
 from bdana.upstream.propagation import MuonStates, forward
 
@@ -41,7 +42,7 @@ def produce_pairs(
     made : Directions
         N muons at production.
     tracks : Tracks
-        The N tracks they were made of, whose mass hypothesis both muons have.
+        The N tracks they were made of.
     blocks : sequence of Block
     pair : callable
         f(muons, par, rng) -> the two muons of each pair: see `Prompt`.
@@ -74,8 +75,7 @@ def produce_pairs(
     records = ak.concatenate([_record(first, charge), _record(second, -charge)])
     index = np.arange(len(kept))
     joined = Tracks(records, tracks.event[kept], np.tile(index, 2), setup.detector)
-    mass = np.tile(tracks.mass[kept], 2)
-    pairs = Pairs.by_charge(joined, index, index + len(kept), mass, setup.beam_line)
+    pairs = Pairs.by_charge(joined, index, index + len(kept), MASS[13], setup.beam_line)
     return pairs, kept, made.seen(first, kept)
 
 

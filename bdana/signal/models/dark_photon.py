@@ -39,12 +39,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COUPLING",
-    "SCAN",
     "FORM_FACTOR",
     "FORM_FACTOR_BAND",
     "FORM_FACTOR_MAX",
     "HADRONS_FITTED",
     "LEPTON_WIDTH",
+    "SCAN",
     "DarkPhoton",
     "Model",
     "Parameters",

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COUPLING",
-    "SCAN",
     "LEPTON_WIDTH",
+    "SCAN",
     "DarkScalar",
     "Model",
     "Parameters",
