@@ -225,12 +225,12 @@ class PairedTracks:
         self,
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]:
         """Give track, partner, burst and quantities of the pairs within the bounds, each pair from both its tracks."""
-        bursts = len(self.pooled.by_group)
         order = np.argsort(self.places, kind="stable")
-        ends = np.searchsorted(self.places[order], np.arange(bursts + 1))
+        bursts, ends = np.unique(self.places[order], return_index=True)
+        ends = np.append(ends, len(order))
         line, bounds, like_sign = self.tracks.before, self.task.bounds, self.task.options.like_sign
-        for burst in np.flatnonzero(np.diff(ends) > 1):
-            own = order[ends[burst] : ends[burst + 1]]
+        for at in np.flatnonzero(np.diff(ends) > 1):
+            burst, own = bursts[at], order[ends[at] : ends[at + 1]]
             plus, minus = own[self.charge[own] > 0], own[self.charge[own] < 0]
             numbers = (
                 [n * (n - 1) // 2 for n in (len(plus), len(minus))] if like_sign else [len(plus) * len(minus)]

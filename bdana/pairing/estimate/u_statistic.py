@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numba
@@ -97,6 +98,13 @@ class PairSums:
             for one, of_class in enumerate(shared.T):
                 self._mixed[:, one] += np.bincount(bins, weight * of_class, minlength=n)
 
+    def __add__(self, other: PairSums) -> PairSums:
+        """Return the sums over the pairs of both, none of whose tracks are in both."""
+        together = PairSums(len(self.total), self.pooled, self.classes)
+        for name in ("total", "sum_w2", "pairs", "_squares", "_mixed"):
+            getattr(together, name)[:] = getattr(self, name) + getattr(other, name)
+        return together
+
     def covariance(self) -> NDArray[np.float64]:
         """Return the covariance of all bins, shape (bins, bins)."""
         covariance = self._squares + self._squares.T
@@ -159,6 +167,12 @@ class HistogramSums:
         self.variable, self.made = variable, variable.histogram(regions)
         bins = variable.bins + 2
         self.sums = PairSums(len(regions) * bins, pooled, np.repeat(classes[: len(regions)], bins))
+
+    def __add__(self, other: HistogramSums) -> HistogramSums:
+        """Return the sums over the pairs of both, none of whose tracks are in both."""
+        together = copy(self)
+        together.sums = self.sums + other.sums
+        return together
 
     def fill(
         self,
