@@ -392,25 +392,29 @@ class PairedBunch:
         by_class = ClassSums(pooled, places, n) if several else None
 
         for pairs in paired.selected():
-            sums.fill(pairs.track, pairs.region, pairs.candidates.weight, pairs.counted, pairs.shared)
+            found, weight = pairs.candidates, pairs.candidates.weight
+            sums.fill(pairs.track, pairs.region[pairs.pair], weight[pairs.pair], pairs.counted, pairs.shared)
             shown = pairs
             if part:
-                known = pairs.take(pairs.region < len(regions))
-                place = known.region * counted.shape[1] + known.envelope
-                apart.fill(known.track, place, known.candidates.weight, known.counted, known.shared)
-                shown = known.take(counted[known.region, known.envelope])
+                known = pairs.seen(pairs.region < len(regions))
+                place = (pairs.region * counted.shape[1] + pairs.envelope)[known.pair]
+                apart.fill(known.track, place, weight[known.pair], known.counted, known.shared)
+                some = np.minimum(pairs.region, len(regions) - 1)
+                shown = known.seen(counted[some, pairs.envelope])
             for histogram in filling.values():
-                histogram.fill(shown.track, shown.region, shown.candidates, shown.counted, shown.shared)
+                histogram.fill(shown.track, shown.region, found, shown.counted, shown.shared, pair=shown.pair)
             if by_class:
-                product = pairs.candidates.weight / pooled.weight[0]
-                by_class.fill(pairs.track, places[pairs.track], pairs.region, product, pairs.counted)
-            once = pairs.counted
-            first, second, region = pairs.plus[once], pairs.minus[once], pairs.region[once]
-            weights = pairs.candidates.weight[once]
-            for replica, time in enumerate(times):
-                replicas[replica] += np.bincount(region, weights * time[first] * time[second], minlength=n)
-            if task.options.sink:
-                task.options.sink(pairs.candidates.take(once), tracks, first, second)
+                product = (weight / pooled.weight[0])[pairs.pair]
+                track = pairs.track
+                by_class.fill(track, places[track], pairs.region[pairs.pair], product, pairs.counted)
+            if len(times) or task.options.sink:
+                once = pairs.once
+                first, second, weights = pairs.plus[once], pairs.minus[once], weight[once]
+                for replica, time in enumerate(times):
+                    drawn_weights = weights * time[first] * time[second]
+                    replicas[replica] += np.bincount(pairs.region[once], drawn_weights, minlength=n)
+                if task.options.sink:
+                    task.options.sink(found.take(once), tracks, first, second)
         drawn = np.zeros((len(times), 1 + len(pooled.weight)))
         for replica, time in enumerate(times):
             again = PoolSums(pooled.by_group, pooled.times)

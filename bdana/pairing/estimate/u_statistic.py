@@ -181,22 +181,26 @@ class HistogramSums:
         candidates: Candidates,
         counted: NDArray[np.bool_],
         shared: NDArray[np.float64],
+        *,
+        pair: NDArray[np.int64],
     ) -> None:
         """Add pairs as seen from one of their tracks.
 
         Parameters
         ----------
         track, counted, shared
-            As for `PairSums.fill`.
+            As for `PairSums.fill`, of S sights.
         region : ndarray of int, shape (K,)
             Place of each pair's region.
         candidates : Candidates
             The K pairs.
+        pair : ndarray of int, shape (S,)
+            Which of the pairs is seen.
         """
         value = getattr(candidates, self.variable.name) / self.variable.scale
         inside = np.asarray(self.made.axes[1].index(value)) + 1  # the underflow comes first
-        bins, weight = region * (self.variable.bins + 2) + inside, candidates.weight
-        known = region < len(self.made.axes[0])
+        bins, weight = (region * (self.variable.bins + 2) + inside)[pair], candidates.weight[pair]
+        known = (region < len(self.made.axes[0]))[pair]
         if not known.all():
             track, bins, weight = track[known], bins[known], weight[known]
             counted, shared = counted[known], shared[known]
