@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bdana.pairing.estimate import pair_cuts, pair_estimate, sliced_pairs
     from bdana.pairing.estimate import systematics as systematics_of
     from bdana.pairing.estimate.groups import Grouped
-    from bdana.pairing.estimate.pair_cuts import PairOptions, PairSelection, PairTask
+    from bdana.pairing.estimate.pair_cuts import PairOptions, PairSelection
     from bdana.pairing.estimate.pair_estimate import PairEstimate, PairSample
     from bdana.pairing.estimate.pairing_parameters import PairingParameters
     from bdana.pairing.estimate.pooled_weights import PooledWeights
@@ -252,17 +252,20 @@ class Combinatorial:
         in_spill = systematics_of.measured_in_spill(sample, bursts, par, _precision(bursts))
         used = bursts.take(bursts.usable)
         probed += _live_times(used, par)
-        sliced = sliced_pairs.Sliced.of(sample, grouped, task, in_spill)
+        every = sliced_pairs.pooled_weights(sample, grouped, every=True) if sample.vetoed else None
+        sliced = sliced_pairs.Sliced.of(sample, grouped, task, in_spill, every)
         pooled = sliced.pooled.scaled(1.0, used.survival.relative_error**2)
         clock = None
         if not isinstance(in_spill, str):
             clock = in_spill.clock
             pooled = pooled.scaled(1.0 / in_spill.duty.value, in_spill.duty.error**2)
-        found = pair_estimate.estimate_pairs(sample, pair_estimate.PairedBunch(pooled, grouped, task, clock))
+        # Pairs of all tracks are added up together with those of whole bursts.
+        work = pair_estimate.PairedBunch(pooled, grouped, task, clock, None if sliced.whole else every)
+        found = pair_estimate.estimate_pairs(sample, work)
         regions = pairs.setup.regions.names
         whole, total = sliced.whole or (found, pooled.total)
         measured = systematics_of.Measured.of(
-            in_spill, _choice(sample, grouped, task, (whole.sums, total)), whole.shapes
+            in_spill, _choice(sample, (whole.sums, total), (whole.every, every)), whole.shapes
         )
         given = used, cuts, par
         stated = self._of_bursts(
@@ -388,17 +391,14 @@ def _precision(bursts: SingleBursts) -> float:
 
 
 def _choice(
-    sample: SingleSample, grouped: Grouped, task: PairTask, found: tuple[PairSums, float]
+    sample: SingleSample, passing: tuple[PairSums, float], every: tuple[PairSums | None, PooledWeights | None]
 ) -> SampleChoice | None:
     """Compare the selected share of pairs of tracks that pass the vetoes with that of all tracks."""
-    if not sample.vetoed:
+    sums, pooled = every
+    if sums is None or pooled is None:
         return None
-    pooled = sliced_pairs.pooled_weights(sample, grouped, every=True)
-    work = pair_estimate.PairedBunch(pooled, grouped, sliced_pairs.bare(task), None, every=True)
-    sums = pair_estimate.estimate_pairs(sample, work).sums
-    return systematics_of.SampleChoice.of(
-        found, (sums, pooled.total), len(sample) / (len(sample) + sample.vetoed)
-    )
+    share = len(sample) / (len(sample) + sample.vetoed)
+    return systematics_of.SampleChoice.of(passing, (sums, pooled.total), share)
 
 
 def _estimate(

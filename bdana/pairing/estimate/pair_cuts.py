@@ -28,7 +28,15 @@ if TYPE_CHECKING:
     from bdana.reconstruction import Pairs, Tracks
     from bdana.selection import Cut, Parameters, Selection, Setup, Variable
 
-__all__ = ["PairOptions", "PairSelection", "PairSink", "PairTask", "PairedTracks", "SelectedPairs"]
+__all__ = [
+    "JudgedPairs",
+    "PairOptions",
+    "PairSelection",
+    "PairSink",
+    "PairTask",
+    "PairedTracks",
+    "SelectedPairs",
+]
 
 PairSink = Callable[["Candidates", "Tracks", "NDArray[np.int64]", "NDArray[np.int64]"], None]
 BATCH = 100_000
@@ -189,6 +197,57 @@ class _Found(NamedTuple):
     once: bool
 
 
+class JudgedPairs(NamedTuple):
+    """K pairs that pass the cuts.
+
+    Attributes
+    ----------
+    pairs : Pairs
+    plus, minus : ndarray of int, shape (K,)
+        Places of the two tracks: the larger charge, or the first of the sample, as `plus`.
+    region : ndarray of int, shape (K,)
+        Place of the pair's region in the names of the regions; one more than the last is `undefined`.
+    burst : ndarray of int, shape (K,)
+        Of the tracks.
+    track : ndarray of int or None, shape (K,)
+        The track that each is seen from; None where each pair is there once.
+    """
+
+    pairs: Pairs
+    plus: NDArray[np.int64]
+    minus: NDArray[np.int64]
+    region: NDArray[np.int64]
+    burst: NDArray[np.int64]
+    track: NDArray[np.int64] | None
+
+    def take(self, where: NDArray[np.bool_]) -> JudgedPairs:
+        """Return the pairs that a mask chooses.
+
+        Parameters
+        ----------
+        where : ndarray of bool, shape (K,)
+        """
+        if where.all():
+            return self
+        return JudgedPairs(
+            self.pairs.take(where),
+            self.plus[where],
+            self.minus[where],
+            self.region[where],
+            self.burst[where],
+            None if self.track is None else self.track[where],
+        )
+
+    @property
+    def sights(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+        """Pairs as seen from their tracks: pair, track, and whether that is `plus`, each of shape (S,)."""
+        if self.track is not None:
+            return np.arange(len(self.plus)), self.track, self.track == self.plus
+        number, track = len(self.plus), np.concatenate([self.plus, self.minus])
+        order = np.argsort(track, kind="stable")
+        return order % max(number, 1), track[order], order < number
+
+
 class PairedTracks:
     """The tracks of a sample, paired within each burst.
 
@@ -198,15 +257,11 @@ class PairedTracks:
         N single tracks; the weights of their events multiply that of a pair.
     places : ndarray of int, shape (N,)
         The burst of each.
-    pooled : PooledWeights
-        Weight of a pair.
     task : PairTask
     """
 
-    def __init__(
-        self, tracks: Tracks, places: NDArray[np.int64], pooled: PooledWeights, task: PairTask
-    ) -> None:
-        self.tracks, self.places, self.task, self.pooled = tracks, places, task, pooled
+    def __init__(self, tracks: Tracks, places: NDArray[np.int64], task: PairTask) -> None:
+        self.tracks, self.places, self.task = tracks, places, task
         of_event = {
             name: np.asarray(tracks.events[name])[tracks.index]
             for name in ("run", "burst", "event", "weight")
@@ -217,11 +272,28 @@ class PairedTracks:
             (*task.pairs.setup.regions.names, UNDEFINED),
         )
         self.mass, self.beam = LEPTON_MASS[task.pairs.cuts.lepton], beam_numbers(task.pairs.setup.beam_line)
-        self.built = 0
-        """Number of pairs so far, including those that were not built because they cannot pass."""
 
-    def selected(self) -> Iterator[SelectedPairs]:
-        """Give the selected pairs in batches, at least one."""
+    def possible(self, among: NDArray[np.bool_]) -> int:
+        """Return the number of pairs of the right charges, those that cannot pass included.
+
+        Parameters
+        ----------
+        among : ndarray of bool, shape (N,)
+            Tracks that are paired.
+        """
+        if not among.any():
+            return 0
+        first = int(self.places.min())
+        plus, minus = (
+            np.bincount(self.places[own] - first, minlength=int(self.places.max()) - first + 1)
+            for own in (among & (self.charge > 0), among & (self.charge < 0))
+        )
+        if self.task.options.like_sign:
+            return int((plus * (plus - 1) // 2 + minus * (minus - 1) // 2).sum())
+        return int((plus * minus).sum())
+
+    def judged(self) -> Iterator[JudgedPairs]:
+        """Give the pairs that pass the cuts in batches, at least one."""
         waiting: list[_Found] = []
         size = 0
         for found in self._found():
@@ -234,6 +306,46 @@ class PairedTracks:
                 yield self._judged(waiting)
                 waiting, size = [], 0
         yield self._judged(waiting)
+
+    def weights(
+        self, judged: JudgedPairs, pooled: PooledWeights
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64] | None]:
+        """Return the weights of pairs, the products of the weights of their events, and k in every class.
+
+        Parameters
+        ----------
+        judged : JudgedPairs
+        pooled : PooledWeights
+        """
+        product = self.of_event["weight"][judged.plus] * self.of_event["weight"][judged.minus]
+        if pooled.times is None:
+            return pooled.weight[0] * product, product, None
+        by_time = pooled.by_time(judged.plus, judged.minus)
+        classes = pooled.classes(len(self.names))[judged.region]
+        return pooled.weight[classes] * by_time[np.arange(len(classes)), classes] * product, product, by_time
+
+    def selected(self, judged: JudgedPairs, pooled: PooledWeights) -> SelectedPairs:
+        """Return pairs as candidates with their weights.
+
+        Parameters
+        ----------
+        judged : JudgedPairs
+        pooled : PooledWeights
+        """
+        weight, product, by_time = self.weights(judged, pooled)
+        near = weight != 0.0  # the others are too far apart in time
+        if not near.all() and by_time is not None:
+            judged, weight, product, by_time = judged.take(near), weight[near], product[near], by_time[near]
+        candidates = self._candidates(judged.pairs, judged.plus, judged.minus, judged.region, weight)
+        part = self.task.pairs.part
+        envelope = part.place(judged.pairs) if part else np.zeros(len(weight), dtype=np.int64)
+        pair, track, counted = judged.sights
+        shared = pooled.shared(
+            track, judged.burst[pair], product[pair], None if by_time is None else by_time[pair]
+        )
+        return SelectedPairs(
+            candidates, judged.region, judged.plus, judged.minus, envelope, pair, track, counted, shared
+        )
 
     def _found(self) -> Iterator[_Found]:
         """Give the pairs within the bounds."""
@@ -260,7 +372,6 @@ class PairedTracks:
         else:
             possible = numbers[0] * numbers[1]
             sets, of_set = np.stack([first, middle, middle, ends[1:]], axis=1), bursts
-        self.built += int(possible.sum())
         tracks, bounds = (self.tracks.before, self.p), self.task.bounds
         few = (possible > 0) & (possible <= MOST_PAIRS)
         if few.any():
@@ -287,7 +398,7 @@ class PairedTracks:
                 yield _Found(first[block.track], partners[block.partner], here, block.quantities, once=False)
             sets = sets[::-1] if sets else None
 
-    def _judged(self, waiting: Sequence[_Found]) -> SelectedPairs:
+    def _judged(self, waiting: Sequence[_Found]) -> JudgedPairs:
         empty = np.empty(0, dtype=np.int64)
         nothing = _Found(empty, empty, empty, np.empty((len(QUANTITIES), 0)), once=True)
         found = waiting or [nothing]
@@ -306,30 +417,10 @@ class PairedTracks:
             values,
         )
         pairs, left = self.task.judge(pairs)
-        track, plus, minus, burst = track[left], plus[left], minus[left], burst[left]
         region = np.empty(len(pairs), dtype=np.int64)
         find_regions(pairs.z_tax, pairs.cda_tax, len(pairs), self.boxes, region)
-        weight, by_time = self.pooled.weight[0], None
-        if self.pooled.times is not None:
-            by_time = self.pooled.by_time(plus, minus)
-            classes = self.pooled.classes(len(self.names))[region]
-            weight = self.pooled.weight[classes] * by_time[np.arange(len(region)), classes]
-            near = weight != 0.0  # the others are too far apart in time
-            pairs, region, by_time, weight = pairs.take(near), region[near], by_time[near], weight[near]
-            track, plus, minus, burst = (x[near] for x in (track, plus, minus, burst))
-        product = self.of_event["weight"][plus] * self.of_event["weight"][minus]
-        candidates = self._candidates(pairs, plus, minus, region, weight * product)
-        part = self.task.pairs.part
-        envelope = part.place(pairs) if part else np.zeros(len(region), dtype=np.int64)
-        pair, counted = np.arange(len(track)), track == plus
-        if found[0].once:
-            track = np.concatenate([plus, minus])
-            order = np.argsort(track, kind="stable")
-            pair, counted, track = order % max(len(plus), 1), order < len(plus), track[order]
-        shared = self.pooled.shared(
-            track, burst[pair], product[pair], None if by_time is None else by_time[pair]
-        )
-        return SelectedPairs(candidates, region, plus, minus, envelope, pair, track, counted, shared)
+        seen_from = None if found[0].once else track[left]
+        return JudgedPairs(pairs, plus[left], minus[left], region, burst[left], seen_from)
 
     def _candidates(
         self,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bdana.pairing.estimate.groups import Grouped
     from bdana.pairing.estimate.in_spill import DutyFactor, SpillClock
     from bdana.pairing.estimate.inputs import Input
-    from bdana.pairing.estimate.pair_cuts import PairTask
+    from bdana.pairing.estimate.pair_cuts import PairTask, SelectedPairs
     from bdana.pairing.estimate.pooled_weights import PooledWeights
     from bdana.pairing.estimate.shape_test import ShapeTest
     from bdana.pairing.estimate.single_bursts import SingleBursts
@@ -307,6 +307,8 @@ class PairSample:
         Sum of weights of each bootstrap replica, by region and `undefined`.
     shapes : ShapeTest or None
         Comparison of bursts of different weights; None where there is none to make.
+    every : PairSums or None
+        By region, of all tracks, vetoed ones included; None where that was not asked for.
     """
 
     sums: PairSums
@@ -316,6 +318,7 @@ class PairSample:
     built: int
     replicas: NDArray[np.float64]
     shapes: ShapeTest | None = None
+    every: PairSums | None = None
 
     def bootstrap_error(self, regions: int) -> NDArray[np.float64]:
         """Return the statistical error of the first regions from the spread of the bootstrap replicas.
@@ -346,15 +349,15 @@ class PairedBunch:
     task : PairTask
     clock : SpillClock or None
         For times inside the bursts; needed where pairs are weighted by them.
-    every : bool
-        Whether tracks that were vetoed are paired too.
+    every : PooledWeights or None
+        Weight of a pair of all tracks, vetoed ones included, if those are to be added up too.
     """
 
     pooled: PooledWeights
     grouped: Grouped
     task: PairTask
     clock: SpillClock | None
-    every: bool = False
+    every: PooledWeights | None = None
 
     def __call__(self, bunch: Bunch) -> PairParts:
         """Return the sums over the pairs of a bunch, the same bit for bit for any number of threads.
@@ -368,59 +371,82 @@ class PairedBunch:
         if self.pooled.times and self.clock:
             timestamp = np.asarray(bunch.of_events("timestamp"), dtype=np.float64)
             since = self.clock.since(timestamp, bunch.before)
-        if not self.every:
+        if self.every is None:
             since = None if since is None else since[bunch.passed]
             bunch = bunch.selected()
-        tracks, places, task = bunch.tracks, self.grouped.of(bunch.places), self.task
+        places, passed = self.grouped.of(bunch.places), bunch.passed
         single = np.asarray(bunch.of_events("weight"), dtype=np.float64)
-        pooled, summed = self.pooled.of_tracks(places, single, since), self.pooled.without_groups
-        paired = PairedTracks(tracks, places, pooled, task)
-        regions, n = paired.names[:-1], len(paired.names)
-        classes = pooled.classes(n)
-        sums = PairSums(n, summed, classes)
-        filling = {
-            name: HistogramSums(variable, regions, summed, classes)
-            for name, variable in task.pairs.variables.items()
-            if name != "dt"
-        }
-        part = task.pairs.part
-        counted = part.counted(regions) if part else np.ones((len(regions), 1), dtype=np.bool_)
-        apart = PairSums(counted.size, summed, np.repeat(classes[: len(regions)], counted.shape[1]))
-        times = _multiplicities(task.options.bootstrap, len(tracks), bunch.before)
-        replicas = np.zeros((task.options.bootstrap, n))
-        several = pooled.times is None and weight_classes(pooled.by_group).max(initial=0) > 0
-        by_class = ClassSums(pooled, places, n) if several else None
-
-        for pairs in paired.selected():
-            found, weight = pairs.candidates, pairs.candidates.weight
-            sums.fill(pairs.track, pairs.region[pairs.pair], weight[pairs.pair], pairs.counted, pairs.shared)
-            shown = pairs
-            if part:
-                known = pairs.seen(pairs.region < len(regions))
-                place = (pairs.region * counted.shape[1] + pairs.envelope)[known.pair]
-                apart.fill(known.track, place, weight[known.pair], known.counted, known.shared)
-                some = np.minimum(pairs.region, len(regions) - 1)
-                shown = known.seen(counted[some, pairs.envelope])
-            for histogram in filling.values():
-                histogram.fill(shown.track, shown.region, found, shown.counted, shown.shared, pair=shown.pair)
-            if by_class:
-                product = (weight / pooled.weight[0])[pairs.pair]
-                track = pairs.track
-                by_class.fill(track, places[track], pairs.region[pairs.pair], product, pairs.counted)
-            if len(times) or task.options.sink:
+        paired = PairedTracks(bunch.tracks, places, self.task)
+        pooled = self.pooled.of_tracks(places, single, since, passed)
+        every = self.every.of_tracks(places, single) if self.every else None
+        times = _multiplicities(self.task.options.bootstrap, len(bunch), bunch.before)
+        parts = self._nothing(paired, pooled)
+        for judged in paired.judged():
+            if parts.every and every:
+                weight, product, _ = paired.weights(judged, every)
+                pair, track, counted = judged.sights
+                shared = every.shared(track, judged.burst[pair], product[pair])
+                parts.every.fill(track, judged.region[pair], weight[pair], counted, shared)
+            own = judged if self.every is None else judged.take(passed[judged.plus] & passed[judged.minus])
+            pairs = paired.selected(own, pooled)
+            self._fill(parts, pairs, paired, pooled)
+            if len(times) or self.task.options.sink:
                 once = pairs.once
-                first, second, weights = pairs.plus[once], pairs.minus[once], weight[once]
+                first, second, weight = pairs.plus[once], pairs.minus[once], pairs.candidates.weight[once]
                 for replica, time in enumerate(times):
-                    drawn_weights = weights * time[first] * time[second]
-                    replicas[replica] += np.bincount(pairs.region[once], drawn_weights, minlength=n)
-                if task.options.sink:
-                    task.options.sink(found.take(once), tracks, first, second)
-        drawn = np.zeros((len(times), 1 + len(pooled.weight)))
+                    drawn = np.bincount(pairs.region[once], weight * time[first] * time[second])
+                    parts.replicas[replica, : len(drawn)] += drawn
+                if self.task.options.sink:
+                    self.task.options.sink(pairs.candidates.take(once), bunch.tracks, first, second)
         for replica, time in enumerate(times):
             again = PoolSums(pooled.by_group, pooled.times)
-            again.add(places, single * time, since)
-            drawn[replica] = float(pooled.by_group @ again.pairs), *again.seen
-        return PairParts(sums, apart, filling, paired.built, replicas, drawn, by_class)
+            again.add(places, single * time * passed, since)
+            parts.drawn[replica] = float(pooled.by_group @ again.pairs), *again.seen
+        return replace(parts, built=paired.possible(passed))
+
+    def _nothing(self, paired: PairedTracks, pooled: PooledWeights) -> PairParts:
+        """Return sums over no pair of a bunch."""
+        summed, n, task = pooled.without_groups, len(paired.names), self.task
+        regions, classes = paired.names[:-1], pooled.classes(n)
+        several = pooled.times is None and weight_classes(pooled.by_group).max(initial=0) > 0
+        envelopes = task.pairs.part.counted(regions).shape[1] if task.pairs.part else 1
+        return PairParts(
+            sums=PairSums(n, summed, classes),
+            apart=PairSums(envelopes * (n - 1), summed, np.repeat(classes[:-1], envelopes)),
+            hists={
+                name: HistogramSums(variable, regions, summed, classes)
+                for name, variable in task.pairs.variables.items()
+                if name != "dt"
+            },
+            built=0,
+            replicas=np.zeros((task.options.bootstrap, n)),
+            drawn=np.zeros((task.options.bootstrap, 1 + len(pooled.weight))),
+            by_class=ClassSums(pooled, paired.places, n) if several else None,
+            every=PairSums(n, self.every.without_groups) if self.every else None,
+        )
+
+    def _fill(
+        self, parts: PairParts, pairs: SelectedPairs, paired: PairedTracks, pooled: PooledWeights
+    ) -> None:
+        """Add selected pairs to the sums."""
+        regions, weight, part = paired.names[:-1], pairs.candidates.weight, self.task.pairs.part
+        of_sight = pairs.region[pairs.pair], weight[pairs.pair]
+        parts.sums.fill(pairs.track, *of_sight, pairs.counted, pairs.shared)
+        shown = pairs
+        if part:
+            counted = part.counted(regions)
+            known = pairs.seen(pairs.region < len(regions))
+            place = (pairs.region * counted.shape[1] + pairs.envelope)[known.pair]
+            parts.apart.fill(known.track, place, weight[known.pair], known.counted, known.shared)
+            shown = known.seen(counted[np.minimum(pairs.region, len(regions) - 1), pairs.envelope])
+        for histogram in parts.hists.values():
+            histogram.fill(
+                shown.track, shown.region, shown.candidates, shown.counted, shown.shared, pair=shown.pair
+            )
+        if parts.by_class:
+            product = of_sight[1] / pooled.weight[0]
+            place = paired.places[pairs.track]
+            parts.by_class.fill(pairs.track, place, of_sight[0], product, pairs.counted)
 
 
 @dataclass(frozen=True)
@@ -442,6 +468,8 @@ class PairParts:
         What the tracks of each replica stand for, and the sum over all their pairs in each class of weights.
     by_class : ClassSums or None
         By class of weights; None where there is only one.
+    every : PairSums or None
+        By region, of all tracks, vetoed ones included; None where that was not asked for.
     """
 
     sums: PairSums
@@ -451,6 +479,7 @@ class PairParts:
     replicas: NDArray[np.float64]
     drawn: NDArray[np.float64]
     by_class: ClassSums | None
+    every: PairSums | None
 
     def __add__(self, other: PairParts) -> PairParts:
         """Return the sums over the pairs of both."""
@@ -462,6 +491,7 @@ class PairParts:
             self.replicas + other.replicas,
             self.drawn + other.drawn,
             self.by_class + other.by_class if self.by_class and other.by_class else None,
+            self.every + other.every if self.every and other.every else None,
         )
 
     def sample(self, pooled: PooledWeights, task: PairTask) -> PairSample:
@@ -488,7 +518,7 @@ class PairParts:
         hists = {name: made for name, (made, _) in results.items()}
         covariances = {name: covariance for name, (_, covariance) in results.items()}
         shapes = self.by_class.test() if self.by_class else None
-        return PairSample(self.sums, parts, hists, covariances, self.built, replicas, shapes)
+        return PairSample(self.sums, parts, hists, covariances, self.built, replicas, shapes, self.every)
 
 
 def estimate_pairs(sample: SingleSample, work: PairedBunch) -> PairSample:

@@ -99,7 +99,11 @@ class PooledWeights:
         return sums.pooled().of_tracks(places, single, times.since if times else None)
 
     def of_tracks(
-        self, places: NDArray[np.int64], single: NDArray[np.float64], since: NDArray[np.float64] | None = None
+        self,
+        places: NDArray[np.int64],
+        single: NDArray[np.float64],
+        since: NDArray[np.float64] | None = None,
+        paired: NDArray[np.bool_] | None = None,
     ) -> PooledWeights:
         """Return the same weights with what belongs to each of some tracks.
 
@@ -111,9 +115,12 @@ class PooledWeights:
             Weight of each track's event.
         since : ndarray, shape (N,), optional
             Time of each since the start of its burst, where pairs are weighted by their time difference.
+        paired : ndarray of bool, shape (N,), optional
+            Which of them are paired; all if not given.
         """
         times = replace(self.times, since=since) if self.times and since is not None else self.times
-        near = _near(places, single, times)
+        # A track that counts 0 is nobody's partner.
+        near = _near(places, single if paired is None else np.where(paired, single, 0.0), times)
         used = self.by_group[places] > 0
         reach = np.where(used, self.by_group[places] * near[0] - self.weight[:, None] * near, 0.0).T
         return replace(self, partners=near[0], reach=reach, times=times)
@@ -271,7 +278,9 @@ class PoolSums:
         near = np.where(self.weight[places] > 0, near, 0.0)
         for one, values in enumerate(near):
             self._partners_near[own, one] += np.bincount(at, near[0] * values)
-        self._near2 += np.einsum("an,bn->ab", near, near)  # for so few rows faster than BLAS, which starts threads
+        self._near2 += np.einsum(
+            "an,bn->ab", near, near
+        )  # for so few rows faster than BLAS, which starts threads
 
     def pooled(self) -> PooledWeights:
         """Return the weights of all pairs."""

@@ -47,7 +47,14 @@ class Sliced:
     whole: tuple[PairSample, float] | None = None
 
     @classmethod
-    def of(cls, sample: SingleSample, grouped: Grouped, task: PairTask, in_spill: InSpill | str) -> Sliced:
+    def of(
+        cls,
+        sample: SingleSample,
+        grouped: Grouped,
+        task: PairTask,
+        in_spill: InSpill | str,
+        every: PooledWeights | None = None,
+    ) -> Sliced:
         """Choose slices for the regions, where the times of the tracks show structure.
 
         Parameters
@@ -56,11 +63,13 @@ class Sliced:
         grouped : Grouped
         task : PairTask
         in_spill : InSpill or str
+        every : PooledWeights, optional
+            As of `PairedBunch`, which then has it for pairs of whole bursts.
         """
         pooled = pooled_weights(sample, grouped)
         if isinstance(in_spill, str) or grouped.mixed or in_spill.flat:
             return cls(pooled)
-        whole = estimate_pairs(sample, PairedBunch(pooled, grouped, bare(task), in_spill.clock))
+        whole = estimate_pairs(sample, PairedBunch(pooled, grouped, bare(task), in_spill.clock, every))
         total = pooled.total
         weights, of_region, missed = choose_slices(in_spill.slices, whole.sums)
         if len(weights) > 1:

@@ -21,7 +21,11 @@ def sample(rng):
     """Lines and momenta of bursts with as many positive and negative tracks as `NUMBERS`, and the places of both."""
     n = int(np.sum(NUMBERS))
     x, y, tx, ty = halo_columns(n, rng)
-    x[rng.integers(n, size=3)] = np.nan, np.inf, 3e9  # neither, nor: paired with nothing; so far: with all in reach
+    x[rng.integers(n, size=3)] = (
+        np.nan,
+        np.inf,
+        3e9,
+    )  # neither, nor: paired with nothing; so far: with all in reach
     ends = np.cumsum(np.ravel(NUMBERS)).reshape(-1, 2)
     sets = np.stack([ends[:, 0] - np.array(NUMBERS)[:, 0], ends[:, 0], ends[:, 0], ends[:, 1]], axis=1)
     return Line.from_slopes(x, y, np.full(n, 183e3), tx, ty), rng.uniform(1e4, 8e4, n), sets
