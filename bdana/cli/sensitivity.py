@@ -201,12 +201,12 @@ def sensitivity(
         _list_models()
         return
     analysis = _load(
+        model,
         [
             *(POINT_DECAYS if mass else ()),
             *(overrides or ()),
             *_overrides(
                 {
-                    "signal.model": model,
                     "signal.decay_volume_m": fv and _pair("--fv", fv),
                     "signal.min_energy_gev": min_energy,
                     "signal.parameters.z_range": z_range and _pair("--z-range", z_range),
@@ -218,7 +218,7 @@ def sensitivity(
                     "signal.parameters.widths": widths and str(widths.resolve()),
                 }
             ),
-        ]
+        ],
     )
     protons = analysis.signal.pot if pot is None else pot
     check_protons(protons, "--pot", analysis.config.exposure.unusual)
@@ -251,14 +251,27 @@ def _list_models() -> None:
     print_tables(shown)
 
 
-def _load(overrides: list[str]) -> AnalysisFolder:
+def _load(model: str | None, overrides: list[str]) -> AnalysisFolder:
     """Load the analysis, as `console.load_analysis` does, but without the search: that takes longer than a contour."""
     from bdana.analysis import AnalysisFolder, find_analysis, template_folder
 
     folder = find_analysis()
     if folder is None:
         note(f"no analysis.toml here or above: using the default analysis in {template_folder()}")
-    return AnalysisFolder.read(folder or template_folder(), overrides)
+    folder = folder or template_folder()
+    if model is not None and model != AnalysisFolder.read(folder).signal.model:
+        from bdana.signal.models import scan_of
+
+        scan = scan_of(model)
+        own = {  # what the analysis says of these is of its own model
+            "signal.model": model,
+            "signal.parameters": {},
+            "signal.masses_mev": scan.masses,
+            "signal.couplings": scan.couplings,
+            "signal.point": scan.point,
+        }
+        overrides = [*_overrides(own), *overrides]
+    return AnalysisFolder.read(folder, overrides)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from bdana.pairing.geometry.burst_pairs import MOST_PAIRS, pairs_of_bursts
 from bdana.pairing.geometry.kernel import QUANTITIES, beam_numbers, box_numbers, find_regions
 from bdana.pairing.geometry.pair_finder import sorted_sets
 from bdana.regions import UNDEFINED
-from bdana.selection import LEPTON_MASS, Candidates
+from bdana.selection import Candidates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -266,12 +266,12 @@ class PairedTracks:
             name: np.asarray(tracks.events[name])[tracks.index]
             for name in ("run", "burst", "event", "weight")
         }
-        self.of_event, self.charge, self.p = of_event, tracks.charge, tracks.p
+        self.of_event, self.charge, self.p, self.mass = of_event, tracks.charge, tracks.p, tracks.mass
         self.boxes, self.names = (
             box_numbers(task.pairs.setup.regions),
             (*task.pairs.setup.regions.names, UNDEFINED),
         )
-        self.mass, self.beam = LEPTON_MASS[task.pairs.cuts.lepton], beam_numbers(task.pairs.setup.beam_line)
+        self.beam = beam_numbers(task.pairs.setup.beam_line)
 
     def possible(self, among: NDArray[np.bool_]) -> int:
         """Return the number of pairs of the right charges, those that cannot pass included.
@@ -372,11 +372,11 @@ class PairedTracks:
         else:
             possible = numbers[0] * numbers[1]
             sets, of_set = np.stack([first, middle, middle, ends[1:]], axis=1), bursts
-        tracks, bounds = (self.tracks.before, self.p), self.task.bounds
+        tracks, bounds = (self.tracks.before, self.p, self.mass), self.task.bounds
         few = (possible > 0) & (possible <= MOST_PAIRS)
         if few.any():
             own = of_set[few]
-            for block in pairs_of_bursts(tracks, order, sets[few], bounds, self.mass, self.beam, BATCH):
+            for block in pairs_of_bursts(tracks, order, sets[few], bounds, self.beam, BATCH):
                 yield _Found(block.first, block.second, own[block.set_], block.quantities, once=True)
         for at in np.flatnonzero(possible > MOST_PAIRS):
             one, other = order[sets[at, 0] : sets[at, 1]], order[sets[at, 2] : sets[at, 3]]
@@ -390,9 +390,9 @@ class PairedTracks:
         sides = [(one, other)] if other is None else [(one, other), (other, one)]
         sets = None if other is None else sorted_sets(line.take(one), line.take(other), bounds)
         for first, second in sides:
-            lines = (line.take(first), self.p[first])
-            others = None if second is None else (line.take(second), self.p[second])
-            for block in built_pairs(lines, others, bounds, self.mass, self.beam, BATCH, sets):
+            lines = (line.take(first), self.p[first], self.mass[first])
+            others = None if second is None else (line.take(second), self.p[second], self.mass[second])
+            for block in built_pairs(lines, others, bounds, self.beam, BATCH, sets):
                 partners = first if second is None else second
                 here = np.full(len(block.track), burst)
                 yield _Found(first[block.track], partners[block.partner], here, block.quantities, once=False)
@@ -412,7 +412,6 @@ class PairedTracks:
         pairs: Pairs = BuiltPairs(
             PickedTracks(self.tracks, plus),
             PickedTracks(self.tracks, minus),
-            self.mass,
             self.task.pairs.setup.beam_line,
             values,
         )

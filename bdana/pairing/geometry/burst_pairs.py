@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numba
 import numpy as np
 
-from bdana.pairing.geometry.kernel import BATCH, QUANTITIES, gather, reconstruct, track_states
+from bdana.pairing.geometry.kernel import BATCH, QUANTITIES, STATE, gather, reconstruct, track_states
 from bdana.pairing.geometry.pair_finder import ends_of, margin_of, middle_of, origin_of
 from bdana.pairing.geometry.rejection import EPSILON
 
@@ -45,11 +45,10 @@ class PairsOfBursts(NamedTuple):
 
 
 def pairs_of_bursts(
-    tracks: tuple[Line, NDArray[np.float64]],
+    tracks: tuple[Line, NDArray[np.float64], NDArray[np.float64]],
     places: NDArray[np.int64],
     sets: NDArray[np.int64],
     bounds: PairBounds,
-    lepton_mass: float,
     beam: NDArray[np.float64],
     size: int,
 ) -> Iterator[PairsOfBursts]:
@@ -57,16 +56,14 @@ def pairs_of_bursts(
 
     Parameters
     ----------
-    tracks : tuple of Line and ndarray, shape (N,)
-        Lines and momenta in MeV/c. Lines with a NaN or infinity are in no pair.
+    tracks : tuple of Line, ndarray and ndarray, shape (N,)
+        Lines, momenta in MeV/c, and mass hypotheses in MeV/c2. Lines with a NaN or infinity are in no pair.
     places : ndarray of int, shape (M,)
         The tracks in the order of the sets.
     sets : ndarray of int, shape (bursts, 4)
         First of `places`, and the one after the last, of both sets of each burst; the same twice for pairs within a set.
     bounds : PairBounds
         Borders included.
-    lepton_mass : float
-        Mass hypothesis in MeV/c2.
     beam : ndarray, shape (6,)
         Of `beam_numbers`.
     size : int
@@ -77,7 +74,7 @@ def pairs_of_bursts(
     PairsOfBursts
         Of whole bursts, burst by burst and by the place of the first track.
     """
-    line, p = tracks
+    line, p, mass = tracks
     ends, slope, extent = ends_of(line, bounds)
     finite = np.isfinite(extent) & np.isfinite(slope)
     origin = origin_of(ends[finite])
@@ -86,8 +83,8 @@ def pairs_of_bursts(
     with np.errstate(all="ignore"):
         middle = np.ascontiguousarray(middle_of(ends - origin)[places].T)
     middle[0, ~finite[places]] = np.nan  # near nothing
-    margin, states = margin[places], track_states(line, p, places)
-    numbers = np.array([lepton_mass, bounds.max_cda, bounds.z_min, bounds.z_max])
+    margin, states = margin[places], track_states(line, p, mass, places)
+    numbers = np.array([bounds.max_cda, bounds.z_min, bounds.z_max])
     done, room = 0, size
     while done < len(sets):
         out = np.empty((3, room), dtype=np.int64), np.empty((len(QUANTITIES), room))
@@ -122,8 +119,8 @@ def _build(sets, done, places, middle, margin, states, numbers, beam, found, qua
     for burst in range(done, len(sets)):
         most = max(most, sets[burst, 3] - sets[burst, 2])
     flags, near = np.empty(most, dtype=np.uint8), np.empty(most + 1, dtype=np.int64)
-    columns, out = np.empty((8, BATCH)), np.empty((5, BATCH))
-    max_cda, z_min, z_max, room = numbers[1], numbers[2], numbers[3], found.shape[1]
+    columns, out = np.empty((STATE, BATCH)), np.empty((5, BATCH))
+    max_cda, z_min, z_max, room = numbers[0], numbers[1], numbers[2], found.shape[1]
     to = 0
     for burst in range(done, len(sets)):
         begin, begin_first = to, sets[burst, 0]
@@ -141,7 +138,7 @@ def _build(sets, done, places, middle, margin, states, numbers, beam, found, qua
             for first in range(0, n_near, BATCH):
                 m = min(BATCH, n_near - first)
                 gather(states, near, first, m, columns)
-                reconstruct(states, i, columns, m, numbers[0], beam, out)
+                reconstruct(states, i, columns, m, beam, out)
                 for k in range(m):
                     j = near[first + k]
                     if np.isnan(middle[0, j]):

@@ -14,9 +14,17 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from bdana.parameters import ParameterTable
-    from bdana.signal.contract import Coupling, SignalModel
+    from bdana.signal.contract import Coupling, ScanRange, SignalModel
 
-__all__ = ["coupling_of", "find_model", "find_parameters", "make_particle", "model_names", "with_beam"]
+__all__ = [
+    "coupling_of",
+    "find_model",
+    "find_parameters",
+    "make_particle",
+    "model_names",
+    "scan_of",
+    "with_beam",
+]
 
 
 def model_names() -> tuple[str, ...]:
@@ -75,6 +83,22 @@ def coupling_of(name: str) -> Coupling:
     """
     coupling: Coupling = find_model(name).COUPLING
     return coupling
+
+
+def scan_of(name: str) -> ScanRange:
+    """Return where the particle of a signal model is searched for by default.
+
+    Parameters
+    ----------
+    name : str
+
+    Raises
+    ------
+    ConfigError
+        When there is no such model.
+    """
+    scan: ScanRange = find_model(name).SCAN
+    return scan
 
 
 def find_parameters(name: str) -> type[ParameterTable]:

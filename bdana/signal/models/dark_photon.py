@@ -22,7 +22,7 @@ from bdana.masses import MASS
 from bdana.parameters import ParameterTable
 from bdana.signal.bremsstrahlung import Bremsstrahlung
 from bdana.signal.constants import ALPHA, ELECTRON_MASS, MUON_MASS
-from bdana.signal.contract import Coupling, Mode, Particles, Production, Varied
+from bdana.signal.contract import Coupling, Mode, Particles, Production, ScanRange, Varied
 from bdana.signal.hadronic_ratio import MAX_MASS, hadronic_ratios, relative_error
 from bdana.signal.meson_spectra import SETTINGS, meson_spectra
 from bdana.signal.mesons import MesonDecays, MesonMixing
@@ -44,6 +44,7 @@ __all__ = [
     "FORM_FACTOR_MAX",
     "HADRONS_FITTED",
     "LEPTON_WIDTH",
+    "SCAN",
     "DarkPhoton",
     "Model",
     "Parameters",
@@ -54,6 +55,8 @@ __all__ = [
 
 COUPLING = Coupling("epsilon", r"$\varepsilon$")
 """Kinetic mixing."""
+SCAN = ScanRange((212.0, 650.0), (1e-8, 1e-4), (400.0, 1e-6))
+"""Where it is searched for by default."""
 Positive = Annotated[float, Field(gt=0)]
 Angle = Annotated[float, Field(gt=0, lt=math.pi / 2)]
 

@@ -24,7 +24,7 @@ from bdana.masses import MASS
 from bdana.parameters import ParameterTable
 from bdana.signal.bremsstrahlung import Bremsstrahlung
 from bdana.signal.constants import ELECTRON_MASS, MUON_MASS, PION_MASS, PROTON_MASS
-from bdana.signal.contract import Coupling, Mode, Production, Varied
+from bdana.signal.contract import Coupling, Mode, Production, ScanRange, Varied
 from bdana.signal.heavy_mesons import beauty_decays, heavy_quark_pairs
 from bdana.signal.meson_spectra import meson_mass, meson_width
 from bdana.signal.mesons import MesonDecay
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = [
     "COUPLING",
     "LEPTON_WIDTH",
+    "SCAN",
     "DarkScalar",
     "Model",
     "Parameters",
@@ -59,6 +60,8 @@ LEPTON_WIDTH = ValidRange(
 
 COUPLING = Coupling("theta", r"$\theta$")
 """Mixing angle with the Higgs boson."""
+SCAN = ScanRange((212.0, 800.0), (1e-6, 1e-2), (400.0, 1e-4))
+"""Where it is searched for by default."""
 Positive = Annotated[float, Field(gt=0)]
 Angle = Annotated[float, Field(gt=0, lt=math.pi / 2)]
 

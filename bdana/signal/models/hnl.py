@@ -21,7 +21,7 @@ from pydantic import Field
 from bdana.masses import MASS
 from bdana.parameters import ParameterTable
 from bdana.signal.constants import ELECTRON_MASS, MUON_MASS
-from bdana.signal.contract import Coupling, Mode, Production, Varied
+from bdana.signal.contract import Coupling, Mode, Production, ScanRange, Varied
 from bdana.signal.heavy_mesons import (
     CharmSpectra,
     SemileptonicDecay,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COUPLING",
+    "SCAN",
     "HeavyNeutralLepton",
     "Model",
     "Parameters",
@@ -51,6 +52,8 @@ __all__ = [
 
 COUPLING = Coupling("U", "$U$")
 """Element of the mixing matrix; |U|^2 is its square."""
+SCAN = ScanRange((150.0, 1900.0), (1e-6, 1e-1), (1000.0, 3e-4))
+"""Where it is searched for by default."""
 Positive = Annotated[float, Field(gt=0)]
 Flavour = Literal["e", "mu", "tau"]
 

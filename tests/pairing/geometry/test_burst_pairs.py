@@ -12,9 +12,9 @@ from bdana.reconstruction import Line
 from tests.pairing.halo import halo_columns
 
 BOUNDS = PairBounds(20.0, 105_000.0, 180_000.0)
-MUON = 105.6583755
 BEAM = beam_numbers(bdana.load().setup.beam_line)
 NUMBERS = ((40, 20), (0, 5), (7, 0), (300, 250), (1, 1), (90, 120))
+MASS = np.resize([105.6583755, 0.511], np.sum(NUMBERS))
 
 
 def sample(rng):
@@ -36,8 +36,8 @@ def apart(line, p, sets, places, *, within):
     rows = []
     for burst, (a, b, c, d) in enumerate(sets):
         one, other = places[a:b], places[c:d]
-        second = None if within else (line.take(other), p[other])
-        for block in built_pairs((line.take(one), p[one]), second, BOUNDS, MUON, BEAM, 1000):
+        second = None if within else (line.take(other), p[other], MASS[other])
+        for block in built_pairs((line.take(one), p[one], MASS[one]), second, BOUNDS, BEAM, 1000):
             i, j = one[block.track], (one if within else other)[block.partner]
             rows += [
                 (burst, *pair, *q)
@@ -55,7 +55,7 @@ def test_the_pairs_are_those_of_each_burst_alone(within, size):
     if within:
         sets = np.concatenate([sets[:, [0, 1, 0, 1]], sets[:, [2, 3, 2, 3]]])
     places = rng.permutation(len(p))
-    blocks = list(pairs_of_bursts((line, p), places, sets, BOUNDS, MUON, BEAM, size))
+    blocks = list(pairs_of_bursts((line, p, MASS), places, sets, BOUNDS, BEAM, size))
     found = [
         (float(burst), float(i), float(j), *q.tolist())
         for block in blocks
@@ -69,4 +69,4 @@ def test_the_pairs_are_those_of_each_burst_alone(within, size):
 
 def test_without_bursts_there_is_nothing():
     line, p, sets = sample(np.random.default_rng(2))
-    assert not list(pairs_of_bursts((line, p), np.arange(len(p)), sets[:0], BOUNDS, MUON, BEAM, 10))
+    assert not list(pairs_of_bursts((line, p, MASS), np.arange(len(p)), sets[:0], BOUNDS, BEAM, 10))
