@@ -126,7 +126,10 @@ def test_expected_signal_of_an_opened_region_is_that_of_its_open_part(search):
         number = sum(process["regions"]["CR"]["n_selected"] for process in made.point["production"].values())
         assert number == pytest.approx(weights.weight[weights.region == "CR"].sum(), rel=1e-4)
         assert made.hists["dt"]["CR", :].values(flow=True).sum() == pytest.approx(number, rel=1e-4)
-    assert any(note.startswith("CR: expected signal in its open part: without the guard band of SR") for note in after.notes)
+    assert any(
+        note.startswith("CR: expected signal in its open part: without the guard band of SR")
+        for note in after.notes
+    )
     assert not any(note.startswith("CR:") for note in before.notes)
 
 
