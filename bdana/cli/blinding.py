@@ -29,6 +29,15 @@ Key = Annotated[
 ]
 
 
+@blinding.callback()
+def hide(context: typer.Context) -> None:
+    """Who opens closed data, and the record of it."""
+    from bdana.opening.isolated import hide_memory
+
+    # A passphrase may come into it, and what a rehearsal hides.
+    context.call_on_close(hide_memory())  # guard: command-memory-is-hidden
+
+
 def ledger_state() -> tuple[Policy, Ledger]:
     """Return policy and ledger of the analysis found here; refuses a policy without people."""
     from bdana.analysis import AnalysisFolder, find_analysis
