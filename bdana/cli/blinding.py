@@ -244,6 +244,8 @@ def rebase(person: Name, key: Key) -> None:
         keep_receipts(person, ledger, [new for _, new in done.written], gone)
 
     done = rebase_ledger(ledger, policy, person, key, pushed_rows(ledger.folder), finish)
+    if not done.written and not done.refused:
+        note("nothing forks, and all rows are allowed where they stand: nothing to write again")
     for row, new in done.written:
         note(f"{row.name}: written again as {new.name}")
     for row, why in done.refused:
