@@ -13,9 +13,11 @@ from bdana.errors import InputError
 from bdana.on_demand import late_module
 
 if TYPE_CHECKING:
-    from bdana.observed import Predicted
+    from scipy import special
 
-special = late_module("scipy.special")
+    from bdana.observed import Predicted
+else:
+    special = late_module("scipy.special")
 
 __all__ = ["PRIORS", "Background", "Floats", "Prior", "legendre"]
 
