@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bdana.atomic import write_atomically
 from bdana.blinding.ledger import OF_A_REQUEST, Row, by_hash, head
 from bdana.blinding.policy_in_force import former_policies
-from bdana.blinding.rules import append, require_sound
+from bdana.blinding.rules import append, refusal, require_sound
 from bdana.blinding.signing import sign, verify
 from bdana.errors import BlindingError
 
@@ -73,7 +73,7 @@ def rebase(
     """Write one's own rows again after those of the others, where two copies of the ledger were written at the same time.
 
     Only rows of the person, which nobody else has, change: those of a branch of the main line that is all the person's own; in
-    a ledger that does not fork but that a rule refuses, all that are not pushed. What they say stays, but for hashes of rows.
+    a ledger that does not fork but that a rule refuses, all that are not pushed. Nothing changes where nothing is wrong. What they say stays, but for hashes of rows.
     Killed at any step it has lost nothing, and goes on when it is asked again.
 
     Parameters
@@ -97,6 +97,8 @@ def rebase(
     if not verify(trial, sign(trial, key), policy.ssh_keys.get(person, "")):  # guard: rebase-with-own-key
         raise BlindingError(f"refused: {key} is not the SSH key of {person} in [people]; nothing was changed")
     moved = [] if unfinished(ledger) else _own_rows(ledger, policy, person, pushed)
+    if not moved and not unfinished(ledger):
+        return Rebased()
     with ledger.locked("rebase", "another `bdana blinding rebase` is running here"):
         plan = _Plan.read(ledger) or _Plan.made(ledger, moved, person)
         if plan.person != person:  # guard: own-plan
@@ -240,9 +242,9 @@ def _own_rows(ledger: Ledger, policy: Policy, person: str, pushed: Collection[st
         try:
             require_sound(ledger, policy.after(former_policies(ledger, policy)))
         except BlindingError:
-            moved = mine if pushed is not None else set()
+            moved = (mine if pushed is not None else set()) or _withdrawn_meanwhile(ledger, policy, person)
         else:
-            raise BlindingError("refused: nothing forks, and all rows are allowed where they stand")
+            return []
     else:
         starts = sorted((row for row in main if row.follows == fork), key=lambda row: (row.time, row.name))
         if pushed and all(
@@ -268,6 +270,19 @@ def _own_rows(ledger: Ledger, policy: Policy, person: str, pushed: Collection[st
                 f"refused: {row.name} of {row.person} names a row that would be written again; nothing was changed"
             )
     return sorted((row for row in found if row.hash in moved), key=lambda r: (r.number, r.beside, r.time))
+
+
+def _withdrawn_meanwhile(ledger: Ledger, policy: Policy, person: str) -> set[str]:
+    """Return what a person wrote of an opening and a withdrawal of two copies that were both pushed: either one gives way."""
+    rows, policy = ledger.rows(), policy.after(former_policies(ledger, policy))
+    begin = next((row for row in rows if refusal(rows, row, policy)), None)
+    if begin is None or begin.kind != "begin":
+        return set()
+    if begin.person == person:
+        branch = _branch([row for row in rows if not row.beside], begin)
+        return branch if all(row.person == person for row in rows if row.hash in branch) else set()
+    asked = begin.body["request"]
+    return {r.hash for r in rows if (r.kind, r.person, r.follows) == ("withdraw", person, asked)}
 
 
 def _branch(main: Sequence[Row], start: Row) -> set[str]:

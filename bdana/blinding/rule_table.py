@@ -18,6 +18,7 @@ from bdana.blinding.hidden import answer_of
 from bdana.blinding.ledger import OF_A_REQUEST, by_hash
 from bdana.blinding.policy_in_force import policy_of, require_same_people, signers
 from bdana.blinding.record import Record, agreed_shares, shares
+from bdana.blinding.verdict import same_verdict, verdict_of
 from bdana.errors import BlindingError
 
 if TYPE_CHECKING:
@@ -506,6 +507,25 @@ def _end(case: Case) -> Broken:
         yield "ends-by-its-opener", said
     if case.record.has("abandon", request=request):  # guard: ends-what-stands
         yield "ends-what-stands", "ends what was abandoned"
+    yield from _outputs(case)
+
+
+def _outputs(case: Case) -> Broken:
+    """Check that an opening gives what its freeze declares, with the verdict that its number of candidates has."""
+    freeze = case.record.find("freeze", str(case.ask.get("freeze")))
+    frozen = freeze.body["frozen"] if freeze else {}
+    outputs, stage = case.body["outputs"], case.body["stage"]
+    undeclared = sorted(set(outputs) - set(frozen.get("outputs", outputs)))
+    if undeclared:  # guard: outputs-as-declared
+        said = f"has the outputs {', '.join(undeclared)}, which the freeze does not declare"
+        yield "ends-with-what-is-declared", said
+    if stage not in frozen.get("prediction", {}).get("steps", {}) or "verdict" not in outputs:
+        return
+    counted, verdict = outputs.get("observed"), outputs["verdict"]
+    number = counted.get(stage) if isinstance(counted, dict) else None
+    judged = verdict_of(frozen, stage, number) if isinstance(number, int) and number >= 0 else {}
+    if not isinstance(verdict, dict) or not same_verdict(verdict, judged):  # guard: verdict-of-its-count
+        yield "ends-with-the-verdict-of-its-count", "has another verdict than its number of candidates gives"
 
 
 def _abandon(case: Case) -> Broken:

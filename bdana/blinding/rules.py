@@ -87,7 +87,10 @@ def _require_allowed(rows: Sequence[Row], policy: Policy, new: Row | None = None
         if why and row is new:
             raise BlindingError(f"refused: {why}")
         if why:  # guard: ledger-is-sound
-            raise BlindingError(f"refused: {row.name}: {why}; see who wrote it")
+            raise BlindingError(
+                f"refused: {row.name}: {why}; see who wrote it (after two people wrote at the "
+                "same time, one of them types `bdana blinding rebase`)"
+            )
 
 
 def require_signed(ledger: Ledger, policy: Policy) -> None:

@@ -29,6 +29,15 @@ Key = Annotated[
 ]
 
 
+@blinding.callback()
+def hide(context: typer.Context) -> None:
+    """Who opens closed data, and the record of it."""
+    from bdana.opening.isolated import hide_memory
+
+    # A passphrase may come into it, and what a rehearsal hides.
+    context.call_on_close(hide_memory())  # guard: command-memory-is-hidden
+
+
 def ledger_state() -> tuple[Policy, Ledger]:
     """Return policy and ledger of the analysis found here; refuses a policy without people."""
     from bdana.analysis import AnalysisFolder, find_analysis
@@ -235,6 +244,8 @@ def rebase(person: Name, key: Key) -> None:
         keep_receipts(person, ledger, [new for _, new in done.written], gone)
 
     done = rebase_ledger(ledger, policy, person, key, pushed_rows(ledger.folder), finish)
+    if not done.written and not done.refused:
+        note("nothing forks, and all rows are allowed where they stand: nothing to write again")
     for row, new in done.written:
         note(f"{row.name}: written again as {new.name}")
     for row, why in done.refused:

@@ -101,13 +101,9 @@ def rehearse(
 
 def _hide(opening: Opening, person: str, key: Path, out: Path | None, decay: str) -> None:
     """Make the folder of a rehearsal with a sealed injection, unless it is there, and hide the injection."""
-    import resource
-
     from bdana.analysis import AnalysisFolder
     from bdana.opening.exercise import hide_injection, make_exercise
 
-    # What is hidden is in the memory of this process alone.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     source = require_analysis(None)
     folder = out or source.folder / "rehearsal"
     if not (folder / "blinding" / "ledger").is_dir():

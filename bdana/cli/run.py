@@ -158,11 +158,9 @@ def signal_lines(analysis: Analysis) -> list[Table | str]:
     result = read_signal(analysis)
     if result is None:
         return ["no exclusion: no channel of [signal] was counted"] if analysis.config.signal else []
-    tables = [
-        line
-        for name, part in result.channels.items()
-        for line in (f"{name}, expected events, {part.label}:", filled(*signal_rows(part)))
-    ]
+    tables: list[Table | str] = []
+    for name, part in result.channels.items():
+        tables += [f"{name}, expected events, {part.label}:", filled(*signal_rows(part)), *part.notes]
     figure = analysis.folder / "output" / "figures" / "exclusion.png"
     warnings = [f"warning: {text}" for text in result.cautions]
     return [*tables, *exclusion_lines(result.exclusion, result.label), *warnings, f"exclusion: {figure}"]

@@ -13,6 +13,7 @@ from bdana.reconstruction import Pairs
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    import awkward as ak
     from numpy.typing import NDArray
 
     from bdana.events.gate import Gate
@@ -78,6 +79,24 @@ class OpenPart:
                 for name in regions
             ]
         )
+
+    def takes(self, region: NDArray[np.str_], events: ak.Array, regions: Sequence[str]) -> NDArray[np.bool_]:
+        """Tell which candidates of simulation would be counted if they were data, shape (N,): those of no closed event.
+
+        Parameters
+        ----------
+        region : ndarray of str, shape (N,)
+            Region of each candidate.
+        events : ak.Array, type N * record
+            The event of each, with the columns that decide whether it is closed.
+        regions : sequence of str
+            Names of all regions that are counted; a candidate of no such region is not.
+        """
+        of_region = region == np.array(regions)[:, np.newaxis]
+        taken: NDArray[np.bool_] = (of_region & self.counted(regions)[:, self.gate.secrecy(events)]).any(
+            axis=0
+        )
+        return taken
 
     def missing(self, regions: Regions) -> dict[str, tuple[str, ...]]:
         """Return by open region the stages that are not counted in it though their guard band reaches into it.

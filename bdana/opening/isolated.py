@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,19 +18,45 @@ from bdana.errors import BdanaError, BlindingError, InputError, UserCodeError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Message", "run_isolated"]
+__all__ = ["Message", "hide_memory", "run_isolated"]
 
 Message = tuple[Mapping[str, Any], Mapping[str, bytes]]
 """What JSON can write, and named bytes."""
 
 PROGRAM = (
     "import sys; sys.path.insert(0, sys.argv[1]); import bdana; del sys.path[0]; "
-    "from bdana.opening.isolated import main; sys.exit(main(sys.argv[2]))"
+    "from bdana.opening.isolated import main; sys.exit(main(*sys.argv[2:]))"
 )
 """What the process runs: this bdana, whatever its folder, and all other packages from where Python has them."""
+GET_DUMPABLE, SET_DUMPABLE = 3, 4
+"""Options of prctl(2): a process that is not dumpable leaves no core, and root alone may read its memory."""
 PLAIN = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ", "XDG_CACHE_HOME")
 LIBRARIES = ("KMP_", "MKL_", "NPY_", "NUMBA_", "NVPL_", "OMP_", "OPENBLAS_", "KRB5", "X509_", "XRD_")
 """Variables of the environment, and beginnings of their names, that numbers or the reading of data depend on."""
+
+
+def hide_memory() -> Callable[[], None]:
+    """Keep the memory of this process out of core files and, on Linux, from other programs of the same user.
+
+    Returns
+    -------
+    callable
+        f(), which undoes it.
+    """
+    limits, before = resource.getrlimit(resource.RLIMIT_CORE), _process_control(GET_DUMPABLE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, limits[1]))
+    _process_control(SET_DUMPABLE, 0)
+
+    def undo() -> None:
+        resource.setrlimit(resource.RLIMIT_CORE, limits)
+        _process_control(SET_DUMPABLE, before)
+
+    return undo
+
+
+def _process_control(option: int, value: int = 0) -> int:
+    """Call prctl(2); nothing where there is none."""
+    return int(ctypes.CDLL(None).prctl(option, value, 0, 0, 0)) if sys.platform == "linux" else 0
 
 
 def run_isolated(
@@ -59,7 +87,7 @@ def run_isolated(
     """
     # -P and -E: no module is imported from the analysis folder, from here, or from PYTHONPATH.
     command = [sys.executable, "-P", "-E", "-c", PROGRAM, str(Path(__file__).parents[2])]  # guard: isolated
-    command.append(f"{function.__module__}:{function.__name__}")
+    command += [f"{function.__module__}:{function.__name__}", "plain" if plain else "hidden"]
     kept = {k: v for k, v in os.environ.items() if k in PLAIN or k.startswith(LIBRARIES)}
     done = subprocess.run(  # noqa: S603 - no shell
         command,
@@ -78,13 +106,15 @@ def run_isolated(
     return _unpacked(done.stdout)
 
 
-def main(name: str) -> int:
+def main(name: str, memory: str) -> int:
     """Run the function of that name on standard input; an error of bdana's, which carries no value, is told.
 
     Parameters
     ----------
     name : str
         ``module:function``
+    memory : {"plain", "hidden"}
+        Whether other programs of the same user may read the memory of this process.
     """
     answer, hidden = os.fdopen(os.dup(1), "wb"), os.open(os.devnull, os.O_WRONLY)
     os.dup2(hidden, 1)  # what a selection prints may be a closed value
@@ -92,6 +122,8 @@ def main(name: str) -> int:
     status, told = 0, b""
     module, function = name.split(":")
     try:
+        if memory == "hidden":  # guard: memory-is-hidden
+            hide_memory()
         head, contents = _unpacked(sys.stdin.buffer.read())
         told = _packed(*getattr(import_module(module), function)(head, contents))
     except UserCodeError as err:  # the text of a user's exception could be a closed value

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 import awkward as ak
 import numpy as np
 
+from bdana.blinding.verdict import verdict_of
 from bdana.engine import run_selection
 from bdana.errors import BlindingError, UserCodeError
 from bdana.events import EventArrays
-from bdana.observed import Predicted
 from bdana.sealing.reprocessing import EventId, event_ids
-from bdana.statistics.poisson import Background, p_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,7 +69,7 @@ def outputs_of(
         "observed": counts,
         "seen_before": _seen_before(found, seen),
         "candidates": found.rows() if found is not None else [],
-        "verdict": _verdict(frozen, stage, counts[stage]),
+        "verdict": verdict_of(frozen, stage, counts[stage]),
     }
     return {name: outputs[name] for name in frozen["outputs"]}
 
@@ -91,14 +90,3 @@ def _seen_before(found: Candidates | None, seen: set[EventId]) -> dict[str, int]
     return dict(
         Counter(region for event, region in zip(ids, found.region.tolist(), strict=True) if event in seen)
     )
-
-
-def _verdict(frozen: Mapping[str, Any], stage: str, observed: int) -> dict[str, Any]:
-    """Judge the number of a stage's region on the prediction of what is open of it now, and not in a guard band."""
-    prediction = frozen["prediction"]
-    expected = Predicted.of_dict(prediction["steps"][stage][stage])
-    p = p_values(observed, Background.of(expected))
-    verdict = expected.to_dict() | {"observed": observed, "p_n": p.p_n, "p_l": p.p_l}
-    if stage == prediction["regions"][0]:
-        return verdict  # the signal region is a result, not a test
-    return verdict | {"agrees": bool(p.p_l >= frozen["agreement"][stage])}

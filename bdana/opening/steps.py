@@ -224,7 +224,11 @@ class Opening:
             When a rule for freezes does not allow it.
         """
         require_sound(self.ledger, self.policy)
-        self._allowed(self.ledger.rows(), "freeze", person, {"frozen": {}, "explains": explains})
+        record = self.record
+        # As new as the freezes before it; what it freezes is not known yet.
+        newest = record.freeze.body["frozen"].get("format", 0) if record.freeze else 0
+        frozen: dict[str, Any] = {"format": newest, "sealed": {}, "manifests": {}}
+        self._allowed(record.rows, "freeze", person, {"frozen": frozen, "explains": explains})
 
     def may_open(self, person: str, requests: Sequence[Row]) -> None:
         """Refuse to open requests, one after the other, as far as the ledger tells: before anybody types a passphrase.

@@ -60,7 +60,8 @@ def signal_blocks(result: SignalResult) -> list[Text | Table]:
     blocks += [Text(f"Warning: {text}.") for text in result.cautions]
     for name, part in result.channels.items():
         headers, rows = signal_rows(part)
-        caption = f"{name}: expected events of a {part.label}; errors are those of the simulation."
+        notes = "".join(f" {note}." for note in part.notes)
+        caption = f"{name}: expected events of a {part.label}; errors are those of the simulation.{notes}"
         blocks.append(Table(headers, rows, caption))
     return blocks
 

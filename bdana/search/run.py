@@ -58,6 +58,8 @@ class SampleRun:
         The signal region in windows of mass; for the same sample, with [search.mass_windows].
     channel : str or None
         Its channel in an analysis that searches several.
+    part : OpenPart or None
+        What is counted of each region of blinded data.
     """
 
     name: str
@@ -68,6 +70,7 @@ class SampleRun:
     checks: Checks | None = None
     masses: MassSearch | None = None
     channel: str | None = None
+    part: OpenPart | None = None
 
     def __repr__(self) -> str:
         table = f"; {self.table!r}" if self.table else ""
@@ -185,9 +188,7 @@ def run_sample(
     table = counting_table(
         expected, counted, analysis.config.search.joint, run.table.errors, run.selected.label, missing
     )
-    (dataset,) = analysis.sample(name)
-    part = OpenPart(dataset.gate, opened.by_stage) if dataset.gate else None
-    checks = run_checks(analysis, run.selected, counted, *singles, run.estimate, executor, kept, part)
+    checks = run_checks(analysis, run.selected, counted, *singles, run.estimate, executor, kept, run.part)
     shown = [region.name for region in opened.regions if region.same]
     together = Candidates.concatenate([Candidates.of_rows([]), *opened.candidates.values()])
     selected = run.selected.with_opened(shown, together, analysis.regions.names, analysis.variables)
@@ -239,7 +240,7 @@ def _open_part(
     selected = replace(selected, analysis_hash=analysis.hash)
     part = OpenPart(dataset.gate, opened or {}) if dataset.gate else None
     estimate = estimate_singles(analysis, search.background, sample, part=part, kept=kept)
-    run = SampleRun(name, selected, estimate, _table(analysis, selected, estimate, part))
+    run = SampleRun(name, selected, estimate, _table(analysis, selected, estimate, part), part=part)
     return run, (sample, source)
 
 

@@ -13,8 +13,9 @@ from bdana.selection import fill_histograms
 from bdana.sensitivity.exclusion import ChannelCount, Exclusion, exclude
 from bdana.sensitivity.points import signal_point
 from bdana.sensitivity.scan import Scan, cache_folder
-from bdana.sensitivity.yields import expected_candidates
+from bdana.sensitivity.yields import expected_signal
 from bdana.statistics.poisson import Background
+from bdana.statistics.table import open_part_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +37,8 @@ class ChannelSignal:
     mode : str
         Its decay mode.
     point : dict
-        Expected events by production process and region, as `signal_point` gives them.
+        Expected events by production process and region, as `signal_point` gives them, of what is counted of each region of
+        the data; `closed_guard_bands` has the stages whose guard bands are left out of it.
     hists : mapping of str to hist.Hist
         The variables of analysis.toml by region, of expected signal events.
     """
@@ -49,6 +51,14 @@ class ChannelSignal:
     def label(self) -> str:
         """What the signal is, for legends."""
         return f"signal ({self.point['mass_mev']:g} MeV, {self.point[self.point['coupling']]:.2g})"
+
+    @property
+    def notes(self) -> list[str]:
+        """Which regions are not counted as a whole."""
+        return [
+            f"{region}: {open_part_of(stages, 'expected signal')}"
+            for region, stages in self.point.get("closed_guard_bands", {}).items()
+        ]
 
 
 @dataclass(frozen=True)
@@ -127,10 +137,12 @@ def signal_result(
         observed = row.observed.value if row.observed.state == "open" else None
         name = run.channel or mode
         counts[name] = ChannelCount(scan, protons, Background.of(row.expected), observed, run.masses)
-        candidates = expected_candidates(analysis, mode, mass, coupling, protons)
+        yields, candidates = expected_signal(analysis, mode, mass, coupling, protons, run.part)
+        missing = {row.name: list(row.missing) for row in table.rows if row.missing}
         channels[name] = ChannelSignal(
             mode,
-            signal_point(scan(mass), coupling, protons, scan.analysis.signal.coupling.name),
+            signal_point(yields, coupling, protons, scan.analysis.signal.coupling.name)
+            | {"closed_guard_bands": missing},
             fill_histograms(candidates, analysis.variables, analysis.regions.names),
         )
     masses = {mass for count in counts.values() for mass in config.masses(count.scan.mode)}

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from bdana.analysis import AnalysisFolder
     from bdana.detector import Detector
+    from bdana.events.open_part import OpenPart
     from bdana.signal import Production, SignalModel
     from bdana.simulation.decays import Decays
 
@@ -39,6 +40,7 @@ __all__ = [
     "MassYields",
     "ProductionYields",
     "expected_candidates",
+    "expected_signal",
     "mass_yields",
     "reconstructed_candidates",
     "searched_particle",
@@ -185,17 +187,24 @@ def mass_yields(analysis: AnalysisFolder, mode: str, mass: float) -> MassYields:
     ConfigError
         When the mode is unknown or closed at this mass, or the widths are not known there.
     """
+    return _drawn(analysis, mode, mass)[0]
+
+
+def _drawn(
+    analysis: AnalysisFolder, mode: str, mass: float, part: OpenPart | None = None
+) -> tuple[MassYields, list[tuple[_Sample, Candidates]]]:
+    """Return the yields of a mass, and the decays and candidates of each production process that they are made of."""
     model = searched_particle(analysis, mode, mass)
     processes = list(model.production.values())
     drawn = [_draw(analysis, model, mode, process, index) for index, process in enumerate(processes)]
-    selected = _select(analysis, mode, mass, [sample for sample, _ in drawn])
+    selected = _select(analysis, mode, mass, [sample for sample, _ in drawn], part)
     found = {
-        name: _production_yields(analysis, process.per_proton, *sample, *part)
-        for (name, process), sample, part in zip(model.production.items(), drawn, selected, strict=True)
+        name: _production_yields(analysis, process.per_proton, *sample, *chosen)
+        for (name, process), sample, chosen in zip(model.production.items(), drawn, selected, strict=True)
     }
     width = total_width(model)
-    error = sum(part.width * part.error for part in model.modes.values()) / width
-    return MassYields(mass, mode, width, error, branching_ratio(model, mode), found)
+    error = sum(mode.width * mode.error for mode in model.modes.values()) / width
+    return MassYields(mass, mode, width, error, branching_ratio(model, mode), found), selected
 
 
 @dataclass(frozen=True)
@@ -294,16 +303,32 @@ def expected_candidates(
     ConfigError
         As `mass_yields` does.
     """
-    model = searched_particle(analysis, mode, mass)
+    return expected_signal(analysis, mode, mass, coupling, protons)[1]
+
+
+def expected_signal(
+    analysis: AnalysisFolder,
+    mode: str,
+    mass: float,
+    coupling: float,
+    protons: float,
+    part: OpenPart | None = None,
+) -> tuple[MassYields, Candidates]:
+    """Return the yields of a mass, and `expected_candidates` of the same decays.
+
+    Parameters
+    ----------
+    analysis, mode, mass, coupling, protons
+        As for `expected_candidates`, and so are the errors.
+    part : OpenPart, optional
+        What is counted of each region of the data; all if not given.
+    """
+    yields, selected = _drawn(analysis, mode, mass, part)
     c2, parts = coupling**2, []
-    drawn = [
-        _draw(analysis, model, mode, process, index)[0]
-        for index, process in enumerate(model.production.values())
-    ]
-    for chosen, candidates in _select(analysis, mode, mass, drawn):
+    for chosen, candidates in selected:
         weight = protons * c2 * chosen.weight * chosen.rate * c2 * np.exp(-chosen.exponent * c2)
         parts.append(replace(candidates, weight=weight[candidates.event]))
-    return Candidates.concatenate(parts)
+    return yields, Candidates.concatenate(parts)
 
 
 def searched_particle(analysis: AnalysisFolder, mode: str, mass: float) -> SignalModel:
@@ -389,6 +414,7 @@ def reconstructed_candidates(
     mode: str,
     mass: float,
     parts: Sequence[tuple[Decays, NDArray[np.float64], np.random.Generator]],
+    part: OpenPart | None = None,
 ) -> Candidates:
     """Reconstruct decays in the detector and select them; event numbers of candidates are the places of their decays.
 
@@ -401,6 +427,8 @@ def reconstructed_candidates(
         Of the particle, in MeV/c2.
     parts : sequence of (Decays, ndarray, Generator)
         Decays with their weights and the random stream of their response; places count through all of them.
+    part : OpenPart, optional
+        What is counted of each region of the data: candidates that would be closed are left out.
     """
     config = analysis.signal
     simulation = SimulationConfig.of_detector(analysis.detector_file, pot=config.pot, bursts=BURSTS)
@@ -411,11 +439,19 @@ def reconstructed_candidates(
         events.append(decay_events(simulation, decays, mass, weight, bursts, numbers, rng))
         first = numbers.stop
     chosen, par = analysis.selection(config.selection(mode))
-    return chosen.apply(ak.concatenate(events), par, analysis.setup).candidates
+    joined = ak.concatenate(events)
+    candidates = chosen.apply(joined, par, analysis.setup).candidates
+    if part is None:
+        return candidates
+    return candidates.take(part.takes(candidates.region, joined[candidates.event], analysis.regions.names))
 
 
 def _select(
-    analysis: AnalysisFolder, mode: str, mass: float, drawn: Sequence[_Sample]
+    analysis: AnalysisFolder,
+    mode: str,
+    mass: float,
+    drawn: Sequence[_Sample],
+    part: OpenPart | None,
 ) -> list[tuple[_Sample, Candidates]]:
     """Reconstruct and select decays; the numbers of the candidates' events are the places of their decays."""
     config = analysis.signal
@@ -428,11 +464,11 @@ def _select(
         seen = seen.resampled(config.events, config.couplings, rng)
         samples.append(seen)
         parts.append((seen.decays, seen.weight, rng))
-    candidates = reconstructed_candidates(analysis, mode, mass, parts)
+    candidates = reconstructed_candidates(analysis, mode, mass, parts, part)
     ends = np.cumsum([len(sample.weight) for sample in samples])
     found = []
     for sample, end in zip(samples, ends, strict=True):
         first = end - len(sample.weight)
-        part = candidates.take((candidates.event >= first) & (candidates.event < end))
-        found.append((sample, replace(part, event=part.event - first)))
+        own = candidates.take((candidates.event >= first) & (candidates.event < end))
+        found.append((sample, replace(own, event=own.event - first)))
     return found

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from bdana.errors import InputError
+from bdana.on_demand import late_module
 
 if TYPE_CHECKING:
+    from scipy import special
+
     from bdana.observed import Predicted
+else:
+    special = late_module("scipy.special")
 
 __all__ = ["PRIORS", "Background", "Floats", "Prior", "legendre"]
 

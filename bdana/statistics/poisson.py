@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special
 
 from bdana.errors import InputError
+from bdana.on_demand import late_module
 from bdana.rounding import bounded_p
 from bdana.statistics.background import MOST_EVENTS, PRIORS, Background, Floats, Prior, legendre
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from scipy import special
+else:
+    special = late_module("scipy.special")
 
 __all__ = [
     "PRIORS",

@@ -24,15 +24,17 @@ LATER = (
 )
 
 
-def open_part_of(missing: Sequence[str]) -> str:
+def open_part_of(missing: Sequence[str], numbers: str = "expected and observed") -> str:
     """Say that the numbers of a region are those of its open part.
 
     Parameters
     ----------
     missing : sequence of str
         The stages whose guard bands are closed.
+    numbers : str
+        Which numbers.
     """
-    return f"expected and observed in its open part: without the guard band of {', '.join(missing)}, which is closed"
+    return f"{numbers} in its open part: without the guard band of {', '.join(missing)}, which is closed"
 
 
 @dataclass(frozen=True)

@@ -50,10 +50,12 @@ class SearchWorld(World):
     keys : mapping
     config : Path
         Where the people's own files lie.
+    prompt : bool
+        Whether there is a prompt background, which takes time.
     """
 
-    def __init__(self, folder, keys, config):
-        super().__init__(folder, keys, sealed=True, prompt=False)
+    def __init__(self, folder, keys, config, *, prompt=False):
+        super().__init__(folder, keys, sealed=True, prompt=prompt)
         self.config = config
         policy = load_policy(folder, bdana.load(folder).regions)
         self.ledger = Ledger(folder / "blinding" / "ledger", policy.ssh_keys)

@@ -8,7 +8,7 @@ import pytest
 from bdana.analysis import scaffold
 from bdana.blinding.key_shares import KeyShares
 from bdana.blinding.ledger import Ledger, Row
-from bdana.blinding.rebase import pushed_rows, rebase
+from bdana.blinding.rebase import Rebased, pushed_rows, rebase
 from bdana.blinding.receipts import (
     keep_receipts,
     read_receipts,
@@ -179,8 +179,9 @@ def test_without_git_whose_rows_they_are_decides(clones):
 
 
 def test_nothing_is_written_again_where_nothing_is_wrong(clones):
-    with pytest.raises(BlindingError, match="nothing forks"):
-        clones.rebase(clones.one, "ann")
+    before = content(clones.one)
+    assert clones.rebase(clones.one, "ann") == Rebased()
+    assert content(clones.one) == before
 
 
 def test_approvals_joins_and_handovers_never_fork(changing, tmp_path):
@@ -218,6 +219,32 @@ def test_an_opening_after_a_withdrawal_that_was_pushed_first(clones):
     assert [row.kind for row, _ in done.refused] == ["begin", "end"]
     require_sound(clones.two.ledger, clones.two.policy)
     look(clones.two, "rob", "opened before the withdrawal was pulled")
+
+
+@pytest.mark.parametrize(
+    ("person", "gone"), [("rob", ["begin", "end"]), ("ann", ["withdraw"]), ("bob", None)]
+)
+def test_an_opening_and_a_withdrawal_that_were_both_pushed(clones, person, gone):
+    """Git merges them without a conflict. Either of the two gives way, and nobody else decides it."""
+    request = clones.one.request("CR3")
+    clones.push("one")
+    git(clones.folder / "two", "pull", "-q", "origin", "main")
+    clones.one.opening.withdraw("ann", clones.one.keys["ann"], request, "a mistake")
+    clones.push("one")
+    clones.two.open(request)
+    clones.pull("two")
+    git(clones.folder / "two", "push", "-q", "origin", "HEAD:main")
+    git(clones.folder / "one", "pull", "-q", "origin", "main")
+    search = clones.two if person == "rob" else clones.one
+    with pytest.raises(BlindingError, match="one of them types `bdana blinding rebase`"):
+        require_sound(search.ledger, search.policy)
+    if gone is None:
+        with pytest.raises(BlindingError, match="none of the rows that do not fit are rows of bob"):
+            clones.rebase(search, person)
+        return
+    done = clones.rebase(search, person)
+    assert [row.kind for row, _ in done.refused] == gone
+    require_sound(search.ledger, search.policy)
 
 
 def test_a_row_dated_before_the_one_it_follows_is_remarked_upon(search):

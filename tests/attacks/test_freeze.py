@@ -6,7 +6,7 @@ from bdana.blinding.canonical import canonical, sha256
 from bdana.blinding.ledger import Row
 from bdana.cli.opening import describe
 from bdana.errors import BlindingError
-from bdana.opening.freeze import freeze
+from bdana.opening.freeze import FORMAT, freeze
 
 
 def test_a_freeze_edited_and_renamed_is_not_signed(search):
@@ -76,3 +76,11 @@ def test_a_failed_test_costs_a_reason_that_everybody_reads(search):
         in said
     )
     assert any("freeze 3 of this ledger" in line for line in said)
+
+
+def test_what_was_frozen_once_may_be_frozen_again(search):
+    """The command asks so before it runs the search: when it does not know yet what it will freeze."""
+    search.opening.may_freeze("ann", "")
+    search.freeze(format=FORMAT, sealed={}, manifests={})
+    search.opening.may_freeze("ann", "")
+    search.freeze(format=FORMAT, sealed={}, manifests={})

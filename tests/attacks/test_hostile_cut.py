@@ -1,11 +1,14 @@
 """A frozen selection that looks for the opener's secrets in all the memory of its process, and around it."""
 
+import ctypes
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from typer.testing import CliRunner
 
 from bdana.api import load
 from bdana.blinding import load_policy
@@ -13,7 +16,10 @@ from bdana.blinding.identity import make_identity
 from bdana.blinding.ledger import Ledger
 from bdana.blinding.rules import append
 from bdana.blinding.stage_keys import stage_recipients
+from bdana.cli.app import app
+from bdana.errors import BlindingError
 from bdana.opening.freeze import freeze, freeze_document
+from bdana.opening.isolated import run_isolated
 from bdana.opening.key_process import Job, open_stages
 from bdana.opening.steps import Opening
 from bdana.sealing.manifest import record_manifests
@@ -155,3 +161,21 @@ def test_a_selection_does_not_ask_the_opener(plain, said):
         [*spawn, ASK.replace("{plain}", str(plain))], capture_output=True, text=True, check=False
     )
     assert said in done.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl is of Linux")
+def test_root_alone_reads_the_memory_of_a_process_that_has_a_key(monkeypatch):
+    """Of the process that decrypts, and of commands that ask for a passphrase; what runs the selection is as any other."""
+    evaluated = SimpleNamespace(__module__="builtins", __name__="eval")
+    asked = "({'dumpable': __import__('ctypes').CDLL(None).prctl(3)}, {})"
+    for plain in (False, True):
+        assert run_isolated(evaluated, asked, plain=plain)[0] == {"dumpable": int(plain)}
+    told = []
+
+    def look():
+        told.append(ctypes.CDLL(None).prctl(3))
+        raise BlindingError("seen")
+
+    monkeypatch.setattr("bdana.cli.blinding.ledger_state", look)
+    CliRunner().invoke(app, ["blinding", "status"])
+    assert [*told, ctypes.CDLL(None).prctl(3)] == [0, 1]

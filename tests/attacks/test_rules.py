@@ -17,6 +17,7 @@ from bdana.blinding.record import shares
 from bdana.blinding.rule_table import ROW_FIELDS, RULES, broken
 from bdana.blinding.rules import append, require_sound
 from bdana.blinding.stage_keys import join, make_key, make_keys, make_period, stage_recipients
+from bdana.blinding.verdict import verdict_of
 from bdana.errors import BlindingError
 from bdana.opening.freeze import freeze
 from bdana.opening.steps import Opening
@@ -85,6 +86,12 @@ def recorded(search):
 
 def opened(search, **how):
     return search.open(search.request("CR3"), **how)
+
+
+def judged(number, **changes):
+    """Return the outputs of an opening of CR3 that counts some candidates, with changes of its verdict."""
+    verdict = verdict_of(FROZEN, "CR3", number) | changes
+    return {"observed": {"CR3": number}, "verdict": {k: v for k, v in verdict.items() if v is not None}}
 
 
 def begun(search, **changes):
@@ -274,7 +281,11 @@ ALONE = {
         s, "verdict", "rob", end=opened(s, shown=lambda _: {"verdict": {}}).hash, stage="CR3"),
     "verdict-as-the-end-says": lambda s: write(s, "verdict", "rob", end=opened(s).hash, stage="CR3", agrees=True),
     "verdict-is-on-the-prediction": lambda s: (
-        s.freeze(prediction=FROZEN["prediction"]), opened(s, shown=lambda _: {"verdict": {"expected": 1.6, "error": 0.01}})),
+        s.freeze(**FROZEN), opened(s, shown=lambda _: judged(2, expected=1.6))),
+    "ends-with-what-is-declared": lambda s: (
+        s.freeze(outputs=["observed"]), opened(s, shown=lambda _: {"observed": {"CR3": 2}, "tracks": [1.5]})),
+    "ends-with-the-verdict-of-its-count": lambda s: (
+        s.freeze(**FROZEN), opened(s, shown=lambda _: judged(2) | {"observed": {"CR3": 40}})),
     "freeze-format-goes-on": lambda s: (recorded(s), s.freeze(format=3, manifests=MANIFESTS), s.freeze(format=2)),
     "freezes-recorded-data": lambda s: s.freeze(format=3, manifests=MANIFESTS),
 }  # fmt: skip
@@ -400,14 +411,26 @@ def test_manifests_recorded_before_new_keys_are_not_frozen(search):
         search.freeze(format=3, manifests=MANIFESTS)
 
 
-@pytest.mark.parametrize("verdict", [{}, {"expected": 1.5}, {"expected": 1.5, "error": 0.02}])
-def test_a_verdict_is_judged_on_what_was_frozen_for_its_step(search, verdict):
-    search.freeze(prediction=FROZEN["prediction"])
+@pytest.mark.parametrize("changes", [{"expected": None}, {"error": None}, {"error": 0.02}])
+def test_a_verdict_is_judged_on_what_was_frozen_for_its_step(search, changes):
+    search.freeze(**FROZEN)
     with pytest.raises(BlindingError, match="rule verdict-is-on-the-prediction"):
-        opened(search, shown=lambda _: {"verdict": verdict})
+        opened(search, shown=lambda _: judged(2, **changes))
 
 
-def test_the_verdict_on_the_frozen_prediction_is_written(search):
-    search.freeze(prediction=FROZEN["prediction"])
-    opened(search, shown=lambda _: {"verdict": {"expected": 1.5, "error": 0.01, "observed": 2}})
+@pytest.mark.parametrize(
+    "changes",
+    [{"p_l": 1.0}, {"p_n": None}, {"agrees": False}, {"agrees": 1.5}, {"observed": 1}, {"observed": "2"}],
+)
+def test_a_verdict_is_that_of_the_number_that_was_counted(search, changes):
+    search.freeze(**FROZEN)
+    with pytest.raises(BlindingError, match="rule ends-with-the-verdict-of-its-count"):
+        opened(search, shown=lambda _: judged(2, **changes))
+    assert not search.ledger.of_kind("end")
+
+
+@pytest.mark.parametrize("number", [0, 2, 40])
+def test_the_verdict_on_the_frozen_prediction_is_written(search, number):
+    search.freeze(**FROZEN)
+    opened(search, shown=lambda _: judged(number))
     require_sound(search.ledger, search.policy)

@@ -15,7 +15,9 @@ from bdana.opening.opened_events import outputs_of
 from bdana.opening.steps import Opening
 from bdana.report import search_report
 from bdana.rounding import p_text
+from bdana.search import prompt_check
 from bdana.search.opened import verdict_text
+from bdana.statistics.poisson import Background, p_values
 from tests.attacks.interference import mixed, open_data, run
 from tests.attacks.raw import dimuon_at
 from tests.attacks.searching import SearchWorld
@@ -36,7 +38,7 @@ NARROW_CR2 = {
 
 @pytest.fixture
 def world(tmp_path, keys, config_home):
-    made = SearchWorld(tmp_path / "analysis", keys, config_home)
+    made = SearchWorld(tmp_path / "analysis", keys, config_home, prompt=True)
     text = (tmp_path / "analysis" / "analysis.toml").read_text()
     for old, new in NARROW_CR2.items():
         assert old in text
@@ -73,6 +75,11 @@ def opener(world, document):
     return opened
 
 
+def rows_of(page):
+    """Return the cells of all rows of the tables of a page."""
+    return [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>.*?</tr>", page, re.DOTALL)]
+
+
 def seen(world):
     """Run, and return table.json, the rows of the table on the terminal and in the report, and the report's text."""
     status, out, err = run(world.folder, ["run"])
@@ -80,11 +87,55 @@ def seen(world):
     table = json.loads((world.folder / "output" / "table.json").read_text())
     page = html.unescape((world.folder / "output" / "report.html").read_text())
     section = page[page.index("Expected and observed") :].partition("</table>")[0]
-    rows = [
-        re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>.*?</tr>", section, re.DOTALL)
-    ]
+    rows = rows_of(section)
     printed = {row[0]: row for line in out.splitlines() if len(row := re.split(r"  +", line.strip())) > 2}
     return table, printed, {row[0]: row for row in rows if row}, page
+
+
+@pytest.fixture
+def prompt_pairs(monkeypatch):
+    """Make the prompt pairs once: what is open decides which of them count, not which there are."""
+    made, compute = [], prompt_check.expected_pairs
+
+    def once(*arguments):
+        if not made:
+            made.append(compute(*arguments))
+        return made[0]
+
+    monkeypatch.setattr(prompt_check, "expected_pairs", once)
+    return made
+
+
+def check_prompt_rows(world, table, page, pairs):
+    """The prompt pairs stand beside the numbers of the table, and are those of the same part of each region."""
+    prompt = json.loads((world.folder / "output" / "checks.json").read_text())["prompt"]
+    for row in table["regions"]:
+        (bounded,) = (b for b in prompt["bounded"] if b["region"] == row["name"])
+        (varied,) = (v for v in prompt["varied"] if v["region"] == row["name"])
+        (estimate,) = (e for e in prompt["estimate"]["regions"] if e["region"] == row["name"])
+        counts, of_all = by_envelope(pairs)[row["name"]], sum(by_envelope(pairs)[row["name"]].values())
+        closed = row.get("closed_guard_bands", [])
+        assert estimate["pairs"] == of_all - sum(counts[stage] for stage in closed)
+        assert bounded["combinatorial"] == row["expected"]
+        more = bounded["with_limit"]
+        assert more["expected"] == row["expected"] + bounded["upper_limit"]
+        assert varied["expected"] == pytest.approx(row["expected"] * (1 + prompt["share"]["upper_limit"]))
+        for with_it in (varied, more):
+            assert (with_it["p_n"] is None) == (row["state"] == "closed")
+            if row["state"] == "open":
+                counted = Background.of(Predicted.of_dict(with_it))
+                assert with_it["p_n"] == pytest.approx(p_values(row["observed"], counted).p_n)
+        assert [row["name"], str(Predicted.of_dict(varied))] in [cells[:2] for cells in rows_of(page)]
+
+
+def by_envelope(pairs):
+    """Return the simulated prompt pairs of each region by the envelope they lie in, the last of them in none."""
+    size = len(STAGES) + 1
+    rows = pairs.parts.pairs.reshape(-1, size)
+    return {
+        region: dict(zip([*reversed(STAGES), "none"], row.tolist(), strict=True))
+        for region, row in zip(pairs.regions, rows, strict=True)
+    }
 
 
 def observed_after(opened):
@@ -104,7 +155,7 @@ def observed_after(opened):
     return numbers, texts
 
 
-def test_ledger_table_report_and_json_agree_at_every_step_of_an_opening(world, monkeypatch):
+def test_ledger_table_report_and_json_agree_at_every_step_of_an_opening(world, prompt_pairs, monkeypatch):
     monkeypatch.setattr(search_report, "save_figures", lambda _: [])
     document = freeze_document(
         bdana.load(world.folder), load_policy(world.folder, bdana.load(world.folder).regions)
@@ -126,6 +177,7 @@ def test_ledger_table_report_and_json_agree_at_every_step_of_an_opening(world, m
         else:
             steps = {name: Predicted.of_dict(row).to_dict() for name, row in start.items()}
         table, printed, reported, page = seen(world)
+        check_prompt_rows(world, table, page, prompt_pairs[0])
         numbers, texts = observed_after(opened)
         for row in table["regions"]:
             name = row["name"]
@@ -156,4 +208,14 @@ def test_ledger_table_report_and_json_agree_at_every_step_of_an_opening(world, m
             ]
     assert [row["expected"] for row in table["regions"]] == [whole[row["name"]] for row in table["regions"]]
     assert prediction["steps"]["CR3"]["CR3"]["expected"] < 0.9 * whole["CR3"]
+    # Simulated prompt pairs lie in the envelope of their region, or in that of one whose guard band reaches into it.
+    regions = bdana.load(world.folder).regions
+    reached = regions.reached_by(world.gate.envelopes)
+    counts = by_envelope(prompt_pairs[0])
+    assert counts["CR3"]["CR2"] > 0 < counts["outside"]["none"]
+    for name, where in counts.items():
+        assert {stage for stage, n in where.items() if n} <= {
+            name if name in STAGES else "none",
+            *reached[name],
+        }
     assert texts["CR3"] == " (+1 from the guard band of CR2)"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import bdana
+from bdana.events.open_part import OpenPart
 from bdana.observed import Observed
 from bdana.report import write_report
 from bdana.report.signal_sections import signal_rows
@@ -15,6 +16,7 @@ from bdana.rounding import percent
 from bdana.search.output import write_output
 from bdana.search.run import run_search
 from bdana.search.signal_result import read_signal, signal_result, write_signal
+from bdana.sensitivity.yields import expected_signal
 from bdana.simulation import SimulationConfig, write_sample
 from tests.searches import search_folder
 
@@ -92,6 +94,43 @@ def test_expected_candidates_agree_with_the_yields_by_region(search):
         assert filled == pytest.approx(expected, rel=1e-4, abs=1e-12)
     mass = part.hists["mass"]["SR", :]
     assert np.average(mass.axes[0].centers, weights=mass.values()) == pytest.approx(300.0, abs=10.0)
+
+
+def test_expected_signal_of_an_opened_region_is_that_of_its_open_part(search):
+    """As with the backgrounds: without the guard band of a stage that is still closed, and said so beside the numbers."""
+    analysis, runs = search
+    asked = (analysis, "mumu", 300.0, 8e-7, POT)
+    part = OpenPart(analysis.gate, {"CR": ["CR"]})
+    (_, whole), (yields, left) = expected_signal(*asked), expected_signal(*asked, part)
+    closed = (whole.region == "CR") & (analysis.gate.envelopes.secrecy(whole.z_tax, whole.cda_tax) == 0)
+    assert 0 < closed.sum() < (whole.region == "CR").sum()
+    expected = whole.take(~closed & np.isin(whole.region, analysis.regions.names[:-1]))
+    got = left.take(left.region != "outside")
+    assert got.z_tax.tolist() == expected.z_tax.tolist()
+    counted = sum(process.selected["CR"].expected(8e-7, POT) for process in yields.production.values())
+    assert counted == pytest.approx(left.weight[left.region == "CR"].sum(), rel=1e-4)
+    everything = OpenPart(analysis.gate, dict.fromkeys(analysis.regions.names, analysis.gate.names))
+    assert expected_signal(*asked, everything)[1].z_tax.tolist() == whole.z_tax.tolist()
+
+    def with_cr_open(run):
+        if run.table is None:
+            return run
+        missing = part.missing(analysis.regions)
+        rows = tuple(replace(row, missing=missing.get(row.name, ())) for row in run.table.rows)
+        return replace(run, part=part, table=replace(run.table, rows=rows))
+
+    before, after = (
+        signal_result(analysis, made).channels["mumu"] for made in (runs, [with_cr_open(r) for r in runs])
+    )
+    for made, weights in ((before, whole), (after, left)):
+        number = sum(process["regions"]["CR"]["n_selected"] for process in made.point["production"].values())
+        assert number == pytest.approx(weights.weight[weights.region == "CR"].sum(), rel=1e-4)
+        assert made.hists["dt"]["CR", :].values(flow=True).sum() == pytest.approx(number, rel=1e-4)
+    assert any(
+        note.startswith("CR: expected signal in its open part: without the guard band of SR")
+        for note in after.notes
+    )
+    assert not any(note.startswith("CR:") for note in before.notes)
 
 
 def test_the_leak_is_the_share_of_the_selected_signal_outside_the_signal_region(search):
