@@ -21,6 +21,7 @@ from bdana.events.files import EventFile, guess_schema, open_events, read_bursts
 from bdana.events.gate import GATE_COLUMNS, Gate
 from bdana.events.servers import DEFAULTS, RemoteConfig
 from bdana.events.source import EventSource, read_with_closed
+from bdana.events.usage import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -461,7 +462,8 @@ class Dataset:
         parts, bad = [], {}
         for part in (chunk,) if isinstance(chunk, Chunk) else chunk:
             try:
-                parts.append(self._read_counted(part, wanted))
+                with reading():
+                    parts.append(self._read_counted(part, wanted))
             except BadFileError as err:
                 bad[part.source] = str(err)
         if bad:
