@@ -242,4 +242,4 @@ def accounting_document(account: Accounting, datasets: Mapping[str, Dataset]) ->
     """Return the same as plain values, for JSON."""
     from bdana.engine.accounting import exposures
 
-    return {"accounting": account.to_dict() | {"exposure": exposures(datasets)}}
+    return {"usage": account.to_dict() | {"exposure": exposures(datasets)}}

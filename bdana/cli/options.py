@@ -108,7 +108,7 @@ Accounted = Annotated[
     bool,
     typer.Option(
         "--accounting",
-        help="Say on stderr, and with --json in the document, what was read and computed: files, bytes by branch, times, "
+        help="Say on stderr, and with --json in the document under `usage`, what was read and computed: files, bytes by branch, times, "
         "protons used of those asked for.",
     ),
 ]
