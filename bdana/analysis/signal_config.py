@@ -153,10 +153,16 @@ class SignalConfig(StrictModel):
         ConfigError
             When it is no channel.
         """
-        known = SELECTIONS | self.channels
-        if mode not in known:
-            raise ConfigError(f"no channel '{mode}' in [signal] channels: there are {', '.join(known)}")
-        return known[mode]
+        if mode not in self.selections:
+            raise ConfigError(
+                f"no channel '{mode}' in [signal] channels: there are {', '.join(self.selections)}"
+            )
+        return self.selections[mode]
+
+    @property
+    def selections(self) -> dict[str, str]:
+        """The module of selections/ by decay mode: those of `channels`, and the shipped ones for other modes."""
+        return self.channels | {mode: name for mode, name in SELECTIONS.items() if mode not in self.channels}
 
     def cautions(self, masses: Sequence[float]) -> tuple[str, ...]:
         """Return what people must know of the numbers at some masses.

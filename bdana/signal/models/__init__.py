@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.resources import files
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
 from bdana.errors import ConfigError
@@ -36,8 +36,7 @@ def model_names() -> tuple[str, ...]:
     >>> "dark_photon" in model_names()
     True
     """
-    names = (path.name for path in files(__name__).iterdir())
-    return tuple(sorted(name[:-3] for name in names if name.endswith(".py") and not name.startswith("_")))
+    return tuple(sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_")))
 
 
 def find_model(name: str) -> ModuleType:
