@@ -607,8 +607,10 @@ def _check_kind(source: EventSource, kind: str, gate: Gate) -> None:
     remote = isinstance(source.path, str)
     named = gate.sealed or (kind != "data" and gate.admission is not None and gate.admission.has_manifests)
     if remote and named and (kind == "data" or not _has_truth(source)):  # guard: remote-is-not-compared
+        beside = ", with NAME.manifest.json and NAME.manifest.json.sig beside it" if kind == "data" else ""
         raise BlindingError(
-            f"refused: {source.path} is a remote file, which nobody can compare with the manifests of the data; copy it here"
+            f"refused: {source.path} is a remote file, which nobody can compare with the manifests of the data; copy it "
+            f"here{beside} (curl -O, xrdcp)"
         )
     if gate.admission:
         gate.admission.check(path, kind)
