@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bdana.cli.app import app
-from bdana.cli.console import filled, note, print_json, print_tables, require_analysis
+from bdana.cli.console import (
+    accounting_document,
+    filled,
+    note,
+    note_accounting,
+    print_json,
+    print_tables,
+    progress_bar,
+    require_analysis,
+)
 from bdana.cli.options import (
+    Accounted,
     AllBursts,
     ExecutorName,
     Files,
     Json,
     Kind,
+    MemoryLimit,
     Overrides,
     Scheduler,
     Schema,
     Workers,
     executor_from,
+    handled,
 )
 
 if TYPE_CHECKING:
@@ -27,6 +39,8 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from bdana.engine.accounting import Accounting
+    from bdana.events import Dataset
     from bdana.pairing import PairEstimate
     from bdana.upstream import PromptShare
 
@@ -53,27 +67,39 @@ def background(
     workers: Workers = 1,
     executor: ExecutorName = None,
     scheduler: Scheduler = None,
+    memory_limit: MemoryLimit = None,
+    account: Accounted = False,
     as_json: Json = False,
 ) -> None:
     """Estimate the combinatorial background from single tracks, or bound the prompt one (--background prompt)."""
     from contextlib import nullcontext
 
+    from bdana.engine.accounting import accounting
     from bdana.pairing import pair_file
 
     if bootstrap == 1:
         raise typer.BadParameter("a spread needs at least 2 replicas", param_hint="--bootstrap")
-    analysis = require_analysis(overrides)
+    analysis = handled(
+        require_analysis(overrides), allow_bad_files=False, memory_limit=memory_limit, resume=None
+    )
     chosen = executor_from(analysis, workers, executor, scheduler)
     if analysis.is_prompt(name):
-        share = analysis.prompt_share(
-            files, kind=kind, schema=schema, name=name, all_bursts=all_bursts, executor=chosen
-        )
+        with accounting() as found, progress_bar("prompt pairs"):
+            share = analysis.prompt_share(
+                files, kind=kind, schema=schema, name=name, all_bursts=all_bursts, executor=chosen
+            )
+        dataset = analysis.dataset(files, kind=kind, schema=schema, all_bursts=all_bursts)
+        accounts = _accounts(found, dataset) if account else {}
         if as_json:
-            print_json(share.to_dict() | {"analysis_hash": analysis.hash, "kind": kind})
+            print_json(share.to_dict() | {"analysis_hash": analysis.hash, "kind": kind} | accounts)
         else:
             print_tables(share_text(share, analysis.prompt(name)[0].left_out))
         return
-    with pair_file(pairs) if pairs else nullcontext() as sink:
+    with (
+        accounting() as found,
+        progress_bar("background"),
+        pair_file(pairs) if pairs else nullcontext() as sink,
+    ):
         estimate = analysis.background(
             files,
             kind=kind,
@@ -86,11 +112,19 @@ def background(
         )
     for warning in estimate.warnings:
         note(warning)
-    label = analysis.dataset(files, kind=kind, schema=schema, all_bursts=all_bursts).label
+    dataset = analysis.dataset(files, kind=kind, schema=schema, all_bursts=all_bursts)
+    accounts, label = _accounts(found, dataset) if account else {}, dataset.label
     if as_json:
-        print_json(estimate.to_dict() | {"analysis_hash": analysis.hash, "kind": kind, "label": label})
+        said = {"analysis_hash": analysis.hash, "kind": kind, "label": label}
+        print_json(estimate.to_dict() | said | accounts)
     else:
         print_tables(f"from single tracks of {label}:", *estimate_tables(estimate))
+
+
+def _accounts(found: Accounting, dataset: Dataset) -> dict[str, Any]:
+    """Say what was read and computed; return it for JSON."""
+    note_accounting(found, {dataset.label: dataset})
+    return accounting_document(found, {dataset.label: dataset})
 
 
 def share_text(share: PromptShare, left_out: Sequence[str]) -> str:

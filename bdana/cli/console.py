@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import json
-from contextlib import contextmanager
+import time
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -12,17 +13,21 @@ import typer
 from bdana.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rich.table import Table
 
     from bdana.api import Analysis
     from bdana.engine import Progress
+    from bdana.engine.accounting import Accounting
+    from bdana.events import Dataset
 
 __all__ = [
+    "accounting_document",
     "filled",
     "load_analysis",
     "note",
+    "note_accounting",
     "print_json",
     "print_tables",
     "progress_bar",
@@ -161,12 +166,80 @@ def _rows_as_text(shown: Table) -> Iterator[str]:
 
 @contextmanager
 def progress_bar(what: str) -> Iterator[Progress]:
-    """Show how far a long step is, on stderr and only on a terminal; gives the function to call with (done, all)."""
+    """Show how far a long step is, on stderr and only on a terminal; gives the function to call with (done, all).
+
+    What is accounted for in the block moves the bar by itself, with files, events and bytes beside it.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from bdana.engine.accounting import accounting, active_accounting
+
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        step = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(step, completed=done, total=total)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[read]}"),
+        TimeRemainingColumn(),
+    )
+    with ExitStack() as stack:
+        account = active_accounting() or stack.enter_context(accounting())
+        bar = stack.enter_context(
+            Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+        )
+        shown = bar.add_task(what, total=None, read="")
+        before, begun = account.read_bytes, time.monotonic()
+        account.present = ""
+
+        def watched() -> None:
+            rate = (account.read_bytes - before) / 1e6 / max(time.monotonic() - begun, 1e-3)
+            events = account.steps[account.present].events
+            read = f"chunks, {account.files[0]}/{account.files[1]} files, {rate:.0f} MB/s"
+            read += "" if events is None else f", {events} events"
+            done, total = account.chunks
+            text = f"{what}, {account.present}"
+            bar.update(shown, completed=done, total=total, description=text, read=read)
+
+        def step(done: int, total: int) -> None:
+            if not account.present:
+                bar.update(shown, completed=done, total=total)
+
+        account.watched = watched
+        stack.callback(setattr, account, "watched", None)
+        yield step
+
+
+def note_accounting(account: Accounting, datasets: Mapping[str, Dataset]) -> None:
+    """Say on stderr what was read and computed, and which protons were used."""
+    from bdana.engine.accounting import exposures
+
+    document = account.to_dict()
+    for name, row in document["steps"].items():
+        read = (
+            f"{row['files']} files, {row['chunks']} chunks, "
+            + (f"{row['events']} events, " if "events" in row else "")
+            + f"{row['bytes'] / 1e6:.1f} MB, reading {row['reading_s']:.1f} s, "
+            if row["chunks"]
+            else ""
+        )
+        note(f"accounting: {name}: {read}computing {row['computing_s']:.1f} s")
+    largest = [f"{name} {number / 1e6:.1f}" for name, number in document["branch_bytes"].items() if number]
+    if largest:
+        more = f" and {len(largest) - 8} more" if len(largest) > 8 else ""
+        note(f"accounting: MB by branch: {', '.join(largest[:8])}{more}")
+    rate = account.read_bytes / 1e6 / document["wall_s"]
+    note(f"accounting: {document['wall_s']:.1f} s in all, {rate:.0f} MB/s")
+    for name, row in exposures(datasets).items():
+        more = ", and unknown ones of bad files" if row.get("more_in_bad_files") else ""
+        note(
+            f"accounting: {name}: {row['pot_used']:.4g} of {row['pot_requested']:.4g} protons on target used{more}, "
+            f"{row['bursts_used']} of {row['bursts_requested']} bursts"
+        )
+
+
+def accounting_document(account: Accounting, datasets: Mapping[str, Dataset]) -> dict[str, Any]:
+    """Return the same as plain values, for JSON."""
+    from bdana.engine.accounting import exposures
+
+    return {"usage": account.to_dict() | {"exposure": exposures(datasets)}}

@@ -104,6 +104,14 @@ MemoryLimit = Annotated[
         metavar="SIZE", help="Memory of a process, about, such as 2GB: smaller chunks.", show_default=False
     ),
 ]
+Accounted = Annotated[
+    bool,
+    typer.Option(
+        "--accounting",
+        help="Say on stderr, and with --json in the document under `usage`, what was read and computed: files, bytes by branch, times, "
+        "protons used of those asked for.",
+    ),
+]
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout; all else goes to stderr.")
 ]

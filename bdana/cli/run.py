@@ -6,8 +6,18 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from bdana.cli.app import app
-from bdana.cli.console import filled, note, print_json, print_tables, progress_bar, require_analysis
+from bdana.cli.console import (
+    accounting_document,
+    filled,
+    note,
+    note_accounting,
+    print_json,
+    print_tables,
+    progress_bar,
+    require_analysis,
+)
 from bdana.cli.options import (
+    Accounted,
     AllowBadFiles,
     ExecutorName,
     Json,
@@ -47,6 +57,7 @@ def run(
     allow_bad_files: AllowBadFiles = False,
     memory_limit: MemoryLimit = None,
     resume: Resume = None,
+    account: Accounted = False,
     as_json: Json = False,
 ) -> None:
     """Run everything analysis.toml declares into output/: samples, background, table, figures, report."""
@@ -54,21 +65,27 @@ def run(
     analysis.selected_samples()  # said before libraries are imported
 
     from bdana.engine import clear_checkpoints
+    from bdana.engine.accounting import accounting
     from bdana.search.combined import combined_table
     from bdana.search.opened import reported_looks
     from bdana.search.signal_result import read_signal
 
     kept = resume or analysis.folder / "output" / ".checkpoints"
     analysis = handled(analysis, allow_bad_files=allow_bad_files, memory_limit=memory_limit, resume=kept)
-    results, path = run_and_report(analysis, executor_from(analysis, workers, executor, scheduler))
+    with accounting() as found:
+        results, path = run_and_report(analysis, executor_from(analysis, workers, executor, scheduler))
     clear_checkpoints(kept)  # what they were for is done
     for result in results:
         note_bad_files(result.selected)
     out = analysis.folder / "output"
+    used = {result.title: dataset for result in results for dataset in result.selected.datasets}
+    if account:
+        note_accounting(found, used)
     if as_json:
         signal = read_signal(analysis)
         document = _document(results, analysis.config.search.joint)
-        print_json(document | ({"signal": signal.to_dict()} if signal else {}))
+        accounts = accounting_document(found, used) if account else {}
+        print_json(document | ({"signal": signal.to_dict()} if signal else {}) | accounts)
         note(f"report in {path}")
         return
     for result in results:

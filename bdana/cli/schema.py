@@ -102,12 +102,13 @@ def check(
     from bdana.events.inspection import branch_sums, found_columns
 
     path = local_or_remote(file)
-    opened = open_events(path, schema or guess_schema(path))
-    columns = found_columns(path, opened.schema)
     analysis = load_analysis(overrides)
+    remote = analysis.config.remote
+    opened = open_events(path, schema or guess_schema(path, remote), remote)
+    columns = found_columns(path, opened.schema, remote)
     missing = analysis.missing_columns(opened)
     entries = _countable_entries(opened, kind, analysis, refuse=sums)
-    added = branch_sums(path, opened.schema.events.tree) if sums else {}
+    added = branch_sums(path, opened.schema.events.tree, remote) if sums else {}
     if as_json:
         document = {
             "file": str(file),
@@ -184,7 +185,8 @@ def init(
     if out.exists():
         raise ConfigError(f"{out} is there already; nothing was changed: name another file")
     analysis = load_analysis(None)
-    draft = draft_schema(path, out.stem, lambda text: _may_read(path, text, kind, analysis), tree)
+    remote = analysis.config.remote
+    draft = draft_schema(path, out.stem, lambda text: _may_read(path, text, kind, analysis), tree, remote)
     with write_atomically(out) as written:
         written.write(draft.text)
     if as_json:
@@ -210,7 +212,7 @@ def _may_read(path: Location, text: str, kind: str | None, analysis: Analysis) -
     from bdana.events.dataset import require_countable
     from bdana.events.files import open_draft
 
-    opened = open_draft(path, text)
+    opened = open_draft(path, text, analysis.config.remote)
     if kind != "mc" and not any(column.startswith("truth.") for column in opened.columns()):
         return False
     try:

@@ -23,7 +23,7 @@ def seal(
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write to.")] = Path(),
     schema: Schema = None,
     previous: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
             metavar="FILE",
             help="Raw data these events were sealed from before, oldest first.",
@@ -49,6 +49,8 @@ def seal(
     from bdana.blinding.ledger import Ledger
     from bdana.blinding.stage_keys import stage_recipients
     from bdana.errors import BlindingError, InputError
+    from bdana.events.file_names import local_or_remote
+    from bdana.events.location import file_name
     from bdana.sealing.manifest import record_manifests
     from bdana.sealing.seal_file import Sealing, reconstruction_of
     from bdana.sealing.seal_file import seal as seal_file
@@ -67,13 +69,15 @@ def seal(
     except OSError as err:
         raise InputError(f"{out}: cannot be made ({err.strerror}); name a folder with --out") from None
     manifests = []
-    for file in map(Path, files):
-        with progress_bar(f"sealing {file.name}") as progress:
+    remote, before = analysis.config.remote, [local_or_remote(name) for name in previous or ()]
+    for file in map(local_or_remote, files):
+        with progress_bar(f"sealing {file_name(file)}") as progress:
             made = seal_file(
-                file, out, sealing, schema, previous or (), reconstruction=reconstruction, progress=progress
-            )
+                file, out, sealing, schema, before,
+                reconstruction=reconstruction, progress=progress, remote=remote,
+            )  # fmt: skip
         manifests.append(made)
-        if not reconstruction and reconstruction_of(file) is None:
+        if not reconstruction and reconstruction_of(file, remote) is None:
             note(f"{file}: its manifest says that the reconstruction is unknown; --reconstruction names it")
         note(f"{file}: sealed, see {made}")  # guard: sealing-is-silent
     if record:

@@ -10,8 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bdana.cli.app import app
-from bdana.cli.console import filled, load_analysis, note, print_json, print_tables, progress_bar, table
+from bdana.cli.console import (
+    accounting_document,
+    filled,
+    load_analysis,
+    note,
+    note_accounting,
+    print_json,
+    print_tables,
+    progress_bar,
+    table,
+)
 from bdana.cli.options import (
+    Accounted,
     AllBursts,
     AllowBadFiles,
     ExecutorName,
@@ -92,9 +103,12 @@ def select(
     allow_bad_files: AllowBadFiles = False,
     memory_limit: MemoryLimit = None,
     resume: Resume = None,
+    account: Accounted = False,
     as_json: Json = False,
 ) -> None:
     """Run one selection on files: cutflow, candidates, region counts, exposure."""
+    from bdana.engine.accounting import accounting
+
     analysis = handled(
         load_analysis(overrides), allow_bad_files=allow_bad_files, memory_limit=memory_limit, resume=resume
     )
@@ -106,10 +120,12 @@ def select(
     )
     _check_outputs(datasets, candidates, skim, plot)  # before the long work
     runs = []
-    for dataset in datasets:
-        with progress_bar("selecting") as progress:
-            runs.append(analysis.select_from(dataset, selection, chosen, progress))
+    with accounting() as found:
+        for dataset in datasets:
+            with progress_bar("selecting") as progress:
+                runs.append(analysis.select_from(dataset, selection, chosen, progress))
     run = reduce(operator.add, runs)
+    used = {one.label if len(runs) == 1 else f"{one.label} {k}": one for k, one in enumerate(run.datasets, 1)}
     note_bad_files(run)
     container: ContainerKind = "rntuple" if rntuple else "ttree"
     if candidates is not None:
@@ -136,8 +152,10 @@ def select(
         from bdana.engine import clear_checkpoints
 
         clear_checkpoints(resume)  # what they were for is done
+    if account:
+        note_accounting(found, used)
     if as_json:
-        print_json(run.to_dict())
+        print_json(run.to_dict() | (accounting_document(found, used) if account else {}))
     else:
         print_tables(*result_tables(run))
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+from bdana.engine.accounting import active_accounting
 from bdana.errors import BadFilesError
+from bdana.events.usage import metered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from bdana.engine.executors import Executor
     from bdana.events import Dataset
     from bdana.events.dataset import Batch
+    from bdana.events.usage import Usage
 
 __all__ = ["map_batches", "without_bad_files"]
 
@@ -50,15 +53,17 @@ class ReadsDataset(Protocol):
 
 @dataclass(frozen=True)
 class _Told(Generic[Result]):
-    """A task that returns what is wrong with files in place of raising it, so that others are tried too."""
+    """A task that returns what is wrong with files in place of raising it, so that others are tried too, and its usage."""
 
     task: BatchTask[Result]
 
-    def __call__(self, batch: Batch) -> Result | BadFilesError:
-        try:
-            return self.task(batch)
-        except BadFilesError as err:
-            return err
+    def __call__(self, batch: Batch) -> tuple[Result | BadFilesError, Usage]:
+        with metered() as usage:
+            try:
+                result: Result | BadFilesError = self.task(batch)
+            except BadFilesError as err:
+                result = err
+        return result, usage
 
 
 def map_batches(
@@ -78,7 +83,12 @@ def map_batches(
         Naming every file that cannot be read.
     """
     bad: dict[int, str] = {}
-    for result in executor.map(_Told(task), batches):
+    dataset, what = getattr(task, "dataset", None), getattr(task, "what", "reading")
+    account = active_accounting()
+    results = executor.map(_Told(task), batches)
+    for number, (batch, (result, usage)) in enumerate(zip(batches, results, strict=True), 1):
+        if account:
+            account.add(what, usage, batch, dataset, (number, len(batches)))
         if isinstance(result, BadFilesError):
             bad |= result.reasons
             yield None

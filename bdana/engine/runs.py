@@ -110,6 +110,11 @@ class SelectionTask:
             f"SelectionTask({self.selection} on {len(self.dataset.sources)} files of {self.dataset.kind})"
         )
 
+    @property
+    def what(self) -> str:
+        """Name of the step, for the accounting."""
+        return f"selection {self.selection}"
+
     def of(self, dataset: Dataset) -> SelectionTask:
         """Return the task for another dataset of the same columns.
 

@@ -20,6 +20,7 @@ from bdana.events.baskets import is_plain, read_plain
 from bdana.events.checksums import OBJECT_NAME, ColumnChecksums, damaged_page_list, damaged_pages
 from bdana.events.lists import fit
 from bdana.events.servers import DEFAULTS, RemoteConfig
+from bdana.events.usage import count_bytes, is_metered
 from bdana.on_demand import late_module
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ class Container(ABC):
         Exception
             Of many kinds, by uproot; ValueError when what it read is not what was written.
         """
+        if is_metered():
+            count_bytes(self.stored_bytes(paths, start, stop))
         read = self._read(paths, start, stop)
         for path, values in read.items():
             if not fit(values, stop - start):
@@ -91,6 +94,16 @@ class Container(ABC):
 
     @abstractmethod
     def _read(self, paths: Collection[str], start: int, stop: int) -> dict[str, ak.Array]: ...
+
+    @abstractmethod
+    def stored_bytes(self, paths: Collection[str], start: int, stop: int) -> dict[str, int]:
+        """Return the compressed bytes of what holds entries start to stop of the given branches.
+
+        Parameters
+        ----------
+        paths : collection of str
+        start, stop : int
+        """
 
     def stored_type(self, path: str) -> np.dtype[Any] | None:
         """Return the type of a branch's numbers; None where it is not known.
@@ -158,6 +171,15 @@ class _TTree(Container):
             read |= self._tree.arrays(others, entry_start=start, entry_stop=stop, how=dict)
         return {path: read[path] for path in paths}
 
+    def stored_bytes(self, paths: Collection[str], start: int, stop: int) -> dict[str, int]:
+        found = {}
+        for path in paths:
+            ends = np.asarray(self._branches[path].entry_offsets)
+            sizes = np.asarray(self._branches[path].member("fBasketBytes"))[: len(ends) - 1]
+            inside = (ends[: len(sizes)] < stop) & (ends[1 : len(sizes) + 1] > start)
+            found[path] = int(sizes[inside].sum())
+        return found
+
     def stored_type(self, path: str) -> np.dtype[Any] | None:
         interpretation = self._branches[path].interpretation
         found = getattr(getattr(interpretation, "content", interpretation), "to_dtype", None)
@@ -201,6 +223,24 @@ class _RNTuple(Container):
         read = self._ntuple.arrays(filter_name=sorted(paths), entry_start=start, entry_stop=stop)
         tops = {self._fields[place].field_name: place for place in self._members[None]}
         return {path: self._signed(tops[path], read[path]) for path in paths}
+
+    def stored_bytes(self, paths: Collection[str], start: int, stop: int) -> dict[str, int]:
+        columns: dict[str, list[int]] = {path: [] for path in paths}
+        for column in self._ntuple.column_records:
+            top = column.field_id
+            while self._fields[top].parent_field_id != top:
+                top = self._fields[top].parent_field_id
+            if self._fields[top].field_name in columns:
+                columns[self._fields[top].field_name].append(column.idx)
+        found = dict.fromkeys(columns, 0)
+        for summary, cluster in zip(self._ntuple.cluster_summaries, self._ntuple.page_link_list, strict=True):
+            if summary.num_first_entry < stop and summary.num_first_entry + summary.num_entries > start:
+                for path, own in columns.items():
+                    pages = (
+                        page for column in own if column < len(cluster) for page in cluster[column].pages
+                    )
+                    found[path] += sum(int(page.locator.num_bytes) for page in pages)
+        return found
 
     def _signed(self, field: int, values: ak.Array) -> ak.Array:
         """Return C++ chars, in whatever collection, as signed numbers; uproot reads them as unsigned."""

@@ -21,6 +21,7 @@ from bdana.events.files import EventFile, guess_schema, open_events, read_bursts
 from bdana.events.gate import GATE_COLUMNS, Gate
 from bdana.events.servers import DEFAULTS, RemoteConfig
 from bdana.events.source import EventSource, read_with_closed
+from bdana.events.usage import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -461,7 +462,8 @@ class Dataset:
         parts, bad = [], {}
         for part in (chunk,) if isinstance(chunk, Chunk) else chunk:
             try:
-                parts.append(self._read_counted(part, wanted))
+                with reading():
+                    parts.append(self._read_counted(part, wanted))
             except BadFileError as err:
                 bad[part.source] = str(err)
         if bad:
@@ -605,8 +607,10 @@ def _check_kind(source: EventSource, kind: str, gate: Gate) -> None:
     remote = isinstance(source.path, str)
     named = gate.sealed or (kind != "data" and gate.admission is not None and gate.admission.has_manifests)
     if remote and named and (kind == "data" or not _has_truth(source)):  # guard: remote-is-not-compared
+        beside = ", with NAME.manifest.json and NAME.manifest.json.sig beside it" if kind == "data" else ""
         raise BlindingError(
-            f"refused: {source.path} is a remote file, which nobody can compare with the manifests of the data; copy it here"
+            f"refused: {source.path} is a remote file, which nobody can compare with the manifests of the data; copy it "
+            f"here{beside} (curl -O, xrdcp)"
         )
     if gate.admission:
         gate.admission.check(path, kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import OrderedDict, defaultdict
 from contextlib import suppress
@@ -102,6 +103,25 @@ class EventFile(EventSource):
     @property
     def _events(self) -> Container:
         return self._root.container(self.schema.events.tree)
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of the file.
+
+        Raises
+        ------
+        InputError
+            When it cannot be read, or is not any more in the state that it had.
+        """
+        if self.file is not None:
+            with self.file.open("rb") as opened:
+                digest = hashlib.file_digest(opened, "sha256").hexdigest()
+            now: State = _state_of(self.path, self._remote)
+        else:
+            there = remote_files.RemoteFile(str(self.path), self._remote)
+            digest, now = there.sha256(), there.identity
+        if now != self._state:
+            raise BadFileError(f"{self.path}: was changed while it was read; start again")
+        return digest
 
     @property
     def schema_text(self) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from bdana.errors import InputError
 from bdana.events.containers import open_root
+from bdana.events.servers import DEFAULTS, RemoteConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -68,20 +69,22 @@ class BranchSum:
     nan: int
 
 
-def found_columns(path: Location, schema: Schema) -> list[FoundColumn]:
+def found_columns(path: Location, schema: Schema, remote: RemoteConfig = DEFAULTS) -> list[FoundColumn]:
     """Look for every column of a schema in a file.
 
     Parameters
     ----------
     path : Path or str
     schema : Schema
+    remote : RemoteConfig, optional
+        How long the server of a remote file is waited for.
 
     Raises
     ------
     InputError
         When the file cannot be read or lacks a tree of the schema.
     """
-    root = open_root(path)
+    root = open_root(path, remote)
     found = list(_found(schema.columns, root.container(schema.events.tree).paths, ""))
     if schema.bursts:
         found += _found(schema.burst_columns, root.container(schema.bursts.tree).paths, "bursts.")
@@ -96,7 +99,7 @@ def _found(sources: Mapping[str, Source], paths: frozenset[str], prefix: str) ->
         yield FoundColumn(f"{prefix}{name}", shown, source.map.unit, source.map.required, present)
 
 
-def branch_sums(path: Location, tree: str) -> dict[str, BranchSum]:
+def branch_sums(path: Location, tree: str, remote: RemoteConfig = DEFAULTS) -> dict[str, BranchSum]:
     """Count and add up the values of every numeric branch of a tree, members of classes one by one.
 
     Parameters
@@ -104,6 +107,8 @@ def branch_sums(path: Location, tree: str) -> dict[str, BranchSum]:
     path : Path or str
     tree : str
         Name of a TTree or RNTuple.
+    remote : RemoteConfig, optional
+        How long the server of a remote file is waited for.
 
     Returns
     -------
@@ -115,7 +120,7 @@ def branch_sums(path: Location, tree: str) -> dict[str, BranchSum]:
     InputError
         When a branch is damaged.
     """
-    container = open_root(path).container(tree)
+    container = open_root(path, remote).container(tree)
     leaves = sorted(container.leaves)
     short = [leaf.rpartition("/")[2] for leaf in leaves]
     sums: dict[str, BranchSum] = {}

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TypeAlias
 
-__all__ = ["EXTRAS", "Location", "is_pattern", "is_remote", "protocols"]
+__all__ = ["EXTRAS", "Location", "file_name", "is_pattern", "is_remote", "protocols"]
 
 Location: TypeAlias = Path | str
 """A path; as text the address of a remote file, such as `root://host//path`, of which every character counts."""
@@ -32,6 +32,22 @@ def is_remote(name: str) -> bool:
     name : str
     """
     return _ADDRESS.match(name) is not None
+
+
+def file_name(location: Location) -> str:
+    """Return the name of a file without its folder or server, and without what follows `?` in an address.
+
+    Parameters
+    ----------
+    location : Path or str
+
+    Examples
+    --------
+    >>> from bdana.events.location import file_name
+    >>> file_name("https://host/data/run9001.root?token=1")
+    'run9001.root'
+    """
+    return location.partition("?")[0].rpartition("/")[2] if isinstance(location, str) else location.name
 
 
 def protocols(address: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 from bisect import bisect_right
 from itertools import takewhile
@@ -111,6 +112,19 @@ class RemoteFile:
 
         self.server.persist(attempt, again)
         return [_joined(got, asked, start, stop) for start, stop in ranges]
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of all bytes.
+
+        Raises
+        ------
+        InputError
+            As for `read`.
+        """
+        digest = hashlib.sha256()
+        for start in range(0, self.identity.size, _MOST):
+            digest.update(self.read([(start, min(start + _MOST, self.identity.size))])[0])
+        return digest.hexdigest()
 
     def _look(self) -> Identity:
         """Ask the server for size and version."""

@@ -17,6 +17,7 @@ from bdana.events.containers import open_root
 from bdana.events.lists import counts_and_flat
 from bdana.events.model import BURST_COLUMNS, COLLECTIONS, EVENT_COLUMNS
 from bdana.events.schema import load_schema, shipped_schemas
+from bdana.events.servers import DEFAULTS, RemoteConfig
 from bdana.events.units import dimension, value_of
 
 if TYPE_CHECKING:
@@ -89,7 +90,11 @@ class _Lines:
 
 
 def draft_schema(
-    path: Location, name: str, may_read: Callable[[str], bool] | None = None, tree: str | None = None
+    path: Location,
+    name: str,
+    may_read: Callable[[str], bool] | None = None,
+    tree: str | None = None,
+    remote: RemoteConfig = DEFAULTS,
 ) -> SchemaDraft:
     """Draft a schema for a file from the names, titles and types of its branches.
 
@@ -103,13 +108,15 @@ def draft_schema(
         by default none is read.
     tree : str, optional
         Tree of the events; by default the one that looks most like it.
+    remote : RemoteConfig, optional
+        How long the server of a remote file is waited for.
 
     Raises
     ------
     InputError
         When the file cannot be read, or has no such tree or none at all.
     """
-    root = open_root(path)
+    root = open_root(path, remote)
     trees = root.trees
     if not trees or (tree is not None and tree not in trees):
         wanted = f"no tree '{tree}'" if tree else "no tree or RNTuple"

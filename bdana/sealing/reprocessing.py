@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from bdana.errors import BlindingError
 from bdana.events import Dataset
 from bdana.events.gate import GATE_COLUMNS
+from bdana.events.location import file_name
+from bdana.events.servers import DEFAULTS, RemoteConfig
 from bdana.events.source import read_with_closed
 from bdana.sealing.manifest import OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     import awkward as ak
     from numpy.typing import NDArray
 
     from bdana.events import Gate
+    from bdana.events.files import EventFile
+    from bdana.events.location import Location
 
 __all__ = ["EarlierSealings", "EventId", "event_ids"]
 
@@ -45,12 +48,14 @@ class EarlierSealings:
 
     Parameters
     ----------
-    files : sequence of Path
-        Raw data as they were sealed before.
+    files : sequence of Path or str
+        Raw data as they were sealed before; text is the address of a file on a server.
     gate : Gate
         The policy's.
     schema : str, optional
         Their layout; by default the one shipped schema that matches each.
+    remote : RemoteConfig, optional
+        How long servers are waited for.
 
     Raises
     ------
@@ -58,14 +63,22 @@ class EarlierSealings:
         When one is no raw data.
     """
 
-    def __init__(self, files: Sequence[Path], gate: Gate, schema: str | None = None) -> None:
+    def __init__(
+        self,
+        files: Sequence[Location],
+        gate: Gate,
+        schema: str | None = None,
+        remote: RemoteConfig = DEFAULTS,
+    ) -> None:
         for file in files:
-            if file.name.endswith(OPEN):  # guard: earlier-is-raw
+            if file_name(file).endswith(OPEN):  # guard: earlier-is-raw
                 raise BlindingError(
                     f"refused: {file} is sealed already, and closed events are not in it; name the raw data of that sealing"
                 )
         self._gate = gate
-        self._files = [Dataset.open([file], kind="data", schema=schema, gate=gate) for file in files]
+        self._files = [
+            Dataset.open([file], kind="data", schema=schema, gate=gate, remote=remote) for file in files
+        ]
         self._closed: list[dict[EventId, int]] = []
         for number in range(len(self._files)):
             closed = dict(self._closed[-1]) if self._closed else {}  # guard: closed-by-any-earlier
@@ -73,6 +86,10 @@ class EarlierSealings:
                 for where in np.flatnonzero(secrecy < len(gate.names)):
                     closed[ids[where]] = min(int(secrecy[where]), closed.get(ids[where], len(gate.names)))
             self._closed.append(closed)
+
+    def sha256(self) -> list[str]:
+        """Return the SHA-256 of each of the files."""
+        return [cast("EventFile", source).sha256() for dataset in self._files for source in dataset.sources]
 
     def secrecy(self, events: ak.Array) -> NDArray[np.int64]:
         """Return the index of the most secret stage that each event was ever closed in, as `Gate.secrecy`.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import awkward as ak
@@ -20,19 +21,21 @@ from bdana.events.containers import open_root
 from bdana.events.event_identity import IDENTITY, SeenEvents, first_repeated, identities, identity_hashes
 from bdana.events.files import guess_schema, open_events, read_flat_with_closed
 from bdana.events.flat import FlatEvents
-from bdana.sealing.manifest import MANIFEST, OPEN, described, file_sha256, open_uuid
+from bdana.events.location import file_name
+from bdana.events.servers import DEFAULTS, RemoteConfig
+from bdana.sealing.manifest import MANIFEST, OPEN, described, open_uuid
 from bdana.sealing.reprocessing import EarlierSealings, event_ids
 from bdana.sealing.sealed_file import encrypt_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from bdana.blinding.policy import Person, Policy
     from bdana.engine import Progress
     from bdana.events import BurstTable, Gate
     from bdana.events.dataset import Chunk
     from bdana.events.files import EventFile
+    from bdana.events.location import Location
 
 __all__ = ["BASKET_EVENTS", "Sealing", "reconstruction_of", "seal", "seal_simulated"]
 
@@ -67,27 +70,28 @@ class Sealing:
 
 
 def seal(
-    path: Path,
+    path: Location,
     folder: Path,
     sealing: Sealing,
     schema: str | None = None,
-    previous: Sequence[Path] = (),
+    previous: Sequence[Location] = (),
     *,
     reconstruction: str | None = None,
     progress: Progress | None = None,
+    remote: RemoteConfig = DEFAULTS,
 ) -> Path:
     """Seal one file: write its open events, a sealed file for each stage, and the signed manifest.
 
     Parameters
     ----------
-    path : Path
-        Data as the reconstruction wrote it.
+    path : Path or str
+        Data as the reconstruction wrote it; text is the address of a file on a server.
     folder : Path
         Gets NAME.open.root, NAME.STAGE.age for every stage, NAME.manifest.json and its signature.
     sealing : Sealing
     schema : str, optional
         Layout of the file; by default the one shipped schema that matches.
-    previous : sequence of Path
+    previous : sequence of Path or str
         The raw data of earlier sealings of these events, oldest first: what they closed stays closed. What they left
         open and is closed now carries `seen_before` in the sealed file.
     reconstruction : str, optional
@@ -95,6 +99,8 @@ def seal(
         `reconstruction_of` finds, or "unknown".
     progress : callable, optional
         Called with (done, in all) after each chunk of the input.
+    remote : RemoteConfig, optional
+        How long servers are waited for.
 
     Returns
     -------
@@ -109,27 +115,27 @@ def seal(
     InputError
         When the file cannot be read or the folder not written.
     """
-    person = _production(sealing)
-    manifest = folder / f"{path.stem}{MANIFEST}"
+    person, stem = _production(sealing), Path(file_name(path)).stem
+    manifest = folder / f"{stem}{MANIFEST}"
     if manifest.exists():  # guard: sealed-once
         raise InputError(f"{manifest}: is there already; nothing was changed")
-    raw = _raw(path, sealing, schema)
-    earlier = EarlierSealings(previous, sealing.gate, schema)  # guard: earlier-is-there
-    opened = folder / f"{path.stem}{OPEN}"
+    raw = _raw(path, sealing, schema, remote)
+    earlier = EarlierSealings(previous, sealing.gate, schema, remote)  # guard: earlier-is-there
+    opened = folder / f"{stem}{OPEN}"
     with ThreadPoolExecutor(1) as hashing:
-        raw_sha256 = hashing.submit(file_sha256, path)
+        raw_sha256 = hashing.submit(cast("EventFile", raw.sources[0]).sha256)
         closed = _write(opened, raw, sealing.gate.names, earlier, sealing.policy, progress)
         open_file = hashing.submit(described, opened)
         if previous:
             _mark_seen(closed, earlier)
         sealed = {
-            stage: _sealed(folder / f"{path.stem}.{stage}.age", closed[stage], stage, sealing)
+            stage: _sealed(folder / f"{stem}.{stage}.age", closed[stage], stage, sealing)
             for stage in sealing.policy.stages
         }
     made = {
-        "reconstruction": reconstruction or reconstruction_of(path) or "unknown",
+        "reconstruction": reconstruction or reconstruction_of(path, remote) or "unknown",
         "raw_sha256": raw_sha256.result(),  # guard: manifest-counts-nothing
-        "previous": [file_sha256(file) for file in previous],  # guard: earlier-is-named
+        "previous": earlier.sha256(),  # guard: earlier-is-named
     }
     return _sign_manifest(manifest, sealing, person, open_file.result(), sealed, made)
 
@@ -239,19 +245,21 @@ def _sign_manifest(
     return path
 
 
-def reconstruction_of(path: Path) -> str | None:
+def reconstruction_of(path: Location, remote: RemoteConfig = DEFAULTS) -> str | None:
     """Return name and version of the program that made a file, which bdana records in those of its own.
 
     Parameters
     ----------
-    path : Path
+    path : Path or str
+    remote : RemoteConfig, optional
+        How long the server of a remote file is waited for.
 
     Raises
     ------
     InputError
         When the file cannot be read.
     """
-    recorded = open_root(path).provenance
+    recorded = open_root(path, remote).provenance
     return (
         f"{recorded.get('program', 'bdana')} {recorded['bdana_version']}"
         if "bdana_version" in recorded
@@ -274,12 +282,12 @@ def _production(sealing: Sealing) -> Person:
     return person
 
 
-def _raw(path: Path, sealing: Sealing, schema: str | None) -> Dataset:
+def _raw(path: Location, sealing: Sealing, schema: str | None, remote: RemoteConfig) -> Dataset:
     """Open raw data; refuses what cannot be judged, and what is no raw data of the period."""
-    if path.name.endswith(OPEN):  # guard: raw-is-sealed
+    if file_name(path).endswith(OPEN):  # guard: raw-is-sealed
         raise BlindingError(f"refused: {path} is sealed already; seal the raw data")
-    schema = schema or guess_schema(path)
-    source = open_events(path, schema)
+    schema = schema or guess_schema(path, remote)
+    source = open_events(path, schema, remote)
     bursts = source.bursts()
     if bursts is None:  # guard: exposure-is-sealed
         raise InputError(
@@ -295,7 +303,7 @@ def _raw(path: Path, sealing: Sealing, schema: str | None) -> Dataset:
             f"{path}: run {bursts.run[~inside][0]} is not in data_runs of [periods.{sealing.period}] of the policy; name the "
             "period that it is of"
         )
-    return Dataset.open([path], kind="data", schema=schema, all_bursts=True, gate=sealing.gate)
+    return Dataset.open([path], kind="data", schema=schema, all_bursts=True, gate=sealing.gate, remote=remote)
 
 
 def _mark_seen(closed: dict[str, list[ak.Array]], earlier: EarlierSealings) -> None:

@@ -165,11 +165,7 @@ def test_a_folder_that_was_deleted_is_said_where_it_matters(run_in, name):
     in_order(done)
     if done.status:
         assert done.status == 2
-        named = (
-            WORK[name][-1]
-            if name in {"regions", "schema check"}
-            else "the folder you are in is no longer there"
-        )
+        named = WORK[name][-1] if name == "regions" else "the folder you are in is no longer there"
         assert named in done.stderr.splitlines()[-1]
 
 

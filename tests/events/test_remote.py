@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import bdana
-from bdana.analysis import template_folder
+from bdana.analysis import scaffold, template_folder
 from bdana.errors import BadFileError, BadFilesError, InputError
 from bdana.events import servers
 from bdana.events.dataset import Dataset
@@ -23,6 +23,7 @@ from bdana.events.files import forget_files, open_events
 from bdana.events.remote import RemoteFile, _joined, _merged, matching
 from bdana.events.servers import RemoteConfig
 from bdana.events.writing import write_events
+from tests import commands
 from tests.servers import HOST, FileServer, XRootD
 from tests.synthetic import dimuon_event, good_bursts, records
 
@@ -207,6 +208,22 @@ def test_a_server_that_never_answers_is_given_up_in_time(server):
     ):
         open_events(f"{server.url}/run.root", "bdana", HURRIED)
     assert time.monotonic() - begun < 10
+
+
+@with_http
+@pytest.mark.parametrize("command", [("check",), ("check", "--sums", "--kind", "mc"), ("init",)])
+def test_schema_commands_wait_as_long_as_the_analysis_says(server, tmp_path, command):
+    scaffold(tmp_path / "a")
+    with (tmp_path / "a" / "analysis.toml").open("a") as file:
+        file.write("\n[remote]\ntimeout_s = 0.2\nretries = 0\n")
+    verb, *options = command
+    server.faults = ["silent"]
+    done = commands.bdana("schema", verb, f"{server.url}/run.root", *options, cwd=tmp_path / "a")
+    assert done.returncode == 2
+    assert "no answer within 0.2 s; asked once" in done.stderr
+    server.reset()
+    done = commands.bdana("schema", verb, f"{server.url}/run.root", *options, cwd=tmp_path / "a")
+    assert done.returncode == 0
 
 
 @with_http

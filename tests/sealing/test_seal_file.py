@@ -1,5 +1,6 @@
 """Sealing: closed events leave, the rest stays as it was, and nothing on disk tells how many left."""
 
+import importlib.util
 import json
 import pickle
 from dataclasses import replace
@@ -9,11 +10,13 @@ import pytest
 import uproot
 
 from bdana.errors import BlindingError, InputError
-from bdana.events import write_events
+from bdana.events import open_events, write_events
+from bdana.sealing.manifest import file_sha256
 from bdana.sealing.seal_file import seal
 from bdana.search.skims import write_skim
 from tests.attacks.raw import CANARY, closed, like_sign, raw_file
 from tests.sealed import decrypt_events
+from tests.servers import FileServer
 from tests.synthetic import good_bursts, records
 
 
@@ -101,6 +104,40 @@ def test_progress_counts_the_chunks_of_the_input(tmp_path, sealing):
     told = []
     seal(tmp_path / "run.root", tmp_path, sealing, progress=lambda done, total: told.append((done, total)))
     assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("aiohttp") is None, reason="aiohttp is not installed: pip install 'bdana[http]'"
+)
+def test_raw_data_on_a_server_are_sealed_as_the_file(tmp_path, sealing):
+    """With an earlier sealing there too; what was changed on the server meanwhile is refused."""
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    raw_file(raw / "run.root", [like_sign(1), closed(2), like_sign(3)])
+    raw_file(raw / "before.root", [like_sign(1), closed(2)])
+    made = {}
+    server = FileServer(raw)
+    try:
+        for name, where in (("file", raw), ("server", server.url)):
+            (tmp_path / name).mkdir()
+            files = [
+                f"{where}/{file}" if name == "server" else where / file
+                for file in ("run.root", "before.root")
+            ]
+            manifest = seal(files[0], tmp_path / name, sealing, previous=files[1:])
+            document = json.loads(manifest.read_bytes())
+            document["open"].pop(
+                "sha256"
+            )  # the time of writing is in the file; its UUID is that of the content
+            made[name] = document | {"sealed": len(document["sealed"])}  # age draws keys at random
+        assert made["file"] == made["server"]
+        assert made["server"]["raw_sha256"] == file_sha256(raw / "run.root")
+        source = open_events(f"{server.url}/run.root", "bdana")
+        raw_file(raw / "run.root", [like_sign(number) for number in range(1, 9)])
+        with pytest.raises(InputError, match=r"run\.root: was changed"):
+            source.sha256()
+    finally:
+        server.close()
 
 
 def test_another_key_does_not_open(sealed, secrets):

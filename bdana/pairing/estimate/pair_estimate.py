@@ -9,6 +9,7 @@ import numpy as np
 
 from bdana._version import __version__
 from bdana.display import shortened
+from bdana.engine.accounting import accounted
 from bdana.engine.ordered_sum import OrderedSum
 from bdana.errors import ConfigError
 from bdana.observed import Predicted
@@ -532,8 +533,9 @@ def estimate_pairs(sample: SingleSample, work: PairedBunch) -> PairSample:
         What is done with each bunch of them.
     """
     total: OrderedSum[PairParts] = OrderedSum()
-    for bunch in sample.bunches(work.grouped.together):
-        total.add(work(bunch))
+    with accounted("pairs of single tracks"):
+        for bunch in sample.bunches(work.grouped.together):
+            total.add(work(bunch))
     return total.result().sample(work.pooled, work.task)
 
 

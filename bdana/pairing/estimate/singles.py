@@ -380,6 +380,11 @@ class SinglesTask:
     dataset: Dataset
     window: float
 
+    @property
+    def what(self) -> str:
+        """Name of the step, for the accounting."""
+        return f"single tracks {self.selection}"
+
     def of(self, dataset: Dataset) -> SinglesTask:
         """Return the task for another dataset of the same columns.
 

@@ -129,6 +129,10 @@ def test_upper_limit_of_weighted_tracks():
 @pytest.mark.parametrize("like_sign", [False, True])
 def test_same_for_any_number_of_threads_and_size_of_batches(thread_numbers, monkeypatch, like_sign):
     singles, table = sample(900, 3), burst_table(3)
+    together = estimate(singles, table, like_sign=like_sign)  # all bursts at once
+    monkeypatch.setattr(
+        pair_cuts, "MOST_PAIRS", 0
+    )  # as bursts of many tracks: each alone, from both tracks of a pair
     alone = estimate(singles, table, like_sign=like_sign)
     for _ in thread_numbers():
         found = estimate(singles, table, like_sign=like_sign)
@@ -138,10 +142,14 @@ def test_same_for_any_number_of_threads_and_size_of_batches(thread_numbers, monk
             assert np.array_equal(found.bin_covariances[name], covariance)
             assert np.array_equal(found.hists[name].values(), alone.hists[name].values())
     monkeypatch.setattr(pair_cuts, "BATCH", 100)
-    found = estimate(singles, table, like_sign=like_sign)
-    assert found.pairs.tolist() == alone.pairs.tolist()
-    assert found.expected == pytest.approx(alone.expected, rel=1e-12)
-    assert found.covariance == pytest.approx(alone.covariance, rel=1e-12, abs=1e-25)
+    in_batches = [estimate(singles, table, like_sign=like_sign)]
+    monkeypatch.setattr(pair_cuts, "MOST_PAIRS", 40_000)
+    in_batches.append(estimate(singles, table, like_sign=like_sign))
+    for found in (together, *in_batches):
+        assert found.pairs.tolist() == alone.pairs.tolist()
+        assert found.built == alone.built
+        assert found.expected == pytest.approx(alone.expected, rel=1e-12)
+        assert found.covariance == pytest.approx(alone.covariance, rel=1e-12, abs=1e-25)
 
 
 @pytest.mark.parametrize("replicas", [1, -3])

@@ -21,14 +21,15 @@ def sample(rng):
     """Lines and momenta of bursts with as many positive and negative tracks as `NUMBERS`, and the places of both."""
     n = int(np.sum(NUMBERS))
     x, y, tx, ty = halo_columns(n, rng)
-    x[rng.integers(n, size=3)] = (
-        np.nan,
-        np.inf,
-        3e9,
-    )  # neither, nor: paired with nothing; so far: with all in reach
+    z = np.full(n, 183e3)
+    x[1], x[2], x[3] = np.nan, np.inf, 3e9  # the first two are paired with nothing; nothing is near the third
+    # A positive track of the first burst that crosses the whole experiment, through its first negative one.
+    z[0], tx[0], ty[0] = 140e3, 1e17, 0.0
+    other = NUMBERS[0][0]
+    x[0], y[0] = (at[other] + slope[other] * (z[0] - 183e3) for at, slope in ((x, tx), (y, ty)))
     ends = np.cumsum(np.ravel(NUMBERS)).reshape(-1, 2)
     sets = np.stack([ends[:, 0] - np.array(NUMBERS)[:, 0], ends[:, 0], ends[:, 0], ends[:, 1]], axis=1)
-    return Line.from_slopes(x, y, np.full(n, 183e3), tx, ty), rng.uniform(1e4, 8e4, n), sets
+    return Line.from_slopes(x, y, z, tx, ty), rng.uniform(1e4, 8e4, n), sets
 
 
 def apart(line, p, sets, places, *, within):
@@ -54,7 +55,10 @@ def test_the_pairs_are_those_of_each_burst_alone(within, size):
     line, p, sets = sample(rng)
     if within:
         sets = np.concatenate([sets[:, [0, 1, 0, 1]], sets[:, [2, 3, 2, 3]]])
-    places = rng.permutation(len(p))
+    # Tracks of a set in any order.
+    places = np.concatenate(
+        [rng.permutation(np.arange(*ends)) for ends in sets.reshape(-1, 2)[:: 1 + within]]
+    )
     blocks = list(pairs_of_bursts((line, p, MASS), places, sets, BOUNDS, BEAM, size))
     found = [
         (float(burst), float(i), float(j), *q.tolist())
@@ -62,6 +66,7 @@ def test_the_pairs_are_those_of_each_burst_alone(within, size):
         for burst, i, j, q in zip(block.set_, block.first, block.second, block.quantities.T, strict=True)
     ]
     assert len(found) > 300
+    assert within or (0.0, 0.0, float(NUMBERS[0][0])) in {row[:3] for row in found}
     assert sorted(found) == apart(line, p, sets, places, within=within)
     bursts = [set(block.set_.tolist()) for block in blocks]
     assert sum(map(len, bursts)) == len(set().union(*bursts))  # whole bursts
