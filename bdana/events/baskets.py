@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -61,29 +62,51 @@ def read_plain(path: Path, branches: Mapping[str, Any], start: int, stop: int) -
         When a basket does not hold what it should.
     """
     found: dict[str, ak.Array] = {}
-    known: list[ak.index.Index64] = []
+    known: list[_Lists] = []
     with StoredBytes(path) as file:
         for name, branch in branches.items():
             read = _read(file, branch, start, stop)
             if read is None:
                 continue
-            offsets, values = read
+            ends, values = read
             layout: Any = ak.contents.NumpyArray(values)
-            if offsets is not None:
-                if not (known and np.array_equal(known[0].data, offsets)):
-                    known = [ak.index.Index64(offsets)]
-                layout = ak.contents.ListOffsetArray(known[0], layout)
+            if ends is not None:
+                lists = next((lists for lists in known if lists.are(ends)), None) or _Lists.of(ends)
+                known = [lists]
+                layout = ak.contents.ListOffsetArray(lists.offsets, layout)
             found[name] = ak.Array(layout)
     return found
 
 
+@dataclass(frozen=True)
+class _Lists:
+    """Where the lists of each basket begin and the last one ends, in numbers, and that of all baskets together."""
+
+    ends: list[NDArray[np.int32]]
+    offsets: ak.index.Index64
+
+    @classmethod
+    def of(cls, ends: list[NDArray[np.int32]]) -> _Lists:
+        offsets = np.zeros(1 + sum(len(each) - 1 for each in ends), dtype=np.int64)
+        filled = 0
+        for each in ends:
+            place = slice(filled + 1, filled + len(each))
+            np.subtract(each[1:], each[0], out=offsets[place])
+            offsets[place] += offsets[filled]
+            filled += len(each) - 1
+        return cls(ends, ak.index.Index64(offsets))
+
+    def are(self, ends: list[NDArray[np.int32]]) -> bool:
+        return len(ends) == len(self.ends) and all(map(np.array_equal, ends, self.ends))
+
+
 def _read(
     file: StoredBytes, branch: Any, start: int, stop: int
-) -> tuple[NDArray[np.int64] | None, NDArray[Any]] | None:
-    """Return offsets of the lists, None for numbers, and the values; None where lengths are not in the baskets."""
+) -> tuple[list[NDArray[np.int32]] | None, NDArray[Any]] | None:
+    """Return the ends of the lists of each basket, None for numbers, and the values; None where no basket has lengths."""
     jagged = isinstance(branch.interpretation, uproot.AsJagged)
     number = branch.interpretation.content if jagged else branch.interpretation
-    values, offsets = [np.empty(0, number.to_dtype)], [np.zeros(1, dtype=np.int64)]
+    values, lists = [np.empty(0, number.to_dtype)], []
     for k, (first, last) in enumerate(pairwise(branch.entry_offsets)):
         inside = slice(max(start, first) - first, min(stop, last) - first)
         if first >= stop or last <= start or inside.start >= inside.stop:
@@ -96,14 +119,14 @@ def _read(
             ends = _ends(byte_offsets, number.from_dtype.itemsize, last - first)
             ends = ends[inside.start : inside.stop + 1]
             content = content[ends[0] : ends[-1]]
-            offsets.append(offsets[-1][-1] + ends[1:] - ends[0])
+            lists.append(ends)
         elif len(content) != last - first:
             raise ValueError(f"basket {k} has {len(content)} numbers for {last - first} entries")
         else:
             content = content[inside]
         values.append(content.astype(number.to_dtype))
     flat = values[1] if len(values) == 2 else np.concatenate(values)
-    return np.concatenate(offsets) if jagged else None, flat
+    return lists if jagged else None, flat
 
 
 def _basket(
@@ -126,8 +149,8 @@ def _basket(
     return whole[:last], byte_offsets
 
 
-def _ends(byte_offsets: NDArray[np.int32], size: int, entries: int) -> NDArray[np.int64]:
+def _ends(byte_offsets: NDArray[np.int32], size: int, entries: int) -> NDArray[np.int32]:
     """Return where the lists of a basket begin, and where the last one ends, in numbers."""
     if len(byte_offsets) != entries + 1:
         raise ValueError(f"{len(byte_offsets) - 1} lists for {entries} entries")
-    return np.right_shift(byte_offsets, size.bit_length() - 1, dtype=np.int64)
+    return np.right_shift(byte_offsets, size.bit_length() - 1)
