@@ -387,7 +387,9 @@ class Prompt:
         index = np.argmax(region == np.array(names)[:, np.newaxis], axis=0) * per_region + where
         size, bins = len(names) * per_region, len(ratio)
         # Pairs of each bin for one muon at production, shape (parts, C).
-        by_bin = np.bincount(index * bins + place[kept], each, size * bins).reshape(size, bins)
+        by_bin = (
+            np.bincount(index * bins + place[kept], each, size * bins).reshape(size, bins).astype(np.float64)
+        )
         by_muon = np.divide(by_bin, spectrum.counts, out=np.zeros_like(by_bin), where=spectrum.counts > 0)
         sums = PromptParts(
             expected=np.bincount(index, each, size).astype(np.float64),

@@ -132,6 +132,13 @@ def test_the_spectrum_at_production_is_higher_than_the_one_seen(analysis, prompt
     assert result.spectrum.counts.sum() > result.carried_back.sum()
 
 
+def test_where_no_drawn_pair_is_seen_nothing_is_expected(analysis, prompt, singles, monkeypatch):
+    monkeypatch.setattr("bdana.upstream.spectrum.GENERATED", 5_000)
+    result = expect(analysis, prompt, singles.take(np.arange(3)), pairs_drawn=1)
+    assert result.pairs.sum() == 0
+    assert result.expected.tolist() == [0.0] * len(result.expected)
+
+
 @pytest.mark.exhaustive
 def test_the_spread_over_seeds_is_the_simulation_error(analysis, prompt, singles, monkeypatch):
     """Depths, scattering and losses of every muon are its own: nothing is common to the pairs of one run."""
