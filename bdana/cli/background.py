@@ -50,7 +50,7 @@ def background(
         typer.Option(metavar="OUT.root", help="Write every selected pair, too.", show_default=False),
     ] = None,
     overrides: Overrides = None,
-    workers: Workers = 1,
+    workers: Workers = None,
     executor: ExecutorName = None,
     scheduler: Scheduler = None,
     as_json: Json = False,

@@ -41,7 +41,7 @@ __all__ = ["plot", "report", "run", "run_and_report", "search_table", "signal_li
 @app.command()
 def run(
     overrides: Overrides = None,
-    workers: Workers = 1,
+    workers: Workers = None,
     executor: ExecutorName = None,
     scheduler: Scheduler = None,
     allow_bad_files: AllowBadFiles = False,

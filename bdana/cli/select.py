@@ -86,7 +86,7 @@ def select(
             show_default=False,
         ),
     ] = None,
-    workers: Workers = 1,
+    workers: Workers = None,
     executor: ExecutorName = None,
     scheduler: Scheduler = None,
     allow_bad_files: AllowBadFiles = False,
