@@ -11,16 +11,21 @@ from bdana.cli.app import app
 from bdana.cli.console import filled, note, print_json, print_tables, require_analysis
 from bdana.cli.options import (
     AllBursts,
+    AllowBadFiles,
     ExecutorName,
     Files,
     Json,
     Kind,
+    MemoryLimit,
     Overrides,
+    Resume,
     Scheduler,
     Schema,
     Workers,
     executor_from,
+    handled,
 )
+from bdana.cli.select import note_bad_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +58,9 @@ def background(
     workers: Workers = None,
     executor: ExecutorName = None,
     scheduler: Scheduler = None,
+    allow_bad_files: AllowBadFiles = False,
+    memory_limit: MemoryLimit = None,
+    resume: Resume = None,
     as_json: Json = False,
 ) -> None:
     """Estimate the combinatorial background from single tracks, or bound the prompt one (--background prompt)."""
@@ -62,12 +70,16 @@ def background(
 
     if bootstrap == 1:
         raise typer.BadParameter("a spread needs at least 2 replicas", param_hint="--bootstrap")
-    analysis = require_analysis(overrides)
+    analysis = handled(
+        require_analysis(overrides), allow_bad_files=allow_bad_files, memory_limit=memory_limit, resume=resume
+    )
     chosen = executor_from(analysis, workers, executor, scheduler)
     if analysis.is_prompt(name):
         share = analysis.prompt_share(
             files, kind=kind, schema=schema, name=name, all_bursts=all_bursts, executor=chosen
         )
+        note_bad_files(share.bad_files)
+        _done(resume)
         if as_json:
             print_json(share.to_dict() | {"analysis_hash": analysis.hash, "kind": kind})
         else:
@@ -86,11 +98,21 @@ def background(
         )
     for warning in estimate.warnings:
         note(warning)
+    note_bad_files(estimate.bad_files)
+    _done(resume)
     label = analysis.dataset(files, kind=kind, schema=schema, all_bursts=all_bursts).label
     if as_json:
         print_json(estimate.to_dict() | {"analysis_hash": analysis.hash, "kind": kind, "label": label})
     else:
-        print_tables(f"from single tracks of {label}:", *estimate_tables(estimate))
+        lost = (f"warning: {bad.text}" for bad in estimate.bad_files)
+        print_tables(f"from single tracks of {label}:", *lost, *estimate_tables(estimate))
+
+
+def _done(resume: Path | None) -> None:
+    if resume is not None:
+        from bdana.engine import clear_checkpoints
+
+        clear_checkpoints(resume)
 
 
 def share_text(share: PromptShare, left_out: Sequence[str]) -> str:

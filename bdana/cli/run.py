@@ -63,7 +63,7 @@ def run(
     results, path = run_and_report(analysis, executor_from(analysis, workers, executor, scheduler))
     clear_checkpoints(kept)  # what they were for is done
     for result in results:
-        note_bad_files(result.selected)
+        note_bad_files(result.selected.bad_files)
     out = analysis.folder / "output"
     if as_json:
         signal = read_signal(analysis)
