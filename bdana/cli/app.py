@@ -13,6 +13,7 @@ import typer
 from bdana._version import __version__
 from bdana.cli.process import Stopped, explained, finish_output, prepare_streams, say, signals_stop
 from bdana.errors import BdanaError, InputError
+from bdana.freed_memory import keep_freed_memory
 
 __all__ = ["app", "main"]
 
@@ -52,6 +53,7 @@ def main() -> None:
     gc.set_threshold(
         100_000
     )  # imports make many objects and hardly any garbage, until the analysis is loaded
+    keep_freed_memory()
     os.environ.pop("MPLBACKEND", None)  # figures are files; an unknown name would stop matplotlib
     prepare_streams()
     try:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bdana.engine.executors import raise_sent
 from bdana.errors import BdanaError, ConfigError, InputError
+from bdana.freed_memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -156,6 +157,7 @@ def _begin(needed: Connection, pickled: bytes) -> None:
 
     threading.Thread(target=wait, daemon=True).start()
     _Sent.pickled = pickled
+    keep_freed_memory()
 
 
 def _call(item: Any) -> Any:

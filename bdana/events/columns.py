@@ -180,6 +180,14 @@ def _member(array: ak.Array, member: str, where: str) -> ak.Array:
 
 
 def _flatten(array: ak.Array, where: str, *, jagged: bool) -> tuple[NDArray[Any] | None, NDArray[Any]]:
+    layout = array.layout
+    numbers = layout.content if jagged and isinstance(layout, ak.contents.ListOffsetArray) else layout
+    if (
+        isinstance(numbers, ak.contents.NumpyArray)
+        and (numbers is layout) != jagged
+        and numbers.data.ndim == 1
+    ):
+        return counts_and_flat(array) if jagged else (None, numbers.data)
     expected = 2 if jagged else 1
     if array.ndim != expected or ak.fields(array):
         raise InputError(

@@ -19,6 +19,7 @@ from bdana.errors import BadFileError, InputError
 from bdana.events.baskets import is_plain, read_plain
 from bdana.events.checksums import OBJECT_NAME, ColumnChecksums, damaged_page_list, damaged_pages
 from bdana.events.lists import fit
+from bdana.events.pages import plain_fields, read_plain_fields
 from bdana.events.servers import DEFAULTS, RemoteConfig
 from bdana.on_demand import late_module
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from bdana.events import remote as remote_files
     from bdana.events.location import Location
+    from bdana.events.pages import PlainField
     from bdana.events.remote import Identity
 else:
     uproot, remote_files = late_module("uproot"), late_module("bdana.events.remote")
@@ -136,9 +138,9 @@ class Container(ABC):
 
 
 class _TTree(Container):
-    def __init__(self, tree: Any, checksums: ColumnChecksums, *, local: bool) -> None:
+    def __init__(self, tree: Any, checksums: ColumnChecksums, file: Path | None) -> None:
         self.name, self.entries, self.checksums = tree.name, tree.num_entries, checksums
-        self._tree, self._local = tree, local
+        self._tree, self._file = tree, file
         self._branches = dict(tree.iteritems(recursive=True, full_paths=True))
         self.paths = frozenset(self._branches)
         self.leaves = frozenset(path for path, branch in self._branches.items() if not branch.branches)
@@ -146,13 +148,12 @@ class _TTree(Container):
     @cached_property
     def _plain(self) -> frozenset[str]:
         """Branches whose baskets are read one by one: of remote files many are asked for at once."""
-        found = (path for path, branch in self._branches.items() if self._local and is_plain(branch))
-        return frozenset(found)
+        return frozenset(path for path, branch in self._branches.items() if self._file and is_plain(branch))
 
     def _read(self, paths: Collection[str], start: int, stop: int) -> dict[str, ak.Array]:
         # Full paths as expressions: leaf names repeat (fCandidates.fTime of six detectors).
         plain = {path: self._branches[path] for path in paths if path in self._plain}
-        read = read_plain(plain, start, stop)
+        read = read_plain(self._file, plain, start, stop) if self._file and plain else {}
         others = [path for path in paths if path not in read]
         if others:
             read |= self._tree.arrays(others, entry_start=start, entry_stop=stop, how=dict)
@@ -179,9 +180,9 @@ class _TTree(Container):
 
 
 class _RNTuple(Container):
-    def __init__(self, ntuple: Any, name: str, checksums: ColumnChecksums) -> None:
-        self.name, self.entries, self.checksums = name, ntuple.num_entries, checksums
-        self._ntuple = ntuple
+    def __init__(self, ntuple: Any, checksums: ColumnChecksums, file: Path | None) -> None:
+        self.name, self.entries, self.checksums = ntuple.name, ntuple.num_entries, checksums
+        self._ntuple, self._file = ntuple, file
         self.paths = self.leaves = frozenset(ntuple.keys(recursive=False))
         self._fields = ntuple.field_records
         self._columns: dict[int, list[int]] = defaultdict(list)
@@ -194,13 +195,31 @@ class _RNTuple(Container):
         if damaged_page_list(ntuple):
             raise ValueError("checksum of the list of pages is wrong")
 
+    @cached_property
+    def _plain(self) -> dict[str, PlainField]:
+        """Fields whose pages are read one by one: of remote files many are asked for at once."""
+        tops = self._tops
+        found = {} if self._file is None else plain_fields(self._ntuple)
+        return {name: field for name, field in found.items() if not self._has_chars(tops[name])}
+
+    @cached_property
+    def _tops(self) -> dict[str, int]:
+        return {self._fields[place].field_name: place for place in self._members[None]}
+
     def _read(self, paths: Collection[str], start: int, stop: int) -> dict[str, ak.Array]:
-        damaged = damaged_pages(self._ntuple, paths, start, stop)
-        if damaged is not None:
-            raise ValueError(f"checksum of a page of '{damaged}' is wrong")
-        read = self._ntuple.arrays(filter_name=sorted(paths), entry_start=start, entry_stop=stop)
-        tops = {self._fields[place].field_name: place for place in self._members[None]}
-        return {path: self._signed(tops[path], read[path]) for path in paths}
+        plain = {path: self._plain[path] for path in paths if path in self._plain}
+        read = read_plain_fields(self._ntuple, self._file, plain, start, stop) if self._file and plain else {}
+        others = sorted(set(paths) - read.keys())
+        if others:
+            damaged = damaged_pages(self._ntuple, others, start, stop)
+            if damaged is not None:
+                raise ValueError(f"checksum of a page of '{damaged}' is wrong")
+            found = self._ntuple.arrays(filter_name=others, entry_start=start, entry_stop=stop)
+            read |= {path: self._signed(self._tops[path], found[path]) for path in others}
+        return {path: read[path] for path in paths}
+
+    def _has_chars(self, field: int) -> bool:
+        return self._is_char(field) or any(self._has_chars(member) for member in self._members[field])
 
     def _signed(self, field: int, values: ak.Array) -> ak.Array:
         """Return C++ chars, in whatever collection, as signed numbers; uproot reads them as unsigned."""
@@ -293,9 +312,9 @@ class RootFile:
             )
         try:
             found, checksums = self._directory[name], self._checksums().get(name, ColumnChecksums())
-            if self._classes[name] == "ROOT::RNTuple":
-                return _RNTuple(found, name, checksums)
-            return _TTree(found, checksums, local=not isinstance(self.path, str))
+            file = None if isinstance(self.path, str) else self.path
+            kind = _RNTuple if self._classes[name] == "ROOT::RNTuple" else _TTree
+            return kind(found, checksums, file)
         except InputError:  # of a server
             raise
         except Exception as err:  # uproot raises many kinds for damaged bytes

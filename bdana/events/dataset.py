@@ -39,9 +39,9 @@ _log = logging.getLogger(__name__)
 Kind = Literal["data", "mc", "pseudo"]
 Trigger = Literal["any", "H2", "Q1"]
 """H2: taken by the two-track trigger. Q1: taken by the downscaled one-track trigger and not by H2."""
-CHUNK_ENTRIES = 100_000
+CHUNK_ENTRIES = 200_000
 """Entries that are read at once, at least, where there are as many."""
-LARGEST_CHUNK = 4 * CHUNK_ENTRIES
+LARGEST_CHUNK = 2 * CHUNK_ENTRIES
 """Entries that are read at once, at most: of a larger cluster something is read twice."""
 BASE_MEMORY = 400 * 10**6
 """Bytes of a process that has read nothing yet, assumed."""

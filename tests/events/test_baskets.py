@@ -13,8 +13,12 @@ PIECES = (5, 1, 7)
 
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory):
-    path = tmp_path_factory.mktemp("baskets") / "made.root"
+def path(tmp_path_factory):
+    return tmp_path_factory.mktemp("baskets") / "made.root"
+
+
+@pytest.fixture(scope="module")
+def tree(path):
     rng = np.random.default_rng(1)
     with uproot.recreate(path) as file:
         made = None
@@ -39,14 +43,14 @@ def tree(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", ["number", "flag", "long", "list", "short"])
-def test_every_range_of_entries_is_what_uproot_reads(tree, name):
+def test_every_range_of_entries_is_what_uproot_reads(path, tree, name):
     branch = tree[name]
     assert is_plain(branch)
     assert branch.num_baskets == len(PIECES)
     for start in range(sum(PIECES) + 1):
         for stop in range(start, sum(PIECES) + 1):
             expected = branch.array(entry_start=start, entry_stop=stop)
-            found = read_plain({name: branch}, start, stop)[name]
+            found = read_plain(path, {name: branch}, start, stop)[name]
             assert found.to_list() == expected.to_list()
             assert found.type == expected.type
 
@@ -60,10 +64,11 @@ def test_records_and_lists_with_a_header_are_left_to_uproot(shared):
 
 
 @pytest.mark.parametrize("name", ["number", "list"])
-def test_a_basket_with_another_number_of_entries_is_an_error(tree, name):
+def test_a_basket_with_another_number_of_entries_is_an_error(path, tree, name):
     branch = tree[name]
     wrong = SimpleNamespace(
-        interpretation=branch.interpretation, basket=branch.basket, entry_offsets=[0, 4, 6, 13]
-    )
+        interpretation=branch.interpretation, member=branch.member, entry_offsets=[0, 4, 6, 13],
+        num_baskets=3, embedded_baskets=[],
+    )  # fmt: skip
     with pytest.raises(ValueError, match="for 4 entries"):
-        read_plain({name: wrong}, 0, 13)
+        read_plain(path, {name: wrong}, 0, 13)
