@@ -25,8 +25,8 @@ MOST = 32
 """Layouts that are remembered."""
 _TREE_NUMBERS = 5 * 8
 """Bytes of entries and sizes in a tree, of which the entries are first (ROOT, TTree::Streamer, version 20)."""
-_AT_WRITE_BASKET, _AT_ENTRY_NUMBER, _FIRST_FIELDS = 12, 16, 24
-"""Where numbers are in the fields of a branch that are before its features, and their length (TBranch, version 13)."""
+_AT_BASKET_SIZE, _AT_OFFSET_LENGTH, _AT_WRITE_BASKET, _FIRST_FIELDS = 4, 8, 12, 24
+"""Where numbers are in the fields of a branch before its features, and the length of these (TBranch, version 13)."""
 _AT_ENTRIES, _SECOND_FIELDS = 12, 44
 """The same behind its features: entries, first entry and sizes are last."""
 
@@ -35,10 +35,12 @@ _AT_ENTRIES, _SECOND_FIELDS = 12, 44
 class _Place:
     """Where the numbers of a branch are."""
 
+    offset_length: int
     write_basket: int
     entries: int
     baskets: int
     most: int
+    has_offsets: bool
     interpretation: Any
 
 
@@ -128,7 +130,7 @@ class TreeLayout:
         path : str
         """
         place = self.places.get(path)
-        if place is None:
+        if place is None or bool(_number(data, place.offset_length, ">i4")) != place.has_offsets:
             return None
         sizes, firsts, seeks = _basket_arrays(data, place.baskets, place.most)
         number = 0
@@ -207,15 +209,28 @@ def _place(branch: Any, data: NDArray[np.uint8], mask: NDArray[np.uint8]) -> _Pl
     baskets = known._cursor_baskets.index
     baskets += (_number(data, baskets, ">u4") & 0x3FFFFFFF) + 4
     most = int(known.member("fMaxBaskets"))
-    place = _Place(first + _AT_WRITE_BASKET, second + _AT_ENTRIES, baskets, most, branch.interpretation)
+    place = _Place(
+        first + _AT_OFFSET_LENGTH,
+        first + _AT_WRITE_BASKET,
+        second + _AT_ENTRIES,
+        baskets,
+        most,
+        bool(known.member("fEntryOffsetLen")),
+        branch.interpretation,
+    )
     found = _basket_arrays(data, baskets, most)
     names = ("fBasketBytes", "fBasketEntry", "fBasketSeek")
     same = all(np.array_equal(array, known.member(name)) for array, name in zip(found, names, strict=True))
-    numbers = {place.write_basket: (">i4", "fWriteBasket"), place.entries: (">i8", "fEntries")}
+    numbers = {
+        first + _AT_BASKET_SIZE: (">i4", "fBasketSize"),
+        place.offset_length: (">i4", "fEntryOffsetLen"),
+        place.write_basket: (">i4", "fWriteBasket"),
+        place.entries: (">i8", "fEntries"),
+    }
     if not same or any(_number(data, at, of) != known.member(name) for at, (of, name) in numbers.items()):
         return None
     for start, stop in (
-        (first + _AT_WRITE_BASKET, first + _FIRST_FIELDS),
+        (first + _AT_BASKET_SIZE, first + _FIRST_FIELDS),
         (second + _AT_ENTRIES, second + _SECOND_FIELDS),
         *_array_bytes(baskets, most),
         *(
