@@ -1,5 +1,6 @@
 """Many files and workers: small files share a chunk, tasks are sent once, results are the same bits everywhere."""
 
+import gc
 import multiprocessing
 import os
 import pickle
@@ -123,6 +124,7 @@ def test_the_memory_of_the_sum_does_not_grow_with_the_chunks():
     for chunk in range(1, 514):
         total.add(one)
         if chunk in {129, 513}:
+            gc.collect()
             used[chunk == 513] = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert total.result().cutflow.rows[0].events == 3 * 513
