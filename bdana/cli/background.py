@@ -21,18 +21,21 @@ from bdana.cli.console import (
 from bdana.cli.options import (
     Accounted,
     AllBursts,
+    AllowBadFiles,
     ExecutorName,
     Files,
     Json,
     Kind,
     MemoryLimit,
     Overrides,
+    Resume,
     Scheduler,
     Schema,
     Workers,
     executor_from,
     handled,
 )
+from bdana.cli.select import note_bad_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,10 +67,12 @@ def background(
         typer.Option(metavar="OUT.root", help="Write every selected pair, too.", show_default=False),
     ] = None,
     overrides: Overrides = None,
-    workers: Workers = 1,
+    workers: Workers = None,
     executor: ExecutorName = None,
     scheduler: Scheduler = None,
+    allow_bad_files: AllowBadFiles = False,
     memory_limit: MemoryLimit = None,
+    resume: Resume = None,
     account: Accounted = False,
     as_json: Json = False,
 ) -> None:
@@ -80,7 +85,7 @@ def background(
     if bootstrap == 1:
         raise typer.BadParameter("a spread needs at least 2 replicas", param_hint="--bootstrap")
     analysis = handled(
-        require_analysis(overrides), allow_bad_files=False, memory_limit=memory_limit, resume=None
+        require_analysis(overrides), allow_bad_files=allow_bad_files, memory_limit=memory_limit, resume=resume
     )
     chosen = executor_from(analysis, workers, executor, scheduler)
     if analysis.is_prompt(name):
@@ -88,6 +93,8 @@ def background(
             share = analysis.prompt_share(
                 files, kind=kind, schema=schema, name=name, all_bursts=all_bursts, executor=chosen
             )
+        note_bad_files(share.bad_files)
+        _done(resume)
         dataset = analysis.dataset(files, kind=kind, schema=schema, all_bursts=all_bursts)
         accounts = _accounts(found, dataset) if account else {}
         if as_json:
@@ -112,13 +119,23 @@ def background(
         )
     for warning in estimate.warnings:
         note(warning)
+    note_bad_files(estimate.bad_files)
+    _done(resume)
     dataset = analysis.dataset(files, kind=kind, schema=schema, all_bursts=all_bursts)
     accounts, label = _accounts(found, dataset) if account else {}, dataset.label
     if as_json:
         said = {"analysis_hash": analysis.hash, "kind": kind, "label": label}
         print_json(estimate.to_dict() | said | accounts)
     else:
-        print_tables(f"from single tracks of {label}:", *estimate_tables(estimate))
+        lost = (f"warning: {bad.text}" for bad in estimate.bad_files)
+        print_tables(f"from single tracks of {label}:", *lost, *estimate_tables(estimate))
+
+
+def _done(resume: Path | None) -> None:
+    if resume is not None:
+        from bdana.engine import clear_checkpoints
+
+        clear_checkpoints(resume)
 
 
 def _accounts(found: Accounting, dataset: Dataset) -> dict[str, Any]:

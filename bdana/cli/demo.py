@@ -11,13 +11,14 @@ import typer
 from bdana.atomic import write_atomically
 from bdana.cli.app import app
 from bdana.cli.console import note, print_tables, progress_bar
-from bdana.cli.options import Workers
+from bdana.cli.options import ExecutorName, Scheduler, TwoWorkers, executor_from
 from bdana.cli.run import run_and_report, run_with_progress, search_table, signal_lines
 from bdana.cli.unblind import DemoPeople
 from bdana.errors import InputError
 from bdana.rounding import plus_minus
 
 if TYPE_CHECKING:
+    from bdana.engine import Executor
     from bdana.search.run import SampleRun
     from bdana.simulation import SimulationConfig
 
@@ -53,34 +54,36 @@ def demo(
     unblind: Annotated[
         bool, typer.Option("--unblind", help="Seal the data, and have made-up people open every region.")
     ] = False,
-    workers: Workers = 2,
+    workers: TwoWorkers = None,
+    executor: ExecutorName = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Make an analysis, simulate 1.4e17 protons on target for it, and run the blinded search."""
     from bdana.analysis import scaffold
     from bdana.api import load
-    from bdana.engine import executor_of
     from bdana.search.kept_parts import KeptParts
 
+    chosen = executor_from(None, workers, executor, scheduler, usual=2)
     _start_afresh(folder)
     scaffold(folder)
     _declare_samples(folder / "analysis.toml", sealed=unblind)
     # Seven of its steps read all the data, so that demo records a tenth of the single tracks.
     samples = _samples(downscale=2250.0 if unblind else 225.0)
     for name, config in samples.items():
-        _simulate(folder / "data" / f"{name}.root", config, seed)
+        _simulate(folder / "data" / f"{name}.root", config, seed, chosen)
     if unblind:
         people = DemoPeople(folder, (samples["pseudo-data"].run, samples["pseudo-data"].run))
         people.set_up(folder / "data" / "pseudo-data.root")
     said = "Every region but the part outside is closed: nobody has looked."
-    kept, executor = KeptParts(), executor_of(workers)
-    first = run_with_progress(load(folder), executor, kept)
+    kept = KeptParts()
+    first = run_with_progress(load(folder), chosen, kept)
     _declare_normalisation(folder / "analysis.toml", first)
     if unblind:
-        _print_table(run_with_progress(load(folder), executor, kept))
+        _print_table(run_with_progress(load(folder), chosen, kept))
         print_tables(said, "Now they open them.")
         people.open_all()
         said = "Every region is open, and the record of it is in blinding/ledger."
-    results, report = run_and_report(load(folder), executor, None if unblind else kept)
+    results, report = run_and_report(load(folder), chosen, None if unblind else kept)
     _print_table(results)
     if unblind:
         people.verify()
@@ -135,12 +138,12 @@ def _samples(downscale: float) -> dict[str, SimulationConfig]:
     }
 
 
-def _simulate(path: Path, config: SimulationConfig, seed: int) -> None:
+def _simulate(path: Path, config: SimulationConfig, seed: int, executor: Executor) -> None:
     from bdana.simulation import write_sample
 
     path.parent.mkdir(exist_ok=True)
     with progress_bar(f"simulating {path.stem}") as progress:
-        events = write_sample(path, config, seed, progress)
+        events = write_sample(path, config, seed, progress, executor)
     note(f"{events} events in {path}")
 
 

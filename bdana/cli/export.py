@@ -9,7 +9,7 @@ import typer
 
 from bdana.cli.app import app
 from bdana.cli.console import load_analysis, note, print_json, print_tables, progress_bar
-from bdana.cli.options import Json, Overrides, Workers
+from bdana.cli.options import ExecutorName, Json, Overrides, Scheduler, TwoWorkers, executor_from
 from bdana.errors import InputError
 
 if TYPE_CHECKING:
@@ -99,11 +99,12 @@ def reinterpretation(
         float, typer.Option(metavar="MRAD", help="End of the bins of angle.", rich_help_panel=BINS)
     ] = 6.5,
     overrides: Overrides = None,
-    workers: Workers = 2,
+    workers: TwoWorkers = None,
+    executor: ExecutorName = None,
+    scheduler: Scheduler = None,
     as_json: Json = False,
 ) -> None:
     """Write acceptance x efficiency, spectra and counts for reinterpretation, with a program that uses them."""
-    from bdana.engine import executor_of
     from bdana.events.exposure import check_protons
     from bdana.sensitivity.bundle import Bins, default_masses, measure_masses
     from bdana.sensitivity.bundle_files import check_folder, write_bundle
@@ -127,10 +128,11 @@ def reinterpretation(
     )
     if covariance is not None:
         counts = _with_covariance(counts, covariance)
+    chosen = executor_from(analysis, workers, executor, scheduler, usual=2)
     masses = sorted(set(mass)) if mass else default_masses(analysis, channel)
     bins = Bins.spread(analysis.signal.decay_volume_m, energies, max_angle)
     with progress_bar(f"acceptance, {channel}") as progress:
-        tables = measure_masses(analysis, channel, masses, bins, decays, executor_of(workers), progress)
+        tables = measure_masses(analysis, channel, masses, bins, decays, chosen, progress)
     write_bundle(folder, analysis, channel, bins, tables, counts)
     for text in analysis.signal.cautions(masses):
         note(f"warning: {text}")

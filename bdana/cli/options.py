@@ -12,6 +12,7 @@ import typer
 from bdana.errors import ConfigError
 
 if TYPE_CHECKING:
+    from bdana.analysis import AnalysisFolder
     from bdana.api import Analysis
     from bdana.engine import Executor
 
@@ -28,6 +29,7 @@ __all__ = [
     "Resume",
     "Scheduler",
     "Schema",
+    "TwoWorkers",
     "Workers",
     "executor_from",
     "handled",
@@ -60,13 +62,25 @@ Overrides = Annotated[
     ),
 ]
 Workers = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--workers",
         "--jobs",
         min=1,
         metavar="N",
-        help="Worker processes; the result is the same for any number.",
+        help="Worker processes, by default one; the result is the same for any number.",
+        show_default=False,
+    ),
+]
+TwoWorkers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        "--jobs",
+        min=1,
+        metavar="N",
+        help="Worker processes, by default two; the result is the same for any number.",
+        show_default=False,
     ),
 ]
 ExecutorName = Annotated[
@@ -140,14 +154,24 @@ def _bytes(size: str | None) -> int | None:
 
 
 def executor_from(
-    analysis: Analysis, workers: int, name: str | None = None, scheduler: str | None = None
+    analysis: AnalysisFolder | None,
+    workers: int | None,
+    name: str | None = None,
+    scheduler: str | None = None,
+    *,
+    usual: int = 1,
+    start: bool = True,
 ) -> Executor:
-    """Return the executor that the options ask for; the server of worker processes starts at once."""
+    """Return the executor that the options ask for; the server of worker processes starts at once if it is surely needed.
+
+    Without --workers there are `usual` ones, and one with --executor serial.
+    """
     from bdana.engine import BatchSystem, ProcessExecutor, executor_of
 
-    cluster = analysis.config.cluster
+    cluster = analysis.config.cluster if analysis else None
     system = BatchSystem(**dict(cluster)) if cluster else None
-    executor = executor_of(workers, name, scheduler, system)
-    if isinstance(executor, ProcessExecutor):
+    wanted = workers or (1 if name == "serial" else usual)
+    executor = executor_of(wanted, name, scheduler, system)
+    if start and isinstance(executor, ProcessExecutor):
         executor.start()
     return executor

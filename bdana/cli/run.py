@@ -51,7 +51,7 @@ __all__ = ["plot", "report", "run", "run_and_report", "search_table", "signal_li
 @app.command()
 def run(
     overrides: Overrides = None,
-    workers: Workers = 1,
+    workers: Workers = None,
     executor: ExecutorName = None,
     scheduler: Scheduler = None,
     allow_bad_files: AllowBadFiles = False,
@@ -76,7 +76,7 @@ def run(
         results, path = run_and_report(analysis, executor_from(analysis, workers, executor, scheduler))
     clear_checkpoints(kept)  # what they were for is done
     for result in results:
-        note_bad_files(result.selected)
+        note_bad_files(result.selected.bad_files)
     out = analysis.folder / "output"
     used = {result.title: dataset for result in results for dataset in result.selected.datasets}
     if account:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     from bdana.engine import SelectionRun
     from bdana.events import Dataset
+    from bdana.events.bad_files import BadFile
     from bdana.events.writing import ContainerKind
 
 __all__ = ["note_bad_files", "result_tables", "select"]
@@ -97,7 +98,7 @@ def select(
             show_default=False,
         ),
     ] = None,
-    workers: Workers = 1,
+    workers: Workers = None,
     executor: ExecutorName = None,
     scheduler: Scheduler = None,
     allow_bad_files: AllowBadFiles = False,
@@ -126,7 +127,7 @@ def select(
                 runs.append(analysis.select_from(dataset, selection, chosen, progress))
     run = reduce(operator.add, runs)
     used = {one.label if len(runs) == 1 else f"{one.label} {k}": one for k, one in enumerate(run.datasets, 1)}
-    note_bad_files(run)
+    note_bad_files(run.bad_files)
     container: ContainerKind = "rntuple" if rntuple else "ttree"
     if candidates is not None:
         _write_candidates(run, candidates, container)
@@ -160,9 +161,9 @@ def select(
         print_tables(*result_tables(run))
 
 
-def note_bad_files(run: SelectionRun) -> None:
+def note_bad_files(files: Sequence[BadFile]) -> None:
     """Say on stderr which files are left out, and what that loses."""
-    for bad in run.bad_files:
+    for bad in files:
         note(f"warning: {bad.text}")
 
 

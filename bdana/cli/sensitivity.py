@@ -11,7 +11,7 @@ import typer
 
 from bdana.cli.app import app
 from bdana.cli.console import note, print_json, print_tables, progress_bar, table
-from bdana.cli.options import Json, Overrides, Workers
+from bdana.cli.options import ExecutorName, Json, Overrides, Scheduler, TwoWorkers, executor_from
 from bdana.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from bdana.analysis import AnalysisFolder
+    from bdana.engine import Executor
     from bdana.sensitivity.exclusion import Exclusion
     from bdana.sensitivity.overlays import Overlay
     from bdana.sensitivity.scan import Scan
@@ -198,7 +199,9 @@ def sensitivity(
         bool, typer.Option("--cache/--no-cache", help="Keep yields between runs.", rich_help_panel=SCAN)
     ] = True,
     overrides: Overrides = None,
-    workers: Workers = 2,
+    workers: TwoWorkers = None,
+    executor: ExecutorName = None,
+    scheduler: Scheduler = None,
     as_json: Json = False,
 ) -> None:
     """Give expected signal events at points (--mass, --coupling), or the excluded region of all masses."""
@@ -232,9 +235,10 @@ def sensitivity(
     check_protons(protons, "--pot", analysis.config.exposure.unusual)
     folder = cache_folder() if use_cache else None
     scans = [Scan(analysis, mode, folder) for mode in dict.fromkeys(channel or ["mumu"])]
+    chosen = executor_from(analysis, workers, executor, scheduler, usual=2, start=False)
     if not (mass or coupling):
         counting = _Counting(protons, observed, background, background_error, tuple(cl or [0.9]))
-        _exclusion(scans, counting, _Figure(plot, show, overlay or []), grid, workers, as_json=as_json)
+        _exclusion(scans, counting, _Figure(plot, show, overlay or []), grid, chosen, as_json=as_json)
     elif mass and coupling:
         if grid or plot or overlay or observed is not None or background or cl:
             raise InputError(
@@ -304,7 +308,7 @@ def _exclusion(
     counting: _Counting,
     drawn: _Figure,
     grid: Path | None,
-    workers: int,
+    executor: Executor,
     *,
     as_json: bool,
 ) -> None:
@@ -317,7 +321,7 @@ def _exclusion(
     _check_outputs(grid, drawn.path)
     for level in counting.levels:
         check_level(level)
-    masses = sorted({mass for scan in scans for mass in _compute(scan, workers)})
+    masses = sorted({mass for scan in scans for mass in _compute(scan, executor)})
     _caution(scans[0], masses)
     # Eight more contours, which neither the grid nor the table shows.
     systematics = as_json or drawn.path is not None
@@ -332,7 +336,7 @@ def _exclusion(
     if warning:
         note(f"warning: {warning}")
     if drawn.path is not None:
-        _draw(drawn.path, drawn.show, scans, masses, counting, found, overlays, workers)
+        _draw(drawn.path, drawn.show, scans, masses, counting, found, overlays, executor)
         note(f"figure in {drawn.path}")
     if as_json:
         print_json({"channel": _named(scans), "exclusion": [exclusion.to_dict() for exclusion in found]})
@@ -351,12 +355,10 @@ def _check_outputs(grid: Path | None, plot: Path | None) -> None:
             raise InputError(f"{path}: there is no folder {path.parent}")
 
 
-def _compute(scan: Scan, workers: int) -> list[float]:
-    from bdana.engine import executor_of
-
+def _compute(scan: Scan, executor: Executor) -> list[float]:
     masses = scan.analysis.signal.masses(scan.mode)
     with progress_bar(f"signal yields, {scan.mode}") as progress:
-        scan.compute(masses, executor_of(workers), progress)
+        scan.compute(masses, executor, progress)
     return masses
 
 
@@ -393,7 +395,7 @@ def _draw(
     counting: _Counting,
     found: list[Exclusion],
     overlays: Sequence[Overlay],
-    workers: int,
+    executor: Executor,
 ) -> None:
     from bdana.report.signal_figures import draw_exclusion, draw_lifetime, draw_parts
     from bdana.sensitivity.scan import Scan
@@ -417,7 +419,7 @@ def _draw(
             scans if len(scans) > 1 else [Scan(analysis, mode, folder) for mode in analysis.signal.channels]
         )
         for other in others:
-            _compute(other, workers)
+            _compute(other, executor)
         parts = {other.mode: _excluded([other], counting, level) for other in others}
         total = "all" if len(scans) > 1 else ""
         draw_parts(path, parts | ({total: found[0]} if total else {}), total, title)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bdana.cli.app import app
 from bdana.cli.console import note, print_json, print_tables, progress_bar
-from bdana.cli.options import Json
+from bdana.cli.options import ExecutorName, Json, Scheduler, Workers, executor_from
 from bdana.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bdana.api import Analysis
 
 __all__ = ["simulate"]
 
@@ -101,6 +104,9 @@ def simulate(
             show_default=False,
         ),
     ] = None,
+    workers: Workers = None,
+    executor: ExecutorName = None,
+    scheduler: Scheduler = None,
     as_json: Json = False,
 ) -> None:
     """Simulate halo muons, decays of a new particle or a generator's events into a ROOT file of bdana's own layout."""
@@ -140,6 +146,7 @@ def simulate(
     if config.signal and (config.signal.spectrum != "flat" or config.signal.epsilon is not None):
         for text in config.signal.particle.cautions:
             note(f"warning: {text}")
+    chosen = executor_from(_analysis_here() if executor == "dask" else None, workers, executor, scheduler)
     document = {"file": str(output), "kind": kind, "seed": seed, "config": asdict(config)}
     with progress_bar("simulating") as progress:
         if source:
@@ -147,7 +154,7 @@ def simulate(
             events = counts.written
             document |= {"source": str(source), "generated": asdict(generated), "counts": asdict(counts)}
         else:
-            events = write_sample(output, config, seed, progress)
+            events = write_sample(output, config, seed, progress, chosen)
     if as_json:
         print_json(document | {"events": events, "bdana_version": __version__})
         return
@@ -163,10 +170,15 @@ def simulate(
 
 def _geometry(detector: str | None) -> str:
     """Return the geometry that is asked for, or that of the analysis here or above."""
+    here = None if detector else _analysis_here()
+    return detector or (here.detector_file if here else "na62")
+
+
+def _analysis_here() -> Analysis | None:
     from bdana.analysis import find_analysis
     from bdana.api import load
 
-    return detector or (load().detector_file if find_analysis() is not None else "na62")
+    return load() if find_analysis() is not None else None
 
 
 def _check_options(context: typer.Context, *, generated: bool, decayed: bool) -> None:

@@ -6,7 +6,7 @@ from bdana.on_demand import on_demand
 
 if TYPE_CHECKING:
     from bdana.engine.batches import map_batches, without_bad_files
-    from bdana.engine.checkpoints import clear_checkpoints
+    from bdana.engine.checkpoints import clear_checkpoints, kept_batches
     from bdana.engine.choice import executor_of
     from bdana.engine.cut_masks import CutMasks
     from bdana.engine.dask_executor import BatchSystem, DaskExecutor
@@ -35,6 +35,7 @@ __all__ = [
     "SerialExecutor",
     "clear_checkpoints",
     "executor_of",
+    "kept_batches",
     "map_batches",
     "run_selection",
     "without_bad_files",
@@ -44,7 +45,7 @@ __getattr__ = on_demand(
     __name__,
     {
         "batches": ("map_batches", "without_bad_files"),
-        "checkpoints": ("clear_checkpoints",),
+        "checkpoints": ("clear_checkpoints", "kept_batches"),
         "choice": ("executor_of",),
         "cut_masks": ("CutMasks",),
         "dask_executor": ("BatchSystem", "DaskExecutor"),

@@ -18,26 +18,26 @@ from dataclasses import asdict, fields
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
 from bdana._version import __version__
+from bdana.engine.batches import BatchTask, map_batches
 from bdana.errors import ConfigError
 from bdana.events import EventFile
-from bdana.selection import Candidates, Cutflow, Loose, Selected
-from bdana.selection.cutflow import CutflowRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from bdana.engine.executors import Executor
     from bdana.events import Dataset, Gate
     from bdana.events.dataset import Batch
     from bdana.selection import Setup
 
-__all__ = ["Checkpoints", "clear_checkpoints"]
+__all__ = ["Checkpoints", "clear_checkpoints", "kept_batches"]
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +45,7 @@ SIMULATION = "simulation"
 _DATA = re.compile(r"data-[0-9a-f]{16}")
 _FILE = re.compile(r"[0-9a-f]{64}\.npz(\.\d+\.part)?")
 _LIBRARIES = ("awkward", "numpy", "uproot", "vector")
+Result = TypeVar("Result")
 
 
 class HasHash(Protocol):
@@ -56,7 +57,7 @@ class HasHash(Protocol):
         ...
 
 
-class Checkpointed(Protocol):
+class Checkpointed(Protocol[Result]):
     """Interface of a task, as far as checkpoints use it."""
 
     @property
@@ -75,30 +76,81 @@ class Checkpointed(Protocol):
         ...
 
     @property
-    def selection(self) -> str:
-        """Name of the selection."""
-        ...
-
-    @property
     def columns(self) -> tuple[str, ...]:
         """Columns that are read."""
         ...
 
     @property
-    def left_out(self) -> tuple[str, ...]:
-        """Cuts that are left out."""
+    def settings(self) -> Sequence[Any]:
+        """What it does with them, as plain values."""
+        ...
+
+    def packed(self, result: Result, /) -> dict[str, NDArray[Any]]:
+        """Return the result of a batch as arrays of numbers.
+
+        Parameters
+        ----------
+        result : object
+        """
+        ...
+
+    def unpacked(self, kept: Mapping[str, NDArray[Any]], /) -> Result:
+        """Return the result of a batch that was packed.
+
+        Parameters
+        ----------
+        kept : mapping of str to ndarray
+        """
         ...
 
 
-class Checkpoints:
+class CheckpointedTask(Checkpointed[Result], BatchTask[Result], Protocol[Result]):
+    """Function of a batch whose results can be kept."""
+
+
+def kept_batches(
+    task: CheckpointedTask[Result], batches: Sequence[Batch], executor: Executor, folder: Path | None
+) -> Iterator[Result | None]:
+    """Yield task(batch) for each batch as `map_batches` does; kept from before where there is one, else made and kept.
+
+    Parameters
+    ----------
+    task : callable
+    batches : sequence of Batch
+    executor : Executor
+    folder : Path or None
+        Of the checkpoints; None: nothing is kept.
+
+    Raises
+    ------
+    BadFilesError
+        Naming every file that cannot be read.
+    """
+    if folder is None:
+        yield from map_batches(task, batches, executor)
+        return
+    kept = Checkpoints(folder, task)
+    there = [kept.has(batch) for batch in batches]
+    new = map_batches(task, [b for b, known in zip(batches, there, strict=True) if not known], executor)
+    for batch, known in zip(batches, there, strict=True):
+        found = kept.read(batch) if known else None
+        if found is None:
+            found = task(batch) if known else next(new)  # a damaged checkpoint is made again
+            if found is not None:
+                kept.write(batch, found)
+        yield found
+    yield from new  # of no batch any more: it raises what is wrong with files
+
+
+class Checkpoints(Generic[Result]):
     """Checkpoints of one selection of a dataset.
 
     Parameters
     ----------
     folder : Path
         Where they are kept; it is made when it is not there.
-    task : SelectionTask
-        Or whatever has its attributes.
+    task : Checkpointed
+        Such as a `SelectionTask`.
 
     Raises
     ------
@@ -106,13 +158,13 @@ class Checkpoints:
         When the folder cannot be made or written.
     """
 
-    def __init__(self, folder: Path, task: Checkpointed) -> None:
+    def __init__(self, folder: Path, task: Checkpointed[Result]) -> None:
         gate = task.dataset.gate
         self._folder = folder / (
             f"data-{_closed(gate)[:16]}" if gate else SIMULATION
         )  # guard: folder-of-the-gate
         self._writes = True
-        self._task = _task_key(task)
+        self._key, self._task = _task_key(task), task
         self._sources = task.dataset.sources
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -138,7 +190,7 @@ class Checkpoints:
             if not isinstance(source, EventFile):
                 return None
             parts.append([*source.identity, source.schema_text, chunk.start, chunk.stop])
-        return self._folder / f"{_digest([self._task, parts])}.npz"
+        return self._folder / f"{_digest([self._key, parts])}.npz"
 
     def has(self, batch: Batch) -> bool:
         """Tell whether a batch was finished.
@@ -150,7 +202,7 @@ class Checkpoints:
         path = self.path(batch)
         return path is not None and path.is_file()
 
-    def read(self, batch: Batch) -> tuple[Selected, NDArray[np.uint64]] | None:
+    def read(self, batch: Batch) -> Result | None:
         """Return the result of a batch that was finished; None when it was not, or its file is damaged.
 
         Parameters
@@ -162,17 +214,17 @@ class Checkpoints:
             return None
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-                return _unpacked({name: kept[name] for name in kept.files})
+                return self._task.unpacked({name: kept[name] for name in kept.files})
         except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile):
             return None
 
-    def write(self, batch: Batch, result: tuple[Selected, NDArray[np.uint64]]) -> None:
+    def write(self, batch: Batch, result: Result) -> None:
         """Keep the result of a batch; where that is not possible, say so once and go on without.
 
         Parameters
         ----------
         batch : tuple of Chunk
-        result : (Selected, ndarray)
+        result : object
         """
         path = self.path(batch)
         if path is None or not self._writes:
@@ -180,7 +232,7 @@ class Checkpoints:
         part = path.with_name(f"{path.name}.{os.getpid()}.part")
         try:
             with part.open("wb") as file:
-                np.savez(file, allow_pickle=False, **_packed(*result))
+                np.savez(file, allow_pickle=False, **self._task.packed(result))
             part.replace(path)
         except OSError as err:
             self._writes = False
@@ -220,7 +272,7 @@ def _empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def _task_key(task: Checkpointed) -> str:
+def _task_key(task: Checkpointed[Any]) -> str:
     """Return a hash of everything but the files that the result of a batch depends on."""
     data = task.dataset
     what_is_closed = _closed(data.gate) if data.gate else ""  # guard: key-has-the-gate
@@ -228,8 +280,7 @@ def _task_key(task: Checkpointed) -> str:
         [
             task.analysis.hash,
             _code(),
-            task.selection,
-            sorted(task.left_out),
+            list(task.settings),
             sorted(task.columns),
             task.setup.beam_line is None,
             [data.kind, data.trigger, data.weight, data.all_bursts, data.listed_only],
@@ -273,26 +324,3 @@ def _code() -> str:
 
 def _digest(content: Sequence[Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _packed(selected: Selected, hashes: NDArray[np.uint64]) -> dict[str, NDArray[Any]]:
-    loose = selected.loose
-    rows = {name: [asdict(row) for row in getattr(selected, name).rows] for name in ("cutflow", "reading")}
-    packed = {"hashes": hashes, "like_sign": loose.like_sign, "rows": np.array(json.dumps(rows))}
-    for what, candidates in (("candidates", selected.candidates), ("loose", loose.candidates)):
-        packed |= {f"{what}.{f.name}": getattr(candidates, f.name) for f in fields(Candidates)}
-    return packed | {f"passes.{name}": mask for name, mask in loose.passes.items()}
-
-
-def _unpacked(kept: dict[str, NDArray[Any]]) -> tuple[Selected, NDArray[np.uint64]]:
-    rows = json.loads(str(kept["rows"]))
-    cutflows = {name: Cutflow(tuple(CutflowRow(**row) for row in rows[name])) for name in rows}
-
-    def of(what: str) -> dict[str, NDArray[Any]]:
-        return {
-            name.partition(".")[2]: column for name, column in kept.items() if name.startswith(f"{what}.")
-        }
-
-    loose = Loose(Candidates(**of("loose")), of("passes"), kept["like_sign"])
-    selected = Selected(cutflows["cutflow"], Candidates(**of("candidates")), loose, cutflows["reading"])
-    return selected, kept["hashes"]

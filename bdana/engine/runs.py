@@ -12,11 +12,12 @@ import numpy as np
 
 from bdana._version import __version__
 from bdana.display import shortened
-from bdana.engine.batches import map_batches, without_bad_files
-from bdana.engine.checkpoints import Checkpoints
+from bdana.engine.batches import without_bad_files
+from bdana.engine.checkpoints import kept_batches
 from bdana.engine.cut_masks import CutMasks
 from bdana.engine.executors import SerialExecutor
 from bdana.engine.ordered_sum import OrderedSum
+from bdana.engine.packing import packed, unpacked
 from bdana.errors import BlindingError, ConfigError
 from bdana.events import SeenEvents, event_hashes, refuse_repeats
 from bdana.regions import UNDEFINED
@@ -24,7 +25,7 @@ from bdana.selection import Cutflow, fill_histograms, sum_regions, why_empty
 from bdana.selection.cutflow import AccountingStep, accounting
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
     from pathlib import Path
     from typing import SupportsIndex
 
@@ -123,6 +124,14 @@ class SelectionTask:
         dataset : Dataset
         """
         return replace(self, dataset=dataset)
+
+    @property
+    def settings(self) -> tuple[object, ...]:
+        """What the result depends on beside analysis, files and columns."""
+        return self.selection, sorted(self.left_out)
+
+    packed = staticmethod(packed)
+    unpacked = staticmethod(unpacked)
 
     def __call__(self, batch: Batch) -> tuple[Selected, NDArray[np.uint64]]:
         """Read and select one batch; return what it selected, and the hashes of all its events."""
@@ -441,9 +450,10 @@ def _run(task: SelectionTask, executor: Executor, progress: Progress | None) -> 
     # Behind a gate the number of events in a file is not to be seen: progress counts chunks.
     gated = task.dataset.gate is not None
     steps = [len(batch) if gated else sum(chunk.entries for chunk in batch) for batch in batches]
+    results = kept_batches(task, batches, executor, task.checkpoints)
     total: OrderedSum[Selected] = OrderedSum()
     with SeenEvents() as seen:
-        for done, result in zip(np.cumsum(steps), _results(task, batches, executor), strict=True):
+        for done, result in zip(np.cumsum(steps), results, strict=True):
             if result is not None:
                 total.add(result[0])
                 seen.add(result[1])
@@ -466,26 +476,6 @@ def _run(task: SelectionTask, executor: Executor, progress: Progress | None) -> 
         emptied=_emptied(task, selected),
         tasks=(replace(task, left_out=(), checkpoints=None),),
     )
-
-
-def _results(
-    task: SelectionTask, batches: Sequence[Batch], executor: Executor
-) -> Iterator[tuple[Selected, NDArray[np.uint64]] | None]:
-    """Yield the result of each batch: kept from before where there is one, else made and kept."""
-    if task.checkpoints is None:
-        yield from map_batches(task, batches, executor)
-        return
-    kept = Checkpoints(task.checkpoints, task)
-    there = [kept.has(batch) for batch in batches]
-    new = map_batches(task, [b for b, known in zip(batches, there, strict=True) if not known], executor)
-    for batch, known in zip(batches, there, strict=True):
-        found = kept.read(batch) if known else None
-        if found is None:
-            found = task(batch) if known else next(new)  # a damaged checkpoint is made again
-            if found is not None:
-                kept.write(batch, found)
-        yield found
-    yield from new  # of no batch any more: it raises what is wrong with files
 
 
 def _emptied(task: SelectionTask, selected: Selected) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bdana.events.exposure import BurstTable
     from bdana.events.location import Location
 
-__all__ = ["BadFile", "bursts_without", "left_out"]
+__all__ = ["BadFile", "bursts_without", "incomplete", "left_out"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,34 @@ class BadFile:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
         return {"file": self.file, "reason": self.reason, "bursts": self.bursts, "pot": self.pot}
+
+
+def incomplete(bad: Sequence[BadFile]) -> str:
+    """Say in a few words what a result lacks; empty when it lacks nothing.
+
+    Parameters
+    ----------
+    bad : sequence of BadFile
+        The files left out.
+
+    Examples
+    --------
+    >>> from bdana.events.bad_files import BadFile, incomplete
+    >>> incomplete([BadFile("a.root", "cut short", 2, 3e14), BadFile("b.root", "no such file")])
+    'incomplete: 2 files left out, with 3e+14 protons on target and those of 1 file that nobody knows'
+    """
+    files = {one.file: one for one in bad}.values()
+    if not files:
+        return ""
+    known = [one.pot for one in files if one.pot is not None]
+    lost = [f"{sum(known):.4g} protons on target"] if known else []
+    if unknown := len(files) - len(known):
+        lost.append(f"those of {_files(unknown)} that nobody knows")
+    return f"incomplete: {_files(len(files))} left out, with {' and '.join(lost)}"
+
+
+def _files(number: int) -> str:
+    return f"{number} file{'s' if number > 1 else ''}"
 
 
 def left_out(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
@@ -37,7 +38,12 @@ def find_branches(container: Container, source: Source) -> tuple[str, ...] | Non
     container : Container
     source : Source
     """
-    return next((names for names in source.candidates if container.paths.issuperset(names)), None)
+    return _first_there(container.paths, source.candidates)
+
+
+@lru_cache(maxsize=4096)  # files of a sample mostly have the same branches
+def _first_there(paths: frozenset[str], candidates: tuple[tuple[str, ...], ...]) -> tuple[str, ...] | None:
+    return next((names for names in candidates if paths.issuperset(names)), None)
 
 
 def why_no_branch(container: Container, source: Source) -> str:

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from contextlib import suppress
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
@@ -22,18 +23,20 @@ from bdana.events.lists import fit
 from bdana.events.pages import plain_fields, read_plain_fields
 from bdana.events.servers import DEFAULTS, RemoteConfig
 from bdana.events.usage import count_bytes, is_metered
+from bdana.events.tree_layouts import known_layout, remember_layout
 from bdana.on_demand import late_module
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from pathlib import Path
+    from collections.abc import Callable, Collection
 
     import uproot
+    from numpy.typing import NDArray
 
     from bdana.events import remote as remote_files
     from bdana.events.location import Location
     from bdana.events.pages import PlainField
     from bdana.events.remote import Identity
+    from bdana.events.tree_layouts import TreeLayout
 else:
     uproot, remote_files = late_module("uproot"), late_module("bdana.events.remote")
 
@@ -153,19 +156,30 @@ class Container(ABC):
 class _TTree(Container):
     def __init__(self, tree: Any, checksums: ColumnChecksums, file: Path | None) -> None:
         self.name, self.entries, self.checksums = tree.name, tree.num_entries, checksums
-        self._tree, self._file = tree, file
-        self._branches = dict(tree.iteritems(recursive=True, full_paths=True))
+        self._file = file
+        self._description: Callable[[], Any] = lambda: tree
         self.paths = frozenset(self._branches)
         self.leaves = frozenset(path for path, branch in self._branches.items() if not branch.branches)
+
+    @cached_property
+    def _tree(self) -> Any:
+        return self._description()
+
+    @cached_property
+    def _branches(self) -> dict[str, Any]:
+        return dict(self._tree.iteritems(recursive=True, full_paths=True))
 
     @cached_property
     def _plain(self) -> frozenset[str]:
         """Branches whose baskets are read one by one: of remote files many are asked for at once."""
         return frozenset(path for path, branch in self._branches.items() if self._file and is_plain(branch))
 
+    def _branch(self, path: str) -> Any:
+        return self._branches[path]
+
     def _read(self, paths: Collection[str], start: int, stop: int) -> dict[str, ak.Array]:
         # Full paths as expressions: leaf names repeat (fCandidates.fTime of six detectors).
-        plain = {path: self._branches[path] for path in paths if path in self._plain}
+        plain = {path: self._branch(path) for path in paths if path in self._plain}
         read = read_plain(self._file, plain, start, stop) if self._file and plain else {}
         others = [path for path in paths if path not in read]
         if others:
@@ -182,7 +196,7 @@ class _TTree(Container):
         return found
 
     def stored_type(self, path: str) -> np.dtype[Any] | None:
-        interpretation = self._branches[path].interpretation
+        interpretation = self._branch(path).interpretation
         found = getattr(getattr(interpretation, "content", interpretation), "to_dtype", None)
         return found if isinstance(found, np.dtype) and found.shape == () else None
 
@@ -195,10 +209,34 @@ class _TTree(Container):
 
     def clusters(self, paths: Collection[str]) -> list[int]:
         common = {0, self.entries}
-        offsets = [set(self._branches[path].entry_offsets) for path in paths]
+        offsets = [set(self._branch(path).entry_offsets) for path in paths]
         if offsets:
             common |= set.intersection(*offsets)
         return sorted(int(entry) for entry in common)
+
+
+class _LikeTTree(_TTree):
+    """A tree of a layout that is known: uproot reads its description only where more is asked for than plain numbers."""
+
+    def __init__(
+        self,
+        layout: TreeLayout,
+        data: NDArray[np.uint8],
+        read: Callable[[], Any],
+        checksums: ColumnChecksums,
+        file: Path,
+    ) -> None:
+        self.name, self.entries, self.checksums = layout.name, layout.entries(data), checksums
+        self.paths, self.leaves = layout.paths, layout.leaves
+        self._layout, self._data, self._file = layout, data, file
+        self._description = read
+
+    @cached_property
+    def _plain(self) -> frozenset[str]:
+        return frozenset(self._layout.places)
+
+    def _branch(self, path: str) -> Any:
+        return self._layout.branch(self._data, path) or self._branches[path]
 
 
 class _RNTuple(Container):
@@ -351,7 +389,10 @@ class RootFile:
                 f"{self.path}: no tree '{name}' (trees in the file: {there}); is --schema right?"
             )
         try:
-            found, checksums = self._directory[name], self._checksums().get(name, ColumnChecksums())
+            checksums = self._checksums().get(name, ColumnChecksums())
+            if self._classes[name] == "TTree" and isinstance(self.path, Path):
+                return self._read_tree(name, checksums, self.path)
+            found = self._directory[name]
             file = None if isinstance(self.path, str) else self.path
             kind = _RNTuple if self._classes[name] == "ROOT::RNTuple" else _TTree
             return kind(found, checksums, file)
@@ -361,6 +402,17 @@ class RootFile:
             raise BadFileError(
                 f"{self.path}: tree '{name}' is damaged: {_first_line(err)}; copy the file again"
             ) from err
+
+    def _read_tree(self, name: str, checksums: ColumnChecksums, path: Path) -> Container:
+        key = self._directory.key(name)
+        chunk, _ = key.get_uncompressed_chunk_cursor()
+        data = np.asarray(chunk.raw_data)
+        layout = known_layout(name, data)
+        if layout is not None:
+            return _LikeTTree(layout, data, key.get, checksums, path)
+        tree = key.get()
+        remember_layout(tree, data)
+        return _TTree(tree, checksums, path)
 
     def _checksums(self) -> dict[str, ColumnChecksums]:
         kept = self._directory[OBJECT_NAME] if OBJECT_NAME in self._classes else "{}"

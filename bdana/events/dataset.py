@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +23,7 @@ from bdana.events.gate import GATE_COLUMNS, Gate
 from bdana.events.servers import DEFAULTS, RemoteConfig
 from bdana.events.source import EventSource, read_with_closed
 from bdana.events.usage import reading
+from bdana.events.together import read_together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -458,9 +460,16 @@ class Dataset:
         BadFilesError
             When files cannot be read, with every one of the chunk.
         """
-        wanted = set(columns)
+        wanted = set(columns) | ({"trigger"} if self.trigger != "any" else set())
+        batch = (chunk,) if isinstance(chunk, Chunk) else chunk
+        if len(batch) > 1:
+            files = [(self.sources[part.source], part.start, part.stop) for part in batch]
+            together = read_together(files, wanted)
+            if together is not None:
+                with suppress(InputError):  # said again below, with the file that it is of
+                    return self._counted(batch[0], together, wanted)
         parts, bad = [], {}
-        for part in (chunk,) if isinstance(chunk, Chunk) else chunk:
+        for part in batch:
             try:
                 with reading():
                     parts.append(self._read_counted(part, wanted))
@@ -476,9 +485,14 @@ class Dataset:
     def _read_counted(
         self, chunk: Chunk, columns: set[str]
     ) -> tuple[ak.Array, dict[str, NDArray[np.float64]]]:
+        return self._counted(
+            chunk, self.sources[chunk.source].read(columns, chunk.start, chunk.stop), columns
+        )
+
+    def _counted(
+        self, chunk: Chunk, events: ak.Array, columns: set[str]
+    ) -> tuple[ak.Array, dict[str, NDArray[np.float64]]]:
         source = self.sources[chunk.source]
-        wanted = columns | {"trigger"} if self.trigger != "any" else columns
-        events = source.read(wanted, chunk.start, chunk.stop)
         if self.without is not None:
             keys = burst_key(np.asarray(events.run), np.asarray(events.burst))
             events = events[~np.isin(keys, burst_key(self.without.run, self.without.burst))]
@@ -492,9 +506,9 @@ class Dataset:
             used &= self.fired(chunk, events, self.trigger)
             if self.trigger == "Q1":
                 used &= ~self.fired(chunk, events, "H2")
-        if self.weight != 1.0 and "weight" in wanted:
+        if self.weight != 1.0 and "weight" in columns:
             events["weight"] = events.weight * self.weight
-        weights = np.asarray(events.weight) if "weight" in wanted else np.ones(len(events))
+        weights = np.asarray(events.weight) if "weight" in columns else np.ones(len(events))
         left = {name: weights[mask] for name, mask in (steps | {"trigger": used}).items()}
         return events if used.all() else events[used], left
 

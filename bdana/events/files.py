@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections import OrderedDict, defaultdict
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -78,12 +79,13 @@ class EventFile(EventSource):
         self.path = path
         self.file = None if isinstance(path, str) else path
         self.schema = schema.schema
-        self.entries = self._events.entries
+        events = self._events
+        self.entries = events.entries
         self._columns = _shared(
             frozenset(
                 name
                 for name, source in self.schema.columns.items()
-                if not source.candidates or find_branches(self._events, source)
+                if not source.candidates or find_branches(events, source)
             )
         )
         self.identity = (str(path) if isinstance(path, str) else "", self._root.uuid, *self._state[:2])
@@ -277,8 +279,11 @@ class EventFile(EventSource):
         return low * factor, high * factor
 
     def _branches(self, columns: Iterable[str]) -> set[str]:
-        sources = [self.schema.columns[name] for name in columns if name in self.schema.columns]
-        return {branch for source in sources for branch in find_branches(self._events, source) or ()}
+        sources, events = (
+            [self.schema.columns[name] for name in columns if name in self.schema.columns],
+            self._events,
+        )
+        return {branch for source in sources for branch in find_branches(events, source) or ()}
 
     def _counts(
         self, name: str, members: Mapping[str, tuple[NDArray[Any] | None, NDArray[Any]]]
@@ -465,13 +470,17 @@ def guess_schema(path: Location, remote: RemoteConfig = DEFAULTS) -> str:
         When none or several match; the message lists what speaks against each.
     """
     root = _opened(path, remote, _state_of(path, remote))
-    schemas = {name: load_schema(name) for name in shipped_schemas()}
+    schemas = _shipped()
+    of_schemas = {tree.tree for schema in schemas.values() for tree in (schema.events, schema.bursts) if tree}
+    known = frozenset((name, root.container(name).paths) for name in of_schemas.intersection(root.trees))
+    if known in _GUESSED:
+        return _GUESSED[known]
     near = {
         name: _why_not(root, schema) for name, schema in schemas.items() if schema.events.tree in root.trees
     }
     matching = [name for name, verdict in near.items() if verdict is None]
     if len(matching) == 1:
-        return matching[0]
+        return _GUESSED.setdefault(known, matching[0])
     if matching:
         raise ConfigError(f"{path}: the schemas {', '.join(matching)} all match; choose one with --schema")
     reasons = "; ".join(f"{name} because {verdict}" for name, verdict in near.items())
@@ -479,6 +488,15 @@ def guess_schema(path: Location, remote: RemoteConfig = DEFAULTS) -> str:
     raise ConfigError(
         f"{path}: matches none of the schemas {', '.join(schemas)}: {there}; choose one with --schema"
     )
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> dict[str, Schema]:
+    return {name: load_schema(name) for name in shipped_schemas()}
+
+
+_GUESSED: dict[frozenset[tuple[str, frozenset[str]]], str] = {}
+"""Schemas by the branches of the trees that matched them."""
 
 
 def _why_not(root: RootFile, schema: Schema) -> str | None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["StoredBytes"]
 
+SMALL = 2**20
+"""Bytes of a file that is read at once."""
 _HEADER = 9
 """Bytes before a block: algorithm, version, and its length compressed and not, of three bytes each (ROOT, RZip.cxx)."""
 _INTO: dict[bytes, Any] = {
@@ -38,6 +40,8 @@ class StoredBytes:
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDONLY)
         self._memory = np.empty(0, dtype=np.uint8)
+        size = os.fstat(self._file).st_size
+        self._whole = os.pread(self._file, size, 0) if size <= SMALL else None
 
     def __enter__(self) -> Self:
         return self
@@ -57,7 +61,7 @@ class StoredBytes:
         ValueError
             When the file has fewer.
         """
-        found = os.pread(self._file, size, start)
+        found = self._whole[start : start + size] if self._whole else os.pread(self._file, size, start)
         if len(found) != size:
             raise ValueError(f"{len(found)} of {size} bytes at {start} are there")
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from contextvars import ContextVar
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["FORMATS", "figure"]
+__all__ = ["FORMATS", "figure", "stamped"]
 
 FORMATS = (".pdf", ".png", ".svg")
 """Endings a figure may have."""
@@ -26,6 +27,24 @@ DPI = 110
 
 # A fixed salt, so that an SVG's identifiers are the same every time.
 _STYLE = {"svg.hashsalt": "bdana", "font.size": 16, "legend.fontsize": 13, "axes.titlesize": 15}
+
+_STAMP = ContextVar("stamp", default="")
+
+
+@contextmanager
+def stamped(text: str) -> Iterator[None]:
+    """Write a line at the foot of every figure that is made in the block.
+
+    Parameters
+    ----------
+    text : str
+        Empty: no line.
+    """
+    before = _STAMP.set(text)
+    try:
+        yield
+    finally:
+        _STAMP.reset(before)
 
 
 @contextmanager
@@ -54,6 +73,8 @@ def figure(path: Path, size: tuple[float, float] = (10, 7.5)) -> Iterator[Figure
         made = Figure(figsize=size, layout="constrained")
         canvas = FigureCanvasAgg(made)
         yield made
+        if _STAMP.get():
+            made.supxlabel(_STAMP.get(), fontsize=11, color="firebrick")
         picture = BytesIO()  # on a full disk some back ends hide what went wrong
         if path.suffix == ".png":
             made.set_dpi(DPI)

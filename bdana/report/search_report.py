@@ -9,6 +9,7 @@ import numpy as np
 from bdana._version import __version__
 from bdana.events.bad_files import BadFile
 from bdana.plotting import save_comparison, save_plane
+from bdana.plotting.figures import stamped
 from bdana.regions import UNDEFINED
 from bdana.report import tables
 from bdana.report.check_sections import CHECK_FIGURES, check_blocks, check_figures
@@ -46,8 +47,13 @@ def save_figures(analysis: Analysis) -> list[Figure]:
     InputError
         When there is no complete run of this analysis in output/.
     """
-    parts, run, out = by_channel(analysis), read_output(analysis), analysis.folder / "output"
-    signal = read_signal(analysis)
+    run = read_output(analysis)
+    with stamped(run.incomplete):
+        return _drawn(analysis, run)
+
+
+def _drawn(analysis: Analysis, run: StoredRun) -> list[Figure]:
+    parts, out, signal = by_channel(analysis), analysis.folder / "output", read_signal(analysis)
     expected = signal.channels if signal else {}
     figures = signal_figures(analysis, signal, out / "figures") if signal else []
     if parts and run.masses:
@@ -107,7 +113,8 @@ def write_report(analysis: Analysis) -> Path:
         sections.append(Section("Signal and exclusion", [*drawn_signal, *signal_blocks(signal)]))
     sections.append(Section("Provenance", [_provenance(analysis, run)]))
     said = "" if run.label == "data" else f"This is {run.label}: nothing here was measured. "
-    summary = f"{said}What is marked closed was not looked at: nothing of it is in this report."
+    lacking = f"{run.incomplete[:1].upper()}{run.incomplete[1:]}. " if run.incomplete else ""
+    summary = f"{said}{lacking}What is marked closed was not looked at: nothing of it is in this report."
     path = out / "report.html"
     Document(tables.in_label(analysis.config.analysis.name, run.label), summary, sections).write(path)
     return path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bdana.engine import SerialExecutor, run_selection
-from bdana.errors import ConfigError
+from bdana.errors import BadFilesError, ConfigError
 from bdana.pairing import (
     PairOptions,
     PairSelection,
@@ -69,8 +69,16 @@ def estimate_combinatorial(
     BdanaError
         Whatever is wrong, by file and name.
     """
-    sample = single_tracks(analysis, name, dataset, two_track, executor)
-    return estimate_singles(analysis, name, sample, options)
+    while True:
+        try:
+            sample = single_tracks(analysis, name, dataset, two_track, executor)
+        except BadFilesError as err:
+            if not dataset.allow_bad_files:
+                raise
+            dataset = dataset.leave_out(err.reasons)
+        else:
+            made = estimate_singles(analysis, name, sample, options)
+            return replace(made, bad_files=dataset.bad_files)
 
 
 def single_tracks(
@@ -99,7 +107,8 @@ def single_tracks(
     columns = dataset.columns(needs, background.optional, background.single_track)
     setup = analysis.setup_for(dataset, background.single_track)
     window = background.full_window(analysis.selection(background.selection)[1], par)
-    task = SinglesTask(analysis, setup, background.single_track, columns, dataset, window)
+    kept = analysis.handling.checkpoints
+    task = SinglesTask(analysis, setup, background.single_track, columns, dataset, window, kept)
     return select_singles(task, bursts, executor or SerialExecutor(), two_track)
 
 
@@ -193,7 +202,7 @@ def fit_prompt(
     background = analysis.prompt(name)[0]
     task = analysis.selection_task(dataset, background.selection, background.left_out)
     run = run_selection(task, executor)
-    return prompt_share(analysis, name, run, open_regions)
+    return replace(prompt_share(analysis, name, run, open_regions), bad_files=tuple(run.bad_files))
 
 
 def prompt_share(

@@ -12,6 +12,7 @@ import uhi.io.json
 from bdana._version import __version__
 from bdana.atomic import write_atomically
 from bdana.errors import InputError
+from bdana.events.bad_files import BadFile, incomplete
 from bdana.search.channels import by_channel
 from bdana.search.combined import combined_table
 from bdana.search.mass_scan import mass_scan
@@ -97,6 +98,15 @@ class StoredRun:
     channels: Mapping[str, StoredRun] = field(default_factory=dict)
 
     @property
+    def incomplete(self) -> str:
+        """What the result lacks since files were left out; empty when it lacks nothing."""
+        parts = [self, *self.channels.values()]
+        found = [
+            bad for part in parts for sample in part.samples for bad in sample.summary.get("bad_files", ())
+        ]
+        return incomplete([BadFile(**bad) for bad in found])
+
+    @property
     def label(self) -> str:
         """What the result is of: the sample that the search counts in, or all samples; joined by `+`."""
         if self.table:
@@ -128,7 +138,9 @@ def write_output(analysis: AnalysisFolder, runs: Sequence[SampleRun]) -> Path:
     for name, part in parts.items():
         _write_run(part, [run for run in runs if run.channel == name], out / name)
     if combined := combined_table(runs, analysis.config.search.joint):
-        write_json(out / "table.json", combined.to_dict() | {"channels": list(parts)} | _stamp(analysis))
+        write_json(
+            out / "table.json", combined.to_dict() | {"channels": list(parts)} | _stamp(analysis, runs)
+        )
     write_json(out / "run.json", {"channels": list(parts), "analysis_hash": analysis.hash})
     return out
 
@@ -149,8 +161,9 @@ def _clear(out: Path) -> None:
         (out / f"{name}.json").unlink(missing_ok=True)
 
 
-def _stamp(analysis: AnalysisFolder) -> dict[str, Any]:
-    return {
+def _stamp(analysis: AnalysisFolder, runs: Sequence[SampleRun]) -> dict[str, Any]:
+    bad = {one.file: one.to_dict() for run in runs for one in run.selected.bad_files}
+    return ({"bad_files": list(bad.values())} if bad else {}) | {
         "sample": analysis.config.search.data,
         "analysis_hash": analysis.hash,
         "bdana_version": __version__,
@@ -178,18 +191,26 @@ def _write_run(analysis: AnalysisFolder, runs: Sequence[SampleRun], out: Path) -
             record = {region.name: region.provenance for region in run.opened}
             write_json(
                 out / "table.json",
-                run.table.to_dict() | {"opened": record, "seen": reported_looks(analysis)} | _stamp(analysis),
+                run.table.to_dict()
+                | {"opened": record, "seen": reported_looks(analysis)}
+                | _stamp(analysis, [run]),
             )
             label = {"label": run.selected.label}
-            write_json(out / "prediction.json", run.estimate.to_dict(bins=True) | label | _stamp(analysis))
+            write_json(
+                out / "prediction.json", run.estimate.to_dict(bins=True) | label | _stamp(analysis, [run])
+            )
             write_json(out / "prediction_histograms.json", dict(run.estimate.hists))
         if run.masses:
             write_json(
                 out / "mass_windows.json",
-                mass_scan(analysis, run.masses).to_dict() | {"label": run.selected.label} | _stamp(analysis),
+                mass_scan(analysis, run.masses).to_dict()
+                | {"label": run.selected.label}
+                | _stamp(analysis, [run]),
             )
         if run.checks:
-            write_json(out / "checks.json", run.checks.to_dict() | {"sample": run.name})
+            write_json(
+                out / "checks.json", run.checks.to_dict() | _stamp(analysis, [run]) | {"sample": run.name}
+            )
     write_json(out / "run.json", {"samples": [run.name for run in runs], "analysis_hash": analysis.hash})
 
 

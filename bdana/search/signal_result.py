@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bdana._version import __version__
+from bdana.events.bad_files import incomplete
 from bdana.search.combined import common_errors
 from bdana.search.mass_scan import combined_mass_scan
 from bdana.search.output import read_histograms, read_json, write_json
@@ -147,12 +148,13 @@ def signal_result(
         )
     masses = {mass for count in counts.values() for mass in config.masses(count.scan.mode)}
     estimates = [run.estimate for run, _, _ in counted if run.estimate]
+    lacking = incomplete([bad for run, _, _ in counted for bad in run.selected.bad_files])
     common = common_errors(estimates, analysis.regions.names[0])
     scan_of_masses = combined_mass_scan(analysis, counts, common)
     return SignalResult(
         channels,
         exclude(list(counts.values()), systematics=True, common=common),
-        config.cautions(sorted(masses)),
+        (*config.cautions(sorted(masses)), *([lacking] if lacking else [])),
         scan_of_masses.to_dict() if scan_of_masses else None,
         " + ".join(dict.fromkeys(table.label for _, table, _ in counted)),
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import awkward as ak
 import numpy as np
 
 from bdana._version import __version__
+from bdana.engine import SerialExecutor
 from bdana.errors import ConfigError
 from bdana.events import write_events
 from bdana.events.exposure import check_protons
@@ -19,12 +22,11 @@ from bdana.simulation.sample_config import check_parts
 from bdana.simulation.signal_events import signal_events
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from bdana.engine import Progress
+    from bdana.engine import Executor, Progress
     from bdana.events import BurstTable
-    from bdana.simulation.coincidences import Counts
     from bdana.simulation.sample_config import Signal, SimulationConfig
 
 __all__ = ["simulate", "simulate_blocks", "simulate_bursts", "simulate_coincidences", "write_sample"]
@@ -77,8 +79,14 @@ def simulate(config: SimulationConfig, seed: int) -> tuple[ak.Array, BurstTable]
     return ak.concatenate(list(simulate_blocks(config, seed))), simulate_bursts(config, seed)
 
 
-def write_sample(path: Path, config: SimulationConfig, seed: int, progress: Progress | None = None) -> int:
-    """Simulate a sample into a ROOT file, one block in memory at a time.
+def write_sample(
+    path: Path,
+    config: SimulationConfig,
+    seed: int,
+    progress: Progress | None = None,
+    executor: Executor | None = None,
+) -> int:
+    """Simulate a sample into a ROOT file, a few blocks in memory at a time.
 
     Parameters
     ----------
@@ -90,6 +98,8 @@ def write_sample(path: Path, config: SimulationConfig, seed: int, progress: Prog
         The same config and seed give the same events.
     progress : callable, optional
         Called with (done, in all) after each block: bursts of a halo sample, decays of a signal sample.
+    executor : Executor, optional
+        Where blocks are simulated; serially in this process by default. The events are the same everywhere.
 
     Returns
     -------
@@ -103,16 +113,17 @@ def write_sample(path: Path, config: SimulationConfig, seed: int, progress: Prog
     InputError
         When the file cannot be written.
     """
+    block = _Block(config, seed, simulate_bursts(config, seed))
     total = config.signal.decays if config.signal else config.bursts
 
     def reported() -> Iterator[ak.Array]:
-        for done, block in _blocks(config, seed):
-            yield block
+        for number, events in enumerate((executor or SerialExecutor()).map(block, range(len(block.parts)))):
+            yield events
             if progress:
-                progress(done, total)
+                progress(block.parts[number].stop, total)
 
     provenance = {"program": "bdana simulate", "bdana_version": __version__}
-    return write_events(path, reported(), simulate_bursts(config, seed), provenance=provenance)
+    return write_events(path, reported(), block.bursts, provenance=provenance)
 
 
 def simulate_blocks(config: SimulationConfig, seed: int) -> Iterator[ak.Array]:
@@ -123,8 +134,8 @@ def simulate_blocks(config: SimulationConfig, seed: int) -> Iterator[ak.Array]:
     config : SimulationConfig
     seed : int
     """
-    for _, block in _blocks(config, seed):
-        yield block
+    block = _Block(config, seed, simulate_bursts(config, seed))
+    yield from map(block, range(len(block.parts)))
 
 
 def simulate_coincidences(config: SimulationConfig, seed: int, oversample: float) -> Iterator[ak.Array]:
@@ -144,46 +155,51 @@ def simulate_coincidences(config: SimulationConfig, seed: int, oversample: float
     ak.Array
         Events of the two-track trigger with weight 1/oversample: sums of weights are expected counts of the sample.
     """
-    bursts = simulate_bursts(config, seed)
-    expected = oversample * mean_coincidences(config, bursts)
-
-    def draw(part: BurstTable, rng: np.random.Generator) -> Counts:
-        return coincidence_counts(config, part, rng, oversample)
-
-    for _, block in _halo_blocks(config, bursts, float(expected.mean()), draw, seed, 3):
-        yield ak.with_field(block, np.full(len(block), 1.0 / oversample), "weight")
+    block = _Block(config, seed, simulate_bursts(config, seed), oversample)
+    for number in range(len(block.parts)):
+        events = block(number)
+        yield ak.with_field(events, np.full(len(events), 1.0 / oversample), "weight")
 
 
-def _blocks(config: SimulationConfig, seed: int) -> Iterator[tuple[int, ak.Array]]:
-    """Yield for each block the number of bursts (signal: decays) done so far, and its events."""
-    bursts = simulate_bursts(config, seed)
-    if config.signal is None:
-        expected = mean_coincidences(config, bursts) + mean_singles(config, bursts)
-        yield from _halo_blocks(
-            config, bursts, float(expected.mean()), lambda part, rng: halo_counts(config, part, rng), seed, 1
+@dataclass(frozen=True)
+class _Block:
+    """Function that simulates one of the blocks of a sample, by its number; it is sent to workers."""
+
+    config: SimulationConfig
+    seed: int
+    bursts: BurstTable
+    oversample: float | None = None
+    """Only accidental pairs, as many times as the sample has; None for all of its events."""
+
+    @cached_property
+    def parts(self) -> list[range]:
+        """Return the bursts (signal: decays) of each block."""
+        config = self.config
+        if config.signal and self.oversample is None:
+            total, size = config.signal.decays, BLOCK_EVENTS
+        else:
+            pairs = mean_coincidences(config, self.bursts)
+            expected = (
+                pairs + mean_singles(config, self.bursts)
+                if self.oversample is None
+                else self.oversample * pairs
+            )
+            total, size = config.bursts, max(1, int(BLOCK_EVENTS / max(float(expected.mean()), 1.0)))
+        return [range(start, min(start + size, total)) for start in range(0, total, size)]
+
+    def __call__(self, number: int) -> ak.Array:
+        config, part = self.config, self.parts[number]
+        if config.signal and self.oversample is None:
+            rng = random_stream(self.seed, 2, number)
+            return signal_events(config, config.signal, self.bursts, part, rng)
+        rng = random_stream(self.seed, 1 if self.oversample is None else 3, number)
+        bursts = self.bursts.take(slice(part.start, part.stop))
+        counts = (
+            halo_counts(config, bursts, rng)
+            if self.oversample is None
+            else coincidence_counts(config, bursts, rng, self.oversample)
         )
-        return
-    for index, start in enumerate(range(0, config.signal.decays, BLOCK_EVENTS)):
-        stop = min(start + BLOCK_EVENTS, config.signal.decays)
-        yield (
-            stop,
-            signal_events(config, config.signal, bursts, range(start, stop), random_stream(seed, 2, index)),
-        )
-
-
-def _halo_blocks(
-    config: SimulationConfig,
-    bursts: BurstTable,
-    per_burst: float,
-    draw: Callable[[BurstTable, np.random.Generator], Counts],
-    seed: int,
-    stream: int,
-) -> Iterator[tuple[int, ak.Array]]:
-    size = max(1, int(BLOCK_EVENTS / max(per_burst, 1.0)))
-    for index, start in enumerate(range(0, config.bursts, size)):
-        part = bursts.take(slice(start, start + size))
-        rng = random_stream(seed, stream, index)
-        yield start + len(part.run), halo_events(config, part, draw(part, rng), rng)
+        return halo_events(config, bursts, counts, rng)
 
 
 def _check(config: SimulationConfig) -> None:

@@ -21,6 +21,8 @@ from bdana.rounding import plus_minus
 if TYPE_CHECKING:
     import scipy
     from numpy.typing import NDArray
+
+    from bdana.events.bad_files import BadFile
 else:
     scipy = late_module("scipy")
 
@@ -60,6 +62,8 @@ class PromptShare:
         Bayesian upper limit on that fraction at `level`, flat prior in both yields.
     level : float
         Credibility of the limit.
+    bad_files : tuple of BadFile
+        Files that cannot be read and were left out with their bursts.
     """
 
     pairs: int
@@ -73,6 +77,7 @@ class PromptShare:
     high: float
     upper_limit: float
     level: float
+    bad_files: tuple[BadFile, ...] = ()
 
     def __repr__(self) -> str:
         return shortened(f"PromptShare({self.text}; below {self.upper_limit:.3g} at {self.level:.0%} CL)")
@@ -80,7 +85,10 @@ class PromptShare:
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain values for JSON; None where a value is undefined."""
         numbers = asdict(self) | {"prompt_quantiles": list(self.prompt_quantiles)}
-        return {name: None if _undefined(value) else value for name, value in numbers.items()}
+        bad = numbers.pop("bad_files")
+        return {name: None if _undefined(value) else value for name, value in numbers.items()} | (
+            {"bad_files": list(bad)} if bad else {}
+        )
 
     @property
     def text(self) -> str:

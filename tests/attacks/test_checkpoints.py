@@ -49,7 +49,7 @@ def test_a_checkpoint_has_the_open_events_of_the_result_and_nothing_of_closed_on
     assert sorted(kept["hashes"]) == sorted(identity_hashes(records(OPEN)))
     seen = {number for name in kept if name.endswith(".event") for number in kept[name].tolist()}
     assert seen == {2}
-    rows = json.loads(str(kept["rows"]))
+    rows = {name: json.loads(str(kept[name])) for name in ("reading", "cutflow")}
     assert [row["events"] for row in rows["reading"]] == [len(OPEN)] * 3
     assert [row["events"] for row in rows["cutflow"]] == [row.events for row in run.cutflow.rows]
 

@@ -470,3 +470,16 @@ def test_a_worker_reads_no_closed_event(tmp_path, kind):
     dataset = bdana.load(template_folder()).dataset([raw], kind=kind)
     source = pickle.loads(pickle.dumps(dataset)).sources[0]
     assert len(source.read(["event"], 0, source.entries)) == 1
+
+
+@pytest.mark.parametrize("kind", ["data", "pseudo"])
+def test_of_small_files_that_are_read_together_closed_events_are_dropped(tmp_path, kind):
+    files = [
+        raw_file(tmp_path / f"{number}.root", [canary(number), like_sign(number)]) for number in (1, 2, 3)
+    ]
+    dataset = bdana.load(template_folder()).dataset(files, kind=kind)
+    (batch,) = dataset.batches(["event"])
+    assert len(batch) == 3
+    events, left = dataset.read_counted(batch, ["run", "burst", "event"])
+    assert len(events) == 3
+    assert {step: len(weights) for step, weights in left.items()} == dict.fromkeys(left, 3)

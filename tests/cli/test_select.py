@@ -86,7 +86,7 @@ def test_data_have_no_closed_region(foreign, arguments):
         ),
         (["FILE", "--kind", "simulation"], "kind 'simulation' is unknown"),
         (["FILE", "--kind", "mc", "--schema", "na61"], "na61"),
-        (["FILE", "--kind", "mc", "--selection", "dipion"], "no selections/dipion.py"),
+        (["FILE", "--kind", "mc", "--selection", "dikaon"], "no selections/dikaon.py"),
         (["FILE", "FILE", "--kind", "mc"], "given twice"),
         (["FILE", "--kind", "mc", "--candidates", "no/such/folder.csv"], "cannot write there"),
         (["FILE", "--kind", "mc", "--plot", "plane.gif"], "end the name of a picture in"),

@@ -1,10 +1,12 @@
 """Many files and workers: small files share a chunk, tasks are sent once, results are the same bits everywhere."""
 
+import gc
 import multiprocessing
 import os
 import pickle
 import signal
 import time
+import tracemalloc
 from dataclasses import replace
 from functools import partial
 
@@ -19,6 +21,7 @@ from bdana.errors import BadFilesError, ConfigError, InputError
 from bdana.events import files as event_files
 from bdana.events.event_identity import SeenEvents
 from bdana.events.writing import write_events
+from bdana.selection import Candidates, Cutflow, Loose, Selected
 from tests.synthetic import dimuon_event, good_bursts, records
 
 
@@ -110,6 +113,22 @@ def test_many_chunks_of_hashes_go_to_a_file_and_are_compared(monkeypatch):
         for chunk in range(20):
             seen.add(np.array([chunk, 2**60 + (chunk % 19)], dtype=np.uint64))
         assert list(seen.repeated()) == [[0, 19]]
+
+
+def test_the_memory_of_the_sum_does_not_grow_with_the_chunks():
+    none = Candidates.of_rows([])
+    cutflow = Cutflow(()).then("all", np.ones(3)).then("pairs", np.ones(2))
+    one = Selected(cutflow, none, Loose(none, {}, np.zeros(0, dtype=np.bool_)), cutflow)
+    total, used = OrderedSum(), [0, 0]
+    tracemalloc.start()
+    for chunk in range(1, 514):
+        total.add(one)
+        if chunk in {129, 513}:
+            gc.collect()
+            used[chunk == 513] = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert total.result().cutflow.rows[0].events == 3 * 513
+    assert used[1] - used[0] < 5_000
 
 
 def killed_once(marker, item):

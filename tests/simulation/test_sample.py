@@ -1,10 +1,12 @@
 """Whole samples: reproducible, written and read back, and made of what the configuration says."""
 
+import pickle
 from dataclasses import replace
 
 import awkward as ak
 import numpy as np
 import pytest
+import uproot
 
 import bdana
 from bdana.errors import ConfigError
@@ -51,6 +53,27 @@ def test_blocks_are_independent_streams(monkeypatch):
     first = blocks[0].tracks.p[:100]
     assert not any(same(first, block.tracks.p[:100]) for block in blocks[1:])
     assert same(ak.concatenate(blocks), simulate(SMALL, seed=3)[0])
+
+
+@pytest.mark.parametrize(("config", "events"), [(SMALL, 6000), (SIGNAL, 600)], ids=["halo", "signal"])
+def test_blocks_are_the_same_wherever_they_are_made(config, events, tmp_path, monkeypatch):
+    class Elsewhere:
+        """What executors do with a function, in the wrong order."""
+
+        def map(self, function, items):
+            sent = pickle.loads(pickle.dumps(function))
+            return reversed([sent(item) for item in reversed(items)])
+
+    monkeypatch.setattr(sample_module, "BLOCK_EVENTS", events)
+    made, steps = [], []
+    for name, executor in (("here", None), ("elsewhere", Elsewhere())):
+        path = tmp_path / f"{name}.root"
+        write_sample(path, config, 3, lambda done, total: steps.append((done, total)), executor)
+        with uproot.open(path) as file:
+            made.append(file["events"].arrays())
+    assert same(*made)
+    assert len(steps) >= 6
+    assert steps[: len(steps) // 2] == steps[len(steps) // 2 :]
 
 
 @pytest.mark.parametrize(

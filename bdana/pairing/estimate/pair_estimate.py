@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from bdana.events.bad_files import BadFile
     from bdana.events.open_part import OpenPart
     from bdana.pairing.estimate.groups import Grouped
     from bdana.pairing.estimate.in_spill import DutyFactor, SpillClock
@@ -94,6 +95,8 @@ class PairEstimate:
         Of the single tracks.
     parts : RegionParts or None
         Sums by region and closed envelope; None where nothing of the data is closed.
+    bad_files : tuple of BadFile
+        Files that cannot be read and were left out with their bursts.
     """
 
     regions: tuple[str, ...]
@@ -118,6 +121,7 @@ class PairEstimate:
     undefined: float
     single_cutflow: Cutflow
     parts: RegionParts | None = None
+    bad_files: tuple[BadFile, ...] = ()
 
     def __repr__(self) -> str:
         rows = (f"{name} {number}" for name, number in self.predicted.items())
@@ -285,6 +289,7 @@ class PairEstimate:
             "notes": list(self.notes),
             "accidental_survival": self.bursts.accidental_survival,
             "bdana_version": __version__,
+            **({"bad_files": [bad.to_dict() for bad in self.bad_files]} if self.bad_files else {}),
         }
 
 

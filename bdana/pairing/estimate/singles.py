@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
@@ -11,17 +12,20 @@ import awkward as ak
 import numpy as np
 
 from bdana.display import short_repr
-from bdana.engine import map_batches
+from bdana.engine import kept_batches
+from bdana.engine.packing import packed_cutflow, unpacked_cutflow
 from bdana.errors import InputError
 from bdana.events import SeenEvents, event_hashes, refuse_repeats
 from bdana.events.event_identity import identities
 from bdana.pairing.estimate.burst_store import BurstStore
 from bdana.pairing.estimate.single_bursts import BurstCounts
 from bdana.reconstruction import Tracks
-from bdana.selection import Cutflow
+from bdana.selection import Cutflow, SelectedSingles
+from bdana.selection.single_track import SingleEvents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -33,7 +37,6 @@ if TYPE_CHECKING:
     from bdana.selection import (
         Candidates,
         Parameters,
-        SelectedSingles,
         Setup,
         SingleTrackSelection,
     )
@@ -345,6 +348,11 @@ def _record(columns: Mapping[str, NDArray[Any]], number: int) -> ak.Array:
 class HasSingleTracks(Protocol):
     """Interface of an analysis, as far as reading single tracks uses it."""
 
+    @property
+    def hash(self) -> str:
+        """Hash of configuration and code."""
+        ...
+
     def single_track(self, name: str) -> tuple[SingleTrackSelection, Parameters]:
         """Return a single-track selection with its parameters.
 
@@ -371,6 +379,8 @@ class SinglesTask:
     dataset : Dataset
     window : float
         Full width of the window of time differences in ns, for two-track events.
+    checkpoints : Path or None
+        Folder of results of finished batches, from which an interrupted run goes on.
     """
 
     analysis: HasSingleTracks
@@ -379,6 +389,52 @@ class SinglesTask:
     columns: tuple[str, ...]
     dataset: Dataset
     window: float
+    checkpoints: Path | None = None
+
+    @property
+    def settings(self) -> tuple[object, ...]:
+        """What the result depends on beside analysis, files and columns."""
+        return "single tracks", self.selection, self.window
+
+    def packed(self, result: tuple[SelectedSingles, NDArray[np.uint64], Probes]) -> dict[str, NDArray[Any]]:
+        """Return the result of a batch as arrays of numbers, for a checkpoint.
+
+        Parameters
+        ----------
+        result : (SelectedSingles, ndarray, Probes)
+        """
+        singles, hashes, probes = result
+        arrays = {"hashes": hashes, "cutflow": packed_cutflow(singles.cutflow)}
+        arrays["probes"] = np.array(json.dumps(asdict(probes)))
+        arrays |= {f"singles.{name}": column for name, column in vars(singles.events).items()}
+        for what in ("tracks", "vetoed"):
+            columns = _columns(getattr(singles, what))
+            arrays |= {f"{what}:{name}": column for name, column in columns.items()}
+        return arrays
+
+    def unpacked(
+        self, kept: Mapping[str, NDArray[Any]]
+    ) -> tuple[SelectedSingles, NDArray[np.uint64], Probes]:
+        """Return the result of a batch that was packed.
+
+        Parameters
+        ----------
+        kept : mapping of str to ndarray
+        """
+
+        def of(what: str) -> dict[str, NDArray[Any]]:
+            return {name[len(what) :]: column for name, column in kept.items() if name.startswith(what)}
+
+        def tracks(what: str) -> Tracks:
+            record, events = of(f"{what}:{TRACK}"), of(f"{what}:{EVENT}")
+            number = len(events["run"])
+            return Tracks(
+                _record(record, number), _record(events, number), np.arange(number), self.setup.detector
+            )
+
+        cutflow, events = unpacked_cutflow(kept["cutflow"]), SingleEvents(**of("singles."))
+        probes = Probes(**json.loads(str(kept["probes"])))
+        return SelectedSingles(cutflow, tracks("tracks"), events, tracks("vetoed")), kept["hashes"], probes
 
     @property
     def what(self) -> str:
@@ -448,7 +504,7 @@ def select_singles(
     sample = SingleSample(None, bursts)
     shared: InputError | None = None
     with SeenEvents() as seen:
-        for result in map_batches(task, batches, executor):
+        for result in kept_batches(task, batches, executor, task.checkpoints):
             if result is not None:
                 part, hashes, probed = result
                 sample.add(part, probed)
