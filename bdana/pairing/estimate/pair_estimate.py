@@ -122,10 +122,16 @@ class PairEstimate:
     @property
     def predicted(self) -> dict[str, Predicted]:
         """Expected number with its total error by region, innermost first; the upper limit where there is no pair."""
-        rows = zip(self.regions, self.expected, self.total_error, self.upper_limit, strict=True)
+        down = self._error_of([source for source in self.systematics if not source.one_sided])
+        rows = zip(self.regions, self.expected, self.total_error, down, self.upper_limit, strict=True)
         return {
-            name: Predicted(float(b), float(e), None if np.isnan(limit) else float(limit))
-            for name, b, e, limit in rows
+            name: Predicted(
+                float(b),
+                float(up),
+                None if np.isnan(limit) else float(limit),
+                float(low) if low < up else None,
+            )
+            for name, b, up, low, limit in rows
         }
 
     @property
@@ -165,16 +171,22 @@ class PairEstimate:
     @property
     def systematic_covariance(self) -> NDArray[np.float64]:
         """Covariance of all systematic sources, shape (R, R)."""
-        total = np.zeros_like(self.covariance)
-        for source in self.systematics:
-            shift = self.expected * np.array([source.effect.get(name, 0.0) for name in self.regions])
-            total += np.outer(shift, shift) if source.correlated else np.diag(shift**2)
-        return total
+        return self._covariance_of(self.systematics)
 
     @property
     def total_error(self) -> NDArray[np.float64]:
-        """Statistical and systematic error of each region in quadrature, shape (R,)."""
-        return np.sqrt(self.error**2 + np.diag(self.systematic_covariance))
+        """Statistical and systematic error of each region in quadrature, shape (R,); upward where a source is one-sided."""
+        return self._error_of(self.systematics)
+
+    def _error_of(self, sources: Sequence[Systematic]) -> NDArray[np.float64]:
+        return np.sqrt(self.error**2 + np.diag(self._covariance_of(sources)))
+
+    def _covariance_of(self, sources: Sequence[Systematic]) -> NDArray[np.float64]:
+        total = np.zeros_like(self.covariance)
+        for source in sources:
+            shift = self.expected * np.array([source.effect.get(name, 0.0) for name in self.regions])
+            total += np.outer(shift, shift) if source.correlated else np.diag(shift**2)
+        return total
 
     @property
     def total_covariance(self) -> NDArray[np.float64]:
