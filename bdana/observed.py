@@ -210,4 +210,4 @@ class Predicted:
         ----------
         row : mapping
         """
-        return cls(row["expected"], row["error"], row.get("upper_limit_90"))
+        return cls(row["expected"], row["error"], row.get("upper_limit_90"), row.get("error_down"))

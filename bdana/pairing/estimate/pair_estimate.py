@@ -245,6 +245,7 @@ class PairEstimate:
             self.total_error,
             self.pairs,
             self.upper_limit,
+            [number.error_down for number in self.predicted.values()],
             strict=True,
         )
         checked: dict[str, Any] = (
@@ -267,7 +268,8 @@ class PairEstimate:
                     "pairs": int(pairs),
                 }
                 | ({} if pairs else {"upper_limit_90": float(limit)})
-                for name, expected, error, total, pairs, limit in rows
+                | ({} if down is None else {"error_down": down})
+                for name, expected, error, total, pairs, limit, down in rows
             ],
             "statistical_covariance": self.covariance.tolist(),
             "systematic_covariance": self.systematic_covariance.tolist(),
