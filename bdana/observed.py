@@ -163,6 +163,8 @@ class Predicted:
     upper_limit : float or None
         90% CL upper limit on the expected number where the estimate had no event to work with, so that value and
         error are 0. None elsewhere.
+    error_down : float or None
+        The downward error where it is another: sources that can only raise the number are in `error` alone.
 
     Examples
     --------
@@ -176,11 +178,12 @@ class Predicted:
     value: float
     error: float
     upper_limit: float | None = None
+    error_down: float | None = None
 
     def __str__(self) -> str:
         if self.upper_limit is not None:
             return f"< {error_text(self.upper_limit)}"
-        return plus_minus(self.value, self.error)
+        return plus_minus(self.value, self.error, self.error_down)
 
     def scaled(self, factor: float) -> Predicted:
         """Return the prediction for a sample that is larger by a factor.
@@ -190,11 +193,13 @@ class Predicted:
         factor : float
         """
         limit = None if self.upper_limit is None else factor * self.upper_limit
-        return Predicted(factor * self.value, factor * self.error, limit)
+        down = None if self.error_down is None else factor * self.error_down
+        return Predicted(factor * self.value, factor * self.error, limit, down)
 
     def to_dict(self) -> dict[str, float]:
         """Return expected number, error, and upper limit if there is one, as plain values."""
         row = {"expected": self.value, "error": self.error}
+        row |= {} if self.error_down is None else {"error_down": self.error_down}
         return row if self.upper_limit is None else row | {"upper_limit_90": self.upper_limit}
 
     @classmethod
@@ -205,4 +210,4 @@ class Predicted:
         ----------
         row : mapping
         """
-        return cls(row["expected"], row["error"], row.get("upper_limit_90"))
+        return cls(row["expected"], row["error"], row.get("upper_limit_90"), row.get("error_down"))

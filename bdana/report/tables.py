@@ -108,6 +108,8 @@ def estimated(document: Mapping[str, Any]) -> Layout:
         if row["pairs"]:
             value, total = same_place(row["expected"], row["error"])
             parts = row["statistical_error"], systematic[i][i] ** 0.5
+            if "error_down" in row:
+                total = f"+{total} -{same_place(row['expected'], row['error_down'])[1]}"
             shown = [value, *(same_place(row["expected"], part)[1] for part in parts), total]
         else:
             shown = [f"{Predicted.of_dict(row)} at 90% CL", "", "", ""]

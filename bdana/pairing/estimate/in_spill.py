@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import hepunits
 import numba
 import numpy as np
-from scipy import special
+from scipy import ndimage, special
 
 from bdana.display import short_repr
 from bdana.errors import InputError
@@ -38,9 +38,13 @@ MOST_BINS, MOST_PAIRS = 100_000, 200_000_000
 """Limits of memory and time."""
 CHANCE_LINE = 0.01
 """Probability that a constant rate has any line in its spectrum that is taken for one, assumed."""
-MOST_LINES = 24
+MOST_TERMS = 24
+NORMAL_MEAN = 1.2533
+"""Standard deviation of a normal number over the mean of its size."""
+STEP = 0.05
+"""Between the logarithms of the time differences that are tried."""
 CHANGED = 4.0
-"""Standard deviations by which shorter time differences must differ to be taken instead."""
+"""Standard deviations by which close pairs must be more than the model has to be added to it, assumed."""
 
 
 @dataclass(frozen=True)
@@ -289,11 +293,24 @@ def duty_factor(
     lags = _Lags(both + 0.5 * one, both + 0.25 * one, flat, width)
     squares = pairs / length[known]
     spectra = float(squares.sum() ** 2 / np.sum(squares**2 / length[known])) / (2.0 * bins * width)
-    lines = lags.find_lines(spectra)
+    lags.find_terms(spectra)
     window = lags.window(precision, wanted if slice_ms else None)
     if window is None:
         return None
-    boost, error = lags.at_zero(window)
+    structure = SpillStructure(
+        seen=lags.seen,
+        squares=lags.squares,
+        flat=flat,
+        all_flat=0.5 * float(pairs.sum()),
+        width=width,
+        window=window,
+        terms=lags.terms,
+        amplitudes=lags.amplitudes,
+        frequency=np.array([frequency for frequency, _ in lags.found]),
+        reach=np.array([reach for _, reach in lags.found]),
+        harmonics=lags.harmonics(precision),
+    )
+    boost, error = structure.at_zero
     if not boost > 0:
         return None
     half = lags.change(window // 2, window) if window > 1 else (None, None)
@@ -301,33 +318,15 @@ def duty_factor(
     # The tracks of a burst are a sample of its structure too: 4 Var(R) in the mean over tracks, with <R^3> as if symmetric.
     effective = float(np.sum(n**2)) ** 2 / float(np.sum(n**3))
     sampled = 4.0 / effective * max(excess * (1.0 - excess), 0.0) / boost**2
-    structure = SpillStructure(
-        seen=lags.seen,
-        squares=lags.squares,
-        flat=flat,
-        all_flat=0.5 * float(pairs.sum()),
-        width=width,
-        lines=np.array(lines),
-        whole=_whole_bursts(np.array(lines), pairs, length[known]),
-        window=window,
-    )
     duty = DutyFactor(
         value=1.0 / boost,
         error=float(np.hypot(error / boost, np.sqrt(sampled))),
         slice_ms=window * width / hepunits.ms,
-        lines_hz=tuple(line * hepunits.s for line in lines),
+        lines_hz=tuple(line * hepunits.s for line, _ in lags.found if line),
         change=None if half[0] is None else half[0] / boost,
         change_error=None if half[1] is None else half[1] / boost,
     )
     return duty, structure
-
-
-def _whole_bursts(
-    lines: NDArray[np.float64], pairs: NDArray[np.float64], length: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the mean of cos(2 pi f t) over all pairs of bursts of constant rate, for each line."""
-    turns = 2.0 * np.pi * np.outer(lines, length)
-    return np.asarray((2.0 * (1.0 - np.cos(turns)) / turns**2) @ pairs / pairs.sum())
 
 
 class _ClockSteps:
@@ -368,9 +367,9 @@ def _flat(
 
 
 class _Lags:
-    """Pairs by time difference, those expected for constant rates, and a model with a constant and lines.
+    """Pairs by time difference, those expected for constant rates, and a model of their ratio.
 
-    Pairs are weighted; `squares` are the sums of squared weights.
+    Pairs are weighted; `squares` are the sums of squared weights. The model is a constant, waves, and terms 1 - t/w.
     """
 
     def __init__(
@@ -378,38 +377,110 @@ class _Lags:
     ) -> None:
         self.seen, self.squares, self.flat, self.width = seen, squares, flat, width
         self.below, self.squares_below, self.flat_below = (np.cumsum(x) for x in (seen, squares, flat))
-        self.amplitudes = np.array([self.seen.sum() / self.flat.sum()])
-        self.terms = np.ones((1, len(seen)))
-        self.rest = seen - flat * self.amplitudes[0]
+        self.middle = width * (np.arange(len(seen)) + 0.5)
+        self.found: list[tuple[float, float]] = []
+        self._fit()
 
-    def find_lines(self, spectra: float) -> list[float]:
-        """Add lines of the spectrum to the model as long as one stands out; return their frequencies in 1/ns.
+    def find_terms(self, spectra: float) -> None:
+        """Add waves and falling terms to the model as long as one stands out, the most significant first.
 
         Without structure a spectrum is the mean of `spectra` independent ones, each with exponential fluctuations.
         """
-        lines: list[float] = []
         bins = len(self.seen)
         highest = float(special.gammainccinv(spectra, 0.5 * CHANCE_LINE / bins))
         threshold = (highest - spectra) / np.sqrt(spectra)
+        while len(self.found) < MOST_TERMS:
+            line, of_line = self._line(threshold)
+            reach, of_fall = self._fall()
+            if of_line > max(of_fall, 0.0):
+                self.found.append((line, bins * self.width))
+            elif of_fall >= CHANGED:
+                self.found.append((0.0, reach))
+            else:
+                return
+            self._fit()
+
+    def _line(self, threshold: float) -> tuple[float, float]:
+        """Return the frequency of the highest line of the spectrum of what is left, and its height in standard deviations.
+
+        The height is 0 where none is above the threshold.
+        """
+        bins = len(self.seen)
+        noise = np.sqrt(0.5 * self.squares.sum())
         padded = 1 << int(np.ceil(np.log2(16 * bins)))
         frequency = np.fft.rfftfreq(padded, self.width)
         half_bin = np.exp(-1j * np.pi * frequency * self.width)
         searched = (frequency > 1.0 / (bins * self.width)) & (frequency < 0.45 / self.width)
-        noise = np.sqrt(0.5 * self.squares.sum())
-        while searched.any() and noise and len(lines) < MOST_LINES:
-            spectrum = np.where(searched, (np.fft.rfft(self.rest, padded) * half_bin).real, 0.0)
-            best = int(np.argmax(np.abs(spectrum)))
-            if abs(spectrum[best]) < threshold * noise:
-                break
-            lines.append(float(frequency[best]))
-            self._fit(lines)
-        return lines
+        if not searched.any() or not noise:
+            return 0.0, 0.0
+        spectrum = np.where(searched, np.abs((np.fft.rfft(self.rest, padded) * half_bin).real), 0.0)
+        # A line is narrow: what is as high in the neighbourhood is no line but noise of the beam.
+        blocks = spectrum[1:].reshape(-1, 8).mean(axis=1)
+        around = NORMAL_MEAN * np.repeat(ndimage.median_filter(blocks, 65, mode="nearest"), 8)
+        spectrum[1:] *= spectrum[1:] > threshold * np.maximum(noise, around)
+        best = int(np.argmax(spectrum[1:]))
+        below, at, above = spectrum[[best, best + 1, min(best + 2, len(spectrum) - 1)]]
+        bend = 2.0 * at - below - above
+        shift = 0.5 * (above - below) / bend if bend > 0 else 0.0
+        return float(frequency[best + 1] + np.clip(shift, -0.5, 0.5) * frequency[1]), float(at / noise)
 
-    def _fit(self, lines: list[float]) -> None:
-        """Fit the constant and all lines to the pairs by weighted least squares."""
-        middle = self.width * (np.arange(len(self.seen)) + 0.5)
-        cosines = [np.cos(2.0 * np.pi * f * middle) * np.sinc(f * self.width) for f in lines]
-        self.terms = np.array([np.ones(len(middle)), *cosines])
+    def _fall(self) -> tuple[float, float]:
+        """Return the reach of the most significant term 1 - t/w in what is left, and its significance."""
+        best = (0.0, 0.0)
+        for size in self._sizes:
+            reach = size * self.width
+            if any(
+                not line and abs(np.log(reach / known)) < 0.5 * np.log(10.0) * STEP
+                for line, known in self.found
+            ):
+                continue
+            near = 1.0 - self.middle[:size] / reach
+            # Only what differs from the level counts.
+            mean = float(near @ self.flat[:size]) / float(self.flat_below[-1])
+            total = float(near @ self.rest[:size]) - mean * float(self.rest.sum())
+            variance = float((near - mean) ** 2 @ self.squares[:size])
+            variance += mean**2 * float(self.squares_below[-1] - self.squares_below[size - 1])
+            seen, squares = float(self.below[size - 1]), float(self.squares_below[size - 1])
+            if seen < 10 or not variance or total <= best[1] * np.sqrt(variance):
+                continue
+            # Few pairs are more than expected by as many standard deviations far more often than a normal number.
+            alike = seen / max(squares, 1e-300)
+            if special.gammainc(alike * seen, alike * max(seen - self.rest[:size].sum(), 0.0)) < special.ndtr(
+                -3.0
+            ):
+                best = reach, total / float(np.sqrt(variance))
+        return best
+
+    def harmonics(self, precision: float) -> NDArray[np.float64]:
+        """Return cosines of the harmonics of the first line that are not in the model, shape (H, bins).
+
+        Many small ones add up, none of which stands out. The lowest are taken, as many as have that precision together.
+        """
+        lines = np.array([line for line, _ in self.found if line])
+        if not len(lines):
+            return np.empty((0, len(self.middle)))
+        resolved = 1.0 / (len(self.middle) * self.width)
+        each = 2.0 * float(self.squares_below[-1] / self.flat_below[-1] ** 2)
+        most = int(min(precision**2 / each, 0.45 / (self.width * lines[0])))
+        higher = lines[0] * np.arange(2, max(most, 1) + 1)
+        known = np.abs(higher[:, None] - lines).min(axis=1) < resolved
+        return np.asarray(np.cos(2.0 * np.pi * higher[~known, None] * self.middle))
+
+    @property
+    def _sizes(self) -> NDArray[np.int64]:
+        """Numbers of bins that are looked at."""
+        steps = 10.0 ** np.arange(0.0, np.log10(len(self.seen)) + 1e-9, STEP)
+        return np.unique(np.append(np.rint(steps), len(self.seen)).astype(np.int64))
+
+    def _fit(self) -> None:
+        """Fit the constant and all terms to the pairs by weighted least squares."""
+        shapes = [
+            np.cos(2.0 * np.pi * line * self.middle) * np.sinc(line * self.width)
+            if line
+            else np.maximum(1.0 - self.middle / reach, 0.0)
+            for line, reach in self.found
+        ]
+        self.terms = np.array([np.ones(len(self.middle)), *shapes])
         used = self.flat > 0
         scale = np.sqrt(self.flat[used])
         self.amplitudes = np.linalg.lstsq(
@@ -418,32 +489,13 @@ class _Lags:
         self.rest = self.seen - self.flat * (self.amplitudes @ self.terms)
 
     def window(self, precision: float, wanted: float | None) -> int | None:
-        """Return the number of bins of the shortest time differences that are averaged; None without a pair in reach.
-
-        Shorter ones replace those that give the precision if they differ significantly.
-        """
-        steps = 10.0 ** np.arange(0.0, np.log10(len(self.seen)) + 1e-9, 0.1)
-        sizes = np.unique(np.append(np.rint(steps), len(self.seen)).astype(np.int64))
+        """Return the number of bins of the shortest time differences that are averaged; None without a pair in reach."""
         if wanted is not None:
             return int(np.clip(np.rint(wanted / self.width), 1, len(self.seen)))
+        sizes = self._sizes
         error = np.sqrt(self.squares_below[sizes - 1] + 1.0) / self.flat_below[sizes - 1]
         good = np.flatnonzero(error <= precision)
-        if not len(good):
-            return None
-        chosen = int(sizes[good[0]])
-        best = CHANGED
-        for size in sizes[: good[0]]:
-            change, change_error = self.change(int(size), int(sizes[good[0]]))
-            seen, squares = self.below[size - 1], self.squares_below[size - 1]
-            if seen < 10 or change <= best * change_error:
-                continue
-            # Few pairs are more than expected by as many standard deviations far more often than a normal number.
-            alike = seen / max(squares, 1e-300)
-            excess = change * self.flat_below[size - 1]
-            chance = special.gammainc(alike * seen, alike * max(seen - excess, 0.0))
-            if chance < special.ndtr(-CHANGED):
-                best, chosen = change / change_error, int(size)
-        return chosen
+        return int(sizes[good[0]]) if len(good) else None
 
     def change(self, shorter: int, longer: int) -> tuple[float, float]:
         """Return how much more the model misses in shorter time differences than in longer ones, with its error."""
@@ -453,16 +505,6 @@ class _Lags:
         inside, all_flat = flat[shorter - 1], flat[longer - 1]
         rate = (squares[longer - 1] + 1.0) / all_flat
         return float(change), float(np.sqrt(rate * max(1.0 / inside - 1.0 / all_flat, 0.0)))
-
-    def at_zero(self, window: int) -> tuple[float, float]:
-        """Return g(0) and its error: the mean of g in the window, and what the lines add to it."""
-        pairs, flat = self.below[window - 1], self.flat_below[window - 1]
-        inside = (self.terms[:, :window] @ self.flat[:window]) / flat
-        lines = float((self.amplitudes * (1.0 - inside))[1:].sum())
-        of_lines = 2.0 * self.squares.sum() / self.flat.sum() ** 2 * float(np.sum((1.0 - inside[1:]) ** 2))
-        return float(pairs / flat + lines), float(
-            np.sqrt((self.squares_below[window - 1] + 1.0) / flat**2 + of_lines)
-        )
 
 
 def _lags(times: SpillTimes, width: float, bins: int) -> NDArray[np.float64]:

@@ -130,10 +130,16 @@ class PairEstimate:
     @property
     def predicted(self) -> dict[str, Predicted]:
         """Expected number with its total error by region, innermost first; the upper limit where there is no pair."""
-        rows = zip(self.regions, self.expected, self.total_error, self.upper_limit, strict=True)
+        down = self._error_of([source for source in self.systematics if not source.one_sided])
+        rows = zip(self.regions, self.expected, self.total_error, down, self.upper_limit, strict=True)
         return {
-            name: Predicted(float(b), float(e), None if np.isnan(limit) else float(limit))
-            for name, b, e, limit in rows
+            name: Predicted(
+                float(b),
+                float(up),
+                None if np.isnan(limit) else float(limit),
+                float(low) if low < up else None,
+            )
+            for name, b, up, low, limit in rows
         }
 
     @property
@@ -173,16 +179,22 @@ class PairEstimate:
     @property
     def systematic_covariance(self) -> NDArray[np.float64]:
         """Covariance of all systematic sources, shape (R, R)."""
-        total = np.zeros_like(self.covariance)
-        for source in self.systematics:
-            shift = self.expected * np.array([source.effect.get(name, 0.0) for name in self.regions])
-            total += np.outer(shift, shift) if source.correlated else np.diag(shift**2)
-        return total
+        return self._covariance_of(self.systematics)
 
     @property
     def total_error(self) -> NDArray[np.float64]:
-        """Statistical and systematic error of each region in quadrature, shape (R,)."""
-        return np.sqrt(self.error**2 + np.diag(self.systematic_covariance))
+        """Statistical and systematic error of each region in quadrature, shape (R,); upward where a source is one-sided."""
+        return self._error_of(self.systematics)
+
+    def _error_of(self, sources: Sequence[Systematic]) -> NDArray[np.float64]:
+        return np.sqrt(self.error**2 + np.diag(self._covariance_of(sources)))
+
+    def _covariance_of(self, sources: Sequence[Systematic]) -> NDArray[np.float64]:
+        total = np.zeros_like(self.covariance)
+        for source in sources:
+            shift = self.expected * np.array([source.effect.get(name, 0.0) for name in self.regions])
+            total += np.outer(shift, shift) if source.correlated else np.diag(shift**2)
+        return total
 
     @property
     def total_covariance(self) -> NDArray[np.float64]:
@@ -241,6 +253,7 @@ class PairEstimate:
             self.total_error,
             self.pairs,
             self.upper_limit,
+            [number.error_down for number in self.predicted.values()],
             strict=True,
         )
         checked: dict[str, Any] = (
@@ -263,7 +276,8 @@ class PairEstimate:
                     "pairs": int(pairs),
                 }
                 | ({} if pairs else {"upper_limit_90": float(limit)})
-                for name, expected, error, total, pairs, limit in rows
+                | ({} if down is None else {"error_down": down})
+                for name, expected, error, total, pairs, limit, down in rows
             ],
             "statistical_covariance": self.covariance.tolist(),
             "systematic_covariance": self.systematic_covariance.tolist(),

@@ -1,4 +1,4 @@
-"""Choice of slices and waves: how close in time the tracks of a pair must be, region by region."""
+"""Slices and waves: how close in time the tracks of a pair must be, region by region."""
 
 from __future__ import annotations
 
@@ -21,11 +21,9 @@ NEGLIGIBLE = 0.002
 """Relative excess of pairs inside the bursts below which whole bursts are paired, assumed."""
 SHAPE = 0.5
 """Error on the pairs of a region over the excess that its slices do not see, assumed."""
-STEP = 0.15
-"""Between the logarithms of the widths of slices."""
-NUMBERS = (0, 1, 2, 3, 5, 8, 12)
-"""Numbers of lines that are tried, beside all."""
-FEWEST = 10.0
+STRONGER = 3.0
+"""Structure of the pairs of a region over that of all pairs, with which weights are chosen, assumed."""
+FEWEST = 25.0
 """Selected pairs that a region must keep, assumed."""
 
 
@@ -56,7 +54,9 @@ class Slice(NamedTuple):
 
 @dataclass(frozen=True)
 class SpillStructure:
-    """Pairs of tracks by time difference, and the weights by time difference that could be taken.
+    """Model of the pairs of tracks by time difference, and the weights by time difference that follow from it.
+
+    The model is a constant, waves and terms 1 - t/w that fall to 0 at t = w, each times the pairs of constant rates.
 
     Attributes
     ----------
@@ -66,12 +66,15 @@ class SpillStructure:
         The latter at all time differences.
     width : float
         Of the bins, in ns.
-    lines : ndarray, shape (L,)
-        Frequencies of the structure in 1/ns, strongest first.
-    whole : ndarray, shape (L,)
-        Mean of the wave of each line over all pairs of constant rates.
     window : int
-        Bins that the duty factor is measured in.
+        Bins whose pairs are compared with the model.
+    terms : ndarray, shape (1 + M, bins)
+        A constant, and the M terms in the order of their strength.
+    amplitudes : ndarray, shape (1 + M,)
+    frequency, reach : ndarray, shape (M,)
+        Frequency of a wave in 1/ns, 0 for a term that falls; time difference in ns where that ends.
+    harmonics : ndarray, shape (H, bins)
+        Waves that may be there too: their sum is measured for g(0), and no weight follows from them.
     """
 
     seen: NDArray[np.float64]
@@ -79,9 +82,32 @@ class SpillStructure:
     flat: NDArray[np.float64]
     all_flat: float
     width: float
-    lines: NDArray[np.float64]
-    whole: NDArray[np.float64]
     window: int
+    terms: NDArray[np.float64]
+    amplitudes: NDArray[np.float64]
+    frequency: NDArray[np.float64]
+    reach: NDArray[np.float64]
+    harmonics: NDArray[np.float64]
+
+    @cached_property
+    def at_zero(self) -> tuple[float, float]:
+        """Value of g at time difference 0 and its error: the mean of g in the window, and what the terms add to it."""
+        counts = self.squares.copy()
+        counts[: self.window] += 1.0 / self.window
+        error = float(np.sqrt(self._best[:-1] ** 2 @ counts)) / self.all_flat
+        return float(self._best[:-1] @ self.seen) / self.all_flat, error
+
+    @cached_property
+    def _best(self) -> NDArray[np.float64]:
+        """Weights of the pairs of each bin, and beyond, whose mean over pairs of constant rates is g(0)."""
+        share = float(self.flat[: self.window].sum())
+        terms = np.concatenate([self.terms, self.harmonics])
+        inside = terms[:, : self.window] @ self.flat[: self.window] / share
+        # Amplitudes solve normal @ amplitudes = sum over pairs of the terms: each is a sum of weights of pairs.
+        normal = (terms * self.flat) @ terms.T
+        values = np.linalg.lstsq(normal, 1.0 - inside, rcond=1e-9)[0] @ terms
+        values[: self.window] += 1.0 / share
+        return np.append(self.all_flat * values, 0.0)
 
     def slices(self, fixed: int | None = None) -> tuple[Slice, ...]:
         """Return what may be chosen, whole bursts first.
@@ -91,60 +117,52 @@ class SpillStructure:
         fixed : int, optional
             Bins of the only slice there shall be.
         """
-        best = self._weight(self.window, len(self.lines))[1]
         if fixed is not None:
-            return (self._slice(*self._weight(fixed, 0), best),)
-        sizes = np.unique(np.rint(10.0 ** np.arange(0.0, np.log10(len(self.seen)) + 1e-9, STEP))).astype(int)
-        windows = [None, *(int(size) for size in sizes[::-1] if size >= self.window)]
-        numbers = [number for number in NUMBERS if number < len(self.lines)] + [len(self.lines)]
-        return tuple(
-            self._slice(*self._weight(window, lines), best) for lines in numbers for window in windows
-        )
+            return (self._box(fixed),)
+        every = np.ones(len(self.flat) + 1)
+        return (self._slice(EVERY_PAIR, every), *(self._matched(n + 1) for n in range(len(self.reach))))
 
-    def _slice(self, weight: TimeWeight, values: NDArray[np.float64], best: NDArray[np.float64]) -> Slice:
+    def _box(self, bins: int) -> Slice:
+        values = np.zeros(len(self.flat) + 1)
+        values[:bins] = self.all_flat / float(self.flat[:bins].sum())
+        return self._slice(TimeWeight((float(values[0]),), (0.0,), (bins * self.width,)), values)
+
+    def _matched(self, terms: int) -> Slice:
+        """Return the weight 1 + b m, with m the part of the model that the first terms make, its mean taken off.
+
+        Of all weights that find a structure in proportion to m in full it is the one that costs least.
+        """
+        used, amplitudes = self.terms[1 : terms + 1], self.amplitudes[1 : terms + 1]
+        rest = self.all_flat - float(self.flat.sum())
+        beyond = (self.all_flat - float(self.amplitudes @ self.terms @ self.flat)) / rest if rest > 0 else 0.0
+        level = self.amplitudes[0] - beyond if rest > 0 else 0.0
+        mean = float(level * self.flat.sum() + amplitudes @ used @ self.flat) / self.all_flat
+        model = np.append(level + amplitudes @ used, 0.0) - mean
+        flat = np.append(self.flat, max(rest, 0.0))
+        at_zero, square = level + float(amplitudes.sum()) - mean, float(model**2 @ flat) / self.all_flat
+        if not (at_zero > 0 and square > 0):
+            return Slice(EVERY_PAIR, 1.0, 0.0, np.inf)
+        factor = at_zero / square
+        far = len(self.flat) * self.width
+        frequency, reach = self.frequency[:terms], self.reach[:terms]
+        weight = TimeWeight(
+            (1.0 - factor * mean, factor * level, *(factor * amplitudes).tolist()),
+            (0.0, 0.0, *frequency.tolist()),
+            (np.inf, far, *reach.tolist()),
+            (False, False, *(frequency == 0).tolist()),
+        )
+        return self._slice(weight, 1.0 + factor * model)
+
+    def _slice(self, weight: TimeWeight, values: NDArray[np.float64]) -> Slice:
         # All pairs of tracks are those of the numbers of tracks, so that only differences in time fluctuate.
         seen = np.append(self.seen, max(self.all_flat - float(self.seen.sum()), 0.0))
-        mean, square, of_best = (float(x @ seen) / self.all_flat for x in (values, values**2, best))
+        mean, square, of_best = (float(x @ seen) / self.all_flat for x in (values, values**2, self._best))
         if not mean > 0:
             return Slice(weight, 1.0, 0.0, np.inf)
-        differs = (best - values)[:-1]
+        differs = (self._best - values)[:-1]
         differs = differs - float(differs @ self.seen) / max(float(self.seen.sum()), 1.0)
         error = float(np.sqrt(differs**2 @ self.squares)) / self.all_flat
         return Slice(weight, of_best / mean - 1.0, error / mean, square / mean**2)
-
-    @cached_property
-    def _terms(self) -> NDArray[np.float64]:
-        """A constant and the wave of each line, in each bin of time differences."""
-        middle = self.width * (np.arange(len(self.flat)) + 0.5)
-        return np.vstack([np.ones(len(middle)), np.cos(2.0 * np.pi * np.outer(self.lines, middle))])
-
-    @cached_property
-    def _normal(self) -> NDArray[np.float64]:
-        """Matrix of the normal equations of a fit of these terms to the pairs."""
-        return np.asarray((self._terms * self.flat) @ self._terms.T)
-
-    def _weight(self, window: int | None, lines: int) -> tuple[TimeWeight, NDArray[np.float64]]:
-        """Return the weight whose sum over pairs estimates the pairs at time difference 0; its values by bin, and beyond."""
-        values = np.zeros(len(self.flat) + 1)
-        if window is None or window >= len(self.flat):
-            reach, inside, level = np.inf, self.whole[:lines], 1.0
-            values[:] = 1.0
-        else:
-            reach = window * self.width
-            share = float(self.flat[:window].sum())
-            inside = self._terms[1 : lines + 1, :window] @ self.flat[:window] / share
-            level = self.all_flat / share
-            values[:window] = level
-        if not lines:
-            return TimeWeight((level,), (0.0,), (reach,)), values
-        # Amplitudes are the solution of normal @ amplitude = sum over pairs of the terms: weights of the pairs.
-        normal = self._normal[: lines + 1, : lines + 1]
-        waves = self.all_flat * np.linalg.lstsq(normal, np.append(0.0, 1.0 - inside), rcond=1e-9)[0]
-        values[:-1] += waves @ self._terms[: lines + 1]
-        far = len(self.flat) * self.width
-        frequency = tuple(float(line) for line in self.lines[:lines])
-        amplitude = (level, *(float(wave) for wave in waves))
-        return TimeWeight(amplitude, (0.0, 0.0, *frequency), (reach, *[far] * (lines + 1))), values
 
 
 def choose_slices(
@@ -153,7 +171,7 @@ def choose_slices(
     """Choose for each region the slice of smallest mean squared error.
 
     What a slice does not see of the structure is corrected for all regions alike by the duty factor. Where tracks change with
-    the rate a region may have none of it, or twice as much: that bias is weighed against the fluctuation of fewer pairs.
+    the rate a region may have more or less of it: that bias is weighed against the fluctuation of fewer pairs.
 
     Parameters
     ----------
@@ -171,7 +189,7 @@ def choose_slices(
     missed : ndarray
         Relative excess that the slices of each region do not see.
     """
-    if len(slices) == 1:
+    if slices[0].weight != EVERY_PAIR:
         everywhere = np.ones(len(sums.total), dtype=np.int64)
         return (EVERY_PAIR, slices[0].weight), everywhere, np.full(len(sums.total), slices[0].beyond)
     used: list[TimeWeight] = [EVERY_PAIR]
@@ -184,7 +202,7 @@ def choose_slices(
         of_pairs = float(sums.sum_w2[region]) / total**2
         of_tracks = max(float(variance[region]) / total**2 - of_pairs, 0.0)
         possible = [one for one in slices if sums.pairs[region] >= FEWEST * one.cost] or [slices[0]]
-        best = min(possible, key=lambda one: of_tracks + of_pairs * one.cost + one.beyond**2)
+        best = min(possible, key=lambda one: of_tracks + of_pairs * one.cost + (STRONGER * one.beyond) ** 2)
         missed[region] = best.beyond
         if best.weight not in used:
             used.append(best.weight)
