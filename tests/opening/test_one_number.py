@@ -78,8 +78,8 @@ def seen(world):
     status, out, err = run(world.folder, ["run"])
     assert status == 0, err
     table = json.loads((world.folder / "output" / "table.json").read_text())
-    page = html.unescape((world.folder / "output" / "report.html").read_text())
-    section = page[page.index("Expected and observed") :].partition("</table>")[0]
+    page = html.unescape((world.folder / "output" / "report.html").read_text()).replace("\u00a0", " ")
+    section = page[page.index('id="expected-and-observed"') :].partition("</table>")[0]
     rows = [
         re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>.*?</tr>", section, re.DOTALL)
     ]
