@@ -39,7 +39,7 @@ class ExportConfig(StrictModel):
     keywords: list[str] = Field(
         default=[], description="reactions such as P NUCLEUS --> GAMMA* X, for HEPData"
     )
-    bundle: list[str] = Field(
-        default=[],
-        description="decay modes whose acceptance tables for reinterpretation join the HEPData record; minutes each",
+    bundle: str | None = Field(
+        default=None,
+        description="decay mode whose tables for reinterpretation join the HEPData record; they take minutes",
     )

@@ -2,14 +2,19 @@
 
 import json
 import re
+import tarfile
 import tomllib
 
 import pytest
+import uhi.schema
+import uproot
+import yaml
 
 from bdana import simulation
 from bdana.cli.demo import MARKER
-from bdana.cli.run import report
-from bdana.report import search_report
+from bdana.report import export_files, search_report
+from bdana.search.output import read_histograms
+from bdana.sensitivity.bundle import measure_masses
 from bdana.simulation import Beam
 from tests.commands import bdana
 from tests.report.browser import CHROMIUM, browser
@@ -159,12 +164,68 @@ def test_a_browser_shows_the_report_without_complaint(made, tmp_path):
 def test_approvers_get_what_they_need_before_the_report(made, monkeypatch):
     folder = made[0]
     monkeypatch.setattr(search_report, "save_figures", lambda _: [])
-    monkeypatch.chdir(folder)
-    report(review=True)
+    assert bdana("report", "--review", cwd=folder).returncode == 0
     page = Sections((folder / "output" / "review.html").read_text())
     assert list(page.texts)[:3] == ["head", "what-is-signed", "exposure"]
     (said,) = page.texts["what-is-signed"]
     assert "names no people" in said
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:jsonschema:DeprecationWarning")  # of HEPData's
+def test_results_are_exported_for_other_programs(made, monkeypatch):
+    """HEPData's own validator has taken the submission; ROOT, UHI, LaTeX and HEPData have the numbers of output/."""
+    folder, out = made[0], made[0] / "output"
+    monkeypatch.setattr(export_files, "default_masses", lambda *_: [300.0])
+    monkeypatch.setattr(
+        export_files,
+        "measure_masses",
+        lambda a, mode, masses, bins, _, *more: measure_masses(a, mode, masses, bins, 4, *more),
+    )
+    settings = "--set", 'export.bundle="mumu"', "--set", "export.inspire_id=2642344"
+    done = bdana("export", "results", "--workers", 1, *settings, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    export = out / "export"
+    table = json.loads((out / "table.json").read_text())
+    head, *entries = yaml.safe_load_all((export / "hepdata" / "submission.yaml").read_text())
+    assert "nothing here was measured" in head["comment"]
+    assert head["record_ids"] == [{"id": 2642344, "type": "inspire"}]
+    files = {entry["data_file"] for entry in entries}
+    assert {"regions.yaml", "variable_mass.yaml", "expected_exclusion.yaml", "acceptance.yaml"} <= files
+    assert "observed_exclusion.yaml" not in files
+    with tarfile.open(export / "submission.tar.gz") as archive:
+        assert set(archive.getnames()) == files | {"submission.yaml", "example.py"}
+    expected, observed, *_ = yaml.safe_load((export / "hepdata" / "regions.yaml").read_text())[
+        "dependent_variables"
+    ]
+    assert [row["value"] for row in expected["values"]] == [row["expected"] for row in table["regions"]]
+    assert [row["errors"][0]["symerror"] for row in expected["values"]] == [
+        row["error"] for row in table["regions"]
+    ]
+    assert [row["value"] for row in observed["values"]] == [
+        row["observed"] if row["state"] == "open" else "-" for row in table["regions"]
+    ]
+    mass = yaml.safe_load((export / "hepdata" / "variable_mass.yaml").read_text())["dependent_variables"]
+    assert sum(row["value"] for row in mass[0]["values"]) <= table["regions"][0]["observed"]
+    stored = read_histograms(out / "signal" / "histograms.json")
+    written = json.loads((export / "histograms.json").read_text())
+    uhi.schema.validate(written)
+    read_again = read_histograms(export / "histograms.json")
+    with uproot.open(export / "histograms.root") as file:
+        for region in stored["mass"].axes["region"]:
+            own = stored["mass"].integrate("region", [region])
+            assert read_again[f"signal/{region}/mass"] == own
+            root = file[f"signal/{region}/mass"]
+            assert root.values(flow=True).tolist() == own.values(flow=True).tolist()
+            assert root.variances(flow=True).tolist() == own.variances(flow=True).tolist()
+            assert root.axis().edges() == pytest.approx(own.axes[0].edges, rel=1e-12)
+        assert file["pseudo-data/plane"].values().sum() == stored_sum(out, "pseudo-data", "plane")
+    latex = (export / "latex" / "regions.tex").read_text()
+    assert f"outside & ${table['regions'][0]['expected']:.1f}" in latex
+    assert latex.count("closed") == 5
+
+
+def stored_sum(out, sample, name):
+    return read_histograms(out / sample / "histograms.json")[name].values().sum()
 
 
 def test_figures_and_report_are_made_again(made):
