@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["search_document"]
 
+BESIDE_TABLES = ("cutflow", "regions")
+"""Names of the figures that stand beside the tables of the same numbers, of cutflows and of regions."""
+
 
 def search_document(analysis: Analysis, figures: Sequence[Figure]) -> Document:
     """Lay out the results in output/ as the report.
@@ -76,17 +79,18 @@ def _sections(
     """Lay out the results of one channel; the titles begin with `channel`."""
     checked = [figure for figure in figures if figure.path.stem in CHECK_FIGURES]
     masses = [figure for figure in figures if figure.path.stem in MASS_FIGURES]
-    elsewhere = CHECK_FIGURES | MASS_FIGURES
+    flows, counts = ([figure for figure in figures if figure.path.stem == name] for name in BESIDE_TABLES)
+    elsewhere = CHECK_FIGURES | MASS_FIGURES | {*BESIDE_TABLES}
     prediction = run.prediction
     shown: list[tuple[str, Sequence[Block]]] = [
         ("Exposure", _exposure_blocks(analysis, run)),
-        ("Selection", [block for sample in run.samples for block in _selection_blocks(sample)]),
+        ("Selection", [*flows, *(block for sample in run.samples for block in _selection_blocks(sample))]),
         ("Values of the cuts", _cut_blocks(analysis, run)),
         *([("Background: accidental pairs", _background_blocks(prediction))] if prediction else []),
         *([("Validation", [*check_blocks(run.checks), *checked])] if run.checks else []),
         *([("Systematic uncertainties", _systematic_blocks(prediction))] if prediction else []),
         *([("What is measured, what is assumed", _input_blocks(analysis, run))] if prediction else []),
-        *([("Expected and observed", _table_blocks(run))] if run.table else []),
+        *([("Expected and observed", [*_table_blocks(run), *counts])] if run.table else []),
         ("Figures", [figure for figure in figures if figure.path.stem not in elsewhere]),
         *([("Windows of mass", [*masses, *mass_blocks(run.masses)])] if run.masses else []),
     ]

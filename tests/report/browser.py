@@ -55,6 +55,11 @@ class Page:
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self.events.append(self._message())
 
+    def without_scripts(self, path):
+        """Show a file as somebody sees it who has switched JavaScript off."""
+        self._ask("Emulation.setScriptExecutionDisabled", value=True)
+        self.load(path)
+
     def find(self, script):
         """Return the value of an expression on the page."""
         found = self._ask("Runtime.evaluate", expression=script, returnByValue=True)

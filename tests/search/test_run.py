@@ -60,7 +60,8 @@ def runs(folder, estimates):
 def test_table_checks_and_figures_share_one_estimate_of_either_sign(runs, estimates):
     made = estimates[: estimates.index("all that was made")]
     assert [options.like_sign for options in made] == [False, True]
-    assert runs["pseudo"].checks.like_sign and runs["pseudo"].table
+    assert runs["pseudo"].checks.like_sign
+    assert runs["pseudo"].table
 
 
 def test_every_two_track_sample_is_run(runs):
