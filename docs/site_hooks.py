@@ -59,7 +59,7 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     markdown : str
     page : Page
     """
-    text = re.sub(r"<!-- (?:run by|not run).*?-->\n", "", markdown)
+    text = re.sub(r"^ *<!-- (?:run by|not run).*?-->\n", "", markdown, flags=re.MULTILINE)
     return re.sub(r"\]\(docs/", "](../", text) if page.file.src_uri == "reference/changes.md" else text
 
 
