@@ -74,8 +74,11 @@ def _state(run: StoredRun) -> str:
     if not any(states.values()):
         return f"{of}no search: samples alone"
     said = [f"{state}: {', '.join(names)}" for state, names in states.items() if names]
-    hidden = "; of what is closed nothing was looked at" if states["closed"] else ""
-    return of + "; ".join(said) + hidden
+    if states["closed"]:
+        said.append("nothing of what is closed is in this report")
+    if any((part.table or {}).get("seen") for part in (run, *run.channels.values())):
+        said.append("looks or openings that were reported stand below the table")
+    return of + "; ".join(said)
 
 
 def _rows(run: StoredRun) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -124,6 +127,7 @@ def _excluded(signal: SignalResult | None) -> str:
     pieces = [
         f"masses from {island.mass[0]:.4g} to {island.mass[-1]:.4g} MeV with {exclusion.coupling.name} from "
         f"{island.low.min():.3g} to {island.high.max():.3g}"
+        + (f" (the scan ends there at {' and '.join(island.open_at)})" if island.open_at else "")
         for island in exclusion.shown
     ]
     return f"At {level} {', and '.join(pieces) or 'nothing'}."
