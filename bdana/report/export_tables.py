@@ -54,8 +54,9 @@ def _of_run(run: StoredRun, channel: str) -> Iterator[BundleTable]:
     for sample in run.samples:
         yield _cutflow(sample, channel)
         if run.table and sample.name == run.table["sample"]:
-            for variable in run.predicted:
-                yield _variable(run, sample, variable, channel)
+            for variable, predicted in run.predicted.items():
+                if "region" in predicted.axes.name:
+                    yield _variable(run, sample, variable, channel)
 
 
 def _table(
