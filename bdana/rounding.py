@@ -24,15 +24,19 @@ _PLAIN = range(-4, 9)  # decades of the larger of value and error that are writt
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN, Emin=-9999, Emax=9999)
 _LARGEST_Z = 37.04  # of SMALLEST_P, one-sided
 _DIGITS = 6  # of a number whose error is zero or unknown
+_SEEN = (
+    1e-3  # of the larger of two errors: the place is not that of a smaller one, which is 0 beside the other
+)
 _HELD = 16  # digits that double precision holds
 
 
 def same_place(value: float, *errors: float, signed: bool = False) -> list[str]:
     """Return a value and its errors as text, rounded to the second digit of the smallest error that is not zero.
 
-    So every error has at least two digits, and the value as many places as they have; the Particle Data Group rounds
-    like this, but gives one digit to some errors (Review of Particle Physics, introduction, section 5.3). A power of
-    ten is that of the larger of value and error, and the same in all of them. Without an error the value has up to six digits.
+    So every error has at least two digits, unless it is below a thousandth of another, and the value as many places as they
+    have; the Particle Data Group rounds like this, but gives one digit to some errors (Review of Particle Physics,
+    introduction, section 5.3). A power of ten is that of the larger of value and error, and the same in all of them. Without
+    an error the value has up to six digits.
 
     Parameters
     ----------
@@ -178,7 +182,8 @@ def _mantissas(value: float, errors: list[float], *, signed: bool = False) -> tu
     decade = max((_decade(number, 2 if some else _DIGITS) for number in known), default=0)
     power = 0 if decade in _PLAIN else decade
     if some:
-        place = min(_decade(error, 2) for error in some) - 1
+        told = [error for error in some if error >= _SEEN * max(some)]
+        place = min(_decade(error, 2) for error in told) - 1
         if decade - place > _HELD:  # more places than the value has
             return [f"{value!r}", *(f"{error:.1e}" for error in errors)], 0
     else:

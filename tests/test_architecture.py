@@ -71,7 +71,7 @@ def test_the_picture_is_drawn_from_the_imports_of_now():
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", *(f"docs/{path.name}" for path in (TOP / "docs").glob("*.md"))]
+    "name", ["README.md", *(str(path.relative_to(TOP)) for path in (TOP / "docs").rglob("*.md"))]
 )
 def test_files_that_the_documentation_names_are_there(name):
     named = re.findall(

@@ -94,3 +94,10 @@ def test_neither_wheel_nor_new_analysis_takes_a_ledger_or_results_along(tmp_path
     for name in secret:
         assert f"bdana/_template/{name}" not in names
         assert not (tmp_path / "new" / name).exists()
+
+
+def test_one_version_is_named_everywhere():
+    cited = (CHECKOUT / "CITATION.cff").read_text()
+    newest = (CHECKOUT / "CHANGELOG.md").read_text().partition("\n## ")[2].split()[0].strip(",")
+    assert f"\nversion: {bdana.__version__}\n" in cited
+    assert newest == bdana.__version__

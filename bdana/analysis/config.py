@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
+from bdana.analysis.publication_config import ExportConfig, ReportConfig
 from bdana.analysis.signal_config import SignalConfig
 from bdana.errors import ConfigError
 from bdana.events.dataset import Kind, Trigger
@@ -245,6 +246,10 @@ class AnalysisConfig(StrictModel):
     cluster: ClusterConfig | None = Field(
         default=None, exclude=True, description="batch system of `--executor dask`"
     )
+
+    # How results are told changes none of them.
+    report: ReportConfig = Field(default=ReportConfig(), exclude=True)
+    export: ExportConfig = Field(default=ExportConfig(), exclude=True)
 
     @model_validator(mode="before")
     @classmethod

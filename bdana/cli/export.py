@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bdana.cli.app import app
-from bdana.cli.console import load_analysis, note, print_json, print_tables, progress_bar
+from bdana.cli.console import load_analysis, note, print_json, print_tables, progress_bar, require_analysis
 from bdana.cli.options import ExecutorName, Json, Overrides, Scheduler, TwoWorkers, executor_from
 from bdana.errors import InputError
 
@@ -17,13 +17,35 @@ if TYPE_CHECKING:
     from bdana.sensitivity.bundle_tables import SearchCounts
     from bdana.statistics.regions_csv import CountedRegion
 
-__all__ = ["reinterpretation"]
+__all__ = ["reinterpretation", "results"]
 
 group = typer.Typer(help="Results for other people and programs.", no_args_is_help=True)
 app.add_typer(group, name="export")
 
 COUNTS = "Counts"
 BINS = "Bins"
+
+
+@group.command()
+def results(
+    overrides: Overrides = None,
+    workers: TwoWorkers = None,
+    executor: ExecutorName = None,
+    scheduler: Scheduler = None,
+    as_json: Json = False,
+) -> None:
+    """Write the last run as HEPData, LaTeX, ROOT and UHI JSON into output/export/, as [export] of analysis.toml says."""
+    from bdana.report.export_files import write_results
+
+    analysis = require_analysis(overrides)
+    chosen = executor_from(analysis, workers, executor, scheduler, usual=2)
+    with progress_bar("tables for reinterpretation") as progress:
+        folder = write_results(analysis, chosen, progress)
+    files = [str(path.relative_to(folder)) for path in sorted(folder.rglob("*")) if path.is_file()]
+    if as_json:
+        print_json({"folder": str(folder), "files": files})
+    else:
+        print_tables(*(f"  {name}" for name in files), f"{len(files)} files in {folder}")
 
 
 @group.command()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from bdana.cli.app import app
 from bdana.cli.console import (
@@ -114,11 +116,23 @@ def plot(overrides: Overrides = None) -> None:
 
 
 @app.command()
-def report(overrides: Overrides = None) -> None:
+def report(
+    overrides: Overrides = None,
+    review: Annotated[
+        bool,
+        typer.Option(
+            "--review",
+            help="Write output/review.html in its place: the report behind the hash to sign and what has changed since the "
+            "last freeze, for who approves openings.",
+        ),
+    ] = False,
+) -> None:
     """Write output/report.html of the last run again."""
-    from bdana.report import write_report
+    from bdana.report import write_report, write_review
 
-    print_tables(f"report: {write_report(require_analysis(overrides))}")
+    analysis = require_analysis(overrides)
+    path = write_review(analysis) if review else write_report(analysis)
+    print_tables(f"{'review' if review else 'report'}: {path}")
 
 
 def run_with_progress(

@@ -486,7 +486,8 @@ def guess_schema(path: Location, remote: RemoteConfig = DEFAULTS) -> str:
     reasons = "; ".join(f"{name} because {verdict}" for name, verdict in near.items())
     there = f"it is not {reasons}" if near else f"its trees are {', '.join(root.trees) or 'none'}"
     raise ConfigError(
-        f"{path}: matches none of the schemas {', '.join(schemas)}: {there}; choose one with --schema"
+        f"{path}: matches none of the schemas {', '.join(schemas)}: {there}; choose one with --schema, or draft one for this "
+        f"layout: bdana schema init {path} mine.toml"
     )
 
 

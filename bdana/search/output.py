@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import hist
@@ -87,6 +88,8 @@ class StoredRun:
     channels : mapping of str to StoredRun
         Of an analysis that searches several channels: the run of each. The table is then the combined one, or None, and
         nothing else is stored beside it.
+    made : mapping of str to str
+        run.json: its time in UTC and the version of bdana.
     """
 
     samples: tuple[StoredSample, ...]
@@ -96,6 +99,7 @@ class StoredRun:
     checks: dict[str, Any] | None
     masses: dict[str, Any] | None = None
     channels: Mapping[str, StoredRun] = field(default_factory=dict)
+    made: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def incomplete(self) -> str:
@@ -141,7 +145,7 @@ def write_output(analysis: AnalysisFolder, runs: Sequence[SampleRun]) -> Path:
         write_json(
             out / "table.json", combined.to_dict() | {"channels": list(parts)} | _stamp(analysis, runs)
         )
-    write_json(out / "run.json", {"channels": list(parts), "analysis_hash": analysis.hash})
+    write_json(out / "run.json", {"channels": list(parts)} | _made(analysis))
     return out
 
 
@@ -169,6 +173,11 @@ def _stamp(analysis: AnalysisFolder, runs: Sequence[SampleRun]) -> dict[str, Any
         "bdana_version": __version__,
         "ledger_head": analysis.ledger.head,
     }
+
+
+def _made(analysis: AnalysisFolder) -> dict[str, Any]:
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"analysis_hash": analysis.hash, "time": now, "bdana_version": __version__}
 
 
 def _write_run(analysis: AnalysisFolder, runs: Sequence[SampleRun], out: Path) -> None:
@@ -211,7 +220,7 @@ def _write_run(analysis: AnalysisFolder, runs: Sequence[SampleRun], out: Path) -
             write_json(
                 out / "checks.json", run.checks.to_dict() | _stamp(analysis, [run]) | {"sample": run.name}
             )
-    write_json(out / "run.json", {"samples": [run.name for run in runs], "analysis_hash": analysis.hash})
+    write_json(out / "run.json", {"samples": [run.name for run in runs]} | _made(analysis))
 
 
 def read_output(analysis: AnalysisFolder) -> StoredRun:
@@ -230,10 +239,10 @@ def read_output(analysis: AnalysisFolder) -> StoredRun:
     parts = by_channel(analysis)
     if not parts:
         return _read_run(analysis, out)
-    _read_index(analysis, out)
+    made = _read_index(analysis, out)
     table = read_json(out / "table.json") if (out / "table.json").is_file() else None
     channels = {name: _read_run(part, out / name) for name, part in parts.items()}
-    return StoredRun((), table, None, {}, None, _read_masses(out), channels)
+    return StoredRun((), table, None, {}, None, _read_masses(out), channels, made)
 
 
 def _read_masses(out: Path) -> dict[str, Any] | None:
@@ -251,21 +260,22 @@ def _read_index(analysis: AnalysisFolder, out: Path) -> dict[str, Any]:
 
 
 def _read_run(analysis: AnalysisFolder, out: Path) -> StoredRun:
+    made = _read_index(analysis, out)
     samples = tuple(
         StoredSample(
             name,
             read_json(out / name / "cutflow.json"),
             read_histograms(out / name / "histograms.json"),
         )
-        for name in _read_index(analysis, out)["samples"]
+        for name in made["samples"]
     )
     if not (out / "table.json").is_file():
-        return StoredRun(samples, None, None, {}, None)
+        return StoredRun(samples, None, None, {}, None, made=made)
     predicted = read_histograms(out / "prediction_histograms.json")
     table, prediction, checks = (
         read_json(out / f"{name}.json") for name in ("table", "prediction", "checks")
     )
-    return StoredRun(samples, table, prediction, predicted, checks, _read_masses(out))
+    return StoredRun(samples, table, prediction, predicted, checks, _read_masses(out), made=made)
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from contextlib import contextmanager
-from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bdana._version import __version__
-from bdana.errors import ConfigError, InputError
+from bdana.errors import InputError
 from bdana.sensitivity.bundle_tables import TABLES, bundle_tables
+from bdana.sensitivity.hepdata_files import require_hepdata, whole_folder, write_submission, write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+    from pathlib import Path
 
     from bdana.analysis import AnalysisFolder
     from bdana.sensitivity.bundle import Bins, MassTables
-    from bdana.sensitivity.bundle_tables import BundleTable, SearchCounts
+    from bdana.sensitivity.bundle_tables import SearchCounts
 
-__all__ = ["check_folder", "write_bundle"]
+__all__ = ["EXAMPLE", "bundle_head", "check_folder", "write_bundle"]
 
 MADE_BY = "# Made by `bdana export reinterpretation`.\n"
 """First line of submission.yaml, by which a folder that may be replaced is known."""
@@ -87,8 +83,7 @@ def check_folder(path: Path) -> None:
     ConfigError
         When the libraries that write and check HEPData tables are not installed.
     """
-    _library("yaml")
-    _library("hepdata_validator.full_submission_validator")
+    require_hepdata()
     if not path.resolve().parent.is_dir():
         raise InputError(f"{path}: there is no folder {path.resolve().parent} to make it in")
     if path.exists() and not path.is_dir():
@@ -130,39 +125,10 @@ def write_bundle(
         When the libraries for HEPData are not installed.
     """
     check_folder(path)
-    yaml = _library("yaml")
     tables = bundle_tables(analysis, mode, bins, masses, counts)
-
-    def text(document: dict[str, Any], *, flow: bool | None) -> str:
-        dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-        return str(
-            yaml.dump(
-                document,
-                Dumper=dumper,
-                sort_keys=False,
-                default_flow_style=flow,
-                width=120,
-                allow_unicode=True,
-            )
-        )
-
-    with _whole_folder(path) as folder:
-        documents = [_submission(analysis, mode, masses, counts), *(_entry(table) for table in tables)]
-        whole = MADE_BY + "".join("---\n" + text(document, flow=False) for document in documents)
-        _write(folder / "submission.yaml", whole)
-        for table in tables:
-            _write(folder / f"{table.name}.yaml", text(table.plain(), flow=None))
-        _write(folder / "example.py", EXAMPLE)
-        _validate(folder, path)
-
-
-def _library(name: str) -> Any:
-    try:
-        return import_module(name)  # an extra, so that nothing imports it before
-    except ImportError:
-        raise ConfigError(
-            "the bundle is written with the libraries of HEPData, which are not installed: pip install 'bdana[export]'"
-        ) from None
+    with whole_folder(path) as folder:
+        write_text(folder / "example.py", EXAMPLE)
+        write_submission(folder, path, bundle_head(analysis, mode, masses, counts), tables, MADE_BY)
 
 
 def _is_ours(submission: Path) -> bool:
@@ -171,47 +137,19 @@ def _is_ours(submission: Path) -> bool:
     )
 
 
-@contextmanager
-def _whole_folder(path: Path) -> Iterator[Path]:
-    """Give a temporary folder, which takes the place of `path` if the block raises nothing."""
-    path = path.resolve()
-    try:
-        scratch = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    except OSError as err:
-        raise InputError(f"{path}: cannot write there ({err.strerror})") from None
-    new, old = scratch / path.name, scratch / "old"
-    try:
-        new.mkdir()
-        yield new
-        if path.exists():
-            path.rename(old)
-        new.rename(path)
-    except OSError as err:
-        if old.exists():
-            old.rename(path)
-        raise InputError(f"{path}: cannot be written ({err.strerror})") from None
-    finally:
-        shutil.rmtree(scratch)
-
-
-def _write(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _validate(folder: Path, path: Path) -> None:
-    module = _library("hepdata_validator.full_submission_validator")
-    validator = module.FullSubmissionValidator()
-    if not validator.validate(directory=str(folder)):
-        messages = [message.message for found in validator.get_messages().values() for message in found]
-        raise InputError(f"{path}: HEPData does not take these tables: {'; '.join(messages[:3])}")
-
-
-def _submission(
+def bundle_head(
     analysis: AnalysisFolder, mode: str, masses: Sequence[MassTables], counts: SearchCounts
 ) -> dict[str, Any]:
+    """Return the first document of submission.yaml: what the tables of the bundle are, and the program beside them.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    mode : str
+        Decay mode that is searched for.
+    masses : sequence of MassTables
+    counts : SearchCounts
+    """
     first, last = analysis.signal.decay_volume_m
     name = analysis.regions.names[0]
     box = analysis.config.regions[name]
@@ -236,13 +174,4 @@ def _submission(
                 "description": "Program that makes the excluded couplings from the tables (Python with numpy, scipy, pyyaml)",
             }
         ],
-    }
-
-
-def _entry(table: BundleTable) -> dict[str, Any]:
-    return {
-        "name": table.title,
-        "description": table.description,
-        "keywords": [],
-        "data_file": f"{table.name}.yaml",
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from bdana.statistics.expected import expected_limit
 from bdana.statistics.limits import cls
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -59,13 +59,16 @@ class TableColumn:
         Numbers or texts, or pairs of the edges of bins.
     unit : str
     errors : sequence of float
-        Statistical errors of the values; empty where they have none.
+        Errors of the values; empty where they have none.
+    label : str
+        What they are of: `stat`, or `total`.
     """
 
     name: str
     values: Sequence[Any]
     unit: str = ""
     errors: Sequence[float] = ()
+    label: str = "stat"
 
     def plain(self) -> dict[str, Any]:
         """Return the column as HEPData's schema has it."""
@@ -73,7 +76,7 @@ class TableColumn:
         if self.errors:
             # HEPData takes no error of 0, that of a bin without particles.
             rows = [
-                {"value": value} | ({"errors": [{"symerror": error, "label": "stat"}]} if error else {})
+                {"value": value} | ({"errors": [{"symerror": error, "label": self.label}]} if error else {})
                 for value, error in zip(self.values, self.errors, strict=True)
             ]
         else:
@@ -94,6 +97,8 @@ class BundleTable:
         One of `TABLES`: the file is NAME.yaml.
     title, description : str
     independent, dependent : tuple of TableColumn
+    keywords : mapping of str to sequence
+        HEPData's own: reactions, observables, cmenergies, phrases.
     """
 
     name: str
@@ -101,6 +106,7 @@ class BundleTable:
     description: str
     independent: tuple[TableColumn, ...]
     dependent: tuple[TableColumn, ...]
+    keywords: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         """Return the table as HEPData's schema has it."""

@@ -60,7 +60,8 @@ def more_keys(tmp_path_factory, keys):
 
 @pytest.fixture
 def stopped_clocks(monkeypatch):
-    """Files of ROOT are all of one time."""
+    """Files of ROOT are all of one time, and so are results."""
+    monkeypatch.setattr("bdana.search.output.datetime", Frozen)
     for module in ("_cascade", "_cascadetree", "writable"):
         monkeypatch.setattr(f"uproot.writing.{module}.datetime", SimpleNamespace(datetime=Frozen))
 

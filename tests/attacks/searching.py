@@ -37,7 +37,7 @@ REFUSED = {
     "blinding open CR2", "blinding request SR --opener rob", "blinding withdraw CR3 late",
     "select data/run.open.root --kind mc",
 }  # fmt: skip
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:Z| UTC)?")
 TEXT = {".json", ".html", ".csv", ".md", ".toml", ".py", ".receipts", ""}
 
 

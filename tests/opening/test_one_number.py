@@ -85,8 +85,8 @@ def seen(world):
     status, out, err = run(world.folder, ["run"])
     assert status == 0, err
     table = json.loads((world.folder / "output" / "table.json").read_text())
-    page = html.unescape((world.folder / "output" / "report.html").read_text())
-    section = page[page.index("Expected and observed") :].partition("</table>")[0]
+    page = html.unescape((world.folder / "output" / "report.html").read_text()).replace("\u00a0", " ")
+    section = page[page.index('id="expected-and-observed"') :].partition("</table>")[0]
     rows = rows_of(section)
     printed = {row[0]: row for line in out.splitlines() if len(row := re.split(r"  +", line.strip())) > 2}
     return table, printed, {row[0]: row for row in rows if row}, page

@@ -14,6 +14,9 @@ from bdana.blinding.identity import make_identity
 from bdana.blinding.ledger import Ledger
 from bdana.blinding.stage_keys import stage_recipients
 from bdana.opening.key_process import _run_here
+from bdana.report.document import Document
+from bdana.report.opening_sections import opening_blocks
+from bdana.report.review import review_document
 from bdana.sealing.seal_file import seal
 from bdana.simulation import SimulationConfig, write_sample
 from tests import commands
@@ -52,6 +55,43 @@ def sealed_search(base, keys):
     return folder
 
 
+def packet(folder):
+    """Return the blocks of the approvers' packet by section, before a report without any."""
+    made = review_document(load(folder), Document("search", "", []))
+    return {section.title: section.blocks for section in made.sections}
+
+
+def approvers_see_what_they_sign(folder):
+    asked_with, changed = packet(folder), folder / "selections" / "dimuon.py"
+    ledger, text = Ledger(folder / "blinding" / "ledger"), changed.read_text()
+    (frozen,) = ledger.of_kind("freeze")
+    assert ["hash to sign", frozen.hash] in asked_with["What is signed"][0].rows
+    assert "nothing has changed since" in asked_with["What has changed since the last freeze"][0].text
+    states, requests, _, typed = asked_with["What is asked"]
+    assert [row[1] for row in states.rows] == ["open"] * 4 + ["requested"]
+    assert requests.rows == [
+        ["SR", "dimuon, 2021", "ann", "rob", "ann (analyst)", "1 analyst, 1 reviewer, 1 convenor"]
+    ]
+    assert typed.text.startswith("bdana blinding approve SR ")
+    changed.write_text(text.replace('20.0, ge=0, description="closest', '7.0, ge=0, description="closest'))
+    now = packet(folder)
+    assert now["What is signed"][-1].text.startswith("Warning: the folder is not what was frozen")
+    difference = now["What has changed since the last freeze"][2].text
+    assert re.search(r"^-.*20\.0, ge=0.*\n\+.*7\.0, ge=0", difference, re.MULTILINE)
+    changed.write_text(text)
+
+
+def the_report_says_who_did_what_when(folder, shown):
+    listed, prepared, people = opening_blocks(load(folder))
+    told = [(row[2], row[3]) for row in listed.rows]
+    assert told[0] == ("ann", f"froze the analysis {load(folder).hash[:16]}")
+    assert ("ann", "took back the consent to open SR: a plot is missing") in told
+    assert ("con", "approved the opening of SR") in told
+    assert told[-1][1].startswith(f"compared SR: {shown['SR']} observed")
+    assert "5 of join, 1 of keys, 0 of handover, 1 of seal" in prepared.text
+    assert [row[:2] for row in people.rows][-1] == ["con", "convenor"]
+
+
 def test_commands_lead_from_sealed_data_to_open_regions(folder, keys):
     def step(command, *arguments, person, status=0, alone=True):
         words = ("blinding", command, *arguments, "--person", person, "--key", keys[person])
@@ -61,8 +101,10 @@ def test_commands_lead_from_sealed_data_to_open_regions(folder, keys):
 
     unknown = step("freeze", person="ann", status=3)
     assert "the ledger does not know" in unknown.stderr
-    stranger = step("record", "run.manifest.json", person="ann", status=3)
-    assert "ann has not the mark `production`" in stranger.stderr
+    assert (
+        "ann has not the mark `production`"
+        in step("record", "run.manifest.json", person="ann", status=3).stderr
+    )
     step("record", "run.manifest.json", person="bob")
     rows = len(list((folder / "blinding" / "ledger").iterdir()))
     wrong = bdana(folder, "blinding", "seen", "a plot", "--person", "ann", "--key", keys["con"])
@@ -74,14 +116,17 @@ def test_commands_lead_from_sealed_data_to_open_regions(folder, keys):
     step("request", "CR3", "CR2", "CR1", "--opener", "rob", person="ann")
     step("open", "CR3", person="rob")
     step("open", "CR2", "CR1", person="rob", alone=False)
-    alone = step("request", "CR", "SR", "--opener", "rob", person="ann", status=3)
-    assert "always asked for alone" in alone.stderr
+    assert (
+        "always asked for alone"
+        in step("request", "CR", "SR", "--opener", "rob", person="ann", status=3).stderr
+    )
     step("request", "CR", "--opener", "rob", person="ann")
     step("open", "CR", person="rob", alone=False)
     step("request", "SR", "--opener", "rob", person="ann")
     step("withdraw", "SR", "a plot is missing", person="ann")
     step("request", "SR", "--opener", "rob", person="ann")
     assert "SR needs 1 convenor" in step("open", "SR", person="rob", status=3).stderr
+    approvers_see_what_they_sign(folder)
     (folder / "selections" / "hostile.py").write_text("raise SystemExit('imported')\n")
     said = step("approve", "SR", person="con").stdout
     assert "ann asks that rob opens SR" in said
@@ -105,6 +150,7 @@ def test_commands_lead_from_sealed_data_to_open_regions(folder, keys):
         assert summary["closed"] == []
         assert {name: listed.count(name) for name in shown} == shown
         assert {row["name"]: row["observed"] for row in summary["regions"]} == shown
+    the_report_says_who_did_what_when(folder, shown)
     # As one types it, in a process of its own.
     verify = [sys.executable, "-m", "bdana", "blinding", "verify"]
     assert subprocess.run(verify, cwd=folder, check=False).returncode == 0

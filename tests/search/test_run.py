@@ -131,7 +131,7 @@ def test_pseudo_data_and_simulation_say_so_everywhere(runs, folder, monkeypatch)
     page = write_report(bdana.load(folder)).read_text()
     assert re.search(r"<title>NA62 [^<]* \(pseudo-data\)</title>", page)
     assert "observed (pseudo-data)" in page
-    assert "Sample signal (simulation)" in page
+    assert "signal (simulation): candidates by region" in page
     assert len(written) > 8
     for texts in written.values():
         assert any("pseudo-data" in text or "simulation" in text or "simulated" in text for text in texts), (

@@ -15,7 +15,7 @@ import yaml
 from bdana.api import load
 from bdana.engine import SerialExecutor, executor_of
 from bdana.errors import ConfigError, InputError
-from bdana.sensitivity import bundle_files
+from bdana.sensitivity import hepdata_files
 from bdana.sensitivity.bundle import Bins, default_masses, measure_masses
 from bdana.sensitivity.bundle_files import check_folder, write_bundle
 from bdana.sensitivity.bundle_tables import SearchCounts
@@ -221,7 +221,7 @@ def test_a_full_disk_is_said_and_the_bundle_of_before_stays(analysis, tiny, tmp_
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(bundle_files.os, "fsync", full)
+    monkeypatch.setattr(hepdata_files.os, "fsync", full)
     with pytest.raises(InputError, match=r"out: cannot be written \(No space left"):
         write_bundle(out, analysis, "mumu", TINY, tiny, COUNTS)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -1,0 +1,38 @@
+"""Copy the pictures of the gallery and the tutorial from the folder of a demo: `python docs/draw_gallery.py bdana-demo`.
+
+The picture of the report's head is taken by chromium, if it is here.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+PICTURES = Path(__file__).parent / "pictures"
+SHOWN = ("plane_pseudo-data", "plane_signal", "mass", "like_sign", "stability", "unfolding", "exclusion")
+
+
+def main() -> None:
+    """Copy the figures, and take a picture of the report."""
+    output = Path(sys.argv[1]).resolve() / "output"
+    for name in SHOWN:
+        shutil.copyfile(output / "figures" / f"{name}.png", PICTURES / f"{name}.png")
+    browser = shutil.which("chromium")
+    if browser is None:
+        sys.exit("no chromium here: the picture of the report is the old one")
+    options = [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        "--window-size=1100,760",
+    ]
+    target = f"--screenshot={PICTURES / 'report.png'}"
+    report = (output / "report.html").as_uri()
+    subprocess.run([browser, *options, target, report], check=True, capture_output=True)  # noqa: S603
+
+
+if __name__ == "__main__":
+    main()
