@@ -13,11 +13,13 @@ from bdana.events.units import dimension, named_unit, value_of
 from bdana.mistakes import did_you_mean
 from bdana.on_demand import late_module
 from bdana.selection.candidates import UNITS
+from bdana.selection.expressions import Expression
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import hist
+    from numpy.typing import NDArray
 
     from bdana.regions import Regions
     from bdana.selection.candidates import Candidates
@@ -35,6 +37,8 @@ __all__ = [
     "sum_regions",
 ]
 
+_USUAL = {"length": "mm", "time": "ns", "energy": "MeV", "": ""}
+
 
 @dataclass(frozen=True)
 class Variable:
@@ -43,7 +47,7 @@ class Variable:
     Attributes
     ----------
     name : str
-        The attribute of `Candidates`.
+        The attribute of `Candidates`, or the name of what `expression` gives.
     label : str
         Text of the axis, without unit.
     unit : str
@@ -52,6 +56,8 @@ class Variable:
         Number of bins, all of one width.
     low, high : float
         Ends of the axis in `unit`.
+    expression : str
+        Formula of the quantities of a candidate, in mm, ns and MeV; empty for one of them.
 
     Raises
     ------
@@ -73,20 +79,25 @@ class Variable:
     bins: int
     low: float
     high: float
+    expression: str = ""
 
     def __post_init__(self) -> None:
-        if self.name not in UNITS:
-            raise ConfigError(f"no quantity '{self.name}' of a candidate: {did_you_mean(self.name, UNITS)}")
-        usual = UNITS[self.name]
+        if self.expression and self.name in UNITS:
+            raise ConfigError(f"{self.name} is a quantity of a candidate: give the expression another name")
+        if not self.expression and self.name not in UNITS:
+            raise ConfigError(
+                f"no quantity '{self.name}' of a candidate: {did_you_mean(self.name, UNITS)}; or give its expression"
+            )
+        needed = Expression(self.expression or self.name).dimension
+        usual = _USUAL[needed]
         try:
             given = dimension(self.unit)
         except ValueError as err:
             raise ConfigError(f"unit of {self.name}: {err}") from None
-        if given != dimension(usual):
+        if given != needed and not (needed == "" and given == "angle"):
             what = f"'{self.unit}', a unit of {given}" if given else "no unit"
-            raise ConfigError(
-                f"{self.name} has the dimension of {dimension(usual)}, in {usual} for instance; the axis has {what}"
-            )
+            of = f"the dimension of {needed}, in {usual} for instance" if needed else "no unit"
+            raise ConfigError(f"{self.name} has {of}; the axis has {what}")
         if named_unit(self.label):
             raise ConfigError(
                 f"the label '{self.label}' of {self.name} ends with a unit: leave it out, the unit of the axis is put there"
@@ -100,6 +111,23 @@ class Variable:
     def scale(self) -> float:
         """The unit of the axis in mm, ns, MeV."""
         return value_of(self.unit)
+
+    @property
+    def needs_time(self) -> bool:
+        """Whether it is made of the time difference, which pairs of tracks of different events do not have."""
+        return "dt" in Expression(self.expression or self.name).names
+
+    def values(self, candidates: Candidates) -> NDArray[np.float64]:
+        """Return its values in the unit of the axis, shape (N,).
+
+        Parameters
+        ----------
+        candidates : Candidates
+        """
+        if not self.expression:
+            values: NDArray[np.float64] = getattr(candidates, self.name)
+            return values / self.scale
+        return Expression(self.expression).values(candidates) / self.scale
 
     def histogram(self, regions: Sequence[str]) -> Histogram:
         """Return an empty histogram of the given regions; candidates elsewhere are not counted.
@@ -138,7 +166,7 @@ def fill_histograms(
     for name, variable in variables.items():
         made = variable.histogram(regions)
         if counted.any():
-            values = getattr(candidates, variable.name)[counted] / variable.scale
+            values = variable.values(candidates)[counted]
             made.fill(candidates.region[counted], values, weight=candidates.weight[counted])
         filled[name] = made
     return filled

@@ -357,7 +357,7 @@ def estimate_pairs(
     filling = {
         name: HistogramSums(variable, regions, pooled, classes)
         for name, variable in task.pairs.variables.items()
-        if name != "dt"
+        if not variable.needs_time
     }
     part = task.pairs.part
     counted = part.counted(regions) if part else np.ones((len(regions), 1), dtype=np.bool_)

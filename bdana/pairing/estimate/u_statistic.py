@@ -179,8 +179,7 @@ class HistogramSums:
         candidates : Candidates
             The K pairs.
         """
-        value = getattr(candidates, self.variable.name) / self.variable.scale
-        inside = np.asarray(self.made.axes[1].index(value)) + 1  # the underflow comes first
+        inside = np.asarray(self.made.axes[1].index(self.variable.values(candidates))) + 1  # the underflow comes first
         bins, weight = region * (self.variable.bins + 2) + inside, candidates.weight
         known = region < len(self.made.axes[0])
         if not known.all():
