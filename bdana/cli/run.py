@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from bdana.cli.app import app
 from bdana.cli.console import filled, note, print_json, print_tables, progress_bar, require_analysis
@@ -87,13 +89,18 @@ def run(
 
 
 @app.command()
-def plot(overrides: Overrides = None) -> None:
-    """Draw the figures of the last run again, into output/figures/."""
+def plot(
+    variables: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="VARIABLE...", help="Of [variables]; by default all figures are drawn."),
+    ] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Draw the figures of the last run again, or those of some variables, into output/figures/."""
     from bdana.report import save_figures
 
-    print_tables(
-        *(f"{figure.path}: {figure.caption}" for figure in save_figures(require_analysis(overrides)))
-    )
+    figures = save_figures(require_analysis(overrides), variables or ())
+    print_tables(*(f"{figure.path}: {figure.caption}" for figure in figures))
 
 
 @app.command()

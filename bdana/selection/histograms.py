@@ -195,7 +195,7 @@ def sum_regions(histograms: Sequence[Histogram], regions: Sequence[str]) -> Hist
 
 
 def plane_histogram(candidates: Candidates, regions: Regions, dump: str = "dump") -> Histogram:
-    """Fill weighted candidates into 140 bins of z_TAX (m) and 40 bins of CDA_TAX (mm) in the logarithm.
+    """Fill weighted candidates into 100 bins of z_TAX (m) and 40 bins of CDA_TAX (mm) in the logarithm.
 
     The frame depends on no event, only on the boxes: halo, control regions and signal all show.
 
@@ -214,7 +214,7 @@ def plane_histogram(candidates: Candidates, regions: Regions, dump: str = "dump"
     """
     z_frame, cda_frame = regions.frame_m_mm
     plane = hist.Hist(
-        hist.axis.Regular(140, *z_frame, name="z_tax", label=rf"$z_{{{dump}}}$ [m]"),
+        hist.axis.Regular(100, *z_frame, name="z_tax", label=rf"$z_{{{dump}}}$ [m]"),
         hist.axis.Regular(
             40, *cda_frame, name="cda_tax", label=rf"$CDA_{{{dump}}}$ [mm]", transform=hist.axis.transform.log
         ),

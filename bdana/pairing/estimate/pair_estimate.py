@@ -245,6 +245,9 @@ class PairEstimate:
             checked["covariance_in_bins"] = {
                 name: np.einsum("abcb->acb", found).tolist() for name, found in self.bin_covariances.items()
             }
+            checked["variance_in_merged_bins"] = {
+                name: merged_variances(found) for name, found in self.bin_covariances.items()
+            }
         return checked | {
             "regions": [
                 {
@@ -412,3 +415,23 @@ def _multiplicities(replicas: int, tracks: int) -> NDArray[np.uint8]:
     for row in times:
         row[:] = rng.poisson(1.0, tracks)
     return times
+
+
+def merged_variances(covariance: NDArray[np.float64]) -> dict[str, Any]:
+    """Return the covariance of the regions in bins that are merged by each divisor of their number.
+
+    Parameters
+    ----------
+    covariance : ndarray, shape (R, B, R, B)
+
+    Returns
+    -------
+    dict
+        By the number of bins that are one, as text, nested lists of shape (R, R, merged bins).
+    """
+    regions, bins = covariance.shape[:2]
+    found = {}
+    for factor in (f for f in range(2, bins // 2 + 1) if bins % f == 0):
+        split = covariance.reshape(regions, bins // factor, factor, regions, bins // factor, factor)
+        found[str(factor)] = np.einsum("abicbj->acb", split).tolist()
+    return found
