@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         MissingColumnError,
         UserCodeError,
     )
+    from bdana.masses import MASS
     from bdana.pairing import Combinatorial, PairBounds, PairingParameters
     from bdana.reconstruction import Line, Pairs, Tracks, any_near, closest_approach, nearest, none_near
     from bdana.regions import Box, Regions
@@ -49,6 +50,7 @@ _HOMES = {
         "MissingColumnError",
         "UserCodeError",
     ),
+    "bdana.masses": ("MASS",),
     "bdana.pairing": ("Combinatorial", "PairingParameters", "PairBounds"),
     "bdana.reconstruction": (
         "Line",
@@ -76,6 +78,7 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "MASS",
     "MATERIALS",
     "TRACK_AFTER",
     "Analysis",

@@ -251,7 +251,7 @@ def number(answer: Any, *, above: float = -np.inf) -> float:
     return float(value)
 
 
-def numbers(answer: Any, n: int, items: str) -> NDArray[np.float64]:
+def numbers(answer: Any, n: int, items: str, *, undefined: bool = False) -> NDArray[np.float64]:
     """Read an answer that is one finite number, not below 0, for each item, or one for all; shape (N,) or ().
 
     Parameters
@@ -261,6 +261,8 @@ def numbers(answer: Any, n: int, items: str) -> NDArray[np.float64]:
         Number of items.
     items : str
         What they are: `bursts`.
+    undefined : bool
+        Whether NaN is an answer too.
 
     Raises
     ------
@@ -272,6 +274,8 @@ def numbers(answer: Any, n: int, items: str) -> NDArray[np.float64]:
     if values.shape not in {(), (n,)}:
         raise UnsuitableError(f"returns numbers of shape {values.shape} for {n} {items}, {wanted}")
     bad = ~(np.isfinite(values) & (values >= 0))
+    if undefined:
+        bad &= ~np.isnan(values)
     if bad.any():
         raise UnsuitableError(f"returns {values[bad].flat[0]:g}, {wanted}")
     return values

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from bdana.errors import ConfigError
 from bdana.signal import Coupling, SignalModel, branching_ratio
-from bdana.signal.models import coupling_of, make_particle, with_beam
+from bdana.signal.models import coupling_of, make_particle, scan_of, with_beam
 from bdana.strict import StrictModel
 
 if TYPE_CHECKING:
@@ -21,6 +21,14 @@ __all__ = ["SearchedSignal", "SignalConfig"]
 
 Positive = Annotated[float, Field(gt=0)]
 Strength = Annotated[float, Field(gt=0, le=1)]
+SELECTIONS = {
+    "mumu": "dimuon",
+    "ee": "dielectron",
+    "pipi": "dipion",
+    "pimu": "pion_lepton",
+    "pie": "pion_electron",
+}
+"""Selections for decay modes that [signal] channels does not name."""
 
 
 class SignalConfig(StrictModel):
@@ -54,17 +62,21 @@ class SignalConfig(StrictModel):
         ge=0,
         description="mean depth of the production point in the dump, exponential; by default that of the detector",
     )
-    point: tuple[Positive, Strength] = Field(
-        default=(400.0, 1e-6),
-        description="mass in MeV and coupling whose signal a run shows in tables and figures",
+    point: tuple[Positive, Strength] | None = Field(
+        default=None,
+        description="mass in MeV and coupling whose signal a run shows in tables and figures; by default the model's",
     )
     pot: Positive = Field(default=1.4e17, description="protons on target where no sample of data says it")
     pot_error: float = Field(
         default=0.2, ge=0, le=1, description="relative error of the protons on target, log-normal"
     )
-    masses_mev: tuple[Positive, Positive] = Field(default=(212.0, 650.0), description="ends of the scan")
+    masses_mev: tuple[Positive, Positive] | None = Field(
+        default=None, description="ends of the scan; by default those of the model"
+    )
     mass_points: int = Field(default=100, ge=2, description="of the scan, evenly in the logarithm")
-    couplings: tuple[Strength, Strength] = Field(default=(1e-8, 1e-4), description="ends of the scan")
+    couplings: tuple[Strength, Strength] | None = Field(
+        default=None, description="ends of the scan; by default those of the model"
+    )
     decays: int = Field(default=50_000, ge=1000, description="drawn for each mass and production process")
     events: int = Field(default=5_000, ge=100, description="of them that are reconstructed and selected")
     seed: int = Field(default=1, ge=0, description="of the drawn decays")
@@ -100,6 +112,14 @@ class SignalConfig(StrictModel):
         for name in ("spot_mm", "depth_mm"):
             if values[name] is None:
                 values[name] = getattr(detector.beam_dump, name)
+        scan = scan_of(self.model)
+        for name, default in (
+            ("masses_mev", scan.masses),
+            ("couplings", scan.couplings),
+            ("point", scan.point),
+        ):
+            if values[name] is None:
+                values[name] = default
         return SearchedSignal(**values)
 
     def particle(self, mass: float) -> SignalModel:
@@ -133,11 +153,16 @@ class SignalConfig(StrictModel):
         ConfigError
             When it is no channel.
         """
-        if mode not in self.channels:
+        if mode not in self.selections:
             raise ConfigError(
-                f"no channel '{mode}' in [signal] channels: there are {', '.join(self.channels)}"
+                f"no channel '{mode}' in [signal] channels: there are {', '.join(self.selections)}"
             )
-        return self.channels[mode]
+        return self.selections[mode]
+
+    @property
+    def selections(self) -> dict[str, str]:
+        """The module of selections/ by decay mode: those of `channels`, and the shipped ones for other modes."""
+        return self.channels | {mode: name for mode, name in SELECTIONS.items() if mode not in self.channels}
 
     def cautions(self, masses: Sequence[float]) -> tuple[str, ...]:
         """Return what people must know of the numbers at some masses.
@@ -161,23 +186,24 @@ class SignalConfig(StrictModel):
         ConfigError
             When there are none, or no such mode.
         """
-        found = []
-        for mass in np.geomspace(*self.masses_mev, self.mass_points).tolist():
+        found, ends = [], self.masses_mev or scan_of(self.model).masses
+        for mass in np.geomspace(*ends, self.mass_points).tolist():
             particle = self.particle(mass)
             low, high = particle.mass_range
             if low <= mass <= high and branching_ratio(particle, mode) > 0.0:
                 found.append(mass)
         if not found:
-            raise ConfigError(
-                f"[signal] masses_mev = {list(self.masses_mev)}: the mode {mode} is closed at all of them"
-            )
+            raise ConfigError(f"[signal] masses_mev = {list(ends)}: the mode {mode} is closed at all of them")
         return found
 
 
 class SearchedSignal(SignalConfig):
-    """A table [signal] in which nothing is left to the detector."""
+    """A table [signal] in which nothing is left to the detector and the model."""
 
     decay_volume_m: tuple[float, float] = Field(description="z in which decays count")
     acceptance: list[str] = Field(description="detector elements that both tracks cross")
     spot_mm: float = Field(ge=0, description="Gaussian width of the beam spot on the dump")
     depth_mm: float = Field(ge=0, description="mean depth of the production point in the dump")
+    masses_mev: tuple[Positive, Positive] = Field(description="ends of the scan")
+    couplings: tuple[Strength, Strength] = Field(description="ends of the scan")
+    point: tuple[Positive, Strength] = Field(description="mass in MeV and coupling that a run shows")

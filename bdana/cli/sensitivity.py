@@ -37,8 +37,13 @@ SCAN = "Exclusion"
 @app.command()
 def sensitivity(
     channel: Annotated[
-        str, typer.Option(metavar="mumu|ee|...", help="Decay mode that is searched for.")
-    ] = "mumu",
+        list[str] | None,
+        typer.Option(
+            metavar="mumu|ee|...",
+            help="Decay mode that is searched for; several are combined.",
+            show_default="mumu",
+        ),
+    ] = None,
     mass: Annotated[
         list[float] | None,
         typer.Option(metavar="MEV", help="Mass of a point; several, with --coupling.", show_default=False),
@@ -140,13 +145,16 @@ def sensitivity(
         typer.Option(
             min=0,
             metavar="N",
-            help="Observed events; without it only the expected exclusion.",
+            help="Observed events, of each channel; without it only the expected exclusion.",
             show_default=False,
             rich_help_panel=SCAN,
         ),
     ] = None,
     background: Annotated[
-        float, typer.Option(min=0.0, metavar="B", help="Expected background.", rich_help_panel=SCAN)
+        float,
+        typer.Option(
+            min=0.0, metavar="B", help="Expected background, of each channel.", rich_help_panel=SCAN
+        ),
     ] = 0.0,
     background_error: Annotated[
         float, typer.Option(min=0.0, metavar="DB", help="Its error.", rich_help_panel=SCAN)
@@ -201,12 +209,12 @@ def sensitivity(
         _list_models()
         return
     analysis = _load(
+        model,
         [
             *(POINT_DECAYS if mass else ()),
             *(overrides or ()),
             *_overrides(
                 {
-                    "signal.model": model,
                     "signal.decay_volume_m": fv and _pair("--fv", fv),
                     "signal.min_energy_gev": min_energy,
                     "signal.parameters.z_range": z_range and _pair("--z-range", z_range),
@@ -218,21 +226,22 @@ def sensitivity(
                     "signal.parameters.widths": widths and str(widths.resolve()),
                 }
             ),
-        ]
+        ],
     )
     protons = analysis.signal.pot if pot is None else pot
     check_protons(protons, "--pot", analysis.config.exposure.unusual)
-    scan = Scan(analysis, channel, cache_folder() if use_cache else None)
+    folder = cache_folder() if use_cache else None
+    scans = [Scan(analysis, mode, folder) for mode in dict.fromkeys(channel or ["mumu"])]
     if not (mass or coupling):
         counting = _Counting(protons, observed, background, background_error, tuple(cl or [0.9]))
-        _exclusion(scan, counting, _Figure(plot, show, overlay or []), grid, workers, as_json=as_json)
+        _exclusion(scans, counting, _Figure(plot, show, overlay or []), grid, workers, as_json=as_json)
     elif mass and coupling:
         if grid or plot or overlay or observed is not None or background or cl:
             raise InputError(
                 "--mass and --coupling ask for points: --grid, --plot, --overlay, --observed, --background and --cl are of "
                 "the exclusion, without them"
             )
-        _points(scan, mass, coupling, protons, as_json=as_json)
+        _points(scans, mass, coupling, protons, as_json=as_json)
     else:
         raise InputError("points need both --mass and --coupling; without them all masses are scanned")
 
@@ -251,14 +260,27 @@ def _list_models() -> None:
     print_tables(shown)
 
 
-def _load(overrides: list[str]) -> AnalysisFolder:
+def _load(model: str | None, overrides: list[str]) -> AnalysisFolder:
     """Load the analysis, as `console.load_analysis` does, but without the search: that takes longer than a contour."""
     from bdana.analysis import AnalysisFolder, find_analysis, template_folder
 
     folder = find_analysis()
     if folder is None:
         note(f"no analysis.toml here or above: using the default analysis in {template_folder()}")
-    return AnalysisFolder.read(folder or template_folder(), overrides)
+    folder = folder or template_folder()
+    if model is not None and model != AnalysisFolder.read(folder).signal.model:
+        from bdana.signal.models import scan_of
+
+        scan = scan_of(model)
+        own = {  # what the analysis says of these is of its own model
+            "signal.model": model,
+            "signal.parameters": {},
+            "signal.masses_mev": scan.masses,
+            "signal.couplings": scan.couplings,
+            "signal.point": scan.point,
+        }
+        overrides = [*_overrides(own), *overrides]
+    return AnalysisFolder.read(folder, overrides)
 
 
 @dataclass(frozen=True)
@@ -278,7 +300,13 @@ class _Figure:
 
 
 def _exclusion(
-    scan: Scan, counting: _Counting, drawn: _Figure, grid: Path | None, workers: int, *, as_json: bool
+    scans: Sequence[Scan],
+    counting: _Counting,
+    drawn: _Figure,
+    grid: Path | None,
+    workers: int,
+    *,
+    as_json: bool,
 ) -> None:
     from bdana.sensitivity.contour import write_grid
     from bdana.sensitivity.overlays import compare_levels, read_overlay
@@ -289,11 +317,11 @@ def _exclusion(
     _check_outputs(grid, drawn.path)
     for level in counting.levels:
         check_level(level)
-    masses = _compute(scan, workers)
-    _caution(scan, masses)
+    masses = sorted({mass for scan in scans for mass in _compute(scan, workers)})
+    _caution(scans[0], masses)
     # Eight more contours, which neither the grid nor the table shows.
     systematics = as_json or drawn.path is not None
-    found = [_excluded(scan, counting, level, systematics=systematics) for level in counting.levels]
+    found = [_excluded(scans, counting, level, systematics=systematics) for level in counting.levels]
     if grid is not None:
         for exclusion in found:
             path = grid if len(found) == 1 else grid.with_stem(f"{grid.stem}_cl{100 * exclusion.level:g}")
@@ -304,10 +332,10 @@ def _exclusion(
     if warning:
         note(f"warning: {warning}")
     if drawn.path is not None:
-        _draw(drawn.path, drawn.show, scan, masses, counting, found, overlays, workers)
+        _draw(drawn.path, drawn.show, scans, masses, counting, found, overlays, workers)
         note(f"figure in {drawn.path}")
     if as_json:
-        print_json({"channel": scan.mode, "exclusion": [exclusion.to_dict() for exclusion in found]})
+        print_json({"channel": _named(scans), "exclusion": [exclusion.to_dict() for exclusion in found]})
     else:
         print_tables(*(line for exclusion in found for line in exclusion_lines(exclusion)))
 
@@ -337,8 +365,12 @@ def _caution(scan: Scan, masses: Sequence[float]) -> None:
         note(f"warning: {text}")
 
 
+def _named(scans: Sequence[Scan]) -> str:
+    return " + ".join(scan.mode for scan in scans)
+
+
 def _excluded(
-    scan: Scan,
+    scans: Sequence[Scan],
     counting: _Counting,
     level: float,
     *,
@@ -349,14 +381,14 @@ def _excluded(
     from bdana.statistics.poisson import Background
 
     background = Background(counting.background, counting.background_error)
-    count = ChannelCount(scan, counting.protons, background, counting.observed)
-    return exclude([count], level=level, production=production, systematics=systematics)
+    counts = [ChannelCount(scan, counting.protons, background, counting.observed) for scan in scans]
+    return exclude(counts, level=level, production=production, systematics=systematics)
 
 
 def _draw(
     path: Path,
     show: Show,
-    scan: Scan,
+    scans: Sequence[Scan],
     masses: Sequence[float],
     counting: _Counting,
     found: list[Exclusion],
@@ -368,22 +400,27 @@ def _draw(
 
     level = counting.levels[0]
     number = "no observation" if counting.observed is None else f"{counting.observed} observed"
-    title = f"{scan.mode}, {counting.protons:.3g} protons on target, {number}, {100 * level:g}% CL"
+    title = f"{_named(scans)}, {counting.protons:.3g} protons on target, {number}, {100 * level:g}% CL"
     if show == "exclusion":
         draw_exclusion(path, found, overlays, title)
     elif show == "lifetime":
-        draw_lifetime(path, scan, masses, counting.protons, found[0].limit, title)
+        draw_lifetime(path, scans[0], masses, counting.protons, found[0].limit, title)
     elif show == "production":
-        names = dict.fromkeys(name for mass in masses for name in scan(mass).production)
-        parts = {name: _excluded(scan, counting, level, production=name) for name in names}
+        names = dict.fromkeys(
+            name for scan in scans for mass in masses if scan.is_open(mass) for name in scan(mass).production
+        )
+        parts = {name: _excluded(scans, counting, level, production=name) for name in names}
         draw_parts(path, parts | {"all": found[0]}, "all", title)
     else:
-        parts = {}
-        for mode in scan.analysis.signal.channels:
-            other = Scan(scan.analysis, mode, scan.folder)
+        analysis, folder = scans[0].analysis, scans[0].folder
+        others = (
+            scans if len(scans) > 1 else [Scan(analysis, mode, folder) for mode in analysis.signal.channels]
+        )
+        for other in others:
             _compute(other, workers)
-            parts[mode] = _excluded(other, counting, level)
-        draw_parts(path, parts, "", title.replace(f"{scan.mode}, ", "", 1))
+        parts = {other.mode: _excluded([other], counting, level) for other in others}
+        total = "all" if len(scans) > 1 else ""
+        draw_parts(path, parts | ({total: found[0]} if total else {}), total, title)
 
 
 def exclusion_lines(exclusion: Exclusion, label: str = "data") -> list[Table | str]:
@@ -412,28 +449,42 @@ def exclusion_lines(exclusion: Exclusion, label: str = "data") -> list[Table | s
 
 
 def _points(
-    scan: Scan, masses: Sequence[float], couplings: Sequence[float], protons: float, *, as_json: bool
+    scans: Sequence[Scan],
+    masses: Sequence[float],
+    couplings: Sequence[float],
+    protons: float,
+    *,
+    as_json: bool,
 ) -> None:
     from bdana.sensitivity.points import check_coupling, signal_point
 
-    name = scan.analysis.signal.coupling.name
+    name = scans[0].analysis.signal.coupling.name
     for coupling in couplings:
         check_coupling(coupling, name)
-    _caution(scan, masses)
-    points = [signal_point(scan(mass), coupling, protons, name) for mass in masses for coupling in couplings]
+    _caution(scans[0], masses)
+    points = {
+        scan.mode: [
+            signal_point(scan(mass), coupling, protons, name) for mass in masses for coupling in couplings
+        ]
+        for scan in scans
+    }
     if as_json:
-        print_json({"channel": scan.mode, "pot": protons, "points": points})
+        documents = [{"channel": mode, "pot": protons, "points": of_mode} for mode, of_mode in points.items()]
+        print_json(documents[0] if len(documents) == 1 else {"channels": documents})
         return
-    shown = table("mass [MeV]", name, "production", "decays in the volume", "accepted", "selected")
-    for point in points:
-        for process, part in point["production"].items():
-            numbers = (part["n_decays_fv"], part["n_accepted"], part["n_selected"])
-            shown.add_row(
-                f"{point['mass_mev']:g}",
-                f"{point[name]:g}",
-                process,
-                *(f"{number:.4g}" for number in numbers),
-            )
+    several = ["channel"] * (len(points) > 1)
+    shown = table(*several, "mass [MeV]", name, "production", "decays in the volume", "accepted", "selected")
+    for mode, of_mode in points.items():
+        for point in of_mode:
+            for process, part in point["production"].items():
+                numbers = (part["n_decays_fv"], part["n_accepted"], part["n_selected"])
+                shown.add_row(
+                    *([mode] * len(several)),
+                    f"{point['mass_mev']:g}",
+                    f"{point[name]:g}",
+                    process,
+                    *(f"{number:.4g}" for number in numbers),
+                )
     print_tables(shown)
 
 

@@ -60,7 +60,7 @@ class OpenPart:
         """
         line = self.gate.beam_line
         if pairs.beam_line is None or not _same(pairs.beam_line, line):
-            pairs = Pairs(pairs.plus, pairs.minus, pairs.lepton_mass, line)
+            pairs = Pairs(pairs.plus, pairs.minus, line)
         return self.gate.envelopes.secrecy(pairs.z_tax, pairs.cda_tax)
 
     def counted(self, regions: Sequence[str]) -> NDArray[np.bool_]:

@@ -29,6 +29,7 @@ FEWEST = 8
 """Bins that are not merged further."""
 TOYS = 10_000  # of the p-value of a shape: an error of 0.005 at most
 BAND = "#3a6b70"
+REACHED = 0.05  # share of the prediction below which a bin counts as closed
 RATIO = 3.0  # end of the axis of ratios
 NEGLIGIBLE = 0.1  # events: an empty bin of a smaller prediction tells nothing, and has no pull
 
@@ -155,7 +156,7 @@ def save_comparison(
     parts : mapping of str to hist.Hist, optional
         Backgrounds that make up the prediction, stacked in this order; by default it is one.
     closed : hist.Hist, optional
-        Prediction in the regions that are closed. Bins that only they reach are hatched.
+        Prediction in the regions that are closed. Bins that hardly anything else reaches are hatched, and have no point and no pull.
     remark : str
         Put before the note below the figure, such as the exposure.
     """
@@ -194,6 +195,7 @@ def save_comparison(
         upper.set_title("   ".join(filter(None, (title, f"shape {_p(p)}" if p is not None else ""))), loc="left")
         upper.legend(ncols=2)
         lower.set_xlabel(axis.label)
+        fig.align_ylabels()
         if chosen.panel != "none":
             draw = _draw_ratios if chosen.panel == "ratio" else _draw_pulls
             draw(lower, axis, counts, expected, error, hidden)
@@ -234,11 +236,12 @@ def _numbers(
 def _hidden(
     expected: NDArray[np.float64], counts: NDArray[np.float64] | None, closed: Histogram | None
 ) -> NDArray[np.bool_]:
-    """Tell which bins only closed regions reach."""
+    """Tell which bins hardly anything but closed regions reaches."""
     if closed is None:
         return np.zeros(len(expected), dtype=np.bool_)
     elsewhere = np.asarray(closed.values(), dtype=np.float64) > 0
-    return elsewhere & (expected == 0) & (True if counts is None else counts == 0)
+    mostly = expected <= REACHED * (expected + np.asarray(closed.values(), dtype=np.float64))
+    return elsewhere & mostly & (True if counts is None else counts == 0)
 
 
 def _spans(edges: NDArray[np.float64], hidden: NDArray[np.bool_]) -> list[tuple[float, float]]:
@@ -313,6 +316,7 @@ def _draw_pulls(
     axes.axhspan(-1.0, 1.0, color="0.9", linewidth=0, zorder=0)
     axes.axhline(0.0, color="gray", linewidth=1)
     axes.set_ylim(-PULLS, PULLS)
+    axes.set_yticks([-4.0, -2.0, 0.0, 2.0, 4.0])
     axes.set_ylabel("pull")
     if counts is not None:
         told = ((counts > 0) | (expected > NEGLIGIBLE)) & ~hidden

@@ -30,6 +30,7 @@ def save_regions(
     path: Path,
     title: str = "",
     data_label: str = "data",
+    counted: str = "pairs",
 ) -> None:
     """Draw observed and expected numbers of N regions on a logarithmic axis.
 
@@ -45,6 +46,8 @@ def save_regions(
         Written above the frame.
     data_label : str
         Legend of the observed numbers: data, simulation or pseudo-data.
+    counted : str
+        Label of the axis.
     """
     at = np.arange(len(labels), dtype=np.float64)
     closed = np.isnan(observed)
@@ -72,7 +75,7 @@ def save_regions(
         mark_off_scale(axes, at[~closed] + 0.17, observed[~closed])
         axes.set_xticks(at, labels)
         axes.tick_params(axis="x", which="minor", bottom=False, top=False)
-        axes.set_ylabel("pairs")
+        axes.set_ylabel(counted)
         axes.set_title(title, loc="left")
         axes.legend(loc="upper center", ncols=3, bbox_to_anchor=(0.5, 0.93))
 

@@ -62,13 +62,13 @@ def save_cutflow(
         if marks:
             axes.plot(*zip(*marks, strict=True), "x", color="#0072B2", markersize=8, label="n-1")
         axes.set_xscale("log")
-        axes.set(xlim=(floor, top * (top / floor) ** 0.3), ylim=(len(steps) - 0.4, -0.6))
+        axes.set(xlim=(floor, 3.0 * top), ylim=(len(steps) - 0.4, -0.6))
         before = None
         for j, step in enumerate(steps):
             if step not in first:
                 continue
             said = f"{first[step]:.6g}" + (f"  ({first[step] / before:.3g})" if before else "")
-            axes.text(0.985, j, said, transform=axes.get_yaxis_transform(), ha="right", va="center", fontsize=11)
+            axes.text(1.01, j, said, transform=axes.get_yaxis_transform(), ha="left", va="center", fontsize=11)
             before = first[step]
         axes.set_yticks(at, [step.replace("_", " ") for step in steps])
         axes.tick_params(axis="y", which="minor", left=False, right=False)

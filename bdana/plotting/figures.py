@@ -188,14 +188,16 @@ def _write_header(made: Figure, chosen: Look) -> None:
         engine.set(rect=(0.0, 0.0, 1.0, 1.0 - strip))  # type: ignore[call-arg]
     top, left = 1.0 - 0.06 / height, 0.08 / width
     size = 0.8 * float(mpl.rcParams["font.size"])
-    bold = made.text(left, top, chosen.experiment, weight="bold", size=size, va="top")
-    if chosen.state:
+    if chosen.experiment:
+        bold = made.text(left, top, chosen.experiment, weight="bold", size=size, va="top")
         made.add_artist(
             Annotation(
-                chosen.state, (1.0, 1.0), (8.0 if chosen.experiment else 0.0, 0.0), xycoords=bold,
-                textcoords="offset points", size=size, style="italic", va="top", annotation_clip=False,
-            ) if chosen.experiment else made.text(left, top, chosen.state, size=size, style="italic", va="top")
+                chosen.state, (1.0, 1.0), (8.0, 0.0), xycoords=bold, textcoords="offset points", size=size,
+                style="italic", va="top", annotation_clip=False,
+            )
         )  # fmt: skip
+    else:
+        made.text(left, top, chosen.state, size=size, style="italic", va="top")
     place = (left, top - _LINE / height, "left") if apart else (1.0 - left, top, "right")
     made.text(*place[:2], chosen.stamp, size=0.65 * float(mpl.rcParams["font.size"]), color="0.35", va="top", ha=place[2])
 

@@ -74,6 +74,19 @@ class Tracks:
     def __len__(self) -> int:
         return len(self._taken_from[1]) if "_taken_from" in vars(self) else len(self.index)
 
+    def assume(self, mass: float | NDArray[np.float64]) -> None:
+        """Give the tracks, in the sample that they are of, a mass hypothesis.
+
+        Parameters
+        ----------
+        mass : float or ndarray, shape (N,)
+            In MeV/c2.
+        """
+        sample, places = vars(self).get("_taken_from", (self, slice(None)))
+        column = sample._columns.get("mass", np.full(len(sample), np.nan)).copy()
+        column[places] = mass
+        sample._columns["mass"] = read_only(column)
+
     def take(self, where: NDArray[Any]) -> Tracks:
         """Return the tracks at the given places (indices or mask).
 
@@ -114,6 +127,11 @@ class Tracks:
     def p(self) -> NDArray[np.float64]:
         """Momentum in MeV/c, shape (N,)."""
         return self.column("p")
+
+    @property
+    def mass(self) -> NDArray[np.float64]:
+        """Mass hypothesis in MeV/c2, shape (N,): what the selection says that each track is."""
+        return self.column("mass")
 
     @property
     def time(self) -> NDArray[np.float64]:
@@ -197,7 +215,7 @@ class Tracks:
         """
         if "_taken_from" in vars(self):
             return self._taken_from[0].has(name)
-        return name in self._fields
+        return name in self._fields or name in self._columns
 
     @cached_property
     def _fields(self) -> frozenset[str]:
@@ -216,21 +234,18 @@ class Tracks:
 
 @dataclass(frozen=True)
 class Pairs:
-    """N pairs of tracks as di-lepton candidates.
+    """N pairs of tracks as candidates.
 
     Attributes
     ----------
     plus, minus : Tracks
         The tracks of each pair, the one of larger charge first; the input's order for equal charges.
-    lepton_mass : float
-        Mass hypothesis of both tracks in MeV/c2.
     beam_line : Line or None
         One line, against which the momentum of the pair is extrapolated back; None where the geometry is not known.
     """
 
     plus: Tracks
     minus: Tracks
-    lepton_mass: float
     beam_line: Line | None
 
     __repr__ = short_repr
@@ -241,7 +256,7 @@ class Pairs:
         tracks: Tracks,
         first: NDArray[np.int64],
         second: NDArray[np.int64],
-        lepton_mass: float,
+        mass: float | NDArray[np.float64],
         beam_line: Line | None,
     ) -> Pairs:
         """Pair tracks given by their indices, the one of larger charge as `plus`.
@@ -251,14 +266,15 @@ class Pairs:
         tracks : Tracks
         first, second : ndarray of int, shape (N,)
             Indices in `tracks` of the two tracks of each pair.
-        lepton_mass : float
-            In MeV/c2.
+        mass : float or ndarray, shape (M,)
+            Mass hypothesis of the M tracks in MeV/c2.
         beam_line : Line or None
             In mm.
         """
+        tracks.assume(mass)
         swap = tracks.charge[second] > tracks.charge[first]
         plus, minus = np.where(swap, second, first), np.where(swap, first, second)
-        return cls(tracks.take(plus), tracks.take(minus), lepton_mass, beam_line)
+        return cls(tracks.take(plus), tracks.take(minus), beam_line)
 
     def take(self, where: NDArray[Any]) -> Pairs:
         """Return the pairs at the given places (indices or mask).
@@ -267,7 +283,7 @@ class Pairs:
         ----------
         where : ndarray
         """
-        taken = Pairs(self.plus.take(where), self.minus.take(where), self.lepton_mass, self.beam_line)
+        taken = Pairs(self.plus.take(where), self.minus.take(where), self.beam_line)
         if "vertex" in vars(self):
             vars(taken)["vertex"] = self.vertex.take(where)
         return taken
@@ -344,11 +360,10 @@ class Pairs:
 
     @cached_property
     def mass(self) -> NDArray[np.float64]:
-        """Invariant mass in MeV/c2 under the hypothesis `lepton_mass`, shape (N,)."""
-        leptons = [track.components for track in (self.plus, self.minus)]
+        """Invariant mass in MeV/c2 with the mass hypothesis of each track, shape (N,)."""
         # In the order of additions of `vector`, which a test compares.
-        energy = sum(np.sqrt(self.lepton_mass**2 + _norm2(p)) for p in leptons)
-        squared = energy**2 - _norm2(leptons[0] + leptons[1])
+        energy = sum(np.sqrt(track.mass**2 + _norm2(track.components)) for track in (self.plus, self.minus))
+        squared = energy**2 - _norm2(self.plus.components + self.minus.components)
         mass: NDArray[np.float64] = np.copysign(np.sqrt(np.abs(squared)), squared)
         return read_only(mass)
 

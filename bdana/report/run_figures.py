@@ -192,7 +192,8 @@ def _regions(table: Mapping[str, Any], folder: Path) -> Figure:
     observed = np.array([row.get("observed", np.nan) for row in rows], dtype=np.float64)
     expected, error = (np.array([row[key] for row in rows], dtype=np.float64) for key in ("expected", "error"))
     save_regions(
-        [row["name"] for row in rows], observed, expected, error, path, "expected and observed by region", table["label"]
+        [row["name"] for row in rows], observed, expected, error, path, "expected and observed by region", table["label"],
+        "candidates",
     )
     return Figure(
         path,

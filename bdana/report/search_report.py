@@ -90,6 +90,8 @@ def _save_figures(
     folder = out / "figures"
     folder.mkdir(exist_ok=True)
     figures = [_plane(analysis, sample, folder) for sample in run.samples]
+    if "plane" in run.predicted:
+        figures.append(_predicted_plane(analysis, run, folder))
     figures += run_figures(analysis, run, folder, signal)
     with look(look_of(analysis, state_of(run.label, _closed(run)))):
         if run.masses:
@@ -181,6 +183,16 @@ def _plane(analysis: Analysis, sample: StoredSample, folder: Path) -> Figure:
         path,
         f"Candidates of {sample.title} in the plane of z_{dump} and CDA_{dump}{hatched}.",
     )
+
+
+def _predicted_plane(analysis: Analysis, run: StoredRun, folder: Path) -> Figure:
+    path, dump = folder / "plane_prediction.png", analysis.dump_name
+    with look(look_of(analysis, f"prediction from the {run.label}")):
+        save_plane(
+            run.predicted["plane"], analysis.regions, path, "combinatorial background, pairs of single tracks",
+            smooth=True,
+        )  # fmt: skip
+    return Figure(path, f"Predicted candidates in the plane of z_{dump} and CDA_{dump}, in all regions.")
 
 
 def _table_blocks(run: StoredRun) -> list[Text | Table]:

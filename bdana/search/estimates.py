@@ -12,9 +12,7 @@ from bdana.errors import ConfigError
 from bdana.pairing import (
     PairOptions,
     PairSelection,
-    SingleSample,
     SinglesTask,
-    require_orthogonal,
     select_singles,
 )
 from bdana.regions import OUTSIDE
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
     from bdana.engine import Executor, SelectionRun
     from bdana.events import Dataset
     from bdana.events.open_part import OpenPart
-    from bdana.pairing import PairEstimate
+    from bdana.pairing import PairEstimate, SingleSample
     from bdana.search.kept_parts import KeptParts
     from bdana.selection import Candidates
     from bdana.upstream import PromptShare
@@ -102,10 +100,7 @@ def single_tracks(
     setup = analysis.setup_for(dataset, background.single_track)
     window = background.full_window(analysis.selection(background.selection)[1], par)
     task = SinglesTask(analysis, setup, background.single_track, columns, dataset, window)
-    singles, probes = select_singles(task, executor or SerialExecutor())
-    if two_track is not None:
-        require_orthogonal(singles, two_track)
-    return SingleSample(singles, bursts, probes)
+    return select_singles(task, bursts, executor or SerialExecutor(), two_track)
 
 
 def estimate_singles(

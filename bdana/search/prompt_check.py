@@ -270,15 +270,15 @@ def expected_pairs(
     part : OpenPart, optional
         Its envelopes tell parts of the regions apart.
     """
-    tracks = sample.singles.tracks
-    if not len(tracks):
+    number = len(sample)
+    if not number:
         return None
     search = analysis.config.search
     prompt, par = analysis.prompt(str(search.prompt))
     rng = np.random.default_rng(SEED)
-    scale = max(1.0, len(tracks) / MUONS)
-    if len(tracks) > MUONS:
-        tracks = tracks.take(np.sort(rng.choice(len(tracks), MUONS, replace=False)))
+    scale = max(1.0, number / MUONS)
+    chosen = np.sort(rng.choice(number, MUONS, replace=False)) if number > MUONS else np.arange(number)
+    tracks = sample.selected(chosen)
     weights = scale * downscale[sample.burst_of(tracks)]
     selection, cuts = analysis.selection(search.selection)
     return prompt.expect(tracks, weights, selection, cuts, par, analysis.setup, rng, part)

@@ -148,7 +148,7 @@ def signal_result(
 
 def _mode(analysis: AnalysisFolder, run: SampleRun) -> str | None:
     """Return the decay mode of a channel: its name, or the mode that has its selection; None when there is none."""
-    modes = analysis.signal.channels
+    modes = analysis.signal.selections
     if run.channel in modes:
         return run.channel
     return next((mode for mode, selection in modes.items() if selection == run.selected.selection), None)

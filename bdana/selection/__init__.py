@@ -2,7 +2,7 @@
 
 from bdana.selection.candidates import CSV_COLUMNS, Candidates
 from bdana.selection.cutflow import Cutflow, CutflowRow
-from bdana.selection.cuts import Cut, Parameters, event_cut, pair_cut, track_cut
+from bdana.selection.cuts import LEPTON_MASS, Cut, Parameters, event_cut, pair_cut, track_cut
 from bdana.selection.emptied import why_empty
 from bdana.selection.histograms import (
     Histogram,
@@ -12,7 +12,7 @@ from bdana.selection.histograms import (
     sum_regions,
 )
 from bdana.selection.single_track import SelectedSingles, SingleTrackSelection
-from bdana.selection.two_track import LEPTON_MASS, TRACK_AFTER, Loose, Selected, Selection, Setup
+from bdana.selection.two_track import TRACK_AFTER, Loose, Selected, Selection, Setup
 
 __all__ = [
     "CSV_COLUMNS",

@@ -21,10 +21,11 @@ from pydantic import Field
 from bdana.display import shortened
 from bdana.errors import ConfigError, UserCodeError
 from bdana.events import EVENT_COLUMNS
+from bdana.masses import MASS
 from bdana.mistakes import nearest
 from bdana.parameters import ParameterTable
 from bdana.reconstruction import Pairs
-from bdana.user_code import ANALYSIS_PACKAGE, call_user, line_of, mask
+from bdana.user_code import ANALYSIS_PACKAGE, call_user, line_of, mask, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,9 +34,24 @@ if TYPE_CHECKING:
 
     from bdana.reconstruction import Tracks
 
-__all__ = ["Cut", "Parameters", "check_cuts", "event_cut", "pair_cut", "passing_masks", "track_cut"]
+__all__ = [
+    "LEPTON_MASS",
+    "Cut",
+    "MassHypothesis",
+    "Parameters",
+    "assumed_masses",
+    "check_cuts",
+    "event_cut",
+    "pair_cut",
+    "passing_masks",
+    "track_cut",
+]
 
 CutFunction = Callable[..., Any]
+MassHypothesis = Callable[..., Any]
+"""`f(tracks, par)`, the mass in MeV/c2 that each track has if it is what the selection takes it for; NaN if it is nothing."""
+LEPTON_MASS = {"muon": MASS[13], "electron": MASS[11]}
+"""Masses in MeV/c2 (PDG)."""
 Level = Literal["track", "pair", "event"]
 CALLED = {"track": "f(tracks, par)", "pair": "f(pairs, par)", "event": "f(event, time, par)"}
 """How the function of a cut is called."""
@@ -49,7 +65,10 @@ class Parameters(ParameterTable):
     the usual one of its name (`bdana.parameters`).
     """
 
-    lepton: Literal["muon", "electron"] = Field(default="muon", description="mass hypothesis of both tracks")
+    lepton: Literal["muon", "electron"] = Field(
+        default="muon",
+        description="mass hypothesis of both tracks, unless the selection has a function of its own",
+    )
 
 
 @dataclass(frozen=True)
@@ -146,6 +165,39 @@ class Cut:
                 f"or false, not {switch!r}; give one of them another name"
             )
         return switch
+
+
+def assumed_masses(
+    hypothesis: MassHypothesis | None, tracks: Tracks, par: Parameters, selection: str
+) -> NDArray[np.float64]:
+    """Return the mass hypothesis of each track in MeV/c2, shape (N,): that of the lepton, or of a function of the selection.
+
+    Parameters
+    ----------
+    hypothesis : MassHypothesis or None
+    tracks : Tracks
+        N tracks.
+    par : Parameters
+    selection : str
+        Its name, for messages.
+
+    Raises
+    ------
+    UserCodeError
+        When the function fails, or returns anything but one number for each track.
+    """
+    if hypothesis is None:
+        return np.broadcast_to(np.float64(LEPTON_MASS[par.lepton]), len(tracks))
+    return call_user(
+        hypothesis,
+        tracks,
+        par,
+        what=f"mass hypothesis of selection {selection}",
+        called="f(tracks, par)",
+        read=lambda answer: np.broadcast_to(
+            numbers(answer, len(tracks), "tracks", undefined=True), len(tracks)
+        ),
+    )
 
 
 def passing_masks(

@@ -32,7 +32,9 @@ else:
 __all__ = [
     "Histogram",
     "Variable",
+    "empty_plane",
     "fill_histograms",
+    "fill_plane",
     "plane_histogram",
     "sum_regions",
 ]
@@ -212,19 +214,46 @@ def plane_histogram(candidates: Candidates, regions: Regions, dump: str = "dump"
     hist.Hist
         Two axes, `z_tax` and `cda_tax`; what lies outside the frame is in the flow bins.
     """
+    plane = empty_plane(regions, dump)
+    fill_plane(plane, candidates.z_tax, candidates.cda_tax, candidates.weight)
+    return plane
+
+
+def empty_plane(regions: Regions, dump: str = "dump") -> Histogram:
+    """Return the histogram of `plane_histogram`, empty.
+
+    Parameters
+    ----------
+    regions, dump
+        As for `plane_histogram`.
+    """
     z_frame, cda_frame = regions.frame_m_mm
-    plane = hist.Hist(
+    return hist.Hist(
         hist.axis.Regular(100, *z_frame, name="z_tax", label=rf"$z_{{{dump}}}$ [m]"),
         hist.axis.Regular(
             40, *cda_frame, name="cda_tax", label=rf"$CDA_{{{dump}}}$ [mm]", transform=hist.axis.transform.log
         ),
         storage=hist.storage.Weight(),
     )
-    finite = np.isfinite(candidates.z_tax) & np.isfinite(candidates.cda_tax)
+
+
+def fill_plane(
+    plane: Histogram, z_tax: NDArray[np.float64], cda_tax: NDArray[np.float64], weight: NDArray[np.float64]
+) -> None:
+    """Fill weighted points of the plane; those that are not finite are left out.
+
+    Parameters
+    ----------
+    plane : hist.Hist
+        Of `empty_plane`.
+    z_tax, cda_tax : ndarray, shape (N,)
+        In mm.
+    weight : ndarray, shape (N,)
+    """
+    finite = np.isfinite(z_tax) & np.isfinite(cda_tax)
     plane.fill(
-        z_tax=candidates.z_tax[finite] / hepunits.m,
+        z_tax=z_tax[finite] / hepunits.m,
         # Below the frame a logarithm has no flow bin for 0: the exact hit counts as the smallest distance.
-        cda_tax=np.maximum(candidates.cda_tax[finite], 1e-12) / hepunits.mm,
-        weight=candidates.weight[finite],
+        cda_tax=np.maximum(cda_tax[finite], 1e-12) / hepunits.mm,
+        weight=weight[finite],
     )
-    return plane

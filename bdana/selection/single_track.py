@@ -13,7 +13,7 @@ from bdana.errors import ConfigError
 from bdana.reconstruction import Tracks
 from bdana.reconstruction.read_only import read_only_events
 from bdana.selection.cutflow import Cutflow
-from bdana.selection.cuts import check_cuts
+from bdana.selection.cuts import assumed_masses, check_cuts
 from bdana.selection.two_track import CANDIDATE_COLUMNS
 from bdana.user_code import check_declared
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from bdana.selection.cuts import Cut, Parameters
+    from bdana.selection.cuts import Cut, MassHypothesis, Parameters
     from bdana.selection.two_track import Setup
 
 __all__ = ["SelectedSingles", "SingleEvents", "SingleTrackSelection"]
@@ -126,6 +126,8 @@ class SingleTrackSelection:
     accidental_offsets_ns : tuple of float
         Displacements from the track's time at which the event cuts are tried again, to measure how often
         unrelated (accidental) activity vetoes a track.
+    mass : MassHypothesis or None
+        As for `Selection`.
     name : str
         Name of its module, for messages.
     """
@@ -137,6 +139,7 @@ class SingleTrackSelection:
     trigger: str
     not_trigger: str
     accidental_offsets_ns: tuple[float, ...]
+    mass: MassHypothesis | None = None
     name: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
@@ -201,6 +204,7 @@ class SingleTrackSelection:
         good = self.good_track.passes(tracks, par)
         one = np.bincount(tracks.index[good], minlength=len(events)) == 1
         tracks = tracks.take(good & one[tracks.index])
+        tracks.assume(assumed_masses(self.mass, tracks, par, self.name))
         cutflow = cutflow.then(f"one_{self.good_track.name}", weights[tracks.index])
         masks = {cut.name: cut.passes(tracks, par) for cut in self.active(par)}
         cutflow, left = cutflow.then_cuts(masks, weights[tracks.index])
@@ -215,7 +219,7 @@ class SingleTrackSelection:
         flat = [name for name in ak.fields(events) if events[name].ndim == 1 and not ak.fields(events[name])]
         kept, vetoed = (  # packed, or each would hold on to all that was read
             Tracks(
-                ak.to_packed(taken.record),
+                ak.to_packed(ak.with_field(taken.record, taken.mass, "mass")),
                 ak.to_packed(taken.event[flat]),
                 np.arange(len(taken)),
                 setup.detector,

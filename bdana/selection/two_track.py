@@ -10,12 +10,11 @@ import numpy as np
 
 from bdana.display import short_repr, shortened
 from bdana.errors import ConfigError
-from bdana.masses import MASS
 from bdana.reconstruction import Line, Pairs, Tracks
 from bdana.reconstruction.read_only import read_only_events
 from bdana.selection.candidates import Candidates
 from bdana.selection.cutflow import Cutflow
-from bdana.selection.cuts import check_cuts, passing_masks
+from bdana.selection.cuts import assumed_masses, check_cuts, passing_masks
 from bdana.user_code import check_declared
 
 if TYPE_CHECKING:
@@ -27,12 +26,9 @@ if TYPE_CHECKING:
     from bdana.detector import Detector
     from bdana.events import Gate
     from bdana.regions import Regions
-    from bdana.selection.cuts import Cut, Parameters
+    from bdana.selection.cuts import Cut, MassHypothesis, Parameters
 
-__all__ = ["LEPTON_MASS", "TRACK_AFTER", "Loose", "Selected", "Selection", "Setup"]
-
-LEPTON_MASS = {"muon": MASS[13], "electron": MASS[11]}
-"""Masses in MeV/c2 (PDG)."""
+__all__ = ["TRACK_AFTER", "Loose", "Selected", "Selection", "Setup"]
 
 TRACK_AFTER = tuple(f"tracks.{name}_after" for name in ("x", "y", "z", "tx", "ty"))
 """The columns of a track's state after the magnet: what a cut needs that looks downstream of it."""
@@ -162,6 +158,9 @@ class Selection:
         The cuts, in order.
     parameters : type
         The selection's `Parameters`.
+    mass : MassHypothesis or None
+        Mass hypothesis of tracks, `f(tracks, par)` in MeV/c2, where it is not that of `lepton` for both: it may read
+        what a cut that is on declares, and gives NaN to a track that is nothing which is looked for.
     optional : tuple of str
         Columns of a candidate that a file need not have: `tracks.time`. What is made of them is empty then.
     any_detector : bool
@@ -174,6 +173,7 @@ class Selection:
     good_track: Cut
     cuts: tuple[Cut, ...]
     parameters: type[Parameters]
+    mass: MassHypothesis | None = None
     optional: tuple[str, ...] = ()
     any_detector: bool = False
     name: str = field(default="", compare=False)
@@ -312,7 +312,10 @@ class Selection:
         # NumPy places instead of jagged masks: the two good tracks of each event are neighbours.
         two = np.bincount(tracks.index[good], minlength=len(events)) == 2
         places = np.flatnonzero(good & two[tracks.index])
-        pairs = Pairs.by_charge(tracks, places[0::2], places[1::2], LEPTON_MASS[par.lepton], setup.beam_line)
+        two_tracks = tracks.take(places)
+        mass = assumed_masses(self.mass, two_tracks, par, self.name)
+        first = np.arange(0, len(places), 2)
+        pairs = Pairs.by_charge(two_tracks, first, first + 1, mass, setup.beam_line)
         pair_weights = weights[pairs.plus.index]
         cutflow = cutflow.then(f"two_{self.good_track.name}s", pair_weights)
         masks = passing_masks(self.active(par), pairs, par, left_out)

@@ -1,7 +1,7 @@
 """Interface of signal models, and the total width, branching ratio and decay length of any model.
 
 A model is one file in `bdana/signal/models/`. It defines `Parameters`, what users may choose (a `StrictModel`), `COUPLING`,
-what its coupling is called, and `Model(mass, parameters)`: the particle of one mass, with its widths by decay mode and the
+what its coupling is called, `SCAN`, where it is searched for by default, and `Model(mass, parameters)`: the particle of one mass, with its widths by decay mode and the
 processes that make it. Widths and production are both proportional to one squared coupling, epsilon^2 for a dark photon,
 and given at coupling 1.
 Everything after that (decay, detector, selection, yield, exclusion) gets a `SignalModel` and knows no other name.
@@ -31,6 +31,7 @@ __all__ = [
     "Mode",
     "Particles",
     "Production",
+    "ScanRange",
     "SignalModel",
     "Varied",
     "branching_ratio",
@@ -57,6 +58,25 @@ class Coupling:
 
 
 @dataclass(frozen=True)
+class ScanRange:
+    """Where a particle is searched for, unless the analysis says it.
+
+    Attributes
+    ----------
+    masses : (float, float)
+        Ends in MeV.
+    couplings : (float, float)
+        Ends.
+    point : (float, float)
+        Mass and coupling that tables and figures show.
+    """
+
+    masses: tuple[float, float]
+    couplings: tuple[float, float]
+    point: tuple[float, float]
+
+
+@dataclass(frozen=True)
 class Mode:
     """A decay mode of the particle.
 
@@ -66,7 +86,7 @@ class Mode:
         Partial width in MeV at coupling 1.
     products : tuple of int
         PDG numbers of the decay products, those of positive charge first; empty where they are not told apart, as in
-        the sum over hadrons.
+        the sum over hadrons. Where the charges can be the other way round, both are meant: pi+ e- and pi- e+.
     error : float
         Relative error of the width.
     """

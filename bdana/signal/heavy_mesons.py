@@ -15,11 +15,14 @@ from scipy.constants import Avogadro
 from bdana.signal.constants import PROTON_MASS
 from bdana.signal.meson_spectra import BEAUTY, meson_mass, meson_spectra
 from bdana.signal.mesons import MesonDecay, MesonDecays, two_body_momentum
+from bdana.signal.semileptonic import drawn_mass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
+
+    from bdana.signal.mesons import MesonSource
 
 __all__ = [
     "CHARM_FRACTIONS",
@@ -179,10 +182,7 @@ class SemileptonicDecay(MesonDecay):
         rng : Generator
         """
         heavy = meson_mass(self.meson)
-        q = np.linspace(mass + self.lepton_mass, heavy - self.recoil_mass, 402)
-        middle = 0.5 * (q[1:] + q[:-1])
-        cumulative = np.append(0.0, np.cumsum(self.rate(middle**2) * middle))
-        pair = np.interp(rng.random(n) * cumulative[-1], cumulative, q)
+        pair = drawn_mass(self.rate, mass + self.lepton_mass, heavy - self.recoil_mass, n, rng)
         own = two_body_momentum(pair, mass, self.lepton_mass)
         moving = two_body_momentum(heavy, pair, self.recoil_mass)
         cosine = rng.uniform(-1.0, 1.0, n)
@@ -252,7 +252,7 @@ def charm_decays(
     mass: float,
     decays: Sequence[MesonDecay],
     pairs: float,
-    spectra: CharmSpectra,
+    spectra: MesonSource,
     theta_max: float | None = None,
 ) -> MesonDecays:
     """Return the production of a new particle in decays of D mesons.
@@ -262,10 +262,11 @@ def charm_decays(
     mass : float
         Of the new particle, in MeV.
     decays : sequence of MesonDecay
-        Of `D_pm`, `D0` and `Ds`.
+        Of `D_pm`, `D0` and `Ds`, or of the `tau` that these make.
     pairs : float
         Of c quarks for each proton that interacts, as `heavy_quark_pairs` gives them.
-    spectra : CharmSpectra
+    spectra : MesonSource
+        For each pair of quarks.
     theta_max : float, optional
         As for `MesonDecays`.
     """

@@ -53,9 +53,9 @@ __all__ = [
 
 PDG_NUMBERS = {
     "pi0": 111, "eta": 221, "eta_prime": 331, "rho0": 113, "rho_pm": 213, "omega": 223, "phi": 333,
-    "B_pm": 521, "B0": 511, "D_pm": 411, "D0": 421, "Ds": 431,
+    "B_pm": 521, "B0": 511, "D_pm": 411, "D0": 421, "Ds": 431, "tau": 15,
 }  # fmt: skip
-"""PDG numbers of the mesons; `rho_pm`, `B_pm`, `D_pm` and `Ds` are sums of both charges, `B0` and `D0` of particle
+"""PDG numbers of the mesons, and of the tau lepton; `rho_pm`, `B_pm`, `D_pm`, `Ds` and `tau` are sums of both charges, `B0` and `D0` of particle
 and antiparticle."""
 MESONS = ("pi0", "eta", "eta_prime", "rho0", "rho_pm", "omega", "phi")
 """Names of the light mesons, in the order of their tables."""

@@ -26,6 +26,7 @@ __all__ = [
     "MesonMixing",
     "MesonSource",
     "MesonSpectra",
+    "isotropic_decay",
     "meson_mass",
     "meson_spectra",
     "two_body_momentum",
@@ -97,7 +98,7 @@ def two_body_momentum(heavy: ArrayLike, one: ArrayLike, other: ArrayLike) -> NDA
 
 @dataclass(frozen=True)
 class MesonDecay:
-    """A decay of a meson into the new particle and one other particle.
+    """A decay of a meson, or tau lepton, into the new particle and one other particle.
 
     Attributes
     ----------
@@ -214,7 +215,7 @@ class MesonDecays:
         for i, decay in enumerate(self._open):
             own = np.flatnonzero(drawn.source == i)
             at_rest[own] = decay.at_rest(self.mass, len(own), rng)
-        momentum = _decay(drawn, heavy[drawn.source], self.mass, at_rest, rng)
+        momentum = isotropic_decay(drawn.p, drawn.pt, heavy[drawn.source], self.mass, at_rest, rng)
         p = np.sqrt((momentum**2).sum(axis=0))
         made = Particles(p, momentum / p, drawn.weight, {"meson_spectra": drawn.variation})
         return _within(made, self.theta_max)
@@ -332,22 +333,36 @@ def _draw_mesons(
     return _Drawn(source, p, pt, weight, (low, high))
 
 
-def _decay(
-    drawn: _Drawn,
+def isotropic_decay(
+    p: NDArray[np.float64],
+    pt: NDArray[np.float64],
     heavy: NDArray[np.float64],
     mass: float,
     at_rest: NDArray[np.float64],
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Return momenta (3, N) in the laboratory of particles that leave isotropic decays with momentum `at_rest`."""
+    """Return the momenta of particles from isotropic decays in MeV/c, shape (3, N), with uniform azimuth around the beam.
+
+    Parameters
+    ----------
+    p, pt : ndarray, shape (N,)
+        Of what decays, in MeV/c.
+    heavy : ndarray, shape (N,)
+        Its mass in MeV.
+    mass : float
+        Of the particle, in MeV.
+    at_rest : ndarray, shape (N,)
+        Momentum of the particle where the heavy one rests, in MeV/c.
+    rng : Generator
+    """
     n = len(heavy)
     cosine, turn = rng.uniform(-1.0, 1.0, n), rng.uniform(0.0, 2.0 * np.pi, n)
     across = at_rest * np.sqrt(1.0 - cosine**2)
-    energy = np.sqrt(heavy**2 + drawn.p**2)
-    along = (energy * at_rest * cosine + drawn.p * np.sqrt(mass**2 + at_rest**2)) / heavy
+    energy = np.sqrt(heavy**2 + p**2)
+    along = (energy * at_rest * cosine + p * np.sqrt(mass**2 + at_rest**2)) / heavy
     in_plane, off_plane = across * np.cos(turn), across * np.sin(turn)
 
-    sine = drawn.pt / drawn.p
+    sine = pt / p
     forward = np.sqrt(1.0 - sine**2)
     radial = along * sine + in_plane * forward
     azimuth = rng.uniform(0.0, 2.0 * np.pi, n)

@@ -14,23 +14,25 @@ import csv
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bdana.errors import ConfigError, InputError
 from bdana.on_demand import late_module
+from bdana.signal.contract import Mode
 from bdana.text_files import open_text
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
     import scipy
     from numpy.typing import ArrayLike, NDArray
 else:
     scipy = late_module("scipy")
 
-__all__ = ["WidthTable", "read_widths"]
+__all__ = ["OwnWidths", "WidthTable", "read_widths"]
 
 _MASS = "mass_mev"
 _SUFFIX = "_mev"
@@ -103,6 +105,47 @@ class WidthTable:
             mode: scipy.interpolate.PchipInterpolator(self.masses, column)
             for mode, column in zip(self.modes, self.widths, strict=True)
         }
+
+
+class OwnWidths:
+    """Base of models whose users may give widths of their own, with the parameter `widths`: `none` or the path of a table."""
+
+    mass: float
+    parameters: Any
+
+    def range_with_table(self, low: float, high: float) -> tuple[float, float]:
+        """Return the masses in MeV between which the widths are known: those of the model, or of the table above its low end.
+
+        Parameters
+        ----------
+        low, high : float
+            Of the model, in MeV.
+        """
+        if self.own_table is None:
+            return low, high
+        first, last = self.own_table.mass_range
+        return max(low, first), last
+
+    def own_modes(self, products: Mapping[str, tuple[int, ...]]) -> dict[str, Mode]:
+        """Return the modes of the table at this mass; none without one.
+
+        Parameters
+        ----------
+        products : mapping of str to tuple of int
+            PDG numbers of the products by mode, where they are told apart.
+        """
+        table = self.own_table
+        if table is None:
+            return {}
+        return {
+            name: Mode(float(table.width(name, self.mass)), products.get(name, ())) for name in table.modes
+        }
+
+    @cached_property
+    def own_table(self) -> WidthTable | None:
+        """The user's table."""
+        path = self.parameters.widths
+        return None if path == "none" else read_widths(Path(path))
 
 
 def read_widths(path: Path) -> WidthTable:

@@ -88,7 +88,7 @@ class Decays:
     z : ndarray of float, shape (N,)
         Of the decay points.
     tracks : Tracks
-        2N decay products, the positive one of each decay first.
+        2N decay products, those of each decay in the order of its mode.
     """
 
     particles: Particles
@@ -235,12 +235,19 @@ def place_decays_from(
         tx=flat[:, 0] / pz,
         ty=flat[:, 1] / pz,
         p=np.sqrt(np.einsum("ij,ij->i", flat, flat)),
-        charge=np.tile([1, -1], n),
+        charge=_charges(mode, n, rng),
         time=np.zeros(2 * n),
         event=np.repeat(np.arange(n), 2),
         species=np.tile(np.abs(mode.products), n),
     )
     return Decays(particles, origin, z, tracks)
+
+
+def _charges(mode: Mode, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return the charges of both products of n decays, shape (2n,): pi+ e- stands for pi- e+ too, as often."""
+    first, second = mode.products
+    sign = np.ones(n, dtype=np.int64) if first == -second else rng.choice([1, -1], n)
+    return np.stack([sign, -sign], axis=1).ravel()
 
 
 def draw_particles(

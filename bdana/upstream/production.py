@@ -8,6 +8,7 @@ import awkward as ak
 import numpy as np
 
 from bdana.errors import ConfigError
+from bdana.masses import MASS
 from bdana.reconstruction import Pairs, Tracks
 from bdana.upstream.propagation import MuonStates, forward
 
@@ -30,7 +31,6 @@ def produce_pairs(
     pair: Callable[..., tuple[MuonStates, MuonStates]],
     par: Any,
     setup: Setup,
-    lepton_mass: float,
     rng: np.random.Generator,
 ) -> tuple[Pairs, NDArray[np.int64], NDArray[np.float64]]:
     """Let every muon make a pair at a random depth and carry both muons to the end of the matter.
@@ -48,8 +48,6 @@ def produce_pairs(
         f(muons, par, rng) -> the two muons of each pair: see `Prompt`.
     par : PromptParameters
     setup : Setup
-    lepton_mass : float
-        In MeV.
     rng : numpy.random.Generator
 
     Returns
@@ -77,7 +75,7 @@ def produce_pairs(
     records = ak.concatenate([_record(first, charge), _record(second, -charge)])
     index = np.arange(len(kept))
     joined = Tracks(records, tracks.event[kept], np.tile(index, 2), setup.detector)
-    pairs = Pairs.by_charge(joined, index, index + len(kept), lepton_mass, setup.beam_line)
+    pairs = Pairs.by_charge(joined, index, index + len(kept), MASS[13], setup.beam_line)
     return pairs, kept, made.seen(first, kept)
 
 

@@ -10,7 +10,6 @@ from hepunits import GeV
 
 from bdana.display import short_repr
 from bdana.errors import ConfigError, InputError
-from bdana.selection import LEPTON_MASS
 from bdana.upstream.directions import DirectionClosure, close_directions, unfold_directions
 from bdana.upstream.production import produce_pairs
 from bdana.upstream.propagation import Block, MuonStates, backward
@@ -422,9 +421,7 @@ class Prompt:
         part: OpenPart | None,
     ) -> tuple[NDArray[np.str_], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
         """Return region, muon, weight and place of the pairs that pass the cuts, when every muon makes one."""
-        pairs, kept, seen = produce_pairs(
-            made, tracks, blocks, self.make_pair, par, setup, LEPTON_MASS[cuts.lepton], rng
-        )
+        pairs, kept, seen = produce_pairs(made, tracks, blocks, self.make_pair, par, setup, rng)
         for cut in selection.active(cuts):
             if cut.level == "pair" and not cut.needs:
                 mask = cut.passes(pairs, cuts)

@@ -6,6 +6,7 @@ import awkward as ak
 import numpy as np
 
 from bdana.detector import load_detector
+from bdana.masses import MASS
 from bdana.pairing import PairOptions, PairSelection, SingleSample
 from bdana.reconstruction import Line, Tracks
 from bdana.selection import Cutflow, SelectedSingles
@@ -41,6 +42,7 @@ def halo_record(n, rng, charge):
             "p": np.clip(30e3 * np.exp(0.7 * rng.standard_normal(n)), 10e3, 200e3),
             "time": rng.uniform(-1.0, 1.0, n),
             "charge": np.broadcast_to(charge, n),
+            "mass": np.full(n, MASS[13]),
         }
     )
 

@@ -7,6 +7,7 @@ import pytest
 
 import bdana
 from bdana.observed import Observed, Predicted
+from bdana.pairing import SingleSample
 from bdana.search.checks import left_out_cuts
 from bdana.search.estimates import estimate_singles, prompt_share, single_tracks
 from bdana.search.prompt_check import bound, check_prompt, expected_pairs, vary
@@ -142,15 +143,14 @@ def test_expected_pairs_of_the_single_tracks_of_a_search(tmp_path, monkeypatch):
     sample = single_tracks(analysis, "combinatorial", source)
     downscale = source.used_bursts.downscale
     all_muons = expected_pairs(analysis, sample, downscale)
-    monkeypatch.setattr("bdana.search.prompt_check.MUONS", len(sample.singles.tracks) // 2)
+    monkeypatch.setattr("bdana.search.prompt_check.MUONS", len(sample) // 2)
     half = expected_pairs(analysis, sample, downscale)
     # Half of the muons with twice the weight stand for as many.
     assert half.carried_back.sum() == pytest.approx(all_muons.carried_back.sum(), rel=0.02)
-    assert all_muons.carried_back.sum() == pytest.approx(4000.0 * len(sample.singles.tracks), rel=0.15)
+    assert all_muons.carried_back.sum() == pytest.approx(4000.0 * len(sample), rel=0.15)
     assert np.array_equal(np.isnan(all_muons.upper_limit), all_muons.pairs > 0)
     assert np.all(all_muons.error >= all_muons.expected)  # 100%
-    none = replace(sample.singles, tracks=sample.singles.tracks.take(np.zeros(0, dtype=int)))
-    assert expected_pairs(analysis, replace(sample, singles=none), downscale) is None
+    assert expected_pairs(analysis, SingleSample(None, sample.bursts), downscale) is None
 
 
 def test_a_downscale_from_the_configuration_counts_as_one_of_the_table(tmp_path):

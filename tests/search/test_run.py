@@ -11,6 +11,7 @@ from matplotlib.text import Text
 import bdana
 from bdana.analysis import scaffold
 from bdana.errors import ConfigError, InputError
+from bdana.pairing import Combinatorial
 from bdana.report import write_report
 from bdana.search.output import read_output, write_output
 from bdana.search.run import run_search
@@ -33,11 +34,33 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def runs(folder):
+def estimates():
+    """Options of every estimate of pairs that is made in these tests."""
+    made, estimate = [], Combinatorial.estimate
+
+    def counted(self, sample, pairs, par, systematics=(), options=None):
+        made.append(options)
+        return estimate(self, sample, pairs, par, systematics, options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Combinatorial, "estimate", counted)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def runs(folder, estimates):
     analysis = bdana.load(folder)
     found = run_search(analysis)
     write_output(analysis, found)
+    write_report(analysis)
+    estimates.append("all that was made")
     return {run.name: run for run in found}
+
+
+def test_table_checks_and_figures_share_one_estimate_of_either_sign(runs, estimates):
+    made = estimates[: estimates.index("all that was made")]
+    assert [options.like_sign for options in made] == [False, True]
+    assert runs["pseudo"].checks.like_sign and runs["pseudo"].table
 
 
 def test_every_two_track_sample_is_run(runs):

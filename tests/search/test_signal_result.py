@@ -142,6 +142,6 @@ def test_the_result_survives_writing_and_is_in_the_report(search):
 
 def test_a_channel_that_is_no_decay_mode_has_no_exclusion(search):
     analysis, runs = search
-    signal = analysis.signal.model_copy(update={"channels": {"ee": "dielectron"}})
+    signal = analysis.signal.model_copy(update={"channels": {"mumu": "dielectron", "ee": "dielectron"}})
     other = replace(analysis, config=analysis.config.model_copy(update={"signal": signal}))
     assert signal_result(other, runs) is None

@@ -81,8 +81,6 @@ class BuiltPairs(Pairs):
     Parameters
     ----------
     plus, minus : Tracks
-    lepton_mass : float
-        In MeV/c2.
     beam_line : Line or None
     quantities : ndarray, shape (5, K)
     """
@@ -93,11 +91,10 @@ class BuiltPairs(Pairs):
         self,
         plus: Tracks,
         minus: Tracks,
-        lepton_mass: float,
         beam_line: Line | None,
         quantities: NDArray[np.float64],
     ) -> None:
-        super().__init__(plus, minus, lepton_mass, beam_line)
+        super().__init__(plus, minus, beam_line)
         vars(self).update(zip(QUANTITIES, read_only(quantities), strict=True))
         vars(self)["quantities"] = quantities
 
@@ -115,4 +112,4 @@ class BuiltPairs(Pairs):
             if where.dtype == np.bool_
             else self.quantities[:, where]
         )
-        return BuiltPairs(plus, minus, self.lepton_mass, self.beam_line, left)
+        return BuiltPairs(plus, minus, self.beam_line, left)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bdana.pairing.estimate import pair_cuts, pair_estimate, sliced_pairs
     from bdana.pairing.estimate import systematics as systematics_of
     from bdana.pairing.estimate.groups import Grouped
-    from bdana.pairing.estimate.pair_cuts import PairOptions, PairSelection, PairTask
+    from bdana.pairing.estimate.pair_cuts import PairOptions, PairSelection
     from bdana.pairing.estimate.pair_estimate import PairEstimate, PairSample
     from bdana.pairing.estimate.pairing_parameters import PairingParameters
     from bdana.pairing.estimate.pooled_weights import PooledWeights
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from bdana.pairing.estimate.u_statistic import PairSums
     from bdana.pairing.geometry import pair_finder
     from bdana.pairing.geometry.pair_finder import PairBounds
-    from bdana.selection import Parameters, SelectedSingles, Selection
+    from bdana.selection import Parameters, Selection
 else:
     pair_cuts = late_module("bdana.pairing.estimate.pair_cuts")
     pair_estimate = late_module("bdana.pairing.estimate.pair_estimate")
@@ -234,11 +234,11 @@ class Combinatorial:
         InputError
             When a burst with tracks lacks live time or downscale, or no burst has them.
         """
-        selection, cuts, tracks = pairs.selection, pairs.cuts, sample.singles.tracks
+        selection, cuts = pairs.selection, pairs.cuts
         options = options or pair_cuts.PairOptions()
         self.require_cuts_of(selection)
         par, probed, why = _with_probes(sample.probes, par)
-        bursts = SingleBursts.of_singles(sample.singles, sample.bursts, par.downscale)
+        bursts = SingleBursts.of_counts(sample.counts, sample.bursts, par.downscale)
         weight = self._weights(bursts, cuts, par)
         left_out = (*self.replaced, *([self.charge] if options.like_sign else []))
         task = pair_cuts.PairTask(
@@ -248,20 +248,24 @@ class Combinatorial:
             window=self.full_window(cuts, par),
             options=options,
         )
-        weighted = WeightedBursts(bursts, weight, par)
-        grouped = weighted.group(sample.burst_of(tracks))
+        grouped = WeightedBursts(bursts, weight, par).grouped()
         in_spill = systematics_of.measured_in_spill(sample, bursts, par, _precision(bursts))
         used = bursts.take(bursts.usable)
         probed += _live_times(used, par)
-        sliced = sliced_pairs.Sliced.of(tracks, grouped, task, in_spill)
+        every = sliced_pairs.pooled_weights(sample, grouped, every=True) if sample.vetoed else None
+        sliced = sliced_pairs.Sliced.of(sample, grouped, task, in_spill, every)
         pooled = sliced.pooled.scaled(1.0, used.survival.relative_error**2)
+        clock = None
         if not isinstance(in_spill, str):
+            clock = in_spill.clock
             pooled = pooled.scaled(1.0 / in_spill.duty.value, in_spill.duty.error**2)
-        found = pair_estimate.estimate_pairs(tracks, grouped.places, pooled, task)
+        # Pairs of all tracks are added up together with those of whole bursts.
+        work = pair_estimate.PairedBunch(pooled, grouped, task, clock, None if sliced.whole else every)
+        found = pair_estimate.estimate_pairs(sample, work)
         regions = pairs.setup.regions.names
         whole, total = sliced.whole or (found, pooled.total)
         measured = systematics_of.Measured.of(
-            in_spill, _choice(sample, weighted, task, (whole.sums, total)), whole.shapes
+            in_spill, _choice(sample, (whole.sums, total), (whole.every, every)), whole.shapes
         )
         given = used, cuts, par
         stated = self._of_bursts(
@@ -283,7 +287,7 @@ class Combinatorial:
         )
         sources += sliced.systematics(regions)
         made = _estimate(
-            sample.singles,
+            sample,
             bursts,
             grouped,
             pooled,
@@ -305,7 +309,7 @@ class Combinatorial:
 
     def _weights(self, bursts: SingleBursts, cuts: Parameters, par: PairingParameters) -> NDArray[np.float64]:
         """Return the weight of a pair in each burst, corrections included; 0 in a burst that cannot be used."""
-        # Those have no track, or `of_singles` would have refused them.
+        # Those have no track, or `of_counts` would have refused them.
         usable = bursts.usable
         used = bursts.take(usable)
         if not len(used):
@@ -387,32 +391,28 @@ def _precision(bursts: SingleBursts) -> float:
 
 
 def _choice(
-    sample: SingleSample, weighted: WeightedBursts, task: PairTask, found: tuple[PairSums, float]
+    sample: SingleSample, passing: tuple[PairSums, float], every: tuple[PairSums | None, PooledWeights | None]
 ) -> SampleChoice | None:
     """Compare the selected share of pairs of tracks that pass the vetoes with that of all tracks."""
-    if not len(sample.singles.vetoed):
+    sums, pooled = every
+    if sums is None or pooled is None:
         return None
-    every = sample.singles.before_vetoes
-    grouped = weighted.group(sample.burst_of(every))
-    pooled = sliced_pairs.pooled_weights(every, grouped)
-    sums = pair_estimate.estimate_pairs(every, grouped.places, pooled, sliced_pairs.bare(task)).sums
-    return systematics_of.SampleChoice.of(
-        found, (sums, pooled.total), len(sample.singles.tracks) / len(every)
-    )
+    share = len(sample) / (len(sample) + sample.vetoed)
+    return systematics_of.SampleChoice.of(passing, (sums, pooled.total), share)
 
 
 def _estimate(
-    singles: SelectedSingles,
+    sample: SingleSample,
     bursts: SingleBursts,
     grouped: Grouped,
     pooled: PooledWeights,
-    sample: PairSample,
+    found: PairSample,
     measured: Measured,
     names: tuple[str, ...],
     systematics: tuple[Systematic, ...],
     inputs: tuple[Input, ...],
 ) -> PairEstimate:
-    n, sums = len(names), sample.sums
+    n, sums = len(names), found.sums
     by_burst = np.zeros((len(bursts), n))
     if pooled.total:
         by_burst[grouped.burst] = np.outer(pooled.stands_for, sums.total[:n] / pooled.total)
@@ -425,19 +425,20 @@ def _estimate(
         sum_w2=sums.sum_w2[:n],
         upper_limit=np.where(sums.pairs[:n] == 0, unseen, np.nan),
         unseen=unseen,
-        hists=sample.hists,
-        bin_covariances=sample.bin_covariances,
+        hists=found.hists,
+        bin_covariances=found.bin_covariances,
         systematics=systematics,
         inputs=inputs,
         bursts=bursts,
         by_burst=by_burst,
-        built=sample.built,
+        built=found.built,
         duty_factor=measured.duty,
         slices=pooled.slices(n),
         notes=measured.notes,
         warnings=(*grouped.warnings, *measured.warnings),
-        bootstrap_error=sample.bootstrap_error(n) if len(sample.replicas) else None,
+        bootstrap_error=found.bootstrap_error(n) if len(found.replicas) else None,
         undefined=float(sums.total[n]),
-        single_cutflow=singles.cutflow,
-        parts=sample.parts,
+        single_cutflow=sample.cutflow,
+        parts=found.parts,
+        plane=found.plane,
     )

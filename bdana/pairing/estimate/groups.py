@@ -19,8 +19,8 @@ __all__ = ["Grouped", "WeightedBursts", "mix_bursts"]
 
 
 def mix_bursts(
-    number: int, places: NDArray[np.int64], weight: NDArray[np.float64], bursts: SingleBursts
-) -> tuple[NDArray[np.int64], NDArray[np.float64], float]:
+    number: int, weight: NDArray[np.float64], bursts: SingleBursts
+) -> tuple[NDArray[np.float64], float]:
     """Merge neighbouring bursts, so that tracks of different bursts are paired too.
 
     A pair weighs D^2 W / T, and a mixed burst has the live time of all its own: 1 / w = sum_k 1 / w_k. The estimate is
@@ -31,16 +31,12 @@ def mix_bursts(
     ----------
     number : int
         Bursts that are mixed.
-    places : ndarray of int, shape (N,)
-        Burst of each track.
     weight : ndarray, shape (bursts,)
         Weight of a pair in each burst; bursts of weight 0 have no track and add nothing.
     bursts : SingleBursts
 
     Returns
     -------
-    places : ndarray of int, shape (N,)
-        Mixed burst of each track.
     weight : ndarray, shape (mixed bursts,)
     bias : float
         Relative bias of the number of pairs of opposite charge; NaN without a pair.
@@ -66,7 +62,7 @@ def mix_bursts(
     mixed = np.divide(1.0, inverse, out=np.zeros_like(inverse), where=inverse > 0)
     pairs = float(np.sum(weight * bursts.plus * bursts.minus))
     both = np.bincount(group, bursts.plus) * np.bincount(group, bursts.minus)
-    return group[places], mixed, float(np.sum(mixed * both)) / pairs - 1.0 if pairs else float("nan")
+    return mixed, float(np.sum(mixed * both)) / pairs - 1.0 if pairs else float("nan")
 
 
 @dataclass(frozen=True)
@@ -75,22 +71,34 @@ class Grouped:
 
     Attributes
     ----------
-    places : ndarray of int, shape (N,)
-        Group of each track.
     weight : ndarray, shape (groups,)
         Weight of a pair in each.
     burst : ndarray of int, shape (groups,)
         The burst of each, the first one where several are mixed.
-    mixed : bool
-        Whether several are.
+    together : int
+        Number of bursts of a group.
     warnings : tuple of str
     """
 
-    places: NDArray[np.int64]
     weight: NDArray[np.float64]
     burst: NDArray[np.int64]
-    mixed: bool = False
+    together: int = 1
     warnings: tuple[str, ...] = ()
+
+    @property
+    def mixed(self) -> bool:
+        """Whether several bursts are mixed."""
+        return self.together > 1
+
+    def of(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the groups of bursts.
+
+        Parameters
+        ----------
+        places : ndarray of int
+            Bursts.
+        """
+        return places // self.together if self.mixed else places
 
 
 @dataclass(frozen=True)
@@ -109,21 +117,15 @@ class WeightedBursts:
     weight: NDArray[np.float64]
     par: PairingParameters
 
-    def group(self, places: NDArray[np.int64]) -> Grouped:
-        """Group tracks by burst, or by several bursts, as the parameters say.
-
-        Parameters
-        ----------
-        places : ndarray of int, shape (N,)
-            Burst of each track.
-        """
+    def grouped(self) -> Grouped:
+        """Group tracks by burst, or by several bursts, as the parameters say."""
         bursts, weight, par = self.bursts, self.weight, self.par
         if par.mix_bursts > 1:
-            own, mixed, bias = mix_bursts(par.mix_bursts, places, weight, bursts)
+            mixed, bias = mix_bursts(par.mix_bursts, weight, bursts)
             first = np.arange(len(mixed)) * par.mix_bursts
             said = (
                 f"tracks of {par.mix_bursts} bursts are mixed: the estimate is biased by {bias:+.1%} from the intensities of "
                 "the bursts; for studies only"
             )
-            return Grouped(own, mixed, first, mixed=True, warnings=(said,))
-        return Grouped(places, weight, np.arange(len(weight)))
+            return Grouped(mixed, first, par.mix_bursts, warnings=(said,))
+        return Grouped(weight, np.arange(len(weight)))

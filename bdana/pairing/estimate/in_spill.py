@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import hepunits
 import numba
@@ -16,12 +16,15 @@ from bdana.pairing.estimate.slices import SpillStructure
 from bdana.rounding import plus_minus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from numpy.typing import NDArray
 
     from bdana.pairing.estimate.pairing_parameters import PairingParameters
     from bdana.pairing.estimate.single_bursts import SingleBursts
+    from bdana.pairing.estimate.singles import SingleSample
 
-__all__ = ["DutyFactor", "burst_times", "duty_factor", "smeared"]
+__all__ = ["DutyFactor", "SpillClock", "SpillTimes", "TrackTimes", "duty_factor", "spill_times"]
 
 EMPTY = 0.01
 """Fraction of a burst that may be empty before its first track: changes the duty factor by little, assumed."""
@@ -73,20 +76,105 @@ class DutyFactor:
         return f"{plus_minus(self.value, self.error * self.value)} in slices of {self.slice_ms:.3g} ms{more}"
 
 
-def burst_times(
-    timestamp: NDArray[np.float64],
-    places: NDArray[np.int64],
-    bursts: SingleBursts,
-    par: PairingParameters,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the time of each track since the start of its burst, and the length of each burst, in ns.
+@dataclass(frozen=True)
+class SpillClock:
+    """Where the times of a burst begin, and the step of the clock, over which they are spread.
+
+    Attributes
+    ----------
+    start : float
+        Timestamp at which bursts begin, in ns.
+    step : float
+        Step of a coarse clock in ns: a comb of time differences is no structure of the beam. 0 of a fine one.
+    """
+
+    start: float = 0.0
+    step: float = 0.0
+
+    def since(self, timestamp: NDArray[np.float64], before: int) -> NDArray[np.float64]:
+        """Return times since the start of the burst in ns.
+
+        Parameters
+        ----------
+        timestamp : ndarray, shape (N,)
+            Of tracks in ns.
+        before : int
+            Number of tracks of the sample before these.
+        """
+        since = timestamp - self.start
+        if not self.step:
+            return since
+        draws = np.random.Generator(np.random.PCG64(1).advance(before))
+        return np.asarray(since + self.step * draws.random(len(since)))
+
+
+class TrackTimes(NamedTuple):
+    """Times of some tracks since the start of their bursts, in ns, their bursts, and which passed the vetoes."""
+
+    since: NDArray[np.float64]
+    places: NDArray[np.int64]
+    passed: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class SpillTimes:
+    """Times of all tracks inside their bursts, read bunch by bunch as often as they are needed.
+
+    Attributes
+    ----------
+    bunches : callable
+        f() -> iterable of TrackTimes, each of some bursts.
+    length : ndarray, shape (bursts,)
+        Of each burst in ns.
+    passed, every : ndarray of int, shape (bursts,)
+        Number of tracks that passed the vetoes, and of all.
+    clock : SpillClock
+    """
+
+    bunches: Callable[[], Iterable[TrackTimes]]
+    length: NDArray[np.float64]
+    passed: NDArray[np.int64]
+    every: NDArray[np.int64]
+    clock: SpillClock = SpillClock()
+
+    __repr__ = short_repr
+
+    @classmethod
+    def of(
+        cls,
+        since: NDArray[np.float64],
+        length: NDArray[np.float64],
+        places: NDArray[np.int64],
+        passed: NDArray[np.bool_] | None = None,
+    ) -> SpillTimes:
+        """Return the times of tracks that are in memory.
+
+        Parameters
+        ----------
+        since : ndarray, shape (N,)
+            Since the start of the burst, in ns.
+        length : ndarray, shape (bursts,)
+        places : ndarray of int, shape (N,)
+            Burst of each track.
+        passed : ndarray of bool, shape (N,), optional
+            Which tracks passed the vetoes; all if not given.
+        """
+        steps = _ClockSteps()
+        steps.add(since)
+        clock = SpillClock(step=steps.found())
+        passed = np.ones(len(since), dtype=np.bool_) if passed is None else passed
+        times = TrackTimes(clock.since(since, 0), places, passed)
+        n, every = (np.bincount(at, minlength=len(length)) for at in (places[passed], places))
+        return cls(lambda: [times], length, n, every, clock)
+
+
+def spill_times(sample: SingleSample, bursts: SingleBursts, par: PairingParameters) -> SpillTimes:
+    """Return the times of the tracks since the start of their bursts, and the length of each burst, in ns.
 
     Parameters
     ----------
-    timestamp : ndarray, shape (N,)
-        Of each track in ns.
-    places : ndarray of int, shape (N,)
-        Burst of each track.
+    sample : SingleSample
+        Whose events have timestamps.
     bursts : SingleBursts
     par : PairingParameters
         `spill_start_s` is the timestamp at which bursts begin, `spill_s` their length in s, dead time included; None: 0,
@@ -98,42 +186,64 @@ def burst_times(
         When a track has no timestamp inside its burst, or all tracks have the same, or the first track of all comes so
         late that the timestamps do not begin with the beam.
     """
-    if np.isnan(timestamp).any():
-        at = places[np.flatnonzero(np.isnan(timestamp))[0]]
+    start = (par.spill_start_s or 0.0) * hepunits.s
+    first, last = np.full(len(bursts), np.inf), np.full(len(bursts), -np.inf)
+    steps, tracks = _ClockSteps(), 0
+    for rows in sample.columns_of_events("timestamp"):
+        timestamp = np.asarray(rows.columns["timestamp"], dtype=np.float64)
+        if np.isnan(timestamp).any():
+            at = rows.place[np.flatnonzero(np.isnan(timestamp))[0]]
+            raise InputError(
+                f"run {bursts.run[at]} burst {bursts.burst[at]}: a single track has no timestamp, without which the structure "
+                "inside the burst cannot be measured; remove background.combinatorial.slice_ms"
+            )
+        since = timestamp - start
+        np.minimum.at(first, rows.place, since)
+        np.maximum.at(last, rows.place, since)
+        steps.add(since)
+        tracks += len(since)
+    filled = np.flatnonzero(first <= last)
+    if tracks > 1 and first[filled].min() == last[filled].max():
         raise InputError(
-            f"run {bursts.run[at]} burst {bursts.burst[at]}: a single track has no timestamp, without which the structure "
-            "inside the burst cannot be measured; remove background.combinatorial.slice_ms"
-        )
-    if len(timestamp) > 1 and (timestamp == timestamp[0]).all():
-        raise InputError(
-            f"all {len(timestamp)} single tracks have the timestamp {timestamp[0] / hepunits.s:g} s, so the files have no "
+            f"all {tracks} single tracks have the timestamp {(first[filled][0] + start) / hepunits.s:g} s, so the files have no "
             "times inside the burst; remove background.combinatorial.slice_ms"
         )
-    since = timestamp - (par.spill_start_s or 0.0) * hepunits.s
     if par.spill_s is None:
         length = np.where(bursts.usable, bursts.live_time, 0.0)
-        np.fmax.at(length, places, since)
+        length[filled] = np.fmax(length[filled], last[filled])
     else:
         length = np.full(len(bursts), par.spill_s * hepunits.s)
-    inside = (since >= 0) & (since <= length[places])
-    if not inside.all():
-        k = np.flatnonzero(~inside)[0]
-        at = places[k]
+    outside = filled[(first[filled] < 0) | ~(last[filled] <= length[filled])]
+    if len(outside):
+        at = outside[0]
+        wrong = first[at] if first[at] < 0 else last[at]
         raise InputError(
-            f"run {bursts.run[at]} burst {bursts.burst[at]}: timestamp {timestamp[k] / hepunits.s:g} s is not within "
+            f"run {bursts.run[at]} burst {bursts.burst[at]}: timestamp {(wrong + start) / hepunits.s:g} s is not within "
             f"the burst of {length[at] / hepunits.s:g} s; correct it, or set background.combinatorial.spill_s or "
             "spill_start_s"
         )
-    if par.spill_start_s is None and len(since):
-        _require_beam_from_zero(since, length[places])
-    return since, length
+    if par.spill_start_s is None and tracks:
+        _require_beam_from_zero(first[filled], length[filled], tracks)
+    clock = SpillClock(start, steps.found())
+
+    def bunches() -> Iterator[TrackTimes]:
+        before = 0
+        for rows in sample.columns_of_events("timestamp"):
+            timestamp = np.asarray(rows.columns["timestamp"], dtype=np.float64)
+            yield TrackTimes(clock.since(timestamp, before), rows.place, rows.passed)
+            before += len(timestamp)
+
+    return SpillTimes(bunches, length, sample.counts.selected, sample.counts.every, clock)
 
 
-def _require_beam_from_zero(timestamp: NDArray[np.float64], length: NDArray[np.float64]) -> None:
-    """Refuse tracks that all come late in their bursts: time without beam would raise the number of pairs."""
-    first = float((timestamp / length).min())
-    if first > EMPTY and (1.0 - first) ** len(timestamp) < CHANCE:
-        begin = float(timestamp.min()) / hepunits.s
+def _require_beam_from_zero(since: NDArray[np.float64], length: NDArray[np.float64], tracks: int) -> None:
+    """Refuse tracks that all come late in their bursts: time without beam would raise the number of pairs.
+
+    `since` is the time of the first track of each burst.
+    """
+    first = float((since / length).min())
+    if first > EMPTY and (1.0 - first) ** tracks < CHANCE:
+        begin = float(since.min()) / hepunits.s
         raise InputError(
             f"no single track before {begin:g} s, {first:.1%} of the burst: set background.combinatorial.spill_start_s to "
             "the time at which the beam begins, or to 0 if the live time counts from there"
@@ -141,12 +251,7 @@ def _require_beam_from_zero(timestamp: NDArray[np.float64], length: NDArray[np.f
 
 
 def duty_factor(
-    since: NDArray[np.float64],
-    length: NDArray[np.float64],
-    places: NDArray[np.int64],
-    precision: float,
-    slice_ms: float | None = None,
-    passed: NDArray[np.bool_] | None = None,
+    times: SpillTimes, precision: float, slice_ms: float | None = None
 ) -> tuple[DutyFactor, SpillStructure] | None:
     """Measure the duty factor and the structure it comes from; None where there are too few tracks.
 
@@ -160,21 +265,14 @@ def duty_factor(
 
     Parameters
     ----------
-    since : ndarray, shape (N,)
-        Time of each track since the start of its burst, in ns.
-    length : ndarray, shape (bursts,)
-        In ns.
-    places : ndarray of int, shape (N,)
-        Burst of each track.
+    times : SpillTimes
     precision : float
         Relative statistical error that is aimed at.
     slice_ms : float, optional
         Time difference up to which g is averaged, instead of the shortest one that gives the precision.
-    passed : ndarray of bool, shape (N,), optional
-        Which tracks passed the vetoes; all if not given.
     """
-    passed = np.ones(len(since), dtype=np.bool_) if passed is None else passed
-    every, n = (np.bincount(at, minlength=len(length)).astype(np.float64) for at in (places, places[passed]))
+    length = times.length
+    every, n = (numbers.astype(np.float64) for numbers in (times.every, times.passed))
     known = (n > 0) & (every > 1) & (length > 0)
     n, every = n[known], every[known]
     pairs = n * (every - 1.0)
@@ -185,7 +283,7 @@ def duty_factor(
     reach = min(max(REACH, 2.0 * wanted), 0.5 * length[known].max(), MOST_PAIRS / density)
     width = max(LAGS, reach / MOST_BINS)
     bins = max(int(reach / width), 1)
-    one, both = _lags(smeared(since), places, passed, len(length), width, bins)
+    one, both = _lags(times, width, bins)
     edges = width * np.arange(bins + 1)
     flat = _flat(edges, pairs, length[known])
     lags = _Lags(both + 0.5 * one, both + 0.25 * one, flat, width)
@@ -232,22 +330,29 @@ def _whole_bursts(
     return np.asarray((2.0 * (1.0 - np.cos(turns)) / turns**2) @ pairs / pairs.sum())
 
 
-def smeared(since: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Spread times of a coarse clock over its step: a comb of time differences is no structure of the beam.
+class _ClockSteps:
+    """Times that occur, as long as they may be those of a coarse clock."""
 
-    Parameters
-    ----------
-    since : ndarray, shape (N,)
-        In ns.
-    """
-    steps = np.diff(np.unique(since))
-    if not len(steps) or steps.min() < 1e-3 * LAGS or len(steps) < 2:
-        return since
-    step = float(steps.min())
-    apart = steps / step
-    if np.abs(apart - np.rint(apart)).max() > 1e-3:
-        return since
-    return since + step * np.random.default_rng(1).random(len(since))
+    def __init__(self) -> None:
+        self.times: NDArray[np.float64] | None = np.empty(0)
+
+    def add(self, since: NDArray[np.float64]) -> None:
+        """Look at the times of more tracks."""
+        if self.times is None:
+            return
+        self.times = np.unique(np.concatenate([self.times, since]))
+        steps = np.diff(self.times)
+        if len(steps) and steps.min() < 1e-3 * LAGS:
+            self.times = None
+
+    def found(self) -> float:
+        """Return the step of the clock in ns; 0 where there is none."""
+        steps = np.empty(0) if self.times is None else np.diff(self.times)
+        if len(steps) < 2:
+            return 0.0
+        step = float(steps.min())
+        apart = steps / step
+        return 0.0 if np.abs(apart - np.rint(apart)).max() > 1e-3 else step
 
 
 def _flat(
@@ -360,24 +465,19 @@ class _Lags:
         )
 
 
-def _lags(
-    since: NDArray[np.float64],
-    places: NDArray[np.int64],
-    passed: NDArray[np.bool_],
-    bursts: int,
-    width: float,
-    bins: int,
-) -> NDArray[np.float64]:
+def _lags(times: SpillTimes, width: float, bins: int) -> NDArray[np.float64]:
     """Count pairs of tracks of one burst by their time difference, of which one passed and both did, shape (2, bins)."""
-    order = np.lexsort((since, places))
-    ends = np.searchsorted(places[order], np.arange(bursts + 1))
-    counts: NDArray[np.int64] = _count_lags(since[order], passed[order], ends, width, bins)
+    counts = np.zeros((3, bins), dtype=np.int64)
+    for since, places, passed in times.bunches():
+        order = np.lexsort((since, places))
+        ends = np.append(np.flatnonzero(np.diff(places[order], prepend=-1)), len(places))
+        _count_lags(since[order], passed[order], ends, width, counts)
     return counts[1:].astype(np.float64)
 
 
 @numba.njit(cache=True, nogil=True)
-def _count_lags(since, passed, ends, width, bins):  # type: ignore[no-untyped-def]
-    counts = np.zeros((3, bins), dtype=np.int64)
+def _count_lags(since, passed, ends, width, counts):  # type: ignore[no-untyped-def]
+    bins = counts.shape[1]
     for k in range(len(ends) - 1):
         for i in range(ends[k], ends[k + 1]):
             for j in range(i + 1, ends[k + 1]):
@@ -385,4 +485,3 @@ def _count_lags(since, passed, ends, width, bins):  # type: ignore[no-untyped-de
                 if bin_ >= bins:
                     break
                 counts[int(passed[i]) + int(passed[j]), bin_] += 1
-    return counts

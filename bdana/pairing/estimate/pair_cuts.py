@@ -11,10 +11,11 @@ import numpy as np
 from bdana.errors import ConfigError
 from bdana.pairing.estimate.built_pairs import BuiltPairs, PickedTracks
 from bdana.pairing.geometry.building import built_pairs
+from bdana.pairing.geometry.burst_pairs import MOST_PAIRS, pairs_of_bursts
 from bdana.pairing.geometry.kernel import QUANTITIES, beam_numbers, box_numbers, find_regions
 from bdana.pairing.geometry.pair_finder import sorted_sets
 from bdana.regions import UNDEFINED
-from bdana.selection import LEPTON_MASS, Candidates
+from bdana.selection import Candidates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +28,15 @@ if TYPE_CHECKING:
     from bdana.reconstruction import Pairs, Tracks
     from bdana.selection import Cut, Parameters, Selection, Setup, Variable
 
-__all__ = ["PairOptions", "PairSelection", "PairSink", "PairTask", "PairedTracks", "SelectedPairs"]
+__all__ = [
+    "JudgedPairs",
+    "PairOptions",
+    "PairSelection",
+    "PairSink",
+    "PairTask",
+    "PairedTracks",
+    "SelectedPairs",
+]
 
 PairSink = Callable[["Candidates", "Tracks", "NDArray[np.int64]", "NDArray[np.int64]"], None]
 BATCH = 100_000
@@ -127,7 +136,7 @@ class PairTask:
 
 
 class SelectedPairs(NamedTuple):
-    """Selected pairs, each as seen from one of its tracks. All pairs of a track follow each other.
+    """K selected pairs, and S sights of them: each pair as seen from either of its tracks.
 
     Attributes
     ----------
@@ -136,26 +145,82 @@ class SelectedPairs(NamedTuple):
         Place of the candidate's region in the names of the regions; one more than the last is `undefined`.
     plus, minus : ndarray of int, shape (K,)
         Places of the two tracks: the larger charge, or the first of the sample, as `plus`.
-    track : ndarray of int, shape (K,)
-        The one that the pair is seen from.
-    counted : ndarray of bool, shape (K,)
-        Whether that is `plus`: so each pair is counted once.
-    shared : ndarray, shape (K, C)
-        `PooledWeights.shared` of each, for the covariance.
     envelope : ndarray of int, shape (K,)
         `OpenPart.place` of each; 0 where the data have no closed part.
+    pair : ndarray of int, shape (S,)
+        The pair that is seen. All sights from one track follow each other.
+    track : ndarray of int, shape (S,)
+        The track that it is seen from.
+    counted : ndarray of bool, shape (S,)
+        Whether that is `plus`: so each pair is counted once.
+    shared : ndarray, shape (S, C)
+        `PooledWeights.shared` of each, for the covariance.
     """
 
     candidates: Candidates
     region: NDArray[np.int64]
     plus: NDArray[np.int64]
     minus: NDArray[np.int64]
+    envelope: NDArray[np.int64]
+    pair: NDArray[np.int64]
     track: NDArray[np.int64]
     counted: NDArray[np.bool_]
     shared: NDArray[np.float64]
-    envelope: NDArray[np.int64]
 
-    def take(self, where: NDArray[np.bool_]) -> SelectedPairs:
+    @property
+    def once(self) -> NDArray[np.int64]:
+        """Pairs that are counted, each once."""
+        return self.pair[self.counted]
+
+    def seen(self, where: NDArray[np.bool_]) -> SelectedPairs:
+        """Return the sights of the pairs that a mask chooses.
+
+        Parameters
+        ----------
+        where : ndarray of bool, shape (K,)
+        """
+        if where.all():
+            return self
+        own = where[self.pair]
+        return self._replace(
+            pair=self.pair[own], track=self.track[own], counted=self.counted[own], shared=self.shared[own]
+        )
+
+
+class _Found(NamedTuple):
+    """Pairs within the bounds, of which each is once, or seen from one of its tracks."""
+
+    track: NDArray[np.int64]
+    partner: NDArray[np.int64]
+    burst: NDArray[np.int64]
+    quantities: NDArray[np.float64]
+    once: bool
+
+
+class JudgedPairs(NamedTuple):
+    """K pairs that pass the cuts.
+
+    Attributes
+    ----------
+    pairs : Pairs
+    plus, minus : ndarray of int, shape (K,)
+        Places of the two tracks: the larger charge, or the first of the sample, as `plus`.
+    region : ndarray of int, shape (K,)
+        Place of the pair's region in the names of the regions; one more than the last is `undefined`.
+    burst : ndarray of int, shape (K,)
+        Of the tracks.
+    track : ndarray of int or None, shape (K,)
+        The track that each is seen from; None where each pair is there once.
+    """
+
+    pairs: Pairs
+    plus: NDArray[np.int64]
+    minus: NDArray[np.int64]
+    region: NDArray[np.int64]
+    burst: NDArray[np.int64]
+    track: NDArray[np.int64] | None
+
+    def take(self, where: NDArray[np.bool_]) -> JudgedPairs:
         """Return the pairs that a mask chooses.
 
         Parameters
@@ -164,16 +229,23 @@ class SelectedPairs(NamedTuple):
         """
         if where.all():
             return self
-        return SelectedPairs(
-            self.candidates.take(where),
-            self.region[where],
+        return JudgedPairs(
+            self.pairs.take(where),
             self.plus[where],
             self.minus[where],
-            self.track[where],
-            self.counted[where],
-            self.shared[where],
-            self.envelope[where],
+            self.region[where],
+            self.burst[where],
+            None if self.track is None else self.track[where],
         )
+
+    @property
+    def sights(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+        """Pairs as seen from their tracks: pair, track, and whether that is `plus`, each of shape (S,)."""
+        if self.track is not None:
+            return np.arange(len(self.plus)), self.track, self.track == self.plus
+        number, track = len(self.plus), np.concatenate([self.plus, self.minus])
+        order = np.argsort(track, kind="stable")
+        return order % max(number, 1), track[order], order < number
 
 
 class PairedTracks:
@@ -185,107 +257,169 @@ class PairedTracks:
         N single tracks; the weights of their events multiply that of a pair.
     places : ndarray of int, shape (N,)
         The burst of each.
-    pooled : PooledWeights
-        Weight of a pair.
     task : PairTask
     """
 
-    def __init__(
-        self, tracks: Tracks, places: NDArray[np.int64], pooled: PooledWeights, task: PairTask
-    ) -> None:
-        self.tracks, self.places, self.task, self.pooled = tracks, places, task, pooled
+    def __init__(self, tracks: Tracks, places: NDArray[np.int64], task: PairTask) -> None:
+        self.tracks, self.places, self.task = tracks, places, task
         of_event = {
             name: np.asarray(tracks.events[name])[tracks.index]
             for name in ("run", "burst", "event", "weight")
         }
-        self.of_event, self.charge, self.p = of_event, tracks.charge, tracks.p
+        self.of_event, self.charge, self.p, self.mass = of_event, tracks.charge, tracks.p, tracks.mass
         self.boxes, self.names = (
             box_numbers(task.pairs.setup.regions),
             (*task.pairs.setup.regions.names, UNDEFINED),
         )
-        self.mass, self.beam = LEPTON_MASS[task.pairs.cuts.lepton], beam_numbers(task.pairs.setup.beam_line)
-        self.built = 0
-        """Number of pairs so far, including those that were not built because they cannot pass."""
+        self.beam = beam_numbers(task.pairs.setup.beam_line)
 
-    def selected(self) -> Iterator[SelectedPairs]:
-        """Give the selected pairs in batches, at least one."""
-        waiting: list[tuple[NDArray[np.int64], ...]] = []
-        quantities: list[NDArray[np.float64]] = []
+    def possible(self, among: NDArray[np.bool_]) -> int:
+        """Return the number of pairs of the right charges, those that cannot pass included.
+
+        Parameters
+        ----------
+        among : ndarray of bool, shape (N,)
+            Tracks that are paired.
+        """
+        if not among.any():
+            return 0
+        first = int(self.places.min())
+        plus, minus = (
+            np.bincount(self.places[own] - first, minlength=int(self.places.max()) - first + 1)
+            for own in (among & (self.charge > 0), among & (self.charge < 0))
+        )
+        if self.task.options.like_sign:
+            return int((plus * (plus - 1) // 2 + minus * (minus - 1) // 2).sum())
+        return int((plus * minus).sum())
+
+    def judged(self) -> Iterator[JudgedPairs]:
+        """Give the pairs that pass the cuts in batches, at least one."""
+        waiting: list[_Found] = []
         size = 0
         for found in self._found():
-            waiting.append(found[:3])
-            quantities.append(found[3])
-            size += len(found[0])
+            if waiting and waiting[0].once != found.once:
+                yield self._judged(waiting)
+                waiting, size = [], 0
+            waiting.append(found)
+            size += len(found.track)
             if size >= BATCH:
-                yield self._judged(waiting, quantities)
-                waiting, quantities, size = [], [], 0
-        yield self._judged(waiting, quantities)
+                yield self._judged(waiting)
+                waiting, size = [], 0
+        yield self._judged(waiting)
 
-    def _found(
-        self,
-    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]:
-        """Give track, partner, burst and quantities of the pairs within the bounds, each pair from both its tracks."""
-        bursts = len(self.pooled.by_group)
-        order = np.argsort(self.places, kind="stable")
-        ends = np.searchsorted(self.places[order], np.arange(bursts + 1))
-        line, bounds, like_sign = self.tracks.before, self.task.bounds, self.task.options.like_sign
-        for burst in np.flatnonzero(np.diff(ends) > 1):
-            own = order[ends[burst] : ends[burst + 1]]
-            plus, minus = own[self.charge[own] > 0], own[self.charge[own] < 0]
-            numbers = (
-                [n * (n - 1) // 2 for n in (len(plus), len(minus))] if like_sign else [len(plus) * len(minus)]
-            )
-            self.built += sum(numbers)
-            sides = ((plus, plus), (minus, minus)) if like_sign else ((plus, minus), (minus, plus))
-            if not sum(numbers):
-                continue
-            sets = None if like_sign else sorted_sets(line.take(plus), line.take(minus), bounds)
-            for one, other in sides:
-                first, some = (line.take(one), self.p[one]), False
-                second = None if like_sign else (line.take(other), self.p[other])
-                own_sets = sets if sets is None or one is plus else sets[::-1]
-                for block in built_pairs(first, second, bounds, self.mass, self.beam, BATCH, own_sets):
-                    here, some = np.full(len(block.track), burst), True
-                    yield one[block.track], other[block.partner], here, block.quantities
-                if not (some or like_sign):
-                    break  # what has no pair from one side has none from the other
+    def weights(
+        self, judged: JudgedPairs, pooled: PooledWeights
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64] | None]:
+        """Return the weights of pairs, the products of the weights of their events, and k in every class.
 
-    def _judged(
-        self, waiting: list[tuple[NDArray[np.int64], ...]], quantities: list[NDArray[np.float64]]
-    ) -> SelectedPairs:
+        Parameters
+        ----------
+        judged : JudgedPairs
+        pooled : PooledWeights
+        """
+        product = self.of_event["weight"][judged.plus] * self.of_event["weight"][judged.minus]
+        if pooled.times is None:
+            return pooled.weight[0] * product, product, None
+        by_time = pooled.by_time(judged.plus, judged.minus)
+        classes = pooled.classes(len(self.names))[judged.region]
+        return pooled.weight[classes] * by_time[np.arange(len(classes)), classes] * product, product, by_time
+
+    def selected(self, judged: JudgedPairs, pooled: PooledWeights) -> SelectedPairs:
+        """Return pairs as candidates with their weights.
+
+        Parameters
+        ----------
+        judged : JudgedPairs
+        pooled : PooledWeights
+        """
+        weight, product, by_time = self.weights(judged, pooled)
+        near = weight != 0.0  # the others are too far apart in time
+        if not near.all() and by_time is not None:
+            judged, weight, product, by_time = judged.take(near), weight[near], product[near], by_time[near]
+        candidates = self._candidates(judged.pairs, judged.plus, judged.minus, judged.region, weight)
+        part = self.task.pairs.part
+        envelope = part.place(judged.pairs) if part else np.zeros(len(weight), dtype=np.int64)
+        pair, track, counted = judged.sights
+        shared = pooled.shared(
+            track, judged.burst[pair], product[pair], None if by_time is None else by_time[pair]
+        )
+        return SelectedPairs(
+            candidates, judged.region, judged.plus, judged.minus, envelope, pair, track, counted, shared
+        )
+
+    def _found(self) -> Iterator[_Found]:
+        """Give the pairs within the bounds."""
+        like_sign = self.task.options.like_sign
+        sign = np.sign(self.charge).astype(np.int64)
+        # By burst, and in it by charge, the positive ones first; those without charge are paired with nothing.
+        order = np.flatnonzero(sign)
+        order = order[np.lexsort((-sign[order], self.places[order]))]
+        bursts, first = np.unique(self.places[order], return_index=True)
+        ends = np.append(first, len(order))
+        plus = np.add.reduceat(sign[order] > 0, first) if len(first) else first
+        middle = first + plus
+        numbers = np.stack([plus, np.diff(ends) - plus])
+        if like_sign:
+            possible = numbers * (numbers - 1) // 2
+            sets = np.stack(
+                [
+                    np.stack([first, middle, first, middle], axis=1),
+                    np.stack([middle, ends[1:], middle, ends[1:]], axis=1),
+                ],
+                axis=1,
+            ).reshape(-1, 4)
+            of_set, possible = np.repeat(bursts, 2), possible.T.ravel()
+        else:
+            possible = numbers[0] * numbers[1]
+            sets, of_set = np.stack([first, middle, middle, ends[1:]], axis=1), bursts
+        tracks, bounds = (self.tracks.before, self.p, self.mass), self.task.bounds
+        few = (possible > 0) & (possible <= MOST_PAIRS)
+        if few.any():
+            own = of_set[few]
+            for block in pairs_of_bursts(tracks, order, sets[few], bounds, self.beam, BATCH):
+                yield _Found(block.first, block.second, own[block.set_], block.quantities, once=True)
+        for at in np.flatnonzero(possible > MOST_PAIRS):
+            one, other = order[sets[at, 0] : sets[at, 1]], order[sets[at, 2] : sets[at, 3]]
+            yield from self._of_many(one, None if like_sign else other, int(of_set[at]))
+
+    def _of_many(
+        self, one: NDArray[np.int64], other: NDArray[np.int64] | None, burst: int
+    ) -> Iterator[_Found]:
+        """Give the pairs of a burst with many tracks, each from both of its tracks."""
+        line, bounds = self.tracks.before, self.task.bounds
+        sides = [(one, other)] if other is None else [(one, other), (other, one)]
+        sets = None if other is None else sorted_sets(line.take(one), line.take(other), bounds)
+        for first, second in sides:
+            lines = (line.take(first), self.p[first], self.mass[first])
+            others = None if second is None else (line.take(second), self.p[second], self.mass[second])
+            for block in built_pairs(lines, others, bounds, self.beam, BATCH, sets):
+                partners = first if second is None else second
+                here = np.full(len(block.track), burst)
+                yield _Found(first[block.track], partners[block.partner], here, block.quantities, once=False)
+            sets = sets[::-1] if sets else None
+
+    def _judged(self, waiting: Sequence[_Found]) -> JudgedPairs:
         empty = np.empty(0, dtype=np.int64)
-        columns = zip(*waiting, strict=True) if waiting else ((empty,),) * 3
-        track, partner, burst = (np.concatenate(column) for column in columns)
-        values = np.concatenate(quantities, axis=1) if quantities else np.empty((len(QUANTITIES), 0))
+        nothing = _Found(empty, empty, empty, np.empty((len(QUANTITIES), 0)), once=True)
+        found = waiting or [nothing]
+        track, partner, burst = (
+            np.concatenate([getattr(f, name) for f in found]) for name in _Found._fields[:3]
+        )
+        values = np.concatenate([f.quantities for f in found], axis=1)
         swap = self.charge[partner] > self.charge[track]
         swap |= (self.charge[partner] == self.charge[track]) & (partner < track)
         plus, minus = np.where(swap, partner, track), np.where(swap, track, partner)
         pairs: Pairs = BuiltPairs(
             PickedTracks(self.tracks, plus),
             PickedTracks(self.tracks, minus),
-            self.mass,
             self.task.pairs.setup.beam_line,
             values,
         )
         pairs, left = self.task.judge(pairs)
-        track, plus, minus, burst = track[left], plus[left], minus[left], burst[left]
         region = np.empty(len(pairs), dtype=np.int64)
         find_regions(pairs.z_tax, pairs.cda_tax, len(pairs), self.boxes, region)
-        weight, by_time = self.pooled.weight[0], None
-        if self.pooled.times is not None:
-            by_time = self.pooled.by_time(plus, minus)
-            classes = self.pooled.classes(len(self.names))[region]
-            weight = self.pooled.weight[classes] * by_time[np.arange(len(region)), classes]
-            near = weight != 0.0  # the others are too far apart in time
-            pairs, region, by_time, weight = pairs.take(near), region[near], by_time[near], weight[near]
-            track, plus, minus, burst = (x[near] for x in (track, plus, minus, burst))
-        product = self.of_event["weight"][plus] * self.of_event["weight"][minus]
-        weight = weight * product
-        shared = self.pooled.shared(track, burst, product, by_time)
-        candidates = self._candidates(pairs, plus, minus, region, weight)
-        part = self.task.pairs.part
-        envelope = part.place(pairs) if part else np.zeros(len(region), dtype=np.int64)
-        return SelectedPairs(candidates, region, plus, minus, track, track == plus, shared, envelope)
+        seen_from = None if found[0].once else track[left]
+        return JudgedPairs(pairs, plus[left], minus[left], region, burst[left], seen_from)
 
     def _candidates(
         self,

@@ -9,13 +9,15 @@ import numpy as np
 
 from bdana._version import __version__
 from bdana.display import shortened
+from bdana.engine.ordered_sum import OrderedSum
 from bdana.errors import ConfigError
 from bdana.observed import Predicted
 from bdana.pairing.estimate.pair_cuts import PairedTracks
-from bdana.pairing.estimate.pooled_weights import PooledWeights, weight_classes
+from bdana.pairing.estimate.pooled_weights import PoolSums, weight_classes
 from bdana.pairing.estimate.region_parts import RegionParts, RegionSums
 from bdana.pairing.estimate.shape_test import ClassSums
 from bdana.pairing.estimate.u_statistic import HistogramSums, PairSums, flat_in_time
+from bdana.selection.histograms import empty_plane, fill_plane
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,16 +25,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bdana.events.open_part import OpenPart
-    from bdana.pairing.estimate.in_spill import DutyFactor
+    from bdana.pairing.estimate.groups import Grouped
+    from bdana.pairing.estimate.in_spill import DutyFactor, SpillClock
     from bdana.pairing.estimate.inputs import Input
-    from bdana.pairing.estimate.pair_cuts import PairTask
+    from bdana.pairing.estimate.pair_cuts import PairTask, SelectedPairs
+    from bdana.pairing.estimate.pooled_weights import PooledWeights
     from bdana.pairing.estimate.shape_test import ShapeTest
     from bdana.pairing.estimate.single_bursts import SingleBursts
-    from bdana.reconstruction import Tracks
+    from bdana.pairing.estimate.singles import Bunch, SingleSample
     from bdana.selection import Cutflow, Histogram
     from bdana.statistics import Systematic
 
-__all__ = ["PairEstimate", "PairSample", "estimate_pairs"]
+__all__ = ["PairEstimate", "PairParts", "PairSample", "PairedBunch", "estimate_pairs"]
 
 BOOTSTRAP_SEED = 1
 
@@ -90,6 +94,8 @@ class PairEstimate:
         Of the single tracks.
     parts : RegionParts or None
         Sums by region and closed envelope; None where nothing of the data is closed.
+    plane : hist.Hist or None
+        Sum of weights of all regions in the (z_TAX, CDA_TAX) plane; None where no variables are histogrammed.
     """
 
     regions: tuple[str, ...]
@@ -114,6 +120,7 @@ class PairEstimate:
     undefined: float
     single_cutflow: Cutflow
     parts: RegionParts | None = None
+    plane: Histogram | None = None
 
     def __repr__(self) -> str:
         rows = (f"{name} {number}" for name, number in self.predicted.items())
@@ -307,6 +314,10 @@ class PairSample:
         Sum of weights of each bootstrap replica, by region and `undefined`.
     shapes : ShapeTest or None
         Comparison of bursts of different weights; None where there is none to make.
+    every : PairSums or None
+        By region, of all tracks, vetoed ones included; None where that was not asked for.
+    plane : hist.Hist or None
+        Sum of weights in the (z_TAX, CDA_TAX) plane, all regions; None where nothing is histogrammed.
     """
 
     sums: PairSums
@@ -316,6 +327,8 @@ class PairSample:
     built: int
     replicas: NDArray[np.float64]
     shapes: ShapeTest | None = None
+    every: PairSums | None = None
+    plane: Histogram | None = None
 
     def bootstrap_error(self, regions: int) -> NDArray[np.float64]:
         """Return the statistical error of the first regions from the spread of the bootstrap replicas.
@@ -333,84 +346,222 @@ class PairSample:
         return error
 
 
-def estimate_pairs(
-    tracks: Tracks, places: NDArray[np.int64], pooled: PooledWeights, task: PairTask
-) -> PairSample:
+@dataclass(frozen=True)
+class PairedBunch:
+    """Function that pairs the tracks of a bunch within each burst and adds up what passes the cuts.
+
+    Attributes
+    ----------
+    pooled : PooledWeights
+        Weight of a pair.
+    grouped : Grouped
+        Which bursts are paired together.
+    task : PairTask
+    clock : SpillClock or None
+        For times inside the bursts; needed where pairs are weighted by them.
+    every : PooledWeights or None
+        Weight of a pair of all tracks, vetoed ones included, if those are to be added up too.
+    """
+
+    pooled: PooledWeights
+    grouped: Grouped
+    task: PairTask
+    clock: SpillClock | None
+    every: PooledWeights | None = None
+
+    def __call__(self, bunch: Bunch) -> PairParts:
+        """Return the sums over the pairs of a bunch, the same bit for bit for any number of threads.
+
+        Parameters
+        ----------
+        bunch : Bunch
+            With its vetoed tracks.
+        """
+        since = None
+        if self.pooled.times and self.clock:
+            timestamp = np.asarray(bunch.of_events("timestamp"), dtype=np.float64)
+            since = self.clock.since(timestamp, bunch.before)
+        if self.every is None:
+            since = None if since is None else since[bunch.passed]
+            bunch = bunch.selected()
+        places, passed = self.grouped.of(bunch.places), bunch.passed
+        single = np.asarray(bunch.of_events("weight"), dtype=np.float64)
+        paired = PairedTracks(bunch.tracks, places, self.task)
+        pooled = self.pooled.of_tracks(places, single, since, passed)
+        every = self.every.of_tracks(places, single) if self.every else None
+        times = _multiplicities(self.task.options.bootstrap, len(bunch), bunch.before)
+        parts = self._nothing(paired, pooled)
+        for judged in paired.judged():
+            if parts.every and every:
+                weight, product, _ = paired.weights(judged, every)
+                pair, track, counted = judged.sights
+                shared = every.shared(track, judged.burst[pair], product[pair])
+                parts.every.fill(track, judged.region[pair], weight[pair], counted, shared)
+            own = judged if self.every is None else judged.take(passed[judged.plus] & passed[judged.minus])
+            pairs = paired.selected(own, pooled)
+            self._fill(parts, pairs, paired, pooled)
+            if parts.plane is not None:
+                found, once = pairs.candidates, pairs.once
+                fill_plane(parts.plane, found.z_tax[once], found.cda_tax[once], found.weight[once])
+            if len(times) or self.task.options.sink:
+                once = pairs.once
+                first, second, weight = pairs.plus[once], pairs.minus[once], pairs.candidates.weight[once]
+                for replica, time in enumerate(times):
+                    drawn = np.bincount(pairs.region[once], weight * time[first] * time[second])
+                    parts.replicas[replica, : len(drawn)] += drawn
+                if self.task.options.sink:
+                    self.task.options.sink(pairs.candidates.take(once), bunch.tracks, first, second)
+        for replica, time in enumerate(times):
+            again = PoolSums(pooled.by_group, pooled.times)
+            again.add(places, single * time * passed, since)
+            parts.drawn[replica] = float(pooled.by_group @ again.pairs), *again.seen
+        return replace(parts, built=paired.possible(passed))
+
+    def _nothing(self, paired: PairedTracks, pooled: PooledWeights) -> PairParts:
+        """Return sums over no pair of a bunch."""
+        summed, n, task = pooled.without_groups, len(paired.names), self.task
+        regions, classes = paired.names[:-1], pooled.classes(n)
+        several = pooled.times is None and weight_classes(pooled.by_group).max(initial=0) > 0
+        envelopes = task.pairs.part.counted(regions).shape[1] if task.pairs.part else 1
+        setup = task.pairs.setup
+        dump = setup.detector.dump.name if setup.detector.dump else "dump"
+        return PairParts(
+            sums=PairSums(n, summed, classes),
+            apart=PairSums(envelopes * (n - 1), summed, np.repeat(classes[:-1], envelopes)),
+            hists={
+                name: HistogramSums(variable, regions, summed, classes)
+                for name, variable in task.pairs.variables.items()
+                if not variable.needs_time
+            },
+            built=0,
+            replicas=np.zeros((task.options.bootstrap, n)),
+            drawn=np.zeros((task.options.bootstrap, 1 + len(pooled.weight))),
+            by_class=ClassSums(pooled, paired.places, n) if several else None,
+            every=PairSums(n, self.every.without_groups) if self.every else None,
+            plane=empty_plane(setup.regions, dump) if task.pairs.variables else None,
+        )
+
+    def _fill(
+        self, parts: PairParts, pairs: SelectedPairs, paired: PairedTracks, pooled: PooledWeights
+    ) -> None:
+        """Add selected pairs to the sums."""
+        regions, weight, part = paired.names[:-1], pairs.candidates.weight, self.task.pairs.part
+        of_sight = pairs.region[pairs.pair], weight[pairs.pair]
+        parts.sums.fill(pairs.track, *of_sight, pairs.counted, pairs.shared)
+        shown = pairs
+        if part:
+            counted = part.counted(regions)
+            known = pairs.seen(pairs.region < len(regions))
+            place = (pairs.region * counted.shape[1] + pairs.envelope)[known.pair]
+            parts.apart.fill(known.track, place, weight[known.pair], known.counted, known.shared)
+            shown = known.seen(counted[np.minimum(pairs.region, len(regions) - 1), pairs.envelope])
+        for histogram in parts.hists.values():
+            histogram.fill(
+                shown.track, shown.region, shown.candidates, shown.counted, shown.shared, pair=shown.pair
+            )
+        if parts.by_class:
+            product = of_sight[1] / pooled.weight[0]
+            place = paired.places[pairs.track]
+            parts.by_class.fill(pairs.track, place, of_sight[0], product, pairs.counted)
+
+
+@dataclass(frozen=True)
+class PairParts:
+    """Sums over the pairs of some bursts, which are added to those of others.
+
+    Attributes
+    ----------
+    sums : PairSums
+        By region, `undefined` last.
+    apart : PairSums
+        By region and closed envelope.
+    hists : mapping of str to HistogramSums
+    built : int
+        Number of pairs, those that were not built because they cannot pass included.
+    replicas : ndarray, shape (replicas, regions)
+        Sum of weights of each bootstrap replica, by region and `undefined`.
+    drawn : ndarray, shape (replicas, 1 + C)
+        What the tracks of each replica stand for, and the sum over all their pairs in each class of weights.
+    by_class : ClassSums or None
+        By class of weights; None where there is only one.
+    every : PairSums or None
+        By region, of all tracks, vetoed ones included; None where that was not asked for.
+    plane : hist.Hist or None
+        Sum of weights in the plane.
+    """
+
+    sums: PairSums
+    apart: PairSums
+    hists: Mapping[str, HistogramSums]
+    built: int
+    replicas: NDArray[np.float64]
+    drawn: NDArray[np.float64]
+    by_class: ClassSums | None
+    every: PairSums | None
+    plane: Histogram | None
+
+    def __add__(self, other: PairParts) -> PairParts:
+        """Return the sums over the pairs of both."""
+        return PairParts(
+            self.sums + other.sums,
+            self.apart + other.apart,
+            {name: made + other.hists[name] for name, made in self.hists.items()},
+            self.built + other.built,
+            self.replicas + other.replicas,
+            self.drawn + other.drawn,
+            self.by_class + other.by_class if self.by_class and other.by_class else None,
+            self.every + other.every if self.every and other.every else None,
+            self.plane + other.plane if self.plane is not None and other.plane is not None else None,
+        )
+
+    def sample(self, pooled: PooledWeights, task: PairTask) -> PairSample:
+        """Return the results, where these are the sums over all pairs of a sample.
+
+        Parameters
+        ----------
+        pooled : PooledWeights
+        task : PairTask
+        """
+        regions = task.pairs.setup.regions.names
+        results = {name: histogram.result() for name, histogram in self.hists.items()}
+        whole, part = RegionSums.of(self.sums, len(regions)), task.pairs.part
+        parts = RegionParts(whole, RegionSums.of(self.apart, len(self.apart.total))) if part else None
+        if "dt" in task.pairs.variables:
+            own = parts.counted(part.counted(regions)) if parts and part else whole
+            results["dt"] = flat_in_time(
+                task.pairs.variables["dt"], regions, own.total, own.covariance, task.window
+            )
+        # S / N is that of each replica.
+        total, seen = self.drawn[:, :1], self.drawn[:, 1:]
+        again = np.where(seen > 0, total / np.where(seen > 0, seen, 1.0), pooled.by_group.max(initial=0.0))
+        replicas = self.replicas * (again / pooled.weight)[:, pooled.classes(len(regions) + 1)]
+        hists = {name: made for name, (made, _) in results.items()}
+        covariances = {name: covariance for name, (_, covariance) in results.items()}
+        shapes = self.by_class.test() if self.by_class else None
+        return PairSample(
+            self.sums, parts, hists, covariances, self.built, replicas, shapes, self.every, self.plane
+        )
+
+
+def estimate_pairs(sample: SingleSample, work: PairedBunch) -> PairSample:
     """Pair tracks within each burst and add up what passes the cuts.
 
     Parameters
     ----------
-    tracks : Tracks
-        N single tracks; the weights of their events multiply that of a pair.
-    places : ndarray of int, shape (N,)
-        The burst of each.
-    pooled : PooledWeights
-        Weight of a pair.
-    task : PairTask
-
-    Returns
-    -------
-    PairSample
-        The same, bit for bit, for any number of threads.
+    sample : SingleSample
+        Single tracks; the weights of their events multiply that of a pair.
+    work : PairedBunch
+        What is done with each bunch of them.
     """
-    paired = PairedTracks(tracks, places, pooled, task)
-    regions, n = paired.names[:-1], len(paired.names)
-    classes = pooled.classes(n)
-    sums = PairSums(n, pooled, classes)
-    filling = {
-        name: HistogramSums(variable, regions, pooled, classes)
-        for name, variable in task.pairs.variables.items()
-        if not variable.needs_time
-    }
-    part = task.pairs.part
-    counted = part.counted(regions) if part else np.ones((len(regions), 1), dtype=np.bool_)
-    apart = PairSums(counted.size, pooled, np.repeat(classes[: len(regions)], counted.shape[1]))
-    times = _multiplicities(task.options.bootstrap, len(tracks))
-    replicas = np.zeros((task.options.bootstrap, n))
-    several = pooled.times is None and weight_classes(pooled.by_group).max(initial=0) > 0
-    by_class = ClassSums(pooled, places, n) if several else None
-
-    for pairs in paired.selected():
-        sums.fill(pairs.track, pairs.region, pairs.candidates.weight, pairs.counted, pairs.shared)
-        shown = pairs
-        if part:
-            known = pairs.take(pairs.region < len(regions))
-            place = known.region * counted.shape[1] + known.envelope
-            apart.fill(known.track, place, known.candidates.weight, known.counted, known.shared)
-            shown = known.take(counted[known.region, known.envelope])
-        for histogram in filling.values():
-            histogram.fill(shown.track, shown.region, shown.candidates, shown.counted, shown.shared)
-        if by_class:
-            product = pairs.candidates.weight / pooled.weight[0]
-            by_class.fill(pairs.track, places[pairs.track], pairs.region, product, pairs.counted)
-        once = pairs.counted
-        first, second, region = pairs.plus[once], pairs.minus[once], pairs.region[once]
-        weights = pairs.candidates.weight[once]
-        for replica, time in enumerate(times):
-            replicas[replica] += np.bincount(region, weights * time[first] * time[second], minlength=n)
-        if task.options.sink:
-            task.options.sink(pairs.candidates.take(once), tracks, first, second)
-    for replica, time in enumerate(times):
-        drawn = paired.of_event["weight"] * time
-        again = PooledWeights.of(places, drawn, pooled.by_group, times=pooled.times)
-        replicas[replica] *= (again.weight / pooled.weight)[classes]
-    results = {name: histogram.result() for name, histogram in filling.items()}
-    whole = RegionSums.of(sums, len(regions))
-    parts = RegionParts(whole, RegionSums.of(apart, counted.size)) if part else None
-    if "dt" in task.pairs.variables:
-        own = parts.counted(counted) if parts else whole
-        results["dt"] = flat_in_time(
-            task.pairs.variables["dt"], regions, own.total, own.covariance, task.window
-        )
-    hists = {name: made for name, (made, _) in results.items()}
-    covariances = {name: covariance for name, (_, covariance) in results.items()}
-    shapes = by_class.test() if by_class else None
-    return PairSample(sums, parts, hists, covariances, paired.built, replicas, shapes)
+    total: OrderedSum[PairParts] = OrderedSum()
+    for bunch in sample.bunches(work.grouped.together):
+        total.add(work(bunch))
+    return total.result().sample(work.pooled, work.task)
 
 
-def _multiplicities(replicas: int, tracks: int) -> NDArray[np.uint8]:
+def _multiplicities(replicas: int, tracks: int, before: int) -> NDArray[np.uint8]:
     """Draw how often each track is in each replica, shape (replicas, tracks), a byte each."""
-    rng = np.random.default_rng(BOOTSTRAP_SEED)
+    rng = np.random.default_rng((BOOTSTRAP_SEED, before))
     times = np.empty((replicas, tracks), dtype=np.uint8)
     for row in times:
         row[:] = rng.poisson(1.0, tracks)

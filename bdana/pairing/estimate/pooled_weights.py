@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from bdana.pairing.estimate.time_weights import TimedTracks
 
-__all__ = ["PooledWeights", "weight_classes"]
+__all__ = ["PoolSums", "PooledWeights", "weight_classes"]
 
 QUANTILE_90 = 1.2815515655446004
 """90% quantile of the normal distribution."""
@@ -47,7 +47,8 @@ class PooledWeights:
     stands_for : ndarray, shape (groups,)
         S of each group.
     partners : ndarray, shape (N,)
-        Weight of all pairs that a track is in, from those of the events alone.
+        Weight of all pairs that a track is in, from those of the events alone. This and `reach` are those of the tracks
+        given to `of_tracks`.
     reach : ndarray, shape (N, C)
         (w_k - k S / N) times the weight of all pairs that a track is in.
     variance : ndarray, shape (C, C)
@@ -80,7 +81,7 @@ class PooledWeights:
         *,
         times: TimedTracks | None = None,
     ) -> PooledWeights:
-        """Pool the weights of groups.
+        """Pool the weights of groups, with what belongs to each track.
 
         Parameters
         ----------
@@ -93,44 +94,36 @@ class PooledWeights:
         times : TimedTracks, optional
             Weights by time difference, the first of which counts every pair alike; by default there are none.
         """
-        sums, squares, fourth = (
-            np.bincount(places, single**power, minlength=len(weight)).astype(np.float64)
-            for power in (1, 2, 4)
-        )
-        pairs = 0.5 * (sums**2 - squares)
-        products = 0.5 * (squares**2 - fourth)  # sum over pairs of the squared product of both weights
-        partners = single * (sums[places] - single)
-        # Each pair is in the sums of both its tracks; those of weight 0 are of groups that are not used.
-        near = [partners]
-        later = times.weights[1:] if times else ()
-        if times:
-            near += [single * times.sums(one, places, single) for one in later]
-        total, all_pairs = float(weight @ pairs), float(pairs.sum())
-        seen = np.array([all_pairs, *(0.5 * float(one.sum()) for one in near[1:])])
-        known = seen > 0
-        common = np.where(known, total / np.where(known, seen, 1.0), float(weight.max()))
-        used = weight[places] > 0
-        reach = np.where(used, weight[places] * partners - common[:, None] * np.array(near), 0.0).T
-        difference = np.where(weight > 0, weight - common[0], 0.0)
-        variance = reach.T @ reach
-        variance[0, 0] -= float(difference**2 @ products)
-        tracks = np.bincount(places, minlength=len(weight))
-        heaviest = float(single.max(initial=0.0)) or 1.0
-        variance[0, 0] = max(variance[0, 0], 0.0)
-        variance += _unseen(weight, pairs, tracks) * heaviest**4
-        uncertain = QUANTILE_90 * np.sqrt(np.diag(variance)) / np.where(known, seen, np.inf)
-        most = np.array([1.0, *(one.largest for one in later)])
-        return cls(
-            weight=common,
-            largest=(common + uncertain) * most * heaviest**2,
-            total=total,
-            by_group=weight,
-            stands_for=weight * pairs,
-            partners=partners,
-            reach=reach,
-            variance=variance,
-            times=times,
-        )
+        sums = PoolSums(weight, times)
+        sums.add(places, single, times.since if times else None)
+        return sums.pooled().of_tracks(places, single, times.since if times else None)
+
+    def of_tracks(
+        self,
+        places: NDArray[np.int64],
+        single: NDArray[np.float64],
+        since: NDArray[np.float64] | None = None,
+        paired: NDArray[np.bool_] | None = None,
+    ) -> PooledWeights:
+        """Return the same weights with what belongs to each of some tracks.
+
+        Parameters
+        ----------
+        places : ndarray of int, shape (N,)
+            Group of each track; there are all tracks of these groups.
+        single : ndarray, shape (N,)
+            Weight of each track's event.
+        since : ndarray, shape (N,), optional
+            Time of each since the start of its burst, where pairs are weighted by their time difference.
+        paired : ndarray of bool, shape (N,), optional
+            Which of them are paired; all if not given.
+        """
+        times = replace(self.times, since=since) if self.times and since is not None else self.times
+        # A track that counts 0 is nobody's partner.
+        near = _near(places, single if paired is None else np.where(paired, single, 0.0), times)
+        used = self.by_group[places] > 0
+        reach = np.where(used, self.by_group[places] * near[0] - self.weight[:, None] * near, 0.0).T
+        return replace(self, partners=near[0], reach=reach, times=times)
 
     def classes(self, regions: int) -> NDArray[np.int64]:
         """Return the class of each of the first regions, shape (regions,).
@@ -195,6 +188,20 @@ class PooledWeights:
         shared: NDArray[np.float64] = self.reach[track] - 0.5 * differences * product[:, None]
         return shared
 
+    @property
+    def without_groups(self) -> PooledWeights:
+        """The same without what each group or track has of its own: all that sums over pairs need."""
+        none = np.empty(0)
+        times = replace(self.times, since=none) if self.times else None
+        return replace(
+            self,
+            by_group=none,
+            stands_for=none,
+            partners=none,
+            reach=none.reshape(0, len(self.weight)),
+            times=times,
+        )
+
     def scaled(self, factor: float, relative_variance: float) -> PooledWeights:
         """Return the weights times a factor that is known with a relative variance.
 
@@ -213,6 +220,111 @@ class PooledWeights:
             variance=factor**2 * self.variance,
             common_variance=self.common_variance + relative_variance,
         )
+
+
+class PoolSums:
+    """Sums over all tracks from which weights are pooled; tracks are added bunch by bunch.
+
+    Parameters
+    ----------
+    weight : ndarray, shape (groups,)
+        Weight w_k of a pair in each group.
+    times : TimedTracks, optional
+        Weights by time difference.
+    """
+
+    def __init__(self, weight: NDArray[np.float64], times: TimedTracks | None = None) -> None:
+        self.weight, self.times = weight, times
+        classes = len(times.weights) if times else 1
+        self.pairs = np.zeros(len(weight))
+        """Weight of the pairs of tracks of each group, from those of the events alone, shape (groups,)."""
+        self.seen = np.zeros(classes)
+        """Sum over all pairs of event weights and k, shape (C,)."""
+        self._products = np.zeros(len(weight))
+        self._tracks = np.zeros(len(weight), dtype=np.int64)
+        self._heaviest = 0.0
+        # Sums over the tracks of each group of p n_c, with p the weight of all pairs of a track and n_c that of a class.
+        self._partners_near = np.zeros((len(weight), classes))
+        self._near2 = np.zeros((classes, classes))
+
+    def add(
+        self, places: NDArray[np.int64], single: NDArray[np.float64], since: NDArray[np.float64] | None = None
+    ) -> None:
+        """Add all tracks of some groups.
+
+        Parameters
+        ----------
+        places : ndarray of int, shape (N,)
+            Group of each track.
+        single : ndarray, shape (N,)
+            Weight of each track's event.
+        since : ndarray, shape (N,), optional
+            Time of each since the start of its burst, where pairs are weighted by their time difference.
+        """
+        if not len(places):
+            return
+        first = int(places.min())
+        at, own = places - first, slice(first, int(places.max()) + 1)
+        sums, squares, fourth = (np.bincount(at, single**power).astype(np.float64) for power in (1, 2, 4))
+        self.pairs[own] += 0.5 * (sums**2 - squares)
+        self._products[own] += 0.5 * (
+            squares**2 - fourth
+        )  # sum over pairs of the squared product of both weights
+        self._tracks[own] += np.bincount(at)
+        self._heaviest = max(self._heaviest, float(single.max()))
+        times = replace(self.times, since=since) if self.times and since is not None else None
+        near = _near(places, single, times)
+        self.seen += 0.5 * near.sum(axis=1)
+        near = np.where(self.weight[places] > 0, near, 0.0)
+        for one, values in enumerate(near):
+            self._partners_near[own, one] += np.bincount(at, near[0] * values)
+        self._near2 += np.einsum(
+            "an,bn->ab", near, near
+        )  # for so few rows faster than BLAS, which starts threads
+
+    def pooled(self) -> PooledWeights:
+        """Return the weights of all pairs."""
+        weight, classes = self.weight, len(self.seen)
+        total, known = float(weight @ self.pairs), self.seen > 0
+        common = np.where(known, total / np.where(known, self.seen, 1.0), float(weight.max()))
+        # Sum over tracks of reach_a reach_b, with reach_a = w p - c_a n_a, and n_0 = p.
+        partners2, mixed = self._partners_near[:, 0], self._partners_near
+        difference = np.where(weight > 0, weight - common[0], 0.0)
+        variance = (weight**2 @ partners2) + np.outer(common, common) * self._near2
+        variance -= np.add.outer(common * (weight @ mixed), common * (weight @ mixed))
+        variance[0] = difference @ (weight[:, None] * partners2[:, None] - common * mixed)
+        variance[:, 0] = variance[0]
+        variance[0, 0] = difference**2 @ (partners2 - self._products)
+        at = np.arange(classes)
+        variance[at, at] = np.maximum(variance[at, at], 0.0)
+        heaviest = self._heaviest or 1.0
+        variance += _unseen(weight, self.pairs, self._tracks) * heaviest**4
+        uncertain = QUANTILE_90 * np.sqrt(np.diag(variance)) / np.where(known, self.seen, np.inf)
+        later = self.times.weights[1:] if self.times else ()
+        most = np.array([1.0, *(one.largest for one in later)])
+        none = np.empty(0)
+        return PooledWeights(
+            weight=common,
+            largest=(common + uncertain) * most * heaviest**2,
+            total=total,
+            by_group=weight,
+            stands_for=weight * self.pairs,
+            partners=none,
+            reach=none.reshape(0, classes),
+            variance=variance,
+            times=self.times,
+        )
+
+
+def _near(
+    places: NDArray[np.int64], single: NDArray[np.float64], times: TimedTracks | None
+) -> NDArray[np.float64]:
+    """Return the weight of all pairs that a track is in, from those of the events and k of each class, shape (C, N)."""
+    first = int(places.min(initial=0))
+    sums = np.bincount(places - first, single)
+    partners = single * (sums[places - first] - single)
+    later = times.weights[1:] if times else ()
+    return np.array([partners, *(single * times.sums(one, places, single) for one in later if times)])
 
 
 def _unseen(weight: NDArray[np.float64], pairs: NDArray[np.float64], tracks: NDArray[np.int64]) -> float:

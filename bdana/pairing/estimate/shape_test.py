@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -96,6 +97,14 @@ class ClassSums:
                 self._with_partners[one] += np.bincount(
                     region[own], product[own] * self.partners[track[own]], minlength=len(sums.total)
                 )
+
+    def __add__(self, other: ClassSums) -> ClassSums:
+        """Return the sums over the tracks and pairs of both, which are of different groups."""
+        together = copy(self)
+        together.sums = [one + more for one, more in zip(self.sums, other.sums, strict=True)]
+        for name in ("_with_partners", "squares", "pairs"):
+            setattr(together, name, getattr(self, name) + getattr(other, name))
+        return together
 
     def test(self) -> ShapeTest | None:
         """Compare the classes; None where fewer than two have pairs enough."""

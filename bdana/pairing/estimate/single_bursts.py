@@ -14,12 +14,91 @@ from bdana.errors import InputError
 from bdana.pairing.estimate.veto_survival import VetoSurvival
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from bdana.events import BurstTable
-    from bdana.selection import SelectedSingles
+    from bdana.selection.single_track import SingleEvents
 
-__all__ = ["SingleBursts"]
+__all__ = ["BurstCounts", "SingleBursts"]
+
+
+@dataclass(frozen=True)
+class BurstCounts:
+    """Numbers of single tracks in each burst, added up chunk by chunk; every array has shape (N,).
+
+    Attributes
+    ----------
+    events, tried, survived, survived_squares, plus, minus : ndarray
+        As of `SingleBursts`.
+    selected, vetoed : ndarray of int
+        Tracks of any charge that are selected, and those that pass every track cut, but whose events fail an event cut.
+    """
+
+    events: NDArray[np.int64]
+    tried: NDArray[np.float64]
+    survived: NDArray[np.float64]
+    survived_squares: NDArray[np.float64]
+    plus: NDArray[np.int64]
+    minus: NDArray[np.int64]
+    selected: NDArray[np.int64]
+    vetoed: NDArray[np.int64]
+
+    __repr__ = short_repr
+
+    @property
+    def every(self) -> NDArray[np.int64]:
+        """Tracks that are selected or vetoed, shape (N,)."""
+        return self.selected + self.vetoed
+
+    @classmethod
+    def none(cls, bursts: int) -> BurstCounts:
+        """Return zeros.
+
+        Parameters
+        ----------
+        bursts : int
+        """
+        whole, real = np.zeros(bursts, dtype=np.int64), np.zeros(bursts)
+        fields: dict[str, Any] = dict.fromkeys(cls.__dataclass_fields__, whole)
+        fields |= dict.fromkeys(("tried", "survived", "survived_squares"), real)
+        return cls(**{name: zeros.copy() for name, zeros in fields.items()})
+
+    def add(
+        self,
+        events: SingleEvents,
+        at: NDArray[np.int64],
+        charge: NDArray[np.int64],
+        places: Sequence[NDArray[np.int64]],
+    ) -> None:
+        """Count what was selected in one chunk.
+
+        Parameters
+        ----------
+        events : SingleEvents
+        at : ndarray of int
+            Burst of each of these events.
+        charge : ndarray of int
+            Of the selected tracks.
+        places : sequence of ndarray of int
+            Bursts of the selected tracks, and of the vetoed ones.
+        """
+        selected, vetoed = places
+        survival = np.where(events.tried, events.survival, 0.0)
+        for total, where, weight in (
+            (self.events, at, None),
+            (self.tried, at, events.tried),
+            (self.survived, at, survival),
+            (self.survived_squares, at, survival**2),
+            (self.plus, selected[charge > 0], None),
+            (self.minus, selected[charge < 0], None),
+            (self.selected, selected, None),
+            (self.vetoed, vetoed, None),
+        ):
+            if len(where):
+                first, last = int(where.min()), int(where.max())
+                total[first : last + 1] += np.bincount(where - first, weight)
 
 
 @dataclass(frozen=True)
@@ -66,12 +145,12 @@ class SingleBursts:
     __repr__ = short_repr
 
     @classmethod
-    def of_singles(cls, singles: SelectedSingles, table: BurstTable, downscale: float | None) -> SingleBursts:
-        """Count the single tracks of each burst that is used.
+    def of_counts(cls, counts: BurstCounts, table: BurstTable, downscale: float | None) -> SingleBursts:
+        """Put the numbers of single tracks beside what the table knows of each burst.
 
         Parameters
         ----------
-        singles : SelectedSingles
+        counts : BurstCounts
         table : BurstTable
             The bursts used, those without tracks included.
         downscale : float or None
@@ -82,17 +161,11 @@ class SingleBursts:
         InputError
             When a burst with tracks has no live time, or no downscale is known.
         """
-        n = len(table.run)
-        at = table.places(singles.events.run, singles.events.burst)
-        kept = singles.tracks.events
-        charge = singles.tracks.charge
-        own = table.places(np.asarray(kept.run), np.asarray(kept.burst))
         known = (
             table.downscale
             if downscale is None
             else np.where(np.isnan(table.downscale), downscale, table.downscale)
         )
-        survival = np.where(singles.events.tried, singles.events.survival, 0.0)
         live_time = table.live_time_s * hepunits.s
         exposed = (table.pot > 0) & (live_time > 0)
         bursts = cls(
@@ -100,13 +173,13 @@ class SingleBursts:
             burst=table.burst,
             live_time=live_time,
             downscale=known,
-            events=np.bincount(at, minlength=n),
-            tried=np.bincount(at, singles.events.tried, minlength=n).astype(np.float64),
-            survived=np.bincount(at, survival, minlength=n).astype(np.float64),
-            survived_squares=np.bincount(at, survival**2, minlength=n).astype(np.float64),
-            plus=np.bincount(own[charge > 0], minlength=n),
-            minus=np.bincount(own[charge < 0], minlength=n),
-            intensity=np.divide(table.pot, live_time, out=np.full(n, np.nan), where=exposed),
+            events=counts.events,
+            tried=counts.tried,
+            survived=counts.survived,
+            survived_squares=counts.survived_squares,
+            plus=counts.plus,
+            minus=counts.minus,
+            intensity=np.divide(table.pot, live_time, out=np.full(len(table.run), np.nan), where=exposed),
             pair_live_time=table.pair_live_time_s * hepunits.s,
         )
         bursts._check()

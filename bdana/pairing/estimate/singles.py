@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
+import awkward as ak
 import numpy as np
 
 from bdana.display import short_repr
@@ -12,19 +15,43 @@ from bdana.engine import map_batches
 from bdana.errors import InputError
 from bdana.events import SeenEvents, event_hashes, refuse_repeats
 from bdana.events.event_identity import identities
-from bdana.selection import SelectedSingles
+from bdana.pairing.estimate.burst_store import BurstStore
+from bdana.pairing.estimate.single_bursts import BurstCounts
+from bdana.reconstruction import Tracks
+from bdana.selection import Cutflow
 
 if TYPE_CHECKING:
-    import awkward as ak
+    from collections.abc import Iterator, Mapping
+
     from numpy.typing import NDArray
 
+    from bdana.detector import Detector
     from bdana.engine import Executor
     from bdana.events import BurstTable, Dataset
     from bdana.events.dataset import Batch
-    from bdana.reconstruction import Tracks
-    from bdana.selection import Candidates, Parameters, Setup, SingleTrackSelection
+    from bdana.pairing.estimate.burst_store import Rows
+    from bdana.selection import (
+        Candidates,
+        Parameters,
+        SelectedSingles,
+        Setup,
+        SingleTrackSelection,
+    )
 
-__all__ = ["Probes", "SingleSample", "SinglesTask", "require_orthogonal", "select_singles"]
+__all__ = [
+    "Bunch",
+    "Bunches",
+    "Probes",
+    "SingleSample",
+    "SinglesTask",
+    "require_orthogonal",
+    "select_singles",
+]
+
+BUNCH = 20_000
+"""Number of tracks that are paired together, or those of one burst: limits the memory."""
+TRACK, EVENT = "tracks.", "events."
+"""Beginnings of the names of stored columns."""
 
 
 @dataclass(frozen=True)
@@ -72,23 +99,136 @@ class Probes:
 
 
 @dataclass(frozen=True)
-class SingleSample:
-    """Selected single tracks and the bursts they were recorded in.
+class Bunch:
+    """Single tracks of some bursts, burst by burst.
 
     Attributes
     ----------
-    singles : SelectedSingles
+    tracks : Tracks
+        N tracks.
+    places : ndarray of int, shape (N,)
+        Place of each track's burst in the table.
+    passed : ndarray of bool, shape (N,)
+        Which of them are selected; vetoes hit the others.
+    before : int
+        Number of tracks of the bunches before.
+    """
+
+    tracks: Tracks
+    places: NDArray[np.int64]
+    passed: NDArray[np.bool_]
+    before: int
+
+    __repr__ = short_repr
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def selected(self) -> Bunch:
+        """Return those that are selected, as they are among all."""
+        if self.passed.all():
+            return self
+        own = np.flatnonzero(self.passed)
+        return Bunch(self.tracks.take(own), self.places[own], self.passed[own], self.before)
+
+    def of_events(self, name: str) -> NDArray[Any]:
+        """Return a column of the tracks' events, shape (N,).
+
+        Parameters
+        ----------
+        name : str
+        """
+        return np.asarray(self.tracks.events[name])[self.tracks.index]
+
+
+class Bunches(Sequence[Bunch]):
+    """Bunches of a sample, each of which is read when it is asked for.
+
+    Parameters
+    ----------
+    sample : SingleSample
+    edges : ndarray of int
+        First burst of each bunch, and the number of bursts.
+    """
+
+    def __init__(self, sample: SingleSample, edges: NDArray[np.int64]) -> None:
+        self.sample, self.edges = sample, edges
+
+    def __len__(self) -> int:
+        return len(self.edges) - 1
+
+    @overload
+    def __getitem__(self, which: int) -> Bunch: ...
+    @overload
+    def __getitem__(self, which: slice) -> Sequence[Bunch]: ...
+    def __getitem__(self, which: int | slice) -> Bunch | Sequence[Bunch]:
+        """Read a bunch."""
+        if isinstance(which, slice):
+            return [self[at] for at in range(len(self))[which]]
+        at = range(len(self))[which]
+        return self.sample.bunch(int(self.edges[at]), int(self.edges[at + 1]))
+
+
+class SingleSample:
+    """Selected single tracks by burst, and the bursts they were recorded in; memory does not grow with the tracks.
+
+    Parameters
+    ----------
+    singles : SelectedSingles or None
+        The first of them; None if all are added later.
     bursts : BurstTable
         The bursts used, those without tracks included.
     probes : Probes
         Of the two-track trigger.
     """
 
-    singles: SelectedSingles
-    bursts: BurstTable
-    probes: Probes = Probes()
+    def __init__(
+        self, singles: SelectedSingles | None, bursts: BurstTable, probes: Probes = Probes()
+    ) -> None:
+        self.bursts, self.probes = bursts, probes
+        self.cutflow = Cutflow(())
+        self.counts = BurstCounts.none(len(bursts.run))
+        """Events and tracks of each burst."""
+        self._store = BurstStore()
+        self._detector: Detector | None = None
+        if singles is not None:
+            self.add(singles)
 
     __repr__ = short_repr
+
+    def __len__(self) -> int:
+        """Return the number of selected tracks."""
+        return int(self.counts.selected.sum())
+
+    @property
+    def vetoed(self) -> int:
+        """Number of tracks that pass every track cut, but whose events fail an event cut."""
+        return int(self.counts.vetoed.sum())
+
+    def add(self, part: SelectedSingles, probes: Probes = Probes()) -> None:
+        """Add what was selected in the next chunk.
+
+        Parameters
+        ----------
+        part : SelectedSingles
+        probes : Probes
+
+        Raises
+        ------
+        InputError
+            When there is no room for the tracks.
+        """
+        self.probes = self.probes + probes
+        self.cutflow = self.cutflow + part.cutflow if self._detector else part.cutflow
+        self._detector = part.tracks.detector
+        places = [self.burst_of(tracks) for tracks in (part.tracks, part.vetoed)]
+        at = self.bursts.places(part.events.run, part.events.burst)
+        self.counts.add(part.events, at, part.tracks.charge, places)
+        columns = [_columns(tracks) for tracks in (part.tracks, part.vetoed)]
+        both = {
+            name: np.concatenate([one[name] for one in columns]) for name in columns[0] if name in columns[1]
+        }
+        self._store.add(np.concatenate(places), np.repeat([True, False], [len(x) for x in places]), both)
 
     def burst_of(self, tracks: Tracks) -> NDArray[np.int64]:
         """Return the place of each track's burst in the table, shape (N,).
@@ -100,6 +240,106 @@ class SingleSample:
         """
         run, burst = (np.asarray(tracks.events[name])[tracks.index] for name in ("run", "burst"))
         return self.bursts.places(run, burst)
+
+    def has(self, name: str) -> bool:
+        """Tell whether the events of all tracks have a column.
+
+        Parameters
+        ----------
+        name : str
+        """
+        return f"{EVENT}{name}" in self._store.names
+
+    def edges(self, together: int = 1) -> NDArray[np.int64]:
+        """Return the first burst of each bunch of about `BUNCH` tracks, and the number of bursts.
+
+        Parameters
+        ----------
+        together : int
+            Number of neighbouring bursts that are never in different bunches.
+        """
+        every = self.counts.every
+        first = np.arange(0, len(every), together)
+        below = np.cumsum(np.add.reduceat(every, first)) // BUNCH if len(first) else np.empty(0)
+        later = first[1:][np.diff(below) > 0]
+        return np.concatenate([[0], later, [len(every)]]).astype(np.int64)
+
+    def bunches(self, together: int = 1) -> Bunches:
+        """Return the tracks bunch by bunch, vetoed ones included, in the order of the bursts.
+
+        Parameters
+        ----------
+        together : int
+            As for `edges`.
+        """
+        return Bunches(self, self.edges(together))
+
+    def bunch(self, begin: int, end: int) -> Bunch:
+        """Return the tracks of the bursts from `begin` to before `end`, vetoed ones included.
+
+        Parameters
+        ----------
+        begin, end : int
+        """
+        rows = self._store.read(begin, end, self._store.names)
+        before = int(self.counts.every[:begin].sum())
+        return Bunch(self._tracks(rows.columns, len(rows.place)), rows.place, rows.passed, before)
+
+    def _tracks(self, columns: Mapping[str, NDArray[Any]], number: int) -> Tracks:
+        record, events = (
+            _record(
+                {name[len(of) :]: column for name, column in columns.items() if name.startswith(of)}, number
+            )
+            for of in (TRACK, EVENT)
+        )
+        if self._detector is None:
+            raise InputError("there are no single tracks")
+        return Tracks(record, events, np.arange(number), self._detector)
+
+    def columns_of_events(self, *names: str) -> Iterator[Rows]:
+        """Yield some columns of the events of all tracks, vetoed ones included, bunch by bunch.
+
+        Parameters
+        ----------
+        *names : str
+        """
+        for begin, end in pairwise(self.edges()):
+            rows = self._store.read(int(begin), int(end), [f"{EVENT}{name}" for name in names])
+            yield rows._replace(columns={name: rows.columns[f"{EVENT}{name}"] for name in names})
+
+    def selected(self, rows: NDArray[np.int64]) -> Tracks:
+        """Return selected tracks by their places in the order of the bursts.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            In ascending order.
+        """
+        names, parts, before = self._store.names, [], 0
+        for begin, end in pairwise(self.edges()):
+            passing = self._store.read(int(begin), int(end), names)
+            at = np.flatnonzero(passing.passed)
+            own = rows[np.searchsorted(rows, before) : np.searchsorted(rows, before + len(at))] - before
+            parts.append({name: column[at[own]] for name, column in passing.columns.items()})
+            before += len(at)
+        return self._tracks(
+            {name: np.concatenate([part[name] for part in parts]) for name in names}, len(rows)
+        )
+
+
+def _columns(tracks: Tracks) -> dict[str, NDArray[Any]]:
+    """Return the numbers of tracks and of their events."""
+    columns = {}
+    for beginning, records in ((TRACK, tracks.record), (EVENT, tracks.event)):
+        for name in ak.fields(records):
+            if records[name].ndim == 1 and not ak.fields(records[name]):
+                columns[beginning + name] = ak.to_numpy(records[name])
+    return columns
+
+
+def _record(columns: Mapping[str, NDArray[Any]], number: int) -> ak.Array:
+    contents = [ak.contents.NumpyArray(column) for column in columns.values()]
+    return ak.Array(ak.contents.RecordArray(contents, list(columns), length=number))
 
 
 class HasSingleTracks(Protocol):
@@ -179,30 +419,49 @@ class SinglesTask:
         )
 
 
-def select_singles(task: SinglesTask, executor: Executor) -> tuple[SelectedSingles, Probes]:
-    """Select the single tracks and probes of a dataset, in the order of the files whatever the executor.
+def select_singles(
+    task: SinglesTask, bursts: BurstTable, executor: Executor, two_track: Candidates | None = None
+) -> SingleSample:
+    """Select the single tracks of a dataset, in the order of the files whatever the executor.
 
     Parameters
     ----------
     task : SinglesTask
+    bursts : BurstTable
+        The bursts used.
     executor : Executor
+    two_track : Candidates, optional
+        Of the two-track sample, which must share no event.
 
     Raises
     ------
     InputError
-        When files cannot be read, naming all of them; or an event is in the dataset twice, so that its track would be paired with itself.
+        When files cannot be read, naming all of them; an event is in the dataset twice, so that its track would be
+        paired with itself; or one is in the two-track sample.
     """
     batches = task.dataset.batches(task.columns)
-    parts, probes = [], Probes()
+    sample = SingleSample(None, bursts)
+    shared: InputError | None = None
     with SeenEvents() as seen:
         for result in map_batches(task, batches, executor):
             if result is not None:
                 part, hashes, probed = result
-                parts.append(part)
+                sample.add(part, probed)
                 seen.add(hashes)
-                probes = probes + probed
+                shared = shared or _shared(part, two_track)
         refuse_repeats(task.dataset, batches, seen)
-    return SelectedSingles.concatenate(parts), probes
+    if shared:
+        raise shared
+    return sample
+
+
+def _shared(singles: SelectedSingles, two_track: Candidates | None) -> InputError | None:
+    try:
+        if two_track is not None:
+            require_orthogonal(singles, two_track)
+    except InputError as err:
+        return err
+    return None
 
 
 def require_orthogonal(singles: SelectedSingles, candidates: Candidates) -> None:

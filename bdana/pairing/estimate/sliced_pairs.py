@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bdana.pairing.estimate.pair_estimate import PairSample, estimate_pairs
-from bdana.pairing.estimate.pooled_weights import PooledWeights
+from bdana.pairing.estimate.pair_estimate import PairedBunch, PairSample, estimate_pairs
+from bdana.pairing.estimate.pooled_weights import PoolSums
 from bdana.pairing.estimate.slices import SHAPE, choose_slices
 from bdana.pairing.estimate.time_weights import TimedTracks
 from bdana.statistics import Systematic
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bdana.pairing.estimate.groups import Grouped
+    from bdana.pairing.estimate.in_spill import SpillClock
     from bdana.pairing.estimate.pair_cuts import PairTask
+    from bdana.pairing.estimate.pooled_weights import PooledWeights
+    from bdana.pairing.estimate.singles import SingleSample
     from bdana.pairing.estimate.systematics import InSpill
-    from bdana.reconstruction import Tracks
 
 __all__ = ["Sliced", "bare", "pooled_weights"]
 
@@ -45,25 +47,34 @@ class Sliced:
     whole: tuple[PairSample, float] | None = None
 
     @classmethod
-    def of(cls, tracks: Tracks, grouped: Grouped, task: PairTask, in_spill: InSpill | str) -> Sliced:
+    def of(
+        cls,
+        sample: SingleSample,
+        grouped: Grouped,
+        task: PairTask,
+        in_spill: InSpill | str,
+        every: PooledWeights | None = None,
+    ) -> Sliced:
         """Choose slices for the regions, where the times of the tracks show structure.
 
         Parameters
         ----------
-        tracks : Tracks
+        sample : SingleSample
         grouped : Grouped
         task : PairTask
         in_spill : InSpill or str
+        every : PooledWeights, optional
+            As of `PairedBunch`, which then has it for pairs of whole bursts.
         """
-        pooled = pooled_weights(tracks, grouped)
+        pooled = pooled_weights(sample, grouped)
         if isinstance(in_spill, str) or grouped.mixed or in_spill.flat:
             return cls(pooled)
-        whole = estimate_pairs(tracks, grouped.places, pooled, bare(task))
+        whole = estimate_pairs(sample, PairedBunch(pooled, grouped, bare(task), in_spill.clock, every))
         total = pooled.total
         weights, of_region, missed = choose_slices(in_spill.slices, whole.sums)
         if len(weights) > 1:
-            times = TimedTracks(in_spill.since, weights, of_region)
-            pooled = pooled_weights(tracks, grouped, times)
+            times = TimedTracks(np.empty(0), weights, of_region)
+            pooled = pooled_weights(sample, grouped, times, in_spill.clock)
         return cls(pooled, missed[:-1], (whole, total))
 
     def systematics(self, regions: Sequence[str]) -> tuple[Systematic, ...]:
@@ -97,15 +108,35 @@ def bare(task: PairTask) -> PairTask:
     )
 
 
-def pooled_weights(tracks: Tracks, grouped: Grouped, times: TimedTracks | None = None) -> PooledWeights:
+def pooled_weights(
+    sample: SingleSample,
+    grouped: Grouped,
+    times: TimedTracks | None = None,
+    clock: SpillClock | None = None,
+    *,
+    every: bool = False,
+) -> PooledWeights:
     """Return the weights of the pairs of single tracks, with those of their events.
 
     Parameters
     ----------
-    tracks : Tracks
+    sample : SingleSample
     grouped : Grouped
     times : TimedTracks, optional
         How the weight of a pair depends on its time difference.
+    clock : SpillClock
+        What those times are; needed with `times`.
+    every : bool
+        Whether tracks that were vetoed are paired too.
     """
-    single = np.asarray(tracks.events.weight, dtype=np.float64)[tracks.index]
-    return PooledWeights.of(grouped.places, single, grouped.weight, times=times)
+    sums, before = PoolSums(grouped.weight, times), 0
+    for rows in sample.columns_of_events("weight", *(["timestamp"] if times else [])):
+        own = np.ones(len(rows.place), dtype=np.bool_) if every else rows.passed
+        since = None
+        if times and clock:
+            timestamp = np.asarray(rows.columns["timestamp"], dtype=np.float64)
+            since = clock.since(timestamp, before)[own]
+        single = np.asarray(rows.columns["weight"], dtype=np.float64)
+        sums.add(grouped.of(rows.place[own]), single[own], since)
+        before += len(rows.place)
+    return sums.pooled()

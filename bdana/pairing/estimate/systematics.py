@@ -5,20 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import awkward as ak
 import numpy as np
 
 from bdana.errors import InputError
-from bdana.pairing.estimate.in_spill import burst_times, duty_factor, smeared
+from bdana.pairing.estimate.in_spill import duty_factor, spill_times
 from bdana.pairing.estimate.inputs import Input
 from bdana.pairing.estimate.slices import NEGLIGIBLE
 from bdana.pairing.estimate.time_weights import EVERY_PAIR
 from bdana.rounding import percent
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from bdana.pairing.estimate.in_spill import DutyFactor
+    from bdana.pairing.estimate.in_spill import DutyFactor, SpillClock
     from bdana.pairing.estimate.pairing_parameters import PairingParameters
     from bdana.pairing.estimate.shape_test import ShapeTest
     from bdana.pairing.estimate.single_bursts import SingleBursts
@@ -43,13 +40,13 @@ class InSpill:
     duty : DutyFactor
     slices : tuple of Slice
         Weights by time difference that may be chosen, whole bursts first.
-    since : ndarray, shape (N,)
-        Time of each selected track since the start of its burst, in ns.
+    clock : SpillClock
+        What the times of tracks since the start of their bursts are.
     """
 
     duty: DutyFactor
     slices: tuple[Slice, ...]
-    since: NDArray[np.float64]
+    clock: SpillClock
 
     @property
     def flat(self) -> bool:
@@ -76,24 +73,20 @@ def measured_in_spill(
     InputError
         When `slice_ms` is set and the times cannot be used.
     """
-    if "timestamp" not in ak.fields(sample.singles.tracks.events):
+    if not sample.has("timestamp"):
         return "the files have no timestamps"
-    tracks = sample.singles.before_vetoes
-    places = sample.burst_of(tracks)
-    passed = np.arange(len(tracks)) < len(sample.singles.tracks)
-    timestamp = np.asarray(tracks.events.timestamp, dtype=np.float64)[tracks.index]
     try:
-        since, length = burst_times(timestamp, places, bursts, par)
+        times = spill_times(sample, bursts, par)
     except InputError as problem:
         if par.slice_ms is not None:
             raise
         return str(problem)
-    found = duty_factor(since, length, places, precision, par.slice_ms, passed)
+    found = duty_factor(times, precision, par.slice_ms)
     if found is None:
         return "too few single tracks in a burst"
     duty, structure = found
     fixed = None if par.slice_ms is None else structure.window
-    return InSpill(duty, structure.slices(fixed), smeared(since)[: len(sample.singles.tracks)])
+    return InSpill(duty, structure.slices(fixed), times.clock)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numba
@@ -97,6 +98,13 @@ class PairSums:
             for one, of_class in enumerate(shared.T):
                 self._mixed[:, one] += np.bincount(bins, weight * of_class, minlength=n)
 
+    def __add__(self, other: PairSums) -> PairSums:
+        """Return the sums over the pairs of both, none of whose tracks are in both."""
+        together = PairSums(len(self.total), self.pooled, self.classes)
+        for name in ("total", "sum_w2", "pairs", "_squares", "_mixed"):
+            getattr(together, name)[:] = getattr(self, name) + getattr(other, name)
+        return together
+
     def covariance(self) -> NDArray[np.float64]:
         """Return the covariance of all bins, shape (bins, bins)."""
         covariance = self._squares + self._squares.T
@@ -160,6 +168,12 @@ class HistogramSums:
         bins = variable.bins + 2
         self.sums = PairSums(len(regions) * bins, pooled, np.repeat(classes[: len(regions)], bins))
 
+    def __add__(self, other: HistogramSums) -> HistogramSums:
+        """Return the sums over the pairs of both, none of whose tracks are in both."""
+        together = copy(self)
+        together.sums = self.sums + other.sums
+        return together
+
     def fill(
         self,
         track: NDArray[np.int64],
@@ -167,21 +181,26 @@ class HistogramSums:
         candidates: Candidates,
         counted: NDArray[np.bool_],
         shared: NDArray[np.float64],
+        *,
+        pair: NDArray[np.int64],
     ) -> None:
         """Add pairs as seen from one of their tracks.
 
         Parameters
         ----------
         track, counted, shared
-            As for `PairSums.fill`.
+            As for `PairSums.fill`, of S sights.
         region : ndarray of int, shape (K,)
             Place of each pair's region.
         candidates : Candidates
             The K pairs.
+        pair : ndarray of int, shape (S,)
+            Which of the pairs is seen.
         """
-        inside = np.asarray(self.made.axes[1].index(self.variable.values(candidates))) + 1  # the underflow comes first
-        bins, weight = region * (self.variable.bins + 2) + inside, candidates.weight
-        known = region < len(self.made.axes[0])
+        value = self.variable.values(candidates)
+        inside = np.asarray(self.made.axes[1].index(value)) + 1  # the underflow comes first
+        bins, weight = (region * (self.variable.bins + 2) + inside)[pair], candidates.weight[pair]
+        known = (region < len(self.made.axes[0]))[pair]
         if not known.all():
             track, bins, weight = track[known], bins[known], weight[known]
             counted, shared = counted[known], shared[known]

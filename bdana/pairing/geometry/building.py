@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numba
 import numpy as np
 
-from bdana.pairing.geometry.kernel import BATCH, QUANTITIES, gather, reconstruct, track_states
+from bdana.pairing.geometry.kernel import BATCH, QUANTITIES, STATE, gather, reconstruct, track_states
 from bdana.pairing.geometry.pair_finder import PairFinder
 from bdana.pairing.geometry.rejection import candidate_leaves, find_partners, workspace
 
@@ -39,10 +39,9 @@ class PairBlock(NamedTuple):
 
 
 def built_pairs(
-    first: tuple[Line, NDArray[np.float64]],
-    second: tuple[Line, NDArray[np.float64]] | None,
+    first: tuple[Line, NDArray[np.float64], NDArray[np.float64]],
+    second: tuple[Line, NDArray[np.float64], NDArray[np.float64]] | None,
     bounds: PairBounds,
-    lepton_mass: float,
     beam: NDArray[np.float64],
     size: int,
     sets: tuple[SortedTracks, SortedTracks] | None = None,
@@ -51,14 +50,12 @@ def built_pairs(
 
     Parameters
     ----------
-    first : tuple of Line and ndarray, shape (N,)
-        Lines and momenta in MeV/c.
-    second : tuple of Line and ndarray, shape (M,), optional
+    first : tuple of Line, ndarray and ndarray, shape (N,)
+        Lines, momenta in MeV/c, and mass hypotheses in MeV/c2.
+    second : tuple of Line, ndarray and ndarray, shape (M,), optional
         Without them, each pair within `first` comes twice, once from each track.
     bounds : PairBounds
         Borders included.
-    lepton_mass : float
-        Mass hypothesis in MeV/c2.
     beam : ndarray, shape (6,)
         Of `beam_numbers`.
     size : int
@@ -74,7 +71,7 @@ def built_pairs(
     finder = PairFinder.prepare(first[0], second[0] if second else None, bounds, twice=True, sets=sets)
     states = track_states(*first, finder.first.places)
     others = track_states(*second, finder.second.places) if second else states
-    numbers = np.array([lepton_mass, bounds.max_cda, bounds.z_min, bounds.z_max])
+    numbers = np.array([bounds.max_cda, bounds.z_min, bounds.z_max])
     start = np.zeros(len(states) + 1, dtype=np.int64)
     places = finder.first.places, finder.second.places
 
@@ -128,8 +125,8 @@ def _build_share(thread, threads, own, sorted_tracks, lines, start, fill, block)
     """
     tracks, within, places = sorted_tracks
     a, b, numbers, beam = lines
-    max_cda, z_min, z_max = numbers[1], numbers[2], numbers[3]
-    work, columns, out = workspace(tracks[7]), np.empty((8, BATCH)), np.empty((5, BATCH))
+    max_cda, z_min, z_max = numbers[0], numbers[1], numbers[2]
+    work, columns, out = workspace(tracks[7]), np.empty((STATE, BATCH)), np.empty((5, BATCH))
     found = work[-1]
     for group in range(own[2] + thread, own[3], threads):
         candidates = candidate_leaves(group, tracks, within, work)
@@ -139,7 +136,7 @@ def _build_share(thread, threads, own, sorted_tracks, lines, start, fill, block)
             for begin in range(0, n, BATCH):
                 m = min(BATCH, n - begin)
                 gather(b, found, begin, m, columns)
-                reconstruct(a, i, columns, m, numbers[0], beam, out)
+                reconstruct(a, i, columns, m, beam, out)
                 for k in range(m):
                     if (out[0, k] <= max_cda) & (z_min <= out[1, k]) & (out[1, k] <= z_max):
                         if fill:

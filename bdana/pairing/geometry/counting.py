@@ -14,6 +14,7 @@ import numpy as np
 
 from bdana.pairing.geometry.kernel import (
     BATCH,
+    STATE,
     beam_numbers,
     box_numbers,
     find_regions,
@@ -116,12 +117,12 @@ def count_pairs(
     """
     finder = PairFinder.prepare(first[0], second[0] if second else None, cuts)
     names = regions.names
-    states = track_states(*first, finder.first.places)
+    states = track_states(*first, lepton_mass, finder.first.places)
     by_first, by_second, mass = _count_regions(
         int(numba.get_num_threads()),
         (finder.tracks, finder.within),
-        (states, track_states(*second, finder.second.places) if second else states),
-        np.array([lepton_mass, cuts.max_cda, cuts.z_min, cuts.z_max, mass_axis[1], mass_axis[2]]),
+        (states, track_states(*second, lepton_mass, finder.second.places) if second else states),
+        np.array([cuts.max_cda, cuts.z_min, cuts.z_max, mass_axis[1], mass_axis[2]]),
         beam_numbers(beam_line),
         box_numbers(regions),
         mass_axis[0],
@@ -150,13 +151,13 @@ def _in_input_order(sums: NDArray[np.int64], places: NDArray[np.int64], n: int) 
 @numba.njit(cache=True)
 def _classify(out, n, numbers, boxes, bins, region, place):  # type: ignore[no-untyped-def]
     """Find region and mass bin of n pairs: one past the last region or bin for those that are not counted."""
-    scale = bins / (numbers[5] - numbers[4])
+    scale = bins / (numbers[4] - numbers[3])
     find_regions(out[2], out[3], n, boxes, region)
     for m in range(n):
         k = np.uint64(m)
-        within = (out[0, k] < numbers[1]) & (numbers[2] < out[1, k]) & (out[1, k] < numbers[3])
+        within = (out[0, k] < numbers[0]) & (numbers[1] < out[1, k]) & (out[1, k] < numbers[2])
         region[k] = region[k] if within else len(boxes) + 1
-        scaled = (out[4, k] - numbers[4]) * scale
+        scaled = (out[4, k] - numbers[3]) * scale
         place[k] = np.int64(scaled if (scaled >= 0.0) & (scaled < bins) else bins)
 
 
@@ -169,7 +170,7 @@ def _count_regions(threads, finder, states, numbers, beam, boxes, bins):  # type
     by_second = np.zeros((threads, len(b), rows), dtype=np.int32)
     mass = np.zeros((threads, rows, bins + 1), dtype=np.int64)
     for thread in numba.prange(threads):
-        work, columns, out = workspace(tracks[7]), np.empty((8, BATCH)), np.empty((5, BATCH))
+        work, columns, out = workspace(tracks[7]), np.empty((STATE, BATCH)), np.empty((5, BATCH))
         region, place = np.empty(BATCH, dtype=np.int64), np.empty(BATCH, dtype=np.int64)
         found = work[-1]
         for group in range(thread, groups, threads):
@@ -179,7 +180,7 @@ def _count_regions(threads, finder, states, numbers, beam, boxes, bins):  # type
                 for begin in range(0, n, BATCH):
                     m = min(BATCH, n - begin)
                     gather(b, found, begin, m, columns)
-                    reconstruct(a, i, columns, m, numbers[0], beam, out)
+                    reconstruct(a, i, columns, m, beam, out)
                     _classify(out, m, numbers, boxes, bins, region, place)
                     for k in range(m):
                         by_first[i, region[k]] += 1

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BATCH",
     "QUANTITIES",
+    "STATE",
     "beam_numbers",
     "box_numbers",
     "find_regions",
@@ -31,6 +32,8 @@ __all__ = [
 
 BATCH = 256
 """Number of pairs that are reconstructed together: few enough for the cache of the processor."""
+STATE = 9
+"""Numbers of a track in `track_states`."""
 QUANTITIES = ("cda", "z_vertex", "z_tax", "cda_tax", "mass")
 """Quantities that `reconstruct` computes: attributes of `Pairs`, in mm and MeV/c2."""
 
@@ -55,8 +58,10 @@ def box_numbers(regions: Regions) -> NDArray[np.float64]:
     return np.array([(box.z_min, box.z_max, box.cda_max) for box in regions.boxes]).reshape(-1, 3)
 
 
-def track_states(line: Line, p: NDArray[np.float64], places: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return x, y, z, tx, ty, the momentum along z, (1 + tx^2 + ty^2) and p^2 of chosen tracks, shape (N, 8).
+def track_states(
+    line: Line, p: NDArray[np.float64], mass: float | NDArray[np.float64], places: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return x, y, z, tx, ty, the momentum along z, (1 + tx^2 + ty^2), p^2 and mass^2 of chosen tracks, shape (N, 9).
 
     Parameters
     ----------
@@ -64,10 +69,13 @@ def track_states(line: Line, p: NDArray[np.float64], places: NDArray[np.int64]) 
         M lines.
     p : ndarray, shape (M,)
         In MeV/c.
+    mass : float or ndarray, shape (M,)
+        Mass hypothesis in MeV/c2.
     places : ndarray of int, shape (N,)
         Which of the lines, and in which order.
     """
-    states = np.empty((len(places), 8))
+    states = np.empty((len(places), STATE))
+    states[:, 8] = np.broadcast_to(mass, len(p))[places] ** 2
     _fill_states(line.point, line.direction, np.asarray(p, dtype=np.float64), places, states)
     return states
 
@@ -89,43 +97,41 @@ def gather(states, found, begin, n, columns):  # type: ignore[no-untyped-def]
 
     Parameters
     ----------
-    states : ndarray, shape (M, 8)
+    states : ndarray, shape (M, 9)
         Of `track_states`.
     found : ndarray of int
         Places of found tracks.
     begin, n : int
         The first of them that is copied, and how many.
-    columns : ndarray, shape (8, BATCH)
+    columns : ndarray, shape (9, BATCH)
         Is filled.
     """
     for k in range(n):
         j = found[begin + k]
-        for c in range(8):
+        for c in range(STATE):
             columns[c, k] = states[j, c]
 
 
 @numba.njit(cache=True, error_model="numpy")
-def reconstruct(a, i, b, n, lepton_mass, beam, out):  # type: ignore[no-untyped-def]
+def reconstruct(a, i, b, n, beam, out):  # type: ignore[no-untyped-def]
     """Compute cda, z_vertex, z_tax, cda_tax and mass of track i with n tracks: the formulas of `closest_approach`.
 
     Parameters
     ----------
-    a : ndarray, shape (N, 8)
+    a : ndarray, shape (N, 9)
         Of `track_states`.
     i : int
-    b : ndarray, shape (8, BATCH)
+    b : ndarray, shape (9, BATCH)
         The n tracks, as `gather` copies them.
     n : int
-    lepton_mass : float
-        In MeV/c2.
     beam : ndarray, shape (6,)
         Of `beam_numbers`.
     out : ndarray, shape (5, BATCH)
         Is filled with `QUANTITIES`.
     """
-    m2 = lepton_mass * lepton_mass
     bx, by, bz, ux, uy, uz = beam[0], beam[1], beam[2], beam[3], beam[4], beam[5]
     ax, ay, az, tx, ty, p1, norm = a[i, 0], a[i, 1], a[i, 2], a[i, 3], a[i, 4], a[i, 5], a[i, 6]
+    m2 = a[i, 8]
     e1 = np.sqrt(a[i, 7] + m2)
     beam2 = PARALLEL_SINE * PARALLEL_SINE * (ux * ux + uy * uy + uz * uz)
     for m in range(n):
@@ -144,7 +150,8 @@ def reconstruct(a, i, b, n, lepton_mass, beam, out):  # type: ignore[no-untyped-
         vz = 0.5 * ((az + one) + (z + two))
         out[1, k] = vz
         px, py, pz = p1 * tx + p2 * sx, p1 * ty + p2 * sy, p1 + p2
-        out[4, k] = np.sqrt(2.0 * (m2 + e1 * np.sqrt(b[7, k] + m2) - p1 * p2 * (1.0 + tx * sx + ty * sy)))
+        product = e1 * np.sqrt(b[7, k] + b[8, k]) - p1 * p2 * (1.0 + tx * sx + ty * sy)
+        out[4, k] = np.sqrt((m2 + b[8, k]) + 2.0 * product)
         nx, ny, nz = py * uz - pz * uy, pz * ux - px * uz, px * uy - py * ux
         wx, wy, wz = bx - vx, by - vy, bz - vz
         n2 = nx * nx + ny * ny + nz * nz

@@ -27,7 +27,17 @@ if TYPE_CHECKING:
     from bdana.lengths import Millimetres
     from bdana.reconstruction import Line
 
-__all__ = ["PairBounds", "PairFinder", "SortedTracks", "close_pairs", "sorted_sets"]
+__all__ = [
+    "PairBounds",
+    "PairFinder",
+    "SortedTracks",
+    "close_pairs",
+    "ends_of",
+    "margin_of",
+    "middle_of",
+    "origin_of",
+    "sorted_sets",
+]
 
 GROUP = 4
 """Number of leaves of the first set that share a list of leaves of the second."""
@@ -145,7 +155,7 @@ class PairFinder:
             Both as `sorted_sets` sorts them.
         """
         a, b = sets or sorted_sets(first, second, bounds)
-        origin = _origin(a, b)
+        origin = origin_of(a.leaves.ends, b.leaves.ends)
         margins_a, margins_b = a.margins(bounds.max_cda, origin), b.margins(bounds.max_cda, origin)
         leaves_a, leaves_b = a.leaves, b.leaves
         size = min(GROUP, len(leaves_a.low))
@@ -163,11 +173,11 @@ class PairFinder:
                     _padded(margins_a, leaves_a, 0.0).reshape(-1, size * WIDTH).max(axis=1),
                 ),
                 (leaves_a.ends - origin).astype(np.float32),
-                _middle(leaves_a.ends - origin),
+                middle_of(leaves_a.ends - origin),
                 margins_a[:, 0],
                 np.ascontiguousarray(np.hstack([low, high, of_leaves]).T, dtype=np.float32),
                 np.ascontiguousarray(
-                    _padded(_middle(leaves_b.ends - origin), leaves_b, np.nan).transpose(0, 2, 1)
+                    _padded(middle_of(leaves_b.ends - origin), leaves_b, np.nan).transpose(0, 2, 1)
                 ),
             )
 
@@ -252,10 +262,7 @@ class SortedTracks:
             N lines.
         bounds : PairBounds
         """
-        with np.errstate(all="ignore"):
-            ends = np.stack([*line.at(bounds.z_min), *line.at(bounds.z_max)], axis=1)
-            slope = np.hypot(line.direction[:, 0], line.direction[:, 1]) / np.abs(line.direction[:, 2])
-        size = np.abs(ends).max(axis=1, initial=0.0) + np.abs(line.point[:, :2]).max(axis=1, initial=0.0)
+        ends, slope, size = ends_of(line, bounds)
         finite = np.flatnonzero(np.isfinite(size) & np.isfinite(slope))
         leaves = Leaves.of_segments(ends[finite], WIDTH)
         places = finite[leaves.order]
@@ -278,11 +285,7 @@ class SortedTracks:
         ndarray of float32, shape (N, 1)
             In mm. Infinity for a track that single precision cannot hold: it is paired with every other.
         """
-        reach = np.abs(self.leaves.ends - origin).max(axis=1, initial=0.0)
-        with np.errstate(over="ignore"):
-            margin = 0.5 * max_cda * (1.0 + self.slope**2) + 64.0 * EPSILON * reach + 1e-12 * self.size
-        margin[(reach > LARGEST_COORDINATE) | (margin > LARGEST_COORDINATE)] = np.inf
-        return (margin * (1.0 + 8.0 * EPSILON)).astype(np.float32)[:, np.newaxis]
+        return margin_of(self.leaves.ends, self.slope, self.size, max_cda, origin)[:, np.newaxis]
 
 
 def sorted_sets(first: Line, second: Line | None, bounds: PairBounds) -> tuple[SortedTracks, SortedTracks]:
@@ -303,9 +306,55 @@ def sorted_sets(first: Line, second: Line | None, bounds: PairBounds) -> tuple[S
     return one, other
 
 
-def _origin(*sets: SortedTracks) -> NDArray[np.float64]:
-    """Return ends in the middle of the tracks, shape (4,): the median of some, which a far track does not move."""
-    some = np.concatenate([s.leaves.ends[:: len(s.places) // 500 + 1] for s in sets])
+def ends_of(
+    line: Line, bounds: PairBounds
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the ends (x1, y1, x2, y2) in mm of N lines at z_min and z_max, their slopes, and the coordinates' size.
+
+    Parameters
+    ----------
+    line : Line
+    bounds : PairBounds
+    """
+    with np.errstate(all="ignore"):
+        ends = np.stack([*line.at(bounds.z_min), *line.at(bounds.z_max)], axis=1)
+        slope = np.hypot(line.direction[:, 0], line.direction[:, 1]) / np.abs(line.direction[:, 2])
+    size = np.abs(ends).max(axis=1, initial=0.0) + np.abs(line.point[:, :2]).max(axis=1, initial=0.0)
+    return ends, slope, size
+
+
+def margin_of(
+    ends: NDArray[np.float64],
+    slope: NDArray[np.float64],
+    size: NDArray[np.float64],
+    max_cda: float,
+    origin: NDArray[np.float64],
+) -> NDArray[np.float32]:
+    """Return the margins of N tracks: see `SortedTracks.margins`.
+
+    Parameters
+    ----------
+    ends, slope, size
+        As `ends_of` gives them.
+    max_cda, origin
+        As for `SortedTracks.margins`.
+    """
+    reach = np.abs(ends - origin).max(axis=1, initial=0.0)
+    with np.errstate(over="ignore"):
+        margin = 0.5 * max_cda * (1.0 + slope**2) + 64.0 * EPSILON * reach + 1e-12 * size
+    margin[(reach > LARGEST_COORDINATE) | (margin > LARGEST_COORDINATE)] = np.inf
+    return (margin * (1.0 + 8.0 * EPSILON)).astype(np.float32)
+
+
+def origin_of(*ends: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return ends in the middle of the tracks, shape (4,): the median of some, which a far track does not move.
+
+    Parameters
+    ----------
+    *ends : ndarray, shape (N, 4)
+        Of one or more sets.
+    """
+    some = np.concatenate([rows[:: len(rows) // 500 + 1] for rows in ends])
     # Not np.median: for few tracks it takes as long as finding the pairs.
     return np.sort(some, axis=0)[len(some) // 2] if len(some) else np.zeros(4)
 
@@ -317,7 +366,14 @@ def _padded(rows: NDArray[Any], leaves: Leaves, value: float) -> NDArray[np.floa
     return filled.reshape(-1, WIDTH, rows.shape[1])
 
 
-def _middle(ends: NDArray[np.float64]) -> NDArray[np.float32]:
+def middle_of(ends: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the position (x, y) of N tracks in the middle of the range of z, and how far each moves to its end.
+
+    Parameters
+    ----------
+    ends : ndarray, shape (N, 4)
+        In mm.
+    """
     half = 0.5 * np.hstack([ends[:, :2] + ends[:, 2:], ends[:, 2:] - ends[:, :2]])
     return half.astype(np.float32)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.resources import files
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
 from bdana.errors import ConfigError
@@ -14,9 +14,17 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from bdana.parameters import ParameterTable
-    from bdana.signal.contract import Coupling, SignalModel
+    from bdana.signal.contract import Coupling, ScanRange, SignalModel
 
-__all__ = ["coupling_of", "find_model", "find_parameters", "make_particle", "model_names", "with_beam"]
+__all__ = [
+    "coupling_of",
+    "find_model",
+    "find_parameters",
+    "make_particle",
+    "model_names",
+    "scan_of",
+    "with_beam",
+]
 
 
 def model_names() -> tuple[str, ...]:
@@ -28,8 +36,7 @@ def model_names() -> tuple[str, ...]:
     >>> "dark_photon" in model_names()
     True
     """
-    names = (path.name for path in files(__name__).iterdir())
-    return tuple(sorted(name[:-3] for name in names if name.endswith(".py") and not name.startswith("_")))
+    return tuple(sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_")))
 
 
 def find_model(name: str) -> ModuleType:
@@ -75,6 +82,22 @@ def coupling_of(name: str) -> Coupling:
     """
     coupling: Coupling = find_model(name).COUPLING
     return coupling
+
+
+def scan_of(name: str) -> ScanRange:
+    """Return where the particle of a signal model is searched for by default.
+
+    Parameters
+    ----------
+    name : str
+
+    Raises
+    ------
+    ConfigError
+        When there is no such model.
+    """
+    scan: ScanRange = find_model(name).SCAN
+    return scan
 
 
 def find_parameters(name: str) -> type[ParameterTable]:

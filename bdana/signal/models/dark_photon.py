@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
@@ -22,20 +21,19 @@ from bdana.masses import MASS
 from bdana.parameters import ParameterTable
 from bdana.signal.bremsstrahlung import Bremsstrahlung
 from bdana.signal.constants import ALPHA, ELECTRON_MASS, MUON_MASS
-from bdana.signal.contract import Coupling, Mode, Particles, Production, Varied
+from bdana.signal.contract import Coupling, Mode, Particles, Production, ScanRange, Varied
 from bdana.signal.hadronic_ratio import MAX_MASS, hadronic_ratios, relative_error
 from bdana.signal.meson_spectra import SETTINGS, meson_spectra
 from bdana.signal.mesons import MesonDecays, MesonMixing
 from bdana.signal.photon_like import meson_decays, mixing_probabilities
 from bdana.signal.validity import ValidRange
-from bdana.signal.width_table import read_widths
+from bdana.signal.width_table import OwnWidths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import ArrayLike, NDArray
 
-    from bdana.signal.width_table import WidthTable
 
 __all__ = [
     "COUPLING",
@@ -44,6 +42,7 @@ __all__ = [
     "FORM_FACTOR_MAX",
     "HADRONS_FITTED",
     "LEPTON_WIDTH",
+    "SCAN",
     "DarkPhoton",
     "Model",
     "Parameters",
@@ -54,6 +53,8 @@ __all__ = [
 
 COUPLING = Coupling("epsilon", r"$\varepsilon$")
 """Kinetic mixing."""
+SCAN = ScanRange((212.0, 650.0), (1e-8, 1e-4), (400.0, 1e-6))
+"""Where it is searched for by default."""
 Positive = Annotated[float, Field(gt=0)]
 Angle = Annotated[float, Field(gt=0, lt=math.pi / 2)]
 
@@ -161,7 +162,7 @@ class Parameters(ParameterTable):
 
 
 @dataclass(frozen=True)
-class DarkPhoton:
+class DarkPhoton(OwnWidths):
     """The dark photon of one mass; its coupling is the kinetic mixing epsilon.
 
     Attributes
@@ -183,11 +184,8 @@ class DarkPhoton:
     @property
     def mass_range(self) -> tuple[float, float]:
         """Masses in MeV/c2 between which the widths are known: 2 m_e to 2 GeV, inside the user's table if there is one."""
-        low, high = 2.0 * ELECTRON_MASS, MAX_MASS
-        if self._table is not None:
-            first, last = self._table.mass_range
-            low, high = max(low, first), min(high, last)
-        return low, high
+        low, high = self.range_with_table(2.0 * ELECTRON_MASS, MAX_MASS)
+        return low, min(high, MAX_MASS)
 
     @cached_property
     def modes(self) -> Mapping[str, Mode]:
@@ -201,13 +199,7 @@ class DarkPhoton:
             name: Mode(float(lepton_width(self.mass, 1.0, mass)), (-number, number))
             for name, (mass, number) in _LEPTONS.items()
         }
-        table = self._table
-        given: dict[str, Mode] = {}
-        if table is not None:
-            given = {
-                name: Mode(float(table.width(name, self.mass)), _PRODUCTS.get(name, ()))
-                for name in table.modes
-            }
+        given = self.own_modes(_PRODUCTS)
         if "hadrons" in given:
             return leptons | given | leptons
         unit, error = ALPHA * self.mass / 3.0, float(relative_error(self.mass))
@@ -228,7 +220,7 @@ class DarkPhoton:
             )
         if "bremsstrahlung" in par.production and self.mass > 0.0:
             said += self._emission.cautions
-        if self.mass > HADRONS_FITTED and self._table is None:
+        if self.mass > HADRONS_FITTED and self.own_table is None:
             said.append(
                 f"hadronic widths above {HADRONS_FITTED:g} MeV: many-body final states are fitted to other "
                 "parametrisations, with an error of 10 to 20%"
@@ -249,11 +241,6 @@ class DarkPhoton:
         }
         made = {name: make() for name, make in makers.items() if name in self.parameters.production}
         return {name: process for name, process in made.items() if process is not None}
-
-    @cached_property
-    def _table(self) -> WidthTable | None:
-        path = self.parameters.widths
-        return None if path == "none" else read_widths(Path(path))
 
     @property
     def _theta_max(self) -> float | None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
@@ -23,25 +22,25 @@ from scipy.interpolate import PchipInterpolator
 from bdana.masses import MASS
 from bdana.parameters import ParameterTable
 from bdana.signal.bremsstrahlung import Bremsstrahlung
-from bdana.signal.constants import ELECTRON_MASS, MUON_MASS, PION_MASS, PROTON_MASS
-from bdana.signal.contract import Coupling, Mode, Production, Varied
+from bdana.signal.constants import ELECTRON_MASS, FERMI, MUON_MASS, PION_MASS, PROTON_MASS
+from bdana.signal.contract import Coupling, Mode, Production, ScanRange, Varied
 from bdana.signal.heavy_mesons import beauty_decays, heavy_quark_pairs
 from bdana.signal.meson_spectra import meson_mass, meson_width
 from bdana.signal.mesons import MesonDecay
 from bdana.signal.pion_rescattering import RESCATTERING, omnes_function
 from bdana.signal.validity import ValidRange
-from bdana.signal.width_table import read_widths
+from bdana.signal.width_table import OwnWidths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import ArrayLike, NDArray
 
-    from bdana.signal.width_table import WidthTable
 
 __all__ = [
     "COUPLING",
     "LEPTON_WIDTH",
+    "SCAN",
     "DarkScalar",
     "Model",
     "Parameters",
@@ -59,12 +58,12 @@ LEPTON_WIDTH = ValidRange(
 
 COUPLING = Coupling("theta", r"$\theta$")
 """Mixing angle with the Higgs boson."""
+SCAN = ScanRange((212.0, 800.0), (1e-6, 1e-2), (400.0, 1e-4))
+"""Where it is searched for by default."""
 Positive = Annotated[float, Field(gt=0)]
 Angle = Annotated[float, Field(gt=0, lt=math.pi / 2)]
 
-_FERMI = 1.1663788e-11
-"""Fermi constant in MeV^-2 (PDG)."""
-_VACUUM = (math.sqrt(2.0) * _FERMI) ** -0.5
+_VACUUM = (math.sqrt(2.0) * FERMI) ** -0.5
 """Vacuum expectation value of the Higgs field in MeV."""
 _TAU_MASS = MASS[15]
 _LEPTONS = {"ee": (ELECTRON_MASS, 11), "mumu": (MUON_MASS, 13), "tautau": (_TAU_MASS, 15)}
@@ -79,7 +78,7 @@ _CALIBRATION = 1.08
 # With the pole mass of the top quark production would be 20% larger.
 _TOP, _BOTTOM, _STRANGE = 165e3, 4183.0, 93.5
 _V_TS, _V_TB = 0.0415, 1.0
-_FLAVOUR = 3.0 * math.sqrt(2.0) * _FERMI * _TOP**2 * _V_TS * _V_TB / (16.0 * math.pi**2 * _VACUUM)
+_FLAVOUR = 3.0 * math.sqrt(2.0) * FERMI * _TOP**2 * _V_TS * _V_TB / (16.0 * math.pi**2 * _VACUUM)
 """h_bs in MeV^-1: the coupling of b to s is theta h_bs times the mass of b."""
 
 _KAONS = {"B_pm": {"K": 321, "K*": 323}, "B0": {"K": 311, "K*": 313}}
@@ -129,7 +128,7 @@ class Parameters(ParameterTable):
 
 
 @dataclass(frozen=True)
-class DarkScalar:
+class DarkScalar(OwnWidths):
     """The dark scalar of one mass; its coupling is the mixing angle theta.
 
     Attributes
@@ -151,11 +150,7 @@ class DarkScalar:
     @property
     def mass_range(self) -> tuple[float, float]:
         """Masses in MeV/c2 between which the widths are known: 2 m_e to 800 MeV, or those of the user's table."""
-        low, high = 2.0 * ELECTRON_MASS, RESCATTERING.high
-        if self._table is not None:
-            first, last = self._table.mass_range
-            low, high = max(low, first), last
-        return low, high
+        return self.range_with_table(2.0 * ELECTRON_MASS, RESCATTERING.high)
 
     @cached_property
     def modes(self) -> Mapping[str, Mode]:
@@ -169,12 +164,7 @@ class DarkScalar:
             name: Mode(float(lepton_width(self.mass, 1.0, mass)), (-number, number))
             for name, (mass, number) in _LEPTONS.items()
         }
-        given: dict[str, Mode] = {}
-        if self._table is not None:
-            given = {
-                name: Mode(float(self._table.width(name, self.mass)), _PRODUCTS.get(name, ()))
-                for name in self._table.modes
-            }
+        given = self.own_modes(_PRODUCTS)
         if "hadrons" in given or self.mass > RESCATTERING.high:
             return leptons | given | leptons
         both = float(pion_width(self.mass, 1.0))
@@ -200,11 +190,6 @@ class DarkScalar:
         makers = {"beauty": self._beauty, "bremsstrahlung": self._bremsstrahlung}
         made = {name: make() for name, make in makers.items() if name in self.parameters.production}
         return {name: process for name, process in made.items() if process is not None}
-
-    @cached_property
-    def _table(self) -> WidthTable | None:
-        path = self.parameters.widths
-        return None if path == "none" else read_widths(Path(path))
 
     @property
     def _theta_max(self) -> float | None:

@@ -3,8 +3,8 @@
 The coupling is U, the element of the mixing matrix; benchmarks BC6 to BC8 of arXiv:1901.09966 are the flavours e, mu and
 tau. A Majorana particle decays to both charges, so its widths are twice those of a Dirac particle, which is what
 `majorana` says. Widths hold to 5% up to 1 GeV and to 10% up to 2 GeV, where decays to many hadrons are missing. Production:
-decays of D and Ds mesons into a lepton and N, and of D into a kaon or pion, a lepton and N. Decays D -> K* l N, about 60% of
-those with a kaon for a light N, are not counted. Kaons from the dump are absorbed before they decay.
+decays of D and Ds mesons into a lepton and N, of D into a kaon, K* or pion, a lepton and N, and of the taus that Ds mesons
+make. Kaons from the dump are absorbed before they decay.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
@@ -20,8 +19,19 @@ from pydantic import Field
 
 from bdana.masses import MASS
 from bdana.parameters import ParameterTable
-from bdana.signal.constants import ELECTRON_MASS, MUON_MASS
-from bdana.signal.contract import Coupling, Mode, Production, Varied
+from bdana.signal.constants import (
+    ELECTRON_MASS,
+    F_KAON,
+    F_PION,
+    FERMI,
+    G_RHO,
+    MUON_MASS,
+    V_CD,
+    V_CS,
+    V_UD,
+    V_US,
+)
+from bdana.signal.contract import Coupling, Mode, Production, ScanRange, Varied
 from bdana.signal.heavy_mesons import (
     CharmSpectra,
     SemileptonicDecay,
@@ -30,17 +40,18 @@ from bdana.signal.heavy_mesons import (
 )
 from bdana.signal.meson_spectra import meson_mass, meson_width
 from bdana.signal.mesons import MesonDecay
-from bdana.signal.width_table import read_widths
+from bdana.signal.semileptonic import SemileptonicRate, ToPseudoscalar, ToVector, triangle_root
+from bdana.signal.tau_leptons import LeptonRate, PairRecoil, TauSpectra, tau_to_meson
+from bdana.signal.width_table import OwnWidths
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from numpy.typing import NDArray
-
-    from bdana.signal.width_table import WidthTable
+    from bdana.signal.mesons import MesonSource
 
 __all__ = [
     "COUPLING",
+    "SCAN",
     "HeavyNeutralLepton",
     "Model",
     "Parameters",
@@ -51,48 +62,41 @@ __all__ = [
 
 COUPLING = Coupling("U", "$U$")
 """Element of the mixing matrix; |U|^2 is its square."""
+SCAN = ScanRange((150.0, 1900.0), (1e-6, 1e-1), (1000.0, 3e-4))
+"""Where it is searched for by default."""
 Positive = Annotated[float, Field(gt=0)]
 Flavour = Literal["e", "mu", "tau"]
+_Pseudoscalar = tuple[float, tuple[float, float], tuple[float, float]]
 
-_FERMI = 1.1663788e-11
-"""Fermi constant in MeV^-2 (PDG)."""
 _SINE2 = 0.23122
 """sin^2 of the weak mixing angle."""
 _TAU_MASS = MASS[15]
 _LEPTONS = {"e": (ELECTRON_MASS, 11), "mu": (MUON_MASS, 13), "tau": (_TAU_MASS, 15)}
 
-# Decay constants in MeV (couplings of vector mesons in MeV^2) and elements of the CKM matrix.
-_V_UD, _V_US, _V_CD, _V_CS = 0.97367, 0.22431, 0.221, 0.975
-_CHARGED = {"pi": (211, 130.2, _V_UD), "K": (321, 155.7, _V_US)}
-_NEUTRAL = {"pi0": (111, 130.2), "eta": (221, 81.7), "eta_prime": (331, -94.7)}
+# Decay constants in MeV, and couplings of vector mesons in MeV^2 (arXiv:1805.08567).
+_CHARGED = {"pi": (211, F_PION, V_UD), "K": (321, F_KAON, V_US)}
+_NEUTRAL = {"pi0": (111, F_PION), "eta": (221, 81.7), "eta_prime": (331, -94.7)}
 _VECTOR = {
-    "rho": (113, 0.162e6, 1.0 - 2.0 * _SINE2),
+    "rho": (113, G_RHO, 1.0 - 2.0 * _SINE2),
     "omega": (223, 0.153e6, 4.0 * _SINE2 / 3.0),
     "phi": (333, 0.234e6, 4.0 * _SINE2 / 3.0 - 1.0),
 }
-_LEPTONIC = {"D_pm": (212.0, _V_CD), "Ds": (249.9, _V_CS)}
+_LEPTONIC = {"D_pm": (212.0, V_CD), "Ds": (249.9, V_CS)}
 _REACH = 2000.0
 """Largest mass in MeV; without decays to many hadrons the widths are too small above."""
 
 
-@dataclass(frozen=True)
-class _Transition:
-    """A semileptonic decay of a D meson: form factors f(0), c and P of f+ and of f0 (P in GeV^-2), and the CKM element."""
-
-    at_zero: float
-    plus: tuple[float, float]
-    zero: tuple[float, float]
-    element: float
-
-
-_TO_KAON = _Transition(0.7647, (0.066, 0.224), (2.084, 0.0), _V_CS)
-_TO_PION = _Transition(0.6117, (1.985, 0.1314), (1.188, 0.0342), _V_CD)
-# In D+ -> pi0 the pi0 is half d dbar.
-_SEMILEPTONIC = (
-    ("D0", 321, _TO_KAON, 1.0),
-    ("D_pm", 311, _TO_KAON, 1.0),
-    ("D0", 211, _TO_PION, 1.0),
-    ("D_pm", 111, _TO_PION, 0.5),
+# Form factors f(0), c and P of f+ and of f0 (P in GeV^-2).
+_TO_KAON = (0.7647, (0.066, 0.224), (2.084, 0.0))
+_TO_PION = (0.6117, (1.985, 0.1314), (1.188, 0.0342))
+# Meson, what it becomes, form factors, CKM element, and what part of the lighter meson it is: the pi0 is half d dbar.
+_SEMILEPTONIC: tuple[tuple[str, int, _Pseudoscalar | None, float, float], ...] = (
+    ("D0", 321, _TO_KAON, V_CS, 1.0),
+    ("D_pm", 311, _TO_KAON, V_CS, 1.0),
+    ("D0", 323, None, V_CS, 1.0),
+    ("D_pm", 313, None, V_CS, 1.0),
+    ("D0", 211, _TO_PION, V_CD, 1.0),
+    ("D_pm", 111, _TO_PION, V_CD, 0.5),
 )
 
 
@@ -103,8 +107,11 @@ class Parameters(ParameterTable):
     majorana: bool = Field(
         default=True, description="whether it is its own antiparticle, which doubles the widths; else Dirac"
     )
-    production: Annotated[tuple[Literal["leptonic", "semileptonic"], ...], Field(min_length=1)] = Field(
-        default=("leptonic", "semileptonic"), description="decays of D mesons that are counted"
+    production: Annotated[tuple[Literal["leptonic", "semileptonic", "tau"], ...], Field(min_length=1)] = (
+        Field(
+            default=("leptonic", "semileptonic", "tau"),
+            description="decays of D mesons, and of their taus, that are counted",
+        )
     )
     beam_momentum_gev: float = Field(default=400.0, ge=10, description="of the protons")
     cc_cross_section_ub: Positive = Field(
@@ -130,7 +137,7 @@ class Parameters(ParameterTable):
 
 
 @dataclass(frozen=True)
-class HeavyNeutralLepton:
+class HeavyNeutralLepton(OwnWidths):
     """The heavy neutral lepton of one mass; its coupling is U.
 
     Attributes
@@ -152,11 +159,7 @@ class HeavyNeutralLepton:
     @property
     def mass_range(self) -> tuple[float, float]:
         """Masses in MeV/c2 between which the widths are known: to 2 GeV, or those of the user's table."""
-        low, high = 2.0 * ELECTRON_MASS, _REACH
-        if self._table is not None:
-            first, last = self._table.mass_range
-            low, high = max(low, first), last
-        return low, high
+        return self.range_with_table(2.0 * ELECTRON_MASS, _REACH)
 
     @cached_property
     def modes(self) -> Mapping[str, Mode]:
@@ -173,12 +176,7 @@ class HeavyNeutralLepton:
             name: Mode(times * width, products.get(name, ()), error if _has_hadron(name) else 0.0)
             for name, width in partial_widths(self.mass, flavour).items()
         }
-        if self._table is None:
-            return own
-        given = {
-            name: Mode(float(self._table.width(name, self.mass)), products.get(name, ()))
-            for name in self._table.modes
-        }
+        given = self.own_modes(products)
         if "hadrons" in given:
             own = {name: mode for name, mode in own.items() if not _has_hadron(name)}
         return own | given
@@ -187,26 +185,24 @@ class HeavyNeutralLepton:
     def cautions(self) -> tuple[str, ...]:
         """What must be known of the numbers at this mass."""
         said = []
-        if self.mass > 1000.0 and self._table is None:
+        if self.mass > 1000.0 and self.own_table is None:
             said.append("widths above 1000 MeV: decays to many hadrons are missing, 3 to 10% of the width")
-        if "semileptonic" in self.parameters.production and self.mass < 980.0:
-            said.append("D -> K* l N is not counted: up to 40% of the decays of D with a kaon are missing")
-        if self.parameters.flavour == "tau":
-            said.append("decays of tau leptons are not counted as production")
         return tuple(said)
 
     @cached_property
     def production(self) -> Mapping[str, Production]:
         """Production processes by name, those of the parameters that are open at this mass."""
-        made = {"leptonic": self._leptonic(), "semileptonic": self._semileptonic()}
-        wanted = {name: decays for name, decays in made.items() if name in self.parameters.production}
-        found = {name: self._from_charm(decays) for name, decays in wanted.items()}
+        par = self.parameters
+        charm = CharmSpectra(par.beam_momentum_gev * 1e3, (par.charm_power, par.charm_slope_gev2))
+        ratios = {meson: leptonic_ratio(0.0, "tau", meson) for meson in _LEPTONIC}
+        makers: dict[str, tuple[Callable[[], list[MesonDecay]], MesonSource]] = {
+            "leptonic": (self._leptonic, charm),
+            "semileptonic": (self._semileptonic, charm),
+            "tau": (self._from_taus, TauSpectra(charm, ratios)),
+        }
+        wanted = {name: makers[name] for name in makers if name in par.production}
+        found = {name: self._from_charm(decays(), source) for name, (decays, source) in wanted.items()}
         return {name: process for name, process in found.items() if process.per_proton > 0.0}
-
-    @cached_property
-    def _table(self) -> WidthTable | None:
-        path = self.parameters.widths
-        return None if path == "none" else read_widths(Path(path))
 
     def _leptonic(self) -> list[MesonDecay]:
         flavour = self.parameters.flavour
@@ -217,18 +213,32 @@ class HeavyNeutralLepton:
         flavour = self.parameters.flavour
         lepton = _LEPTONS[flavour][0]
         decays: list[MesonDecay] = []
-        for meson, light, transition, part in _SEMILEPTONIC:
-            rate = _Rate(meson_mass(meson), MASS[light], self.mass, lepton, transition)
-            ratio = part * rate.integral() / meson_width(meson)
+        for meson, light, _, _, part in _SEMILEPTONIC:
+            rate = _rate(self.mass, flavour, meson, light)
+            ratio = part * rate.width() / meson_width(meson)
             decays.append(SemileptonicDecay(meson, MASS[light], ratio, lepton, rate))
         return decays
 
-    def _from_charm(self, decays: list[MesonDecay]) -> Production:
+    def _from_taus(self) -> list[MesonDecay]:
+        flavour = self.parameters.flavour
+        if flavour != "tau":  # with the neutrino of the tau
+            lepton = _LEPTONS[flavour][0]
+            rate = LeptonRate(0.0, (self.mass, lepton))
+            return [SemileptonicDecay("tau", 0.0, rate.ratio(), lepton, rate)]
+        mesons = {"pi": 211, "K": 321, "rho": 213}
+        decays = [
+            MesonDecay("tau", MASS[number], tau_to_meson(self.mass, name)) for name, number in mesons.items()
+        ]
+        for lepton in (ELECTRON_MASS, MUON_MASS):
+            rate = LeptonRate(self.mass, (lepton, 0.0))
+            decays.append(PairRecoil("tau", lepton, rate.ratio(), rate))
+        return decays
+
+    def _from_charm(self, decays: list[MesonDecay], spectra: MesonSource) -> Production:
         par = self.parameters
         pairs = heavy_quark_pairs(
             1e3 * par.cc_cross_section_ub, par.dump_nucleons, par.interaction_length_g_cm2
         )
-        spectra = CharmSpectra(par.beam_momentum_gev * 1e3, (par.charm_power, par.charm_slope_gev2))
         angle = None if par.theta_max_rad == "none" else par.theta_max_rad
         error = par.cc_cross_section_error_ub / par.cc_cross_section_ub
         process = charm_decays(self.mass, decays, pairs, spectra, angle)
@@ -253,8 +263,8 @@ def partial_widths(mass: float, flavour: Flavour) -> dict[str, float]:
     >>> f"{2e-3 * sum(widths.values()):.3e}"
     '1.586e-14'
     """
-    unit = _FERMI**2 * mass**5 / (192.0 * math.pi**3)
-    meson_unit = _FERMI**2 * mass**3 / (16.0 * math.pi)
+    unit = FERMI**2 * mass**5 / (192.0 * math.pi**3)
+    meson_unit = FERMI**2 * mass**3 / (16.0 * math.pi)
     own, _ = _LEPTONS[flavour]
     x = own / mass
     found = {"nunu": unit}
@@ -276,7 +286,7 @@ def partial_widths(mass: float, flavour: Flavour) -> dict[str, float]:
     y = rho / mass
     if x + y < 1.0:
         shape = (1.0 - x**2) ** 2 + y**2 * (1.0 + x**2 - 2.0 * y**2)
-        strength = (_VECTOR["rho"][1] * _V_UD / rho) ** 2
+        strength = (_VECTOR["rho"][1] * V_UD / rho) ** 2
         found[f"rho{flavour}"] = meson_unit * strength * shape * _root(x, y)
     for name, (number, constant, kappa) in _VECTOR.items():
         heavy = MASS[number]
@@ -310,12 +320,12 @@ def leptonic_ratio(mass: float, flavour: Flavour, meson: str) -> float:
     if lepton + own >= 1.0:
         return 0.0
     helicity = lepton**2 + own**2 - (own**2 - lepton**2) ** 2
-    unit = (_FERMI * constant * element) ** 2 * heavy**3 / (8.0 * math.pi)
+    unit = (FERMI * constant * element) ** 2 * heavy**3 / (8.0 * math.pi)
     return unit * helicity * _root(lepton, own) / meson_width(meson)
 
 
 def semileptonic_ratio(mass: float, flavour: Flavour, meson: str, light: int) -> float:
-    """Return the branching ratio of D -> K l N or D -> pi l N at U = 1 (arXiv:1805.08567); 0 where it is closed.
+    """Return the branching ratio of D -> K l N, K* l N or pi l N at U = 1; 0 where it is closed.
 
     Parameters
     ----------
@@ -325,11 +335,11 @@ def semileptonic_ratio(mass: float, flavour: Flavour, meson: str, light: int) ->
     meson : str
         `D0` or `D_pm`.
     light : int
-        PDG number of the kaon or pion.
+        PDG number of the kaon, K* or pion.
 
     Raises
     ------
-    KeyError
+    ValueError
         When there is no such decay.
 
     Examples
@@ -337,56 +347,15 @@ def semileptonic_ratio(mass: float, flavour: Flavour, meson: str, light: int) ->
     >>> round(semileptonic_ratio(300.0, "e", "D0", 321), 4)
     0.0286
     """
-    transition, part = {(d, other): (how, share) for d, other, how, share in _SEMILEPTONIC}[meson, light]
-    rate = _Rate(meson_mass(meson), MASS[light], mass, _LEPTONS[flavour][0], transition)
-    return part * rate.integral() / meson_width(meson)
+    (part,) = (share for d, other, _, _, share in _SEMILEPTONIC if (d, other) == (meson, light))
+    return part * _rate(mass, flavour, meson, light).width() / meson_width(meson)
 
 
-@dataclass(frozen=True)
-class _Rate:
-    """Spectrum dGamma/dq2 of D -> P l N in MeV^-1 at U = 1, with q2 the squared mass of l and N; masses in MeV."""
-
-    heavy: float
-    light: float
-    own: float
-    lepton: float
-    transition: _Transition
-
-    def __call__(self, q2: NDArray[np.float64]) -> NDArray[np.float64]:
-        xi = q2 / self.heavy**2
-        k2, n2, l2 = ((mass / self.heavy) ** 2 for mass in (self.light, self.own, self.lepton))
-        hadrons = np.maximum(_triangle(1.0, k2, xi), 0.0)
-        space = np.sqrt(hadrons * np.maximum(_triangle(xi, n2, l2), 0.0))
-        mixed = xi * (n2 + l2) - (n2 - l2) ** 2
-        plus, zero = (
-            self._form_factor(q2, *shape) ** 2 for shape in (self.transition.plus, self.transition.zero)
-        )
-        sums = plus * space**3 / 3.0 + space * mixed / 2.0 * (plus * hadrons + zero * (1.0 - k2) ** 2)
-        unit = _FERMI**2 * self.heavy**3 / (64.0 * math.pi**3) * self.transition.element**2
-        rate: NDArray[np.float64] = unit * sums / xi**3
-        return rate
-
-    def integral(self) -> float:
-        """Return the width in MeV."""
-        low, high = self.own + self.lepton, self.heavy - self.light
-        if low >= high:
-            return 0.0
-        q = low + (high - low) * (_POINTS + 1.0) / 2.0
-        return float((high - low) / 2.0 * np.dot(_WEIGHTS, 2.0 * q * self(q**2)))
-
-    def _form_factor(self, q2: NDArray[np.float64], slope: float, pole: float) -> NDArray[np.float64]:
-        both, start = (self.heavy + self.light) ** 2, self.heavy + self.light
-        start *= (math.sqrt(self.heavy) - math.sqrt(self.light)) ** 2
-
-        def mapped(value: NDArray[np.float64]) -> NDArray[np.float64]:
-            root, fixed = np.sqrt(both - value), math.sqrt(both - start)
-            ratio: NDArray[np.float64] = (root - fixed) / (root + fixed)
-            return ratio
-
-        z, at_zero = mapped(q2), mapped(np.zeros(()))
-        series = self.transition.at_zero - slope * (z - at_zero) * (1.0 + (z + at_zero) / 2.0)
-        value: NDArray[np.float64] = series / (1.0 - pole * 1e-6 * q2)
-        return value
+def _rate(mass: float, flavour: Flavour, meson: str, light: int) -> SemileptonicRate:
+    (shape, element) = next(found[2:4] for found in _SEMILEPTONIC if found[:2] == (meson, light))
+    heavy, lighter = meson_mass(meson), MASS[light]
+    transition = ToVector(heavy, lighter) if shape is None else ToPseudoscalar(heavy, lighter, *shape)
+    return SemileptonicRate(transition, element, mass, _LEPTONS[flavour][0])
 
 
 _POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(64)
@@ -411,20 +380,14 @@ def _charged_current(x: float, y: float) -> float:
     """Return the factor of two leptons of different flavour and a neutrino, with masses over that of the particle."""
     low = (x + y) ** 2
     at = low + (1.0 - low) * (_POINTS + 1.0) / 2.0
-    root = np.sqrt(np.maximum(_triangle(at, x**2, y**2), 0.0))
+    root = triangle_root(at, x**2, y**2)
     integrand = (at - x**2 - y**2) * (1.0 - at) ** 2 / at * root
     return float(12.0 * (1.0 - low) / 2.0 * np.dot(_WEIGHTS, integrand))
 
 
 def _root(x: float, y: float) -> float:
     """Return lambda^1/2(1, x^2, y^2)."""
-    return math.sqrt(max(float(_triangle(1.0, x**2, y**2)), 0.0))
-
-
-def _triangle(
-    a: float | NDArray[np.float64], b: float, c: float | NDArray[np.float64]
-) -> NDArray[np.float64]:
-    return np.asarray(a**2 + b**2 + c**2 - 2.0 * (a * b + a * c + b * c))
+    return float(triangle_root(1.0, x**2, y**2))
 
 
 def _has_hadron(mode: str) -> bool:

@@ -5,7 +5,7 @@ import pytest
 
 import bdana
 from bdana.errors import InputError
-from bdana.pairing.estimate.in_spill import duty_factor
+from bdana.pairing.estimate.in_spill import SpillTimes, duty_factor
 from tests.pairing.halo import burst_table, estimate_of, halo_record, singles_of
 
 SECOND = 1e9
@@ -39,7 +39,9 @@ def rippled(rng, n, amplitude, period, length=4.8 * SECOND):
 def measured(times, precision=0.01, length=4.8 * SECOND, **options):
     """Duty factor of bursts, each given by its times."""
     places = np.repeat(np.arange(len(times)), [len(part) for part in times])
-    found = duty_factor(np.concatenate(times), np.full(len(times), length), places, precision, **options)
+    found = duty_factor(
+        SpillTimes.of(np.concatenate(times), np.full(len(times), length), places), precision, **options
+    )
     return found and found[0]
 
 
@@ -94,7 +96,7 @@ def test_a_few_close_pairs_where_two_are_expected_are_chance():
     for burst in range(7):
         times[burst][1] = times[burst][0] + 150e3
     found, _ = duty_factor(
-        np.concatenate(times), np.full(300, 4.8 * SECOND), np.repeat(np.arange(300), 12), 0.04
+        SpillTimes.of(np.concatenate(times), np.full(300, 4.8 * SECOND), np.repeat(np.arange(300), 12)), 0.04
     )
     assert found.value == pytest.approx(1.0, abs=0.15)
 

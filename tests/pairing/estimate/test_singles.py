@@ -1,6 +1,7 @@
 """The single-track sample of a simulated file: triggers, selection, identity, and the whole estimate of it."""
 
 import json
+import tracemalloc
 from dataclasses import replace
 
 import awkward as ak
@@ -11,9 +12,11 @@ import bdana
 from bdana.analysis import template_folder
 from bdana.errors import InputError
 from bdana.events import Dataset, load_schema, write_events
+from bdana.pairing import PairOptions, PairSelection, SingleSample
 from bdana.search.estimates import estimate_combinatorial, single_tracks
 from bdana.simulation import Beam, SimulationConfig, simulate
 from tests import commands
+from tests.pairing.halo import burst_table, halo_record, singles_of
 from tests.searches import search_folder
 
 BITS = load_schema("bdana").triggers
@@ -177,7 +180,7 @@ def overlap(analysis, file, sample):
     events, _ = sample
     found = analysis.select([file], kind="mc").candidates
     dataset = Dataset.open([file], kind="mc", gate=None)
-    kept = single_tracks(analysis, "combinatorial", dataset).singles.tracks.events[0]
+    kept = single_tracks(analysis, "combinatorial", dataset).bunches()[0].tracks.events[0]
     single = tuple(int(kept[name]) for name in ("run", "burst", "event"))
     return single, renumbered(events, (found.run[0], found.burst[0], found.event[0]), single)
 
@@ -222,3 +225,76 @@ def test_the_command_prints_the_estimate_in_an_analysis_alone(file):
     alone = commands.bdana(*typed, cwd=file.parent)
     assert (alone.returncode, "no analysis.toml here or above" in alone.stderr) == (2, True)
     assert "sample_choice" in commands.bdana(*typed, cwd=folder).stdout
+
+
+def in_chunks(record, burst, table, chunks, timestamp=None):
+    """A sample of single tracks that came in chunks of the given places."""
+    sample = SingleSample(None, table)
+    for own in chunks:
+        stamp = None if timestamp is None else timestamp[own]
+        sample.add(singles_of(record[own], burst[own], stamp))
+    return sample
+
+
+@pytest.mark.parametrize("rippled", [False, True])
+def test_the_estimate_does_not_depend_on_how_tracks_come_and_are_bunched(analysis, monkeypatch, rippled):
+    """In one chunk and one bunch, or in any order, in chunks, each burst in a bunch and from a file."""
+    rng = np.random.default_rng(3)
+    bursts, tracks = 12, 3000
+    record, burst = (
+        halo_record(tracks, rng, np.resize([1, -1], tracks)),
+        np.sort(rng.integers(bursts, size=tracks)),
+    )
+    timestamp = rng.uniform(0.0, 0.25e9 if rippled else 1e9, tracks)
+    table = burst_table(bursts)
+    background, par = analysis.combinatorial("combinatorial")
+    variables = {name: analysis.variables[name] for name in ("mass", "dt")}
+    pairs = PairSelection(*analysis.selection("dimuon"), analysis.setup, variables)
+
+    def estimate(sample):
+        return background.estimate(sample, pairs, par, (), PairOptions())
+
+    one = estimate(in_chunks(record, burst, table, [np.arange(tracks)], timestamp))
+    monkeypatch.setattr("bdana.pairing.estimate.singles.BUNCH", 100)
+    monkeypatch.setattr("bdana.pairing.estimate.burst_store.IN_MEMORY", 1000)
+    mixed = in_chunks(record, burst, table, np.array_split(rng.permutation(tracks), 5), timestamp)
+    assert len(mixed.bunches()) >= bursts - 1
+    other = estimate(mixed)
+    assert one.pairs.sum() > 500
+    assert any("within" in text for text in one.slices) == rippled
+    assert np.array_equal(other.pairs, one.pairs)
+    assert other.slices == one.slices
+    assert other.expected == pytest.approx(one.expected, rel=1e-12)
+    assert other.covariance == pytest.approx(one.covariance, rel=1e-9)
+    for name, covariance in one.bin_covariances.items():
+        assert other.bin_covariances[name] == pytest.approx(
+            covariance, rel=1e-9, abs=1e-12 * covariance.max()
+        )
+    assert [s.effect for s in other.systematics] == [pytest.approx(s.effect) for s in one.systematics]
+
+
+def test_selected_tracks_are_found_by_their_places():
+    rng = np.random.default_rng(4)
+    record, burst = halo_record(50, rng, 1), np.sort(rng.integers(4, size=50))
+    sample = in_chunks(record, burst, burst_table(4), np.array_split(np.arange(50), 3))
+    rows = np.array([0, 3, 17, 49])
+    assert np.array_equal(sample.selected(rows).p, np.asarray(record.p)[rows])
+
+
+def test_memory_does_not_grow_with_the_tracks(monkeypatch):
+    """Eight times the bursts, twice the memory at most."""
+    monkeypatch.setattr("bdana.pairing.estimate.singles.BUNCH", 1000)
+    monkeypatch.setattr("bdana.pairing.estimate.burst_store.IN_MEMORY", 1000)
+    part = singles_of(halo_record(1000, np.random.default_rng(5), 1), np.zeros(1000, dtype=np.int64))
+    peaks = []
+    for chunks in (4, 4, 32):  # the first time for what is kept
+        sample = SingleSample(None, burst_table(1 + chunks))
+        tracemalloc.start()
+        for chunk in range(chunks):
+            moved = np.full(1000, 1 + chunk)
+            sample.add(singles_of(part.tracks.record, moved))
+        number = sum(len(bunch) for bunch in sample.bunches())
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert number == 1000 * chunks
+    assert peaks[2] < 2 * peaks[1]

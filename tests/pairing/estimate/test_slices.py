@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bdana.pairing import PairSums
-from bdana.pairing.estimate.in_spill import duty_factor
+from bdana.pairing.estimate.in_spill import SpillTimes, duty_factor
 from bdana.pairing.estimate.pooled_weights import PooledWeights
 from bdana.pairing.estimate.slices import choose_slices
 from bdana.pairing.estimate.time_weights import EVERY_PAIR, TimedTracks, TimeWeight
@@ -52,7 +52,7 @@ def experiment(rng, structure, tracks, change):
     number = rng.random(len(places))
     i, j = np.concatenate([pairs_of(places == k, charge, number) for k in range(BURSTS)], axis=1)
     bins = np.where(value[i] & value[j], 1, np.where(~value[i] & ~value[j], 2, 0))
-    duty, found = duty_factor(since, np.full(BURSTS, SPILL_NS), places, 0.02)
+    duty, found = duty_factor(SpillTimes.of(since, np.full(BURSTS, SPILL_NS), places), 0.02)
 
     def summed(times):
         pooled = PooledWeights.of(places, np.ones(len(places)), np.ones(BURSTS), times=times)
@@ -119,7 +119,7 @@ def structure_of(amplitude, tracks=3000):
     kept = rng.random(len(times)) * (1.0 + amplitude) < level((amplitude, 50.0), times)
     times = times[kept][: tracks * BURSTS]
     places = np.arange(len(times)) % BURSTS
-    return duty_factor(times, np.full(BURSTS, SPILL_NS), places, 0.01)[1].slices()
+    return duty_factor(SpillTimes.of(times, np.full(BURSTS, SPILL_NS), places), 0.01)[1].slices()
 
 
 def sums_of(pairs):

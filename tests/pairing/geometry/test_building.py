@@ -16,6 +16,7 @@ from tests.pairing.halo import halo_record
 
 BOUNDS = PairBounds(20.0, 105_000.0, 180_000.0)
 MUON = 105.6583755
+PION = 139.57
 BEAM = bdana.load().setup.beam_line
 
 
@@ -29,12 +30,14 @@ def sample(n, seed=1):
         record = ak.with_field(record, moved, f"{side}_before")
     record = ak.with_field(record, z, "z_before")
     events = ak.zip({"run": np.ones(n, dtype=int), "weight": np.ones(n)})
-    return Tracks(record, events, np.arange(n), load_detector("na62"))
+    tracks = Tracks(record, events, np.arange(n), load_detector("na62"))
+    tracks.assume(np.where(np.arange(n) % 3 == 0, PION, MUON))
+    return tracks
 
 
 def build(first, second, size=1000, beam=BEAM):
-    sets = [(t.before, t.p) if t is not None else None for t in (first, second)]
-    return list(built_pairs(*sets, BOUNDS, MUON, beam_numbers(beam), size))
+    sets = [(t.before, t.p, t.mass) if t is not None else None for t in (first, second)]
+    return list(built_pairs(*sets, BOUNDS, beam_numbers(beam), size))
 
 
 def joined(blocks):
@@ -46,11 +49,11 @@ def test_built_pairs_have_the_quantities_of_pairs():
     first, second = tracks.take(slice(0, None, 2)), tracks.take(slice(1, None, 2))
     i, j, values = joined(build(first, second))
     assert len(i) > 700
-    pairs = Pairs(first.take(i), second.take(j), MUON, BEAM)
+    pairs = Pairs(first.take(i), second.take(j), BEAM)
     for name, value in zip(QUANTITIES, values, strict=True):
         assert value == pytest.approx(getattr(pairs, name), rel=1e-9, abs=1e-6), name
     every = Pairs(
-        *(t.take(k.ravel()) for t, k in zip((first, second), np.indices((500, 500)), strict=True)), MUON, BEAM
+        *(t.take(k.ravel()) for t, k in zip((first, second), np.indices((500, 500)), strict=True)), BEAM
     )
     passing = (
         (every.cda <= BOUNDS.max_cda) & (every.z_vertex >= BOUNDS.z_min) & (every.z_vertex <= BOUNDS.z_max)
@@ -112,9 +115,9 @@ def test_tracks_without_a_partner_make_no_pair(n, m):
 def test_cuts_see_what_pairs_have():
     tracks = sample(60)
     plus, minus = np.arange(0, 60, 2), np.arange(1, 60, 2)
-    plain = Pairs.by_charge(tracks, plus, minus, MUON, BEAM)
+    plain = Pairs.by_charge(tracks, plus, minus, tracks.mass, BEAM)
     values = np.array([getattr(plain, name) for name in QUANTITIES])
-    built = BuiltPairs(PickedTracks(tracks, plus), PickedTracks(tracks, minus), MUON, BEAM, values)
+    built = BuiltPairs(PickedTracks(tracks, plus), PickedTracks(tracks, minus), BEAM, values)
     some = np.arange(30) % 3 == 0
     for pairs, other in ((built, plain), (built.take(some), plain.take(some))):
         assert len(pairs) == len(other)

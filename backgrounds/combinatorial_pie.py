@@ -1,0 +1,10 @@
+"""Combinatorial background of selections/pion_electron.py: pairs of its single tracks, weighted as those of muons are.
+
+Its numbers are those of backgrounds/combinatorial.py; [background.combinatorial_pie] can replace them.
+"""
+
+from dataclasses import replace
+
+from . import combinatorial
+
+background = replace(combinatorial.background, single_track="single_pion_electron", selection="pion_electron")
