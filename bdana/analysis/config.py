@@ -106,7 +106,8 @@ class VariableConfig(StrictModel):
     """Table [variables.NAME]: axis of the candidate quantity NAME, or of a formula, in histograms and plots."""
 
     expression: str = Field(
-        default="", description="formula of the quantities of a candidate in mm, ns, MeV, where NAME is none of them"
+        default="",
+        description="formula of the quantities of a candidate in mm, ns, MeV, where NAME is none of them",
     )
     label: str = Field(description="text of the axis, without unit")
     unit: str = Field(
@@ -249,7 +250,9 @@ class AnalysisConfig(StrictModel):
     cluster: ClusterConfig | None = Field(
         default=None, exclude=True, description="batch system of `--executor dask`"
     )
-    plot: PlotConfig = Field(default=PlotConfig(), exclude=True, description="how figures look")  # no number changes
+    plot: PlotConfig = Field(
+        default=PlotConfig(), exclude=True, description="how figures look"
+    )  # no number changes
 
     @model_validator(mode="before")
     @classmethod

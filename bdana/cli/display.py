@@ -28,7 +28,9 @@ def display(
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option(metavar="OUT.png", help="The picture; by default output/figures/event_RUN_BURST_EVENT.png."),
+        typer.Option(
+            metavar="OUT.png", help="The picture; by default output/figures/event_RUN_BURST_EVENT.png."
+        ),
     ] = None,
     overrides: Overrides = None,
     as_json: Json = False,
@@ -53,6 +55,8 @@ def display(
         save_event(view, path, f"{name}: run {run}, burst {burst}, event {event}")
     note(f"picture in {path}")
     if as_json:
-        print_json(plain({"event": list(view.event), "quantities": dict(view.quantities), "cuts": dict(view.cuts)}))
+        print_json(
+            plain({"event": list(view.event), "quantities": dict(view.quantities), "cuts": dict(view.cuts)})
+        )
     else:
         print_tables(*(f"{what.replace('_', ' ')}: {value}" for what, value in view.quantities.items()))

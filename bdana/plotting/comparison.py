@@ -192,7 +192,9 @@ def save_comparison(
         _set_counts(upper, axis.edges, expected - error, logarithmic=axis.name in chosen.logarithmic)
         unit = _unit(axis.label)
         upper.set_ylabel(f"candidates / {width}{f' {unit}' if unit else ''}")
-        upper.set_title("   ".join(filter(None, (title, f"shape {_p(p)}" if p is not None else ""))), loc="left")
+        upper.set_title(
+            "   ".join(filter(None, (title, f"shape {_p(p)}" if p is not None else ""))), loc="left"
+        )
         upper.legend(ncols=2)
         lower.set_xlabel(axis.label)
         fig.align_ylabels()
@@ -262,7 +264,9 @@ def _draw_stack(axes: Axes, parts: Mapping[str, Histogram]) -> None:
         below = below + values
 
 
-def _draw_band(axes: Axes, edges: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]) -> None:
+def _draw_band(
+    axes: Axes, edges: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
+) -> None:
     axes.fill_between(
         edges, np.append(low, 0), np.append(high, 0), step="post", facecolor="none", edgecolor=BAND, hatch="////",
         linewidth=0, label="stat. + syst. error",
@@ -359,7 +363,7 @@ def _draw_signal(axes: Axes, signal: Histogram, label: str) -> None:
         return
     chosen = current_look()
     times = 10.0 ** max(0, int(np.floor(np.log10(0.7 * top / largest))))
-    label = label if "signal" not in chosen.labels else chosen.labels["signal"]
+    label = chosen.labels.get("signal", label)
     said = f"{times:g} x {label}" if times > 1.0 else label
     colour = chosen.colours.get("signal", "#d55e00")
     axes.stairs(times * values, signal.axes[0].edges, color=colour, linewidth=2, label=said)

@@ -54,11 +54,19 @@ def save_regions(
     known = np.where(closed, 0.0, observed)
     top = max(3.0, float(known.max(initial=0)), float((expected + error).max(initial=0.0)))
     floor = max(0.2 * min(1.0, float(expected[expected > 0].min(initial=1.0))), top / DECADES)
-    numbers = {"regions": list(labels), "observed": observed, "expected": expected, "error": error, "title": title}
+    numbers = {
+        "regions": list(labels),
+        "observed": observed,
+        "expected": expected,
+        "error": error,
+        "title": title,
+    }
     with figure(path, size=(9, 6.5), numbers=numbers) as fig:
         axes = fig.subplots()
         for i in np.flatnonzero(closed).tolist():
-            axes.axvspan(i - 0.45, i + 0.45, facecolor="none", edgecolor="0.75", hatch="xx", linewidth=0, zorder=0)
+            axes.axvspan(
+                i - 0.45, i + 0.45, facecolor="none", edgecolor="0.75", hatch="xx", linewidth=0, zorder=0
+            )
             axes.annotate(
                 "closed", (i, 1.0), (0, -6), xycoords=axes.get_xaxis_transform(), textcoords="offset points",
                 ha="center", va="top", fontsize=12, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
@@ -102,7 +110,13 @@ def save_flatness(
         Pairs below and above the window.
     """
     edges = np.linspace(-window, window, len(counts) + 1)
-    numbers = {"edges_ns": edges, "observed": counts, "flat": counts.mean(), "outside": outside, "title": title}
+    numbers = {
+        "edges_ns": edges,
+        "observed": counts,
+        "flat": counts.mean(),
+        "outside": outside,
+        "title": title,
+    }
     with figure(path, size=(9, 6), numbers=numbers) as fig:
         axes = fig.subplots()
         axes.axhline(float(counts.mean()), color="#92dadd", linewidth=3, label="flat")
@@ -116,7 +130,8 @@ def save_flatness(
 
 
 def _points(
-    axes: Axes, at: NDArray[np.float64], observed: NDArray[np.int64] | NDArray[np.float64], label: str) -> None:
+    axes: Axes, at: NDArray[np.float64], observed: NDArray[np.int64] | NDArray[np.float64], label: str
+) -> None:
     low, high = poisson_interval(observed)
     errors = np.abs(np.stack([observed - np.where(observed > 0, low, 0.0), high - observed]))
     axes.errorbar(at, observed, yerr=errors, fmt="ko", markersize=6, capsize=3, label=label)

@@ -99,7 +99,9 @@ def _draw_detector(axes: Axes, view: EventView, row: int, *, labels: bool) -> No
         z, where = detector.dump.point_mm[2] / 1e3, detector.dump.point_mm[row]
         axes.add_patch(Rectangle((z, where - 150.0), 3.2, 300.0, facecolor="0.75", edgecolor="0.4", zorder=1))
         if left < z < right and row == 0:
-            axes.annotate(detector.dump.name, (z, where + 150.0), (0, 4), textcoords="offset points", fontsize=11)
+            axes.annotate(
+                detector.dump.name, (z, where + 150.0), (0, 4), textcoords="offset points", fontsize=11
+            )
     magnet = detector.magnet.z_mm / 1e3
     axes.axvspan(magnet - 0.65, magnet + 0.65, color="#f3e3d3", linewidth=0, zorder=0)
     named = [(magnet, "magnet")]
@@ -108,7 +110,10 @@ def _draw_detector(axes: Axes, view: EventView, row: int, *, labels: bool) -> No
         axes.plot([z, z], [-element.extent_mm, element.extent_mm], color="0.6", linewidth=1.5, zorder=1)
         named.append((z, name))
     if view.beam_line is not None:
-        point, direction = np.asarray(view.beam_line.point).reshape(-1, 3)[0], np.asarray(view.beam_line.direction).reshape(-1, 3)[0]
+        point, direction = (
+            np.asarray(view.beam_line.point).reshape(-1, 3)[0],
+            np.asarray(view.beam_line.direction).reshape(-1, 3)[0],
+        )
         z_ends = np.array([left, right])
         axes.plot(
             z_ends, point[row] + direction[row] / direction[2] * (1e3 * z_ends - point[2]), color="0.5",
@@ -127,7 +132,7 @@ def _label_elements(axes: Axes, named: list[tuple[float, str]]) -> None:
             groups.append((z, [name]))
     for z, names in groups:
         axes.annotate(
-            ", ".join(names), (z, 1.0), (0, 5), xycoords=axes.get_xaxis_transform(), textcoords="offset points",
+            "\n".join(names) if len(names) < 3 else f"{names[0]} to {names[-1]}", (z, 1.0), (0, 5), xycoords=axes.get_xaxis_transform(), textcoords="offset points",
             rotation=60, ha="left", va="bottom", fontsize=10, annotation_clip=False,
         )  # fmt: skip
 
@@ -143,10 +148,24 @@ def _draw_tracks(axes: Axes, view: EventView, row: int, last: float) -> None:
         begin = float(view.vertex[2]) if of_pair and view.vertex is not None else float(track.before[0, 2])
         z = np.array([begin, magnet])
         width, dash = (2.0, "-") if of_pair or view.vertex is None else (1.2, "--")
-        axes.plot(z / 1e3, _at(track.before, z, row), color=_colour(track), linewidth=width, linestyle=dash, zorder=4)
+        axes.plot(
+            z / 1e3,
+            _at(track.before, z, row),
+            color=_colour(track),
+            linewidth=width,
+            linestyle=dash,
+            zorder=4,
+        )
         if track.after is not None:
             z = np.array([magnet, last])
-            axes.plot(z / 1e3, _at(track.after, z, row), color=_colour(track), linewidth=width, linestyle=dash, zorder=4)
+            axes.plot(
+                z / 1e3,
+                _at(track.after, z, row),
+                color=_colour(track),
+                linewidth=width,
+                linestyle=dash,
+                zorder=4,
+            )
 
 
 def _at(line: NDArray[np.float64], z: NDArray[np.float64], row: int) -> NDArray[np.float64]:
@@ -180,7 +199,10 @@ def _draw_pair(axes: Axes, view: EventView, row: int) -> None:
 
 
 def _draw_hits(axes: Axes, view: EventView, row: int) -> None:
-    names = {"lkr": view.detector.roles and view.detector.roles.calorimeter, "muv3": view.detector.roles and view.detector.roles.muon_veto}
+    names = {
+        "lkr": view.detector.roles and view.detector.roles.calorimeter,
+        "muv3": view.detector.roles and view.detector.roles.muon_veto,
+    }
     for name, marker in (("lkr", "s"), ("muv3", "D")):
         fields, element = view.hits.get(name, {}), names[name]
         at = fields.get("xy"[row])
@@ -194,9 +216,8 @@ def _set_heights(far: Axes, near: Axes, view: EventView, row: int) -> None:
     largest = max(element.extent_mm for element in view.detector.elements.values())
     near.set_ylim(-1.1 * largest, 1.1 * largest)
     heights = [300.0]
-    for point in (view.vertex, view.tax):
-        if point is not None and np.isfinite(point).all():
-            heights.append(1.3 * abs(float(point[row])))
+    points = (point for point in (view.vertex, view.tax) if point is not None and np.isfinite(point).all())
+    heights += [1.3 * abs(float(point[row])) for point in points]
     right = 1e3 * far.get_xlim()[1]
     heights += [1.15 * abs(float(track.at(right)[row])) for track in view.tracks]
     height = min(max(heights), 3.0 * largest)
@@ -210,11 +231,15 @@ def _write_table(axes: Axes, view: EventView) -> None:
     if view.cuts:
         rows += ["", f"selection {view.selection}:"]
         rows += [f"  fails {name}" for name in failed] or ["  passes all cuts"]
-    size = min(12.0, 430.0 / max(len(rows), 1) / 1.45)
+    size = min(12.0, 330.0 / max(len(rows), 1) / 1.45)
     axes.text(0.0, 0.99, "\n".join(rows), transform=axes.transAxes, va="top", fontsize=size, linespacing=1.45)
-    lines = (("positive track", POSITIVE, "-"), ("negative track", NEGATIVE, "-"), ("sum of momenta", DILEPTON, "--"))
+    lines = (
+        ("positive track", POSITIVE, "-"),
+        ("negative track", NEGATIVE, "-"),
+        ("sum of momenta", DILEPTON, "--"),
+    )
     for name, colour, dash in lines:
         axes.plot([], [], color=colour, linestyle=dash, label=name)
     axes.plot([], [], "*", color="black", markersize=11, label="decay vertex")
     axes.plot([], [], "s", color=HIT, mfc="none", label="hits")
-    axes.legend(loc="lower left", fontsize=11)
+    axes.legend(loc="lower left", fontsize=11, bbox_to_anchor=(0.0, -0.02))

@@ -171,7 +171,13 @@ def save_lifetime(
         Whether the axis of the mass is logarithmic.
     """
     shown = np.ma.masked_invalid(np.asarray(limit, dtype=float).T)
-    numbers = {"mass_mev": mass, "lifetime_ns": lifetime, "limit": shown.filled(np.nan), "label": label, "title": title}
+    numbers = {
+        "mass_mev": mass,
+        "lifetime_ns": lifetime,
+        "limit": shown.filled(np.nan),
+        "label": label,
+        "title": title,
+    }
     with figure(path, size=(10.5, 7.5), numbers=numbers) as fig:
         axes = fig.add_subplot()
         frame = ((float(mass[0]), float(mass[-1])), (float(lifetime[0]), float(lifetime[-1])))
@@ -184,9 +190,7 @@ def save_lifetime(
 
 def _line_numbers(lines: Lines, title: str, coupling: str) -> dict[str, Any]:
     return {"title": title, "axes": [MASS, coupling]} | {
-        "lines": {
-            name: [{"mass_mev": x, "coupling": y} for x, y in parts] for name, parts in lines.items()
-        }
+        "lines": {name: [{"mass_mev": x, "coupling": y} for x, y in parts] for name, parts in lines.items()}
     }
 
 

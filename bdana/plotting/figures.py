@@ -199,7 +199,14 @@ def _write_header(made: Figure, chosen: Look) -> None:
     else:
         made.text(left, top, chosen.state, size=size, style="italic", va="top")
     place = (left, top - _LINE / height, "left") if apart else (1.0 - left, top, "right")
-    made.text(*place[:2], chosen.stamp, size=0.65 * float(mpl.rcParams["font.size"]), color="0.35", va="top", ha=place[2])
+    made.text(
+        *place[:2],
+        chosen.stamp,
+        size=0.65 * float(mpl.rcParams["font.size"]),
+        color="0.35",
+        va="top",
+        ha=place[2],
+    )
 
 
 def plain(value: Any) -> Any:

@@ -13,7 +13,6 @@ from bdana.mistakes import did_you_mean
 from bdana.plotting import save_comparison, save_cutflow, save_regions
 from bdana.plotting.comparison import merged
 from bdana.plotting.figures import Look, current_look, look
-from bdana.report import tables
 from bdana.report.document import Figure
 
 if TYPE_CHECKING:
@@ -159,11 +158,15 @@ def _variable(
     hidden = [region for region in rows if region not in regions]
     alone = predicted is None
     factor = 1 if predicted is None else merged(
-        _sum(predicted, regions).values(), analysis.config.plot.bin_events
+        np.asarray(_sum(predicted, regions).values(), dtype=np.float64), analysis.config.plot.bin_events
     )  # fmt: skip
     counts = _sum(sample.hists[name], regions, factor)
     label = "combinatorial"
-    total = counts * 0 if predicted is None else with_all_errors(predicted, regions, run.prediction or {}, name, factor)
+    total = (
+        counts * 0
+        if predicted is None
+        else with_all_errors(predicted, regions, run.prediction or {}, name, factor)
+    )
     with look(replace(current_look(), panel="none") if alone else current_look()):
         save_comparison(
             counts,
@@ -190,9 +193,17 @@ def _variable(
 def _regions(table: Mapping[str, Any], folder: Path) -> Figure:
     rows, path = table["regions"], folder / "regions.png"
     observed = np.array([row.get("observed", np.nan) for row in rows], dtype=np.float64)
-    expected, error = (np.array([row[key] for row in rows], dtype=np.float64) for key in ("expected", "error"))
+    expected, error = (
+        np.array([row[key] for row in rows], dtype=np.float64) for key in ("expected", "error")
+    )
     save_regions(
-        [row["name"] for row in rows], observed, expected, error, path, "expected and observed by region", table["label"],
+        [row["name"] for row in rows],
+        observed,
+        expected,
+        error,
+        path,
+        "expected and observed by region",
+        table["label"],
         "candidates",
     )
     return Figure(
@@ -261,5 +272,8 @@ def with_all_errors(
 
 
 def _sum(histogram: Histogram, regions: Sequence[str], factor: int = 1) -> Histogram:
-    total = histogram.integrate("region", list(regions))
-    return total if factor == 1 else total[:: hist.rebin(factor)]
+    total: Histogram = histogram.integrate("region", list(regions))
+    if factor == 1:
+        return total
+    rebinned: Any = total[:: hist.rebin(factor)]
+    return rebinned

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import awkward as ak
 import numpy as np
 
-from bdana.errors import BlindingError, ConfigError, InputError
+from bdana.errors import BlindingError, InputError
 from bdana.reconstruction import Line, Pairs, Tracks, closest_approach
 from bdana.selection import TRACK_AFTER
 from bdana.simulation.sample_config import Response
@@ -183,7 +183,7 @@ def _view(
         pairs = Pairs.by_charge(tracks.take(good), np.array([0]), np.array([1]), np.nan, task.setup.beam_line)
         shown = (*sorted(shown[:2], key=lambda track: -track.charge), *shown[2:])
         vertex, tax = pairs.vertex.midpoint[0], pairs.tax.on_first[0]
-        covariance = _tax_covariance(analysis, pairs) if np.isfinite(tax).all() else None
+        covariance = _tax_covariance(pairs) if np.isfinite(tax).all() else None
         cuts = {name: bool(mask[0]) for name, mask in loose.passes.items()}
         row = loose.candidates.rows()[0]
         units = {"m": "m", "mm": "mm", "mev": "MeV", "gev": "GeV", "ns": "ns"}
@@ -234,7 +234,7 @@ def _hits(found: ak.Array) -> dict[str, dict[str, NDArray[np.float64]]]:
     }
 
 
-def _tax_covariance(analysis: AnalysisFolder, pairs: Pairs) -> NDArray[np.float64] | None:
+def _tax_covariance(pairs: Pairs) -> NDArray[np.float64] | None:
     """Return the covariance of the extrapolated point, from copies smeared by the resolution that simulation assumes."""
     detector = pairs.detector
     if detector.tracking is None or pairs.beam_line is None:

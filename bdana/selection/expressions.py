@@ -28,15 +28,17 @@ __all__ = ["Expression"]
 _BASE = ("length", "time", "energy")
 _PURE = (0.0, 0.0, 0.0)
 _NUMBERS: dict[str, Callable[..., Any]] = {
-    name: getattr(np, name) for name in ("exp", "log", "log10", "sin", "cos", "tan", "arcsin", "arccos", "arctan")
+    name: getattr(np, name)
+    for name in ("exp", "log", "log10", "sin", "cos", "tan", "arcsin", "arccos", "arctan")
 }
 _ALIKE: dict[str, Callable[..., Any]] = {
     name: getattr(np, name) for name in ("abs", "hypot", "minimum", "maximum")
 }
 _ANGLES: dict[str, Callable[..., Any]] = {"arctan2": np.arctan2}
+_ALL: dict[str, Callable[..., Any]] = {**_NUMBERS, **_ALIKE, **_ANGLES, "sqrt": np.sqrt}
 _FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
     name: (function, 2 if name in {"hypot", "minimum", "maximum", "arctan2"} else 1)
-    for name, function in {**_NUMBERS, **_ALIKE, **_ANGLES, "sqrt": np.sqrt}.items()
+    for name, function in _ALL.items()
 }
 _OPERATIONS: dict[type[ast.operator], Callable[..., Any]] = {
     ast.Add: np.add,
@@ -85,7 +87,9 @@ class Expression:
     @property
     def names(self) -> frozenset[str]:
         """The quantities of the candidate that it uses."""
-        return frozenset(node.id for node in ast.walk(self._tree) if isinstance(node, ast.Name)) & UNITS.keys()
+        return (
+            frozenset(node.id for node in ast.walk(self._tree) if isinstance(node, ast.Name)) & UNITS.keys()
+        )
 
     @property
     def dimension(self) -> str:

@@ -24,9 +24,7 @@ MAX_TUPLES = 200_000
 TOYS = 100_000
 
 
-def multinomial_p(
-    counts: Sequence[int], shares: Sequence[float], seed: int = 1, toys: int = TOYS
-) -> float:
+def multinomial_p(counts: Sequence[int], shares: Sequence[float], seed: int = 1, toys: int = TOYS) -> float:
     """Return the probability of all divisions of the total among the groups that are no likelier than the observed one.
 
     Exact by enumeration up to 200 000 divisions; else from seeded toys, of 100 000 with an error of at most 0.0016.

@@ -42,7 +42,11 @@ def save_cutflow(
     steps = list(dict.fromkeys(step for flow in flows.values() for step in flow))
     at = np.arange(len(steps), dtype=np.float64)
     left_out = without or {}
-    numbers = {"steps": steps, "events": {name: dict(flow) for name, flow in flows.items()}, "n_minus_1": dict(left_out)}
+    numbers = {
+        "steps": steps,
+        "events": {name: dict(flow) for name, flow in flows.items()},
+        "n_minus_1": dict(left_out),
+    }
     with figure(path, size=(9, 2.0 + 0.42 * len(steps)), numbers=numbers | {"title": title}) as fig:
         axes = fig.subplots()
         top = max(1.0, *(value for flow in flows.values() for value in flow.values()))
@@ -68,7 +72,9 @@ def save_cutflow(
             if step not in first:
                 continue
             said = f"{first[step]:.6g}" + (f"  ({first[step] / before:.3g})" if before else "")
-            axes.text(1.01, j, said, transform=axes.get_yaxis_transform(), ha="left", va="center", fontsize=11)
+            axes.text(
+                1.01, j, said, transform=axes.get_yaxis_transform(), ha="left", va="center", fontsize=11
+            )
             before = first[step]
         axes.set_yticks(at, [step.replace("_", " ") for step in steps])
         axes.tick_params(axis="y", which="minor", left=False, right=False)
