@@ -134,12 +134,12 @@ class Regions:
     def frame_m_mm(self) -> tuple[tuple[float, float], tuple[float, float]]:
         """Ends of z in m and of CDA in mm of figures of the plane.
 
-        In z a quarter of the outermost box is shown before it and half of it behind it; in CDA from 1/60 of the innermost
-        box's to 4 times the outermost's, to one digit.
+        In z a quarter of the outermost box is shown before it and 5/4 of it behind it, where nothing comes from the dump;
+        in CDA from 1/60 of the innermost box's to 4 times the outermost's, to one digit.
         """
         inner, outer = self.boxes[0], self.boxes[-1]
         width = outer.z_max - outer.z_min
-        z = ((outer.z_min - width / 4.0) * 1e-3, (outer.z_max + width / 2.0) * 1e-3)
+        z = ((outer.z_min - width / 4.0) * 1e-3, (outer.z_max + 1.25 * width) * 1e-3)
         return z, (float(f"{inner.cda_max / 60.0:.1g}"), float(f"{outer.cda_max * 4.0:.1g}"))
 
     @property

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
+from bdana.analysis.plot_config import PlotConfig
 from bdana.analysis.publication_config import ExportConfig, ReportConfig
 from bdana.analysis.signal_config import SignalConfig
 from bdana.errors import ConfigError
@@ -103,8 +104,12 @@ class SampleConfig(StrictModel):
 
 
 class VariableConfig(StrictModel):
-    """Table [variables.NAME]: axis of the candidate quantity NAME in histograms and plots."""
+    """Table [variables.NAME]: axis of the candidate quantity NAME, or of a formula, in histograms and plots."""
 
+    expression: str = Field(
+        default="",
+        description="formula of the quantities of a candidate in mm, ns, MeV, where NAME is none of them",
+    )
     label: str = Field(description="text of the axis, without unit")
     unit: str = Field(
         description="unit of min, max and the axis, of the dimension of the quantity, such as mm or GeV"
@@ -246,6 +251,9 @@ class AnalysisConfig(StrictModel):
     cluster: ClusterConfig | None = Field(
         default=None, exclude=True, description="batch system of `--executor dask`"
     )
+    plot: PlotConfig = Field(
+        default=PlotConfig(), exclude=True, description="how figures look"
+    )  # no number changes
 
     # How results are told changes none of them.
     report: ReportConfig = Field(default=ReportConfig(), exclude=True)
@@ -334,7 +342,7 @@ class AnalysisConfig(StrictModel):
         found = {}
         for name, v in self.variables.items():
             try:
-                found[name] = Variable(name, v.label, v.unit, v.bins, v.min, v.max)
+                found[name] = Variable(name, v.label, v.unit, v.bins, v.min, v.max, v.expression)
             except ConfigError as err:
                 raise PlacedError(("variables", name, ""), str(err)) from None
         return found

@@ -7,6 +7,7 @@ from bdana.cli import (  # noqa: F401 - importing a command registers it
     config,
     count,
     demo,
+    display,
     export,
     init,
     limit,

@@ -106,13 +106,18 @@ def run(
 
 
 @app.command()
-def plot(overrides: Overrides = None) -> None:
-    """Draw the figures of the last run again, into output/figures/."""
+def plot(
+    variables: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="VARIABLE...", help="Of [variables]; by default all figures are drawn."),
+    ] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Draw the figures of the last run again, or those of some variables, into output/figures/."""
     from bdana.report import save_figures
 
-    print_tables(
-        *(f"{figure.path}: {figure.caption}" for figure in save_figures(require_analysis(overrides)))
-    )
+    figures = save_figures(require_analysis(overrides), variables or ())
+    print_tables(*(f"{figure.path}: {figure.caption}" for figure in figures))
 
 
 @app.command()

@@ -22,8 +22,8 @@ from bdana.events.files import EventFile, guess_schema, open_events, read_bursts
 from bdana.events.gate import GATE_COLUMNS, Gate
 from bdana.events.servers import DEFAULTS, RemoteConfig
 from bdana.events.source import EventSource, read_with_closed
-from bdana.events.usage import reading
 from bdana.events.together import read_together
+from bdana.events.usage import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

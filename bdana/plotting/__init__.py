@@ -3,6 +3,8 @@
 from bdana.plotting.against_mass import save_mass_limits
 from bdana.plotting.comparison import bin_pulls, save_comparison
 from bdana.plotting.counts import save_flatness, save_regions
+from bdana.plotting.event_display import save_event
+from bdana.plotting.events_left import save_cutflow
 from bdana.plotting.muon_spectrum import save_unfolding
 from bdana.plotting.plane import save_plane
 from bdana.plotting.pulls import save_pulls
@@ -11,6 +13,8 @@ from bdana.plotting.stability import save_stability
 __all__ = [
     "bin_pulls",
     "save_comparison",
+    "save_cutflow",
+    "save_event",
     "save_flatness",
     "save_mass_limits",
     "save_plane",

@@ -51,7 +51,14 @@ def save_mass_limits(
         Written above the frame.
     """
     seen = observed or {}
-    with figure(path, size=(11, 8.5 if p_local is not None else 6.5)) as fig:
+    numbers = {
+        "mass_mev": mass,
+        "expected": expected,
+        "observed": dict(seen),
+        "p_local": p_local,
+        "title": title,
+    }
+    with figure(path, size=(11, 8.5 if p_local is not None else 6.5), numbers=numbers) as fig:
         if p_local is None:
             axes = fig.subplots()
             axes.set_xlabel(r"mass [MeV/$c^2$]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import cycle
 from textwrap import fill
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from matplotlib.colors import LogNorm
@@ -85,7 +85,8 @@ def save_exclusion(
     bands = systematics or {}
     ends = [islands for pair in bands.values() for islands in pair]
     frame = frame or _around([*observed.values(), *expected, *ends], overlays)
-    with figure(path, size=(11.5, 7.5)) as fig:
+    lines = _outlines({**observed} | _named(expected) | _pairs(bands), overlays)
+    with figure(path, size=(11.5, 7.5), numbers=_line_numbers(lines, title, coupling)) as fig:
         axes = fig.add_subplot()
         _set_frame(axes, frame, coupling, log_mass=log_mass)
         legend, notes = _draw_all(axes, observed)
@@ -97,9 +98,7 @@ def save_exclusion(
             axes.add_patch(band)
             legend.append(Patch(fill=False, edgecolor="0.35", hatch=hatch, linewidth=0.5, label=label))
         _draw_overlays(axes, overlays, frame, legend, notes)
-        notes.append(
-            beyond_frame(_outlines({**observed} | _named(expected) | _pairs(bands), overlays), frame)
-        )
+        notes.append(beyond_frame(lines, frame))
         _finish(fig, axes, legend, title, notes)
 
 
@@ -130,7 +129,7 @@ def save_sensitivity(
     """
     # The sum first: its line is black and whole.
     ordered = dict(sorted(contours.items(), key=lambda item: item[0] != total))
-    with figure(path, size=(11.5, 7.5)) as fig:
+    with figure(path, size=(11.5, 7.5), numbers=_line_numbers(_outlines(ordered), title, coupling)) as fig:
         axes = fig.add_subplot()
         frame = frame or _around(contours.values(), ())
         _set_frame(axes, frame, coupling, log_mass=log_mass)
@@ -172,7 +171,14 @@ def save_lifetime(
         Whether the axis of the mass is logarithmic.
     """
     shown = np.ma.masked_invalid(np.asarray(limit, dtype=float).T)
-    with figure(path, size=(10.5, 7.5)) as fig:
+    numbers = {
+        "mass_mev": mass,
+        "lifetime_ns": lifetime,
+        "limit": shown.filled(np.nan),
+        "label": label,
+        "title": title,
+    }
+    with figure(path, size=(10.5, 7.5), numbers=numbers) as fig:
         axes = fig.add_subplot()
         frame = ((float(mass[0]), float(mass[-1])), (float(lifetime[0]), float(lifetime[-1])))
         _set_frame(axes, frame, r"mean lifetime $\tau$ [ns]", log_mass=log_mass)
@@ -180,6 +186,12 @@ def save_lifetime(
         if shown.count():
             notes.append(_draw_limit(fig, axes, mass, lifetime, shown, label))
         _finish(fig, axes, [], title, notes)
+
+
+def _line_numbers(lines: Lines, title: str, coupling: str) -> dict[str, Any]:
+    return {"title": title, "axes": [MASS, coupling]} | {
+        "lines": {name: [{"mass_mev": x, "coupling": y} for x, y in parts] for name, parts in lines.items()}
+    }
 
 
 def _draw_limit(

@@ -41,7 +41,15 @@ def save_unfolding(
     """
     centre = np.sqrt(edges[1:] * edges[:-1])
     at = np.flatnonzero((true > 0) & (error > 0))
-    with figure(path, size=(9, 8)) as fig:
+    numbers = {
+        "edges_gev": edges,
+        "true": true,
+        "folded": folded,
+        "unfolded": unfolded,
+        "error": error,
+        "title": title,
+    }
+    with figure(path, size=(9, 8), numbers=numbers) as fig:
         upper, lower = fig.subplots(2, 1, sharex=True, height_ratios=[3, 1])
         upper.stairs(true, edges, fill=True, color="#92dadd", label="true")
         upper.stairs(folded, edges, color="#bd1f01", linewidth=2, label="carried back")

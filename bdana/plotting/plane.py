@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["save_plane"]
 
 DECADES = 1e6  # of the scale of colours
+SMOOTH = 1e3  # the same, of a prediction
 
 
 def save_plane(
@@ -34,6 +35,8 @@ def save_plane(
     title: str = "",
     closed: Sequence[Box] = (),
     undefined: int = 0,
+    *,
+    smooth: bool = False,
 ) -> None:
     """Draw the candidates in the (z_TAX, CDA_TAX) plane with the borders of the regions, into a PNG, PDF or SVG.
 
@@ -50,11 +53,18 @@ def save_plane(
         Envelopes that are closed, named as their regions: hatched. The candidates hold nothing of them.
     undefined : int
         Candidates without a finite place in the plane.
+    smooth : bool
+        Whether it is a prediction: its colours end at the largest expected number, however small that is.
     """
-    with figure(path) as fig:
+    numbers = {
+        "title": title, "regions": [box.name for box in regions.boxes], "closed": [box.name for box in closed],
+        "z_edges_m": plane.axes[0].edges, "cda_edges_mm": plane.axes[1].edges, "values": plane.values(),
+        "outside_frame": float(plane.values(flow=True).sum() - plane.values().sum()), "undefined": undefined,
+    }  # fmt: skip
+    with figure(path, numbers=numbers) as fig:
         axes = fig.add_subplot()
         shown = np.asarray(plane.values(), dtype=np.float64)
-        norm = _colours(shown)
+        norm = _colours(shown, least=0.0 if smooth else 10.0)
         z_edges, cda_edges = (axis.edges for axis in plane.axes)
         mesh = axes.pcolormesh(
             z_edges, cda_edges, shown.T, norm=norm, cmap="viridis"
@@ -77,10 +87,12 @@ def save_plane(
         )
 
 
-def _colours(sums: NDArray[np.float64]) -> LogNorm:
+def _colours(sums: NDArray[np.float64], least: float = 10.0) -> LogNorm:
     """Return colours from the smallest sum of weights, or 1, to the largest, over not more than `DECADES`."""
-    top = max(10.0, float(sums.max(initial=1.0)))
-    return LogNorm(max(min(1.0, float(sums[sums > 0.0].min(initial=1.0))), top / DECADES), top)
+    some = sums[sums > 0.0]
+    top = max(least, float(some.max(initial=0.0))) or 10.0
+    lowest = float(some.min(initial=top if least == 0.0 else 1.0))
+    return LogNorm(min(max(min(1.0, lowest), top / (DECADES if least else SMOOTH)), 0.5 * top), top)
 
 
 def _cut_boxes(regions: Regions, z: Sequence[float], cda: Sequence[float]) -> str:
@@ -120,5 +132,5 @@ def _draw_borders(axes: Axes, regions: Regions, closed: Sequence[Box], bottom: f
         text = f"{box.name} (closed)" if is_closed else box.name
         axes.annotate(
             text, (z_min, cda), xytext=(5, -5), textcoords="offset points", va="top", color=colour, fontsize=13,
-            bbox={"facecolor": "white" if is_closed else "none", "edgecolor": "none", "pad": 1},
+            bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1},
         )  # fmt: skip

@@ -31,7 +31,8 @@ def save_pulls(
         As for `save_regions`.
     """
     at = np.arange(len(sources))
-    with figure(path, size=(9, 1.8 + 0.5 * len(sources))) as fig:
+    numbers = {"sources": list(sources), "values": list(values), "errors": list(errors), "title": title}
+    with figure(path, size=(9, 1.8 + 0.5 * len(sources)), numbers=numbers) as fig:
         axes = fig.subplots()
         axes.axvspan(-1.0, 1.0, color="#92dadd", alpha=0.5, linewidth=0)
         axes.axvline(0.0, color="gray", linewidth=1)

@@ -45,7 +45,14 @@ def save_stability(
     at = np.flatnonzero(expected > 0)
     n, b = observed[at], expected[at]
     low, high = poisson_interval(n)
-    with figure(path, size=(11, 7)) as fig:
+    numbers = {
+        "groups": list(labels),
+        "observed": observed,
+        "expected": expected,
+        "sorts": list(sorts),
+        "title": title,
+    }
+    with figure(path, size=(11, 7), numbers=numbers) as fig:
         axes = fig.subplots()
         errors = np.abs(np.stack([n - np.where(n > 0, low, 0.0), high - n])) / b
         axes.errorbar(at, n / b, yerr=errors, fmt="ko", markersize=6, capsize=3)

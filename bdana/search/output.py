@@ -80,7 +80,7 @@ class StoredRun:
     prediction : dict or None
         prediction.json.
     predicted : mapping of str to hist.Hist
-        Its histograms; empty when there is no prediction.
+        Its histograms, and `plane` of all regions; empty when there is no prediction.
     checks : dict or None
         checks.json.
     masses : dict or None
@@ -208,7 +208,8 @@ def _write_run(analysis: AnalysisFolder, runs: Sequence[SampleRun], out: Path) -
             write_json(
                 out / "prediction.json", run.estimate.to_dict(bins=True) | label | _stamp(analysis, [run])
             )
-            write_json(out / "prediction_histograms.json", dict(run.estimate.hists))
+            plane = {"plane": run.estimate.plane} if run.estimate.plane is not None else {}
+            write_json(out / "prediction_histograms.json", dict(run.estimate.hists) | plane)
         if run.masses:
             write_json(
                 out / "mass_windows.json",

@@ -13,11 +13,13 @@ from bdana.events.units import dimension, named_unit, value_of
 from bdana.mistakes import did_you_mean
 from bdana.on_demand import late_module
 from bdana.selection.candidates import UNITS
+from bdana.selection.expressions import Expression
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import hist
+    from numpy.typing import NDArray
 
     from bdana.regions import Regions
     from bdana.selection.candidates import Candidates
@@ -30,10 +32,14 @@ else:
 __all__ = [
     "Histogram",
     "Variable",
+    "empty_plane",
     "fill_histograms",
+    "fill_plane",
     "plane_histogram",
     "sum_regions",
 ]
+
+_USUAL = {"length": "mm", "time": "ns", "energy": "MeV", "": ""}
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class Variable:
     Attributes
     ----------
     name : str
-        The attribute of `Candidates`.
+        The attribute of `Candidates`, or the name of what `expression` gives.
     label : str
         Text of the axis, without unit.
     unit : str
@@ -52,6 +58,8 @@ class Variable:
         Number of bins, all of one width.
     low, high : float
         Ends of the axis in `unit`.
+    expression : str
+        Formula of the quantities of a candidate, in mm, ns and MeV; empty for one of them.
 
     Raises
     ------
@@ -73,20 +81,25 @@ class Variable:
     bins: int
     low: float
     high: float
+    expression: str = ""
 
     def __post_init__(self) -> None:
-        if self.name not in UNITS:
-            raise ConfigError(f"no quantity '{self.name}' of a candidate: {did_you_mean(self.name, UNITS)}")
-        usual = UNITS[self.name]
+        if self.expression and self.name in UNITS:
+            raise ConfigError(f"{self.name} is a quantity of a candidate: give the expression another name")
+        if not self.expression and self.name not in UNITS:
+            raise ConfigError(
+                f"no quantity '{self.name}' of a candidate: {did_you_mean(self.name, UNITS)}; or give its expression"
+            )
+        needed = Expression(self.expression or self.name).dimension
+        usual = _USUAL[needed]
         try:
             given = dimension(self.unit)
         except ValueError as err:
             raise ConfigError(f"unit of {self.name}: {err}") from None
-        if given != dimension(usual):
+        if given != needed and not (needed == "" and given == "angle"):
             what = f"'{self.unit}', a unit of {given}" if given else "no unit"
-            raise ConfigError(
-                f"{self.name} has the dimension of {dimension(usual)}, in {usual} for instance; the axis has {what}"
-            )
+            of = f"the dimension of {needed}, in {usual} for instance" if needed else "no unit"
+            raise ConfigError(f"{self.name} has {of}; the axis has {what}")
         if named_unit(self.label):
             raise ConfigError(
                 f"the label '{self.label}' of {self.name} ends with a unit: leave it out, the unit of the axis is put there"
@@ -100,6 +113,23 @@ class Variable:
     def scale(self) -> float:
         """The unit of the axis in mm, ns, MeV."""
         return value_of(self.unit)
+
+    @property
+    def needs_time(self) -> bool:
+        """Whether it is made of the time difference, which pairs of tracks of different events do not have."""
+        return "dt" in Expression(self.expression or self.name).names
+
+    def values(self, candidates: Candidates) -> NDArray[np.float64]:
+        """Return its values in the unit of the axis, shape (N,).
+
+        Parameters
+        ----------
+        candidates : Candidates
+        """
+        if not self.expression:
+            values: NDArray[np.float64] = getattr(candidates, self.name)
+            return values / self.scale
+        return Expression(self.expression).values(candidates) / self.scale
 
     def histogram(self, regions: Sequence[str]) -> Histogram:
         """Return an empty histogram of the given regions; candidates elsewhere are not counted.
@@ -138,7 +168,7 @@ def fill_histograms(
     for name, variable in variables.items():
         made = variable.histogram(regions)
         if counted.any():
-            values = getattr(candidates, variable.name)[counted] / variable.scale
+            values = variable.values(candidates)[counted]
             made.fill(candidates.region[counted], values, weight=candidates.weight[counted])
         filled[name] = made
     return filled
@@ -167,7 +197,7 @@ def sum_regions(histograms: Sequence[Histogram], regions: Sequence[str]) -> Hist
 
 
 def plane_histogram(candidates: Candidates, regions: Regions, dump: str = "dump") -> Histogram:
-    """Fill weighted candidates into 140 bins of z_TAX (m) and 40 bins of CDA_TAX (mm) in the logarithm.
+    """Fill weighted candidates into 100 bins of z_TAX (m) and 40 bins of CDA_TAX (mm) in the logarithm.
 
     The frame depends on no event, only on the boxes: halo, control regions and signal all show.
 
@@ -184,19 +214,46 @@ def plane_histogram(candidates: Candidates, regions: Regions, dump: str = "dump"
     hist.Hist
         Two axes, `z_tax` and `cda_tax`; what lies outside the frame is in the flow bins.
     """
+    plane = empty_plane(regions, dump)
+    fill_plane(plane, candidates.z_tax, candidates.cda_tax, candidates.weight)
+    return plane
+
+
+def empty_plane(regions: Regions, dump: str = "dump") -> Histogram:
+    """Return the histogram of `plane_histogram`, empty.
+
+    Parameters
+    ----------
+    regions, dump
+        As for `plane_histogram`.
+    """
     z_frame, cda_frame = regions.frame_m_mm
-    plane = hist.Hist(
-        hist.axis.Regular(140, *z_frame, name="z_tax", label=rf"$z_{{{dump}}}$ [m]"),
+    return hist.Hist(
+        hist.axis.Regular(100, *z_frame, name="z_tax", label=rf"$z_{{{dump}}}$ [m]"),
         hist.axis.Regular(
             40, *cda_frame, name="cda_tax", label=rf"$CDA_{{{dump}}}$ [mm]", transform=hist.axis.transform.log
         ),
         storage=hist.storage.Weight(),
     )
-    finite = np.isfinite(candidates.z_tax) & np.isfinite(candidates.cda_tax)
+
+
+def fill_plane(
+    plane: Histogram, z_tax: NDArray[np.float64], cda_tax: NDArray[np.float64], weight: NDArray[np.float64]
+) -> None:
+    """Fill weighted points of the plane; those that are not finite are left out.
+
+    Parameters
+    ----------
+    plane : hist.Hist
+        Of `empty_plane`.
+    z_tax, cda_tax : ndarray, shape (N,)
+        In mm.
+    weight : ndarray, shape (N,)
+    """
+    finite = np.isfinite(z_tax) & np.isfinite(cda_tax)
     plane.fill(
-        z_tax=candidates.z_tax[finite] / hepunits.m,
+        z_tax=z_tax[finite] / hepunits.m,
         # Below the frame a logarithm has no flow bin for 0: the exact hit counts as the smallest distance.
-        cda_tax=np.maximum(candidates.cda_tax[finite], 1e-12) / hepunits.mm,
-        weight=candidates.weight[finite],
+        cda_tax=np.maximum(cda_tax[finite], 1e-12) / hepunits.mm,
+        weight=weight[finite],
     )
-    return plane

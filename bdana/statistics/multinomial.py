@@ -24,10 +24,10 @@ MAX_TUPLES = 200_000
 TOYS = 100_000
 
 
-def multinomial_p(counts: Sequence[int], shares: Sequence[float], seed: int = 1) -> float:
+def multinomial_p(counts: Sequence[int], shares: Sequence[float], seed: int = 1, toys: int = TOYS) -> float:
     """Return the probability of all divisions of the total among the groups that are no likelier than the observed one.
 
-    Exact by enumeration up to 200 000 divisions; else from 100 000 seeded toys, with an error of at most 0.0016.
+    Exact by enumeration up to 200 000 divisions; else from seeded toys, of 100 000 with an error of at most 0.0016.
 
     Parameters
     ----------
@@ -37,6 +37,8 @@ def multinomial_p(counts: Sequence[int], shares: Sequence[float], seed: int = 1)
         Expected share of each group; scaled to sum 1.
     seed : int
         Of the toys.
+    toys : int
+        How many.
 
     Raises
     ------
@@ -63,9 +65,9 @@ def multinomial_p(counts: Sequence[int], shares: Sequence[float], seed: int = 1)
         logarithms = _log_pmf(others, share)
         p = float(np.exp(logarithms[logarithms <= _log_pmf(n, share) + TIE]).sum())
         return bounded_p(min(p, 1.0))
-    toys = np.random.default_rng(seed).multinomial(total, share, TOYS)
-    as_rare = int(np.count_nonzero(_log_pmf(toys, share) <= _log_pmf(n, share) + TIE))
-    return (as_rare + 1) / (TOYS + 1)  # never zero: the data are one more experiment
+    drawn = np.random.default_rng(seed).multinomial(total, share, toys)
+    as_rare = int(np.count_nonzero(_log_pmf(drawn, share) <= _log_pmf(n, share) + TIE))
+    return (as_rare + 1) / (toys + 1)  # never zero: the data are one more experiment
 
 
 def _divisions(total: int, groups: int) -> NDArray[np.int64]:

@@ -108,7 +108,7 @@ CASES = {
 }  # fmt: skip
 
 
-AXES_FOLLOW = {"save_mass_limits"}
+AXES_FOLLOW = {"save_cutflow", "save_event", "save_mass_limits"}
 """Figures whose axes reach as far as the values."""
 
 

@@ -440,4 +440,5 @@ def _estimate(
         undefined=float(sums.total[n]),
         single_cutflow=sample.cutflow,
         parts=found.parts,
+        plane=found.plane,
     )

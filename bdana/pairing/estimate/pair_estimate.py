@@ -18,6 +18,7 @@ from bdana.pairing.estimate.pooled_weights import PoolSums, weight_classes
 from bdana.pairing.estimate.region_parts import RegionParts, RegionSums
 from bdana.pairing.estimate.shape_test import ClassSums
 from bdana.pairing.estimate.u_statistic import HistogramSums, PairSums, flat_in_time
+from bdana.selection.histograms import empty_plane, fill_plane
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,6 +98,8 @@ class PairEstimate:
         Sums by region and closed envelope; None where nothing of the data is closed.
     bad_files : tuple of BadFile
         Files that cannot be read and were left out with their bursts.
+    plane : hist.Hist or None
+        Sum of weights of all regions in the (z_TAX, CDA_TAX) plane; None where no variables are histogrammed.
     """
 
     regions: tuple[str, ...]
@@ -122,6 +125,7 @@ class PairEstimate:
     single_cutflow: Cutflow
     parts: RegionParts | None = None
     bad_files: tuple[BadFile, ...] = ()
+    plane: Histogram | None = None
 
     def __repr__(self) -> str:
         rows = (f"{name} {number}" for name, number in self.predicted.items())
@@ -266,6 +270,9 @@ class PairEstimate:
             checked["covariance_in_bins"] = {
                 name: np.einsum("abcb->acb", found).tolist() for name, found in self.bin_covariances.items()
             }
+            checked["variance_in_merged_bins"] = {
+                name: merged_variances(found) for name, found in self.bin_covariances.items()
+            }
         return checked | {
             "regions": [
                 {
@@ -329,6 +336,8 @@ class PairSample:
         Comparison of bursts of different weights; None where there is none to make.
     every : PairSums or None
         By region, of all tracks, vetoed ones included; None where that was not asked for.
+    plane : hist.Hist or None
+        Sum of weights in the (z_TAX, CDA_TAX) plane, all regions; None where nothing is histogrammed.
     """
 
     sums: PairSums
@@ -339,6 +348,7 @@ class PairSample:
     replicas: NDArray[np.float64]
     shapes: ShapeTest | None = None
     every: PairSums | None = None
+    plane: Histogram | None = None
 
     def bootstrap_error(self, regions: int) -> NDArray[np.float64]:
         """Return the statistical error of the first regions from the spread of the bootstrap replicas.
@@ -410,6 +420,9 @@ class PairedBunch:
             own = judged if self.every is None else judged.take(passed[judged.plus] & passed[judged.minus])
             pairs = paired.selected(own, pooled)
             self._fill(parts, pairs, paired, pooled)
+            if parts.plane is not None:
+                found, once = pairs.candidates, pairs.once
+                fill_plane(parts.plane, found.z_tax[once], found.cda_tax[once], found.weight[once])
             if len(times) or self.task.options.sink:
                 once = pairs.once
                 first, second, weight = pairs.plus[once], pairs.minus[once], pairs.candidates.weight[once]
@@ -430,19 +443,22 @@ class PairedBunch:
         regions, classes = paired.names[:-1], pooled.classes(n)
         several = pooled.times is None and weight_classes(pooled.by_group).max(initial=0) > 0
         envelopes = task.pairs.part.counted(regions).shape[1] if task.pairs.part else 1
+        setup = task.pairs.setup
+        dump = setup.detector.dump.name if setup.detector.dump else "dump"
         return PairParts(
             sums=PairSums(n, summed, classes),
             apart=PairSums(envelopes * (n - 1), summed, np.repeat(classes[:-1], envelopes)),
             hists={
                 name: HistogramSums(variable, regions, summed, classes)
                 for name, variable in task.pairs.variables.items()
-                if name != "dt"
+                if not variable.needs_time
             },
             built=0,
             replicas=np.zeros((task.options.bootstrap, n)),
             drawn=np.zeros((task.options.bootstrap, 1 + len(pooled.weight))),
             by_class=ClassSums(pooled, paired.places, n) if several else None,
             every=PairSums(n, self.every.without_groups) if self.every else None,
+            plane=empty_plane(setup.regions, dump) if task.pairs.variables else None,
         )
 
     def _fill(
@@ -490,6 +506,8 @@ class PairParts:
         By class of weights; None where there is only one.
     every : PairSums or None
         By region, of all tracks, vetoed ones included; None where that was not asked for.
+    plane : hist.Hist or None
+        Sum of weights in the plane.
     """
 
     sums: PairSums
@@ -500,6 +518,7 @@ class PairParts:
     drawn: NDArray[np.float64]
     by_class: ClassSums | None
     every: PairSums | None
+    plane: Histogram | None
 
     def __add__(self, other: PairParts) -> PairParts:
         """Return the sums over the pairs of both."""
@@ -512,6 +531,7 @@ class PairParts:
             self.drawn + other.drawn,
             self.by_class + other.by_class if self.by_class and other.by_class else None,
             self.every + other.every if self.every and other.every else None,
+            self.plane + other.plane if self.plane is not None and other.plane is not None else None,
         )
 
     def sample(self, pooled: PooledWeights, task: PairTask) -> PairSample:
@@ -538,7 +558,9 @@ class PairParts:
         hists = {name: made for name, (made, _) in results.items()}
         covariances = {name: covariance for name, (_, covariance) in results.items()}
         shapes = self.by_class.test() if self.by_class else None
-        return PairSample(self.sums, parts, hists, covariances, self.built, replicas, shapes, self.every)
+        return PairSample(
+            self.sums, parts, hists, covariances, self.built, replicas, shapes, self.every, self.plane
+        )
 
 
 def estimate_pairs(sample: SingleSample, work: PairedBunch) -> PairSample:
@@ -565,3 +587,23 @@ def _multiplicities(replicas: int, tracks: int, before: int) -> NDArray[np.uint8
     for row in times:
         row[:] = rng.poisson(1.0, tracks)
     return times
+
+
+def merged_variances(covariance: NDArray[np.float64]) -> dict[str, Any]:
+    """Return the covariance of the regions in bins that are merged by each divisor of their number.
+
+    Parameters
+    ----------
+    covariance : ndarray, shape (R, B, R, B)
+
+    Returns
+    -------
+    dict
+        By the number of bins that are one, as text, nested lists of shape (R, R, merged bins).
+    """
+    regions, bins = covariance.shape[:2]
+    found = {}
+    for factor in (f for f in range(2, bins // 2 + 1) if bins % f == 0):
+        split = covariance.reshape(regions, bins // factor, factor, regions, bins // factor, factor)
+        found[str(factor)] = np.einsum("abicbj->acb", split).tolist()
+    return found

@@ -197,7 +197,7 @@ class HistogramSums:
         pair : ndarray of int, shape (S,)
             Which of the pairs is seen.
         """
-        value = getattr(candidates, self.variable.name) / self.variable.scale
+        value = self.variable.values(candidates)
         inside = np.asarray(self.made.axes[1].index(value)) + 1  # the underflow comes first
         bins, weight = (region * (self.variable.bins + 2) + inside)[pair], candidates.weight[pair]
         known = (region < len(self.made.axes[0]))[pair]

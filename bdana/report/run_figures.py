@@ -1,0 +1,279 @@
+"""Figures of what a run counted: every variable against its prediction, regions and cutflow, in the look of [plot]."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import hist
+import numpy as np
+
+from bdana.errors import ConfigError
+from bdana.mistakes import did_you_mean
+from bdana.plotting import save_comparison, save_cutflow, save_regions
+from bdana.plotting.comparison import merged
+from bdana.plotting.figures import Look, current_look, look
+from bdana.report.document import Figure
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
+
+    from bdana.api import Analysis
+    from bdana.search.output import StoredRun, StoredSample
+    from bdana.search.signal_result import ChannelSignal
+    from bdana.selection import Histogram
+
+__all__ = ["RUN_FIGURES", "look_of", "run_figures", "state_of", "variable_figures", "with_all_errors"]
+
+RUN_FIGURES = frozenset({"regions", "cutflow"})
+"""Names of the figures beside those of the variables."""
+
+
+def state_of(label: str, closed: Collection[str] = ()) -> str:
+    """Say what was counted, and what is closed in it.
+
+    Parameters
+    ----------
+    label : str
+        Data, simulation or pseudo-data.
+    closed : collection of str
+        Regions.
+
+    Examples
+    --------
+    >>> state_of("data", ["SR", "CR"]), state_of("simulation")
+    ('data, blinded: SR, CR closed', 'simulation')
+    """
+    return f"{label}, blinded: {', '.join(closed)} closed" if closed else label
+
+
+def look_of(analysis: Analysis, state: str, pot: float | None = None) -> Look:
+    """Return how the figures of a run look: as [plot] says, stamped with state, hash and exposure.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    state : str
+        As `state_of` says it.
+    pot : float, optional
+        Protons on target.
+    """
+    chosen = analysis.config.plot
+    exposure = f"{pot:.3g} POT, " if pot else ""
+    return Look(
+        experiment=chosen.experiment,
+        state=state,
+        stamp=f"{exposure}analysis {analysis.hash[:12]}",
+        beside=tuple(f".{ending}" for ending in chosen.formats),
+        numbers=True,
+        font_size=chosen.font_size,
+        colours=chosen.colours,
+        labels=chosen.labels,
+        panel=chosen.panel,
+        logarithmic=tuple(chosen.logarithmic),
+    )
+
+
+def run_figures(
+    analysis: Analysis,
+    run: StoredRun,
+    folder: Path,
+    signal: ChannelSignal | None = None,
+    variables: Sequence[str] = (),
+) -> list[Figure]:
+    """Draw what was counted in the sample of the table, into a folder.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    run : StoredRun
+        Of one channel.
+    folder : Path
+    signal : ChannelSignal, optional
+        Expected signal of the channel.
+    variables : sequence of str
+        The variables that are drawn, and nothing else; by default all figures.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such variable.
+    """
+    figures = []
+    for sample in run.samples:
+        if not (run.table and sample.name == run.table["sample"]):
+            continue
+        exposure = sample.summary["exposure"] or {}
+        state = state_of(sample.label, sample.summary["closed"])
+        with look(look_of(analysis, state, exposure.get("pot"))):
+            figures += variable_figures(analysis, run, sample, folder, signal, variables)
+            if not variables:
+                figures += [_regions(run.table, folder), _cutflow(run, sample, folder)]
+    return figures
+
+
+def variable_figures(
+    analysis: Analysis,
+    run: StoredRun,
+    sample: StoredSample,
+    folder: Path,
+    signal: ChannelSignal | None = None,
+    names: Sequence[str] = (),
+) -> list[Figure]:
+    """Draw variables of a sample against their prediction in the regions that are open.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    run, folder, signal
+        As for `run_figures`.
+    sample : StoredSample
+    names : sequence of str
+        Variables; by default all.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such variable.
+    """
+    known = [name for name in sample.hists if name in analysis.variables]
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"no variable '{name}' in [variables]: {did_you_mean(name, known)}")
+    return [_variable(analysis, run, sample, folder, name, signal) for name in (names or known)]
+
+
+def _variable(
+    analysis: Analysis,
+    run: StoredRun,
+    sample: StoredSample,
+    folder: Path,
+    name: str,
+    signal: ChannelSignal | None,
+) -> Figure:
+    regions = list(sample.hists[name].axes["region"])
+    predicted, path = run.predicted.get(name), folder / f"{name}.png"
+    rows = [row["name"] for row in (run.prediction or {}).get("regions", ())]
+    hidden = [region for region in rows if region not in regions]
+    alone = predicted is None
+    factor = 1 if predicted is None else merged(
+        np.asarray(_sum(predicted, regions).values(), dtype=np.float64), analysis.config.plot.bin_events
+    )  # fmt: skip
+    counts = _sum(sample.hists[name], regions, factor)
+    label = "combinatorial"
+    total = (
+        counts * 0
+        if predicted is None
+        else with_all_errors(predicted, regions, run.prediction or {}, name, factor)
+    )
+    with look(replace(current_look(), panel="none") if alone else current_look()):
+        save_comparison(
+            counts,
+            total,
+            path,
+            f"open regions: {', '.join(regions)}",
+            label=label,
+            signal=_sum(signal.hists[name], regions, factor) if signal and name in signal.hists else None,
+            signal_label=signal.label if signal else "",
+            data_label=sample.label,
+            parts={} if alone else None,
+            closed=_sum(predicted, hidden, factor) if predicted is not None and hidden else None,
+        )
+    shown = ", ".join(regions)
+    caption = (
+        f"{name} in the open regions ({shown}): {sample.label} with Garwood errors, prediction with its error, statistical "
+        "and systematic; pull: difference over the error of both."
+    )
+    if alone:
+        caption = f"{name} in the open regions ({shown}): {sample.label} with Garwood errors; pairs of different events have none."
+    return Figure(path, caption)
+
+
+def _regions(table: Mapping[str, Any], folder: Path) -> Figure:
+    rows, path = table["regions"], folder / "regions.png"
+    observed = np.array([row.get("observed", np.nan) for row in rows], dtype=np.float64)
+    expected, error = (
+        np.array([row[key] for row in rows], dtype=np.float64) for key in ("expected", "error")
+    )
+    save_regions(
+        [row["name"] for row in rows],
+        observed,
+        expected,
+        error,
+        path,
+        "expected and observed by region",
+        table["label"],
+        "candidates",
+    )
+    return Figure(
+        path,
+        f"Expected and observed ({table['label']}) numbers of candidates by region, with Garwood errors; hatched: closed.",
+    )
+
+
+def _cutflow(run: StoredRun, sample: StoredSample, folder: Path) -> Figure:
+    path = folder / "cutflow.png"
+    flows = {
+        other.title: {step["step"]: float(step["sum_w"]) for step in other.summary["accounting"]}
+        for other in sorted(run.samples, key=lambda other: other is not sample)
+    }
+    without = {row["cut"]: row["n_minus_1"] for row in sample.summary["cutflow"]}
+    save_cutflow(flows, path, without=without, title="accounting")
+    return Figure(
+        path,
+        "Events left after each step, and the efficiency of each; crosses: candidates without this cut alone (n-1). "
+        "Closed events are counted in no row.",
+    )
+
+
+def with_all_errors(
+    predicted: Histogram, regions: Sequence[str], prediction: Mapping[str, Any], name: str, factor: int = 1
+) -> Histogram:
+    """Return a predicted histogram summed over regions, whose variances hold all errors of the prediction.
+
+    In each bin regions have statistical covariance, since a track is in pairs of several of them, bins that are merged have
+    some for the same reason, and there is what systematic sources move together.
+
+    Parameters
+    ----------
+    predicted : hist.Hist
+        With an axis `region`, and statistical variances.
+    regions : sequence of str
+    prediction : mapping
+        prediction.json, or nothing of it.
+    name : str
+        Of the variable.
+    factor : int
+        How many bins are merged into one.
+    """
+    total = _sum(predicted, regions, factor)
+    parts = np.array([_sum(predicted, [region], factor).values(flow=True) for region in regions])
+    variances = np.array(total.variances(flow=True), dtype=np.float64)
+    shared = (
+        prediction.get("covariance_in_bins", {}).get(name)
+        if factor == 1
+        else prediction.get("variance_in_merged_bins", {}).get(name, {}).get(str(factor))
+    )
+    if shared is not None:
+        at = [[row["name"] for row in prediction["regions"]].index(region) for region in regions]
+        between = np.array(shared)[np.ix_(at, at)]
+        inside = slice(1, 1 + between.shape[2])  # without underflow and overflow
+        # The histogram's own variances are never below zero, and are kept where the bins are its own.
+        own = between[np.arange(len(at)), np.arange(len(at))].sum(axis=0)
+        kept = variances[inside] - own if factor == 1 else 0.0
+        variances[inside] = np.maximum(kept + between.sum(axis=(0, 1)), 0.0)
+    for source in prediction.get("systematics", ()):
+        shift = parts * np.array([source["effect"].get(region, 0.0) for region in regions])[:, None]
+        variances = variances + (shift.sum(axis=0) ** 2 if source["correlated"] else (shift**2).sum(axis=0))
+    view: Any = total.view(flow=True)
+    view["variance"] = variances
+    return total
+
+
+def _sum(histogram: Histogram, regions: Sequence[str], factor: int = 1) -> Histogram:
+    total: Histogram = histogram.integrate("region", list(regions))
+    if factor == 1:
+        return total
+    rebinned: Any = total[:: hist.rebin(factor)]
+    return rebinned
