@@ -464,10 +464,11 @@ class Dataset:
         batch = (chunk,) if isinstance(chunk, Chunk) else chunk
         if len(batch) > 1:
             files = [(self.sources[part.source], part.start, part.stop) for part in batch]
-            together = read_together(files, wanted)
-            if together is not None:
-                with suppress(InputError):  # said again below, with the file that it is of
-                    return self._counted(batch[0], together, wanted)
+            with reading():
+                together = read_together(files, wanted)
+                if together is not None:
+                    with suppress(InputError):  # said again below, with the file that it is of
+                        return self._counted(batch[0], together, wanted)
         parts, bad = [], {}
         for part in batch:
             try:

@@ -240,7 +240,7 @@ def test_figures_and_report_are_made_again(made, monkeypatch):
     assert bdana("report", cwd=folder / "data").returncode == 0
     assert (folder / "output" / "report.html").read_bytes() == before
     assert mass.is_file()
-    monkeypatch.setattr("bdana.report.save_figures", lambda _: [Figure(mass, "the mass")])
+    monkeypatch.setattr("bdana.report.save_figures", lambda *_: [Figure(mass, "the mass")])
     assert f"{mass}: the mass" in bdana("plot", cwd=folder).stdout.replace("\n", "")
 
 

@@ -188,6 +188,7 @@ def test_no_public_attribute_of_a_dataset_reads_a_closed_event(written, kind, in
             "clusters",
             "columns",
             "require",
+            "sha256",
             "stored_types",
             "why_missing",
         ):
