@@ -1,0 +1,52 @@
+"""Pictures of single events: what they show, and that a closed event is refused like one that is not there."""
+
+import json
+
+import pytest
+
+import bdana
+from bdana.errors import BlindingError, InputError
+from bdana.events import write_events
+from bdana.plotting import save_event
+from bdana.search.event_view import view_event
+from tests.synthetic import dimuon_event, good_bursts, records
+
+
+@pytest.fixture
+def analysis(tmp_path):
+    """Samples with a closed event, 1, of signal-like tracks, and an open one, 2, of like-sign tracks."""
+    closed, open_one = dimuon_event(1), dimuon_event(2)
+    open_one["tracks"][0] |= {"charge": -1}
+    path = tmp_path / "events.root"
+    write_events(path, [records([closed, open_one])], good_bursts())
+    files = json.dumps([str(path)])
+    return bdana.load(
+        overrides=[f'samples.{kind}={{kind="{kind}", files={files}}}' for kind in ("data", "pseudo", "mc")]
+    )
+
+
+def number(event):
+    return dimuon_event(event)["run"], dimuon_event(event)["burst"], event
+
+
+@pytest.mark.parametrize("sample", ["data", "pseudo"])
+def test_a_closed_event_is_refused_like_one_that_is_not_there(analysis, sample):
+    said = []
+    for event in (1, 77):
+        with pytest.raises(
+            BlindingError, match="closed events are not shown, whether they exist or not"
+        ) as refused:
+            view_event(analysis, sample, number(event))
+        said.append(str(refused.value).replace(f"event {event}", "event N"))
+    assert said[0] == said[1]
+    assert view_event(analysis, sample, number(2)).event == number(2)
+
+
+def test_an_event_of_simulation_is_shown_with_its_quantities(analysis, tmp_path):
+    view = view_event(analysis, "mc", number(1))
+    assert "SR" in str(view.quantities["region"])
+    picture = tmp_path / "event.png"
+    save_event(view, picture, "event 1")
+    assert picture.stat().st_size > 0
+    with pytest.raises(InputError, match="has no event run"):
+        view_event(analysis, "mc", number(77))
