@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from bdana.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["temporary_beside", "write_atomically"]
+__all__ = ["temporary_beside", "whole_folder", "write_atomically"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -36,10 +37,7 @@ def temporary_beside(path: Path) -> Iterator[Path]:
         raise InputError(f"{path}: is a folder; give the name of a file")
     if path.absolute().is_relative_to("/dev") or (path.exists() and not path.is_file()):
         raise InputError(f"{path}: is a pipe or a device, which would be replaced; give the name of a file")
-    try:
-        folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    except OSError as err:
-        raise InputError(f"{path}: cannot write there ({err.strerror})") from None
+    folder = _scratch_beside(path)
     # A folder of its own keeps the name: ROOT files hold theirs, and are to be the same bytes each time.
     temporary = folder / path.name
     try:
@@ -55,6 +53,44 @@ def temporary_beside(path: Path) -> Iterator[Path]:
     finally:
         temporary.unlink(missing_ok=True)
         folder.rmdir()
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder, which takes the place of `path` if the block raises nothing.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    InputError
+        When it cannot be written.
+    """
+    path = path.resolve()
+    scratch = _scratch_beside(path)
+    new, old = scratch / path.name, scratch / "old"
+    try:
+        new.mkdir()
+        yield new
+        if path.exists():
+            path.rename(old)
+        new.rename(path)
+    except OSError as err:
+        if old.exists():
+            old.rename(path)
+        raise InputError(f"{path}: cannot be written ({err.strerror})") from None
+    finally:
+        shutil.rmtree(scratch)
+
+
+def _scratch_beside(path: Path) -> Path:
+    """Make a folder with a name of its own beside a path."""
+    try:
+        return Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    except OSError as err:
+        raise InputError(f"{path}: cannot write there ({err.strerror})") from None
 
 
 @contextmanager

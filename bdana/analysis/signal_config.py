@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from bdana.errors import ConfigError
-from bdana.signal import Coupling, SignalModel, branching_ratio
+from bdana.signal import Coupling, SignalModel, branching_ratio, is_open
 from bdana.signal.models import coupling_of, make_particle, scan_of, with_beam
 from bdana.strict import StrictModel
 
@@ -186,13 +186,13 @@ class SignalConfig(StrictModel):
         ConfigError
             When there are none, or no such mode.
         """
-        found, ends = [], self.masses_mev or scan_of(self.model).masses
-        for mass in np.geomspace(*ends, self.mass_points).tolist():
-            particle = self.particle(mass)
-            low, high = particle.mass_range
-            if low <= mass <= high and branching_ratio(particle, mode) > 0.0:
-                found.append(mass)
+        ends = self.masses_mev or scan_of(self.model).masses
+        particles = [self.particle(mass) for mass in np.geomspace(*ends, self.mass_points).tolist()]
+        known = [one for one in particles if one.mass_range[0] <= one.mass <= one.mass_range[1]]
+        found = [one.mass for one in known if is_open(one, mode)]
         if not found:
+            if known and not any(mode in one.modes for one in known):
+                branching_ratio(known[-1], mode)  # says what modes there are
             raise ConfigError(f"[signal] masses_mev = {list(ends)}: the mode {mode} is closed at all of them")
         return found
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import uproot
 
 from bdana._version import __version__
+from bdana.atomic import whole_folder
 from bdana.report.export_latex import latex_tables
 from bdana.report.export_tables import result_tables
 from bdana.search.output import read_output, write_json
@@ -15,7 +16,7 @@ from bdana.search.signal_result import read_signal
 from bdana.sensitivity.bundle import Bins, default_masses, measure_masses
 from bdana.sensitivity.bundle_files import EXAMPLE, bundle_head
 from bdana.sensitivity.bundle_tables import SearchCounts, bundle_tables
-from bdana.sensitivity.hepdata_files import require_hepdata, whole_folder, write_submission, write_text
+from bdana.sensitivity.hepdata_files import require_hepdata, write_submission, write_text
 from bdana.statistics.regions_csv import read_regions
 
 if TYPE_CHECKING:

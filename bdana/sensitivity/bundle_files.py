@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bdana._version import __version__
+from bdana.atomic import whole_folder
 from bdana.errors import InputError
 from bdana.sensitivity.bundle_tables import TABLES, bundle_tables
-from bdana.sensitivity.hepdata_files import require_hepdata, whole_folder, write_submission, write_text
+from bdana.sensitivity.hepdata_files import require_hepdata, write_submission, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

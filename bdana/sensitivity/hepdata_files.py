@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from contextlib import contextmanager
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bdana.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from bdana.sensitivity.bundle_tables import BundleTable
 
-__all__ = ["require_hepdata", "whole_folder", "write_submission", "write_text"]
+__all__ = ["require_hepdata", "write_submission", "write_text"]
 
 
 def require_hepdata() -> None:
@@ -81,39 +78,6 @@ def write_submission(
     for table in tables:
         write_text(folder / f"{table.name}.yaml", text(table.plain(), flow=None))
     _validate(folder, shown)
-
-
-@contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
-    """Give a temporary folder, which takes the place of `path` if the block raises nothing.
-
-    Parameters
-    ----------
-    path : Path
-
-    Raises
-    ------
-    InputError
-        When it cannot be written.
-    """
-    path = path.resolve()
-    try:
-        scratch = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    except OSError as err:
-        raise InputError(f"{path}: cannot write there ({err.strerror})") from None
-    new, old = scratch / path.name, scratch / "old"
-    try:
-        new.mkdir()
-        yield new
-        if path.exists():
-            path.rename(old)
-        new.rename(path)
-    except OSError as err:
-        if old.exists():
-            old.rename(path)
-        raise InputError(f"{path}: cannot be written ({err.strerror})") from None
-    finally:
-        shutil.rmtree(scratch)
 
 
 def write_text(path: Path, text: str) -> None:

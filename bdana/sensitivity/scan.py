@@ -23,7 +23,7 @@ from bdana.sensitivity.yields import (
     mass_yields,
     searched_particle,
 )
-from bdana.signal import branching_ratio
+from bdana.signal import is_open
 from bdana.signal.reweighting import DecaySum
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Scan:
         """
         if mass in self._known:
             return self._known[mass].ratio > 0.0
-        return branching_ratio(self.analysis.signal.particle(mass), self.mode) > 0.0
+        return is_open(self.analysis.signal.particle(mass), self.mode)
 
     def compute(
         self, masses: Sequence[float], executor: Executor | None = None, progress: Progress | None = None
@@ -200,9 +200,9 @@ def _write(path: Path, yields: MassYields) -> None:
     np.savez(
         arrays,
         content=np.frombuffer(json.dumps(content).encode(), dtype=np.uint8),
-        lengths=np.array([len(part.nodes) for part in sums]),
-        nodes=np.concatenate([part.nodes for part in sums]),
-        coefficients=np.concatenate([part.coefficients for part in sums]),
+        lengths=np.array([len(part.nodes) for part in sums], dtype=np.int64),
+        nodes=np.concatenate([np.empty(0), *(part.nodes for part in sums)]),
+        coefficients=np.concatenate([np.empty(0), *(part.coefficients for part in sums)]),
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -197,7 +197,8 @@ def _drawn(
     model = searched_particle(analysis, mode, mass)
     processes = list(model.production.values())
     drawn = [_draw(analysis, model, mode, process, index) for index, process in enumerate(processes)]
-    selected = _select(analysis, mode, mass, [sample for sample, _ in drawn], part)
+    # No process may be open at the end of a scan: then nothing is expected.
+    selected = _select(analysis, mode, mass, [sample for sample, _ in drawn], part) if drawn else []
     found = {
         name: _production_yields(analysis, process.per_proton, *sample, *chosen)
         for (name, process), sample, chosen in zip(model.production.items(), drawn, selected, strict=True)
@@ -324,6 +325,10 @@ def expected_signal(
         What is counted of each region of the data; all if not given.
     """
     yields, selected = _drawn(analysis, mode, mass, part)
+    if not selected:
+        raise ConfigError(
+            f"mass {mass:g} MeV: no production process of {analysis.signal.model} is open there"
+        )
     c2, parts = coupling**2, []
     for chosen, candidates in selected:
         weight = protons * c2 * chosen.weight * chosen.rate * c2 * np.exp(-chosen.exponent * c2)

@@ -10,6 +10,7 @@ from bdana.signal.contract import (
     branching_ratio,
     check_mass,
     decay_length,
+    is_open,
     total_width,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "branching_ratio",
     "check_mass",
     "decay_length",
+    "is_open",
     "total_width",
 ]

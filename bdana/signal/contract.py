@@ -37,6 +37,7 @@ __all__ = [
     "branching_ratio",
     "check_mass",
     "decay_length",
+    "is_open",
     "total_width",
 ]
 
@@ -237,7 +238,7 @@ class SignalModel(Protocol):
 
     @property
     def modes(self) -> Mapping[str, Mode]:
-        """Decay modes by name, such as `mumu`."""
+        """Decay modes by name, such as `mumu`; one that is closed at this mass has the width 0, or is left out."""
         ...
 
     @property
@@ -290,6 +291,17 @@ def total_width(model: SignalModel, coupling: float = 1.0) -> float:
     return coupling**2 * sum(mode.width for mode in model.modes.values())
 
 
+def is_open(model: SignalModel, mode: str) -> bool:
+    """Tell whether the particle decays to a mode at its mass.
+
+    Parameters
+    ----------
+    model : SignalModel
+    mode : str
+    """
+    return mode in model.modes and model.modes[mode].width > 0.0
+
+
 def branching_ratio(model: SignalModel, mode: str) -> float:
     """Return the branching ratio of a decay mode.
 
@@ -305,7 +317,9 @@ def branching_ratio(model: SignalModel, mode: str) -> float:
         When the particle has no such mode, its widths are not known at this mass, or all of them are 0.
     """
     if mode not in model.modes:
-        raise ConfigError(f"no decay mode '{mode}': this particle has {', '.join(model.modes)}")
+        raise ConfigError(
+            f"no decay mode '{mode}': this particle has {', '.join(model.modes)} at {model.mass:g} MeV"
+        )
     return model.modes[mode].width / _decaying(model, 1.0)
 
 

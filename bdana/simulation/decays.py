@@ -153,7 +153,9 @@ def check_mode(model: SignalModel, mode: str) -> None:
         Naming the mode, and the mass at which it opens.
     """
     if mode not in model.modes:
-        raise ConfigError(f"no decay mode '{mode}': this particle has {', '.join(model.modes)}")
+        raise ConfigError(
+            f"no decay mode '{mode}': this particle has {', '.join(model.modes)} at {model.mass:g} MeV"
+        )
     products = model.modes[mode].products
     if len(products) != 2 or not {abs(number) for number in products} <= {ELECTRON, MUON, PION}:
         known = [

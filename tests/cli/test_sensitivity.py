@@ -226,3 +226,34 @@ def test_a_file_that_cannot_be_written_is_said_before_the_work(cache, tmp_path, 
     assert done.returncode == 2
     assert message in done.stderr
     assert not cache.exists(), "yields were computed first"
+
+
+def test_several_channels_are_counted_apart_and_excluded_together(tmp_path):
+    points = document("--channel", "mumu", "--channel", "pipi", "--mass", 400, "--epsilon", 1e-6)["channels"]
+    assert [of_mode["channel"] for of_mode in points] == ["mumu", "pipi"]
+    alone = document("--channel", "pipi", "--mass", 400, "--epsilon", 1e-6)
+    assert points[1] == alone
+
+    def highest(*channels):
+        found = document(*(word for name in channels for word in ("--channel", name)), *SCAN)
+        assert found["channel"] == " + ".join(channels)
+        (island,) = found["exclusion"][0]["expected"][0]
+        return max(island["epsilon_high"])
+
+    assert highest("mumu", "ee") > max(highest("mumu"), highest("ee"))
+
+
+def test_a_scan_goes_on_where_a_mode_or_every_production_is_closed():
+    """N -> pi mu opens at 245 MeV, Ds -> mu N closes at 1863 MeV; the second time yields are read again."""
+    arguments = (
+        "--model", "hnl", "--channel", "pimu", "--set", 'signal.parameters.flavour="mu"', "--set", "signal.mass_points=5",
+        "--set", "signal.masses_mev=[100.0, 1900.0]", "--pot", 1e19, "--jobs", 1,
+    )  # fmt: skip
+    found = document(*arguments)
+    (island,) = found["exclusion"][0]["expected"][0]
+    assert min(island["mass_mev"]) > 245.0
+    assert max(island["mass_mev"]) < 1863.0
+    assert document(*arguments) == found
+    refused = bdana("sensitivity", "--model", "hnl", "--channel", "mumu", *SMALL)
+    assert refused.returncode == 2
+    assert "no decay mode 'mumu'" in refused.stderr

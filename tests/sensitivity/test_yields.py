@@ -5,6 +5,7 @@ import pytest
 
 import bdana
 from bdana.errors import ConfigError
+from bdana.sensitivity.exclusion import expected_events
 from bdana.sensitivity.yields import expected_candidates, mass_yields
 from bdana.signal import Particles, branching_ratio, decay_length
 from bdana.signal.constants import MUON_MASS
@@ -316,3 +317,14 @@ def test_a_sample_of_which_no_track_is_seen_has_no_selected_events(monkeypatch):
     (part,) = mass_yields(straight.analysis_of(monkeypatch), "mumu", straight.MASS).production.values()
     assert volume(part, 1e-6) > 0.0
     assert all(counted.expected(1e-6, POT) == 0.0 for counted in part.selected.values())
+
+
+def test_nothing_is_expected_where_no_production_is_open():
+    """Ds -> mu N closes at 1863 MeV, N -> pi mu does not."""
+    heavy = ['signal.model="hnl"', 'signal.parameters={flavour="mu"}']
+    analysis = bdana.load(overrides=heavy)
+    yields = mass_yields(analysis, "pimu", 1900.0)
+    assert yields.production == {}
+    assert expected_events(yields, 1e18)(np.array([1e-4, 1e-2])).tolist() == [0.0, 0.0]
+    with pytest.raises(ConfigError, match="1900 MeV: no production process of hnl is open there"):
+        expected_candidates(analysis, "pimu", 1900.0, 1e-3, 1e18)
