@@ -48,10 +48,13 @@ def test_taus_keep_most_of_the_momentum_of_their_mesons():
     p, pt, weight = taus.draw("tau", 100_000, np.random.default_rng(1))
     assert weight.mean() == pytest.approx(1.0, abs=2e-3)
     assert (pt <= p).all()
-    of_ds, _, there = charm.draw("Ds", 100_000, np.random.default_rng(2))
+    of_ds, of_ds_pt, there = charm.draw("Ds", 100_000, np.random.default_rng(2))
     energy = (
         math.hypot(TAU, (1968.35**2 - TAU**2) / (2.0 * 1968.35)) / 1968.35
     )  # of the tau, where the Ds rests
+    at_rest = (1968.35**2 - TAU**2) / (2.0 * 1968.35)
+    transverse = energy**2 * np.average(of_ds_pt**2, weights=there) + 2.0 / 3.0 * at_rest**2
+    assert np.average(pt**2, weights=weight) == pytest.approx(transverse, rel=0.015)
     assert np.average(p, weights=weight) == pytest.approx(energy * np.average(of_ds, weights=there), rel=0.02)
 
 
