@@ -27,6 +27,7 @@ SELECTIONS = {
     "pipi": "dipion",
     "pimu": "pion_lepton",
     "pie": "pion_electron",
+    "gammagamma": "diphoton",
 }
 """Selections for decay modes that [signal] channels does not name."""
 
@@ -112,7 +113,7 @@ class SignalConfig(StrictModel):
         for name in ("spot_mm", "depth_mm"):
             if values[name] is None:
                 values[name] = getattr(detector.beam_dump, name)
-        scan = scan_of(self.model)
+        scan = scan_of(self.model, self.parameters)
         for name, default in (
             ("masses_mev", scan.masses),
             ("couplings", scan.couplings),
@@ -139,7 +140,7 @@ class SignalConfig(StrictModel):
     @property
     def coupling(self) -> Coupling:
         """What the coupling of the model is called."""
-        return coupling_of(self.model)
+        return coupling_of(self.model, self.parameters)
 
     def selection(self, mode: str) -> str:
         """Return the module of selections/ with which a decay mode is searched for.
@@ -186,7 +187,7 @@ class SignalConfig(StrictModel):
         ConfigError
             When there are none, or no such mode.
         """
-        ends = self.masses_mev or scan_of(self.model).masses
+        ends = self.masses_mev or scan_of(self.model, self.parameters).masses
         particles = [self.particle(mass) for mass in np.geomspace(*ends, self.mass_points).tolist()]
         known = [one for one in particles if one.mass_range[0] <= one.mass <= one.mass_range[1]]
         found = [one.mass for one in known if is_open(one, mode)]
