@@ -20,7 +20,7 @@ from bdana.signal.constants import HBAR_C
 from bdana.signal.reweighting import DecaySum
 from bdana.simulation import SimulationConfig, simulate_bursts
 from bdana.simulation.decays import Dump, check_mode, place_decays
-from bdana.simulation.response import makes_track
+from bdana.simulation.response import in_calorimeter, is_seen
 from bdana.simulation.signal_events import decay_events
 from bdana.simulation.tracks import Flight
 
@@ -405,10 +405,14 @@ def _stream(seed: int, mass: float, index: int) -> np.random.Generator:
 
 
 def _accepted(analysis: AnalysisFolder, decays: Decays) -> NDArray[np.bool_]:
-    """Tell which decays have both tracks in all elements and above the smallest energy, shape (N,)."""
+    """Tell which decays have both tracks in all elements, or photons in the calorimeter, above the smallest energy, shape (N,)."""
     config = analysis.signal
     flight = Flight.of(decays.tracks, analysis.detector.magnet)
-    inside = flight.in_all(analysis.detector, *config.acceptance)
+    inside = np.where(
+        decays.tracks.charge != 0,
+        flight.in_all(analysis.detector, *config.acceptance),
+        in_calorimeter(flight, analysis.detector),
+    )
     hard = decays.tracks.energy > config.min_energy_gev * 1e3
     seen = inside & hard
     return seen[0::2] & seen[1::2]
@@ -464,8 +468,8 @@ def _select(
     for index, sample in enumerate(drawn):
         rng = _stream(config.seed, mass, RECONSTRUCTION + index)
         flight = Flight.of(sample.decays.tracks, analysis.detector.magnet)
-        track = makes_track(flight, analysis.detector)
-        seen = sample.take(np.flatnonzero(track[0::2] & track[1::2]))
+        both = is_seen(sample.decays.tracks, flight, analysis.detector)
+        seen = sample.take(np.flatnonzero(both[0::2] & both[1::2]))
         seen = seen.resampled(config.events, config.couplings, rng)
         samples.append(seen)
         parts.append((seen.decays, seen.weight, rng))

@@ -1,4 +1,4 @@
-"""Decays of a new particle into two charged ones: from the dump to the decay volume, two-body kinematics, weights."""
+"""Decays of a new particle into two charged ones or two photons: from the dump to the decay volume, two-body kinematics, weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from bdana.errors import ConfigError
 from bdana.signal import Particles, branching_ratio, decay_length
-from bdana.simulation.tracks import ELECTRON, MUON, PION, Tracks
+from bdana.simulation.tracks import ELECTRON, MUON, PHOTON, PION, Tracks
 from bdana.simulation.transport import scatter_protons
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Dump:
 
 @dataclass(frozen=True)
 class Decays:
-    """N decays of a particle into two charged ones; in mm, MeV.
+    """N decays of a particle into two; in mm, MeV.
 
     Attributes
     ----------
@@ -140,7 +140,7 @@ class FlatSpectrum:
 
 
 def check_mode(model: SignalModel, mode: str) -> None:
-    """Raise an error unless a decay mode is open and gives two charged particles that the detector knows.
+    """Raise an error unless a decay mode is open and gives two particles that the detector sees.
 
     Parameters
     ----------
@@ -156,19 +156,19 @@ def check_mode(model: SignalModel, mode: str) -> None:
         raise ConfigError(
             f"no decay mode '{mode}': this particle has {', '.join(model.modes)} at {model.mass:g} MeV"
         )
-    products = model.modes[mode].products
-    if len(products) != 2 or not {abs(number) for number in products} <= {ELECTRON, MUON, PION}:
-        known = [
-            name
-            for name, each in model.modes.items()
-            if len(each.products) == 2 and {abs(i) for i in each.products} <= {ELECTRON, MUON, PION}
-        ]
+    if not _is_simulated(model.modes[mode]):
+        known = [name for name, each in model.modes.items() if _is_simulated(each)]
         raise ConfigError(
-            f"mode {mode}: only decays into two electrons, muons or pions are simulated: {', '.join(known)}"
+            f"mode {mode}: only decays into two electrons, muons or pions, or two photons, are simulated: {', '.join(known)}"
         )
     threshold = sum(model.modes[mode].masses)
     if not model.mass > threshold:
         raise ConfigError(f"mass {model.mass:g} MeV: the mode {mode} opens at {threshold:.4f} MeV")
+
+
+def _is_simulated(mode: Mode) -> bool:
+    charged = {abs(number) for number in mode.products} <= {ELECTRON, MUON, PION}
+    return len(mode.products) == 2 and (charged or set(mode.products) == {PHOTON})
 
 
 def place_decays(
@@ -188,7 +188,7 @@ def place_decays(
     mass : float
         In MeV/c2.
     mode : Mode
-        With two products of opposite charge.
+        With two products of opposite charge, or two photons.
     dump : Dump
         Where they are made.
     z_range_mm : tuple of float
@@ -246,8 +246,10 @@ def place_decays_from(
 
 
 def _charges(mode: Mode, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return the charges of both products of n decays, shape (2n,): pi+ e- stands for pi- e+ too, as often."""
+    """Return the charges of both products of n decays, shape (2n,): pi+ e- stands for pi- e+ too, as often; 0 of photons."""
     first, second = mode.products
+    if first == PHOTON:
+        return np.zeros(2 * n, dtype=np.int64)
     sign = np.ones(n, dtype=np.int64) if first == -second else rng.choice([1, -1], n)
     return np.stack([sign, -sign], axis=1).ravel()
 
