@@ -53,6 +53,12 @@ class SignalConfig(StrictModel):
     min_energy_gev: float = Field(
         default=5.0, ge=0, le=1e4, description="smallest energy of each track to be accepted"
     )
+    min_photon_energy_gev: float = Field(
+        default=1.0, ge=0, le=1e4, description="the same of each photon (arXiv:1904.02091)"
+    )
+    min_photon_distance_mm: float = Field(
+        default=100.0, ge=0, description="between two photons at the calorimeter (arXiv:1904.02091)"
+    )
     spot_mm: float | None = Field(
         default=None,
         ge=0,

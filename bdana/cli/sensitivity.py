@@ -86,7 +86,9 @@ def sensitivity(
     ] = None,
     min_energy: Annotated[
         float | None,
-        typer.Option(metavar="GEV", help="Smallest energy of an accepted track.", show_default=False),
+        typer.Option(
+            metavar="GEV", help="Smallest energy of an accepted track or photon.", show_default=False
+        ),
     ] = None,
     z_range: Annotated[
         str | None,
@@ -224,6 +226,7 @@ def sensitivity(
                 {
                     "signal.decay_volume_m": fv and _pair("--fv", fv),
                     "signal.min_energy_gev": min_energy,
+                    "signal.min_photon_energy_gev": min_energy,
                     "signal.parameters.z_range": z_range and _pair("--z-range", z_range),
                     "signal.parameters.pt_max_gev": pt_max and _number("--pt-max", pt_max),
                     "signal.parameters.theta_max_rad": theta_max and _number("--theta-max", theta_max),
@@ -510,12 +513,12 @@ def _widths(given: list[str]) -> dict[str, str]:
     found = {}
     for text in given:
         mode, equals, place = text.partition("=")
-        if not (equals and re.fullmatch(r"[\w+*-]+", mode)) or Path(text).exists():
+        if not (equals and re.fullmatch(r"[\w-]+", mode)) or Path(text).exists():
             mode, place = "", text
         path, *units = place.rsplit(":", 2)
         if len(units) != 2 or Path(place).exists():
             path, units = place, []
-        key = f'{name}."{mode}"' if mode else name
+        key = f"{name}.{mode}" if mode else name
         if key in found:
             raise ConfigError(
                 f"--widths {text}: given twice; give one FILE, or MODE=FILE once for each decay mode"
