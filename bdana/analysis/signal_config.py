@@ -25,6 +25,11 @@ SELECTIONS = {
     "mumu": "dimuon",
     "ee": "dielectron",
     "pipi": "dipion",
+    "pipipi": "dipion",
+    "numumu": "dimuon",
+    "nuee": "dielectron",
+    "rhomu": "pion_lepton",
+    "rhoe": "pion_electron",
     "pimu": "pion_lepton",
     "pie": "pion_electron",
 }

@@ -19,10 +19,15 @@ from bdana.on_demand import late_module
 from bdana.signal.constants import HBAR_C
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from typing import TypeAlias
 
     import particle
     from numpy.typing import NDArray
+
+    Density: TypeAlias = Callable[
+        [NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]
+    ]
 else:
     particle = late_module("particle")
 
@@ -86,20 +91,29 @@ class Mode:
     width : float
         Partial width in MeV at coupling 1.
     products : tuple of int
-        PDG numbers of the decay products, those of positive charge first; empty where they are not told apart, as in
-        the sum over hadrons. Where the charges can be the other way round, both are meant: pi+ e- and pi- e+.
+        PDG numbers of the decay products, positive charge before negative before none; empty where they are not told
+        apart, as in the sum over hadrons. Where the charges can be the other way round, both are meant: pi+ e- and
+        pi- e+.
     error : float
         Relative error of the width.
+    density : callable, optional
+        Of three products, their distribution in the Dalitz plot: the squared matrix element, up to a factor, as a
+        function of the squared masses in MeV^2 of the first and second, the first and third, the second and third. Even
+        if not given.
     """
 
     width: float
     products: tuple[int, ...] = ()
     error: float = 0.0
+    density: Density | None = field(default=None, compare=False)
 
     @property
     def masses(self) -> tuple[float, ...]:
         """Masses of the decay products in MeV."""
-        return tuple(float(particle.Particle.from_pdgid(number).mass) for number in self.products)  # type: ignore[arg-type]
+        known = [particle.Particle.from_pdgid(number).mass for number in self.products]
+        return tuple(
+            0.0 if mass is None else float(mass) for mass in known
+        )  # that of a neutrino is not known
 
 
 @dataclass(frozen=True)
