@@ -1,7 +1,7 @@
 """Interface of signal models, and the total width, branching ratio and decay length of any model.
 
-A model is one file in `bdana/signal/models/`. It defines `Parameters`, what users may choose (a `StrictModel`), `COUPLING`,
-what its coupling is called, `SCAN`, where it is searched for by default, and `Model(mass, parameters)`: the particle of one mass, with its widths by decay mode and the
+A model is one file in `bdana/signal/models/`. It defines `Parameters`, what users may choose (a `StrictModel`), `PARTICLE`
+and `COUPLING`, what it and its coupling are called, `SCAN`, where it is searched for by default, and `Model(mass, parameters)`: the particle of one mass, with its widths by decay mode and the
 processes that make it. Widths and production are both proportional to one squared coupling, epsilon^2 for a dark photon,
 and given at coupling 1.
 Everything after that (decay, detector, selection, yield, exclusion) gets a `SignalModel` and knows no other name.
@@ -9,6 +9,8 @@ Everything after that (decay, detector, selection, yield, exclusion) gets a `Sig
 
 from __future__ import annotations
 
+import html
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -114,6 +116,19 @@ class Mode:
         return tuple(
             0.0 if mass is None else float(mass) for mass in known
         )  # that of a neutrino is not known
+
+    @property
+    def spelled(self) -> str:
+        """Decay products in letters, such as `π⁺ μ⁻`; empty where they are not told apart."""
+        names = (html.unescape(particle.Particle.from_pdgid(number).html_name) for number in self.products)
+        return " ".join(_INDEX.sub(r"_\1", _CHARGE.sub(_raised, name)) for name in names)
+
+
+_INDEX, _CHARGE = re.compile("<SUB>(.*?)</SUB>"), re.compile("<SUP>(.*?)</SUP>")
+
+
+def _raised(charge: re.Match[str]) -> str:
+    return charge[1].translate(str.maketrans("+-0", "⁺⁻⁰"))
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ __all__ = [
     "FORM_FACTOR_MAX",
     "HADRONS_FITTED",
     "LEPTON_WIDTH",
+    "PARTICLE",
     "SCAN",
     "DarkPhoton",
     "Model",
@@ -52,6 +53,8 @@ __all__ = [
     "proton_form_factor",
 ]
 
+PARTICLE = "dark photon"
+"""What reports call it."""
 COUPLING = Coupling("epsilon", r"$\varepsilon$")
 """Kinetic mixing."""
 SCAN = ScanRange((212.0, 650.0), (1e-8, 1e-4), (400.0, 1e-6))

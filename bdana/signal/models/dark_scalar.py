@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "COUPLING",
     "LEPTON_WIDTH",
+    "PARTICLE",
     "SCAN",
     "DarkScalar",
     "Model",
@@ -56,6 +57,8 @@ LEPTON_WIDTH = ValidRange(
 )
 """Where `lepton_width` holds; `pion_width` ends at 800 MeV."""
 
+PARTICLE = "dark scalar"
+"""What reports call it."""
 COUPLING = Coupling("theta", r"$\theta$")
 """Mixing angle with the Higgs boson."""
 SCAN = ScanRange((212.0, 800.0), (1e-6, 1e-2), (400.0, 1e-4))

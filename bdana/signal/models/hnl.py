@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COUPLING",
+    "PARTICLE",
     "SCAN",
     "HeavyNeutralLepton",
     "Model",
@@ -63,6 +64,8 @@ __all__ = [
     "semileptonic_ratio",
 ]
 
+PARTICLE = "heavy neutral lepton"
+"""What reports call it."""
 COUPLING = Coupling("U", "$U$")
 """Element of the mixing matrix; |U|^2 is its square."""
 SCAN = ScanRange((150.0, 1900.0), (1e-6, 1e-1), (1000.0, 3e-4))

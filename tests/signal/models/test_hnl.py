@@ -237,3 +237,10 @@ def test_two_pions_of_a_narrow_rho_are_as_many_as_the_rho(mass):
         x, y = lepton / mass, pions / mass
         expected.append(((1.0 - x**2) ** 2 + y**2 * (1.0 + x**2 - 2.0 * y**2)) / y**2)
     assert np.divide(found, expected) == pytest.approx(found[0] / expected[0], rel=2e-3)
+
+
+def test_products_are_spelled_as_people_write_them():
+    modes = HeavyNeutralLepton(1000.0, Parameters(flavour="mu")).modes
+    assert [modes[name].spelled for name in ("pimu", "numumu", "rhomu", "nunu")] == [
+        "π⁺ μ⁻", "μ⁺ μ⁻ ν_μ", "π⁺ μ⁻ π⁰", "",
+    ]  # fmt: skip
