@@ -23,6 +23,7 @@ __all__ = [
     "find_parameters",
     "make_particle",
     "model_names",
+    "particle_name",
     "scan_of",
     "with_beam",
 ]
@@ -107,6 +108,27 @@ def coupling_of(name: str, parameters: Mapping[str, Any] | None = None) -> Coupl
     """
     coupling: Coupling = _of_coupling(name, find_model(name).COUPLING, parameters)
     return coupling
+
+
+def particle_name(name: str) -> str:
+    """Return what the particle of a signal model is called in reports.
+
+    Parameters
+    ----------
+    name : str
+
+    Raises
+    ------
+    ConfigError
+        When there is no such model.
+
+    Examples
+    --------
+    >>> particle_name("hnl")
+    'heavy neutral lepton'
+    """
+    called: str = find_model(name).PARTICLE
+    return called
 
 
 def scan_of(name: str, parameters: Mapping[str, Any] | None = None) -> ScanRange:

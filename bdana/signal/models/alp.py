@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = [
     "COUPLING",
     "GLUON_MIXING",
+    "PARTICLE",
     "PHOTON_WIDTH",
     "SCAN",
     "Alp",
@@ -62,6 +63,8 @@ COUPLING = {
     "gluon": Coupling("c_gg_per_tev", r"$C_{GG}/\Lambda$ [TeV$^{-1}$]"),
 }
 """By the parameter `coupling`."""
+PARTICLE = "axion-like particle"
+"""What it is called in reports."""
 SCAN = {
     "photon": ScanRange((10.0, 1000.0), (1e-8, 1e-1), (50.0, 1e-5)),
     "w": ScanRange((20.0, 2000.0), (1e-8, 1e-1), (300.0, 1e-5)),
