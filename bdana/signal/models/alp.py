@@ -17,7 +17,7 @@ Kaons from the dump are left out: they are absorbed before more than a few per c
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
@@ -64,7 +64,7 @@ COUPLING = {
 }
 """By the parameter `coupling`."""
 PARTICLE = "axion-like particle"
-"""What it is called in reports."""
+"""What reports call it."""
 SCAN = {
     "photon": ScanRange((10.0, 1000.0), (1e-8, 1e-1), (50.0, 1e-5)),
     "w": ScanRange((20.0, 2000.0), (1e-8, 1e-1), (300.0, 1e-5)),
@@ -94,7 +94,15 @@ _PION_CONSTANT = 92.1
 """f_pi in MeV, of the convention with 1 / sqrt2 (PDG)."""
 _ISOSPIN = (4.70 - 2.16) / (4.70 + 2.16)
 """(m_d - m_u) / (m_d + m_u) (PDG)."""
-_PRODUCTS = {"gammagamma": (22, 22), "ee": (-11, 11), "mumu": (-13, 13), "pipi": (211, -211)}
+_KNOWN = {
+    "gammagamma": Mode(0.0, (22, 22)),
+    "ee": Mode(0.0, (-11, 11)),
+    "mumu": Mode(0.0, (-13, 13)),
+    "pipipi": Mode(0.0, (211, -211, 111)),
+    "pipigamma": Mode(0.0, (211, -211, 22)),
+    "pipieta": Mode(0.0, (211, -211, 221)),
+}
+"""Modes whose products are told apart; the widths are those of the formula or of the tables."""
 
 
 class Parameters(ParameterTable):
@@ -146,7 +154,7 @@ class Parameters(ParameterTable):
         if self.coupling == "gluon" and self.widths == "none":
             raise ValueError(
                 "the coupling to gluons has no widths of its own, since those of publications differ by 2 and more: give "
-                "tables of yours in widths, such as --widths gammagamma=FILE --widths 3pi=FILE"
+                "tables of yours in widths, such as --widths gammagamma=FILE --widths pipipi=FILE"
             )
         return self
 
@@ -183,11 +191,11 @@ class Alp(OwnWidths):
         A table replaces the mode of its name, or adds one. For the coupling to gluons there are only those. Not counted are
         a -> gamma l+ l-, about 1% of the width, and what the coupling to W bosons gives at two loops.
         """
-        given = self.own_modes(_PRODUCTS)
+        given = self.own_modes(_KNOWN)
         if self.parameters.coupling == "gluon":
             return given
         width = float(photon_width(self.mass, self._own_photon_coupling))
-        return {"gammagamma": Mode(width, _PRODUCTS["gammagamma"])} | given
+        return {"gammagamma": replace(_KNOWN["gammagamma"], width=width)} | given
 
     @property
     def cautions(self) -> tuple[str, ...]:
