@@ -156,7 +156,7 @@ def test_each_coupling_of_a_model_has_its_name_and_scan():
     for name in ("photon", "w", "gluon"):
         assert f"(coupling = {name})" in listed
     signals = [_load("alp", [f'signal.parameters.coupling="{name}"']).signal for name in ("photon", "w")]
-    assert signals[0].masses_mev == (10.0, 1000.0)
+    assert signals[0].masses_mev == (20.0, 1000.0)
     assert signals[1].masses_mev == (20.0, 2000.0)
     assert signals[1].coupling.name == "g_aw_per_gev"
 

@@ -66,7 +66,7 @@ COUPLING = {
 PARTICLE = "axion-like particle"
 """What reports call it."""
 SCAN = {
-    "photon": ScanRange((10.0, 1000.0), (1e-8, 1e-1), (50.0, 1e-5)),
+    "photon": ScanRange((20.0, 1000.0), (1e-8, 1e-1), (50.0, 1e-5)),
     "w": ScanRange((20.0, 2000.0), (1e-8, 1e-1), (300.0, 1e-5)),
     "gluon": ScanRange((150.0, 1000.0), (1e-6, 1.0), (300.0, 1e-3)),
 }
