@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from bdana.engine import SelectionTask
     from bdana.events import Dataset, EventFile, Files, Gate, GoodRuns
     from bdana.pairing import Combinatorial, PairingParameters
-    from bdana.regions import Box, Regions
+    from bdana.regions import AnyBox, Regions
     from bdana.selection import Variable
     from bdana.upstream import Prompt, PromptParameters
 else:
@@ -205,9 +205,15 @@ class AnalysisFolder:
         return self.config.partition()
 
     @property
+    def cluster_regions(self) -> Regions | None:
+        """The partition of the plane of pairs of clusters; None where analysis.toml has no [cluster_regions]."""
+        return self.config.cluster_partition()
+
+    @property
     def setup(self) -> Setup:
         """Detector, beam line and regions, as every selection gets them."""
-        return Setup(self.detector, self.config.beam_line.line(self.beam_point_mm), self.regions)
+        line = self.config.beam_line.line(self.beam_point_mm)
+        return Setup(self.detector, line, self.regions, self.cluster_regions)
 
     @property
     def beam_point_mm(self) -> tuple[float, float, float]:
@@ -225,7 +231,7 @@ class AnalysisFolder:
         BlindingError
             When it is not the one that the ledger says is in force.
         """
-        return blinding.load_policy(self.folder, self.regions)
+        return blinding.load_policy(self.folder, self.regions, self.cluster_regions)
 
     @property
     def ledger(self) -> Ledger:
@@ -243,7 +249,7 @@ class AnalysisFolder:
         admission = sealing.ManifestAdmission(folders, policy if policy.people else None)
         return policy.gate(self.detector, admission)  # guard: folder-gate
 
-    def closed_boxes(self, names: Collection[str]) -> list[Box]:
+    def closed_boxes(self, names: Collection[str]) -> list[AnyBox]:
         """Return the envelopes in mm, guard bands included, of those of the named regions that are closed.
 
         Parameters

@@ -324,6 +324,11 @@ def _usable(analysis: AnalysisFolder) -> AnalysisFolder:
         config.partition()
     except (BdanaError, ValueError):
         kept["regions"] = dict(list(config.regions.items())[:1])
+        kept["cluster_regions"] = dict(list(config.cluster_regions.items())[:1])
+    try:
+        config.model_copy(update=kept).cluster_partition()
+    except (BdanaError, ValueError):
+        kept["cluster_regions"] = {}
     try:
         config.histogrammed()
     except (BdanaError, ValueError):
