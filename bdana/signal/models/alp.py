@@ -17,7 +17,7 @@ Kaons from the dump are left out: they are absorbed before more than a few per c
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
@@ -94,7 +94,13 @@ _PION_CONSTANT = 92.1
 """f_pi in MeV, of the convention with 1 / sqrt2 (PDG)."""
 _ISOSPIN = (4.70 - 2.16) / (4.70 + 2.16)
 """(m_d - m_u) / (m_d + m_u) (PDG)."""
-_PRODUCTS = {"gammagamma": (22, 22), "ee": (-11, 11), "mumu": (-13, 13), "pipi": (211, -211)}
+_MODES = {
+    "gammagamma": Mode(0.0, (22, 22)),
+    "ee": Mode(0.0, (-11, 11)),
+    "mumu": Mode(0.0, (-13, 13)),
+    "3pi": Mode(0.0, (211, -211, 111)),
+}
+"""Modes whose products are told apart."""
 
 
 class Parameters(ParameterTable):
@@ -183,11 +189,11 @@ class Alp(OwnWidths):
         A table replaces the mode of its name, or adds one. For the coupling to gluons there are only those. Not counted are
         a -> gamma l+ l-, about 1% of the width, and what the coupling to W bosons gives at two loops.
         """
-        given = self.own_modes(_PRODUCTS)
+        given = self.own_modes(_MODES)
         if self.parameters.coupling == "gluon":
             return given
         width = float(photon_width(self.mass, self._own_photon_coupling))
-        return {"gammagamma": Mode(width, _PRODUCTS["gammagamma"])} | given
+        return {"gammagamma": replace(_MODES["gammagamma"], width=width)} | given
 
     @property
     def cautions(self) -> tuple[str, ...]:
