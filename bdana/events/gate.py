@@ -110,9 +110,10 @@ class ClosedClusters:
         ----------
         clusters : Clusters
         """
-        return ~(np.isfinite(clusters.energy) & (clusters.energy <= self.min_energy))
+        too_soft = np.isfinite(clusters.energy) & (clusters.energy <= self.min_energy)
+        return ~too_soft  # guard: cluster-loose-if-unknown
 
-    def secrecy(self, pairs: ClusterPairs) -> NDArray[np.int64]:  # guard: cluster-undecided
+    def secrecy(self, pairs: ClusterPairs) -> NDArray[np.int64]:
         """Return for each pair the index of the innermost envelope around it, the number of envelopes for an open pair.
 
         Parameters
@@ -125,7 +126,9 @@ class ClosedClusters:
         undecided = np.logical_or.reduce([~np.isfinite(value) for value in deciding])
         out_of_time = np.isfinite(dt) & (np.abs(dt) >= self.max_dt)  # guard: clusters-in-time
         closed = ~out_of_time & self.loose(pairs.first) & self.loose(pairs.second)
-        found = np.where(closed, np.where(undecided, 0, where), len(self.envelopes.names))
+        found = np.where(
+            closed, np.where(undecided, 0, where), len(self.envelopes.names)
+        )  # guard: clusters-undecided
         hidden = np.flatnonzero(found < len(self.envelopes.names))
         found[hidden[self._with_track(pairs.take(hidden))]] = len(self.envelopes.names)
         return found
@@ -133,7 +136,7 @@ class ClosedClusters:
     def _with_track(self, pairs: ClusterPairs) -> NDArray[np.bool_]:
         with np.errstate(all="ignore"):
             apart = abs(pairs.event.tracks.time - pairs.time)  # not known: no track that opens it
-        return ak.to_numpy(ak.any(apart < self.track_dt, axis=1))
+        return ak.to_numpy(ak.any(apart < self.track_dt, axis=1))  # guard: only-a-known-track-opens
 
 
 @dataclass(frozen=True)

@@ -1,29 +1,21 @@
-"""The gate for pairs of clusters: which are closed, in what order, and that nobody selects clusters without a rule."""
+"""The gate for pairs of clusters: which stage closes them, beside pairs of tracks."""
 
-import shutil
-
-import awkward as ak
 import numpy as np
 import pytest
 
 import bdana
 from bdana.analysis import AnalysisFolder, template_folder
-from bdana.errors import BlindingError, ConfigError
+from bdana.errors import ConfigError
 from bdana.events import GATE_COLUMNS, EventArrays
 from bdana.events.gate import CLUSTER_COLUMNS
 from bdana.regions import ClusterBox, Envelopes
-from tests.synthetic import dimuon_event, diphoton_event, good_bursts, policy_with_clusters, records
+from tests.searches import analysis_folder, with_clusters
+from tests.synthetic import dimuon_event, diphoton_event, good_bursts, records
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp("clusters")
-    for name in ("selections", "backgrounds", "blinding"):
-        shutil.copytree(template_folder() / name, made / name)
-    shutil.copy(template_folder() / "analysis.toml", made)
-    policy = made / "blinding" / "policy.toml"
-    policy.write_text(policy_with_clusters(policy.read_text()))
-    return made
+    return with_clusters(analysis_folder(tmp_path_factory.mktemp("clusters") / "analysis"))
 
 
 @pytest.fixture(scope="module")
@@ -41,33 +33,6 @@ SR, OPEN = 0, len(STAGES)
 NAN, INF = float("nan"), float("inf")
 
 
-def edited(**cluster):
-    event = diphoton_event()
-    event["lkr"][0] |= cluster
-    return event
-
-
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [
-        ({}, SR),
-        ({"energy": 800.0}, OPEN),
-        ({"energy": NAN}, SR),
-        ({"energy": INF}, SR),
-        ({"energy": -INF}, SR),
-        ({"time": 10.0 + 9.99}, SR),
-        ({"time": 10.0 + 10.01}, OPEN),
-        ({"time": NAN}, SR),
-        ({"time": -INF}, SR),
-        ({"x": NAN}, SR),
-        ({"y": INF}, SR),
-        ({"y": NAN, "time": 25.0}, OPEN),  # not known where, but known to be out of time
-    ],
-)
-def test_what_is_a_closed_pair_of_clusters(gate, fields, expected):
-    assert gate.secrecy(records([edited(**fields)]))[0] == expected
-
-
 @pytest.mark.parametrize(
     ("centre", "expected"), [(0.0, "SR"), (515.0, "SR"), (560.0, "CR"), (660.0, "CR1"), (810.0, "CR2"), (915.0, "CR3"), (925.0, None)]
 )  # fmt: skip
@@ -81,13 +46,6 @@ def test_the_stage_is_that_of_the_distance_of_the_centre(gate, centre, expected)
 )
 def test_and_that_of_the_mass_in_the_middle_of_the_decay_volume(gate, mass, expected):
     assert gate.secrecy(records([diphoton_event(mass=mass, z=142.5e3)]))[0] == expected
-
-
-@pytest.mark.parametrize(("apart", "expected"), [(0.0, OPEN), (1.99, OPEN), (2.0, SR), (-2.5, SR), (NAN, SR)])
-def test_a_track_in_time_makes_the_pair_open(gate, apart, expected):
-    event = diphoton_event()
-    event["tracks"][0]["time"] = 10.0 + apart
-    assert gate.secrecy(records([event]))[0] == expected
 
 
 def test_an_event_goes_with_its_most_secret_pair_of_either_kind(gate):
@@ -113,14 +71,6 @@ def arrays(events):
     return EventArrays(records(events), bursts=good_bursts())
 
 
-def test_closed_pairs_of_clusters_are_dropped_at_reading(analysis):
-    events = [diphoton_event(0), diphoton_event(1, centre=(0.0, 930.0)), diphoton_event(2, mass=300.0)]
-    run = analysis.select(arrays(events), selection="diphoton", kind="data")
-    assert run.candidates.event.tolist() == [1]
-    assert [region.name for region in run.regions] == ["outside"]
-    assert run.cutflow.rows[0].events == 1
-
-
 def test_simulation_is_selected_in_every_region(analysis):
     events = [
         diphoton_event(0),
@@ -130,55 +80,6 @@ def test_simulation_is_selected_in_every_region(analysis):
     run = analysis.select(arrays(events), selection="diphoton", kind="mc")
     assert run.candidates.region.tolist() == ["SR", "CR", "outside"]
     assert run.candidates.cda_tax == pytest.approx([np.hypot(380, 172), np.hypot(550, 22), 952.0], abs=0.1)
-
-
-def test_files_without_clusters_are_refused(analysis):
-    events = records([diphoton_event()])
-    without = events[[name for name in ak.fields(events) if name != "lkr"]]
-    with pytest.raises(BlindingError, match=r"lacks lkr\.energy, lkr\.x, lkr\.y, lkr\.time"):
-        analysis.select(EventArrays(without, bursts=good_bursts()), selection="dimuon", kind="data")
-
-
-@pytest.mark.parametrize("events", [[], [dimuon_event()], [diphoton_event(centre=(0.0, 930.0))]])
-def test_without_a_rule_no_data_are_selected_whatever_they_hold(events):
-    analysis = bdana.load(template_folder())
-    some = arrays([*events, diphoton_event(9)][: max(len(events), 1)])
-    with pytest.raises(BlindingError, match=r"no table \[clusters\]"):
-        analysis.select(some, selection="diphoton", kind="data")
-    with pytest.raises(BlindingError, match=r"no table \[clusters\]"):
-        analysis.select(some, selection="diphoton", kind="pseudo")
-    assert len(analysis.select(some, selection="dimuon", kind="data").candidates) == 0
-
-
-def test_a_selection_with_softer_clusters_than_the_rule_stops_at_a_closed_pair(folder):
-    """Its pairs are judged once more, whatever their energy."""
-    looser = bdana.load(folder, overrides=["selection.diphoton.min_energy_gev=0.3"])
-    soft = diphoton_event(mass=30.0, energies=(60_000.0, 500.0))
-    with pytest.raises(BlindingError, match="there are closed pairs in open data"):
-        looser.select(arrays([soft]), selection="diphoton", kind="data")
-
-
-def test_a_selection_whose_pairs_move_into_an_envelope_stops(folder):
-    """Another beam line moves the centre's distance; the rule has its own."""
-    moved = bdana.load(folder, overrides=["beam_line.point_mm=[0.0, 500.0, 23070.0]"])
-    with pytest.raises(BlindingError, match="there are closed pairs in open data"):
-        moved.select(arrays([diphoton_event(centre=(0.0, 930.0))]), selection="diphoton", kind="data")
-
-
-def test_a_policy_has_clusters_in_every_stage_or_in_none(folder, tmp_path):
-    text = (folder / "blinding" / "policy.toml").read_text()
-    for wrong, said in (
-        (text.replace("[stages.CR1.clusters]\nmass_min_mev = 11.0\nmass_max_mev = 950.0\ncentre_max_mm = 720.0\n", ""), r"add \[stages.CR1.clusters\]"),
-        (text.replace("centre_max_mm = 520.0", "centre_max_mm = 490.0"), "region SR of pairs of clusters leaves"),
-        (text.replace("max_dt_ns = 10.0\nmin_energy_gev", 'max_dt_ns = "10"\nmin_energy_gev'), "max_dt_ns"),
-        (text.replace("mass_max_mev = 750.0", "mass_max_mev = 17.0"), "region SR is empty: mass_min_mev must be below"),
-    ):  # fmt: skip
-        assert wrong != text
-        there = tmp_path / str(len(said))
-        shutil.copytree(folder, there)
-        (there / "blinding" / "policy.toml").write_text(wrong)
-        with pytest.raises(ConfigError, match=said):
-            bdana.load(there).gate  # noqa: B018
 
 
 def test_regions_of_clusters_have_the_names_of_the_others(folder):

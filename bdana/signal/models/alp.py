@@ -94,11 +94,12 @@ _PION_CONSTANT = 92.1
 """f_pi in MeV, of the convention with 1 / sqrt2 (PDG)."""
 _ISOSPIN = (4.70 - 2.16) / (4.70 + 2.16)
 """(m_d - m_u) / (m_d + m_u) (PDG)."""
-_KNOWN = {
+_MODES = {
     "gammagamma": Mode(0.0, (22, 22)),
     "ee": Mode(0.0, (-11, 11)),
     "mumu": Mode(0.0, (-13, 13)),
     "pipipi": Mode(0.0, (211, -211, 111)),
+    "3pi": Mode(0.0, (211, -211, 111)),
     "pipigamma": Mode(0.0, (211, -211, 22)),
     "pipieta": Mode(0.0, (211, -211, 221)),
 }
@@ -191,11 +192,11 @@ class Alp(OwnWidths):
         A table replaces the mode of its name, or adds one. For the coupling to gluons there are only those. Not counted are
         a -> gamma l+ l-, about 1% of the width, and what the coupling to W bosons gives at two loops.
         """
-        given = self.own_modes(_KNOWN)
+        given = self.own_modes(_MODES)
         if self.parameters.coupling == "gluon":
             return given
         width = float(photon_width(self.mass, self._own_photon_coupling))
-        return {"gammagamma": replace(_KNOWN["gammagamma"], width=width)} | given
+        return {"gammagamma": replace(_MODES["gammagamma"], width=width)} | given
 
     @property
     def cautions(self) -> tuple[str, ...]:
