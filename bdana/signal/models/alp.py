@@ -189,25 +189,36 @@ class Alp(OwnWidths):
     def modes(self) -> Mapping[str, Mode]:
         """Widths by mode: two photons (`gammagamma`), and those of the user's tables.
 
-        A table replaces the mode of its name, or adds one. For the coupling to gluons there are only those. Not counted are
+        A table replaces the mode of its name, or adds one. For the coupling to gluons there are only those. A table `total` is
+        the width of all modes together, and what no other mode has of it is the mode `other`. Not counted are
         a -> gamma l+ l-, about 1% of the width, and what the coupling to W bosons gives at two loops.
         """
-        given = self.own_modes(_MODES)
-        if self.parameters.coupling == "gluon":
-            return given
-        width = float(photon_width(self.mass, self._own_photon_coupling))
-        return {"gammagamma": replace(_MODES["gammagamma"], width=width)} | given
+        modes = self.own_modes(_MODES)
+        total = modes.pop("total", None)
+        if self.parameters.coupling != "gluon" and "gammagamma" not in modes:
+            width = float(photon_width(self.mass, self._own_photon_coupling))
+            modes["gammagamma"] = replace(_MODES["gammagamma"], width=width)
+        if total is not None:
+            modes["other"] = Mode(max(total.width - sum(mode.width for mode in modes.values()), 0.0))
+        return modes
 
     @property
     def cautions(self) -> tuple[str, ...]:
         """What must be known of the numbers at this mass."""
-        par = self.parameters
-        if par.coupling != "gluon":
-            return ()
-        said = ["B -> K a by gluons depends on the scale of new physics, of which 1 TeV is assumed"]
-        if self.mass > GLUON_MIXING.high and "mixing" in par.production:
+        par, said = self.parameters, []
+        low, high = self.mass_range
+        if low <= self.mass <= high:
+            total = self.own_modes(_MODES).get("total")
+            modes = sum(mode.width for mode in self.modes.values())
+            if total is not None and modes > 1.02 * total.width:
+                said.append(
+                    "widths: at some masses the modes of the tables are more than their total, by 2% or more"
+                )
+        if par.coupling == "gluon" and "beauty" in par.production:
+            said.append("B -> K a by gluons depends on the scale of new physics, of which 1 TeV is assumed")
+        if par.coupling == "gluon" and "mixing" in par.production and self.mass > GLUON_MIXING.high:
             said.append(f"mixing with mesons ends at {GLUON_MIXING.high:g} MeV: it is left out above")
-        return tuple(said) if "beauty" in par.production else tuple(said[1:])
+        return tuple(said)
 
     @cached_property
     def production(self) -> Mapping[str, Production]:
