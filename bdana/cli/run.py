@@ -109,7 +109,7 @@ def run(
 def plot(
     variables: Annotated[
         list[str] | None,
-        typer.Argument(metavar="VARIABLE...", help="Of [variables]; by default all figures are drawn."),
+        typer.Argument(metavar="VARIABLE...", help="Of \\[variables]; by default all figures are drawn."),
     ] = None,
     overrides: Overrides = None,
 ) -> None:
