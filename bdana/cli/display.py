@@ -24,7 +24,8 @@ def display(
         typer.Option(metavar="NAME", help="A sample of analysis.toml; by default the data of \\[search]."),
     ] = None,
     selection: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A module of selections/; by default that of \\[search].")
+        str | None,
+        typer.Option(metavar="NAME", help="A module of selections/; by default that of \\[search]."),
     ] = None,
     plot: Annotated[
         Path | None,

@@ -221,7 +221,9 @@ def shape_limit(
         with_signal, without = tails(largest)
         if with_signal <= alpha * without:
             break
-        if with_signal <= 1 / number:  # not one experiment with a signal is left, and yet this is not small enough
+        if (
+            with_signal <= 1 / number
+        ):  # not one experiment with a signal is left, and yet this is not small enough
             raise InputError(
                 f"{number} toys are too few for a limit at {100 * level:g}% CL: only {without:.1%} of those without signal "
                 f"are as little like a signal as what was observed; give {10 * number} or more"
