@@ -405,17 +405,24 @@ def _stream(seed: int, mass: float, index: int) -> np.random.Generator:
 
 
 def _accepted(analysis: AnalysisFolder, decays: Decays) -> NDArray[np.bool_]:
-    """Tell which decays have both tracks in all elements, or photons in the calorimeter, above the smallest energy, shape (N,)."""
-    config = analysis.signal
-    flight = Flight.of(decays.tracks, analysis.detector.magnet)
+    """Tell which decays have both tracks in all elements, or both photons apart in the calorimeter, above the energy, shape (N,)."""
+    config, tracks = analysis.signal, decays.tracks
+    flight = Flight.of(tracks, analysis.detector.magnet)
+    photon = tracks.charge == 0
     inside = np.where(
-        decays.tracks.charge != 0,
-        flight.in_all(analysis.detector, *config.acceptance),
+        photon,
         in_calorimeter(flight, analysis.detector),
+        flight.in_all(analysis.detector, *config.acceptance),
     )
-    hard = decays.tracks.energy > config.min_energy_gev * 1e3
-    seen = inside & hard
-    return seen[0::2] & seen[1::2]
+    least = np.where(photon, config.min_photon_energy_gev, config.min_energy_gev) * 1e3
+    seen = inside & (tracks.energy > least)
+    accepted: NDArray[np.bool_] = seen[0::2] & seen[1::2]
+    calorimeter = analysis.detector.uses.calorimeter
+    if calorimeter is not None:
+        x, y = flight.at(analysis.detector[calorimeter].z_mm)
+        apart = np.hypot(x[0::2] - x[1::2], y[0::2] - y[1::2]) > config.min_photon_distance_mm
+        accepted &= apart | ~photon[0::2]
+    return accepted
 
 
 def reconstructed_candidates(

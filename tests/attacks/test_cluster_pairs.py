@@ -225,7 +225,9 @@ def test_an_open_pair_of_clusters_in_sealed_data_that_a_new_policy_closes_is_an_
         tmp_path / "run.root", [diphoton_event(1, run=11001), diphoton_event(2, run=11001, centre=FAR)]
     )
     seal(raw, tmp_path, sealing_of(bdana.load(folder), keys, secrets))
-    with pytest.raises(BlindingError, match="seal the raw data again"):
+    with pytest.raises(
+        BlindingError, match=r"made with another blinding/policy\.toml; seal the raw data again"
+    ):
         bdana.load(with_clusters(folder)).select([tmp_path / "run.open.root"], selection="diphoton")
 
 

@@ -111,5 +111,5 @@ def test_a_photon_is_seen_as_a_cluster_and_a_muon_as_a_track(analysis, decays):
 def test_other_decays_with_photons_are_refused(products):
     model = SimpleNamespace(mass=300.0, modes={"gammagamma": PHOTONS, "other": Mode(1.0, products)})
     check_mode(model, "gammagamma")
-    with pytest.raises(ConfigError, match=r"or two photons, are simulated: gammagamma"):
+    with pytest.raises(ConfigError, match=r"or into two photons are simulated: gammagamma"):
         check_mode(model, "other")
