@@ -249,15 +249,21 @@ class AnalysisFolder:
         admission = sealing.ManifestAdmission(folders, policy if policy.people else None)
         return policy.gate(self.detector, admission)  # guard: folder-gate
 
-    def closed_boxes(self, names: Collection[str]) -> list[AnyBox]:
-        """Return the envelopes in mm, guard bands included, of those of the named regions that are closed.
+    def plane_of(self, selection: str, closed: Collection[str] = ()) -> tuple[Regions, list[AnyBox]]:
+        """Return the regions of the plane that a selection is counted in, and the envelopes of those that are closed.
 
         Parameters
         ----------
-        names : collection of str
+        selection : str
+            Its name: of tracks or of clusters.
+        closed : collection of str
+            Names of the closed regions; guard bands are included.
         """
-        gate = self.gate
-        return [box for box in gate.envelopes.boxes if box.name in names] if gate else []
+        gate, regions = self.gate if closed else None, self.cluster_regions
+        if self.selection(selection)[0].good_cluster is None or regions is None:
+            return self.regions, [box for box in gate.envelopes.boxes if box.name in closed] if gate else []
+        rule = gate.clusters if gate else None
+        return regions, [box for box in rule.envelopes.boxes if box.name in closed] if rule else []
 
     @property
     def dump_name(self) -> str:
