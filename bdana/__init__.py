@@ -35,7 +35,9 @@ if TYPE_CHECKING:
         SingleTrackSelection,
         event_cut,
         pair_cut,
+        pair_quantity,
         track_cut,
+        track_quantity,
     )
     from bdana.upstream import MATERIALS, Block, MuonStates, Prompt, PromptParameters
 
@@ -71,7 +73,9 @@ _HOMES = {
         "SingleTrackSelection",
         "event_cut",
         "pair_cut",
+        "pair_quantity",
         "track_cut",
+        "track_quantity",
     ),
     "bdana.upstream": ("MATERIALS", "Block", "MuonStates", "Prompt", "PromptParameters"),
 }
@@ -114,8 +118,10 @@ __all__ = [
     "nearest",
     "none_near",
     "pair_cut",
+    "pair_quantity",
     "plus_minus",
     "track_cut",
+    "track_quantity",
 ]
 
 

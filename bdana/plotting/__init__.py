@@ -9,6 +9,7 @@ from bdana.plotting.muon_spectrum import save_unfolding
 from bdana.plotting.plane import save_plane
 from bdana.plotting.pulls import save_pulls
 from bdana.plotting.stability import save_stability
+from bdana.plotting.without_cut import save_without_cut
 
 __all__ = [
     "bin_pulls",
@@ -22,4 +23,5 @@ __all__ = [
     "save_regions",
     "save_stability",
     "save_unfolding",
+    "save_without_cut",
 ]

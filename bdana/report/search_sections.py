@@ -79,12 +79,17 @@ def _sections(
     """Lay out the results of one channel; the titles begin with `channel`."""
     checked = [figure for figure in figures if figure.path.stem in CHECK_FIGURES]
     masses = [figure for figure in figures if figure.path.stem in MASS_FIGURES]
+    without = [figure for figure in figures if figure.path.stem.startswith("n_minus_1_")]
+    figures = [figure for figure in figures if figure not in without]
     flows, counts = ([figure for figure in figures if figure.path.stem == name] for name in BESIDE_TABLES)
     elsewhere = CHECK_FIGURES | MASS_FIGURES | {*BESIDE_TABLES}
     prediction = run.prediction
     shown: list[tuple[str, Sequence[Block]]] = [
         ("Exposure", _exposure_blocks(analysis, run)),
-        ("Selection", [*flows, *(block for sample in run.samples for block in _selection_blocks(sample))]),
+        (
+            "Selection",
+            [*flows, *(block for sample in run.samples for block in _selection_blocks(sample)), *without],
+        ),
         ("Values of the cuts", _cut_blocks(analysis, run)),
         *([("Background: accidental pairs", _background_blocks(prediction))] if prediction else []),
         *([("Validation", [*check_blocks(run.checks), *checked])] if run.checks else []),

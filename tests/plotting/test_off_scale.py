@@ -21,6 +21,7 @@ from bdana.plotting import (
     save_regions,
     save_stability,
     save_unfolding,
+    save_without_cut,
 )
 from bdana.plotting.excluded import save_exclusion, save_lifetime, save_sensitivity
 from bdana.plotting.off_scale import beyond_colours, beyond_frame, flow_note, mark_off_scale
@@ -72,6 +73,10 @@ CASES = {
     "save_flatness": (
         lambda path: save_flatness(np.ones(4, dtype=int), 10.0, path, outside=(17, 23)),
         ["17 below", "23 above"],
+    ),
+    "save_without_cut": (
+        lambda path: save_without_cut(histogram([0.5] * 5 + [9.0] * 13), histogram([0.5]), path, "cda"),
+        ["18 without the cut, 1 with it", "13 above"],
     ),
     "save_regions": (
         lambda path: save_regions(
