@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from bdana.errors import ConfigError
 from bdana.signal import Coupling, SignalModel, branching_ratio, is_open
-from bdana.signal.models import coupling_of, make_particle, scan_of, with_beam
+from bdana.signal.models import coupling_of, make_particle, particle_name, scan_of, with_beam
 from bdana.strict import StrictModel
 
 if TYPE_CHECKING:
@@ -25,6 +25,11 @@ SELECTIONS = {
     "mumu": "dimuon",
     "ee": "dielectron",
     "pipi": "dipion",
+    "pipipi": "dipion",
+    "numumu": "dimuon",
+    "nuee": "dielectron",
+    "rhomu": "pion_lepton",
+    "rhoe": "pion_electron",
     "pimu": "pion_lepton",
     "pie": "pion_electron",
 }
@@ -140,6 +145,11 @@ class SignalConfig(StrictModel):
     def coupling(self) -> Coupling:
         """What the coupling of the model is called."""
         return coupling_of(self.model)
+
+    @property
+    def particle_name(self) -> str:
+        """What the particle is called."""
+        return particle_name(self.model)
 
     def selection(self, mode: str) -> str:
         """Return the module of selections/ with which a decay mode is searched for.

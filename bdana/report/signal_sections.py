@@ -39,9 +39,13 @@ def signal_figures(analysis: Analysis, result: SignalResult, folder: Path) -> li
     draw_exclusion(path, [exclusion], title=title, label=result.label)
     what = "Expected exclusion" if exclusion.observed_limit is None else "Observed and expected exclusion"
     what = in_label(what, result.label)
-    model = analysis.signal.model.replace("_", " ")
     bands = ", ".join(name.replace("_", " ") for name in exclusion.systematics)
-    return [Figure(path, f"{what} of the {model}; hatched: the contour at the ends of {bands}.")]
+    return [
+        Figure(
+            path,
+            f"{what} of the {analysis.signal.particle_name}; hatched: the contour at the ends of {bands}.",
+        )
+    ]
 
 
 def signal_blocks(result: SignalResult) -> list[Text | Table]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,19 +126,20 @@ class OwnWidths:
         first, last = self.own_table.mass_range
         return max(low, first), last
 
-    def own_modes(self, products: Mapping[str, tuple[int, ...]]) -> dict[str, Mode]:
+    def own_modes(self, known: Mapping[str, Mode]) -> dict[str, Mode]:
         """Return the modes of the table at this mass; none without one.
 
         Parameters
         ----------
-        products : mapping of str to tuple of int
-            PDG numbers of the products by mode, where they are told apart.
+        known : mapping of str to Mode
+            By name, modes whose products are told apart; their widths do not matter.
         """
         table = self.own_table
         if table is None:
             return {}
         return {
-            name: Mode(float(table.width(name, self.mass)), products.get(name, ())) for name in table.modes
+            name: replace(known.get(name, Mode(0.0)), width=float(table.width(name, self.mass)), error=0.0)
+            for name in table.modes
         }
 
     @cached_property

@@ -257,3 +257,19 @@ def test_a_scan_goes_on_where_a_mode_or_every_production_is_closed():
     refused = bdana("sensitivity", "--model", "hnl", "--channel", "mumu", *SMALL)
     assert refused.returncode == 2
     assert "no decay mode 'mumu'" in refused.stderr
+
+
+@pytest.mark.parametrize(("mode", "flavour"), [("numumu", "mu"), ("rhoe", "e")])
+def test_the_parent_of_three_products_points_past_the_dump(mode, flavour):
+    """A third product carries momentum away, so less of what is accepted is near the beam than of pi l."""
+    point = ("--model", "hnl", "--set", f'signal.parameters.flavour="{flavour}"', "--set", "signal.decays=5000", "--set", "signal.events=1000",
+             "--mass", 1000, "--coupling", 3e-4, "--pot", 1e18)  # fmt: skip
+
+    def kept(channel):
+        (found,) = document("--channel", channel, *point)["points"]
+        leptonic = found["production"]["leptonic"]
+        assert leptonic["n_accepted"] > 0.0
+        return leptonic["n_selected"] / leptonic["n_accepted"]
+
+    assert 0.0 < kept(mode) < 0.1
+    assert kept(f"pi{flavour}") > 0.3

@@ -24,6 +24,7 @@ from pydantic import Field
 from bdana.parameters import ParameterTable
 from bdana.signal.contract import Coupling, Mode, Particles, ScanRange
 
+PARTICLE = "toy"
 COUPLING = Coupling("kappa", r"$\\kappa$")
 SCAN = ScanRange((300.0, 600.0), (1e-7, 1e-3), (400.0, 1e-5))
 

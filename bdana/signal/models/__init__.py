@@ -22,6 +22,7 @@ __all__ = [
     "find_parameters",
     "make_particle",
     "model_names",
+    "particle_name",
     "scan_of",
     "with_beam",
 ]
@@ -82,6 +83,27 @@ def coupling_of(name: str) -> Coupling:
     """
     coupling: Coupling = find_model(name).COUPLING
     return coupling
+
+
+def particle_name(name: str) -> str:
+    """Return what the particle of a signal model is called in reports.
+
+    Parameters
+    ----------
+    name : str
+
+    Raises
+    ------
+    ConfigError
+        When there is no such model.
+
+    Examples
+    --------
+    >>> particle_name("hnl")
+    'heavy neutral lepton'
+    """
+    called: str = find_model(name).PARTICLE
+    return called
 
 
 def scan_of(name: str) -> ScanRange:

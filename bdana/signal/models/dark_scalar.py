@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "COUPLING",
     "LEPTON_WIDTH",
+    "PARTICLE",
     "SCAN",
     "DarkScalar",
     "Model",
@@ -56,6 +57,8 @@ LEPTON_WIDTH = ValidRange(
 )
 """Where `lepton_width` holds; `pion_width` ends at 800 MeV."""
 
+PARTICLE = "dark scalar"
+"""What reports call it."""
 COUPLING = Coupling("theta", r"$\theta$")
 """Mixing angle with the Higgs boson."""
 SCAN = ScanRange((212.0, 800.0), (1e-6, 1e-2), (400.0, 1e-4))
@@ -67,7 +70,7 @@ _VACUUM = (math.sqrt(2.0) * FERMI) ** -0.5
 """Vacuum expectation value of the Higgs field in MeV."""
 _TAU_MASS = MASS[15]
 _LEPTONS = {"ee": (ELECTRON_MASS, 11), "mumu": (MUON_MASS, 13), "tautau": (_TAU_MASS, 15)}
-_PRODUCTS = {"pipi": (211, -211), "kk": (321, -321)}
+_HADRONS = {"pipi": Mode(0.0, (211, -211)), "kk": Mode(0.0, (321, -321))}
 
 _PION_ERROR = 0.07
 """Relative error of the width into pions: by so much the lifetime differs from arXiv:1809.01876."""
@@ -164,12 +167,12 @@ class DarkScalar(OwnWidths):
             name: Mode(float(lepton_width(self.mass, 1.0, mass)), (-number, number))
             for name, (mass, number) in _LEPTONS.items()
         }
-        given = self.own_modes(_PRODUCTS)
+        given = self.own_modes(_HADRONS)
         if "hadrons" in given or self.mass > RESCATTERING.high:
             return leptons | given | leptons
         both = float(pion_width(self.mass, 1.0))
         hadrons = {
-            "pipi": Mode(both * 2.0 / 3.0, _PRODUCTS["pipi"], _PION_ERROR),
+            "pipi": Mode(both * 2.0 / 3.0, (211, -211), _PION_ERROR),
             "pi0pi0": Mode(both / 3.0, (), _PION_ERROR),
         }
         return leptons | hadrons | given | leptons
