@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from hist.intervals import poisson_interval
 
 from bdana.plotting.figures import PALETTE, current_look, figure
 from bdana.plotting.off_scale import flow_note, mark_off_scale, write_note
 from bdana.rounding import p_equals
+from bdana.statistics.garwood import poisson_interval
 from bdana.statistics.multinomial import multinomial_p
 
 if TYPE_CHECKING:

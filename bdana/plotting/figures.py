@@ -177,6 +177,7 @@ def figure(
         _write_header(made, chosen)
         for final in paths:
             temporary[final].write_bytes(_picture(made, final.suffix))
+            made.set_layout_engine("none")  # all formats have the places of the first
         if path.with_suffix(".json") in temporary:
             document = {"figure": path.stem, "experiment": chosen.experiment, "state": chosen.state}
             text = json.dumps(document | {"stamp": chosen.stamp} | plain(dict(numbers or {})), indent=1)

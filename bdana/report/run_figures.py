@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 import hist
 import numpy as np
 
-from bdana.errors import ConfigError
-from bdana.mistakes import did_you_mean
 from bdana.plotting import save_comparison, save_cutflow, save_regions, save_without_cut
 from bdana.plotting.comparison import merged
 from bdana.plotting.figures import Look, current_look, look
@@ -21,8 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bdana.api import Analysis
-    from bdana.search.output import StoredRun, StoredSample
-    from bdana.search.signal_result import ChannelSignal
+    from bdana.search.stored import ChannelSignal, StoredRun, StoredSample
     from bdana.selection import Histogram
 
 __all__ = [
@@ -102,12 +99,7 @@ def run_figures(
     signal : ChannelSignal, optional
         Expected signal of the channel.
     variables : sequence of str
-        The variables that are drawn, and nothing else; by default all figures.
-
-    Raises
-    ------
-    ConfigError
-        When there is no such variable.
+        The variables that are drawn, or distributions without one of the cuts, and nothing else; by default all figures.
     """
     figures = []
     for sample in run.samples:
@@ -119,7 +111,7 @@ def run_figures(
             figures += variable_figures(analysis, run, sample, folder, signal, variables)
             if not variables:
                 figures += [_regions(run.table, folder), _cutflow(run, sample, folder)]
-                figures += without_cut_figures(analysis, run, sample, folder)
+            figures += without_cut_figures(analysis, run, sample, folder, variables)
     return figures
 
 
@@ -140,18 +132,11 @@ def variable_figures(
         As for `run_figures`.
     sample : StoredSample
     names : sequence of str
-        Variables; by default all.
-
-    Raises
-    ------
-    ConfigError
-        When there is no such variable.
+        Variables; by default all. Other names are left out.
     """
     known = [name for name in sample.hists if name in analysis.variables]
-    for name in names:
-        if name not in known:
-            raise ConfigError(f"no variable '{name}' in [variables]: {did_you_mean(name, known)}")
-    return [_variable(analysis, run, sample, folder, name, signal) for name in (names or known)]
+    chosen = [name for name in names if name in known] if names else known
+    return [_variable(analysis, run, sample, folder, name, signal) for name in chosen]
 
 
 def without_cut_figures(
@@ -168,12 +153,16 @@ def without_cut_figures(
     names : sequence of str
         Of [n_minus_1]; by default all.
     """
+    shown = {
+        name: one for name, one in analysis.config.without_cuts().items() if f"n-1/{name}" in sample.hists
+    }
+    shown = {name: one for name, one in shown.items() if not names or name in names}
+    if not shown:
+        return []
     _, par = analysis.selection(sample.summary["selection"])
     figures = []
-    for name, one in analysis.config.without_cuts().items():
+    for name, one in shown.items():
         key = f"n-1/{name}"
-        if key not in sample.hists or (names and name not in names):
-            continue
         regions = list(sample.hists[key].axes["region"])
         path = folder / f"n_minus_1_{name}.png"
         places = [border(text, par, one.variable) for text in one.borders]

@@ -17,8 +17,8 @@ from bdana.report.signal_sections import SIGNAL_FIGURES, signal_blocks
 from bdana.report.summary import report_facts, report_summary
 from bdana.search.channels import by_channel
 from bdana.search.input_table import search_inputs
-from bdana.search.output import read_output
 from bdana.search.signal_result import read_signal
+from bdana.search.stored import read_output
 from bdana.selection.cutflow import accounting_table
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from bdana.api import Analysis
     from bdana.report.document import Block, Figure
-    from bdana.search.output import StoredRun, StoredSample
+    from bdana.search.stored import StoredRun, StoredSample
 
 __all__ = ["search_document"]
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bdana.api import Analysis
-    from bdana.search.signal_result import ChannelSignal, SignalResult
+    from bdana.search.signal_result import SignalResult
+    from bdana.search.stored import ChannelSignal
 
 __all__ = ["SIGNAL_FIGURES", "signal_blocks", "signal_figures", "signal_rows"]
 

@@ -9,14 +9,13 @@ from bdana._version import __version__
 from bdana.events.bad_files import incomplete
 from bdana.search.combined import common_errors
 from bdana.search.mass_scan import combined_mass_scan
-from bdana.search.output import read_histograms, read_json, write_json
+from bdana.search.stored import ChannelSignal, read_channels, read_json, write_json
 from bdana.selection import fill_histograms
 from bdana.sensitivity.exclusion import ChannelCount, Exclusion, exclude
 from bdana.sensitivity.points import signal_point
 from bdana.sensitivity.scan import Scan, cache_folder
 from bdana.sensitivity.yields import expected_signal
 from bdana.statistics.poisson import Background
-from bdana.statistics.table import open_part_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,42 +23,8 @@ if TYPE_CHECKING:
     from bdana.analysis import AnalysisFolder
     from bdana.engine import Executor, Progress
     from bdana.search.run import SampleRun
-    from bdana.selection import Histogram
 
-__all__ = ["ChannelSignal", "SignalResult", "read_signal", "signal_result", "write_signal"]
-
-
-@dataclass(frozen=True)
-class ChannelSignal:
-    """What is expected in one channel at the point of [signal].
-
-    Attributes
-    ----------
-    mode : str
-        Its decay mode.
-    point : dict
-        Expected events by production process and region, as `signal_point` gives them, of what is counted of each region of
-        the data; `closed_guard_bands` has the stages whose guard bands are left out of it.
-    hists : mapping of str to hist.Hist
-        The variables of analysis.toml by region, of expected signal events.
-    """
-
-    mode: str
-    point: dict[str, Any]
-    hists: Mapping[str, Histogram]
-
-    @property
-    def label(self) -> str:
-        """What the signal is, for legends."""
-        return f"signal ({self.point['mass_mev']:g} MeV, {self.point[self.point['coupling']]:.2g})"
-
-    @property
-    def notes(self) -> list[str]:
-        """Which regions are not counted as a whole."""
-        return [
-            f"{region}: {open_part_of(stages, 'expected signal')}"
-            for region, stages in self.point.get("closed_guard_bands", {}).items()
-        ]
+__all__ = ["SignalResult", "read_signal", "signal_result", "write_signal"]
 
 
 @dataclass(frozen=True)
@@ -202,19 +167,7 @@ def read_signal(analysis: AnalysisFolder) -> SignalResult | None:
     out = analysis.folder / "output"
     if not (out / "signal.json").is_file():
         return None
-    stored, hists = read_json(out / "signal.json"), read_histograms(out / "signal_histograms.json")
-    channels = {
-        channel: ChannelSignal(
-            mode,
-            stored["points"][channel],
-            {
-                name.partition("/")[2]: made
-                for name, made in hists.items()
-                if name.partition("/")[0] == channel
-            },
-        )
-        for channel, mode in stored["modes"].items()
-    }
+    stored, channels = read_json(out / "signal.json"), read_channels(analysis)
     several = out / "mass_windows.json" if len(channels) > 1 else None
     masses = read_json(several) if several and several.is_file() else None
     exclusion = Exclusion.from_dict(stored["exclusion"])
