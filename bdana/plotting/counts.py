@@ -85,7 +85,14 @@ def save_regions(
         axes.tick_params(axis="x", which="minor", bottom=False, top=False)
         axes.set_ylabel(counted)
         axes.set_title(title, loc="left")
-        axes.legend(loc="upper center", ncols=3, bbox_to_anchor=(0.5, 0.93))
+        axes.legend(
+            loc="upper center",
+            ncols=3,
+            bbox_to_anchor=(0.5, 0.93),
+            frameon=True,
+            framealpha=1.0,
+            edgecolor="none",
+        )
 
 
 def save_flatness(

@@ -8,6 +8,7 @@ import numpy as np
 
 from bdana.plotting.figures import current_look, figure
 from bdana.plotting.off_scale import flow_note, write_note
+from bdana.rounding import grouped
 from bdana.statistics.garwood import poisson_interval
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def save_without_cut(
         axes.set_ylabel(f"entries / {axis.widths[0]:.4g}{f' {unit}' if unit else ''}")
         axes.set_title(title, loc="left")
         axes.legend(loc="upper right", ncols=2, frameon=True, framealpha=1.0, edgecolor="none")
-        sums = (f"{float(made.values(flow=True).sum()):,.6g}" for made in (every, passed))
+        sums = (grouped(float(made.values(flow=True).sum())) for made in (every, passed))
         write_note(
             fig,
             f"Entries: {next(sums)} without the cut, {next(sums)} with it. {flow_note({data_label: every})}",

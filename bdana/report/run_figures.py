@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 import hist
 import numpy as np
 
-from bdana.plotting import save_comparison, save_cutflow, save_regions, save_without_cut
+from bdana.plotting import (
+    save_comparison,
+    save_cutflow,
+    save_regions,
+    save_without_cut,
+)
 from bdana.plotting.comparison import merged
 from bdana.plotting.figures import Look, current_look, look
 from bdana.report.document import Figure

@@ -8,8 +8,10 @@ from bdana.plotting import save_plane
 from bdana.plotting.figures import look, stamped
 from bdana.regions import UNDEFINED
 from bdana.report.check_sections import check_figures
+from bdana.report.count_figures import count_figures
 from bdana.report.document import Figure
 from bdana.report.mass_sections import mass_figure
+from bdana.report.opening_planes import opening_planes
 from bdana.report.review import review_document
 from bdana.report.run_figures import look_of, run_figures, state_of, with_all_errors
 from bdana.report.search_sections import search_document
@@ -70,12 +72,17 @@ def _save_figures(
     folder = out / "figures"
     folder.mkdir(exist_ok=True)
     figures = [_plane(analysis, sample, folder) for sample in run.samples]
+    for sample in run.samples:
+        if run.table and sample.name == run.table["sample"]:
+            figures += opening_planes(analysis, sample, list(run.table["opened"]), out / sample.name, folder)
     if "plane" in run.predicted:
         figures.append(_predicted_plane(analysis, run, folder))
     figures += run_figures(analysis, run, folder, signal)
     with look(look_of(analysis, state_of(run.label, _closed(run)))):
         if run.masses:
             figures.append(mass_figure(run.masses, folder, f"{analysis.regions.names[0]} in windows of mass"))
+        if run.table:
+            figures += count_figures(run.table, folder)
         return figures + (check_figures(run.checks, folder) if run.checks else [])
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["search_document"]
 
-BESIDE_TABLES = ("cutflow", "regions")
+BESIDE_TABLES = (("cutflow",), ("regions", "count_probabilities", "likelihood"))
 """Names of the figures that stand beside the tables of the same numbers, of cutflows and of regions."""
 
 
@@ -81,8 +81,8 @@ def _sections(
     masses = [figure for figure in figures if figure.path.stem in MASS_FIGURES]
     without = [figure for figure in figures if figure.path.stem.startswith("n_minus_1_")]
     figures = [figure for figure in figures if figure not in without]
-    flows, counts = ([figure for figure in figures if figure.path.stem == name] for name in BESIDE_TABLES)
-    elsewhere = CHECK_FIGURES | MASS_FIGURES | {*BESIDE_TABLES}
+    flows, counts = ([figure for figure in figures if figure.path.stem in names] for names in BESIDE_TABLES)
+    elsewhere = CHECK_FIGURES | MASS_FIGURES | {name for names in BESIDE_TABLES for name in names}
     prediction = run.prediction
     shown: list[tuple[str, Sequence[Block]]] = [
         ("Exposure", _exposure_blocks(analysis, run)),

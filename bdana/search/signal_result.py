@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bdana._version import __version__
@@ -11,6 +11,7 @@ from bdana.search.combined import common_errors
 from bdana.search.mass_scan import combined_mass_scan
 from bdana.search.stored import ChannelSignal, read_channels, read_json, write_json
 from bdana.selection import fill_histograms
+from bdana.sensitivity.against_mass import efficiencies, resolutions
 from bdana.sensitivity.exclusion import ChannelCount, Exclusion, exclude
 from bdana.sensitivity.points import signal_point
 from bdana.sensitivity.scan import Scan, cache_folder
@@ -44,6 +45,10 @@ class SignalResult:
         [search.mass_windows].
     label : str
         What the observed events are: data, simulation or pseudo-data.
+    against_mass : mapping of str to mapping
+        By decay mode `efficiency` and `resolution`, as `bdana.sensitivity.against_mass` gives them, at the coupling of the point.
+    parts : mapping of str to mapping of str to Exclusion
+        What single parts of the signal exclude: by `production` the processes, by `mode` the channels; empty where there is one.
     """
 
     channels: Mapping[str, ChannelSignal]
@@ -51,6 +56,8 @@ class SignalResult:
     cautions: tuple[str, ...] = ()
     masses: Mapping[str, Any] | None = None
     label: str = "data"
+    against_mass: Mapping[str, Mapping[str, Mapping[str, list[float]]]] = field(default_factory=dict)
+    parts: Mapping[str, Mapping[str, Exclusion]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return modes, expected events and exclusion as plain values, for JSON."""
@@ -60,6 +67,11 @@ class SignalResult:
             "exclusion": self.exclusion.to_dict(),
             "cautions": list(self.cautions),
             "label": self.label,
+            "against_mass": {mode: dict(curves) for mode, curves in self.against_mass.items()},
+            "parts": {
+                kind: {name: one.to_dict() for name, one in parts.items()}
+                for kind, parts in self.parts.items()
+            },
         }
 
 
@@ -122,7 +134,37 @@ def signal_result(
         (*config.cautions(sorted(masses)), *([lacking] if lacking else [])),
         scan_of_masses.to_dict() if scan_of_masses else None,
         " + ".join(dict.fromkeys(table.label for _, table, _ in counted)),
+        {
+            count.scan.mode: _against_mass(count.scan, config.masses(count.scan.mode), coupling)
+            for count in counts.values()
+        },
+        _parts(counts),
     )
+
+
+def _against_mass(scan: Scan, masses: Sequence[float], coupling: float) -> dict[str, dict[str, list[float]]]:
+    return {
+        "efficiency": efficiencies(scan, masses, coupling),
+        "resolution": resolutions(scan, masses, coupling),
+    }
+
+
+def _parts(counts: Mapping[str, ChannelCount]) -> dict[str, dict[str, Exclusion]]:
+    """Return what single production processes and single channels exclude, where there are several."""
+    scans = [count.scan for count in counts.values()]
+    names = dict.fromkeys(
+        name
+        for scan in scans
+        for mass in scan.analysis.signal.masses(scan.mode)
+        if scan.is_open(mass)
+        for name in scan(mass).production
+    )
+    found: dict[str, dict[str, Exclusion]] = {}
+    if len(names) > 1:
+        found["production"] = {name: exclude(list(counts.values()), production=name) for name in names}
+    if len(counts) > 1:
+        found["mode"] = {name: exclude([count]) for name, count in counts.items()}
+    return found
 
 
 def _mode(analysis: AnalysisFolder, run: SampleRun) -> str | None:
@@ -171,4 +213,10 @@ def read_signal(analysis: AnalysisFolder) -> SignalResult | None:
     several = out / "mass_windows.json" if len(channels) > 1 else None
     masses = read_json(several) if several and several.is_file() else None
     exclusion = Exclusion.from_dict(stored["exclusion"])
-    return SignalResult(channels, exclusion, tuple(stored["cautions"]), masses, stored["label"])
+    parts = {
+        kind: {name: Exclusion.from_dict(one) for name, one in made.items()}
+        for kind, made in stored["parts"].items()
+    }
+    return SignalResult(
+        channels, exclusion, tuple(stored["cautions"]), masses, stored["label"], stored["against_mass"], parts
+    )

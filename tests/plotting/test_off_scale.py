@@ -113,8 +113,17 @@ CASES = {
 }  # fmt: skip
 
 
-AXES_FOLLOW = {"save_cutflow", "save_event", "save_mass_limits"}
-"""Figures whose axes reach as far as the values."""
+AXES_FOLLOW = {
+    "save_count_probabilities",
+    "save_cutflow",
+    "save_efficiency",
+    "save_event",
+    "save_likelihood",
+    "save_mass_limits",
+    "save_rates",
+    "save_resolution",
+}
+"""Figures whose axes reach as far as the values, or as the levels that are read off them."""
 
 
 def texts_of(monkeypatch, draw, path):
