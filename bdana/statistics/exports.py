@@ -230,8 +230,12 @@ def _background(region: CountedRegion, errors: ErrorSources | None) -> dict[str,
     ends = {name: (background.shifted(1.0), background.shifted(-1.0))}
     if errors and not alone:
         place = errors.regions.index(region.name)
+        # A one-sided source leaves the expectation where it is when its parameter is below zero.
         ends = {
-            source: (background.expected + row[place], background.expected - row[place])
+            source: (
+                background.expected + row[place],
+                background.expected - (0.0 if source in errors.one_sided else row[place]),
+            )
             for source, row in errors.shifts.items()
         }
     modifiers = [

@@ -20,7 +20,7 @@ __all__ = ["Trends", "find_trends"]
 HIGHEST = 4
 """Degree up to which trends are looked for."""
 CHANCE = 0.001
-"""Probability that a constant rate has a degree that is taken for a trend, assumed."""
+"""Probability that a constant rate, or noise of the beam, has a degree that is taken for a trend, assumed."""
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(2 * HIGHEST + 1)
 
 
@@ -110,7 +110,7 @@ def find_trends(
     lengths: NDArray[np.float64],
     numbers: tuple[NDArray[np.int64], NDArray[np.int64]],
 ) -> Trends | None:
-    """Return the trends of the rate over the spill; None where they may be chance.
+    """Return the trends of the rate over the spill; None where they may be chance, or noise at all time scales.
 
     Pairs are counted as by `duty_factor`: a track that passed the vetoes with all others of its burst.
 
@@ -158,7 +158,12 @@ def find_trends(
     variance = pairs @ (1.0 + n / np.maximum(every, 1.0)) + 4.0 * means**2 @ (pairs * every)
     pulls = (np.diag(matrix)[1 : HIGHEST + 1] - total * expected) / np.sqrt(variance)
     chance = special.gammaincc(0.5 * spectra, np.maximum(0.5 * spectra + pulls * np.sqrt(0.5 * spectra), 0.0))
-    degrees = 1 + np.flatnonzero(chance < CHANCE)
+    # What is as high in the degrees beyond is no trend but noise of the beam; tracks alone make `shot` in each.
+    shot = float(n.sum())
+    powers = np.diag(matrix)[1:] + shot
+    beyond = max(float(powers[HIGHEST:].mean()), shot)
+    noise = special.fdtrc(spectra, HIGHEST * spectra, np.maximum(powers[:HIGHEST] / beyond, 0.0))
+    degrees = 1 + np.flatnonzero((chance < CHANCE) & (noise < CHANCE))
     if not len(degrees):
         return None
     kept = 1 + 2 * int(degrees[-1])

@@ -49,6 +49,18 @@ def test_bursts_of_different_length_are_no_trend():
     assert found_in(SpillTimes.of(rng.random(3000) * length[places], length, places)) is None
 
 
+def test_noise_of_the_beam_is_no_trend():
+    """Steps of random height have power in all degrees."""
+    rng = np.random.default_rng(4)
+    found = 0
+    for _ in range(40):
+        heights = rng.gamma(2.0, 0.5, (BURSTS, 160))
+        since = [(rng.choice(160, 1000, p=h / h.sum()) + rng.random(1000)) * SPILL_NS / 160 for h in heights]
+        places = np.repeat(np.arange(BURSTS), 1000)
+        found += found_in(SpillTimes.of(np.concatenate(since), np.full(BURSTS, SPILL_NS), places)) is not None
+    assert found <= 2
+
+
 def test_pairs_by_time_difference_are_those_of_the_rate():
     trends, rate = found_in(ramped(0.8, 20_000)), 1.0 + 0.8 * np.linspace(-1.0, 1.0, 4801)
     for lag in (0, 700, 1900):
