@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Sheet", "SheetColumn", "counts_sheet", "pyhf_workspace", "write_sheet"]
 
-_GIVEN = frozenset({"name", "expected", "error", "observed", "upper_limit_90", "state"})
+_GIVEN = frozenset({"name", "expected", "error", "error_down", "observed", "upper_limit_90", "state"})
 """Fields of a row of a counts table that are not computed."""
 WIDEST = 12  # columns of a LaTeX table
 _LATEX = str.maketrans({"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$"})
