@@ -21,7 +21,7 @@ from bdana.events.baskets import is_plain, read_plain
 from bdana.events.checksums import OBJECT_NAME, ColumnChecksums, damaged_page_list, damaged_pages
 from bdana.events.lists import fit
 from bdana.events.pages import plain_fields, read_plain_fields
-from bdana.events.servers import DEFAULTS, RemoteConfig
+from bdana.events.remote_config import DEFAULTS, RemoteConfig
 from bdana.events.tree_layouts import known_layout, remember_layout
 from bdana.events.usage import count_bytes, is_metered
 from bdana.on_demand import late_module
