@@ -228,7 +228,9 @@ def progress_bar(what: str) -> Iterator[Progress]:
         def watched() -> None:
             rate = (account.read_bytes - before) / 1e6 / max(time.monotonic() - begun, 1e-3)
             events = account.steps[account.present].events
-            read = f"chunks, {account.files[0]}/{account.files[1]} files, {rate:.0f} MB/s"
+            read = "chunks"
+            if account.files[1]:
+                read += f", {account.files[0]}/{account.files[1]} files, {rate:.0f} MB/s"
             read += "" if events is None else f", {events} events"
             done, total = account.chunks
             text = f"{what}, {account.present}"
