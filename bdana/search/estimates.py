@@ -79,7 +79,7 @@ def estimate_combinatorial(
             dataset = dataset.leave_out(err.reasons)
         else:
             made = estimate_singles(analysis, name, sample, replace(options, executor=executor))
-            return replace(made, bad_files=dataset.bad_files)
+            return replace(made, bad_files=dataset.bad_files, dataset=dataset)
 
 
 def single_tracks(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from bdana.events import Dataset
     from bdana.events.bad_files import BadFile
     from bdana.events.open_part import OpenPart
     from bdana.pairing.estimate.groups import Grouped
@@ -102,6 +103,8 @@ class PairEstimate:
         Sums by region and closed envelope; None where nothing of the data is closed.
     bad_files : tuple of BadFile
         Files that cannot be read and were left out with their bursts.
+    dataset : Dataset or None
+        What the single tracks were read from, bad files left out; None where they were given.
     plane : hist.Hist or None
         Sum of weights of all regions in the (z_TAX, CDA_TAX) plane; None where no variables are histogrammed.
     """
@@ -129,6 +132,7 @@ class PairEstimate:
     single_cutflow: Cutflow
     parts: RegionParts | None = None
     bad_files: tuple[BadFile, ...] = ()
+    dataset: Dataset | None = None
     plane: Histogram | None = None
 
     def __repr__(self) -> str:
