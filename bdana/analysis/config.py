@@ -19,9 +19,9 @@ from bdana.analysis.plot_config import PlotConfig
 from bdana.analysis.publication_config import ExportConfig, ReportConfig
 from bdana.analysis.signal_config import SignalConfig
 from bdana.errors import ConfigError
-from bdana.events.dataset import Kind, Trigger
 from bdana.events.exposure import check_protons
-from bdana.events.servers import RemoteConfig
+from bdana.events.kinds import Kind, Trigger
+from bdana.events.remote_config import RemoteConfig
 from bdana.mistakes import PlacedError, Written, did_you_mean, sentences, validated
 from bdana.reconstruction import Line
 from bdana.regions import BoxTable, ClusterBoxTable, Regions
