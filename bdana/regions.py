@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated
 
+import hepunits
 import numpy as np
 from pydantic import Field
 
@@ -51,6 +52,11 @@ class AnyBox(ABC):
     @abstractmethod
     def ends(self) -> tuple[float, float]:
         """Ends of the first coordinate."""
+
+    @property
+    @abstractmethod
+    def unit(self) -> float:
+        """Unit in which figures show the first coordinate; the second is in mm."""
 
     @property
     @abstractmethod
@@ -107,6 +113,11 @@ class Box(AnyBox):
         return self.z_min, self.z_max
 
     @property
+    def unit(self) -> float:
+        """The unit of z_TAX in figures: m."""
+        return hepunits.m
+
+    @property
     def top(self) -> float:
         """Largest CDA_TAX in mm."""
         return self.cda_max
@@ -125,6 +136,11 @@ class ClusterBox(AnyBox):
     def ends(self) -> tuple[float, float]:
         """Ends of the mass in MeV/c2."""
         return self.mass_min, self.mass_max
+
+    @property
+    def unit(self) -> float:
+        """The unit of the mass in figures: MeV."""
+        return hepunits.MeV
 
     @property
     def top(self) -> float:
@@ -213,16 +229,23 @@ class Regions:
                 )
 
     @property
-    def frame_m_mm(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Ends of z in m and of CDA in mm of figures of the plane.
+    def of_clusters(self) -> bool:
+        """Whether the plane is that of pairs of clusters."""
+        return any(isinstance(box, ClusterBox) for box in self.boxes)
 
-        In z a quarter of the outermost box is shown before it and 5/4 of it behind it, where nothing comes from the dump;
-        in CDA from 1/60 of the innermost box's to 4 times the outermost's, to one digit.
+    @property
+    def frame(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Ends of figures of the plane: of z in m or of the mass in MeV, and of the distance in mm.
+
+        In the first a quarter of the outermost box is shown before it, a mass only from 0, and 5/4 of it behind it, where nothing
+        comes from the dump; in the distance from 1/60 of the innermost box's to 4 times the outermost's, to one digit.
         """
         inner, outer = self.boxes[0], self.boxes[-1]
-        width = outer.ends[1] - outer.ends[0]
-        z = ((outer.ends[0] - width / 4.0) * 1e-3, (outer.ends[1] + 1.25 * width) * 1e-3)
-        return z, (float(f"{inner.top / 60.0:.1g}"), float(f"{outer.top * 4.0:.1g}"))
+        (low, high), unit = outer.ends, outer.unit
+        width = high - low
+        first = low - width / 4.0
+        shown = ((max(first, 0.0) if self.of_clusters else first) / unit, (high + 1.25 * width) / unit)
+        return shown, (float(f"{inner.top / 60.0:.1g}"), float(f"{outer.top * 4.0:.1g}"))
 
     @property
     def names(self) -> tuple[str, ...]:

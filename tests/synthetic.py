@@ -83,9 +83,7 @@ def diphoton_event(
 
 def policy_with_clusters(text):
     """Return the text of a policy with the tables of clusters that docs/channels.md shows."""
-    docs = (Path(__file__).parents[1] / "docs" / "channels.md").read_text()
-    tables = docs.partition("```toml\n[clusters]")[2].partition("```")[0]
-    return f"{text}\n[clusters]{tables}"
+    return f"{text}\n{(Path(__file__).parent / 'policy_clusters.toml').read_text()}"
 
 
 def dimuon_event(

@@ -1,4 +1,4 @@
-"""The (z_TAX, CDA_TAX) plane with the borders of the regions."""
+"""The plane of the regions, such as (z_TAX, CDA_TAX), with their borders."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def save_plane(
     *,
     smooth: bool = False,
 ) -> None:
-    """Draw the candidates in the (z_TAX, CDA_TAX) plane with the borders of the regions, into a PNG, PDF or SVG.
+    """Draw the candidates in the plane of the regions, such as (z_TAX, CDA_TAX), with their borders, into a PNG, PDF or SVG.
 
     Parameters
     ----------
@@ -100,9 +100,7 @@ def _cut_boxes(regions: Regions, z: Sequence[float], cda: Sequence[float]) -> st
     beyond = [
         box.name
         for box in regions.boxes
-        if box.ends[0] / hepunits.m < z[0]
-        or box.ends[1] / hepunits.m > z[1]
-        or box.top / hepunits.mm > cda[1]
+        if box.ends[0] / box.unit < z[0] or box.ends[1] / box.unit > z[1] or box.top / hepunits.mm > cda[1]
     ]
     return f"beyond the frame: {', '.join(beyond)}" if beyond else ""
 
@@ -110,13 +108,13 @@ def _cut_boxes(regions: Regions, z: Sequence[float], cda: Sequence[float]) -> st
 def _draw_borders(axes: Axes, regions: Regions, closed: Sequence[AnyBox], bottom: float) -> None:
     if closed:  # they are nested
         widest = max(closed, key=lambda box: box.top)
-        z_min, width = widest.ends[0] / hepunits.m, (widest.ends[1] - widest.ends[0]) / hepunits.m
+        z_min, width = widest.ends[0] / widest.unit, (widest.ends[1] - widest.ends[0]) / widest.unit
         corner, height = (z_min, bottom), widest.top / hepunits.mm - bottom
         axes.add_patch(
             Rectangle(corner, width, height, fill=False, edgecolor="gray", linewidth=0, hatch="///")
         )
     for i, box in enumerate(regions.boxes):
-        z_min, z_max, cda = box.ends[0] / hepunits.m, box.ends[1] / hepunits.m, box.top / hepunits.mm
+        z_min, z_max, cda = box.ends[0] / box.unit, box.ends[1] / box.unit, box.top / hepunits.mm
         colour = "red" if i == 0 else "black"
         is_closed = any(box.name == envelope.name for envelope in closed)
         axes.add_patch(

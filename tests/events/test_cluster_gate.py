@@ -1,5 +1,7 @@
 """The gate for pairs of clusters: which stage closes them, beside pairs of tracks."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from bdana.events import GATE_COLUMNS, EventArrays
 from bdana.events.gate import CLUSTER_COLUMNS
 from bdana.regions import ClusterBox, Envelopes
 from tests.searches import analysis_folder, with_clusters
-from tests.synthetic import dimuon_event, diphoton_event, good_bursts, records
+from tests.synthetic import dimuon_event, diphoton_event, good_bursts, policy_with_clusters, records
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +103,9 @@ def test_the_boxes_of_clusters_are_those_of_a_plane():
     box = ClusterBox("SR", 20.0, 700.0, 500.0)
     assert box.contains([20.0, 21.0, 700.0, 300.0, np.nan], [0.0, 499.0, 0.0, 500.0, 0.0]).tolist() == [False, True, False, False, False]  # fmt: skip
     assert Envelopes((box,)).secrecy([20.0, 19.9, np.nan], [500.0, 0.0, 9e9]).tolist() == [0, 1, 0]
+
+
+def test_the_tables_of_the_docs_are_those_that_are_tested(analysis):
+    text = (Path(__file__).parents[2] / "docs" / "channels.md").read_text()
+    assert f"```toml\n{policy_with_clusters('').lstrip()}```" in text
+    assert analysis.gate.clusters.reference_z == sum(analysis.detector.volume_mm) / 2

@@ -10,7 +10,7 @@ from bdana.reconstruction import ClusterPairs, Clusters, Line, two_photon_mass
 from bdana.signal.contract import Mode
 from bdana.simulation.decays import Dump, FlatSpectrum, place_decays
 from bdana.simulation.tracks import Flight
-from tests.synthetic import diphoton_event, policy_with_clusters, records
+from tests.synthetic import diphoton_event, records
 
 NA62 = load_detector("na62")
 DUMP = np.array([0.0, -22.0, 23_070.0])
@@ -124,8 +124,3 @@ def test_clusters_are_read_only_and_name_what_they_lack():
     without = Clusters(clusters.record[["x", "y"]], clusters.events, clusters.index, NA62)
     with pytest.raises(MissingColumnError, match=r"lkr\.energy"):
         without.energy  # noqa: B018
-
-
-def test_the_packaged_geometry_has_the_reference_point_of_the_packaged_policy():
-    text = policy_with_clusters("")
-    assert f"reference_z_m = {sum(NA62.volume_mm) / 2e3:g}" in text
