@@ -212,11 +212,16 @@ def test_a_search_refuses_a_pair_with_the_identity_of_a_single_track(file, sampl
     assert same.run("pairs").estimate.expected.sum() > 0
 
 
-def test_the_command_prints_the_estimate_in_an_analysis_alone(file):
+def test_the_command_prints_the_estimate_in_an_analysis_alone(file, monkeypatch):
     typed, folder = ("background", file, "--kind", "mc"), template_folder()
+    opened, of_files = [], Dataset.open.__func__
+    monkeypatch.setattr(
+        Dataset, "open", classmethod(lambda *given, **more: opened.append(1) or of_files(*given, **more))
+    )
     done = commands.bdana(*typed, "--json", cwd=folder)
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
+    assert (opened, document["label"]) == ([1], "simulation")
     assert [row["name"] for row in document["regions"]] == ["SR", "CR", "CR1", "CR2", "CR3", "outside"]
     assert np.shape(document["statistical_covariance"]) == (6, 6)
     outside = document["regions"][-1]
