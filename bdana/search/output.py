@@ -34,6 +34,7 @@ __all__ = [
     "read_histograms",
     "read_json",
     "read_output",
+    "write_histograms",
     "write_json",
     "write_output",
 ]
@@ -186,15 +187,17 @@ def _write_run(analysis: AnalysisFolder, runs: Sequence[SampleRun], out: Path) -
     for run in runs:
         folder = out / run.name
         folder.mkdir(exist_ok=True)
+        lacking = incomplete(run.selected.bad_files)
         write_json(
             folder / "cutflow.json",
             run.selected.to_dict() | {"sample": run.name, "closed": list(run.selected.closed)},
         )
-        run.candidates.write_csv(folder / "candidates.csv")
-        write_json(
+        run.candidates.write_csv(folder / "candidates.csv", lacking)
+        write_histograms(
             folder / "histograms.json",
             dict(run.hists)
             | {"plane": plane_histogram(run.candidates, analysis.regions, analysis.dump_name)},
+            lacking,
         )
         if run.table and run.estimate:
             record = {region.name: region.provenance for region in run.opened}
@@ -209,7 +212,7 @@ def _write_run(analysis: AnalysisFolder, runs: Sequence[SampleRun], out: Path) -
                 out / "prediction.json", run.estimate.to_dict(bins=True) | label | _stamp(analysis, [run])
             )
             plane = {"plane": run.estimate.plane} if run.estimate.plane is not None else {}
-            write_json(out / "prediction_histograms.json", dict(run.estimate.hists) | plane)
+            write_histograms(out / "prediction_histograms.json", dict(run.estimate.hists) | plane, lacking)
         if run.masses:
             write_json(
                 out / "mass_windows.json",
@@ -289,6 +292,25 @@ def write_json(path: Path, document: Mapping[str, Any]) -> None:
     """
     with write_atomically(path) as file:
         json.dump(document, file, indent=1, allow_nan=False, default=uhi.io.json.default)
+
+
+def write_histograms(path: Path, hists: Mapping[str, Histogram], lacking: str = "") -> None:
+    """Write histograms in the form of UHI, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+    hists : mapping of str to hist.Hist
+    lacking : str
+        What they lack since files were left out, kept in the metadata of each; empty when they lack nothing.
+    """
+    plain = {name: uhi.io.json.default(made) for name, made in hists.items()}
+    if lacking:
+        plain = {
+            name: made | {"metadata": made.get("metadata", {}) | {"incomplete": lacking}}
+            for name, made in plain.items()
+        }
+    write_json(path, plain)
 
 
 def read_json(path: Path) -> Any:

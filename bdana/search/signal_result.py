@@ -9,7 +9,7 @@ from bdana._version import __version__
 from bdana.events.bad_files import incomplete
 from bdana.search.combined import common_errors
 from bdana.search.mass_scan import combined_mass_scan
-from bdana.search.output import read_histograms, read_json, write_json
+from bdana.search.output import read_histograms, read_json, write_histograms, write_json
 from bdana.selection import fill_histograms
 from bdana.sensitivity.exclusion import ChannelCount, Exclusion, exclude
 from bdana.sensitivity.points import signal_point
@@ -79,6 +79,8 @@ class SignalResult:
         [search.mass_windows].
     label : str
         What the observed events are: data, simulation or pseudo-data.
+    incomplete : str
+        What the numbers lack since files were left out; empty when they lack nothing.
     """
 
     channels: Mapping[str, ChannelSignal]
@@ -86,6 +88,7 @@ class SignalResult:
     cautions: tuple[str, ...] = ()
     masses: Mapping[str, Any] | None = None
     label: str = "data"
+    incomplete: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return modes, expected events and exclusion as plain values, for JSON."""
@@ -95,6 +98,7 @@ class SignalResult:
             "exclusion": self.exclusion.to_dict(),
             "cautions": list(self.cautions),
             "label": self.label,
+            **({"incomplete": self.incomplete} if self.incomplete else {}),
         }
 
 
@@ -157,6 +161,7 @@ def signal_result(
         (*config.cautions(sorted(masses)), *([lacking] if lacking else [])),
         scan_of_masses.to_dict() if scan_of_masses else None,
         " + ".join(dict.fromkeys(table.label for _, table, _ in counted)),
+        lacking,
     )
 
 
@@ -185,8 +190,9 @@ def write_signal(analysis: AnalysisFolder, result: SignalResult | None) -> None:
         for channel, part in result.channels.items()
         for name, made in part.hists.items()
     }
-    write_json(out / "signal_histograms.json", hists)
+    write_histograms(out / "signal_histograms.json", hists, result.incomplete)
     stamp = {"analysis_hash": analysis.hash, "bdana_version": __version__}
+    stamp |= {"incomplete": result.incomplete} if result.incomplete else {}
     if result.masses:
         write_json(out / "mass_windows.json", dict(result.masses) | stamp)
     write_json(out / "signal.json", result.to_dict() | stamp)
@@ -218,4 +224,6 @@ def read_signal(analysis: AnalysisFolder) -> SignalResult | None:
     several = out / "mass_windows.json" if len(channels) > 1 else None
     masses = read_json(several) if several and several.is_file() else None
     exclusion = Exclusion.from_dict(stored["exclusion"])
-    return SignalResult(channels, exclusion, tuple(stored["cautions"]), masses, stored["label"])
+    return SignalResult(
+        channels, exclusion, tuple(stored["cautions"]), masses, stored["label"], stored.get("incomplete", "")
+    )
