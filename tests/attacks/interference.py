@@ -110,7 +110,7 @@ class World:
         def edit(text):
             return one_variable(text if prompt else text.replace('prompt = "prompt"\n', ""))
 
-        search_folder(folder, f"data/run{self.ending}", keys=keys if sealed else None, edit=edit)
+        search_folder(folder, f"data/run{self.ending}", keys=keys if sealed else None, edit=edit, pdf=True)
         (folder / "data").mkdir()
         analysis = bdana.load(folder)
         self.gate = load_policy(folder, analysis.regions).gate(analysis.detector)
