@@ -36,7 +36,7 @@ OPEN_VERTEX = [
 """Settings with which most pairs are selected, and many prompt ones, which come from before the decay volume."""
 
 
-def analysis_folder(folder, samples=None, search=None, keys=None, edit=str):
+def analysis_folder(folder, samples=None, search=None, keys=None, edit=str, *, pdf=False):
     """Copy the packaged analysis into a folder.
 
     Parameters
@@ -49,11 +49,16 @@ def analysis_folder(folder, samples=None, search=None, keys=None, edit=str):
     edit : callable, optional
         Changes the text of analysis.toml first, from which the new particle is missing: its scan takes time, and so do
         many pairs drawn for the prompt background.
+    pdf : bool
+        Whether figures are written as PDF too, which takes a third of the time of a report.
     """
     scaffold(folder)
     path = folder / "analysis.toml"
     before, _, after = path.read_text().partition("[signal]\n")
     text = edit(before + "[variables.mass]" + after.partition("[variables.mass]")[2])
+    if not pdf:
+        text = text.replace('formats = ["pdf"]', "formats = []")
+        text += "" if "[plot]" in text else "\n[plot]\nformats = []\n"
     for key, value in (search or {}).items():
         text = re.sub(rf"(?m)^{key} = .*\n", "", text)
         text = text.replace("[search]\n", f"[search]\n{key} = {json.dumps(value)}\n")

@@ -137,7 +137,7 @@ class World:
         def edit(text):
             return one_variable(text if prompt else text.replace('prompt = "prompt"\n', ""))
 
-        search_folder(folder, f"data/run{self.ending}", keys=keys if sealed else None, edit=edit)
+        search_folder(folder, f"data/run{self.ending}", keys=keys if sealed else None, edit=edit, pdf=True)
         (folder / "data").mkdir()
         if clusters:  # alone, and without an estimate
             with_clusters(folder)
