@@ -46,13 +46,15 @@ def analysis_folder(folder, samples=None, search=None, keys=None, edit=str):
     keys : mapping of str to Path, optional
         People of the policy, with their SSH keys.
     edit : callable, optional
-        Changes the text of analysis.toml first, from which the new particle is missing: its scan takes time, and so do
-        many pairs drawn for the prompt background.
+        Changes the text of analysis.toml first, from which the new particle and [n_minus_1] are missing: scan and figures
+        take time, and so do many pairs drawn for the prompt background.
     """
     scaffold(folder)
     path = folder / "analysis.toml"
     before, _, after = path.read_text().partition("[signal]\n")
-    text = edit(before + "[variables.mass]" + after.partition("[variables.mass]")[2])
+    after = after.partition("[variables.mass]")[2]
+    shown, _, rest = after.partition("# The variable that a cut looks at")
+    text = edit(f"{before}[variables.mass]{shown}{rest[rest.index('# How figures look') :]}")
     for key, value in (search or {}).items():
         text = re.sub(rf"(?m)^{key} = .*\n", "", text)
         text = text.replace("[search]\n", f"[search]\n{key} = {json.dumps(value)}\n")
