@@ -7,18 +7,24 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, ValidationError, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from bdana.analysis.plot_config import PlotConfig
 from bdana.analysis.publication_config import ExportConfig, ReportConfig
 from bdana.analysis.signal_config import SignalConfig
 from bdana.errors import ConfigError
-from bdana.events.dataset import Kind, Trigger
 from bdana.events.exposure import check_protons
-from bdana.events.servers import RemoteConfig
+from bdana.events.kinds import Kind, Trigger
+from bdana.events.remote_config import RemoteConfig
 from bdana.mistakes import PlacedError, Written, did_you_mean, sentences, validated
 from bdana.reconstruction import Line
-from bdana.regions import BoxTable, Regions
+from bdana.regions import BoxTable, ClusterBoxTable, Regions
 from bdana.selection import Variable, WithoutCut
 from bdana.signal.models import find_parameters
 from bdana.strict import StrictModel, parse_override, read_toml
@@ -83,6 +89,10 @@ class BeamLine(StrictModel):
 
 class Region(BoxTable):
     """Table [regions.NAME]: a box of the (z_TAX, CDA_TAX) plane, borders excluded."""
+
+
+class ClusterRegion(ClusterBoxTable):
+    """Table [cluster_regions.NAME]: a box of mass and distance of the centre of two clusters, borders excluded."""
 
 
 class SampleConfig(StrictModel):
@@ -256,6 +266,9 @@ class AnalysisConfig(StrictModel):
     analysis: General
     beam_line: BeamLine = BeamLine()
     regions: dict[str, Region] = Field(description="nested, innermost first")
+    cluster_regions: dict[str, ClusterRegion] = Field(
+        default={}, description="those of selections of clusters, of the same names"
+    )
     samples: dict[str, SampleConfig] = Field(default={}, description="what is read")
     exposure: ExposureConfig = ExposureConfig()
     search: SearchConfig = SearchConfig()
@@ -291,6 +304,12 @@ class AnalysisConfig(StrictModel):
     # How results are told changes none of them.
     report: ReportConfig = Field(default=ReportConfig(), exclude=True)
     export: ExportConfig = Field(default=ExportConfig(), exclude=True)
+
+    @model_serializer(mode="wrap")
+    def _without_clusters(self, serialised: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the regions of clusters where there are none: an analysis of tracks keeps its hash."""
+        values: dict[str, Any] = serialised(self)
+        return {name: value for name, value in values.items() if name != "cluster_regions" or value}
 
     @model_validator(mode="before")
     @classmethod
@@ -328,6 +347,24 @@ class AnalysisConfig(StrictModel):
     def partition(self) -> Regions:
         """Return the regions in mm."""
         return Regions(tuple(region.box(name) for name, region in self.regions.items()))
+
+    def cluster_partition(self) -> Regions | None:
+        """Return the regions of pairs of clusters; None where analysis.toml has none.
+
+        Raises
+        ------
+        PlacedError
+            When they have not the names of the other regions.
+        ConfigError
+            As for `partition`.
+        """
+        if self.cluster_regions and list(self.cluster_regions) != list(self.regions):
+            raise PlacedError(
+                ("cluster_regions", ""),
+                f"must have the names of [regions] in the same order, innermost first: {', '.join(self.regions)}",
+            )
+        boxes = tuple(region.box(name) for name, region in self.cluster_regions.items())
+        return Regions(boxes) if boxes else None
 
     def require_samples(self) -> None:
         """Raise an error when [search] names samples or regions that do not exist.
@@ -468,6 +505,7 @@ def _contradictions(config: AnalysisConfig, written: Written) -> list[str]:
     found = []
     for check in (
         config.partition,
+        config.cluster_partition,
         config.beam_line.require_direction,
         config.histogrammed,
         config.require_samples,

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from bdana.engine import SelectionTask
     from bdana.events import Dataset, EventFile, Files, Gate, GoodRuns
     from bdana.pairing import Combinatorial, PairingParameters
-    from bdana.regions import Box, Regions
+    from bdana.regions import AnyBox, Regions
     from bdana.selection import Variable
     from bdana.upstream import Prompt, PromptParameters
 else:
@@ -206,9 +206,15 @@ class AnalysisFolder:
         return self.config.partition()
 
     @property
+    def cluster_regions(self) -> Regions | None:
+        """The partition of the plane of pairs of clusters; None where analysis.toml has no [cluster_regions]."""
+        return self.config.cluster_partition()
+
+    @property
     def setup(self) -> Setup:
         """Detector, beam line and regions, as every selection gets them."""
-        return Setup(self.detector, self.config.beam_line.line(self.beam_point_mm), self.regions)
+        line = self.config.beam_line.line(self.beam_point_mm)
+        return Setup(self.detector, line, self.regions, self.cluster_regions)
 
     @property
     def beam_point_mm(self) -> tuple[float, float, float]:
@@ -226,7 +232,7 @@ class AnalysisFolder:
         BlindingError
             When it is not the one that the ledger says is in force.
         """
-        return blinding.load_policy(self.folder, self.regions)
+        return blinding.load_policy(self.folder, self.regions, self.cluster_regions)
 
     @property
     def ledger(self) -> Ledger:
@@ -244,15 +250,21 @@ class AnalysisFolder:
         admission = sealing.ManifestAdmission(folders, policy if policy.people else None)
         return policy.gate(self.detector, admission)  # guard: folder-gate
 
-    def closed_boxes(self, names: Collection[str]) -> list[Box]:
-        """Return the envelopes in mm, guard bands included, of those of the named regions that are closed.
+    def plane_of(self, selection: str, closed: Collection[str] = ()) -> tuple[Regions, list[AnyBox]]:
+        """Return the regions of the plane that a selection is counted in, and the envelopes of those that are closed.
 
         Parameters
         ----------
-        names : collection of str
+        selection : str
+            Its name: of tracks or of clusters.
+        closed : collection of str
+            Names of the closed regions; guard bands are included.
         """
-        gate = self.gate
-        return [box for box in gate.envelopes.boxes if box.name in names] if gate else []
+        gate, regions = self.gate if closed else None, self.cluster_regions
+        if self.selection(selection)[0].good_cluster is None or regions is None:
+            return self.regions, [box for box in gate.envelopes.boxes if box.name in closed] if gate else []
+        rule = gate.clusters if gate else None
+        return regions, [box for box in rule.envelopes.boxes if box.name in closed] if rule else []
 
     @property
     def dump_name(self) -> str:

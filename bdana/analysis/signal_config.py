@@ -32,6 +32,7 @@ SELECTIONS = {
     "rhoe": "pion_electron",
     "pimu": "pion_lepton",
     "pie": "pion_electron",
+    "gammagamma": "diphoton",
 }
 """Selections for decay modes that [signal] channels does not name."""
 
@@ -56,6 +57,12 @@ class SignalConfig(StrictModel):
     )
     min_energy_gev: float = Field(
         default=5.0, ge=0, le=1e4, description="smallest energy of each track to be accepted"
+    )
+    min_photon_energy_gev: float = Field(
+        default=1.0, ge=0, le=1e4, description="the same of each photon (arXiv:1904.02091)"
+    )
+    min_photon_distance_mm: float = Field(
+        default=100.0, ge=0, description="between two photons at the calorimeter (arXiv:1904.02091)"
     )
     spot_mm: float | None = Field(
         default=None,
@@ -117,7 +124,7 @@ class SignalConfig(StrictModel):
         for name in ("spot_mm", "depth_mm"):
             if values[name] is None:
                 values[name] = getattr(detector.beam_dump, name)
-        scan = scan_of(self.model)
+        scan = scan_of(self.model, self.parameters)
         for name, default in (
             ("masses_mev", scan.masses),
             ("couplings", scan.couplings),
@@ -144,7 +151,7 @@ class SignalConfig(StrictModel):
     @property
     def coupling(self) -> Coupling:
         """What the coupling of the model is called."""
-        return coupling_of(self.model)
+        return coupling_of(self.model, self.parameters)
 
     @property
     def particle_name(self) -> str:
@@ -196,7 +203,7 @@ class SignalConfig(StrictModel):
         ConfigError
             When there are none, or no such mode.
         """
-        ends = self.masses_mev or scan_of(self.model).masses
+        ends = self.masses_mev or scan_of(self.model, self.parameters).masses
         particles = [self.particle(mass) for mass in np.geomspace(*ends, self.mass_points).tolist()]
         known = [one for one in particles if one.mass_range[0] <= one.mass <= one.mass_range[1]]
         found = [one.mass for one in known if is_open(one, mode)]

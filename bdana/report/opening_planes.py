@@ -6,9 +6,8 @@ The plane as it is after the last one is a figure of the sample.
 from __future__ import annotations
 
 import csv
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import hepunits
 import numpy as np
 
 from bdana.plotting import save_event, save_plane
@@ -17,7 +16,8 @@ from bdana.regions import UNDEFINED
 from bdana.report.document import Figure
 from bdana.report.run_figures import look_of, state_of
 from bdana.search.event_view import opened_views
-from bdana.selection.histograms import empty_plane, fill_plane
+from bdana.selection import Candidates
+from bdana.selection.histograms import plane_histogram
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -50,33 +50,33 @@ def opening_planes(
     if not order:
         return []
     with (source / "candidates.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+        candidates = Candidates.of_rows([_plain(row) for row in csv.DictReader(file)])
     pot = (sample.summary["exposure"] or {}).get("pot")
     figures = []
     for step, name in enumerate(order):
         closed = [one for one in analysis.regions.names if one in {*order[step:], *sample.summary["closed"]}]
-        shown = [row for row in rows if row["region"] not in closed]
-        z, cda = (
-            np.array([float(row[key] or "nan") for row in shown]) * unit
-            for key, unit in (("z_tax_m", hepunits.m), ("cda_tax_mm", hepunits.mm))
-        )
-        plane = empty_plane(analysis.regions, analysis.dump_name)
-        fill_plane(plane, z, cda, np.ones(len(shown)))
+        shown = candidates.take(~np.isin(candidates.region, closed))
+        regions, hidden = analysis.plane_of(analysis.config.search.selection, closed)
+        plane = plane_histogram(shown, regions, analysis.dump_name)
         path = folder / f"plane_{sample.name}_before_{name}.png"
         with look(look_of(analysis, state_of(sample.label, closed), pot)):
             save_plane(
                 plane,
-                analysis.regions,
+                regions,
                 path,
                 f"before the opening of {name}",
-                analysis.closed_boxes(closed),
-                sum(row["region"] == UNDEFINED for row in shown),
+                hidden,
+                int(np.count_nonzero(shown.region == UNDEFINED)),
             )
         caption = (
             f"Candidates of {sample.title} as they were before the opening of {name}; hatched: closed then."
         )
         figures.append(Figure(path, caption))
     return figures
+
+
+def _plain(row: dict[str, str]) -> dict[str, Any]:
+    return {key: text if key == "region" else float(text) if text else None for key, text in row.items()}
 
 
 def opened_displays(analysis: Analysis, folder: Path) -> list[Figure]:

@@ -134,22 +134,21 @@ def write_review(analysis: Analysis) -> Path:
 def _plane(analysis: Analysis, sample: StoredSample, folder: Path) -> Figure:
     path = folder / f"plane_{sample.name}.png"
     closed = sample.summary["closed"]
+    regions, hidden = analysis.plane_of(analysis.config.search.selection, closed)
     pot = (sample.summary["exposure"] or {}).get("pot")
     with look(look_of(analysis, state_of(sample.label, closed), pot)):
         save_plane(
             sample.hists["plane"],
-            analysis.regions,
+            regions,
             path,
             sample.title,
-            analysis.closed_boxes(closed),
+            hidden,
             sum(row["observed"] for row in sample.summary["regions"] if row["name"] == UNDEFINED),
         )
     hatched = "; hatched: closed, with the guard band around it" if closed else ""
     dump = analysis.dump_name
-    return Figure(
-        path,
-        f"Candidates of {sample.title} in the plane of z_{dump} and CDA_{dump}{hatched}.",
-    )
+    plane = "mass and distance of the centre" if regions.of_clusters else f"z_{dump} and CDA_{dump}"
+    return Figure(path, f"Candidates of {sample.title} in the plane of {plane}{hatched}.")
 
 
 def _predicted_plane(analysis: Analysis, run: StoredRun, folder: Path) -> Figure:

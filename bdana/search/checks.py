@@ -202,7 +202,7 @@ def run_checks(
         Of what is counted of each region. Like-sign pairs and those out of time are open everywhere, and are compared with
         that of whole regions.
     executor : Executor, optional
-        Where chunks are selected.
+        Where chunks are selected and tracks are paired.
     kept : KeptParts, optional
         As for `run_search`.
     part : OpenPart, optional
@@ -211,7 +211,12 @@ def run_checks(
     search, whole = analysis.config.search, estimate.whole
     background, par = analysis.combinatorial(search.background)
     like = estimate_singles(
-        analysis, search.background, sample, PairOptions(like_sign=True), hists=False, kept=kept
+        analysis,
+        search.background,
+        sample,
+        PairOptions(like_sign=True, executor=executor),
+        hists=False,
+        kept=kept,
     )
     low, high = par.sideband_ns
     loose, names = data.loose, analysis.regions.names

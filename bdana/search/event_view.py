@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import awkward as ak
 import numpy as np
 
-from bdana.errors import BlindingError, InputError
+from bdana.errors import BlindingError, ConfigError, InputError
 from bdana.events import Dataset, EventArrays
 from bdana.events.plain_events import events_of_plain
 from bdana.reconstruction import Line, Pairs, Tracks, closest_approach
@@ -174,6 +174,8 @@ def opened_views(
         When the ledger is damaged, or has a row that is not signed or not allowed.
     """
     config, views = analysis.config.search, []
+    if analysis.selection(selection or config.selection)[0].good_track is None:
+        return []  # of clusters no pair is drawn
     shown = {region.name for region in opened_regions(analysis)}
     closed = tuple(name for name in (analysis.gate.names if analysis.gate else ()) if name not in shown)
     for plain in opened_events(analysis):
@@ -212,6 +214,10 @@ def _view(
     found: ak.Array,
 ) -> EventView:
     selection, par = analysis.selection(task.selection)
+    if selection.good_track is None:
+        raise ConfigError(
+            f"selection {task.selection} pairs clusters, and an event is drawn with its pair of tracks: choose another selection"
+        )
     names = tuple(cut.name for cut in selection.active(par))
     loose = selection.apply(found, par, task.setup, dataset.gate, names).loose  # refuses what is closed
     tracks = Tracks.of_events(found, task.setup.detector)

@@ -95,10 +95,10 @@ def _write_run(analysis: AnalysisFolder, runs: Sequence[SampleRun], out: Path) -
             run.selected.to_dict() | {"sample": run.name, "closed": list(run.selected.closed)},
         )
         run.candidates.write_csv(folder / "candidates.csv")
+        regions, _ = analysis.plane_of(run.selected.selection)
         write_json(
             folder / "histograms.json",
-            dict(run.hists)
-            | {"plane": plane_histogram(run.candidates, analysis.regions, analysis.dump_name)},
+            dict(run.hists) | {"plane": plane_histogram(run.candidates, regions, analysis.dump_name)},
         )
         if run.table and run.estimate:
             record = {region.name: region.provenance for region in run.opened}

@@ -1,8 +1,8 @@
-"""Selections: named cuts on tracks, pairs and events, the cutflow and the candidates."""
+"""Selections: named cuts on tracks, clusters, pairs and events, the cutflow and the candidates."""
 
 from bdana.selection.candidates import CSV_COLUMNS, Candidates
 from bdana.selection.cutflow import Cutflow, CutflowRow
-from bdana.selection.cuts import LEPTON_MASS, Cut, Parameters, event_cut, pair_cut, track_cut
+from bdana.selection.cuts import LEPTON_MASS, Cut, Parameters, cluster_cut, event_cut, pair_cut, track_cut
 from bdana.selection.emptied import why_empty
 from bdana.selection.histograms import (
     Histogram,
@@ -45,6 +45,7 @@ __all__ = [
     "Variable",
     "WithoutCut",
     "border",
+    "cluster_cut",
     "event_cut",
     "fill_histograms",
     "pair_cut",

@@ -212,7 +212,9 @@ def sum_regions(histograms: Sequence[Histogram], regions: Sequence[str]) -> Hist
 
 
 def plane_histogram(candidates: Candidates, regions: Regions, dump: str = "dump") -> Histogram:
-    """Fill weighted candidates into 100 bins of z_TAX (m) and 40 bins of CDA_TAX (mm) in the logarithm.
+    """Fill weighted candidates into 100 bins of z_TAX (m), and 40 bins of CDA_TAX (mm) in the logarithm.
+
+    Of pairs of clusters it is the mass (MeV), and the distance of the centre.
 
     The frame depends on no event, only on the boxes: halo, control regions and signal all show.
 
@@ -227,10 +229,11 @@ def plane_histogram(candidates: Candidates, regions: Regions, dump: str = "dump"
     Returns
     -------
     hist.Hist
-        Two axes, `z_tax` and `cda_tax`; what lies outside the frame is in the flow bins.
+        Two axes, `z_tax` or `mass`, and `cda_tax`; what lies outside the frame is in the flow bins.
     """
     plane = empty_plane(regions, dump)
-    fill_plane(plane, candidates.z_tax, candidates.cda_tax, candidates.weight)
+    first, unit = (candidates.mass, hepunits.MeV) if regions.of_clusters else (candidates.z_tax, hepunits.m)
+    fill_plane(plane, first, candidates.cda_tax, candidates.weight, unit)
     return plane
 
 
@@ -242,18 +245,25 @@ def empty_plane(regions: Regions, dump: str = "dump") -> Histogram:
     regions, dump
         As for `plane_histogram`.
     """
-    z_frame, cda_frame = regions.frame_m_mm
+    z_frame, cda_frame = regions.frame
+    name, label = ("z_tax", rf"$z_{{{dump}}}$ [m]")
+    distance = rf"$CDA_{{{dump}}}$ [mm]"
+    if regions.of_clusters:
+        name, label = ("mass", "mass for a decay in the middle of the decay volume [MeV]")
+        distance = "distance of the centre from the beam line [mm]"
     return hist.Hist(
-        hist.axis.Regular(100, *z_frame, name="z_tax", label=rf"$z_{{{dump}}}$ [m]"),
-        hist.axis.Regular(
-            40, *cda_frame, name="cda_tax", label=rf"$CDA_{{{dump}}}$ [mm]", transform=hist.axis.transform.log
-        ),
+        hist.axis.Regular(100, *z_frame, name=name, label=label),
+        hist.axis.Regular(40, *cda_frame, name="cda_tax", label=distance, transform=hist.axis.transform.log),
         storage=hist.storage.Weight(),
     )
 
 
 def fill_plane(
-    plane: Histogram, z_tax: NDArray[np.float64], cda_tax: NDArray[np.float64], weight: NDArray[np.float64]
+    plane: Histogram,
+    first: NDArray[np.float64],
+    cda_tax: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    unit: float = hepunits.m,
 ) -> None:
     """Fill weighted points of the plane; those that are not finite are left out.
 
@@ -261,14 +271,16 @@ def fill_plane(
     ----------
     plane : hist.Hist
         Of `empty_plane`.
-    z_tax, cda_tax : ndarray, shape (N,)
-        In mm.
+    first, cda_tax : ndarray, shape (N,)
+        In mm, a mass in MeV.
     weight : ndarray, shape (N,)
+    unit : float
+        Of the first axis.
     """
-    finite = np.isfinite(z_tax) & np.isfinite(cda_tax)
+    finite = np.isfinite(first) & np.isfinite(cda_tax)
     plane.fill(
-        z_tax=z_tax[finite] / hepunits.m,
+        first[finite] / unit,
         # Below the frame a logarithm has no flow bin for 0: the exact hit counts as the smallest distance.
-        cda_tax=np.maximum(cda_tax[finite], 1e-12) / hepunits.mm,
+        np.maximum(cda_tax[finite], 1e-12) / hepunits.mm,
         weight=weight[finite],
     )

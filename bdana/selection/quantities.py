@@ -20,7 +20,7 @@ from bdana.errors import ConfigError, UserCodeError
 from bdana.events import EVENT_COLUMNS
 from bdana.events.units import dimension, value_of
 from bdana.mistakes import nearest
-from bdana.selection.candidates import Candidates
+from bdana.reconstruction import ClusterPairs
 from bdana.user_code import call_user, line_of, numbers
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from bdana.events import Gate
     from bdana.reconstruction import Pairs
-    from bdana.regions import Regions
+    from bdana.selection.candidates import Candidates
     from bdana.selection.cuts import Parameters
     from bdana.selection.histograms import Histogram, Variable
 
@@ -73,12 +73,12 @@ class Quantity:
         """Return what the function gives for tracks or pairs, so that a cut can be made on it."""
         return self.function(items, par)
 
-    def values(self, pairs: Pairs, par: Parameters) -> NDArray[np.float64]:
-        """Return the numbers of N pairs, shape (N, 1), or (N, 2) of the positive and the negative track.
+    def values(self, pairs: Pairs | ClusterPairs, par: Parameters) -> NDArray[np.float64]:
+        """Return the numbers of N pairs, shape (N, 1), or (N, 2) of the positive and the negative track, or of both clusters.
 
         Parameters
         ----------
-        pairs : Pairs
+        pairs : Pairs or ClusterPairs
         par : Parameters
 
         Raises
@@ -86,7 +86,13 @@ class Quantity:
         UserCodeError
             When the function fails, or returns anything but one number for each item.
         """
-        items = [pairs] if self.level == "pair" else [pairs.plus, pairs.minus]
+        items: tuple[Any, ...]
+        if self.level == "pair":
+            items = (pairs,)
+        elif isinstance(pairs, ClusterPairs):
+            items = (pairs.first, pairs.second)
+        else:
+            items = (pairs.plus, pairs.minus)
         return np.stack([self._of(one, par) for one in items], axis=1)
 
     def _of(self, items: Any, par: Parameters) -> NDArray[np.float64]:
@@ -234,25 +240,26 @@ class Distributions:
 
     def fill(
         self,
-        pairs: Pairs,
+        pairs: Pairs | ClusterPairs,
         masks: Mapping[str, NDArray[np.bool_]],
         quantities: Mapping[str, Quantity],
         par: Parameters,
-        regions: Regions,
+        candidates_of: Callable[[Any], Candidates],
         gate: Gate | None = None,
     ) -> dict[str, Filled]:
         """Fill the pairs that fail no cut, or one alone; none of a closed region.
 
         Parameters
         ----------
-        pairs : Pairs
+        pairs : Pairs or ClusterPairs
             N pairs.
         masks : mapping of str to ndarray of bool, shape (N,)
             Which of them pass each cut.
         quantities : mapping of str to Quantity
             Of the selection, by name.
         par : Parameters
-        regions : Regions
+        candidates_of : callable
+            Makes candidates of some pairs, with their regions.
         gate : Gate, optional
             Blinding; None for simulation.
 
@@ -271,35 +278,35 @@ class Distributions:
             gate.refuse_closed(pairs)  # guard: n-1-stops
         passed = failures == 0
         found = {
-            name: self._filled(axis, pairs.take(passed), quantities, par, regions)
+            name: self._filled(axis, pairs.take(passed), quantities, par, candidates_of)
             for name, axis in self.variables.items()
         }
         for name, one in self.without.items():
             key = f"n-1/{name}"
             alone = passed | ((failures == 1) & ~masks[one.cut])
             chosen = pairs.take(alone)
-            found[key] = self._filled(one.variable, chosen, quantities, par, regions)
+            found[key] = self._filled(one.variable, chosen, quantities, par, candidates_of)
             found[key + PASSED] = self._filled(
-                one.variable, chosen.take(passed[alone]), quantities, par, regions
+                one.variable, chosen.take(passed[alone]), quantities, par, candidates_of
             )
         return found
 
     def _filled(
         self,
         axis: Variable,
-        pairs: Pairs,
+        pairs: Pairs | ClusterPairs,
         quantities: Mapping[str, Quantity],
         par: Parameters,
-        regions: Regions,
+        candidates_of: Callable[[Any], Candidates],
     ) -> Filled:
-        region = regions.classify(pairs.z_tax, pairs.cda_tax)
-        is_open = np.isin(region, self.regions)
-        pairs, region = pairs.take(is_open), region[is_open]
+        candidates = candidates_of(pairs)
+        is_open = np.isin(candidates.region, self.regions)
+        pairs, candidates = pairs.take(is_open), candidates.take(is_open)
         if axis.function:
             values = quantities[axis.function].values(pairs, par) / axis.scale
         else:
-            values = axis.values(Candidates.of_pairs(pairs, regions))[:, None]
-        return Filled.of(axis, self.regions, region, values, np.asarray(pairs.event.weight))
+            values = axis.values(candidates)[:, None]
+        return Filled.of(axis, self.regions, candidates.region, values, candidates.weight)
 
 
 def border(name: str, par: Parameters, axis: Variable) -> float | None:

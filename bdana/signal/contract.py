@@ -3,7 +3,7 @@
 A model is one file in `bdana/signal/models/`. It defines `Parameters`, what users may choose (a `StrictModel`), `PARTICLE`
 and `COUPLING`, what it and its coupling are called, `SCAN`, where it is searched for by default, and `Model(mass, parameters)`: the particle of one mass, with its widths by decay mode and the
 processes that make it. Widths and production are both proportional to one squared coupling, epsilon^2 for a dark photon,
-and given at coupling 1.
+and given at coupling 1. A model that has several has a parameter `coupling`, and `COUPLING` and `SCAN` are dicts by its values.
 Everything after that (decay, detector, selection, yield, exclusion) gets a `SignalModel` and knows no other name.
 """
 

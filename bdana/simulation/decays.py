@@ -1,4 +1,4 @@
-"""Decays of a new particle into two charged ones and at most one neutral: from the dump to the decay volume, weights."""
+"""Decays of a new particle into two charged ones and at most one neutral, or two photons: from the dump to the decay volume, weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from bdana.errors import ConfigError
 from bdana.signal import Particles, branching_ratio, decay_length
 from bdana.simulation.rest_frame import rest_frame_momenta
-from bdana.simulation.tracks import ELECTRON, MUON, PION, Tracks
+from bdana.simulation.tracks import ELECTRON, MUON, PHOTON, PION, Tracks
 from bdana.simulation.transport import scatter_protons
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Dump:
 
 @dataclass(frozen=True)
 class Decays:
-    """N decays of a particle into two charged ones, and one that is not followed; in mm, MeV.
+    """N decays of a particle into two that are followed, and one that is not; in mm, MeV.
 
     Attributes
     ----------
@@ -141,7 +141,7 @@ class FlatSpectrum:
 
 
 def check_mode(model: SignalModel, mode: str) -> None:
-    """Raise an error unless a decay mode is open and gives two charged particles that the detector knows.
+    """Raise an error unless a decay mode is open and gives two particles that the detector sees.
 
     A third product is neutral and leaves unseen.
 
@@ -162,8 +162,8 @@ def check_mode(model: SignalModel, mode: str) -> None:
     if not _is_simulated(model.modes[mode]):
         known = [name for name, each in model.modes.items() if _is_simulated(each)]
         raise ConfigError(
-            f"mode {mode}: only decays into two electrons, muons or pions, with at most one neutral particle, are "
-            f"simulated: {', '.join(known)}"
+            f"mode {mode}: only decays into two electrons, muons or pions, with at most one neutral particle, or into two "
+            f"photons are simulated: {', '.join(known)}"
         )
     threshold = sum(model.modes[mode].masses)
     if not model.mass > threshold:
@@ -171,7 +171,8 @@ def check_mode(model: SignalModel, mode: str) -> None:
 
 
 def _is_simulated(mode: Mode) -> bool:
-    return len(mode.products) in (2, 3) and {abs(i) for i in mode.products[:2]} <= {ELECTRON, MUON, PION}
+    charged = {abs(i) for i in mode.products[:2]} <= {ELECTRON, MUON, PION}
+    return (len(mode.products) in (2, 3) and charged) or mode.products == (PHOTON, PHOTON)
 
 
 def place_decays(
@@ -191,7 +192,7 @@ def place_decays(
     mass : float
         In MeV/c2.
     mode : Mode
-        Its first two products have opposite charge.
+        Its first two products have opposite charge, or are two photons.
     dump : Dump
         Where they are made.
     z_range_mm : tuple of float
@@ -250,8 +251,10 @@ def place_decays_from(
 
 
 def _charges(mode: Mode, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return the charges of both products of n decays, shape (2n,): pi+ e- stands for pi- e+ too, as often."""
+    """Return the charges of both products of n decays, shape (2n,): pi+ e- stands for pi- e+ too, as often; 0 of photons."""
     first, second = mode.products[:2]
+    if first == PHOTON:
+        return np.zeros(2 * n, dtype=np.int64)
     sign = np.ones(n, dtype=np.int64) if first == -second else rng.choice([1, -1], n)
     return np.stack([sign, -sign], axis=1).ravel()
 
