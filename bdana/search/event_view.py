@@ -186,7 +186,8 @@ def opened_views(
         source = EventArrays(events_of_plain([plain]), name="opened events")
         dataset = Dataset((source,), "data", None, all_bursts=True)
         task = analysis.selection_task(dataset, selection or config.selection)
-        found = dataset.read(dataset.batches(tuple(source.columns()))[0], tuple(source.columns()))
+        columns = tuple(dict.fromkeys((*task.columns, *sorted(source.columns()))))
+        found = dataset.read(dataset.batches(columns)[0], columns)
         views.append(replace(_view(analysis, dataset, task, str(config.data), event, found), closed=closed))
     return views
 
