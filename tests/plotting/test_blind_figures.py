@@ -102,3 +102,20 @@ def test_simulation_is_scaled_to_what_is_open(tmp_path):
     assert numbers["borders"] == [2.5]
     assert numbers["others"]["mc"]["values"] == [1.0, 3.0, 0.0, 0.0]
     assert numbers["state"] == "data, blinded: SR closed"
+
+
+@pytest.mark.parametrize("logarithmic", [(), ("x",)])
+def test_a_logarithmic_axis_is_that_of_the_plot_table(tmp_path, monkeypatch, logarithmic):
+    scales, plain = [], Axes.legend
+
+    def kept(axes, *args, **more):
+        scales.append((axes.get_yscale(), axes.get_ylim()))
+        return plain(axes, *args, **more)
+
+    monkeypatch.setattr(Axes, "legend", kept)
+    with look(replace(LOOK, beside=(), logarithmic=logarithmic)):
+        save_without_cut(made([3, 0, 9, 2]), made([1, 0, 4, 0]), tmp_path / "n.png", "cda")
+    ((scale, (low, high)),) = scales
+    assert scale == ("log" if logarithmic else "linear")
+    assert low <= 1.0
+    assert high > 9.0 + 3.0

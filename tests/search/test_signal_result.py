@@ -18,7 +18,7 @@ from bdana.search.run import run_search
 from bdana.search.signal_result import read_signal, signal_result, write_signal
 from bdana.sensitivity.yields import expected_signal
 from bdana.simulation import SimulationConfig, write_sample
-from tests.searches import one_variable, search_folder
+from tests.searches import search_folder
 
 POT = 3.5e15
 SCAN = """
@@ -37,7 +37,7 @@ def search(tmp_path_factory):
     """A search of pseudo-data with a new particle, and its runs; its yields are kept."""
     base = tmp_path_factory.mktemp("search")
     write_sample(base / "data.root", SimulationConfig(pot=POT, bursts=5, truth=False), 1)
-    search_folder(base / "a", base / "data.root", "pseudo", edit=lambda text: one_variable(text) + SCAN)
+    search_folder(base / "a", base / "data.root", "pseudo", edit=lambda text: text + SCAN)
     analysis = bdana.load(base / "a")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(base / "cache"))
