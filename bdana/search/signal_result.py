@@ -172,7 +172,10 @@ def _mode(analysis: AnalysisFolder, run: SampleRun) -> str | None:
     modes = analysis.signal.selections
     if run.channel in modes:
         return run.channel
-    return next((mode for mode, selection in modes.items() if selection == run.selected.selection), None)
+    known = {*analysis.signal.channels, *analysis.signal.particle(analysis.signal.point[0]).modes}
+    return next(
+        (mode for mode, chosen in modes.items() if chosen == run.selected.selection and mode in known), None
+    )
 
 
 def write_signal(analysis: AnalysisFolder, result: SignalResult | None) -> None:
