@@ -11,8 +11,8 @@ from bdana.search.combined import common_errors
 from bdana.search.mass_scan import combined_mass_scan
 from bdana.search.stored import ChannelSignal, read_channels, read_json, write_histograms, write_json
 from bdana.selection import fill_histograms
-from bdana.sensitivity.against_mass import efficiencies, resolutions
 from bdana.sensitivity.exclusion import ChannelCount, Exclusion, exclude
+from bdana.sensitivity.mass_curves import efficiencies, resolutions
 from bdana.sensitivity.points import signal_point
 from bdana.sensitivity.scan import Scan, cache_folder
 from bdana.sensitivity.yields import expected_signal
@@ -46,7 +46,7 @@ class SignalResult:
     label : str
         What the observed events are: data, simulation or pseudo-data.
     against_mass : mapping of str to mapping
-        By decay mode `efficiency` and `resolution`, as `bdana.sensitivity.against_mass` gives them, at the coupling of the point.
+        By decay mode `efficiency` and `resolution`, as `bdana.sensitivity.mass_curves` gives them, at the coupling of the point.
     parts : mapping of str to mapping of str to Exclusion
         What single parts of the signal exclude: by `production` the processes, by `mode` the channels; empty where there is one.
     incomplete : str
@@ -177,7 +177,10 @@ def _mode(analysis: AnalysisFolder, run: SampleRun) -> str | None:
     modes = analysis.signal.selections
     if run.channel in modes:
         return run.channel
-    return next((mode for mode, selection in modes.items() if selection == run.selected.selection), None)
+    known = {*analysis.signal.channels, *analysis.signal.particle(analysis.signal.point[0]).modes}
+    return next(
+        (mode for mode, chosen in modes.items() if chosen == run.selected.selection and mode in known), None
+    )
 
 
 def write_signal(analysis: AnalysisFolder, result: SignalResult | None) -> None:

@@ -21,6 +21,23 @@ from tests.synthetic import dimuon_event, diphoton_event, records
 RUN = 11001
 CLOSED = (0, 1, 10, 1000, "nan")
 """How many closed events the data hold: see `closed_events`."""
+WITHOUT_CUTS = """
+[n_minus_1.cda]
+expression = "cda_fv"
+label = "CDA of the two tracks"
+unit = "mm"
+bins = 20
+min = 0.0
+max = 1000.0
+
+[n_minus_1.lav_veto]
+function = "lav_dt"
+label = "time to the nearest LAV hit"
+unit = "ns"
+bins = 20
+min = 0.0
+max = 100.0
+"""
 COMMANDS = (
     ("run",),
     ("select", "data/run{ending}"),
@@ -135,7 +152,7 @@ class World:
         self.ending = ".open.root" if sealed else ".root"
 
         def edit(text):
-            return one_variable(text if prompt else text.replace('prompt = "prompt"\n', ""))
+            return one_variable(text if prompt else text.replace('prompt = "prompt"\n', "")) + WITHOUT_CUTS
 
         search_folder(folder, f"data/run{self.ending}", keys=keys if sealed else None, edit=edit, pdf=True)
         (folder / "data").mkdir()
