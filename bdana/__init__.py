@@ -36,7 +36,9 @@ if TYPE_CHECKING:
         cluster_cut,
         event_cut,
         pair_cut,
+        pair_quantity,
         track_cut,
+        track_quantity,
     )
     from bdana.upstream import MATERIALS, Block, MuonStates, Prompt, PromptParameters
 
@@ -73,7 +75,9 @@ _HOMES = {
         "cluster_cut",
         "event_cut",
         "pair_cut",
+        "pair_quantity",
         "track_cut",
+        "track_quantity",
     ),
     "bdana.upstream": ("MATERIALS", "Block", "MuonStates", "Prompt", "PromptParameters"),
 }
@@ -117,8 +121,10 @@ __all__ = [
     "nearest",
     "none_near",
     "pair_cut",
+    "pair_quantity",
     "plus_minus",
     "track_cut",
+    "track_quantity",
 ]
 
 

@@ -19,13 +19,13 @@ from bdana.analysis.plot_config import PlotConfig
 from bdana.analysis.publication_config import ExportConfig, ReportConfig
 from bdana.analysis.signal_config import SignalConfig
 from bdana.errors import ConfigError
-from bdana.events.dataset import Kind, Trigger
 from bdana.events.exposure import check_protons
-from bdana.events.servers import RemoteConfig
+from bdana.events.kinds import Kind, Trigger
+from bdana.events.remote_config import RemoteConfig
 from bdana.mistakes import PlacedError, Written, did_you_mean, sentences, validated
 from bdana.reconstruction import Line
 from bdana.regions import BoxTable, ClusterBoxTable, Regions
-from bdana.selection import Variable
+from bdana.selection import Variable, WithoutCut
 from bdana.signal.models import find_parameters
 from bdana.strict import StrictModel, parse_override, read_toml
 
@@ -45,6 +45,7 @@ __all__ = [
     "SampleConfig",
     "SystematicConfig",
     "VariableConfig",
+    "WithoutCutConfig",
     "check_config",
     "read_config",
 ]
@@ -120,6 +121,9 @@ class VariableConfig(StrictModel):
         default="",
         description="formula of the quantities of a candidate in mm, ns, MeV, where NAME is none of them",
     )
+    function: str = Field(
+        default="", description="one of the `quantities` of the selection, in place of an expression"
+    )
     label: str = Field(description="text of the axis, without unit")
     unit: str = Field(
         description="unit of min, max and the axis, of the dimension of the quantity, such as mm or GeV"
@@ -127,6 +131,32 @@ class VariableConfig(StrictModel):
     bins: Annotated[int, Field(gt=0)]
     min: float
     max: float
+
+    def variable(self, name: str) -> Variable:
+        """Return the variable with its axis.
+
+        Parameters
+        ----------
+        name : str
+
+        Raises
+        ------
+        ConfigError
+            When it is no quantity of a candidate, its unit is of another dimension, or the axis is empty.
+        """
+        return Variable(
+            name, self.label, self.unit, self.bins, self.min, self.max, self.expression, self.function
+        )
+
+
+class WithoutCutConfig(VariableConfig):
+    """Table [n_minus_1.NAME]: a variable of pairs that pass all cuts but one, whether they pass this one or not."""
+
+    cut: str = Field(default="", description="the cut that is left out; by default NAME")
+    borders: list[str] = Field(
+        default=[],
+        description="parameters of the selection where the cut lies; `-max_dt_ns` is the same below zero",
+    )
 
 
 class SystematicConfig(StrictModel):
@@ -247,6 +277,9 @@ class AnalysisConfig(StrictModel):
     )
     signal: SignalConfig | None = Field(default=None, description="the new particle that is searched for")
     variables: dict[str, VariableConfig] = Field(default={}, description="what is histogrammed")
+    n_minus_1: dict[Annotated[str, Field(pattern=r"^\w[\w-]*$")], WithoutCutConfig] = Field(
+        default={}, description="what is histogrammed without one of the cuts"
+    )
     selection: dict[str, dict[str, Any]] = Field(
         default={}, description="values that differ from the defaults in selections/NAME.py"
     )
@@ -379,9 +412,25 @@ class AnalysisConfig(StrictModel):
         found = {}
         for name, v in self.variables.items():
             try:
-                found[name] = Variable(name, v.label, v.unit, v.bins, v.min, v.max, v.expression)
+                found[name] = v.variable(name)
             except ConfigError as err:
                 raise PlacedError(("variables", name, ""), str(err)) from None
+        return found
+
+    def without_cuts(self) -> dict[str, WithoutCut]:
+        """Return the distributions without one of the cuts, by name. Raises as `histogrammed`.
+
+        Raises
+        ------
+        PlacedError
+            When a variable is no quantity of a candidate, its unit is of another dimension, or an axis is empty.
+        """
+        found = {}
+        for name, v in self.n_minus_1.items():
+            try:
+                found[name] = WithoutCut(v.cut or name, v.variable(name), tuple(v.borders))
+            except ConfigError as err:
+                raise PlacedError(("n_minus_1", name, ""), str(err)) from None
         return found
 
 

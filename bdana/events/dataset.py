@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, TypeAlias, cast, get_args
 
 import awkward as ak
 import numpy as np
@@ -19,7 +19,8 @@ from bdana.events.bad_files import bursts_without, left_out
 from bdana.events.exposure import BurstTable, Exposure, burst_key
 from bdana.events.file_names import expand, refuse_files_twice
 from bdana.events.files import EventFile, guess_schema, open_events, read_bursts
-from bdana.events.servers import DEFAULTS, RemoteConfig
+from bdana.events.kinds import Kind, Trigger
+from bdana.events.remote_config import DEFAULTS, RemoteConfig
 from bdana.events.source import EventSource, read_with_closed
 from bdana.events.together import read_together
 from bdana.events.usage import reading
@@ -35,13 +36,10 @@ if TYPE_CHECKING:
     from bdana.events.good_runs import GoodRuns
     from bdana.events.location import Location
 
-__all__ = ["Batch", "Chunk", "Dataset", "Kind", "Trigger", "require_countable"]
+__all__ = ["Batch", "Chunk", "Dataset", "require_countable"]
 
 _log = logging.getLogger(__name__)
 
-Kind = Literal["data", "mc", "pseudo"]
-Trigger = Literal["any", "H2", "Q1"]
-"""H2: taken by the two-track trigger. Q1: taken by the downscaled one-track trigger and not by H2."""
 CHUNK_ENTRIES = 200_000
 """Entries that are read at once, at least, where there are as many."""
 LARGEST_CHUNK = 2 * CHUNK_ENTRIES

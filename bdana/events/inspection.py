@@ -10,7 +10,7 @@ import numpy as np
 
 from bdana.errors import InputError
 from bdana.events.containers import open_root
-from bdana.events.servers import DEFAULTS, RemoteConfig
+from bdana.events.remote_config import DEFAULTS, RemoteConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -16,8 +16,8 @@ from bdana.events.columns import find_branches
 from bdana.events.containers import open_root
 from bdana.events.lists import counts_and_flat
 from bdana.events.model import BURST_COLUMNS, COLLECTIONS, EVENT_COLUMNS
+from bdana.events.remote_config import DEFAULTS, RemoteConfig
 from bdana.events.schema import load_schema, shipped_schemas
-from bdana.events.servers import DEFAULTS, RemoteConfig
 from bdana.events.units import dimension, value_of
 
 if TYPE_CHECKING:

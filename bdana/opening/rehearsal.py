@@ -142,7 +142,8 @@ class _ThrowAwayPeople:
             raise BlindingError(
                 "refused: nobody of [people] has the mark `production`, which records sealed files"
             )
-        named = {name: {"period": self.period, "sha256": digest}}
+        files = {stage: value for stage, named in digests.items() for value in named.values()}
+        named = {name: {"period": self.period, "sha256": digest, "sealed": files}}
         append(self.ledger, self.policy, "seal", sealer, self.folder / sealer, {"manifests": named})
         return {"sealed": {self.period: digests}, "manifests": {self.period: {digest: name}}}
 

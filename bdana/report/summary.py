@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from bdana.api import Analysis
-    from bdana.search.output import StoredRun
     from bdana.search.signal_result import SignalResult
+    from bdana.search.stored import StoredRun
 
 __all__ = ["report_facts", "report_summary"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from bdana.errors import BlindingError
 from bdana.events import Dataset
 from bdana.events.location import file_name
-from bdana.events.servers import DEFAULTS, RemoteConfig
+from bdana.events.remote_config import DEFAULTS, RemoteConfig
 from bdana.events.source import read_with_closed
 from bdana.sealing.manifest import OPEN
 

@@ -11,6 +11,15 @@ from bdana.selection.histograms import (
     plane_histogram,
     sum_regions,
 )
+from bdana.selection.quantities import (
+    Distributions,
+    Filled,
+    Quantity,
+    WithoutCut,
+    border,
+    pair_quantity,
+    track_quantity,
+)
 from bdana.selection.single_track import SelectedSingles, SingleTrackSelection
 from bdana.selection.two_track import TRACK_AFTER, Loose, Selected, Selection, Setup
 
@@ -22,21 +31,28 @@ __all__ = [
     "Cut",
     "Cutflow",
     "CutflowRow",
+    "Distributions",
+    "Filled",
     "Histogram",
     "Loose",
     "Parameters",
+    "Quantity",
     "Selected",
     "SelectedSingles",
     "Selection",
     "Setup",
     "SingleTrackSelection",
     "Variable",
+    "WithoutCut",
+    "border",
     "cluster_cut",
     "event_cut",
     "fill_histograms",
     "pair_cut",
+    "pair_quantity",
     "plane_histogram",
     "sum_regions",
     "track_cut",
+    "track_quantity",
     "why_empty",
 ]

@@ -60,6 +60,8 @@ class Variable:
         Ends of the axis in `unit`.
     expression : str
         Formula of the quantities of a candidate, in mm, ns and MeV; empty for one of them.
+    function : str
+        Name of a `Quantity` of the selection, which gives the values in place of an expression.
 
     Raises
     ------
@@ -82,20 +84,24 @@ class Variable:
     low: float
     high: float
     expression: str = ""
+    function: str = ""
 
     def __post_init__(self) -> None:
-        if self.expression and self.name in UNITS:
-            raise ConfigError(f"{self.name} is a quantity of a candidate: give the expression another name")
-        if not self.expression and self.name not in UNITS:
+        if self.expression and self.function:
+            raise ConfigError(f"{self.name} has an expression and a function: give one of them")
+        if (self.expression or self.function) and self.name in UNITS:
+            what = "expression" if self.expression else "function"
+            raise ConfigError(f"{self.name} is a quantity of a candidate: give the {what} another name")
+        if not (self.expression or self.function) and self.name not in UNITS:
             raise ConfigError(
                 f"no quantity '{self.name}' of a candidate: {did_you_mean(self.name, UNITS)}; or give its expression"
             )
-        needed = Expression(self.expression or self.name).dimension
-        usual = _USUAL[needed]
         try:
             given = dimension(self.unit)
         except ValueError as err:
             raise ConfigError(f"unit of {self.name}: {err}") from None
+        needed = given if self.function else Expression(self.expression or self.name).dimension
+        usual = _USUAL.get(needed)
         if given != needed and not (needed == "" and given == "angle"):
             what = f"'{self.unit}', a unit of {given}" if given else "no unit"
             of = f"the dimension of {needed}, in {usual} for instance" if needed else "no unit"
@@ -117,7 +123,7 @@ class Variable:
     @property
     def needs_time(self) -> bool:
         """Whether it is made of the time difference, which pairs of tracks of different events do not have."""
-        return "dt" in Expression(self.expression or self.name).names
+        return not self.function and "dt" in Expression(self.expression or self.name).names
 
     def values(self, candidates: Candidates) -> NDArray[np.float64]:
         """Return its values in the unit of the axis, shape (N,).
@@ -125,7 +131,14 @@ class Variable:
         Parameters
         ----------
         candidates : Candidates
+
+        Raises
+        ------
+        ConfigError
+            When a function of the selection gives them, which candidates do not keep.
         """
+        if self.function:
+            raise ConfigError(f"{self.name} is filled while events are selected: candidates do not keep it")
         if not self.expression:
             values: NDArray[np.float64] = getattr(candidates, self.name)
             return values / self.scale
@@ -161,11 +174,13 @@ def fill_histograms(
     Returns
     -------
     dict of str to hist.Hist
-        By the name of the variable.
+        By the name of the variable; those that a function of the analysis computes are filled by `Distributions` instead.
     """
     counted = np.isin(candidates.region, list(regions))
     filled = {}
     for name, variable in variables.items():
+        if variable.function:
+            continue
         made = variable.histogram(regions)
         if counted.any():
             values = variable.values(candidates)[counted]

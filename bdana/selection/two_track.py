@@ -15,10 +15,11 @@ from bdana.reconstruction.read_only import read_only_events
 from bdana.selection.candidates import Candidates
 from bdana.selection.cutflow import Cutflow
 from bdana.selection.cuts import assumed_masses, check_cuts, passing_masks
+from bdana.selection.quantities import Quantity
 from bdana.user_code import check_declared
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import awkward as ak
     from numpy.typing import NDArray
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from bdana.events import Gate
     from bdana.regions import Regions
     from bdana.selection.cuts import Cut, Level, MassHypothesis, Parameters
+    from bdana.selection.quantities import Distributions, Filled
 
 __all__ = ["TRACK_AFTER", "Loose", "Selected", "Selection", "Setup"]
 
@@ -135,12 +137,15 @@ class Selected:
     loose : Loose
     reading : Cutflow
         What was left after each step of reading them, before the selection; empty where nobody counted.
+    filled : mapping of str to Filled
+        What was histogrammed of them, by the names of `Distributions.axes`.
     """
 
     cutflow: Cutflow
     candidates: Candidates
     loose: Loose
     reading: Cutflow = field(default_factory=lambda: Cutflow(()))
+    filled: Mapping[str, Filled] = field(default_factory=dict)
 
     __repr__ = short_repr
 
@@ -150,6 +155,7 @@ class Selected:
             Candidates.concatenate([self.candidates, other.candidates]),
             self.loose + other.loose,
             self.reading + other.reading,
+            {name: own + other.filled[name] for name, own in self.filled.items()},
         )
 
 
@@ -177,6 +183,8 @@ class Selection:
     any_detector : bool
         Whether the selection makes sense for files of another geometry than the analysis'. Then z_tax and cda_tax
         are empty.
+    quantities : tuple of Quantity
+        Functions whose values analysis.toml can histogram.
     name : str
         Name of its module, for messages.
     """
@@ -188,6 +196,7 @@ class Selection:
     mass: MassHypothesis | None = None
     optional: tuple[str, ...] = ()
     any_detector: bool = False
+    quantities: tuple[Quantity, ...] = ()
     name: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
@@ -200,6 +209,12 @@ class Selection:
         cuts = check_cuts(self.good, self.cuts, self.parameters, (kind, "pair", "event"), first)
         object.__setattr__(self, "cuts", cuts)
         check_declared({}, {}, {"optional": self.optional})
+        written: Any = self.quantities  # whatever was written there
+        if not isinstance(written, (tuple, list)) or not all(isinstance(one, Quantity) for one in written):
+            raise ConfigError(
+                "`quantities` must be a tuple of functions with @bdana.track_quantity() or pair_quantity() above them"
+            )
+        object.__setattr__(self, "quantities", tuple(self.quantities))
 
     @property
     def good(self) -> Cut:
@@ -222,6 +237,11 @@ class Selection:
             good and replace(good, selection=name) for good in (self.good_track, self.good_cluster)
         )
         return replace(self, cuts=cuts, name=name, good_track=track, good_cluster=cluster)
+
+    @property
+    def quantity(self) -> dict[str, Quantity]:
+        """The functions whose values can be histogrammed, by name."""
+        return {one.name: one for one in self.quantities}
 
     def active(self, par: Parameters) -> list[Cut]:
         """Return the cuts that are switched on, in order.
@@ -257,17 +277,21 @@ class Selection:
                     f"{', '.join(sorted(known))}{near}"
                 )
 
-    def needs(self, par: Parameters) -> dict[str, str]:
+    def needs(self, par: Parameters, functions: Collection[str] = ()) -> dict[str, str]:
         """Return every column that is read, with what needs it.
 
         Parameters
         ----------
         par : Parameters
+        functions : collection of str
+            Quantities that are histogrammed.
         """
         of_candidate = CANDIDATE_COLUMNS if self.good_cluster is None else CLUSTER_CANDIDATE_COLUMNS
         columns = {name: "every candidate" for name in of_candidate if name not in self.optional}
         for cut in [self.good, *self.active(par)]:
             columns |= {name: f"cut {cut.name}" for name in cut.needs if name not in columns}
+        for one in (self.quantity[name] for name in sorted(functions)):
+            columns |= {name: f"quantity {one.name}" for name in one.needs if name not in columns}
         return columns
 
     def apply(
@@ -277,6 +301,7 @@ class Selection:
         setup: Setup,
         gate: Gate | None = None,
         left_out: Sequence[str] = (),
+        distributions: Distributions | None = None,
     ) -> Selected:
         """Select the candidates of some events (canonical records with the columns of `needs`).
 
@@ -289,6 +314,8 @@ class Selection:
             Blinding; None for simulation.
         left_out : sequence of str
             Cuts that the loose candidates need not pass.
+        distributions : Distributions, optional
+            What is histogrammed beside.
 
         Raises
         ------
@@ -308,14 +335,20 @@ class Selection:
         kept = pairs.take(loose)
         if gate is not None:
             gate.refuse_closed(kept)  # guard: selection-stops
+        candidates = self._candidates(kept, setup)
         if isinstance(kept, ClusterPairs):
-            candidates = Candidates.of_cluster_pairs(kept, self._cluster_regions(setup))
             like_sign = np.zeros(len(kept), dtype=np.bool_)
         else:
-            candidates = Candidates.of_pairs(kept, setup.regions)
             like_sign = kept.plus.charge == kept.minus.charge
         found = Loose(candidates, {name: masks[name][loose] for name in names}, like_sign)
-        return Selected(cutflow, found.candidates.take(found.passing(*names)), found)
+        filled = (
+            distributions.fill(
+                pairs, masks, self.quantity, par, lambda some: self._candidates(some, setup), gate
+            )
+            if distributions
+            else {}
+        )
+        return Selected(cutflow, found.candidates.take(found.passing(*names)), found, filled=filled)
 
     def passing(
         self, events: ak.Array, par: Parameters, setup: Setup, gate: Gate | None = None
@@ -369,6 +402,11 @@ class Selection:
         if self.mass is None:
             return pairs
         return replace(pairs, hypothesis=assumed_masses(self.mass, pairs, par, self.name))
+
+    def _candidates(self, pairs: Pairs | ClusterPairs, setup: Setup) -> Candidates:
+        if isinstance(pairs, ClusterPairs):
+            return Candidates.of_cluster_pairs(pairs, self._cluster_regions(setup))
+        return Candidates.of_pairs(pairs, setup.regions)
 
     def _cluster_regions(self, setup: Setup) -> Regions:
         if setup.cluster_regions is None:

@@ -342,6 +342,11 @@ def _modes(where: str, header: list[str]) -> tuple[str, ...]:
             raise InputError(
                 f"{where}: column '{name}': name it after its decay mode and unit, such as mumu{_SUFFIX}"
             )
+        if name == f"total{_SUFFIX}":
+            raise InputError(
+                f"{where}: column '{name}': it would count every mode twice; give a column for each mode, or "
+                f"hadrons{_SUFFIX} for all that have none"
+            )
         if header.count(name) > 1:
             raise InputError(f"{where}: column '{name}' twice: give every column its own name")
     if len(header) == 1:

@@ -109,6 +109,10 @@ def test_tables_of_spreadsheets_are_read(written, encoding, end):
         (GOOD.replace("0.51", "0,51"), r"line 3: 4 fields, but the header has 3: .* with a decimal point"),
         (GOOD.replace("210,0.51,0", "210,0.51"), r"line 3: 2 fields, but the header has 3"),
         (GOOD.replace("\n210", "\n\n210").replace("0.51", "x"), r"line 4, ee_mev: 'x'"),
+        (
+            GOOD.replace("mumu_mev", "total_mev"),
+            "line 1: column 'total_mev': it would count every mode twice",
+        ),
         (GOOD.replace("\n200", "\n0"), r"line 2: mass 0: begin above 0"),
     ],
 )

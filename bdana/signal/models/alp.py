@@ -64,9 +64,9 @@ COUPLING = {
 }
 """By the parameter `coupling`."""
 PARTICLE = "axion-like particle"
-"""What it is called in reports."""
+"""What reports call it."""
 SCAN = {
-    "photon": ScanRange((10.0, 1000.0), (1e-8, 1e-1), (50.0, 1e-5)),
+    "photon": ScanRange((20.0, 1000.0), (1e-8, 1e-1), (50.0, 1e-5)),
     "w": ScanRange((20.0, 2000.0), (1e-8, 1e-1), (300.0, 1e-5)),
     "gluon": ScanRange((150.0, 1000.0), (1e-6, 1.0), (300.0, 1e-3)),
 }
@@ -98,9 +98,12 @@ _MODES = {
     "gammagamma": Mode(0.0, (22, 22)),
     "ee": Mode(0.0, (-11, 11)),
     "mumu": Mode(0.0, (-13, 13)),
+    "pipipi": Mode(0.0, (211, -211, 111)),
     "3pi": Mode(0.0, (211, -211, 111)),
+    "pipigamma": Mode(0.0, (211, -211, 22)),
+    "pipieta": Mode(0.0, (211, -211, 221)),
 }
-"""Modes whose products are told apart."""
+"""Modes whose products are told apart; the widths are those of the formula or of the tables."""
 
 
 class Parameters(ParameterTable):
@@ -152,7 +155,7 @@ class Parameters(ParameterTable):
         if self.coupling == "gluon" and self.widths == "none":
             raise ValueError(
                 "the coupling to gluons has no widths of its own, since those of publications differ by 2 and more: give "
-                "tables of yours in widths, such as --widths gammagamma=FILE --widths 3pi=FILE"
+                "tables of yours in widths, such as --widths gammagamma=FILE --widths pipipi=FILE"
             )
         return self
 
@@ -186,25 +189,36 @@ class Alp(OwnWidths):
     def modes(self) -> Mapping[str, Mode]:
         """Widths by mode: two photons (`gammagamma`), and those of the user's tables.
 
-        A table replaces the mode of its name, or adds one. For the coupling to gluons there are only those. Not counted are
+        A table replaces the mode of its name, or adds one. For the coupling to gluons there are only those. A table `total` is
+        the width of all modes together, and what no other mode has of it is the mode `other`. Not counted are
         a -> gamma l+ l-, about 1% of the width, and what the coupling to W bosons gives at two loops.
         """
-        given = self.own_modes(_MODES)
-        if self.parameters.coupling == "gluon":
-            return given
-        width = float(photon_width(self.mass, self._own_photon_coupling))
-        return {"gammagamma": replace(_MODES["gammagamma"], width=width)} | given
+        modes = self.own_modes(_MODES)
+        total = modes.pop("total", None)
+        if self.parameters.coupling != "gluon" and "gammagamma" not in modes:
+            width = float(photon_width(self.mass, self._own_photon_coupling))
+            modes["gammagamma"] = replace(_MODES["gammagamma"], width=width)
+        if total is not None:
+            modes["other"] = Mode(max(total.width - sum(mode.width for mode in modes.values()), 0.0))
+        return modes
 
     @property
     def cautions(self) -> tuple[str, ...]:
         """What must be known of the numbers at this mass."""
-        par = self.parameters
-        if par.coupling != "gluon":
-            return ()
-        said = ["B -> K a by gluons depends on the scale of new physics, of which 1 TeV is assumed"]
-        if self.mass > GLUON_MIXING.high and "mixing" in par.production:
+        par, said = self.parameters, []
+        low, high = self.mass_range
+        if low <= self.mass <= high:
+            total = self.own_modes(_MODES).get("total")
+            modes = sum(mode.width for mode in self.modes.values())
+            if total is not None and modes > 1.02 * total.width:
+                said.append(
+                    "widths: at some masses the modes of the tables are more than their total, by 2% or more"
+                )
+        if par.coupling == "gluon" and "beauty" in par.production:
+            said.append("B -> K a by gluons depends on the scale of new physics, of which 1 TeV is assumed")
+        if par.coupling == "gluon" and "mixing" in par.production and self.mass > GLUON_MIXING.high:
             said.append(f"mixing with mesons ends at {GLUON_MIXING.high:g} MeV: it is left out above")
-        return tuple(said) if "beauty" in par.production else tuple(said[1:])
+        return tuple(said)
 
     @cached_property
     def production(self) -> Mapping[str, Production]:

@@ -74,9 +74,9 @@ def test_particles_of_photons_for_each_proton():
     """Pions and etas of the tables, their photons with a flat cosine, and the cross-section over that of pairs."""
     made = Alp(100.0).production
     assert list(made) == ["primakoff"]
-    spectra, rng, expected = meson_spectra(), np.random.default_rng(1), 0.0
+    spectra, rng, expected = meson_spectra(), np.random.default_rng(4), 0.0
     for meson, ratio in (("pi0", 0.98823), ("eta", 0.3936)):
-        p, _, weight = spectra.draw(meson, 20_000, rng)
+        p, _, weight = spectra.draw(meson, 3000, rng)
         energy = (np.hypot(p, meson_mass(meson)) + p * rng.uniform(-1.0, 1.0, len(p))) / 2.0
         probability = primakoff_cross_section(100.0, energy) / 6.382e-22 * 1e-6
         expected += 2.0 * ratio * spectra.multiplicity(meson) * (weight * probability).mean()
@@ -153,6 +153,33 @@ def test_widths_of_alpinist(tables, mass, photons, charged, neutral):
     assert modes["gammagamma"].width * 1e6 == pytest.approx(photons, rel=1e-2)
     assert modes["3pi"].width * 1e6 == pytest.approx(charged, rel=1e-2)
     assert modes["3pi0"].width * 1e6 == pytest.approx(neutral, rel=2e-2)
+
+
+@pytest.mark.parametrize(
+    ("mass", "total"), [(300, 0.0687), (450, 1.006), (500, 5.52), (600, 6.98), (800, 3.07)]
+)
+def test_total_widths_of_alpinist(tables, shared, mass, total):
+    path = f"{shared}/reference/next/alpinist_CGG_width_total.dat:GeV:eV"
+    photons = tables["gammagamma"]
+    alp = gluon(mass, {"gammagamma": photons, "total": path})
+    assert total_width(alp) * 1e6 == pytest.approx(total, rel=1e-2)
+    assert set(alp.modes) == {"gammagamma", "other"}
+
+
+def test_a_total_that_other_modes_exceed_is_theirs(tmp_path, written):
+    (tmp_path / "total.csv").write_text("mass_gev,width_ev\n0.1,0.02\n1.6,0.02\n")
+    alp = gluon(500.0, {**written, "total": str(tmp_path / "total.csv")})
+    assert alp.modes["other"].width == 0.0
+    assert any("more than their total" in said for said in alp.cautions)
+    assert gluon(
+        90.0, {**written, "total": str(tmp_path / "total.csv")}
+    ).cautions  # where no widths are known
+    assert total_width(alp) == total_width(gluon(500.0, written))
+    light = gluon(100.0, {**written, "total": str(tmp_path / "total.csv")})
+    assert light.modes["other"].width == pytest.approx(0.01e-6)
+    # Of the coupling to photons, two photons count as well.
+    photon = Alp(100.0, Parameters(widths={"total": str(tmp_path / "total.csv")}))
+    assert total_width(photon) == total_width(Alp(100.0))
 
 
 def test_masses_of_the_tables_bound_those_of_the_particle(written):
