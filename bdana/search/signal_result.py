@@ -177,10 +177,9 @@ def _mode(analysis: AnalysisFolder, run: SampleRun) -> str | None:
     modes = analysis.signal.selections
     if run.channel in modes:
         return run.channel
-    known = {*analysis.signal.channels, *analysis.signal.particle(analysis.signal.point[0]).modes}
-    return next(
-        (mode for mode, chosen in modes.items() if chosen == run.selected.selection and mode in known), None
-    )
+    known = analysis.signal.particle(analysis.signal.point[0]).modes
+    with_selection = (mode for mode, selection in modes.items() if selection == run.selected.selection)
+    return next((mode for mode in with_selection if mode in known or mode in analysis.signal.channels), None)
 
 
 def write_signal(analysis: AnalysisFolder, result: SignalResult | None) -> None:
