@@ -27,6 +27,12 @@ files = ["data/signal.root"]
 """
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """All files are opened, however busy the machine is."""
+    monkeypatch.setattr("bdana.search.folder_check.SECONDS", 600.0)
+
+
 @pytest.fixture(scope="module")
 def good(tmp_path_factory):
     folder = tmp_path_factory.mktemp("check") / "ana"
