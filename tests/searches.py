@@ -10,6 +10,7 @@ from bdana.blinding import load_policy
 from bdana.sealing.seal_file import Sealing
 from bdana.simulation import Signal, SimulationConfig, write_sample
 from tests.blinding.people import policy_text
+from tests.synthetic import policy_with_clusters
 
 REGIONS = ["SR", "CR", "CR1", "CR2", "CR3", "outside"]
 STAGES = ("CR3", "CR2", "CR1", "CR", "SR")
@@ -35,7 +36,7 @@ OPEN_VERTEX = [
 """Settings with which most pairs are selected, and many prompt ones, which come from before the decay volume."""
 
 
-def analysis_folder(folder, samples=None, search=None, keys=None, edit=str):
+def analysis_folder(folder, samples=None, search=None, keys=None, edit=str, *, pdf=False):
     """Copy the packaged analysis into a folder.
 
     Parameters
@@ -46,23 +47,42 @@ def analysis_folder(folder, samples=None, search=None, keys=None, edit=str):
     keys : mapping of str to Path, optional
         People of the policy, with their SSH keys.
     edit : callable, optional
-        Changes the text of analysis.toml first, from which the new particle is missing: its scan takes time, and so do
-        many pairs drawn for the prompt background.
+        Changes the text of analysis.toml first, from which the new particle and [n_minus_1] are missing: scan and figures
+        take time, and so do many pairs drawn for the prompt background.
+    pdf : bool
+        Whether figures are written as PDF too, which takes a third of the time of a report.
     """
     scaffold(folder)
     path = folder / "analysis.toml"
     before, _, after = path.read_text().partition("[signal]\n")
-    text = edit(before + "[variables.mass]" + after.partition("[variables.mass]")[2])
+    after = after.partition("[variables.mass]")[2]
+    shown, _, rest = after.partition("# The variable that a cut looks at")
+    text = edit(f"{before}[variables.mass]{shown}{rest[rest.index('# How figures look') :]}")
+    if not pdf:
+        text = text.replace('formats = ["pdf"]', "formats = []")
+        text += "" if "[plot]" in text else "\n[plot]\nformats = []\n"
     for key, value in (search or {}).items():
         text = re.sub(rf"(?m)^{key} = .*\n", "", text)
         text = text.replace("[search]\n", f"[search]\n{key} = {json.dumps(value)}\n")
     for name, settings in (samples or {}).items():
         lines = (f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
         text += "".join((f"\n[samples.{name}]\n", *lines))
+    text = text.replace(
+        'formats = ["pdf"]', "formats = []"
+    )  # the PDF of each figure takes as long as the PNG
+    if "\n[plot]\n" not in text:
+        text += "\n[plot]\nformats = []\n"
     text += "\n[background.prompt]\npairs_drawn = 2\n"
     path.write_text(text)
     if keys:
         (folder / "blinding" / "policy.toml").write_text(policy_text(keys))
+    return folder
+
+
+def with_clusters(folder):
+    """Add the tables of clusters to the policy of an analysis folder, and return the folder."""
+    policy = folder / "blinding" / "policy.toml"
+    policy.write_text(policy_with_clusters(policy.read_text()))
     return folder
 
 

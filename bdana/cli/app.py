@@ -63,6 +63,7 @@ def main() -> None:
         if stop.reason:
             say(stop.reason)
         status = stop.exit_code
+    gc.unfreeze()
     with suppress(InputError):  # it was said above
         finish_output()
     sys.exit(status)

@@ -95,8 +95,10 @@ def background(
             )
         note_bad_files(share.bad_files)
         _done(resume)
-        dataset = analysis.dataset(files, kind=kind, schema=schema, all_bursts=all_bursts)
-        accounts = _accounts(found, dataset) if account else {}
+        accounts: dict[str, Any] = {}
+        if account:
+            dataset = analysis.dataset(files, kind=kind, schema=schema, all_bursts=all_bursts)
+            accounts = _accounts(found, dataset)
         if as_json:
             print_json(share.to_dict() | {"analysis_hash": analysis.hash, "kind": kind} | accounts)
         else:
@@ -121,8 +123,9 @@ def background(
         note(warning)
     note_bad_files(estimate.bad_files)
     _done(resume)
-    dataset = analysis.dataset(files, kind=kind, schema=schema, all_bursts=all_bursts)
-    accounts, label = _accounts(found, dataset) if account else {}, dataset.label
+    read = estimate.dataset
+    accounts = _accounts(found, read) if account and read is not None else {}
+    label = read.label if read is not None else kind
     if as_json:
         said = {"analysis_hash": analysis.hash, "kind": kind, "label": label}
         print_json(estimate.to_dict() | said | accounts)

@@ -6,6 +6,7 @@ import gc
 import json
 import time
 from contextlib import ExitStack, contextmanager
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -78,7 +79,8 @@ def require_analysis(overrides: list[str] | None) -> Analysis:
 
 
 def _collecting(analysis: Analysis) -> Analysis:
-    """Look for garbage as often as usual from here on."""
+    """Look for garbage as often as usual from here on, but not in what was imported, which stays."""
+    gc.freeze()
     gc.set_threshold(*_USUAL)
     return analysis
 
@@ -117,10 +119,41 @@ def print_tables(*tables: Table | str) -> None:
         if isinstance(item, str):
             console.print(item, soft_wrap=wide, overflow="ignore", crop=False)
         elif _fit(item, width) or wide:
-            console.print(item, soft_wrap=True)
+            console.print("\n".join(_lines(item)), soft_wrap=True, overflow="ignore", crop=False)
         else:
             for line in _rows_as_text(item):
                 console.print(line, overflow="ignore", crop=False)
+
+
+def _lines(shown: Table) -> Iterator[str]:
+    """Yield the lines of a table whose columns have their widths, as rich draws it, which takes many times as long."""
+    headers = [str(column.header) for column in shown.columns]
+    rows = [headers, *zip(*(map(str, column.cells) for column in shown.columns), strict=True)]
+    widths = [column.width or 0 for column in shown.columns]
+    empty = " " * (sum(widths) + 3 * len(widths) + 1)
+    yield empty
+    for number, row in enumerate(rows):
+        cells = (_folded(text, size) for text, size in zip(row, widths, strict=True))
+        for lines in zip_longest(*cells, fillvalue=""):
+            parts = []
+            for text, size, column in zip(lines, widths, shown.columns, strict=True):
+                fill = " " * (size - _longest([text]))
+                parts.append(fill + text if column.justify == "right" else text + fill)
+            yield f"  {'   '.join(parts)}  "
+        if number == 0:
+            yield f" {'─' * (len(empty) - 2)} "
+    yield empty
+
+
+def _folded(cell: str, width: int) -> list[str]:
+    """Return the lines of a cell, folded where one is wider than its column."""
+    from rich.console import Console
+    from rich.text import Text
+
+    lines = cell.split("\n")
+    if _longest(lines) <= width:
+        return lines
+    return [line.plain.rstrip() for line in Text(cell).wrap(Console(), width, overflow="fold")]
 
 
 def _fit(shown: Table, width: int) -> bool:
@@ -195,7 +228,9 @@ def progress_bar(what: str) -> Iterator[Progress]:
         def watched() -> None:
             rate = (account.read_bytes - before) / 1e6 / max(time.monotonic() - begun, 1e-3)
             events = account.steps[account.present].events
-            read = f"chunks, {account.files[0]}/{account.files[1]} files, {rate:.0f} MB/s"
+            read = "chunks"
+            if account.files[1]:
+                read += f", {account.files[0]}/{account.files[1]} files, {rate:.0f} MB/s"
             read += "" if events is None else f", {events} events"
             done, total = account.chunks
             text = f"{what}, {account.present}"

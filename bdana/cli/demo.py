@@ -83,14 +83,14 @@ def demo(
         print_tables(said, "Now they open them.")
         people.open_all()
         said = "Every region is open, and the record of it is in blinding/ledger."
-    results, report = run_and_report(load(folder), chosen, None if unblind else kept)
-    _print_table(results)
+    made = run_and_report(load(folder), chosen, None if unblind else kept)
+    _print_table(made.results)
     if unblind:
         people.verify()
     print_tables(
         *signal_lines(load(folder)),
         "",
-        f"The report is {report}.",
+        f"The report is {made.report}.",
         f"{said} Next:",
         f"  cd {folder} && bdana run            # after changing a cut in selections/dimuon.py",
         f"  cd {folder} && bdana select data/signal.root --kind mc",

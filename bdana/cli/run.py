@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from bdana.search.run import SampleRun
     from bdana.statistics.table import CountingTable
 
-__all__ = ["plot", "report", "run", "run_and_report", "search_table", "signal_lines"]
+__all__ = ["Made", "plot", "report", "run", "run_and_report", "search_table", "signal_lines"]
 
 
 @app.command()
@@ -60,63 +61,78 @@ def run(
     memory_limit: MemoryLimit = None,
     resume: Resume = None,
     account: Accounted = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Make everything again, also where nothing has changed.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Run everything analysis.toml declares into output/: samples, background, table, figures, report."""
+    """Run everything analysis.toml declares into output/: samples, background, table, figures, report.
+
+    When nothing has changed since the last run, neither analysis, files, ledger, options and code nor what it wrote, its
+    results are kept and printed again. --accounting, which measures, always runs.
+    """
     analysis = require_analysis(overrides)
     analysis.selected_samples()  # said before libraries are imported
+    kept = resume or analysis.folder / "output" / ".checkpoints"
+    analysis = handled(analysis, allow_bad_files=allow_bad_files, memory_limit=memory_limit, resume=kept)
+    if any((workers, executor, scheduler)):
+        executor_from(analysis, workers, executor, scheduler, start=False)  # says what is wrong with them
+    if not force and not account and _printed_again(analysis, as_json=as_json):
+        return
 
     from bdana.engine import clear_checkpoints
     from bdana.engine.accounting import accounting
-    from bdana.search.combined import combined_table
-    from bdana.search.opened import reported_looks
-    from bdana.search.signal_result import read_signal
 
-    kept = resume or analysis.folder / "output" / ".checkpoints"
-    analysis = handled(analysis, allow_bad_files=allow_bad_files, memory_limit=memory_limit, resume=kept)
     with accounting() as found:
-        results, path = run_and_report(analysis, executor_from(analysis, workers, executor, scheduler))
+        made = run_and_report(analysis, executor_from(analysis, workers, executor, scheduler))
     clear_checkpoints(kept)  # what they were for is done
-    for result in results:
+    for result in made.results:
         note_bad_files(result.selected.bad_files)
-    out = analysis.folder / "output"
-    used = {result.title: dataset for result in results for dataset in result.selected.datasets}
+    used = {result.title: dataset for result in made.results for dataset in result.selected.datasets}
     if account:
         note_accounting(found, used)
     if as_json:
-        signal = read_signal(analysis)
-        document = _document(results, analysis.config.search.joint)
-        accounts = accounting_document(found, used) if account else {}
-        print_json(document | ({"signal": signal.to_dict()} if signal else {}) | accounts)
-        note(f"report in {path}")
+        print_json(made.document | (accounting_document(found, used) if account else {}))
+        note(f"report in {made.report}")
         return
-    for result in results:
-        print_tables(
-            f"{result.title} ({result.selected.label}):",
-            *(search_table(result.table) if result.table else result_tables(result.selected)),
-            *(f"{region.name}: {region.provenance}" for region in result.opened),
-            *(reported_looks(analysis) if result.table else ()),
-            *(_prompt_text(result.checks) if result.checks else ()),
-            *(_mass_lines(out / (result.channel or "") / "mass_windows.json") if result.masses else ()),
-            *((*result.estimate.warnings, *result.estimate.notes) if result.estimate else ()),
-        )
-    if combined := combined_table(results, analysis.config.search.joint):
-        print_tables("all channels:", *search_table(combined), *_mass_lines(out / "mass_windows.json"))
-    print_tables(*signal_lines(analysis), f"report: {path}")
+    print_tables(*made.printed)
+
+
+def _printed_again(analysis: Analysis, *, as_json: bool) -> bool:
+    """Print what the last run printed, if it is up to date, and tell whether it is."""
+    from bdana.search.last_run import dependencies, read_last_run
+
+    now = dependencies(analysis)
+    last = read_last_run(analysis, now) if now else None
+    if last is None:
+        return False
+    if last.changed:
+        more = f" and {len(last.changed) - 3} more" if len(last.changed) > 3 else ""
+        note(f"changed since the last run: {', '.join(last.changed[:3])}{more}")
+        return False
+    if as_json:
+        print_json(dict(last.document))
+    else:
+        print_tables(*(item if isinstance(item, str) else filled(**item) for item in last.printed))
+    note("nothing has changed since the last run: output/ is kept as it is (--force makes it again)")
+    return True
 
 
 @app.command()
 def plot(
     variables: Annotated[
         list[str] | None,
-        typer.Argument(metavar="VARIABLE...", help="Of [variables]; by default all figures are drawn."),
+        typer.Argument(
+            metavar="VARIABLE...", help="Of \\[variables] or \\[n_minus_1]; by default all figures are drawn."
+        ),
     ] = None,
     overrides: Overrides = None,
 ) -> None:
     """Draw the figures of the last run again, or those of some variables, into output/figures/."""
-    from bdana.report import save_figures
+    from bdana import report as drawn  # draws single variables without the imports of the others
 
-    figures = save_figures(require_analysis(overrides), variables or ())
+    analysis = require_analysis(overrides)
+    figures = drawn.save_variables(analysis, variables) if variables else drawn.save_figures(analysis)
     print_tables(*(f"{figure.path}: {figure.caption}" for figure in figures))
 
 
@@ -161,19 +177,64 @@ def _one_bar_at_a_time() -> Iterator[Callable[[str], Progress]]:
         yield bar
 
 
-def run_and_report(
-    analysis: Analysis, executor: Executor, kept: KeptParts | None = None
-) -> tuple[tuple[SampleRun, ...], Path]:
-    """Run the search, write output/ and the report, and return both; `kept` is as for `run_search`."""
+@dataclass(frozen=True)
+class Made:
+    """What a run made: results, report, and what is said of them, as text and for JSON."""
+
+    results: tuple[SampleRun, ...]
+    report: Path
+    printed: list[Table | str]
+    document: dict[str, Any]
+
+
+def run_and_report(analysis: Analysis, executor: Executor, kept: KeptParts | None = None) -> Made:
+    """Run the search, write output/ and the report, and return them; `kept` is as for `run_search`."""
     from bdana.report import write_report
+    from bdana.search.last_run import dependencies, write_last_run
     from bdana.search.output import write_output
     from bdana.search.signal_result import signal_result, write_signal
 
+    before = dependencies(analysis)
     results = run_with_progress(analysis, executor, kept)
     write_output(analysis, results)
     with _one_bar_at_a_time() as bar:
         write_signal(analysis, signal_result(analysis, results, executor, bar))
-    return results, write_report(analysis)
+    report = write_report(analysis)
+    made = Made(results, report, _printed(analysis, results, report), _document(analysis, results))
+    if before and not any(result.selected.bad_files for result in results):  # those may be read next time
+        plain = [item if isinstance(item, str) else _plain(item) for item in made.printed]
+        write_last_run(analysis, before, plain, made.document)
+    return made
+
+
+def _plain(shown: Table) -> dict[str, Any]:
+    """Return the arguments of `filled` that make a table again."""
+    return {
+        "headers": [str(column.header) for column in shown.columns],
+        "rows": [*zip(*(map(str, column.cells) for column in shown.columns), strict=True)],
+        "numbers": any(column.justify == "right" for column in shown.columns),
+    }
+
+
+def _printed(analysis: Analysis, results: tuple[SampleRun, ...], report: Path) -> list[Table | str]:
+    """Lay out what a run says."""
+    from bdana.search.combined import combined_table
+    from bdana.search.opened import reported_looks
+
+    out, shown = analysis.folder / "output", []
+    for result in results:
+        shown += [
+            f"{result.title} ({result.selected.label}):",
+            *(search_table(result.table) if result.table else result_tables(result.selected)),
+            *(f"{region.name}: {region.provenance}" for region in result.opened),
+            *(reported_looks(analysis) if result.table else ()),
+            *(_prompt_text(result.checks) if result.checks else ()),
+            *(_mass_lines(out / (result.channel or "") / "mass_windows.json") if result.masses else ()),
+            *((*result.estimate.warnings, *result.estimate.notes) if result.estimate else ()),
+        ]
+    if combined := combined_table(results, analysis.config.search.joint):
+        shown += ["all channels:", *search_table(combined), *_mass_lines(out / "mass_windows.json")]
+    return [*shown, *signal_lines(analysis), f"report: {report}"]
 
 
 def search_table(counted: CountingTable) -> list[Table | str]:
@@ -204,7 +265,7 @@ def signal_lines(analysis: Analysis) -> list[Table | str]:
 
 def _mass_lines(path: Path) -> list[str]:
     from bdana.report.mass_sections import mass_lines
-    from bdana.search.output import read_json
+    from bdana.search.stored import read_json
 
     return [*mass_lines(read_json(path)), f"limits against mass: {path}"] if path.is_file() else []
 
@@ -218,7 +279,14 @@ def _prompt_text(checks: Checks) -> list[str]:
     return [said, checks.prompt.varied[0].text, *(row.text for row in checks.prompt.bounded[:1])]
 
 
-def _document(results: tuple[SampleRun, ...], joint: list[str]) -> dict[str, Any]:
+def _document(analysis: Analysis, results: tuple[SampleRun, ...]) -> dict[str, Any]:
+    from bdana.search.signal_result import read_signal
+
+    signal = read_signal(analysis)
+    return _searched(results, analysis.config.search.joint) | ({"signal": signal.to_dict()} if signal else {})
+
+
+def _searched(results: tuple[SampleRun, ...], joint: list[str]) -> dict[str, Any]:
     from bdana.search.combined import combined_table
 
     parts: dict[str | None, list[SampleRun]] = {}

@@ -140,12 +140,13 @@ def select(
         from bdana.regions import UNDEFINED
         from bdana.selection import plane_histogram
 
+        regions, closed = analysis.plane_of(run.selection, run.closed)
         save_plane(
-            plane_histogram(run.candidates, analysis.regions, analysis.dump_name),
-            analysis.regions,
+            plane_histogram(run.candidates, regions, analysis.dump_name),
+            regions,
             plot,
             f"{run.selection} ({run.label})",
-            analysis.closed_boxes(run.closed),
+            closed,
             sum(region.observed for region in run.regions if region.name == UNDEFINED),
         )
         note(f"picture in {plot}")
@@ -182,12 +183,13 @@ def _check_outputs(
 
 
 def _write_candidates(run: SelectionRun, path: Path, container: ContainerKind) -> None:
+    from bdana.events.bad_files import incomplete
     from bdana.search.skims import provenance
 
     if path.suffix == ".root":
         run.candidates.write_root(path, container=container, provenance=provenance(run))
     elif path.suffix == ".csv":
-        run.candidates.write_csv(path)
+        run.candidates.write_csv(path, incomplete(run.bad_files))
     else:
         raise ConfigError(f"--candidates {path}: end the name in .csv or .root")
     note(f"{len(run.candidates)} candidates in {path}")

@@ -174,19 +174,26 @@ def accounting() -> Iterator[Accounting]:
 
 
 @contextmanager
-def accounted(what: str) -> Iterator[None]:
-    """Count the time of the block as computing.
+def accounted(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Count the time of the block as computing; gives the function to call with the parts that are done, and all.
 
     Parameters
     ----------
     what : str
         Name of the step.
     """
-    begun = time.perf_counter()
+    begun, active = time.perf_counter(), _ACTIVE.get()
+
+    def come_to(done: int, total: int) -> None:
+        if active is not None:
+            active.present, active.chunks, active.files = what, (done, total), (0, 0)
+            active.steps.setdefault(what, Step(events=None))
+            if active.watched:
+                active.watched()
+
     try:
-        yield
+        yield come_to
     finally:
-        active = _ACTIVE.get()
         if active is not None:
             step = active.steps.setdefault(what, Step(events=None))
             step.computing_s += time.perf_counter() - begun

@@ -15,20 +15,18 @@ import os
 import re
 import zipfile
 from dataclasses import asdict, fields
-from functools import lru_cache
-from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
-from bdana._version import __version__
 from bdana.engine.batches import BatchTask, map_batches
+from bdana.engine.code_version import code_version
 from bdana.errors import ConfigError
 from bdana.events import EventFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -44,7 +42,6 @@ _log = logging.getLogger(__name__)
 SIMULATION = "simulation"
 _DATA = re.compile(r"data-[0-9a-f]{16}")
 _FILE = re.compile(r"[0-9a-f]{64}\.npz(\.\d+\.part)?")
-_LIBRARIES = ("awkward", "numpy", "uproot", "vector")
 Result = TypeVar("Result")
 
 
@@ -279,7 +276,7 @@ def _task_key(task: Checkpointed[Any]) -> str:
     return _digest(
         [
             task.analysis.hash,
-            _code(),
+            code_version(),
             list(task.settings),
             sorted(task.columns),
             task.setup.beam_line is None,
@@ -298,6 +295,7 @@ def _closed(gate: Gate) -> str:
             [gate.max_dt, gate.max_chi2, gate.min_p, gate.sealed],
             [np.asarray(value).tolist() for value in vars(gate.beam_line).values()],
             gate.detector.model_dump(mode="json"),
+            gate.clusters and gate.clusters.document,
         ]
     )
 
@@ -308,17 +306,6 @@ def _table(table: Any) -> str:
     digest = hashlib.sha256()
     for field in fields(table):
         digest.update(np.ascontiguousarray(getattr(table, field.name)).tobytes())
-    return digest.hexdigest()
-
-
-@lru_cache(maxsize=1)
-def _code() -> str:
-    """Return a hash of the code of bdana and of the libraries under it."""
-    package, digest = Path(__file__).parents[1], hashlib.sha256(__version__.encode())
-    for path in sorted(package.rglob("*.py")):
-        digest.update(path.read_bytes())
-    for name in _LIBRARIES:
-        digest.update(f"{name} {version(name)}".encode())
     return digest.hexdigest()
 
 

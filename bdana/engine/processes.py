@@ -27,7 +27,12 @@ __all__ = ["ProcessExecutor", "signals_wait"]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-IMPORTED = ["bdana.engine", "bdana.analysis.folder", "bdana.pairing.estimate.singles"]
+IMPORTED = [
+    "bdana.engine",
+    "bdana.analysis.folder",
+    "bdana.pairing.estimate.singles",
+    "bdana.pairing.estimate.pair_estimate",
+]
 """What the server of the workers imports: what most of their work needs."""
 LOST = 3
 """Times that workers may be lost while nothing is finished."""

@@ -21,7 +21,7 @@ from bdana.events.baskets import is_plain, read_plain
 from bdana.events.checksums import OBJECT_NAME, ColumnChecksums, damaged_page_list, damaged_pages
 from bdana.events.lists import fit
 from bdana.events.pages import plain_fields, read_plain_fields
-from bdana.events.servers import DEFAULTS, RemoteConfig
+from bdana.events.remote_config import DEFAULTS, RemoteConfig
 from bdana.events.tree_layouts import known_layout, remember_layout
 from bdana.events.usage import count_bytes, is_metered
 from bdana.on_demand import late_module
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from bdana.events.location import Location
     from bdana.events.pages import PlainField
     from bdana.events.remote import Identity
-    from bdana.events.tree_layouts import TreeLayout
+    from bdana.events.tree_layouts import LikeBranch, TreeLayout
 else:
     uproot, remote_files = late_module("uproot"), late_module("bdana.events.remote")
 
@@ -189,8 +189,9 @@ class _TTree(Container):
     def stored_bytes(self, paths: Collection[str], start: int, stop: int) -> dict[str, int]:
         found = {}
         for path in paths:
-            ends = np.asarray(self._branches[path].entry_offsets)
-            sizes = np.asarray(self._branches[path].member("fBasketBytes"))[: len(ends) - 1]
+            branch = self._branch(path)
+            ends = np.asarray(branch.entry_offsets)
+            sizes = np.asarray(branch.member("fBasketBytes"))[: len(ends) - 1]
             inside = (ends[: len(sizes)] < stop) & (ends[1 : len(sizes) + 1] > start)
             found[path] = int(sizes[inside].sum())
         return found
@@ -229,6 +230,7 @@ class _LikeTTree(_TTree):
         self.name, self.entries, self.checksums = layout.name, layout.entries(data), checksums
         self.paths, self.leaves = layout.paths, layout.leaves
         self._layout, self._data, self._file = layout, data, file
+        self._known: dict[str, LikeBranch] = {}
         self._description = read
 
     @cached_property
@@ -236,7 +238,12 @@ class _LikeTTree(_TTree):
         return frozenset(self._layout.places)
 
     def _branch(self, path: str) -> Any:
-        return self._layout.branch(self._data, path) or self._branches[path]
+        if path not in self._known:
+            found = self._layout.branch(self._data, path)
+            if found is None:
+                return self._branches[path]
+            self._known[path] = found
+        return self._known[path]
 
 
 class _RNTuple(Container):

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, TypeAlias, cast, get_args
 
 import awkward as ak
 import numpy as np
@@ -19,8 +19,8 @@ from bdana.events.bad_files import bursts_without, left_out
 from bdana.events.exposure import BurstTable, Exposure, burst_key
 from bdana.events.file_names import expand, refuse_files_twice
 from bdana.events.files import EventFile, guess_schema, open_events, read_bursts
-from bdana.events.gate import GATE_COLUMNS, Gate
-from bdana.events.servers import DEFAULTS, RemoteConfig
+from bdana.events.kinds import Kind, Trigger
+from bdana.events.remote_config import DEFAULTS, RemoteConfig
 from bdana.events.source import EventSource, read_with_closed
 from bdana.events.together import read_together
 from bdana.events.usage import reading
@@ -32,16 +32,14 @@ if TYPE_CHECKING:
 
     from bdana.events.bad_files import BadFile
     from bdana.events.file_names import Files
+    from bdana.events.gate import Gate
     from bdana.events.good_runs import GoodRuns
     from bdana.events.location import Location
 
-__all__ = ["Batch", "Chunk", "Dataset", "Kind", "Trigger", "require_countable"]
+__all__ = ["Batch", "Chunk", "Dataset", "require_countable"]
 
 _log = logging.getLogger(__name__)
 
-Kind = Literal["data", "mc", "pseudo"]
-Trigger = Literal["any", "H2", "Q1"]
-"""H2: taken by the two-track trigger. Q1: taken by the downscaled one-track trigger and not by H2."""
 CHUNK_ENTRIES = 200_000
 """Entries that are read at once, at least, where there are as many."""
 LARGEST_CHUNK = 2 * CHUNK_ENTRIES
@@ -635,7 +633,7 @@ def _check_kind(source: EventSource, kind: str, gate: Gate) -> None:
         if not _has_truth(source):
             _log.warning("%s: has no truth columns; it is read as mc because it was named so", source.path)
         return
-    missing = [column for column in GATE_COLUMNS if column not in source.columns()]
+    missing = [column for column in gate.columns if column not in source.columns()]
     if missing:  # guard: columns-of-the-gate
         raise BlindingError(
             f"refused: {source.path} is read as '{kind}' but lacks {', '.join(missing)}, without which nobody can tell "

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from bdana.events import remote as remote_files
     from bdana.events.location import Location
-    from bdana.events.servers import RemoteConfig
+    from bdana.events.remote_config import RemoteConfig
     from bdana.events.source import EventSource
 else:
     remote_files = late_module("bdana.events.remote")

@@ -18,6 +18,7 @@ from bdana.events.containers import RootFile, open_root
 from bdana.events.exposure import MEASURED, BurstTable, measured_column
 from bdana.events.flat import FlatEvents
 from bdana.events.model import BURST_COLUMNS, COLLECTIONS, EVENT_COLUMNS
+from bdana.events.remote_config import DEFAULTS, RemoteConfig
 from bdana.events.schema import (
     Schema,
     SchemaText,
@@ -27,7 +28,6 @@ from bdana.events.schema import (
     shipped_schemas,
     unit_factor,
 )
-from bdana.events.servers import DEFAULTS, RemoteConfig
 from bdana.events.source import EventSource
 from bdana.on_demand import late_module
 

@@ -15,11 +15,13 @@ from uproot.source.futures import TrivialFuture
 
 from bdana.errors import InputError
 from bdana.events.location import protocols
-from bdana.events.servers import Refused, RemoteConfig, Server
+from bdana.events.servers import Refused, Server
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from queue import Queue
+
+    from bdana.events.remote_config import RemoteConfig
 
 __all__ = ["Identity", "RemoteFile", "RemoteSource", "matching", "open_address"]
 

@@ -16,8 +16,8 @@ from bdana.events.columns import find_branches
 from bdana.events.containers import open_root
 from bdana.events.lists import counts_and_flat
 from bdana.events.model import BURST_COLUMNS, COLLECTIONS, EVENT_COLUMNS
+from bdana.events.remote_config import DEFAULTS, RemoteConfig
 from bdana.events.schema import load_schema, shipped_schemas
-from bdana.events.servers import DEFAULTS, RemoteConfig
 from bdana.events.units import dimension, value_of
 
 if TYPE_CHECKING:
@@ -294,6 +294,8 @@ class _Drafter:
     ) -> None:
         """Write the line of a column that is made of the components of the momentum."""
         names = json.dumps([branch.path[start:] for branch in parts])
+        if any(branch.member for branch in parts):
+            names += f", member = {json.dumps([branch.member for branch in parts])}"
         self.used |= {branch.path for branch in parts}
         if field != "p":
             out.column(field, f'{{ ratio = {names}, unit = "rad", range = {_limits(-1e6, 1e6)} }}', path=path)

@@ -14,22 +14,22 @@ from contextlib import suppress
 from importlib import import_module
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fsspec.asyn import get_loop
 from fsspec.config import conf
 from fsspec.core import url_to_fs
 from fsspec.implementations.cached import CachingFileSystem, SimpleCacheFileSystem
-from pydantic import Field
 
 from bdana.errors import BadFileError, InputError
 from bdana.events.location import EXTRAS, protocols
-from bdana.strict import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-__all__ = ["DEFAULTS", "Refused", "RemoteConfig", "Server"]
+    from bdana.events.remote_config import RemoteConfig
+
+__all__ = ["Refused", "Server"]
 
 _log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -50,23 +50,6 @@ _NO_USE = {
 
 _HTTP_REFUSALS = {404: _NO_FILE, 410: _NO_FILE, 401: _NO_PERMISSION, 403: _NO_PERMISSION, 407: _NO_PERMISSION}
 """Answers of http that will be the same next time, likewise."""
-
-
-class RemoteConfig(StrictModel):
-    """Table [remote]: how long servers of remote files are waited for. It changes no result, so it is in no hash or freeze."""
-
-    timeout_s: Annotated[float, Field(gt=0)] = Field(
-        default=60.0, description="a server that does not answer within this time is asked again"
-    )
-    retries: Annotated[int, Field(ge=0)] = Field(
-        default=5, description="how often a server that failed is asked again before the file is given up"
-    )
-    wait_s: Annotated[float, Field(ge=0)] = Field(
-        default=2.0, description="before it is asked again; doubled each further time, up to 60 s"
-    )
-
-
-DEFAULTS = RemoteConfig()
 
 
 class Refused(Exception):  # noqa: N818 - people see the InputError that is made of it

@@ -64,7 +64,8 @@ class Job:
         BlindingError
             When there is no policy.
         """
-        policy = load_policy(Path(self.records), AnalysisFolder.read(Path(self.folder)).regions)
+        analysis = AnalysisFolder.read(Path(self.folder))
+        policy = load_policy(Path(self.records), analysis.regions, analysis.cluster_regions)
         if policy is None:
             raise BlindingError(f"refused: {self.records} has no blinding/policy.toml")
         return Opening(

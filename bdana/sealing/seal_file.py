@@ -22,7 +22,7 @@ from bdana.events.event_identity import IDENTITY, SeenEvents, first_repeated, id
 from bdana.events.files import guess_schema, open_events, read_flat_with_closed
 from bdana.events.flat import FlatEvents
 from bdana.events.location import file_name
-from bdana.events.servers import DEFAULTS, RemoteConfig
+from bdana.events.remote_config import DEFAULTS, RemoteConfig
 from bdana.sealing.manifest import MANIFEST, OPEN, described, open_uuid
 from bdana.sealing.reprocessing import EarlierSealings, event_ids
 from bdana.sealing.sealed_file import encrypt_events

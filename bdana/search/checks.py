@@ -14,6 +14,7 @@ from bdana.engine import run_selection
 from bdana.pairing import PairOptions
 from bdana.regions import OUTSIDE
 from bdana.rounding import bounded_p
+from bdana.search.burst_rates import Rates, burst_rates
 from bdana.search.closure import Closure, close
 from bdana.search.estimates import error_sources, estimate_combinatorial, estimate_singles
 from bdana.search.normalisation import Normalisation, measure_normalisation
@@ -132,6 +133,8 @@ class Checks:
         Of the control pairs outside of all control regions; None without one.
     label : str
         What is compared with the estimate: data, simulation or pseudo-data.
+    rates : tuple of Rates
+        Single tracks and candidates by run and burst.
     """
 
     like_sign: tuple[Compared, ...]
@@ -144,6 +147,7 @@ class Checks:
     closure: tuple[Closure, ...] = ()
     normalisation: Normalisation | None = None
     label: str = "data"
+    rates: tuple[Rates, ...] = ()
 
     __repr__ = short_repr
 
@@ -198,7 +202,7 @@ def run_checks(
         Of what is counted of each region. Like-sign pairs and those out of time are open everywhere, and are compared with
         that of whole regions.
     executor : Executor, optional
-        Where chunks are selected.
+        Where chunks are selected and tracks are paired.
     kept : KeptParts, optional
         As for `run_search`.
     part : OpenPart, optional
@@ -207,7 +211,12 @@ def run_checks(
     search, whole = analysis.config.search, estimate.whole
     background, par = analysis.combinatorial(search.background)
     like = estimate_singles(
-        analysis, search.background, sample, PairOptions(like_sign=True), hists=False, kept=kept
+        analysis,
+        search.background,
+        sample,
+        PairOptions(like_sign=True, executor=executor),
+        hists=False,
+        kept=kept,
     )
     low, high = par.sideband_ns
     loose, names = data.loose, analysis.regions.names
@@ -242,6 +251,7 @@ def run_checks(
         closure=_closure(data, whole, like, made, scale) if data.kind != "data" else (),
         normalisation=measure_normalisation(like, whole, scale, (beside, late)),
         label=data.label,
+        rates=burst_rates(data.candidates, sample.bursts, whole, is_open),
     )
 
 

@@ -61,8 +61,9 @@ def estimate_combinatorial(
     two_track : Candidates, optional
         Candidates of the sample that is to be predicted: it must share no event with the single tracks.
     executor : Executor, optional
-        Where chunks are selected; serially in this process by default.
+        Where chunks are selected and bunches of tracks are paired; serially in this process by default.
     options : PairOptions
+        Apart from the executor.
 
     Raises
     ------
@@ -77,8 +78,8 @@ def estimate_combinatorial(
                 raise
             dataset = dataset.leave_out(err.reasons)
         else:
-            made = estimate_singles(analysis, name, sample, options)
-            return replace(made, bad_files=dataset.bad_files)
+            made = estimate_singles(analysis, name, sample, replace(options, executor=executor))
+            return replace(made, bad_files=dataset.bad_files, dataset=dataset)
 
 
 def single_tracks(
@@ -141,12 +142,15 @@ def estimate_singles(
     background, par = analysis.combinatorial(name)
     selection, cuts = analysis.selection(background.selection)
     declared = [
-        Systematic(source, dict.fromkeys(analysis.regions.names, s.effect), s.correlated, s.source)
+        Systematic(
+            source, dict.fromkeys(analysis.regions.names, s.effect), s.correlated, s.source, s.one_sided
+        )
         for source, s in sorted(
             analysis.config.systematics.items()
         )  # one order, or sums differ in the last bit
     ]
-    pairs = PairSelection(selection, cuts, analysis.setup, analysis.variables if hists else {}, part)
+    shown = {key: axis for key, axis in analysis.variables.items() if hists and not axis.function}
+    pairs = PairSelection(selection, cuts, analysis.setup, shown, part, (analysis, background.selection))
 
     def make() -> PairEstimate:
         return background.estimate(sample, pairs, par, (), options)

@@ -12,7 +12,8 @@ from bdana.engine import run_selection
 from bdana.errors import BadFilesError, ConfigError
 from bdana.events.open_part import OpenPart
 from bdana.observed import Observed
-from bdana.search.channels import by_channel, require_one_channel
+from bdana.pairing import PairOptions
+from bdana.search.channels import by_channel, require_one_channel, require_own_background
 from bdana.search.checks import Checks, left_out_cuts, run_checks
 from bdana.search.estimates import error_sources, estimate_singles, single_tracks
 from bdana.search.kept_parts import KeptParts
@@ -224,6 +225,7 @@ def _open_part(
     kept: KeptParts | None = None,
 ) -> tuple[SampleRun, tuple[SingleSample, Dataset] | None]:
     require_one_channel(analysis)
+    require_own_background(analysis)
     kept = kept or KeptParts()
     search = analysis.config.search
     (dataset,) = analysis.sample(name)
@@ -239,7 +241,9 @@ def _open_part(
     )
     selected = replace(selected, analysis_hash=analysis.hash)
     part = OpenPart(dataset.gate, opened or {}) if dataset.gate else None
-    estimate = estimate_singles(analysis, search.background, sample, part=part, kept=kept)
+    estimate = estimate_singles(
+        analysis, search.background, sample, PairOptions(executor=executor), part=part, kept=kept
+    )
     run = SampleRun(name, selected, estimate, _table(analysis, selected, estimate, part), part=part)
     return run, (sample, source)
 

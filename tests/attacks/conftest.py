@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 import bdana
+from bdana import report
 from tests.attacks.changing import NEW, Changing
 from tests.attacks.interference import Frozen
 from tests.attacks.search import Search
@@ -22,7 +23,7 @@ def secrets():
 def analysis(tmp_path_factory, keys):
     folder = tmp_path_factory.mktemp("leaks") / "analysis"
     samples = {"data": {"kind": "data", "files": ["data/run.open.root"]}}
-    return bdana.load(analysis_folder(folder, samples, keys=keys, edit=one_variable))
+    return bdana.load(analysis_folder(folder, samples, keys=keys, edit=one_variable, pdf=True))
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +69,8 @@ def stopped_clocks(monkeypatch):
 
 @pytest.fixture
 def undrawn(monkeypatch):
-    """Reports have no figures, which take the time."""
+    """Reports have no figures, which take the time; `bdana plot` draws."""
+    assert report.save_figures.__module__ == "bdana.report.search_report"  # what `plot` calls is the real one
     monkeypatch.setattr("bdana.report.search_report.save_figures", lambda analysis: [])
 
 

@@ -15,12 +15,29 @@ from bdana.sealing.seal_file import seal
 from bdana.simulation import Beam, SimulationConfig, simulate
 from tests.attacks.raw import dimuon_at
 from tests.commands import bdana as bdana_command
-from tests.searches import one_variable, sealing_of, search_folder, stage_secrets
-from tests.synthetic import dimuon_event, records
+from tests.searches import one_variable, sealing_of, search_folder, stage_secrets, with_clusters
+from tests.synthetic import dimuon_event, diphoton_event, records
 
 RUN = 11001
 CLOSED = (0, 1, 10, 1000, "nan")
 """How many closed events the data hold: see `closed_events`."""
+WITHOUT_CUTS = """
+[n_minus_1.cda]
+expression = "cda_fv"
+label = "CDA of the two tracks"
+unit = "mm"
+bins = 20
+min = 0.0
+max = 1000.0
+
+[n_minus_1.lav_veto]
+function = "lav_dt"
+label = "time to the nearest LAV hit"
+unit = "ns"
+bins = 20
+min = 0.0
+max = 100.0
+"""
 COMMANDS = (
     ("run",),
     ("select", "data/run{ending}"),
@@ -64,12 +81,39 @@ def closed_events(number, rng, gate, stages=None, first=900_000):
     return made
 
 
+def closed_clusters(number, rng, gate, first=950_000):
+    """Return events closed by a pair of clusters, with pairs from all over the envelopes: five, one of each.
+
+    "nan" gives ten, of which nobody knows the energy, place or time of a cluster: they are most secret.
+    """
+    total = 10 if number == "nan" else number
+    order = rng.permutation(gate.names)
+    made = []
+    for i in range(total):
+        mass, radius = point_of(order[i % len(order)], rng, gate.clusters.envelopes)
+        turn = rng.uniform(0.0, 2.0 * np.pi)
+        centre = radius * np.cos(turn), radius * np.sin(turn) - 22.0
+        event = diphoton_event(
+            first + i, mass=mass, z=142.5e3, centre=centre, energies=rng.uniform(20e3, 60e3, 2), run=RUN
+        )
+        event["trigger"] = int(rng.choice([0, 1, 2, 3]))
+        if number == "nan":
+            event["lkr"][i % 2][("energy", "x", "y", "time")[i % 4]] = float("nan")
+        made.append(event)
+    if made:
+        levels = gate.secrecy(records(made))
+        expected = {0} if number == "nan" else {gate.names.index(stage) for stage in order[:total]}
+        assert set(levels.tolist()) <= set(range(len(gate.names)))
+        assert expected <= set(levels.tolist())
+    return made
+
+
 def point_of(stage, rng, envelopes):
-    """Draw a point (z_TAX, CDA_TAX; mm) inside the envelope of a stage and no more secret one."""
+    """Draw a point, such as (z_TAX, CDA_TAX; mm), inside the envelope of a stage and no more secret one."""
     place = envelopes.names.index(stage)
     box = envelopes.boxes[place]
     while True:
-        z, cda = rng.uniform(box.z_min, box.z_max), rng.uniform(0.0, box.cda_max)
+        z, cda = rng.uniform(*box.ends), rng.uniform(0.0, box.top)
         if envelopes.secrecy([z], [cda])[0] == place:
             return z, cda
 
@@ -103,15 +147,20 @@ class World:
     The prompt background takes most of the time, so that it may be left out.
     """
 
-    def __init__(self, folder, keys, *, sealed, prompt=True):
+    def __init__(self, folder, keys, *, sealed, prompt=True, clusters=False):
         self.folder, self.keys, self.sealed = folder, keys, sealed
         self.ending = ".open.root" if sealed else ".root"
 
         def edit(text):
-            return one_variable(text if prompt else text.replace('prompt = "prompt"\n', ""))
+            return one_variable(text if prompt else text.replace('prompt = "prompt"\n', "")) + WITHOUT_CUTS
 
-        search_folder(folder, f"data/run{self.ending}", keys=keys if sealed else None, edit=edit)
+        search_folder(folder, f"data/run{self.ending}", keys=keys if sealed else None, edit=edit, pdf=True)
         (folder / "data").mkdir()
+        if clusters:  # alone, and without an estimate
+            with_clusters(folder)
+            settings = folder / "analysis.toml"
+            text = settings.read_text().replace('single_tracks = "singles"\n', "")
+            settings.write_text(text.replace('selection = "dimuon"', 'selection = "diphoton"'))
         analysis = bdana.load(folder)
         self.gate = load_policy(folder, analysis.regions).gate(analysis.detector)
         self.secrets = stage_secrets(self.gate.names)
@@ -156,6 +205,18 @@ class World:
             for entry in document["sealed"].values():
                 entry["sha256"] = len(entry["sha256"])
             return path.stat().st_size, document
+        if (
+            path.name == "last_run.json"
+        ):  # times of the inputs, hashes of their manifests, and the size of raw data
+            document, inputs = json.loads(path.read_text()), str(self.folder / "data")
+            return {
+                part: {
+                    name: "an input" if name.startswith(inputs) else found for name, found in of_files.items()
+                }
+                if isinstance(of_files, dict)
+                else of_files
+                for part, of_files in document.items()
+            }
         if path.name == "run.root":
             return "raw data, before the seal"
         return path.read_bytes()

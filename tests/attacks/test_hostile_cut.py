@@ -77,7 +77,7 @@ def _hunt():
 def opened(tmp_path_factory, keys):
     """A search whose selection hunts, ready for rob to open; a function that opens a stage and tells what was found."""
     base = tmp_path_factory.mktemp("hostile")
-    folder = search_folder(base / "analysis", "run.open.root", keys=keys)
+    folder = search_folder(base / "analysis", "run.open.root", keys=keys, pdf=True)
     changed = tuple(bytes(c ^ 1 for c in needle.encode()) for needle in NEEDLES)
     module = folder / "selections" / "dimuon.py"
     hunt = HUNT.format(here=str(base), needles=changed)

@@ -6,12 +6,14 @@ import sys
 from functools import partial
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import bdana
 from bdana.engine import BatchSystem, DaskExecutor
 from bdana.errors import ConfigError, InputError
 from tests.engine.test_scale import same, write_small
+from tests.pairing.halo import burst_table, estimate_of, halo_record, singles_of
 
 pytest.importorskip("distributed", reason="the extra `dask` is not installed")
 pytestmark = [pytest.mark.filterwarnings("default")]  # dask's own
@@ -46,6 +48,22 @@ def test_dask_changes_no_bit_and_a_killed_worker_is_replaced(dask, tmp_path, mon
         write_small(path, number)
     analysis = bdana.load(bdana.analysis.template_folder())
     same(analysis.select(paths, kind="mc", executor=dask), analysis.select(paths, kind="mc"))
+
+
+def test_dask_workers_pair_tracks_to_the_same_bits(dask, monkeypatch):
+    monkeypatch.setattr("bdana.pairing.estimate.pair_estimate.FEW_BUNCHES", 1)
+    monkeypatch.setattr("bdana.pairing.estimate.singles.BUNCH", 200)
+    rng = np.random.default_rng(2)
+    burst = np.repeat(np.arange(4), 200)
+    singles = singles_of(halo_record(len(burst), rng, rng.choice([1, -1], len(burst))), burst)
+    analysis = bdana.load(
+        bdana.analysis.template_folder(), overrides=["background.combinatorial.readout_ns=0.0"]
+    )
+    made = (
+        estimate_of(analysis, singles, burst_table(4), executor=executor).to_dict()
+        for executor in (None, dask)
+    )
+    assert next(made) == next(made)
 
 
 def test_an_error_in_a_dask_worker_is_the_error_here(dask):

@@ -70,6 +70,17 @@ def test_a_limit_of_memory_cuts_chunks(analysis, small):
     assert sizes == [(5 * 10**8 - 4 * 10**8) // 1280, 400_000]
 
 
+def test_of_files_that_are_alike_the_first_is_described_by_uproot(analysis, small, monkeypatch):
+    together = analysis.select(small, kind="mc")  # the layout is known from here on
+
+    def parsed(tree):
+        raise AssertionError(f"the description of {tree.name} is parsed again")
+
+    monkeypatch.setattr("bdana.events.containers._LikeTTree._tree", property(parsed))
+    event_files.forget_files()
+    same(analysis.select(small, kind="mc"), together)
+
+
 def test_few_files_stay_open_and_none_is_opened_to_be_sent(analysis, small, monkeypatch):
     monkeypatch.setattr(event_files, "OPEN_FILES", 2)
     event_files.forget_files()

@@ -21,7 +21,7 @@ from bdana.events.dataset import Dataset
 from bdana.events.file_names import expand
 from bdana.events.files import forget_files, open_events
 from bdana.events.remote import RemoteFile, _joined, _merged, matching
-from bdana.events.servers import RemoteConfig
+from bdana.events.remote_config import RemoteConfig
 from bdana.events.writing import write_events
 from tests import commands
 from tests.servers import HOST, FileServer, XRootD

@@ -18,6 +18,7 @@ from bdana.report.document import Document
 from bdana.report.opening_sections import opening_blocks
 from bdana.report.review import review_document
 from bdana.sealing.seal_file import seal
+from bdana.search.last_run import dependencies, read_last_run
 from bdana.simulation import SimulationConfig, write_sample
 from tests import commands
 from tests.blinding.people import everybody_joins_with_keys, recipient
@@ -118,6 +119,15 @@ def the_report_says_who_did_what_when(folder, shown):
     assert [row[:2] for row in people.rows][-1] == ["con", "convenor"]
 
 
+def the_next_run_keeps_that_until_the_ledger_grows(folder, made, step):
+    again = bdana(folder, "run", "--json")
+    assert "nothing has changed since the last run" in again.stderr
+    assert again.stdout == made.stdout
+    step("seen", "somebody looked", "--region", "SR", person="ann")
+    analysis, row = load(folder), Ledger(folder / "blinding" / "ledger").rows()[-1]
+    assert row.name in read_last_run(analysis, dependencies(analysis)).changed[0]
+
+
 def test_commands_lead_from_sealed_data_to_open_regions(folder, keys):
     def step(command, *arguments, person, status=0, alone=True):
         words = ("blinding", command, *arguments, "--person", person, "--key", keys[person])
@@ -165,12 +175,12 @@ def test_commands_lead_from_sealed_data_to_open_regions(folder, keys):
     said = [row.body["confirmed"] for row in ledger.of_kind("begin")]
     assert said == ["not asked, without a terminal"] * 4 + ["not asked, with --yes"]
     done = bdana(folder, "run", "--json")
-    assert done.returncode == 0, done.stderr
     regions = json.loads(done.stdout)["regions"]
     assert {row["state"] for row in regions} == {"open"}
     shown = {row["name"]: row["observed"] for row in regions}
     what_was_opened_with_the_cuts_of_now_is_shown(folder, shown)
     the_report_says_who_did_what_when(folder, shown)
+    the_next_run_keeps_that_until_the_ledger_grows(folder, done, step)
     # As one types it, in a process of its own.
     verify = [sys.executable, "-m", "bdana", "blinding", "verify"]
     assert subprocess.run(verify, cwd=folder, check=False).returncode == 0

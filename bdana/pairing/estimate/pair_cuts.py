@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from bdana.engine import Executor
     from bdana.events.open_part import OpenPart
     from bdana.pairing.estimate.pooled_weights import PooledWeights
     from bdana.pairing.geometry.pair_finder import PairBounds
@@ -45,7 +46,7 @@ BATCH = 100_000
 
 @dataclass(frozen=True)
 class PairOptions:
-    """Options of an estimate: like-sign pairs, bootstrap errors, and a function that gets the selected pairs.
+    """Options of an estimate: like-sign pairs, bootstrap errors, a function that gets the selected pairs, and where it is made.
 
     Attributes
     ----------
@@ -55,7 +56,10 @@ class PairOptions:
     bootstrap : int
         Replicas of the sample, drawn with a fixed seed, that cross-check the errors: none, or two or more.
     sink : callable, optional
-        Gets every batch of selected pairs: candidates, tracks, and the places of both tracks of each pair.
+        Gets every batch of selected pairs: candidates, tracks, and the places of both tracks of each pair. They are then
+        made in this process.
+    executor : Executor, optional
+        Where bunches of tracks are paired, if there are many; in this process by default. Every executor gives the same bits.
 
     Raises
     ------
@@ -66,12 +70,26 @@ class PairOptions:
     like_sign: bool = False
     bootstrap: int = 0
     sink: PairSink | None = None
+    executor: Executor | None = None
 
     def __post_init__(self) -> None:
         if self.bootstrap < 0 or self.bootstrap == 1:
             raise ConfigError(
                 f"a spread needs at least 2 bootstrap replicas (0: no bootstrap), not {self.bootstrap}"
             )
+
+
+class HasSelections(Protocol):
+    """Interface of an analysis, as far as pairs use it."""
+
+    def selection(self, name: str) -> tuple[Selection, Parameters]:
+        """Return a selection with its parameters.
+
+        Parameters
+        ----------
+        name : str
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -89,6 +107,8 @@ class PairSelection:
         What is histogrammed.
     part : OpenPart, optional
         What is counted of each region of the data that are predicted; all if not given.
+    origin : tuple of HasSelections and str, optional
+        The analysis and the name of the selection there, by which worker processes find its functions.
     """
 
     selection: Selection
@@ -96,6 +116,20 @@ class PairSelection:
     setup: Setup
     variables: Mapping[str, Variable]
     part: OpenPart | None = None
+    origin: tuple[HasSelections, str] | None = None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        rest = self.setup, dict(self.variables), self.part
+        if self.origin is None:
+            return PairSelection, (self.selection, self.cuts, *rest)
+        return _found_again, (self.origin, *rest)
+
+
+def _found_again(
+    origin: tuple[HasSelections, str], setup: Setup, variables: Mapping[str, Variable], part: OpenPart | None
+) -> PairSelection:
+    analysis, name = origin
+    return PairSelection(*analysis.selection(name), setup, variables, part, origin)
 
 
 @dataclass(frozen=True)
@@ -120,6 +154,11 @@ class PairTask:
     window: float
     options: PairOptions = PairOptions()
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Functions of cuts are found again by their names.
+        options = replace(self.options, sink=None, executor=None)
+        return _task_again, (self.pairs, [cut.name for cut in self.cuts], self.bounds, self.window, options)
+
     def judge(self, pairs: Pairs) -> tuple[Pairs, NDArray[np.int64]]:
         """Apply the cuts; return the pairs that pass, and their places.
 
@@ -133,6 +172,13 @@ class PairTask:
             if not passed.all():
                 pairs, left = pairs.take(passed), left[passed]
         return pairs, left
+
+
+def _task_again(
+    pairs: PairSelection, names: Sequence[str], bounds: PairBounds, window: float, options: PairOptions
+) -> PairTask:
+    there = {cut.name: cut for cut in pairs.selection.active(pairs.cuts)}
+    return PairTask([there[name] for name in names], pairs, bounds, window, options)
 
 
 class SelectedPairs(NamedTuple):

@@ -1,11 +1,14 @@
 """Options of the estimate: mixing of bursts with its bias, bootstrap errors, and the pairs themselves in a file."""
 
+import pickle
+
 import numpy as np
 import pytest
 import uproot
 
 import bdana
 from bdana.analysis import scaffold
+from bdana.engine.accounting import accounting
 from bdana.errors import ConfigError, InputError
 from bdana.pairing import pair_file
 from tests.pairing.halo import burst_table, estimate_of, halo_record, singles_of
@@ -164,3 +167,59 @@ def test_no_file_of_pairs_is_left_when_the_estimate_fails(tmp_path):
     with pytest.raises(ConfigError), pair_file(tmp_path / "pairs.root") as sink:
         estimate(singles, burst_table(1), "background.combinatorial.mix_bursts=0", sink=sink)
     assert not list(tmp_path.iterdir())
+
+
+def structured(bursts=8, each=300):
+    """Tracks whose rate changes inside the bursts, so that they are paired in slices, too."""
+    rng = np.random.default_rng(5)
+    place = np.repeat(np.arange(bursts), each)
+    n = len(place)
+    inside = 4.8e9 * np.where(rng.random(n) < 0.5, 0.1, 1.0) * rng.random(n)
+    return sample([each] * bursts, timestamp=6e9 * place + inside)
+
+
+def same(a, b):
+    assert a.to_dict(bins=True) == b.to_dict(bins=True)
+    for name in a.hists:
+        assert np.array_equal(a.hists[name].view(flow=True), b.hists[name].view(flow=True))
+    assert np.array_equal(a.plane.view(flow=True), b.plane.view(flow=True))
+    assert np.array_equal(a.by_burst, b.by_burst)
+
+
+class Sent:
+    """Another process, as far as what is sent and comes back is concerned; a real one is in tests/engine/test_dask.py."""
+
+    def map(self, function, items):
+        there = pickle.loads(pickle.dumps(function))
+        return (pickle.loads(pickle.dumps(there(pickle.loads(pickle.dumps(item))))) for item in items)
+
+
+def test_bunches_that_are_sent_are_paired_to_the_same_bits(monkeypatch):
+    monkeypatch.setattr("bdana.pairing.estimate.singles.BUNCH", 300)
+    singles, table = structured(), burst_table(8, live_time_s=4.8)
+    here = estimate(singles, table, variables=True, bootstrap=3)
+    assert here.slices[0] != here.slices[-1]
+    monkeypatch.setattr("bdana.pairing.estimate.pair_estimate.FEW_BUNCHES", 1)
+    with accounting() as account:
+        seen = []
+        account.watched = lambda: seen.append((account.present, *account.chunks))
+        there = estimate(singles, table, variables=True, bootstrap=3, executor=Sent())
+    same(there, here)
+    assert seen[0] == ("pairs of single tracks", 1, 8)
+    assert seen[8:] == seen[:8], "pairs of whole bursts, then in slices"
+
+
+class Nowhere:
+    def map(self, function, items):
+        raise AssertionError("no other process is needed")
+
+
+def test_few_bunches_and_those_whose_pairs_are_wanted_are_paired_here(monkeypatch):
+    singles, table = sample([300, 300]), burst_table(2)
+    estimate(singles, table, executor=Nowhere())
+    monkeypatch.setattr("bdana.pairing.estimate.pair_estimate.FEW_BUNCHES", 1)
+    pairs = []
+    found = estimate(singles, table, executor=Nowhere(), sink=lambda made, *_: pairs.append(len(made)))
+    assert sum(pairs) == found.pairs.sum()
+    with pytest.raises(AssertionError, match="no other process"):
+        estimate(singles, table, executor=Nowhere())

@@ -212,11 +212,16 @@ def test_a_search_refuses_a_pair_with_the_identity_of_a_single_track(file, sampl
     assert same.run("pairs").estimate.expected.sum() > 0
 
 
-def test_the_command_prints_the_estimate_in_an_analysis_alone(file):
+def test_the_command_prints_the_estimate_in_an_analysis_alone(file, monkeypatch):
     typed, folder = ("background", file, "--kind", "mc"), template_folder()
+    opened, of_files = [], Dataset.open.__func__
+    monkeypatch.setattr(
+        Dataset, "open", classmethod(lambda *given, **more: opened.append(1) or of_files(*given, **more))
+    )
     done = commands.bdana(*typed, "--json", cwd=folder)
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
+    assert (opened, document["label"]) == ([1], "simulation")
     assert [row["name"] for row in document["regions"]] == ["SR", "CR", "CR1", "CR2", "CR3", "outside"]
     assert np.shape(document["statistical_covariance"]) == (6, 6)
     outside = document["regions"][-1]
@@ -261,7 +266,7 @@ def test_the_estimate_does_not_depend_on_how_tracks_come_and_are_bunched(analysi
     assert len(mixed.bunches()) >= bursts - 1
     other = estimate(mixed)
     assert one.pairs.sum() > 500
-    assert any("within" in text for text in one.slices) == rippled
+    assert any("trends" in text for text in one.slices) == rippled
     assert np.array_equal(other.pairs, one.pairs)
     assert other.slices == one.slices
     assert other.expected == pytest.approx(one.expected, rel=1e-12)
