@@ -34,6 +34,8 @@ GET_DUMPABLE, SET_DUMPABLE = 3, 4
 """Options of prctl(2): a process that is not dumpable leaves no core, and root alone may read its memory."""
 ADOPT_ORPHANS = 36
 """Option of prctl(2): what a descendant leaves running becomes a child of this process."""
+END_WITH_PARENT = 1
+"""Option of prctl(2): the signal that this process gets when its parent ends."""
 LOOK_S = 0.2
 """How often it is looked whether the process has ended or was stopped, while something else holds its answer."""
 PLAIN = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ", "XDG_CACHE_HOME")
@@ -142,8 +144,11 @@ def _is_stopped(process: subprocess.Popen[bytes]) -> bool:
 
 def _children() -> set[int]:
     """Return the children of this process; none where they are not listed, which is elsewhere than on Linux."""
-    lists = [path.read_text(encoding="ascii") for path in Path("/proc/self/task").glob("*/children")]
-    return {int(pid) for text in lists for pid in text.split()}
+    found: set[int] = set()
+    for path in sorted(Path("/proc/self/task").glob("*/children")):
+        with suppress(OSError):  # of a thread that has ended meanwhile
+            found.update(map(int, path.read_text(encoding="ascii").split()))
+    return found
 
 
 def _end_what_is_left(process: subprocess.Popen[bytes], before: set[int]) -> None:
@@ -169,6 +174,7 @@ def main(name: str, memory: str) -> None:
     memory : {"plain", "hidden"}
         Whether other programs of the same user may read the memory of this process.
     """
+    _process_control(END_WITH_PARENT, signal.SIGKILL)  # guard: ends-with-the-command
     answer, hidden = os.fdopen(os.dup(1), "wb"), os.open(os.devnull, os.O_WRONLY)
     os.dup2(hidden, 1)  # what a selection prints may be a closed value
     os.dup2(hidden, 2)

@@ -89,7 +89,7 @@ def open_stages(job: Job, secret: Callable[[], str], *, isolated: bool = True) -
     Raises
     ------
     InputError, BlindingError
-        As `thaw`, `reproduce` and `Opening.open`, with the messages of the processes, which carry no closed value.
+        As `thaw`, `reproduce` and `Opening.run`, with the messages of the processes, which carry no closed value.
     RuntimeError
         When a process stopped at something else, or was killed.
     """

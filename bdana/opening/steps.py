@@ -17,13 +17,12 @@ from bdana.blinding.rule_table import NAMES_MANIFESTS
 from bdana.blinding.rules import append, refusal, require_sound
 from bdana.blinding.stage_keys import next_stage_share
 from bdana.errors import BlindingError
-from bdana.sealing.sealed_file import decrypt_file, events_of
+from bdana.sealing.sealed_file import decrypt_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    import awkward as ak
     import pyrage
 
     from bdana.blinding.ledger import Kind, Ledger
@@ -245,7 +244,7 @@ class Opening:
         Raises
         ------
         BlindingError
-            As `open`, before the row `begin`.
+            As `decrypt`, before the row `begin`.
         """
         require_sound(self.ledger, self.policy)
         rows = self.ledger.rows()
@@ -268,50 +267,6 @@ class Opening:
         agreed = [row.hash for row in record.consents(request)]
         return {"request": request.hash, "stage": request.body["stage"], "approvals": agreed}
 
-    def open(
-        self,
-        person: str,
-        key: Path,
-        identity: pyrage.x25519.Identity,
-        request: Row,
-        sealed: Sequence[Path],
-        show: Callable[[list[ak.Array]], Mapping[str, Any]],
-        *,
-        again: bool = True,
-    ) -> Row:
-        """Open a stage: put its key together, decrypt its events, and write down what the frozen selection finds.
-
-        Parameters
-        ----------
-        person, key, identity
-            The opener, with SSH key and age identity.
-        request : Row
-        sealed : sequence of Path
-            The stage's sealed files, those that the freeze names.
-        show : callable
-            The frozen selection: gets the stage's events, returns the declared outputs with the verdict.
-        again : bool
-            Whether an opening that is complete may run once more, to give the same.
-
-        Returns
-        -------
-        Row
-            The row `end` with the outputs.
-
-        Raises
-        ------
-        BlindingError
-            When anything is missing, or another opening is running, before the row `begin`; after it, when the shares do not
-            make the key or the selection fails.
-        """
-
-        def decrypt() -> Decrypted:
-            return self.decrypt(person, key, identity, request, sealed)
-
-        return self.run(
-            person, key, request, decrypt, lambda contents: show(events_of(contents)), again=again
-        )
-
     def run(
         self,
         person: str,
@@ -326,8 +281,11 @@ class Opening:
 
         Parameters
         ----------
-        person, key, request, again
-            As for `open`.
+        person, key
+            The opener, and the path of the SSH key.
+        request : Row
+        again : bool
+            Whether an opening that is complete may run once more, to give the same.
         decrypt : callable
             Writes the row `begin` and decrypts the events, as `decrypt` does.
         select : callable
@@ -341,7 +299,7 @@ class Opening:
         Raises
         ------
         BlindingError
-            As `open`.
+            When another opening is running, or as `decrypt`; after the row `begin`, when the selection fails.
         """
         with self.ledger.locked("opening", BUSY):
             if not again and request.hash in self.finished():  # guard: opened-once
@@ -364,8 +322,11 @@ class Opening:
 
         Parameters
         ----------
-        person, key, identity, request, sealed
-            As for `open`.
+        person, key, identity
+            The opener, with SSH key and age identity.
+        request : Row
+        sealed : sequence of Path
+            The stage's sealed files, those that the freeze names.
         confirmed : str
             How the opener said yes.
 

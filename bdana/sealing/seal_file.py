@@ -28,7 +28,7 @@ from bdana.sealing.reprocessing import EarlierSealings, event_ids
 from bdana.sealing.sealed_file import encrypt_events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from bdana.blinding.policy import Person, Policy
     from bdana.engine import Progress
@@ -180,7 +180,9 @@ def seal_simulated(
 
     write_events(
         opened,
-        _regrouped(open_events(), BASKET_EVENTS),
+        _baskets(
+            open_events(), BASKET_EVENTS, lambda events, first, last: events[first:last], ak.concatenate
+        ),
         bursts,
         provenance={"simulated": True},
         identity=lambda checksums: open_uuid(sealing.policy, checksums),
@@ -196,18 +198,6 @@ def seal_simulated(
         "previous": [],
     }
     return _sign_manifest(folder / f"{name}{MANIFEST}", sealing, person, there, sealed, made)
-
-
-def _regrouped(chunks: Iterator[ak.Array], size: int) -> Iterator[ak.Array]:
-    """Regroup events in baskets of `size`, and the rest, as `_baskets` does."""
-    kept = next(chunks)
-    for chunk in chunks:
-        while len(kept) >= size:
-            yield kept[:size]
-            kept = kept[size:]
-        kept = ak.concatenate([kept, chunk])
-    for start in range(0, max(len(kept), 1), size):
-        yield kept[start : start + size]
 
 
 def _sign_manifest(
@@ -352,7 +342,8 @@ def _write(
             _refuse_repeats(file, chunks, seen_events)
 
     # Read and judged while the basket before is compressed and written.
-    pieces = _ahead(_baskets(open_chunks(), BASKET_EVENTS))  # guard: full-baskets
+    baskets = _baskets(open_chunks(), BASKET_EVENTS, FlatEvents.cut, FlatEvents.concatenate)
+    pieces = _ahead(basket.records() for basket in baskets)  # guard: full-baskets
     write_events(
         opened,
         pieces,
@@ -388,22 +379,27 @@ def _refuse_repeats(file: EventFile, chunks: Sequence[Chunk], seen: SeenEvents) 
             )
 
 
-def _baskets(chunks: Iterator[FlatEvents], size: int) -> Iterator[ak.Array]:
+def _baskets(
+    chunks: Iterator[Any],
+    size: int,
+    cut: Callable[[Any, int, int], Any],
+    joined: Callable[[list[Any]], Any],
+) -> Iterator[Any]:
     """Regroup events in baskets of `size`; at least one, so that the columns are known.
 
     The size is fixed, whatever the chunks they come in: it must not tell how many events are missing.
     """
-    kept: list[FlatEvents] = []
+    kept: list[Any] = []
     first = True
     for chunk in chunks:
         kept.append(chunk)
         while sum(map(len, kept)) >= size:
-            joined = FlatEvents.concatenate(kept)
-            yield joined.cut(0, size).records()
-            rest = joined.cut(size, len(joined))
+            whole = joined(kept)
+            yield cut(whole, 0, size)
+            rest = cut(whole, size, len(whole))
             first, kept = False, [rest] if len(rest) else []
     if kept and (first or sum(map(len, kept))):
-        yield FlatEvents.concatenate(kept).records()
+        yield joined(kept)
 
 
 def _ahead(pieces: Iterator[ak.Array]) -> Iterator[ak.Array]:

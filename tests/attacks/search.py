@@ -13,11 +13,20 @@ from bdana.blinding.rules import append
 from bdana.blinding.stage_keys import stage_recipients
 from bdana.opening.freeze import freeze
 from bdana.opening.steps import Opening
-from bdana.sealing.sealed_file import encrypt_events
+from bdana.sealing.sealed_file import encrypt_events, events_of
 from tests.blinding.people import IDENTITIES, everybody_joins_with_keys, policy_text
 from tests.searches import STAGES
 
 REGIONS = bdana.load(template_folder()).regions
+
+
+def open_here(opening, person, key, identity, request, sealed, show, *, again=True):
+    """Open a stage in this process, with any function of its events as the selection."""
+
+    def decrypt():
+        return opening.decrypt(person, key, identity, request, sealed)
+
+    return opening.run(person, key, request, decrypt, lambda contents: show(events_of(contents)), again=again)
 
 
 def show(chunks):
@@ -96,7 +105,7 @@ class Search:
 
     def open(self, request, person="rob", shown=show):
         files = [self.files[request.body["stage"]]]
-        return self.opening.open(person, self.keys[person], IDENTITIES[person], request, files, shown)
+        return open_here(self.opening, person, self.keys[person], IDENTITIES[person], request, files, shown)
 
     def open_up_to(self, last):
         for stage in STAGES[: STAGES.index(last) + 1]:

@@ -9,7 +9,7 @@ import pytest
 from bdana.blinding.policy import Policy
 from bdana.errors import BlindingError
 from tests.attacks.changing import NEW, Changing
-from tests.attacks.search import Search, show
+from tests.attacks.search import Search, open_here, show
 from tests.blinding.people import IDENTITIES, ROLES
 
 TABLES = {
@@ -47,8 +47,14 @@ def approvals(search, request, people):
 def opens(search, request, opener):
     """Tell whether a stage opens; what refuses it says of which role people are missing."""
     try:
-        end = search.opening.open(
-            opener, search.keys[opener], IDENTITIES[opener], request, [search.files["CR3"]], show
+        end = open_here(
+            search.opening,
+            opener,
+            search.keys[opener],
+            IDENTITIES[opener],
+            request,
+            [search.files["CR3"]],
+            show,
         )
     except BlindingError as err:
         assert "refused: CR3 needs " in str(err)  # noqa: PT017 - not for every subset

@@ -6,6 +6,7 @@ from bdana.blinding.rules import require_signed
 from bdana.blinding.stage_keys import join
 from bdana.errors import BlindingError
 from tests.attacks.changing import NEW, Changing
+from tests.attacks.search import open_here
 from tests.blinding.people import IDENTITIES, ROLES, wrong_share
 
 
@@ -55,7 +56,9 @@ def test_a_wrong_part_is_handed_over(changing):
     changing.freeze()
     asked = changing.request("CR3", opener="zoe")
     with pytest.raises(BlindingError, match="the share of zoe is wrong"):
-        changing.opening.open("zoe", changing.keys["zoe"], NEW["zoe"], asked, [changing.files["CR3"]], len)
+        open_here(
+            changing.opening, "zoe", changing.keys["zoe"], NEW["zoe"], asked, [changing.files["CR3"]], len
+        )
 
 
 def test_a_newcomer_goes_on_where_a_reviewer_stopped(changing):
@@ -67,7 +70,8 @@ def test_a_newcomer_goes_on_where_a_reviewer_stopped(changing):
     changing.change({name: role for name, role in (ROLES | {"zoe": "reviewer"}).items() if name != "rob"})
     changing.freeze()
     asked = changing.request("CR2", opener="zoe")
-    end = changing.opening.open(
+    end = open_here(
+        changing.opening,
         "zoe",
         changing.keys["zoe"],
         NEW["zoe"],

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -213,6 +214,30 @@ def alive(path):
     except ProcessLookupError:
         return False
     return True
+
+
+WORK = """
+from types import SimpleNamespace
+from bdana.opening.isolated import run_isolated
+code = "import os, time, pathlib; pathlib.Path({path!r}).write_text(str(os.getpid())); time.sleep(60)"
+run_isolated(SimpleNamespace(__module__="builtins", __name__="exec"), code, plain={plain})
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl is of Linux")
+@pytest.mark.parametrize("plain", [False, True])
+def test_what_works_for_an_opening_ends_when_its_command_is_killed(tmp_path, plain):
+    """So that nothing of it is beside the opening that runs again."""
+    os.mkfifo(tmp_path / "pid")
+    work = WORK.format(path=str(tmp_path / "pid"), plain=plain)
+    with subprocess.Popen([sys.executable, "-c", work]) as command:
+        pid = (tmp_path / "pid").read_text()
+        command.kill()
+    (tmp_path / "number").write_text(pid)
+    until = time.monotonic() + 5.0
+    while alive(tmp_path / "number") and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not alive(tmp_path / "number")
 
 
 def late(*_):

@@ -9,6 +9,7 @@ import pytest
 from bdana.blinding.rules import append, require_sound
 from bdana.blinding.stage_keys import join, make_period
 from bdana.errors import BlindingError
+from tests.attacks.search import open_here
 from tests.blinding.people import recipient
 
 FORK = get_context("fork")
@@ -111,7 +112,7 @@ def test_what_was_opened_is_not_opened_again_by_somebody_who_waited(search):
     search.open(request, shown=shown)
     files = [search.files["CR3"]]
     with pytest.raises(BlindingError, match="CR3 was opened with this request already"):
-        search.opening.open("rob", search.keys["rob"], None, request, files, shown, again=False)
+        open_here(search.opening, "rob", search.keys["rob"], None, request, files, shown, again=False)
 
 
 def withdraw(search):

@@ -14,7 +14,7 @@ from bdana.errors import BlindingError, InputError
 from bdana.opening.isolated import run_isolated
 from bdana.opening.key_process import Job, decrypted, thawed
 from tests.attacks.interference import run
-from tests.attacks.search import Search
+from tests.attacks.search import Search, open_here
 from tests.blinding.people import IDENTITIES
 
 
@@ -129,8 +129,14 @@ def test_other_sealed_files_than_frozen(search, change):
         "one more": [search.files["CR3"], search.files["CR2"]],
     }
     with pytest.raises(BlindingError, match="the sealed files of CR3 are not those that were frozen"):
-        search.opening.open(
-            "rob", search.keys["rob"], IDENTITIES["rob"], request, files[change], lambda chunks: {}
+        open_here(
+            search.opening,
+            "rob",
+            search.keys["rob"],
+            IDENTITIES["rob"],
+            request,
+            files[change],
+            lambda chunks: {},
         )
 
 

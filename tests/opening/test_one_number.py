@@ -20,6 +20,7 @@ from bdana.search.opened import verdict_text
 from bdana.statistics.poisson import Background, p_values
 from tests.attacks.interference import mixed, open_data, run
 from tests.attacks.raw import dimuon_at
+from tests.attacks.search import open_here
 from tests.attacks.searching import SearchWorld
 from tests.blinding.people import IDENTITIES
 from tests.searches import REGIONS, STAGES
@@ -69,7 +70,7 @@ def opener(world, document):
         def show(chunks):
             return outputs_of(analysis, document, stage, chunks)
 
-        opening.open("rob", keys["rob"], IDENTITIES["rob"], asked, sealed[stage], show)
+        open_here(opening, "rob", keys["rob"], IDENTITIES["rob"], asked, sealed[stage], show)
         return ledger.of_kind("verdict")[-1].body
 
     return opened

@@ -65,7 +65,7 @@ def packet(folder):
 def approvers_see_what_they_sign(folder):
     asked_with, changed = packet(folder), folder / "selections" / "dimuon.py"
     ledger, text = Ledger(folder / "blinding" / "ledger"), changed.read_text()
-    (frozen,) = ledger.of_kind("freeze")
+    _, frozen = ledger.of_kind("freeze")
     assert ["hash to sign", frozen.hash] in asked_with["What is signed"][0].rows
     assert "nothing has changed since" in asked_with["What has changed since the last freeze"][0].text
     states, requests, _, typed = asked_with["What is asked"]
@@ -74,18 +74,44 @@ def approvers_see_what_they_sign(folder):
         ["SR", "dimuon, 2021", "ann", "rob", "ann (analyst)", "1 analyst, 1 reviewer, 1 convenor"]
     ]
     assert typed.text.startswith("bdana blinding approve SR ")
-    changed.write_text(text.replace('20.0, ge=0, description="closest', '7.0, ge=0, description="closest'))
+    changed.write_text(text.replace('19.0, ge=0, description="closest', '7.0, ge=0, description="closest'))
     now = packet(folder)
     assert now["What is signed"][-1].text.startswith("Warning: the folder is not what was frozen")
     difference = now["What has changed since the last freeze"][2].text
-    assert re.search(r"^-.*20\.0, ge=0.*\n\+.*7\.0, ge=0", difference, re.MULTILINE)
+    assert re.search(r"^-.*19\.0, ge=0.*\n\+.*7\.0, ge=0", difference, re.MULTILINE)
     changed.write_text(text)
+
+
+def frozen_again_with_another_cut(folder, keys, step):
+    """What was asked for before is void; a rehearsal by command was made of the freeze before."""
+    changed = folder / "selections" / "dimuon.py"
+    changed.write_text(
+        changed.read_text().replace('20.0, ge=0, description="closest', '19.0, ge=0, description="closest')
+    )
+    step("freeze", person="ann")
+    assert "nobody asked for CR2 with the newest freeze" in step("open", "CR2", person="rob", status=3).stderr
+    ledger = Ledger(folder / "blinding" / "ledger")
+    ledger.append("rehearse", "ann", keys["ann"], {"freeze": ledger.of_kind("freeze")[-1].hash})
+    step("request", "CR2", "CR1", "--opener", "rob", person="ann")
+
+
+def what_was_opened_with_the_cuts_of_now_is_shown(folder, shown):
+    """It is in candidates and figures, where the selection puts it; CR3 was opened before the cut changed."""
+    now = {name: number for name, number in shown.items() if name != "CR3"}
+    for sample in (path.parent for path in (folder / "output").glob("*/candidates.csv")):
+        with (sample / "candidates.csv").open() as file:
+            listed = [row["region"] for row in csv.DictReader(file)]
+        summary = json.loads((sample / "cutflow.json").read_text())
+        assert summary["closed"] == ["CR3"]
+        assert {name: listed.count(name) for name in shown} == now | {"CR3": 0}
+        assert {row["name"]: row["observed"] for row in summary["regions"] if row["name"] in now} == now
 
 
 def the_report_says_who_did_what_when(folder, shown):
     listed, prepared, people = opening_blocks(load(folder))
     told = [(row[2], row[3]) for row in listed.rows]
-    assert told[0] == ("ann", f"froze the analysis {load(folder).hash[:16]}")
+    first, second = (what for _, what in told if what.startswith("froze the analysis "))
+    assert first != second == f"froze the analysis {load(folder).hash[:16]}"
     assert ("ann", "took back the consent to open SR: a plot is missing") in told
     assert ("con", "approved the opening of SR") in told
     assert told[-1][1].startswith(f"compared SR: {shown['SR']} observed")
@@ -125,6 +151,7 @@ def test_commands_lead_from_sealed_data_to_open_regions(folder, keys):
     step("rehearse", person="ann", alone=False)
     step("request", "CR3", "CR2", "CR1", "--opener", "rob", person="ann")
     step("open", "CR3", person="rob")
+    frozen_again_with_another_cut(folder, keys, step)
     step("open", "CR2", "CR1", person="rob", alone=False)
     assert (
         "always asked for alone"
@@ -150,15 +177,8 @@ def test_commands_lead_from_sealed_data_to_open_regions(folder, keys):
     done = bdana(folder, "run", "--json")
     regions = json.loads(done.stdout)["regions"]
     assert {row["state"] for row in regions} == {"open"}
-    # What was opened is in candidates and figures too, where the selection puts it.
     shown = {row["name"]: row["observed"] for row in regions}
-    for sample in (path.parent for path in (folder / "output").glob("*/candidates.csv")):
-        with (sample / "candidates.csv").open() as file:
-            listed = [row["region"] for row in csv.DictReader(file)]
-        summary = json.loads((sample / "cutflow.json").read_text())
-        assert summary["closed"] == []
-        assert {name: listed.count(name) for name in shown} == shown
-        assert {row["name"]: row["observed"] for row in summary["regions"]} == shown
+    what_was_opened_with_the_cuts_of_now_is_shown(folder, shown)
     the_report_says_who_did_what_when(folder, shown)
     the_next_run_keeps_that_until_the_ledger_grows(folder, done, step)
     # As one types it, in a process of its own.
