@@ -33,9 +33,12 @@ if TYPE_CHECKING:
         Parameters,
         Selection,
         SingleTrackSelection,
+        cluster_cut,
         event_cut,
         pair_cut,
+        pair_quantity,
         track_cut,
+        track_quantity,
     )
     from bdana.upstream import MATERIALS, Block, MuonStates, Prompt, PromptParameters
 
@@ -69,9 +72,12 @@ _HOMES = {
         "Parameters",
         "Selection",
         "SingleTrackSelection",
+        "cluster_cut",
         "event_cut",
         "pair_cut",
+        "pair_quantity",
         "track_cut",
+        "track_quantity",
     ),
     "bdana.upstream": ("MATERIALS", "Block", "MuonStates", "Prompt", "PromptParameters"),
 }
@@ -109,13 +115,16 @@ __all__ = [
     "__version__",
     "any_near",
     "closest_approach",
+    "cluster_cut",
     "event_cut",
     "load",
     "nearest",
     "none_near",
     "pair_cut",
+    "pair_quantity",
     "plus_minus",
     "track_cut",
+    "track_quantity",
 ]
 
 

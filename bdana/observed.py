@@ -13,9 +13,9 @@ from bdana.errors import BlindingError
 from bdana.rounding import error_text, plus_minus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["Observed", "Predicted", "observed_text"]
+__all__ = ["Observed", "Predicted", "observed_text", "open_part_of"]
 
 
 class Observed:
@@ -211,3 +211,16 @@ class Predicted:
         row : mapping
         """
         return cls(row["expected"], row["error"], row.get("upper_limit_90"), row.get("error_down"))
+
+
+def open_part_of(missing: Sequence[str], numbers: str = "expected and observed") -> str:
+    """Say that the numbers of a region are those of its open part.
+
+    Parameters
+    ----------
+    missing : sequence of str
+        The stages whose guard bands are closed.
+    numbers : str
+        Which numbers.
+    """
+    return f"{numbers} in its open part: without the guard band of {', '.join(missing)}, which is closed"

@@ -1,15 +1,18 @@
-"""The partition of the (z_TAX, CDA_TAX) plane into signal region, control regions and the rest.
+"""The partition of a plane into signal region, control regions and the rest.
 
+Of pairs of tracks it is that of (z_TAX, CDA_TAX), of pairs of clusters that of mass and distance of their centre.
 Boxes are nested, the most secret innermost. A candidate belongs to the innermost box it lies strictly inside of,
 so a point on a border belongs to the outer region, and every finite point is in exactly one region.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated
 
+import hepunits
 import numpy as np
 from pydantic import Field
 
@@ -21,7 +24,17 @@ from bdana.strict import StrictModel
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["OUTSIDE", "UNDEFINED", "Box", "BoxTable", "Envelopes", "Regions"]
+__all__ = [
+    "OUTSIDE",
+    "UNDEFINED",
+    "AnyBox",
+    "Box",
+    "BoxTable",
+    "ClusterBox",
+    "ClusterBoxTable",
+    "Envelopes",
+    "Regions",
+]
 
 OUTSIDE = "outside"
 """Name of the region outside all boxes."""
@@ -30,7 +43,63 @@ UNDEFINED = "undefined"
 
 
 @dataclass(frozen=True)
-class Box:
+class AnyBox(ABC):
+    """Box of a plane without its borders: the first coordinate lies between its two ends, the second below its top."""
+
+    name: str
+
+    @property
+    @abstractmethod
+    def ends(self) -> tuple[float, float]:
+        """Ends of the first coordinate."""
+
+    @property
+    @abstractmethod
+    def unit(self) -> float:
+        """Unit in which figures show the first coordinate; the second is in mm."""
+
+    @property
+    @abstractmethod
+    def top(self) -> float:
+        """End of the second coordinate, which begins at 0."""
+
+    def inside(self, other: AnyBox) -> bool:
+        """Tell whether this box lies within another one.
+
+        Parameters
+        ----------
+        other : Box or ClusterBox
+        """
+        (low, high), (from_, to) = self.ends, other.ends
+        return from_ <= low and high <= to and self.top <= other.top
+
+    def encloses(self, first: ArrayLike, second: ArrayLike) -> NDArray[np.bool_]:
+        """Tell which points lie inside the box or on its border; NaN counts as inside.
+
+        Parameters
+        ----------
+        first, second : array-like, shape (N,)
+            Coordinates, such as z_TAX and CDA_TAX in mm.
+        """
+        x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+        low, high = self.ends
+        return ~((x < low) | (x > high) | (y > self.top))  # guard: borders-are-inside
+
+    def contains(self, first: ArrayLike, second: ArrayLike) -> NDArray[np.bool_]:
+        """Tell which points lie strictly inside the box; NaN never does.
+
+        Parameters
+        ----------
+        first, second : array-like, shape (N,)
+            Coordinates, such as z_TAX and CDA_TAX in mm.
+        """
+        x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+        low, high = self.ends
+        return (low < x) & (x < high) & (y < self.top)
+
+
+@dataclass(frozen=True)
+class Box(AnyBox):
     """Box of the (z_TAX, CDA_TAX) plane without its borders: z_min < z_TAX < z_max and CDA_TAX < cda_max, in mm."""
 
     name: str
@@ -38,36 +107,45 @@ class Box:
     z_max: Millimetres
     cda_max: Millimetres
 
-    def inside(self, other: Box) -> bool:
-        """Tell whether this box lies within another one.
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Ends of z_TAX in mm."""
+        return self.z_min, self.z_max
 
-        Parameters
-        ----------
-        other : Box
-        """
-        return other.z_min <= self.z_min and self.z_max <= other.z_max and self.cda_max <= other.cda_max
+    @property
+    def unit(self) -> float:
+        """The unit of z_TAX in figures: m."""
+        return hepunits.m
 
-    def encloses(self, z_tax: ArrayLike, cda_tax: ArrayLike) -> NDArray[np.bool_]:
-        """Tell which points lie inside the box or on its border; NaN counts as inside.
+    @property
+    def top(self) -> float:
+        """Largest CDA_TAX in mm."""
+        return self.cda_max
 
-        Parameters
-        ----------
-        z_tax, cda_tax : array-like, shape (N,)
-            In mm.
-        """
-        z, cda = np.asarray(z_tax, dtype=np.float64), np.asarray(cda_tax, dtype=np.float64)
-        return ~((z < self.z_min) | (z > self.z_max) | (cda > self.cda_max))  # guard: borders-are-inside
 
-    def contains(self, z_tax: ArrayLike, cda_tax: ArrayLike) -> NDArray[np.bool_]:
-        """Tell which points lie strictly inside the box; NaN never does.
+@dataclass(frozen=True)
+class ClusterBox(AnyBox):
+    """Box for pairs of clusters without its borders: mass in MeV/c2, and the largest distance of their centre in mm."""
 
-        Parameters
-        ----------
-        z_tax, cda_tax : array-like, shape (N,)
-            In mm.
-        """
-        z, cda = np.asarray(z_tax, dtype=np.float64), np.asarray(cda_tax, dtype=np.float64)
-        return (self.z_min < z) & (z < self.z_max) & (cda < self.cda_max)
+    name: str
+    mass_min: float
+    mass_max: float
+    centre_max: Millimetres
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Ends of the mass in MeV/c2."""
+        return self.mass_min, self.mass_max
+
+    @property
+    def unit(self) -> float:
+        """The unit of the mass in figures: MeV."""
+        return hepunits.MeV
+
+    @property
+    def top(self) -> float:
+        """Largest distance of the centre from the beam line in mm."""
+        return self.centre_max
 
 
 class BoxTable(StrictModel):
@@ -92,9 +170,26 @@ class BoxTable(StrictModel):
         )
 
 
+class ClusterBoxTable(StrictModel):
+    """Box for pairs of clusters as TOML gives it: mass at the reference point in MeV/c2, distance of the centre in mm."""
+
+    mass_min_mev: Annotated[float, Field(ge=0)]
+    mass_max_mev: float
+    centre_max_mm: Annotated[float, Field(gt=0)]
+
+    def box(self, name: str) -> ClusterBox:
+        """Return the box under the name of its table.
+
+        Parameters
+        ----------
+        name : str
+        """
+        return ClusterBox(name, self.mass_min_mev, self.mass_max_mev, Millimetres(self.centre_max_mm))
+
+
 @dataclass(frozen=True)
 class Regions:
-    """Partition of the (z_TAX, CDA_TAX) plane by nested boxes, innermost first.
+    """Partition of the plane of one kind of pair, such as (z_TAX, CDA_TAX), by nested boxes, innermost first.
 
     Raises
     ------
@@ -109,17 +204,20 @@ class Regions:
     array(['SR', 'CR', 'outside', 'undefined'], dtype='<U9')
     """
 
-    boxes: tuple[Box, ...]
+    boxes: tuple[AnyBox, ...]
 
     def __repr__(self) -> str:
         return shortened(f"Regions({', '.join(self.names)})")
 
     def __post_init__(self) -> None:
         for box in self.boxes:
-            if not (box.z_min < box.z_max and box.cda_max > 0):  # guard: box-is-not-empty
-                raise ConfigError(
-                    f"region {box.name} is empty: z_tax_min_m must be below z_tax_max_m, cda_tax_max_mm above 0"
+            if not (box.ends[0] < box.ends[1] and box.top > 0):  # guard: box-is-not-empty
+                low, high, top = (
+                    ("z_tax_min_m", "z_tax_max_m", "cda_tax_max_mm")
+                    if isinstance(box, Box)
+                    else ("mass_min_mev", "mass_max_mev", "centre_max_mm")
                 )
+                raise ConfigError(f"region {box.name} is empty: {low} must be below {high}, {top} above 0")
         names = [*(box.name for box in self.boxes), OUTSIDE, UNDEFINED]
         for name in names:
             if names.count(name) > 1:
@@ -131,23 +229,30 @@ class Regions:
                 )
 
     @property
-    def frame_m_mm(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Ends of z in m and of CDA in mm of figures of the plane.
+    def of_clusters(self) -> bool:
+        """Whether the plane is that of pairs of clusters."""
+        return any(isinstance(box, ClusterBox) for box in self.boxes)
 
-        In z a quarter of the outermost box is shown before it and 5/4 of it behind it, where nothing comes from the dump;
-        in CDA from 1/60 of the innermost box's to 4 times the outermost's, to one digit.
+    @property
+    def frame(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Ends of figures of the plane: of z in m or of the mass in MeV, and of the distance in mm.
+
+        In the first a quarter of the outermost box is shown before it, a mass only from 0, and 5/4 of it behind it, where nothing
+        comes from the dump; in the distance from 1/60 of the innermost box's to 4 times the outermost's, to one digit.
         """
         inner, outer = self.boxes[0], self.boxes[-1]
-        width = outer.z_max - outer.z_min
-        z = ((outer.z_min - width / 4.0) * 1e-3, (outer.z_max + 1.25 * width) * 1e-3)
-        return z, (float(f"{inner.cda_max / 60.0:.1g}"), float(f"{outer.cda_max * 4.0:.1g}"))
+        (low, high), unit = outer.ends, outer.unit
+        width = high - low
+        first = low - width / 4.0
+        shown = ((max(first, 0.0) if self.of_clusters else first) / unit, (high + 1.25 * width) / unit)
+        return shown, (float(f"{inner.top / 60.0:.1g}"), float(f"{outer.top * 4.0:.1g}"))
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the regions that make up the plane, innermost first, `outside` last."""
         return (*(box.name for box in self.boxes), OUTSIDE)
 
-    def __getitem__(self, name: str) -> Box:
+    def __getitem__(self, name: str) -> AnyBox:
         """Return the box of a region."""
         for box in self.boxes:
             if box.name == name:
@@ -193,8 +298,8 @@ class Regions:
         """
         boxes = (*self.boxes, *envelopes.boxes)
         # One point between each two neighbouring borders stands for all that lie there.
-        ends = np.unique([end for box in boxes for end in (box.z_min, box.z_max)])
-        heights = np.unique([0.0, *(box.cda_max for box in boxes)])
+        ends = np.unique([end for box in boxes for end in box.ends])
+        heights = np.unique([0.0, *(box.top for box in boxes)])
         z, cda = np.meshgrid(
             [ends[0] - 1.0, *(0.5 * (ends[1:] + ends[:-1])), ends[-1] + 1.0],
             [*(0.5 * (heights[1:] + heights[:-1])), heights[-1] + 1.0],
@@ -224,7 +329,7 @@ class Envelopes:
     array([0, 1, 2, 0])
     """
 
-    boxes: tuple[Box, ...]
+    boxes: tuple[AnyBox, ...]
 
     __repr__ = short_repr
 

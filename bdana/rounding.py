@@ -213,3 +213,24 @@ def _at_place(number: float, place: int, power: int) -> str:
 
 def _short(text: str) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def grouped(number: float) -> str:
+    """Return a number of events with its thousands apart: whole ones in full, sums of weights with six digits.
+
+    Parameters
+    ----------
+    number : float
+
+    Examples
+    --------
+    >>> from bdana.rounding import grouped
+    >>> grouped(2068210.0), grouped(1234.5678), grouped(0.0312345678)
+    ('2 068 210', '1 234.57', '0.0312346')
+    """
+    if float(number).is_integer() and abs(number) < 1e15:
+        return f"{number:,.0f}".replace(",", " ")
+    if not 1.0 <= abs(number) < 1e15:
+        return f"{number:.6g}"
+    digits = max(0, 5 - math.floor(math.log10(abs(number))))
+    return f"{number:,.{digits}f}".replace(",", " ")

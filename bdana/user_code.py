@@ -251,7 +251,9 @@ def number(answer: Any, *, above: float = -np.inf) -> float:
     return float(value)
 
 
-def numbers(answer: Any, n: int, items: str, *, undefined: bool = False) -> NDArray[np.float64]:
+def numbers(
+    answer: Any, n: int, items: str, *, undefined: bool = False, signed: bool = False
+) -> NDArray[np.float64]:
     """Read an answer that is one finite number, not below 0, for each item, or one for all; shape (N,) or ().
 
     Parameters
@@ -263,6 +265,8 @@ def numbers(answer: Any, n: int, items: str, *, undefined: bool = False) -> NDAr
         What they are: `bursts`.
     undefined : bool
         Whether NaN is an answer too.
+    signed : bool
+        Whether a number below 0 is.
 
     Raises
     ------
@@ -270,10 +274,10 @@ def numbers(answer: Any, n: int, items: str, *, undefined: bool = False) -> NDAr
         For anything else.
     """
     values = _numbers(answer)
-    wanted = f"not a finite number, 0 or more, for each of the {items}"
+    wanted = f"not a finite number{'' if signed else ', 0 or more'}, for each of the {items}"
     if values.shape not in {(), (n,)}:
         raise UnsuitableError(f"returns numbers of shape {values.shape} for {n} {items}, {wanted}")
-    bad = ~(np.isfinite(values) & (values >= 0))
+    bad = ~np.isfinite(values) if signed else ~(np.isfinite(values) & (values >= 0))
     if undefined:
         bad &= ~np.isnan(values)
     if bad.any():

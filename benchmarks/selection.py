@@ -40,14 +40,15 @@ ROOT_LIBRARIES = ("Core", "RIO", "Tree", "TreePlayer", "ROOTDataFrame", "ROOTNTu
 
 
 def write_halo(path: Path, events: int, container: Any) -> None:
-    """Write simulated halo, each event with a number of its own."""
+    """Write simulated halo, each event with a number of its own, in blocks of one burst after the other as data are."""
     drawn, bursts = simulate(SimulationConfig(pot=1e16, bursts=20), 1)
     rng = np.random.default_rng(1)
 
     def blocks() -> Any:
         for start in range(0, events, BLOCK):
             n = min(BLOCK, events - start)
-            block = ak.to_packed(drawn[rng.integers(len(drawn), size=n)])
+            chosen = drawn[rng.integers(len(drawn), size=n)]
+            block = ak.to_packed(chosen[np.argsort(chosen.burst, kind="stable")])
             yield ak.with_field(block, np.arange(start, start + n), "event")
 
     write_events(path, blocks(), bursts, container=container)

@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-import awkward as ak
 from pydantic import Field
 
 import bdana
@@ -21,9 +20,7 @@ class Parameters(dimuon.Parameters):
 @bdana.track_cut(*dimuon.e_over_p.needs)
 def e_over_p(track, par):
     """The nearest LKr cluster has the energy of an electron."""
-    x, y = track.at(track.detector["LKr"].z_mm)
-    energy = bdana.nearest(track.event.lkr, x, y, within=par.lkr_distance_mm).energy
-    ratio = ak.fill_none(energy, 0.0) / track.p
+    ratio = dimuon.lkr_e_over_p(track, par)
     return (ratio > par.min_e_over_p) & (ratio < par.max_e_over_p)
 
 
@@ -39,4 +36,6 @@ def muv3(track, par):
 IDENTIFICATION = {"e_over_p": e_over_p, "muv3": muv3}
 CUTS = tuple(IDENTIFICATION.get(cut.name, cut) for cut in dimuon.CUTS)
 
-selection = bdana.Selection(good_track=dimuon.good_track, cuts=CUTS, parameters=Parameters)
+selection = bdana.Selection(
+    good_track=dimuon.good_track, cuts=CUTS, parameters=Parameters, quantities=dimuon.QUANTITIES
+)

@@ -59,18 +59,30 @@ def track_time_difference(pair, par):
     return abs(pair.dt) < par.max_dt_ns
 
 
-@bdana.track_cut("tracks.time", "trigger_time")
+@bdana.track_quantity("tracks.time", "trigger_time")
+def trigger_dt(track, par):
+    """Time of the track after the trigger."""
+    return track.time - track.event.trigger_time
+
+
+@bdana.track_cut(*trigger_dt.needs)
 def trigger_time(track, par):
     """Each track is in time with the trigger."""
-    return abs(track.time - track.event.trigger_time) < par.max_trigger_dt_ns
+    return abs(trigger_dt(track, par)) < par.max_trigger_dt_ns
 
 
-@bdana.track_cut(*bdana.TRACK_AFTER, "lkr.x", "lkr.y", "lkr.energy")
-def e_over_p(track, par):
-    """The nearest LKr cluster has the energy of a minimum-ionising particle; no cluster counts as no energy."""
+@bdana.track_quantity(*bdana.TRACK_AFTER, "lkr.x", "lkr.y", "lkr.energy")
+def lkr_e_over_p(track, par):
+    """Energy of the nearest LKr cluster over the momentum; no cluster counts as no energy."""
     x, y = track.at(track.detector["LKr"].z_mm)
     energy = bdana.nearest(track.event.lkr, x, y, within=par.lkr_distance_mm).energy
-    return ak.fill_none(energy, 0.0) / track.p < par.max_e_over_p
+    return ak.fill_none(energy, 0.0) / track.p
+
+
+@bdana.track_cut(*lkr_e_over_p.needs)
+def e_over_p(track, par):
+    """The nearest LKr cluster has the energy of a minimum-ionising particle."""
+    return lkr_e_over_p(track, par) < par.max_e_over_p
 
 
 @bdana.track_cut(*bdana.TRACK_AFTER, "tracks.time", "muv3.x", "muv3.y", "muv3.time")
@@ -100,12 +112,24 @@ def lav_veto(event, time, par):
     return ak.all(abs(event.lav.time - time) >= par.lav_dt_ns, axis=1)
 
 
+@bdana.pair_quantity("tracks.time", "lav.time")
+def lav_dt(pair, par):
+    """Time between the candidate and the nearest LAV hit; NaN without a hit."""
+    return ak.fill_none(ak.min(abs(pair.event.lav.time - pair.time), axis=1), np.nan)
+
+
+@bdana.pair_quantity()
+def straw1_distance(pair, par):
+    """Distance of the two tracks at the first straw chamber."""
+    z = pair.detector["STRAW1"].z_mm
+    (x1, y1), (x2, y2) = pair.plus.at(z), pair.minus.at(z)
+    return np.hypot(x1 - x2, y1 - y2)
+
+
 @bdana.pair_cut()
 def straw1_separation(pair, par):
     """The tracks are apart at the first straw chamber, so that each is measured on its own."""
-    z = pair.detector["STRAW1"].z_mm
-    (x1, y1), (x2, y2) = pair.plus.at(z), pair.minus.at(z)
-    return np.hypot(x1 - x2, y1 - y2) > par.min_straw1_distance_mm
+    return straw1_distance(pair, par) > par.min_straw1_distance_mm
 
 
 @bdana.event_cut("tracks.time", "irc.time", "sac.time")
@@ -114,6 +138,12 @@ def small_angle_veto(event, time, par):
     return ak.all(abs(event.irc.time - time) >= par.small_angle_dt_ns, axis=1) & ak.all(
         abs(event.sac.time - time) >= par.small_angle_dt_ns, axis=1
     )
+
+
+@bdana.track_quantity(*bdana.TRACK_AFTER)
+def muv3_radius(track, par):
+    """Distance of the track from the z axis at MUV3."""
+    return np.hypot(*track.at(track.detector["MUV3"].z_mm))
 
 
 @bdana.track_cut(*bdana.TRACK_AFTER)
@@ -141,4 +171,7 @@ CUTS = (
     acceptance,
 )
 
-selection = bdana.Selection(good_track=good_track, cuts=CUTS, parameters=Parameters)
+# What [variables] and [n_minus_1] of analysis.toml can histogram, beside the quantities of the table of candidates.
+QUANTITIES = (lkr_e_over_p, trigger_dt, lav_dt, straw1_distance, muv3_radius)
+
+selection = bdana.Selection(good_track=good_track, cuts=CUTS, parameters=Parameters, quantities=QUANTITIES)

@@ -10,6 +10,7 @@ from bdana.blinding import load_policy
 from bdana.sealing.seal_file import Sealing
 from bdana.simulation import Signal, SimulationConfig, write_sample
 from tests.blinding.people import policy_text
+from tests.synthetic import policy_with_clusters
 
 REGIONS = ["SR", "CR", "CR1", "CR2", "CR3", "outside"]
 STAGES = ("CR3", "CR2", "CR1", "CR", "SR")
@@ -68,6 +69,13 @@ def analysis_folder(folder, samples=None, search=None, keys=None, edit=str, *, p
     path.write_text(text)
     if keys:
         (folder / "blinding" / "policy.toml").write_text(policy_text(keys))
+    return folder
+
+
+def with_clusters(folder):
+    """Add the tables of clusters to the policy of an analysis folder, and return the folder."""
+    policy = folder / "blinding" / "policy.toml"
+    policy.write_text(policy_with_clusters(policy.read_text()))
     return folder
 
 

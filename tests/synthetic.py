@@ -1,5 +1,7 @@
 """Events made by hand: dimuon candidates that pass every cut of the default selection; and bursts."""
 
+from pathlib import Path
+
 import awkward as ak
 import numpy as np
 
@@ -42,6 +44,46 @@ def after_magnet(track):
 def at(track, z):
     """Return the position of a track behind the magnet."""
     return tuple(track[f"{c}_after"] + (z - track["z_after"]) * track[f"t{c}_after"] for c in "xy")
+
+
+def diphoton_event(
+    number=0,
+    *,
+    mass=100.0,
+    z=140_000.0,
+    centre=(380.0, 150.0),
+    energies=(30_000.0, 25_000.0),
+    run=99001,
+    burst=1,
+):
+    """Two photons of a particle from the dump that decays at z (mm), and no track; its line goes through `centre` at the LKr."""
+    dump, plane = np.array((0.0, -22.0, 23_070.0)), 241_093.0
+    along = np.array((*centre, plane)) - dump
+    vertex = dump + along * (z - dump[2]) / along[2]
+    along /= np.linalg.norm(along)
+    across = np.cross(along, (0.0, 0.6, 0.8))
+    across /= np.linalg.norm(across)
+    first, second = energies
+    opening = np.arccos(1.0 - mass**2 / (2.0 * first * second))
+    angle = np.arctan2(second * np.sin(opening), first + second * np.cos(opening))  # their pT are opposite
+    clusters = []
+    for energy, turn in ((first, angle), (second, angle - opening)):
+        flight = np.cos(turn) * along + np.sin(turn) * across
+        x, y, _ = vertex + flight * (plane - z) / flight[2]
+        clusters.append({"x": x, "y": y, "energy": energy, "time": 10.0})
+    vetoes = {name: [{"time": 60.0}] for name in ("lav", "irc", "sac")}
+    muv3 = [{"x": 0.0, "y": 0.0, "time": 60.0}]
+    tracks = [dimuon_event()["tracks"][0] | {"time": 60.0}]  # out of time: it says what a track is made of
+    return (
+        dimuon_event(number, run=run, burst=burst)
+        | {"tracks": tracks, "lkr": clusters, "muv3": muv3}
+        | vetoes
+    )
+
+
+def policy_with_clusters(text):
+    """Return the text of a policy with the tables of clusters that docs/channels.md shows."""
+    return f"{text}\n{(Path(__file__).parent / 'policy_clusters.toml').read_text()}"
 
 
 def dimuon_event(

@@ -44,7 +44,9 @@ RELEASED = [
     "nearest",
     "none_near",
     "pair_cut",
+    "pair_quantity",
     "track_cut",
+    "track_quantity",
 ]
 """Public names of 0.1: each is there, or warns of its new name for one release."""
 

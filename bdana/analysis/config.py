@@ -7,7 +7,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, ValidationError, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from bdana.analysis.plot_config import PlotConfig
 from bdana.analysis.publication_config import ExportConfig, ReportConfig
@@ -18,8 +24,8 @@ from bdana.events.kinds import Kind, Trigger
 from bdana.events.remote_config import RemoteConfig
 from bdana.mistakes import PlacedError, Written, did_you_mean, sentences, validated
 from bdana.reconstruction import Line
-from bdana.regions import BoxTable, Regions
-from bdana.selection import Variable
+from bdana.regions import BoxTable, ClusterBoxTable, Regions
+from bdana.selection import Variable, WithoutCut
 from bdana.signal.models import find_parameters
 from bdana.strict import StrictModel, parse_override, read_toml
 
@@ -39,6 +45,7 @@ __all__ = [
     "SampleConfig",
     "SystematicConfig",
     "VariableConfig",
+    "WithoutCutConfig",
     "check_config",
     "read_config",
 ]
@@ -84,6 +91,10 @@ class Region(BoxTable):
     """Table [regions.NAME]: a box of the (z_TAX, CDA_TAX) plane, borders excluded."""
 
 
+class ClusterRegion(ClusterBoxTable):
+    """Table [cluster_regions.NAME]: a box of mass and distance of the centre of two clusters, borders excluded."""
+
+
 class SampleConfig(StrictModel):
     """Table [samples.NAME]: files that are read as one sample."""
 
@@ -110,6 +121,9 @@ class VariableConfig(StrictModel):
         default="",
         description="formula of the quantities of a candidate in mm, ns, MeV, where NAME is none of them",
     )
+    function: str = Field(
+        default="", description="one of the `quantities` of the selection, in place of an expression"
+    )
     label: str = Field(description="text of the axis, without unit")
     unit: str = Field(
         description="unit of min, max and the axis, of the dimension of the quantity, such as mm or GeV"
@@ -117,6 +131,32 @@ class VariableConfig(StrictModel):
     bins: Annotated[int, Field(gt=0)]
     min: float
     max: float
+
+    def variable(self, name: str) -> Variable:
+        """Return the variable with its axis.
+
+        Parameters
+        ----------
+        name : str
+
+        Raises
+        ------
+        ConfigError
+            When it is no quantity of a candidate, its unit is of another dimension, or the axis is empty.
+        """
+        return Variable(
+            name, self.label, self.unit, self.bins, self.min, self.max, self.expression, self.function
+        )
+
+
+class WithoutCutConfig(VariableConfig):
+    """Table [n_minus_1.NAME]: a variable of pairs that pass all cuts but one, whether they pass this one or not."""
+
+    cut: str = Field(default="", description="the cut that is left out; by default NAME")
+    borders: list[str] = Field(
+        default=[],
+        description="parameters of the selection where the cut lies; `-max_dt_ns` is the same below zero",
+    )
 
 
 class SystematicConfig(StrictModel):
@@ -226,6 +266,9 @@ class AnalysisConfig(StrictModel):
     analysis: General
     beam_line: BeamLine = BeamLine()
     regions: dict[str, Region] = Field(description="nested, innermost first")
+    cluster_regions: dict[str, ClusterRegion] = Field(
+        default={}, description="those of selections of clusters, of the same names"
+    )
     samples: dict[str, SampleConfig] = Field(default={}, description="what is read")
     exposure: ExposureConfig = ExposureConfig()
     search: SearchConfig = SearchConfig()
@@ -234,6 +277,9 @@ class AnalysisConfig(StrictModel):
     )
     signal: SignalConfig | None = Field(default=None, description="the new particle that is searched for")
     variables: dict[str, VariableConfig] = Field(default={}, description="what is histogrammed")
+    n_minus_1: dict[Annotated[str, Field(pattern=r"^\w[\w-]*$")], WithoutCutConfig] = Field(
+        default={}, description="what is histogrammed without one of the cuts"
+    )
     selection: dict[str, dict[str, Any]] = Field(
         default={}, description="values that differ from the defaults in selections/NAME.py"
     )
@@ -258,6 +304,12 @@ class AnalysisConfig(StrictModel):
     # How results are told changes none of them.
     report: ReportConfig = Field(default=ReportConfig(), exclude=True)
     export: ExportConfig = Field(default=ExportConfig(), exclude=True)
+
+    @model_serializer(mode="wrap")
+    def _without_clusters(self, serialised: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the regions of clusters where there are none: an analysis of tracks keeps its hash."""
+        values: dict[str, Any] = serialised(self)
+        return {name: value for name, value in values.items() if name != "cluster_regions" or value}
 
     @model_validator(mode="before")
     @classmethod
@@ -295,6 +347,24 @@ class AnalysisConfig(StrictModel):
     def partition(self) -> Regions:
         """Return the regions in mm."""
         return Regions(tuple(region.box(name) for name, region in self.regions.items()))
+
+    def cluster_partition(self) -> Regions | None:
+        """Return the regions of pairs of clusters; None where analysis.toml has none.
+
+        Raises
+        ------
+        PlacedError
+            When they have not the names of the other regions.
+        ConfigError
+            As for `partition`.
+        """
+        if self.cluster_regions and list(self.cluster_regions) != list(self.regions):
+            raise PlacedError(
+                ("cluster_regions", ""),
+                f"must have the names of [regions] in the same order, innermost first: {', '.join(self.regions)}",
+            )
+        boxes = tuple(region.box(name) for name, region in self.cluster_regions.items())
+        return Regions(boxes) if boxes else None
 
     def require_samples(self) -> None:
         """Raise an error when [search] names samples or regions that do not exist.
@@ -342,9 +412,25 @@ class AnalysisConfig(StrictModel):
         found = {}
         for name, v in self.variables.items():
             try:
-                found[name] = Variable(name, v.label, v.unit, v.bins, v.min, v.max, v.expression)
+                found[name] = v.variable(name)
             except ConfigError as err:
                 raise PlacedError(("variables", name, ""), str(err)) from None
+        return found
+
+    def without_cuts(self) -> dict[str, WithoutCut]:
+        """Return the distributions without one of the cuts, by name. Raises as `histogrammed`.
+
+        Raises
+        ------
+        PlacedError
+            When a variable is no quantity of a candidate, its unit is of another dimension, or an axis is empty.
+        """
+        found = {}
+        for name, v in self.n_minus_1.items():
+            try:
+                found[name] = WithoutCut(v.cut or name, v.variable(name), tuple(v.borders))
+            except ConfigError as err:
+                raise PlacedError(("n_minus_1", name, ""), str(err)) from None
         return found
 
 
@@ -419,6 +505,7 @@ def _contradictions(config: AnalysisConfig, written: Written) -> list[str]:
     found = []
     for check in (
         config.partition,
+        config.cluster_partition,
         config.beam_line.require_direction,
         config.histogrammed,
         config.require_samples,

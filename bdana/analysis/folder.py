@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -17,11 +18,11 @@ from bdana.analysis.modules import AnalysisModules
 from bdana.analysis.signal_config import SearchedSignal, SignalConfig
 from bdana.detector import Detector, load_detector
 from bdana.display import shortened
-from bdana.errors import ConfigError, UserCodeError
+from bdana.errors import BdanaError, ConfigError, UserCodeError
 from bdana.events.exposure import why_impossible
 from bdana.mistakes import Written, did_you_mean, validated
 from bdana.on_demand import late_module
-from bdana.selection import Parameters, Selection, Setup, SingleTrackSelection
+from bdana.selection import Distributions, Parameters, Selection, Setup, SingleTrackSelection, border
 from bdana.strict import read_text
 from bdana.user_code import raise_user_error
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from bdana.engine import SelectionTask
     from bdana.events import Dataset, EventFile, Files, Gate, GoodRuns
     from bdana.pairing import Combinatorial, PairingParameters
-    from bdana.regions import Box, Regions
+    from bdana.regions import AnyBox, Regions
     from bdana.selection import Variable
     from bdana.upstream import Prompt, PromptParameters
 else:
@@ -205,9 +206,15 @@ class AnalysisFolder:
         return self.config.partition()
 
     @property
+    def cluster_regions(self) -> Regions | None:
+        """The partition of the plane of pairs of clusters; None where analysis.toml has no [cluster_regions]."""
+        return self.config.cluster_partition()
+
+    @property
     def setup(self) -> Setup:
         """Detector, beam line and regions, as every selection gets them."""
-        return Setup(self.detector, self.config.beam_line.line(self.beam_point_mm), self.regions)
+        line = self.config.beam_line.line(self.beam_point_mm)
+        return Setup(self.detector, line, self.regions, self.cluster_regions)
 
     @property
     def beam_point_mm(self) -> tuple[float, float, float]:
@@ -225,7 +232,7 @@ class AnalysisFolder:
         BlindingError
             When it is not the one that the ledger says is in force.
         """
-        return blinding.load_policy(self.folder, self.regions)
+        return blinding.load_policy(self.folder, self.regions, self.cluster_regions)
 
     @property
     def ledger(self) -> Ledger:
@@ -243,15 +250,21 @@ class AnalysisFolder:
         admission = sealing.ManifestAdmission(folders, policy if policy.people else None)
         return policy.gate(self.detector, admission)  # guard: folder-gate
 
-    def closed_boxes(self, names: Collection[str]) -> list[Box]:
-        """Return the envelopes in mm, guard bands included, of those of the named regions that are closed.
+    def plane_of(self, selection: str, closed: Collection[str] = ()) -> tuple[Regions, list[AnyBox]]:
+        """Return the regions of the plane that a selection is counted in, and the envelopes of those that are closed.
 
         Parameters
         ----------
-        names : collection of str
+        selection : str
+            Its name: of tracks or of clusters.
+        closed : collection of str
+            Names of the closed regions; guard bands are included.
         """
-        gate = self.gate
-        return [box for box in gate.envelopes.boxes if box.name in names] if gate else []
+        gate, regions = self.gate if closed else None, self.cluster_regions
+        if self.selection(selection)[0].good_cluster is None or regions is None:
+            return self.regions, [box for box in gate.envelopes.boxes if box.name in closed] if gate else []
+        rule = gate.clusters if gate else None
+        return regions, [box for box in rule.envelopes.boxes if box.name in closed] if rule else []
 
     @property
     def dump_name(self) -> str:
@@ -267,6 +280,58 @@ class AnalysisFolder:
     def variables(self) -> dict[str, Variable]:
         """Variables of candidates that are histogrammed, by name."""
         return self.config.histogrammed()
+
+    def distributions(self, selection: str, regions: Sequence[str]) -> Distributions:
+        """Return what is histogrammed while a selection runs: functions of it, and variables without one of its cuts.
+
+        What belongs to another selection that is searched is left out, and so are cuts that are switched off.
+
+        Parameters
+        ----------
+        selection : str
+        regions : sequence of str
+            Those that are open.
+
+        Raises
+        ------
+        ConfigError
+            When no selection that is searched has such a function or cut, or a parameter at a border.
+        """
+        chosen, par = self.selection(selection)
+        without = self.config.without_cuts()
+        for name, axis in self.variables.items():
+            self._require_quantity(chosen, f"variables.{name}", axis.function)
+        for name, one in without.items():
+            self._require_quantity(chosen, f"n_minus_1.{name}", one.variable.function)
+            self._require_in(chosen, f"n_minus_1.{name}", "cut", one.cut, "cuts")
+        active = {cut.name for cut in chosen.active(par)}
+        own = {
+            name: one
+            for name, one in without.items()
+            if one.cut in active and one.variable.function in {"", *chosen.quantity}
+        }
+        for name, one in without.items():
+            for text in one.borders:
+                self._require_in(chosen, f"n_minus_1.{name}", "number", text.removeprefix("-"), "parameters")
+                border(text, par, one.variable)
+        variables = {name: axis for name, axis in self.variables.items() if axis.function in chosen.quantity}
+        return Distributions(variables, own, tuple(regions))
+
+    def _require_quantity(self, chosen: Selection, table: str, function: str) -> None:
+        if function:
+            self._require_in(chosen, table, "function", function, "quantities")
+
+    def _require_in(self, chosen: Selection, table: str, what: str, name: str, among: str) -> None:
+        """Raise an error when neither a selection nor another one of the folder has a cut, a quantity or a parameter."""
+        known = _names(chosen, among)
+        for other in self.modules.names("selections") if name not in known else ():
+            with suppress(BdanaError):  # it is not the one that runs
+                known |= _names(self.selection(other)[0], among)
+        if name not in known:
+            raise ConfigError(
+                f"{self.folder / 'analysis.toml'}: [{table}]: no {what} '{name}' in selections/: "
+                f"{did_you_mean(name, known)}"
+            )
 
     def selection(self, name: str) -> tuple[Selection, Parameters]:
         """Return the selection selections/NAME.py with its parameters as analysis.toml sets them.
@@ -558,10 +623,13 @@ class AnalysisFolder:
         """
         chosen, par = self.selection(selection)
         chosen.require_cuts(left_out)
-        columns = dataset.columns(chosen.needs(par), chosen.optional, selection)
         setup = self.setup_for(dataset, selection, any_detector=chosen.any_detector)
+        is_open = [name for name in setup.regions.names if name not in dataset.closed]
+        distributions = self.distributions(selection, is_open)
+        needs = chosen.needs(par, distributions.functions)
+        columns = dataset.columns(needs, chosen.optional, selection)
         return engine.SelectionTask(
-            self, setup, selection, columns, dataset, left_out, self.handling.checkpoints
+            self, setup, selection, columns, dataset, left_out, self.handling.checkpoints, distributions
         )
 
     def setup_for(self, dataset: Dataset, selection: str, *, any_detector: bool = False) -> Setup:
@@ -587,6 +655,12 @@ class AnalysisFolder:
                 f"{self.folder} is for {self.detector.name}; set analysis.detector and [beam_line] to yours"
             )
         return replace(self.setup, beam_line=None) if others else self.setup
+
+
+def _names(selection: Selection, among: str) -> set[str]:
+    if among == "parameters":
+        return set(selection.parameters.model_fields)
+    return {one.name for one in getattr(selection, among)}
 
 
 def _has_base(declared: object, base: type) -> bool:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from bdana.errors import ConfigError
 from bdana.signal import Coupling, SignalModel, branching_ratio, is_open
-from bdana.signal.models import coupling_of, make_particle, scan_of, with_beam
+from bdana.signal.models import coupling_of, make_particle, particle_name, scan_of, with_beam
 from bdana.strict import StrictModel
 
 if TYPE_CHECKING:
@@ -25,8 +25,14 @@ SELECTIONS = {
     "mumu": "dimuon",
     "ee": "dielectron",
     "pipi": "dipion",
+    "pipipi": "dipion",
+    "numumu": "dimuon",
+    "nuee": "dielectron",
+    "rhomu": "pion_lepton",
+    "rhoe": "pion_electron",
     "pimu": "pion_lepton",
     "pie": "pion_electron",
+    "gammagamma": "diphoton",
 }
 """Selections for decay modes that [signal] channels does not name."""
 
@@ -51,6 +57,12 @@ class SignalConfig(StrictModel):
     )
     min_energy_gev: float = Field(
         default=5.0, ge=0, le=1e4, description="smallest energy of each track to be accepted"
+    )
+    min_photon_energy_gev: float = Field(
+        default=1.0, ge=0, le=1e4, description="the same of each photon (arXiv:1904.02091)"
+    )
+    min_photon_distance_mm: float = Field(
+        default=100.0, ge=0, description="between two photons at the calorimeter (arXiv:1904.02091)"
     )
     spot_mm: float | None = Field(
         default=None,
@@ -112,7 +124,7 @@ class SignalConfig(StrictModel):
         for name in ("spot_mm", "depth_mm"):
             if values[name] is None:
                 values[name] = getattr(detector.beam_dump, name)
-        scan = scan_of(self.model)
+        scan = scan_of(self.model, self.parameters)
         for name, default in (
             ("masses_mev", scan.masses),
             ("couplings", scan.couplings),
@@ -139,7 +151,12 @@ class SignalConfig(StrictModel):
     @property
     def coupling(self) -> Coupling:
         """What the coupling of the model is called."""
-        return coupling_of(self.model)
+        return coupling_of(self.model, self.parameters)
+
+    @property
+    def particle_name(self) -> str:
+        """What the particle is called."""
+        return particle_name(self.model)
 
     def selection(self, mode: str) -> str:
         """Return the module of selections/ with which a decay mode is searched for.
@@ -186,7 +203,7 @@ class SignalConfig(StrictModel):
         ConfigError
             When there are none, or no such mode.
         """
-        ends = self.masses_mev or scan_of(self.model).masses
+        ends = self.masses_mev or scan_of(self.model, self.parameters).masses
         particles = [self.particle(mass) for mass in np.geomspace(*ends, self.mass_points).tolist()]
         known = [one for one in particles if one.mass_range[0] <= one.mass <= one.mass_range[1]]
         found = [one.mass for one in known if is_open(one, mode)]

@@ -45,8 +45,9 @@ Kind = Literal[
     "claim",
     "reveal",
 ]
-FORMAT = 2
-"""Format of new rows. In format 1 joins and handovers were on the main line, and a begin named no approvals."""
+FORMAT = 3
+"""Format of new rows. In format 1 joins and handovers were on the main line, and a begin named no approvals; before format 3
+rows `seal` and `end` did not name the hashes of sealed files."""
 OF_A_REQUEST: tuple[Kind, ...] = ("approve", "withdraw")
 """Kinds of rows that belong to a request instead of the main line; they name the newest row seen as `head`."""
 PARALLEL: tuple[Kind, ...] = ("join", "handover")

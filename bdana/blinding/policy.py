@@ -14,18 +14,20 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    SerializerFunctionWrapHandler,
     Strict,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
 from bdana.blinding.canonical import canonical, sha256
 from bdana.blinding.signing import raw_key
 from bdana.errors import BlindingError, ConfigError
-from bdana.events.gate import Gate
+from bdana.events.gate import ClosedClusters, Gate
 from bdana.mistakes import Written, validated
 from bdana.reconstruction import Line
-from bdana.regions import BoxTable, Envelopes
+from bdana.regions import BoxTable, ClusterBoxTable, Envelopes
 from bdana.strict import StrictModel
 
 if TYPE_CHECKING:
@@ -35,7 +37,18 @@ if TYPE_CHECKING:
     from bdana.events.gate import Admission
     from bdana.regions import Regions
 
-__all__ = ["Former", "PairRule", "Period", "Person", "Policy", "Role", "Stage", "read_policy"]
+__all__ = [
+    "ClusterEnvelope",
+    "ClusterRule",
+    "Former",
+    "PairRule",
+    "Period",
+    "Person",
+    "Policy",
+    "Role",
+    "Stage",
+    "read_policy",
+]
 
 Point = Annotated[tuple[float, float, float], Strict(strict=False)]
 Role = Literal["analyst", "reviewer", "convenor"]  # guard: three-roles
@@ -44,6 +57,12 @@ Role = Literal["analyst", "reviewer", "convenor"]  # guard: three-roles
 class _Signed(StrictModel):
     # A text or `true` in the place of a number is a mistake, not a number: people sign the content.
     model_config = ConfigDict(strict=True)  # guard: strict-types
+
+    @model_serializer(mode="wrap")
+    def _without_clusters(self, serialised: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what a policy without pairs of clusters does not have: people signed it without."""
+        values: dict[str, Any] = serialised(self)
+        return {name: value for name, value in values.items() if name != "clusters" or value is not None}
 
 
 class PairRule(_Signed):  # guard: pair-rule
@@ -61,6 +80,18 @@ class PairRule(_Signed):  # guard: pair-rule
         if not any(value):  # guard: line-has-direction
             raise ValueError("must not be zero")
         return value
+
+
+class ClusterRule(_Signed):
+    """Table [clusters]: what a closed pair of clusters is, looser in everything than any selection may be; assumed."""
+
+    max_dt_ns: Annotated[float, Field(gt=0)] = Field(description="abs(t1 - t2) of a closed pair is below")
+    min_energy_gev: Annotated[float, Field(ge=0)] = Field(description="energy of both clusters is above")
+    track_dt_ns: Annotated[float, Field(ge=0)] = Field(
+        description="a pair with any track nearer in time is open: narrower than the veto of any selection"
+    )
+    dump_point_mm: Point = Field(description="where what decays is made")
+    reference_z_m: float = Field(description="where the photons begin for the mass")
 
 
 class Person(_Signed):  # guard: person
@@ -93,6 +124,10 @@ class Period(_Signed):
         return value
 
 
+class ClusterEnvelope(_Signed, ClusterBoxTable):
+    """Table [stages.NAME.clusters]: the closed envelope around the region NAME of pairs of clusters."""
+
+
 class Stage(_Signed, BoxTable):
     """Table [stages.NAME]: the closed envelope around the region NAME, and who opens it."""
 
@@ -106,6 +141,11 @@ class Stage(_Signed, BoxTable):
     capacity_kib: Annotated[int, Field(gt=0)] = Field(  # guard: sealed-has-a-size
         default=4096,
         description="size of a sealed file, whatever it holds; doubled when that is not enough, assumed",
+    )
+
+    clusters: ClusterEnvelope | None = Field(
+        default=None,
+        description="the closed envelope of pairs of clusters, where there is a table [clusters]",
     )
 
     @field_validator("approval")
@@ -123,6 +163,9 @@ class Policy(_Signed):
 
     pair: PairRule
     stages: dict[str, Stage] = Field(min_length=1, description="in the order in which they are opened")
+    clusters: ClusterRule | None = Field(
+        default=None, description="without it no pair of clusters is searched"
+    )
     people: dict[str, Person] = Field(default={}, description="empty until data are sealed")
     periods: dict[str, Period] = Field(default={}, description="of data taking, each with keys of its own")
     _former: tuple[Former, ...] = PrivateAttr(())
@@ -139,6 +182,17 @@ class Policy(_Signed):
             if keys[i] in keys[:i]:  # guard: one-key-each
                 other = list(self.people)[keys.index(keys[i])]
                 raise ValueError(f"{name} and {other} have the same SSH key: every person needs an own one")
+        return self
+
+    @model_validator(mode="after")
+    def _clusters_everywhere_or_nowhere(self) -> Policy:
+        for name, stage in self.stages.items():
+            if self.clusters is not None and stage.clusters is None:  # guard: clusters-in-every-stage
+                raise ValueError(
+                    f"there is a table [clusters], so every stage needs one: add [stages.{name}.clusters]"
+                )
+            if self.clusters is None and stage.clusters is not None:  # guard: clusters-have-a-rule
+                raise ValueError(f"[stages.{name}.clusters] needs the table [clusters]")
         return self
 
     @model_validator(mode="after")
@@ -192,7 +246,11 @@ class Policy(_Signed):
         Data that were sealed, and keys that were made, with one of them stay good.
         """
         found = (*(past.policy for past in self.former), self)
-        return {p.sha256: p for p in found if (p.pair, p.stages) == (self.pair, self.stages)}  # guard: alike
+        return {
+            p.sha256: p
+            for p in found
+            if (p.pair, p.clusters, p.stages) == (self.pair, self.clusters, self.stages)
+        }  # guard: alike
 
     @property
     def ssh_keys(self) -> dict[str, str]:
@@ -256,6 +314,25 @@ class Policy(_Signed):
         """The closed boxes in mm, most secret (opened last) first."""
         return Envelopes(tuple(stage.box(name) for name, stage in reversed(self.stages.items())))
 
+    @property
+    def cluster_envelopes(self) -> Envelopes | None:
+        """The closed boxes of pairs of clusters, most secret first; None where the policy has none."""
+        boxes = [stage.clusters.box(name) for name, stage in reversed(self.stages.items()) if stage.clusters]
+        return Envelopes(tuple(boxes)) if boxes else None
+
+    def _closed_clusters(self) -> ClosedClusters | None:
+        rule, envelopes = self.clusters, self.cluster_envelopes
+        if rule is None or envelopes is None:
+            return None
+        return ClosedClusters(
+            envelopes=envelopes,
+            max_dt=rule.max_dt_ns * hepunits.ns,
+            min_energy=rule.min_energy_gev * hepunits.GeV,
+            track_dt=rule.track_dt_ns * hepunits.ns,
+            dump_point=rule.dump_point_mm,
+            reference_z=rule.reference_z_m * hepunits.m,
+        )
+
     def gate(self, detector: Detector, admission: Admission | None = None) -> Gate:
         """Return the gate that keeps closed events out of data that are read.
 
@@ -275,20 +352,33 @@ class Policy(_Signed):
             detector=detector,
             data_runs=tuple(runs for period in self.periods.values() for runs in period.data_runs),
             admission=admission,
+            clusters=self._closed_clusters(),
         )
 
-    def require_covers(self, regions: Regions) -> None:
+    def require_covers(self, regions: Regions, cluster_regions: Regions | None = None) -> None:
         """Refuse regions unless each lies in the envelope of its own stage, in the same order.
 
         Parameters
         ----------
         regions : Regions
+        cluster_regions : Regions, optional
+            Those of pairs of clusters, of the same names.
 
         Raises
         ------
         ConfigError
             When a region has no stage or a stage no region, their orders differ, or a region leaves its envelope.
         """
+        if cluster_regions is not None and self.cluster_envelopes is not None:
+            around = {box.name: box for box in self.cluster_envelopes.boxes}
+            for own in cluster_regions.boxes:
+                if own.name in around and not own.inside(
+                    around[own.name]
+                ):  # guard: cluster-region-in-envelope
+                    raise ConfigError(
+                        f"region {own.name} of pairs of clusters leaves its closed envelope [stages.{own.name}.clusters]: keep "
+                        "it inside, or widen the envelope and seal the raw data again"
+                    )
         envelopes = {box.name: box for box in self.envelopes.boxes}
         names = [box.name for box in regions.boxes]
         for name in names:
@@ -327,13 +417,15 @@ class Former:
     last: int
 
 
-def read_policy(path: Path, regions: Regions) -> Policy:
+def read_policy(path: Path, regions: Regions, cluster_regions: Regions | None = None) -> Policy:
     """Read a policy and check it against the regions.
 
     Parameters
     ----------
     path : Path
     regions : Regions
+    cluster_regions : Regions, optional
+        Those of pairs of clusters.
 
     Raises
     ------
@@ -346,7 +438,7 @@ def read_policy(path: Path, regions: Regions) -> Policy:
         raise ConfigError(f"{path}: cannot be read: {err}") from None
     policy = validated(Policy, values, Written(str(path)))
     try:
-        policy.require_covers(regions)
+        policy.require_covers(regions, cluster_regions)
     except ConfigError as err:
         raise ConfigError(f"{path}: {err}") from None
     return policy

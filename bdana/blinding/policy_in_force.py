@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["former_policies", "load_policy", "missing_roles", "policy_of", "require_same_people", "signers"]
 
 
-def load_policy(folder: Path, regions: Regions) -> Policy | None:
+def load_policy(folder: Path, regions: Regions, cluster_regions: Regions | None = None) -> Policy | None:
     """Read blinding/policy.toml of an analysis folder and check it against the regions; None when there is none.
 
     Parameters
@@ -33,6 +33,8 @@ def load_policy(folder: Path, regions: Regions) -> Policy | None:
     folder : Path
         The analysis folder.
     regions : Regions
+    cluster_regions : Regions, optional
+        Those of pairs of clusters.
 
     Raises
     ------
@@ -48,7 +50,7 @@ def load_policy(folder: Path, regions: Regions) -> Policy | None:
                 f"refused: {path} is not there, though the ledger has keys: put back the one that people signed"
             )
         return None
-    policy = read_policy(path, regions)
+    policy = read_policy(path, regions, cluster_regions)
     return policy.after(former_policies(ledger, policy))
 
 

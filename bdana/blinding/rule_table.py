@@ -51,12 +51,15 @@ ROW_FIELDS: Mapping[str, Mapping[str, type]] = {  # guard: row-fields
 
 `link` of `end`, and each of the `links` of `handover`, is the share that an opened stage has in the key of the next.
 """
-NEW_FIELDS: Mapping[str, Mapping[str, type]] = {
-    "approve": {"head": str},
-    "withdraw": {"head": str, "reason": str},
-    "begin": {"approvals": list},
+NEW_FIELDS: Mapping[int, Mapping[str, Mapping[str, type]]] = {
+    2: {
+        "approve": {"head": str},
+        "withdraw": {"head": str, "reason": str},
+        "begin": {"approvals": list},
+    },
+    3: {"end": {"read": dict}},
 }
-"""What rows of format 2 must have besides."""
+"""What rows of a format, and of all later ones, must have besides."""
 NAMES_MANIFESTS = 3
 """Format of freezes that name the manifests of their sealed files, and of all later ones."""
 
@@ -89,6 +92,11 @@ class Case:
     def new(self) -> bool:
         """Whether the row is of a format that says all that rows say today."""
         return self.row.format > 1
+
+    @property
+    def names_files(self) -> bool:
+        """Whether the row is of a format in which rows `seal` and `end` name the hashes of sealed files."""
+        return self.row.format > 2
 
     @property
     def asked(self) -> Row | None:
@@ -126,7 +134,9 @@ def broken(case: Case) -> Broken:
 
 
 def _every_row(case: Case) -> Broken:
-    fields = {**ROW_FIELDS[case.row.kind], **(NEW_FIELDS.get(case.row.kind, {}) if case.new else {})}
+    fields = dict(ROW_FIELDS[case.row.kind])
+    for number, new in NEW_FIELDS.items():
+        fields |= new.get(case.row.kind, {}) if number <= case.row.format else {}
     if not all(isinstance(case.body.get(name), kind) for name, kind in fields.items()):  # guard: fields
         yield "says-what-it-must", "does not say what such a row says"
     if case.row.format < max((row.format for row in case.record.rows), default=1):  # guard: no-older-format
@@ -237,7 +247,10 @@ def _seal(case: Case) -> Broken:
         said = f"{case.row.person} has not the mark `production` in [people] of the policy"
         yield "production-seals", said
     named = case.body["manifests"].values()
-    if not all(isinstance(one["sha256"], str) for one in named):  # guard: manifest-hash
+    hashes = [one["sha256"] for one in named]
+    if case.names_files:
+        hashes += [digest for one in named for digest in one["sealed"].values()]
+    if not all(isinstance(digest, str) for digest in hashes):  # guard: manifest-hash
         yield "manifests-are-named", "does not say what such a row says"
 
 
@@ -279,31 +292,38 @@ def _freeze(case: Case) -> Broken:
 
 
 def _recorded(case: Case) -> Broken:
-    """The manifests of sealed files that are frozen are in the ledger, since the keys that the files are sealed with."""
+    """Sealed files that are frozen are in the ledger with their manifests, since the keys that they are sealed with."""
     frozen, before = case.body["frozen"], case.record.of_kind("freeze")
     written = frozen.get("format", 0)
-    if written < max(
-        (row.body["frozen"].get("format", 0) for row in before), default=0
-    ):  # guard: no-older-freeze
-        said = (
-            f"is a freeze of format {written}, though one before it is of a newer one: install a newer bdana"
-        )
+    formats = [row.body["frozen"].get("format", 0) for row in before]
+    if written < max([NAMES_MANIFESTS * case.names_files, *formats]):  # guard: no-older-freeze
+        said = f"is a freeze of format {written}, though there are newer ones here: install a newer bdana"
         yield "freeze-format-goes-on", said
     if written < NAMES_MANIFESTS:
         return
     for period, stages in frozen["sealed"].items():
         made = [row.number for row in case.record.of_kind("keys") if row.body["period"] == period]
         seals = [row for row in case.record.of_kind("seal") if row.number > max(made, default=0)]
-        known = {one["sha256"] for row in seals for one in row.body["manifests"].values()}
+        recorded = [one for row in seals for one in row.body["manifests"].values()]
+        known = {one["sha256"]: one.get("sealed") for one in recorded if one.get("period", period) == period}
+        if case.names_files:  # and not those that were recorded before rows named the files
+            known = {manifest: files for manifest, files in known.items() if files is not None}
         named = frozen["manifests"].get(period, {})
         # A manifest names one file of each stage.
         other = any(len(files) != len(named) for files in stages.values())
-        if other or not named.keys() <= known:  # guard: freezes-recorded-data
+        if other or not named.keys() <= known.keys():  # guard: freezes-recorded-data
             said = (
-                f"freezes sealed files of {period} whose manifests the ledger does not know since the keys of {period} were "
-                "made; `bdana blinding record` writes them down"
+                f"freezes sealed files of {period} whose manifests the ledger does not know, with their files, since the keys of "
+                f"{period} were made; `bdana blinding record` writes them down"
             )
             yield "freezes-recorded-data", said
+        elif case.names_files:
+            for stage, files in stages.items():
+                if sorted(files.values()) != sorted(
+                    known[one][stage] for one in named
+                ):  # guard: files-as-recorded
+                    said = f"freezes a sealed file of {stage} that its manifest does not name; copy it again with its manifest"
+                    yield "freezes-recorded-files", said
 
 
 def _of_this_policy(case: Case) -> Broken:
@@ -511,10 +531,14 @@ def _end(case: Case) -> Broken:
 
 
 def _outputs(case: Case) -> Broken:
-    """Check that an opening gives what its freeze declares, with the verdict that its number of candidates has."""
+    """Check that an opening read what was frozen, and gives what its freeze declares, with the verdict of its count."""
     freeze = case.record.find("freeze", str(case.ask.get("freeze")))
     frozen = freeze.body["frozen"] if freeze else {}
     outputs, stage = case.body["outputs"], case.body["stage"]
+    if (
+        case.names_files and case.body["read"] != frozen["sealed"][case.ask["period"]][stage]
+    ):  # guard: read-as-frozen
+        yield "ends-with-the-frozen-files", f"read other sealed files of {stage} than those that were frozen"
     undeclared = sorted(set(outputs) - set(frozen.get("outputs", outputs)))
     if undeclared:  # guard: outputs-as-declared
         said = f"has the outputs {', '.join(undeclared)}, which the freeze does not declare"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bdana.blinding.ledger import FORMAT, PARALLEL, by_hash
+from bdana.blinding.ledger import PARALLEL, by_hash
 from bdana.blinding.record import Record, abandonments
 from bdana.blinding.rule_table import Case, broken
 from bdana.errors import BlindingError
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
     from bdana.blinding.ledger import Kind, Ledger, Row
     from bdana.blinding.policy import Policy
+
+LACKING = {
+    1: "their openings name no approvals and their withdrawals no newest row, so that the order of the two is not checked",
+    2: "their rows `seal` and `end` name no hashes of sealed files, so that what was frozen and opened is not compared with them",
+}
+"""What rows of former formats do not say."""
 
 __all__ = ["append", "refusal", "remarks", "require_signed", "require_sound"]
 
@@ -170,9 +176,7 @@ def remarks(rows: Sequence[Row]) -> Iterator[str]:
                     "clock was wrong, or somebody chose the date"
                 )
     yield from abandonments(rows)
-    old = [row for row in rows if row.format < FORMAT]
-    if old:
-        yield (
-            f"{len(old)} rows, up to {old[-1].name}, are of format 1: their openings name no approvals and their withdrawals no "
-            "newest row, so that the order of the two is not checked"
-        )
+    for number, missing in LACKING.items():
+        old = [row for row in rows if row.format == number]
+        if old:
+            yield f"{len(old)} rows, up to {old[-1].name}, are of format {number}: {missing}"

@@ -122,7 +122,7 @@ def amend(
 
     policy, ledger = ledger_state()
     analysis = require_analysis(None)
-    proposed = read_policy(file, analysis.regions)
+    proposed = read_policy(file, analysis.regions, analysis.cluster_regions)
     change = {"before": policy.document, "after": proposed.document}
     print_tables(*(f"changes: {line}" for line in differences(change["before"], change["after"])))
     if sys.stdin.isatty():
@@ -236,7 +236,9 @@ def rebase(person: Name, key: Key) -> None:
     from bdana.blinding.receipts import keep_receipts
 
     analysis = require_analysis(None)
-    policy = read_policy(analysis.folder / "blinding" / "policy.toml", analysis.regions)
+    policy = read_policy(
+        analysis.folder / "blinding" / "policy.toml", analysis.regions, analysis.cluster_regions
+    )
     ledger = Ledger(analysis.folder / "blinding" / "ledger", policy.ssh_keys)
 
     def finish(done: Rebased) -> None:

@@ -260,6 +260,8 @@ def _regions(counts: tuple[CountedRegion, ...], errors: ErrorSources | None) -> 
     rows, conventions, observed = [], {}, []
     for region in counts:
         row = {"name": region.name, "expected": region.background.expected, "error": region.background.error}
+        if region.background.error_down is not None:
+            row["error_down"] = region.background.error_down
         if region.observed is None:
             rows.append(row | {"state": "closed"})
             continue

@@ -21,10 +21,11 @@ def display(
     event: Annotated[int, typer.Argument(metavar="EVENT")],
     sample: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="A sample of analysis.toml; by default the data of [search]."),
+        typer.Option(metavar="NAME", help="A sample of analysis.toml; by default the data of \\[search]."),
     ] = None,
     selection: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A module of selections/; by default that of [search].")
+        str | None,
+        typer.Option(metavar="NAME", help="A module of selections/; by default that of \\[search]."),
     ] = None,
     plot: Annotated[
         Path | None,

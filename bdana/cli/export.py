@@ -34,7 +34,7 @@ def results(
     scheduler: Scheduler = None,
     as_json: Json = False,
 ) -> None:
-    """Write the last run as HEPData, LaTeX, ROOT and UHI JSON into output/export/, as [export] of analysis.toml says."""
+    r"""Write the last run as HEPData, LaTeX, ROOT and UHI JSON into output/export/, as \[export] of analysis.toml says."""
     from bdana.report.export_files import write_results
 
     analysis = require_analysis(overrides)

@@ -122,14 +122,17 @@ def _printed_again(analysis: Analysis, *, as_json: bool) -> bool:
 def plot(
     variables: Annotated[
         list[str] | None,
-        typer.Argument(metavar="VARIABLE...", help="Of [variables]; by default all figures are drawn."),
+        typer.Argument(
+            metavar="VARIABLE...", help="Of \\[variables] or \\[n_minus_1]; by default all figures are drawn."
+        ),
     ] = None,
     overrides: Overrides = None,
 ) -> None:
     """Draw the figures of the last run again, or those of some variables, into output/figures/."""
-    from bdana.report import save_figures
+    from bdana import report as drawn  # draws single variables without the imports of the others
 
-    figures = save_figures(require_analysis(overrides), variables or ())
+    analysis = require_analysis(overrides)
+    figures = drawn.save_variables(analysis, variables) if variables else drawn.save_figures(analysis)
     print_tables(*(f"{figure.path}: {figure.caption}" for figure in figures))
 
 
@@ -262,7 +265,7 @@ def signal_lines(analysis: Analysis) -> list[Table | str]:
 
 def _mass_lines(path: Path) -> list[str]:
     from bdana.report.mass_sections import mass_lines
-    from bdana.search.output import read_json
+    from bdana.search.stored import read_json
 
     return [*mass_lines(read_json(path)), f"limits against mass: {path}"] if path.is_file() else []
 

@@ -73,8 +73,7 @@ def _origin(source: Source) -> str:
     if not source.candidates:
         return f"always {source.map.value:g}"
     how = "length of " if source.map.norm else "ratio of " if source.map.ratio else ""
-    member = f".{source.map.member}" if source.map.member else ""
-    return " or ".join(how + ", ".join(names) + member for names in source.candidates)
+    return " or ".join(how + ", ".join(source.map.spelled(names)) for names in source.candidates)
 
 
 @group.command()

@@ -140,12 +140,13 @@ def select(
         from bdana.regions import UNDEFINED
         from bdana.selection import plane_histogram
 
+        regions, closed = analysis.plane_of(run.selection, run.closed)
         save_plane(
-            plane_histogram(run.candidates, analysis.regions, analysis.dump_name),
-            analysis.regions,
+            plane_histogram(run.candidates, regions, analysis.dump_name),
+            regions,
             plot,
             f"{run.selection} ({run.label})",
-            analysis.closed_boxes(run.closed),
+            closed,
             sum(region.observed for region in run.regions if region.name == UNDEFINED),
         )
         note(f"picture in {plot}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -85,7 +86,9 @@ def sensitivity(
     ] = None,
     min_energy: Annotated[
         float | None,
-        typer.Option(metavar="GEV", help="Smallest energy of an accepted track.", show_default=False),
+        typer.Option(
+            metavar="GEV", help="Smallest energy of an accepted track or photon.", show_default=False
+        ),
     ] = None,
     z_range: Annotated[
         str | None,
@@ -136,9 +139,12 @@ def sensitivity(
         ),
     ] = None,
     widths: Annotated[
-        Path | None,
+        list[str] | None,
         typer.Option(
-            metavar="FILE.csv", help="Your own partial widths.", show_default=False, rich_help_panel=MODEL
+            metavar="[MODE=]FILE",
+            help="Your own partial widths: one table, or one for each decay mode.",
+            show_default=False,
+            rich_help_panel=MODEL,
         ),
     ] = None,
     observed: Annotated[
@@ -220,13 +226,14 @@ def sensitivity(
                 {
                     "signal.decay_volume_m": fv and _pair("--fv", fv),
                     "signal.min_energy_gev": min_energy,
+                    "signal.min_photon_energy_gev": min_energy,
                     "signal.parameters.z_range": z_range and _pair("--z-range", z_range),
                     "signal.parameters.pt_max_gev": pt_max and _number("--pt-max", pt_max),
                     "signal.parameters.theta_max_rad": theta_max and _number("--theta-max", theta_max),
                     "signal.parameters.form_factor": "none" if no_form_factor else None,
                     "signal.parameters.transition_form_factor": False if no_transition_form_factor else None,
                     "signal.parameters.pythia_setting": pythia_setting,
-                    "signal.parameters.widths": widths and str(widths.resolve()),
+                    **_widths(widths or []),
                 }
             ),
         ],
@@ -252,7 +259,7 @@ def sensitivity(
 
 def _list_models() -> None:
     """Print the signal models, with what can be searched for and varied."""
-    from bdana.signal.models import coupling_of, find_parameters, make_particle, model_names
+    from bdana.signal.models import couplings_of, find_parameters, make_particle, model_names
 
     shown = table("model", "coupling", "masses [MeV]", "decay modes", "production", numbers=False)
     for name in model_names():
@@ -260,7 +267,11 @@ def _list_models() -> None:
         low, high = make_particle(name, 300.0, {}).mass_range
         modes = ", ".join(make_particle(name, 300.0, {}).modes)
         made = ", ".join(getattr(default, "production", ()))
-        shown.add_row(name, coupling_of(name).name, f"{low:.4g} to {high:.4g}", modes, made)
+        couplings = "\n".join(
+            f"{coupling.name} (coupling = {value})" if value else coupling.name
+            for value, coupling in couplings_of(name).items()
+        )
+        shown.add_row(name, couplings, f"{low:.4g} to {high:.4g}", modes, made)
     print_tables(shown)
 
 
@@ -275,8 +286,10 @@ def _load(model: str | None, overrides: list[str]) -> AnalysisFolder:
     if model is not None and model != AnalysisFolder.read(folder).signal.model:
         from bdana.signal.models import scan_of
 
-        scan = scan_of(model)
-        own = {  # what the analysis says of these is of its own model
+        # What the analysis says of these is of its own model.
+        start = _overrides({"signal.model": model, "signal.parameters": {}})
+        scan = scan_of(model, AnalysisFolder.read(folder, [*start, *overrides]).signal.parameters)
+        own = {
             "signal.model": model,
             "signal.parameters": {},
             "signal.masses_mev": scan.masses,
@@ -492,6 +505,30 @@ def _points(
 
 def _overrides(given: dict[str, Any]) -> list[str]:
     return [f"{key}={json.dumps(value)}" for key, value in given.items() if value is not None]
+
+
+def _widths(given: list[str]) -> dict[str, str]:
+    """Return the settings of --widths: FILE, or MODE=FILE with the units behind FILE if its header does not say them."""
+    name = "signal.parameters.widths"
+    found = {}
+    for text in given:
+        mode, equals, place = text.partition("=")
+        if not (equals and re.fullmatch(r"[\w-]+", mode)) or Path(text).exists():
+            mode, place = "", text
+        path, *units = place.rsplit(":", 2)
+        if len(units) != 2 or Path(place).exists():
+            path, units = place, []
+        key = f"{name}.{mode}" if mode else name
+        if key in found:
+            raise ConfigError(
+                f"--widths {text}: given twice; give one FILE, or MODE=FILE once for each decay mode"
+            )
+        found[key] = ":".join([str(Path(path).resolve()), *units])
+    if name in found and len(found) > 1:
+        raise ConfigError(
+            f"--widths: {' '.join(given)}: give one FILE, or MODE=FILE for each decay mode, not both"
+        )
+    return found
 
 
 def _numbers(option: str, text: str) -> list[float]:

@@ -46,7 +46,9 @@ def simulate(
             show_default=False,
         ),
     ] = None,
-    mode: Annotated[str, typer.Option(metavar="mumu|ee|pipi", help="Decay of the signal.")] = "mumu",
+    mode: Annotated[
+        str, typer.Option(metavar="mumu|ee|pipi|gammagamma", help="Decay of the signal.")
+    ] = "mumu",
     model: Annotated[str, typer.Option(metavar="NAME", help="Signal model.")] = "dark_photon",
     spectrum: Annotated[
         str,

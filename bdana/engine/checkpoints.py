@@ -295,6 +295,7 @@ def _closed(gate: Gate) -> str:
             [gate.max_dt, gate.max_chi2, gate.min_p, gate.sealed],
             [np.asarray(value).tolist() for value in vars(gate.beam_line).values()],
             gate.detector.model_dump(mode="json"),
+            gate.clusters and gate.clusters.document,
         ]
     )
 

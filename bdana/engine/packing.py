@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bdana.selection import Candidates, Cutflow, Loose, Selected
+from bdana.selection import Candidates, Cutflow, Filled, Loose, Selected
 from bdana.selection.cutflow import CutflowRow
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def packed(result: tuple[Selected, NDArray[np.uint64]]) -> dict[str, NDArray[Any
     arrays |= {name: packed_cutflow(getattr(selected, name)) for name in ("cutflow", "reading")}
     for what, candidates in (("candidates", selected.candidates), ("loose", loose.candidates)):
         arrays |= {f"{what}.{f.name}": getattr(candidates, f.name) for f in fields(Candidates)}
+    arrays |= {f"filled.{name}": np.stack([one.sum_w, one.sum_w2]) for name, one in selected.filled.items()}
     return arrays | {f"passes.{name}": mask for name, mask in loose.passes.items()}
 
 
@@ -50,7 +51,8 @@ def unpacked(kept: Mapping[str, NDArray[Any]]) -> tuple[Selected, NDArray[np.uin
 
     cutflow, reading = (unpacked_cutflow(kept[name]) for name in ("cutflow", "reading"))
     loose = Loose(Candidates(**of("loose")), of("passes"), kept["like_sign"])
-    return Selected(cutflow, Candidates(**of("candidates")), loose, reading), kept["hashes"]
+    filled = {name: Filled(*sums) for name, sums in of("filled").items()}
+    return Selected(cutflow, Candidates(**of("candidates")), loose, reading, filled), kept["hashes"]
 
 
 def packed_cutflow(cutflow: Cutflow) -> NDArray[Any]:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from bdana.events.location import Location
     from bdana.selection import (
         Candidates,
+        Distributions,
         Histogram,
         Loose,
         Parameters,
@@ -96,6 +97,8 @@ class SelectionTask:
         Cuts that the loose candidates need not pass.
     checkpoints : Path or None
         Folder of results of finished batches, from which an interrupted run goes on.
+    distributions : Distributions or None
+        What is histogrammed while events are selected.
     """
 
     analysis: RunsSelections
@@ -105,6 +108,7 @@ class SelectionTask:
     dataset: Dataset
     left_out: tuple[str, ...] = ()
     checkpoints: Path | None = None
+    distributions: Distributions | None = None
 
     def __repr__(self) -> str:
         return shortened(
@@ -137,7 +141,8 @@ class SelectionTask:
         """Read and select one batch; return what it selected, and the hashes of all its events."""
         selection, par = self.analysis.selection(self.selection)
         events, steps = self.dataset.read_counted(batch, self.columns)
-        selected = selection.apply(events, par, self.setup, self.dataset.gate, self.left_out)
+        gate, shown = self.dataset.gate, self.distributions
+        selected = selection.apply(events, par, self.setup, gate, self.left_out, shown)
         selected = replace(selected, reading=Cutflow.of(steps))
         return selected, event_hashes(self.dataset, batch, events)
 
@@ -212,7 +217,9 @@ class SelectionRun:
     regions : RegionCounts
         Number of candidates of each region, innermost first, `regions["CR"]` by name; closed ones absent; a last row `undefined` when candidates have no finite (z_TAX, CDA_TAX).
     hists : mapping of str to hist.Hist
-        The analysis' variables, each with the axes `region` (closed ones absent) and itself.
+        The analysis' variables, each with the axes `region` (closed ones absent) and itself. `n-1/NAME` is a distribution
+        without one of the cuts, `n-1/NAME/passed` the part that passes it too. These, and variables that a function computes,
+        have only the regions that were open when the files were read.
     exposure : Exposure or None
         Of the bursts used: protons on target, live time in s; None when the layout has no burst table.
     datasets : tuple of Dataset
@@ -306,7 +313,8 @@ class SelectionRun:
             run,
             candidates=together,
             regions=_count(together, known, run.closed),
-            hists=fill_histograms(together, variables, known),
+            # What was filled while events were selected stays: candidates do not keep it.
+            hists=dict(run.hists) | fill_histograms(together, variables, known),
         )
 
     @property
@@ -351,7 +359,7 @@ class SelectionRun:
                 (RegionCount(name, sum(count.get(name, 0) for count in counts)) for name in names),
                 sorted_closed,
             ),
-            hists={key: sum_regions([run.hists[key] for run in runs], kept) for key in self.hists},
+            hists={key: _sum([run.hists[key] for run in runs], kept) for key in self.hists},
             exposure=exposure,
             datasets=(*self.datasets, *other.datasets),
             selection=self.selection,
@@ -468,7 +476,7 @@ def _run(task: SelectionTask, executor: Executor, progress: Progress | None) -> 
         candidates=selected.candidates,
         loose=selected.loose,
         regions=_count(selected.candidates, names, task.dataset.closed),
-        hists=fill_histograms(selected.candidates, task.analysis.variables, names),
+        hists=fill_histograms(selected.candidates, task.analysis.variables, names) | _filled(task, selected),
         exposure=exposure,
         datasets=(task.dataset,),
         selection=task.selection,
@@ -478,6 +486,14 @@ def _run(task: SelectionTask, executor: Executor, progress: Progress | None) -> 
     )
 
 
+def _filled(task: SelectionTask, selected: Selected) -> dict[str, Histogram]:
+    """Return what was histogrammed while events were selected."""
+    shown = task.distributions
+    if shown is None:
+        return {}
+    return {name: selected.filled[name].histogram(axis, shown.regions) for name, axis in shown.axes.items()}
+
+
 def _emptied(task: SelectionTask, selected: Selected) -> str:
     """Return why nothing is left; with nothing to select, only of simulation, whose number of events is no secret."""
     dataset, before = task.dataset, selected.cutflow.rows[0].events
@@ -485,6 +501,13 @@ def _emptied(task: SelectionTask, selected: Selected) -> str:
         trigger = "" if dataset.trigger == "any" else f" with the trigger {dataset.trigger}"
         return f"no candidate: none of the events that were read lies in a burst that is used{trigger}"
     return why_empty(selected.cutflow, task.analysis.selection(task.selection)[0])
+
+
+def _sum(histograms: Sequence[Histogram], regions: Sequence[str]) -> Histogram:
+    """Add histograms of one variable in those of some regions that all of them have."""
+    return sum_regions(
+        histograms, [name for name in regions if all(name in made.axes["region"] for made in histograms)]
+    )
 
 
 def _sources(run: SelectionRun) -> dict[Hashable, Location]:

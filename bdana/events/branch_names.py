@@ -16,7 +16,7 @@ __all__ = ["BURST_NAMES", "EVENT_NAMES", "Group", "collections_of", "match"]
 
 _COLLECTION_WORDS: Mapping[str, tuple[str, ...]] = {
     "tracks": ("track", "tracks", "trk", "trks", "spectrometer", "muon", "muons", "mu", "lepton", "leptons", "lep", "particle"),
-    "lkr": ("lkr", "cluster", "clusters", "clus", "calo", "calorimeter", "ecal", "emcal"),
+    "lkr": ("lkr", "cluster", "clusters", "clus", "clu", "calo", "calorimeter", "ecal", "emcal"),
     "muv3": ("muv", "muonveto", "muveto"),
     "lav": ("lav", "largeangleveto"),
     "irc": ("irc",),
@@ -150,8 +150,8 @@ def collections_of(branches: Iterable[Branch]) -> dict[str, Group]:
         collection, start = _collection(branch)
         if collection is not None and branch.jagged == (collection != "truth"):
             text = "".join(word for word, place in branch.words if place >= start)
-            member = (branch.member or "").lower().removeprefix("f")
-            groups[collection, branch.path[:start]].setdefault(text + member, branch)
+            text += "".join(branch.member_words)
+            groups[collection, branch.path[:start]].setdefault(text, branch)
     best: dict[str, Group] = {}
     for (collection, prefix), named in groups.items():
         group = Group(prefix, _fields(named, _FIELDS[collection]))

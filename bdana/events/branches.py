@@ -39,6 +39,8 @@ class Branch:
         What its name or title says; empty where they say nothing.
     words : tuple of (str, int)
         Words of the path in small letters, each with the place where it begins in the path.
+    member_words : tuple of str
+        Words of the member.
     """
 
     path: str
@@ -47,6 +49,7 @@ class Branch:
     kind: str
     unit: str
     words: tuple[tuple[str, int], ...]
+    member_words: tuple[str, ...] = ()
 
 
 def describe(container: Container) -> tuple[list[Branch], list[str]]:
@@ -76,7 +79,7 @@ def _branches(path: str, layout: Any, title: str) -> Iterator[Branch]:
     jagged = isinstance(layout, ak.types.ListType)
     inner = _without_option(layout.content) if jagged else layout
     if isinstance(inner, ak.types.NumpyType):
-        members = {None: inner}
+        members: dict[str | None, Any] = {None: inner}
     elif isinstance(inner, ak.types.RecordType) and not inner.is_tuple:
         members = {name: _without_option(inner.content(name)) for name in inner.fields}
     else:
@@ -85,7 +88,9 @@ def _branches(path: str, layout: Any, title: str) -> Iterator[Branch]:
         kind = _KINDS.get(_letter(number))
         if kind is not None:
             words, unit = _words(path)
-            yield Branch(path, member, jagged, kind, unit or unit_in_title(title), words)
+            of_member, members_unit = _words(member or "")
+            unit = members_unit or unit or unit_in_title(title)
+            yield Branch(path, member, jagged, kind, unit, words, tuple(word for word, _ in of_member))
 
 
 def _without_option(layout: Any) -> Any:

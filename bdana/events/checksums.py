@@ -20,6 +20,8 @@ from bdana.events.lists import counts_and_flat
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from numpy.typing import NDArray
+
 __all__ = ["OBJECT_NAME", "ColumnChecksums", "damaged_page_list", "damaged_pages"]
 
 OBJECT_NAME = "checksums"
@@ -65,14 +67,25 @@ class ColumnChecksums:
         start, stop : int
             Range of entries that the columns hold.
         """
+        lists: _Lists | None = None
         for name, values in columns.items():
-            digests = self.digests.get(name, [])
+            digests = self.digests.get(name)
+            if not digests:
+                continue
+            counts, flat = counts_and_flat(values) if values.ndim > 1 else (None, np.asarray(values))
+            if counts is not None and (lists is None or lists.counts is not counts):
+                lists = _Lists(counts)
             for first, last, digest in zip(self.entries, self.entries[1:], digests, strict=False):
-                inside = start <= first and last <= stop
-                if not inside:
+                if first < start or last > stop:
                     continue
-                piece = values if (first, last) == (start, stop) else values[first - start : last - start]
-                if _digest(piece) != digest:
+                piece = slice(first - start, last - start)
+                if counts is None or lists is None:
+                    found = _added(xxhash.xxh3_64(), flat[piece])
+                else:
+                    found = _added(
+                        lists.digest(piece), flat[lists.ends[piece.start] : lists.ends[piece.stop]]
+                    )
+                if found.hexdigest() != digest:
                     return name
         return None
 
@@ -93,15 +106,31 @@ def _branches(name: str, array: ak.Array) -> Iterable[tuple[str, ak.Array]]:
     return [(f"{name}_{member}", array[member]) for member in members] if members else [(name, array)]
 
 
+class _Lists:
+    """Lengths of lists, which the columns of a collection share: they are digested once for all of them."""
+
+    def __init__(self, counts: NDArray[np.int64]) -> None:
+        self.counts = counts
+        self.ends = np.concatenate([[0], np.cumsum(counts)])
+        self._digests: dict[int, xxhash.xxh3_64] = {}
+
+    def digest(self, piece: slice) -> xxhash.xxh3_64:
+        """Return the digest of the lengths in a piece, to which its values are added."""
+        if piece.start not in self._digests:
+            self._digests[piece.start] = _added(xxhash.xxh3_64(), self.counts[piece])
+        return self._digests[piece.start].copy()
+
+
 def _digest(values: ak.Array) -> str:
-    digest = xxhash.xxh3_64()
-    flat = values
-    if values.ndim > 1:
-        counts, flat = counts_and_flat(values)
-        digest.update(np.ascontiguousarray(counts, dtype="<i8").view(np.uint8).data)
-    flat = np.asarray(flat)
-    digest.update(np.ascontiguousarray(flat, dtype=flat.dtype.newbyteorder("<")).view(np.uint8).data)
-    return digest.hexdigest()
+    counts, flat = counts_and_flat(values) if values.ndim > 1 else (None, np.asarray(values))
+    begun = xxhash.xxh3_64() if counts is None else _added(xxhash.xxh3_64(), counts)
+    return _added(begun, flat).hexdigest()
+
+
+def _added(digest: xxhash.xxh3_64, numbers: NDArray[Any]) -> xxhash.xxh3_64:
+    little = np.ascontiguousarray(numbers, dtype=numbers.dtype.newbyteorder("<"))
+    digest.update(little.view(np.uint8).data)
+    return digest
 
 
 def damaged_page_list(ntuple: Any) -> bool:

@@ -114,11 +114,10 @@ def read_columns(
             values[name] = (None, constant.astype(CANONICAL[column.kind]))
             continue
         parts = []
-        for branch in branches[name]:
+        found = branches[name]
+        for branch, member in zip(found, source.map.members(len(found)), strict=True):
             where = f"{path}: branch '{branch}' of tree '{container.name}'"
-            array = (
-                raw[branch] if source.map.member is None else _member(raw[branch], source.map.member, where)
-            )
+            array = raw[branch] if member is None else _member(raw[branch], member, where)
             counts, flat = _flatten(array, jagged=column.collection not in (None, "truth"), where=where)
             _check_type(flat, column, where)
             bad = _out_of_range(flat, source.map, column, checked=name not in unchecked)

@@ -19,7 +19,6 @@ from bdana.events.bad_files import bursts_without, left_out
 from bdana.events.exposure import BurstTable, Exposure, burst_key
 from bdana.events.file_names import expand, refuse_files_twice
 from bdana.events.files import EventFile, guess_schema, open_events, read_bursts
-from bdana.events.gate import GATE_COLUMNS, Gate
 from bdana.events.kinds import Kind, Trigger
 from bdana.events.remote_config import DEFAULTS, RemoteConfig
 from bdana.events.source import EventSource, read_with_closed
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 
     from bdana.events.bad_files import BadFile
     from bdana.events.file_names import Files
+    from bdana.events.gate import Gate
     from bdana.events.good_runs import GoodRuns
     from bdana.events.location import Location
 
@@ -633,7 +633,7 @@ def _check_kind(source: EventSource, kind: str, gate: Gate) -> None:
         if not _has_truth(source):
             _log.warning("%s: has no truth columns; it is read as mc because it was named so", source.path)
         return
-    missing = [column for column in GATE_COLUMNS if column not in source.columns()]
+    missing = [column for column in gate.columns if column not in source.columns()]
     if missing:  # guard: columns-of-the-gate
         raise BlindingError(
             f"refused: {source.path} is read as '{kind}' but lacks {', '.join(missing)}, without which nobody can tell "

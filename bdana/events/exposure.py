@@ -231,8 +231,12 @@ class BurstTable:
         ----------
         run, burst : ndarray of int, shape (M,)
         """
-        at = np.searchsorted(burst_key(self.run, self.burst), burst_key(run, burst))
-        return np.minimum(at, max(len(self.run) - 1, 0))
+        # Events of a burst mostly follow one another, so that it is looked for once for all of them.
+        changed = (run[1:] != run[:-1]) | (burst[1:] != burst[:-1])
+        first = np.concatenate([[0], np.flatnonzero(changed) + 1])[: len(run)]
+        at = np.searchsorted(burst_key(self.run, self.burst), burst_key(run[first], burst[first]))
+        at = np.minimum(at, max(len(self.run) - 1, 0))
+        return np.repeat(at, np.diff(first, append=len(run)))
 
     def used(
         self, events: ak.Array, source: Location, *, all_bursts: bool, listed_only: bool = False

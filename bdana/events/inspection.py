@@ -34,7 +34,7 @@ class FoundColumn:
     column : str
         Canonical name; `bursts.` in front of those of the burst table.
     branches : tuple of str
-        Branches it is read from; those that are looked for when none is there. Empty for a constant.
+        Branches it is read from, with members of records; those that are looked for when none is there. Empty for a constant.
     unit : str
         Unit of the file's numbers.
     required : bool
@@ -96,7 +96,8 @@ def _found(sources: Mapping[str, Source], paths: frozenset[str], prefix: str) ->
         there = next((names for names in source.candidates if paths.issuperset(names)), None)
         shown = there or (source.candidates[0] if source.candidates else ())
         present = there is not None or not source.candidates
-        yield FoundColumn(f"{prefix}{name}", shown, source.map.unit, source.map.required, present)
+        spelled = source.map.spelled(shown)
+        yield FoundColumn(f"{prefix}{name}", spelled, source.map.unit, source.map.required, present)
 
 
 def branch_sums(path: Location, tree: str, remote: RemoteConfig = DEFAULTS) -> dict[str, BranchSum]:

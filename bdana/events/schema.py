@@ -58,8 +58,9 @@ class BranchMap(StrictModel, allow_inf_nan=True):
     ratio: tuple[str, str] | None = Field(
         default=None, description="two branches, in place of `branch`: the first over the second"
     )
-    member: str | None = Field(
-        default=None, description="member of a class-valued branch, such as fX of a TVector3"
+    member: str | tuple[str, ...] | None = Field(
+        default=None,
+        description="member of a class-valued branch, such as fX of a TVector3; a list for `norm` and `ratio`, in their order",
     )
     value: Annotated[float, Strict()] | None = Field(
         default=None, description="a constant in place of a branch, such as a reference z"
@@ -84,12 +85,34 @@ class BranchMap(StrictModel, allow_inf_nan=True):
     def _one_source(self) -> BranchMap:
         if sum(map(bool, (self.branch, self.norm, self.ratio, self.value is not None))) != 1:
             raise ValueError("give one of branch, norm, ratio and value")
+        if isinstance(self.member, tuple) and len(self.member) != len(self.norm or self.ratio or ()):
+            raise ValueError("give member as one name, or as many as norm or ratio have branches")
         dimension(self.unit)
         if not (math.isfinite(self.scale) and self.scale):
             raise ValueError(f"scale {self.scale:g} is no factor")
         if self.range and not self.range[0] <= self.range[1]:
             raise ValueError(f"range [{self.range[0]:g}, {self.range[1]:g}] holds no number")
         return self
+
+    def members(self, branches: int) -> tuple[str | None, ...]:
+        """Return which member is read of each branch that is combined, None for a branch of numbers.
+
+        Parameters
+        ----------
+        branches : int
+            Number of branches.
+        """
+        return self.member if isinstance(self.member, tuple) else (self.member,) * branches
+
+    def spelled(self, branches: tuple[str, ...]) -> tuple[str, ...]:
+        """Return branches with the members that are read of them, such as `P.fX`.
+
+        Parameters
+        ----------
+        branches : tuple of str
+        """
+        pairs = zip(branches, self.members(len(branches)), strict=True)
+        return tuple(f"{branch}.{member}" if member else branch for branch, member in pairs)
 
     def candidates(self, prefixes: tuple[str, ...] = ("",)) -> tuple[tuple[str, ...], ...]:
         """Return the branches that can hold the column, best first: single ones, or groups that are combined.

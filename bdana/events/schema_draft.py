@@ -294,6 +294,8 @@ class _Drafter:
     ) -> None:
         """Write the line of a column that is made of the components of the momentum."""
         names = json.dumps([branch.path[start:] for branch in parts])
+        if any(branch.member for branch in parts):
+            names += f", member = {json.dumps([branch.member for branch in parts])}"
         self.used |= {branch.path for branch in parts}
         if field != "p":
             out.column(field, f'{{ ratio = {names}, unit = "rad", range = {_limits(-1e6, 1e6)} }}', path=path)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Self
 
-from bdana.events.gate import GATE_COLUMNS
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
@@ -118,7 +116,7 @@ class EventSource(ABC):
                 out_of_range.refuse()
             return events
         # Judged first: what is wrong in a closed event is not told.
-        judged = self._read({*columns, *GATE_COLUMNS}, start, stop)
+        judged = self._read({*columns, *self.gate.columns}, start, stop)
         return self.gate.open_events(*judged)  # guard: checked-if-open
 
     @abstractmethod

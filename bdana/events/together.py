@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from bdana.errors import BadFileError
 from bdana.events.files import EventFile, read_flat_with_closed
 from bdana.events.flat import FlatEvents
-from bdana.events.gate import GATE_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,7 +33,7 @@ def read_together(parts: Sequence[tuple[EventSource, int, int]], columns: Iterab
         None where a file is wrong, or its values are: reading one after the other says what is, and where.
     """
     gate = parts[0][0].gate
-    wanted = set(columns) if gate is None else {*columns, *GATE_COLUMNS}
+    wanted = set(columns) if gate is None else {*columns, *gate.columns}
     read = []
     for source, start, stop in parts:
         if not isinstance(source, EventFile) or source.gate is not gate:

@@ -6,9 +6,11 @@ import ctypes
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,11 +27,15 @@ Message = tuple[Mapping[str, Any], Mapping[str, bytes]]
 
 PROGRAM = (
     "import sys; sys.path.insert(0, sys.argv[1]); import bdana; del sys.path[0]; "
-    "from bdana.opening.isolated import main; sys.exit(main(*sys.argv[2:]))"
+    "from bdana.opening.isolated import main; main(*sys.argv[2:])"
 )
 """What the process runs: this bdana, whatever its folder, and all other packages from where Python has them."""
 GET_DUMPABLE, SET_DUMPABLE = 3, 4
 """Options of prctl(2): a process that is not dumpable leaves no core, and root alone may read its memory."""
+ADOPT_ORPHANS = 36
+"""Option of prctl(2): what a descendant leaves running becomes a child of this process."""
+LOOK_S = 0.2
+"""How often it is looked whether the process has ended or was stopped, while something else holds its answer."""
 PLAIN = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ", "XDG_CACHE_HOME")
 LIBRARIES = ("KMP_", "MKL_", "NPY_", "NUMBA_", "NVPL_", "OMP_", "OPENBLAS_", "KRB5", "X509_", "XRD_")
 """Variables of the environment, and beginnings of their names, that numbers or the reading of data depend on."""
@@ -68,6 +74,9 @@ def run_isolated(
 ) -> Message:
     """Run a function in a process of its own, so that what it has in memory is gone when it ends.
 
+    When it has ended, whatever a plain function left running ends too: threads and processes, on Linux even those that left
+    its session.
+
     Parameters
     ----------
     function : callable
@@ -83,31 +92,75 @@ def run_isolated(
     InputError, BlindingError
         With the message of the function.
     RuntimeError
-        When the process stopped at something else, or was killed.
+        When the process failed with something else, was stopped, or was killed.
     """
     # -P and -E: no module is imported from the analysis folder, from here, or from PYTHONPATH.
     command = [sys.executable, "-P", "-E", "-c", PROGRAM, str(Path(__file__).parents[2])]  # guard: isolated
     command += [f"{function.__module__}:{function.__name__}", "plain" if plain else "hidden"]
     kept = {k: v for k, v in os.environ.items() if k in PLAIN or k.startswith(LIBRARIES)}
-    done = subprocess.run(  # noqa: S603 - no shell
+    before = _children()
+    _process_control(ADOPT_ORPHANS, plain)
+    with subprocess.Popen(  # noqa: S603 - no shell
         command,
-        input=_packed(head, contents or {}),
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=kept if plain else None,  # guard: no-agent-for-the-selection
         start_new_session=plain,  # guard: no-terminal-for-the-selection
-        check=False,
-    )
-    if done.returncode:  # guard: opening-fails-aloud
+    ) as process:
+        try:
+            told = _answer(process, _packed(head, contents or {}))
+        finally:
+            process.kill()
+            if plain:  # guard: nothing-is-left-running
+                _end_what_is_left(process, before)
+    if process.returncode:  # guard: opening-fails-aloud
         known = {error.exit_code: error for error in (InputError, BlindingError)}
-        raise known.get(done.returncode, RuntimeError)(
-            done.stdout.decode(errors="replace").strip()
+        raise known.get(process.returncode, RuntimeError)(
+            told.decode(errors="replace").strip()
             or "the opening stopped; the same request may be opened again"
         )
-    return _unpacked(done.stdout)
+    return _unpacked(told)
 
 
-def main(name: str, memory: str) -> int:
-    """Run the function of that name on standard input; an error of bdana's, which carries no value, is told.
+def _answer(process: subprocess.Popen[bytes], message: bytes | None) -> bytes:
+    """Return what a process answers until it ends or is stopped, whoever else may hold the other end of its answer."""
+    while True:
+        try:
+            return process.communicate(message, timeout=LOOK_S)[0]
+        except subprocess.TimeoutExpired as late:
+            if process.poll() is not None or _is_stopped(process):  # guard: ends-with-its-process
+                return late.output or b""
+            message = None  # it is on its way
+
+
+def _is_stopped(process: subprocess.Popen[bytes]) -> bool:
+    """Tell whether a process was stopped without being ended; known on Linux alone."""
+    if sys.platform != "linux":
+        return False
+    return os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _children() -> set[int]:
+    """Return the children of this process; none where they are not listed, which is elsewhere than on Linux."""
+    lists = [path.read_text(encoding="ascii") for path in Path("/proc/self/task").glob("*/children")]
+    return {int(pid) for text in lists for pid in text.split()}
+
+
+def _end_what_is_left(process: subprocess.Popen[bytes], before: set[int]) -> None:
+    """End the session of a process, and all that was left to this one since."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    while left := _children() - before:
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+    _process_control(ADOPT_ORPHANS)
+
+
+def main(name: str, memory: str) -> None:
+    """Run the function of that name on standard input and end; an error of bdana's, which carries no value, is told.
 
     Parameters
     ----------
@@ -137,7 +190,8 @@ def main(name: str, memory: str) -> int:
         status, told = 1, f"the opening failed with {kind}; the same request may be opened again".encode()
     with answer:
         answer.write(told)
-    return status
+    # Threads that code of the analysis left are not waited for.
+    os._exit(status)  # guard: threads-end
 
 
 def _packed(head: Mapping[str, Any], contents: Mapping[str, bytes]) -> bytes:

@@ -64,7 +64,8 @@ class Job:
         BlindingError
             When there is no policy.
         """
-        policy = load_policy(Path(self.records), AnalysisFolder.read(Path(self.folder)).regions)
+        analysis = AnalysisFolder.read(Path(self.folder))
+        policy = load_policy(Path(self.records), analysis.regions, analysis.cluster_regions)
         if policy is None:
             raise BlindingError(f"refused: {self.records} has no blinding/policy.toml")
         return Opening(
@@ -110,7 +111,7 @@ def open_stages(job: Job, secret: Callable[[], str], *, isolated: bool = True) -
         def decrypt(keyed: dict[str, Any] = keyed) -> Decrypted:
             head, contents = run(decrypted, keyed, plain=False)
             keyed.clear()
-            return Decrypted(head["link"], contents)
+            return Decrypted(head["link"], head["read"], contents)
 
         def select(contents: Mapping[str, bytes], stage: str = request.body["stage"]) -> Mapping[str, Any]:
             return run(selected, analysis | {"stage": stage}, contents, plain=True)[0]
@@ -176,7 +177,7 @@ def decrypted(head: Mapping[str, Any], _: Mapping[str, bytes]) -> Message:
     request = opening.ledger.by_hash("request")[job.requests[0]]
     sealed = [Path(path) for path in job.sealed[request.body["stage"]]]
     found = opening.decrypt(job.person, Path(job.key), identity, request, sealed, job.confirmed)
-    return {"link": found.link}, found.contents
+    return {"link": found.link, "read": found.read}, found.contents
 
 
 def selected(head: Mapping[str, Any], contents: Mapping[str, bytes]) -> Message:

@@ -17,7 +17,6 @@ from bdana.blinding.rules import append
 from bdana.blinding.signing import make_key
 from bdana.blinding.stage_keys import join, make_period, stage_recipients
 from bdana.errors import BlindingError
-from bdana.events import GATE_COLUMNS
 from bdana.opening.freeze import freeze
 from bdana.opening.key_process import Job, open_stages
 from bdana.opening.opened_events import outputs_of
@@ -143,7 +142,8 @@ class _ThrowAwayPeople:
             raise BlindingError(
                 "refused: nobody of [people] has the mark `production`, which records sealed files"
             )
-        named = {name: {"period": self.period, "sha256": digest}}
+        files = {stage: value for stage, named in digests.items() for value in named.values()}
+        named = {name: {"period": self.period, "sha256": digest, "sealed": files}}
         append(self.ledger, self.policy, "seal", sealer, self.folder / sealer, {"manifests": named})
         return {"sealed": {self.period: digests}, "manifests": {self.period: {digest: name}}}
 
@@ -196,7 +196,7 @@ def _inject(analysis: AnalysisFolder, policy: Policy, folder: Path) -> dict[str,
     (simulated,) = [analysis.dataset([path], kind="mc")]
     source = simulated.sources[0]
     chosen, par = analysis.selection(analysis.config.search.selection)
-    events = source.read({*chosen.needs(par), *GATE_COLUMNS, "trigger"}, 0, source.entries)
+    events = source.read({*chosen.needs(par), *gate.columns, "trigger"}, 0, source.entries)
     events["run"] = np.full(len(events), int(bursts.run[0]))
     events["burst"] = np.full(len(events), int(bursts.burst[0]))
     secrecy = gate.secrecy(events)

@@ -13,6 +13,7 @@ from bdana.blinding.identity import encrypted
 from bdana.blinding.key_shares import KeyShares
 from bdana.blinding.ledger import Row, head
 from bdana.blinding.record import Record
+from bdana.blinding.rule_table import NAMES_MANIFESTS
 from bdana.blinding.rules import append, refusal, require_sound
 from bdana.blinding.stage_keys import next_stage_share
 from bdana.errors import BlindingError
@@ -39,11 +40,14 @@ class Decrypted:
     ----------
     link : str
         What the opening of the next stage needs of this one, encrypted to those who may hold shares of it.
+    read : mapping of str to str
+        SHA-256 of each sealed file by its name.
     contents : mapping of str to bytes
         Decrypted content of each sealed file by its name; empty without an event.
     """
 
     link: str
+    read: Mapping[str, str]
     contents: Mapping[str, bytes]
 
 
@@ -227,7 +231,7 @@ class Opening:
         record = self.record
         # As new as the freezes before it; what it freezes is not known yet.
         newest = record.freeze.body["frozen"].get("format", 0) if record.freeze else 0
-        frozen: dict[str, Any] = {"format": newest, "sealed": {}, "manifests": {}}
+        frozen: dict[str, Any] = {"format": max(NAMES_MANIFESTS, newest), "sealed": {}, "manifests": {}}
         self._allowed(record.rows, "freeze", person, {"frozen": frozen, "explains": explains})
 
     def may_open(self, person: str, requests: Sequence[Row]) -> None:
@@ -345,7 +349,7 @@ class Opening:
                     f"refused: {request.body['stage']} was opened with this request already; `bdana run` shows it"
                 )
             decrypted = decrypt()
-            return self._end(person, key, request, decrypted.link, select(decrypted.contents))
+            return self._end(person, key, request, decrypted, select(decrypted.contents))
 
     def decrypt(
         self,
@@ -374,8 +378,8 @@ class Opening:
         self.may_open(person, [request])
         frozen = self.newest_freeze().body["frozen"]["sealed"]
         contents = {path.name: path.read_bytes() for path in sealed}
-        asked = frozen.get(self.period, {}).get(stage, {})
-        if {name: sha256(content) for name, content in contents.items()} != asked:  # guard: frozen-files
+        read = {name: sha256(content) for name, content in contents.items()}
+        if read != frozen.get(self.period, {}).get(stage, {}):  # guard: frozen-files
             raise BlindingError(f"refused: the sealed files of {stage} are not those that were frozen")
         self._shares.require(person, identity, request)  # guard: shares-before-begin
         if not self._of_request("begin", request):  # guard: writes-begin
@@ -389,10 +393,13 @@ class Opening:
         possible = [recipients[name] for name in recipients if self.policy.role(name) != "analyst"]
         return Decrypted(
             encrypted(next_stage_share(secret), *possible),
+            read,
             {name: decrypt_file(content, text, name) for name, content in contents.items()},
         )
 
-    def _end(self, person: str, key: Path, request: Row, link: str, found: Mapping[str, Any]) -> Row:
+    def _end(
+        self, person: str, key: Path, request: Row, decrypted: Decrypted, found: Mapping[str, Any]
+    ) -> Row:
         stage, outputs = request.body["stage"], dict(found)
         done = self._of_request("end", request)
         if done:  # guard: one-end
@@ -402,7 +409,8 @@ class Opening:
                 )
             end = done[-1]
         else:
-            body = {"request": request.hash, "stage": stage, "outputs": outputs, "link": link}
+            body = {"request": request.hash, "stage": stage, "outputs": outputs, "link": decrypted.link}
+            body |= {"read": dict(decrypted.read)}
             end = self._append("end", person, key, body)
         if "verdict" in outputs and end.hash not in self._with_verdict():  # guard: verdict-if-none
             said = {"end": end.hash, "stage": stage} | dict(outputs["verdict"])

@@ -48,9 +48,10 @@ def thaw(folder: Path, frozen: Mapping[str, Any]) -> AnalysisFolder:
     inwards = [name for name in frozen["prediction"]["regions"] if name != OUTSIDE]
     if set(inwards) != set(frozen["config"]["regions"]):  # guard: predicts-its-regions
         raise BlindingError("refused: the freeze predicts other regions than its configuration has")
-    regions = {name: frozen["config"]["regions"][name] for name in inwards}
+    tables = (name for name in ("regions", "cluster_regions") if name in frozen["config"])
+    nested = {table: {name: frozen["config"][table][name] for name in inwards} for table in tables}
     try:
-        config = AnalysisConfig.model_validate(frozen["config"] | {"regions": regions})
+        config = AnalysisConfig.model_validate(frozen["config"] | nested)
     except ValidationError:  # guard: freeze-version
         raise BlindingError(
             f"refused: this is bdana {__version__}, which does not read a freeze of bdana {frozen['bdana']}; install that"

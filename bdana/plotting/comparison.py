@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from hist.intervals import poisson_interval
 
 from bdana.plotting.figures import PALETTE, current_look, figure
 from bdana.plotting.off_scale import flow_note, mark_off_scale, write_note
 from bdana.rounding import p_equals
+from bdana.statistics.garwood import poisson_interval
 from bdana.statistics.multinomial import multinomial_p
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def save_comparison(
     data_label : str
         Legend of the observed counts: data, simulation or pseudo-data.
     parts : mapping of str to hist.Hist, optional
-        Backgrounds that make up the prediction, stacked in this order; by default it is one.
+        Backgrounds that make up the prediction, stacked in this order; by default it is one. Empty: there is no prediction.
     closed : hist.Hist, optional
         Prediction in the regions that are closed. Bins that hardly anything else reaches are hatched, and have no point and no pull.
     remark : str
@@ -182,12 +182,13 @@ def save_comparison(
             _draw_points(upper, axis.centers, axis.widths, counts, expected, hidden, chosen.label(data_label))
         if signal is not None:
             _draw_signal(upper, signal, signal_label)
-        drawn = {data_label: observed, label: predicted, signal_label: signal}
+        alone = parts is not None and not parts
+        drawn = {data_label: observed, label: None if alone else predicted, signal_label: signal}
         note = flow_note({name: made for name, made in drawn.items() if made is not None})
         width = f"{axis.widths[0]:.4g}"
         if counts is not None:
             entries = f"{float(np.sum(observed.values(flow=True))):.6g} {data_label}"  # type: ignore[union-attr]
-            note = f"Entries: {entries}, {_total(predicted)} predicted. {note}"
+            note = f"Entries: {entries}{'' if alone else f', {_total(predicted)} predicted'}. {note}"
         write_note(fig, ". ".join(filter(None, (remark, note))))
         _set_counts(upper, axis.edges, expected - error, logarithmic=axis.name in chosen.logarithmic)
         unit = _unit(axis.label)
@@ -195,7 +196,7 @@ def save_comparison(
         upper.set_title(
             "   ".join(filter(None, (title, f"shape {_p(p)}" if p is not None else ""))), loc="left"
         )
-        upper.legend(ncols=2)
+        upper.legend(ncols=2, frameon=True, framealpha=1.0, edgecolor="none")  # over hatched bins
         lower.set_xlabel(axis.label)
         fig.align_ylabels()
         if chosen.panel != "none":

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from hist.intervals import poisson_interval
 
 from bdana.plotting.figures import figure
 from bdana.plotting.off_scale import mark_off_scale, write_note
+from bdana.statistics.garwood import poisson_interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +85,14 @@ def save_regions(
         axes.tick_params(axis="x", which="minor", bottom=False, top=False)
         axes.set_ylabel(counted)
         axes.set_title(title, loc="left")
-        axes.legend(loc="upper center", ncols=3, bbox_to_anchor=(0.5, 0.93))
+        axes.legend(
+            loc="upper center",
+            ncols=3,
+            bbox_to_anchor=(0.5, 0.93),
+            frameon=True,
+            framealpha=1.0,
+            edgecolor="none",
+        )
 
 
 def save_flatness(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bdana.plotting.figures import figure
+from bdana.rounding import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,7 +72,7 @@ def save_cutflow(
         for j, step in enumerate(steps):
             if step not in first:
                 continue
-            said = f"{first[step]:.6g}" + (f"  ({first[step] / before:.3g})" if before else "")
+            said = grouped(first[step]) + (f"  ({first[step] / before:.3g})" if before else "")
             axes.text(
                 1.01, j, said, transform=axes.get_yaxis_transform(), ha="left", va="center", fontsize=11
             )

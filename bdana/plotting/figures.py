@@ -22,10 +22,15 @@ from matplotlib.text import Annotation
 
 from bdana.atomic import temporary_beside
 from bdana.errors import InputError
+from bdana.on_demand import late_module
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from matplotlib.backends import backend_pdf as pdf
+else:
+    pdf = late_module("matplotlib.backends.backend_pdf")
 
 __all__ = ["FORMATS", "PALETTE", "Look", "current_look", "figure", "look", "plain", "stamped"]
 
@@ -175,20 +180,23 @@ def figure(
         if _STAMP.get():
             made.supxlabel(_STAMP.get(), fontsize=11, color="firebrick")
         _write_header(made, chosen)
-        for final in paths:
-            temporary[final].write_bytes(_picture(made, final.suffix))
+        for place, final in enumerate(paths):
+            temporary[final].write_bytes(_picture(made, final.suffix, laid_out=place > 0))
+            made.set_layout_engine("none")  # all formats have the places of the first
         if path.with_suffix(".json") in temporary:
             document = {"figure": path.stem, "experiment": chosen.experiment, "state": chosen.state}
             text = json.dumps(document | {"stamp": chosen.stamp} | plain(dict(numbers or {})), indent=1)
             temporary[path.with_suffix(".json")].write_text(text + "\n", encoding="utf-8")
 
 
-def _picture(made: Figure, ending: str) -> bytes:
+def _picture(made: Figure, ending: str, *, laid_out: bool) -> bytes:
     picture = BytesIO()  # on a full disk some back ends hide what went wrong
-    if ending == ".png":
-        made.set_dpi(DPI)
+    if ending == ".pdf" and laid_out:
         # Draws once; `savefig` draws once more to lay out.
-        made.canvas.print_png(picture)  # type: ignore[attr-defined]
+        pdf.FigureCanvasPdf(made).print_pdf(picture, metadata={"CreationDate": None})  # type: ignore[no-untyped-call]
+    elif ending == ".png":
+        made.set_dpi(DPI)
+        FigureCanvasAgg(made).print_png(picture)  # type: ignore[no-untyped-call]
     else:
         date = {".svg": "Date", ".pdf": "CreationDate"}[ending]
         made.savefig(picture, format=ending[1:], dpi=DPI, metadata={date: None})

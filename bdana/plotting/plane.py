@@ -1,4 +1,4 @@
-"""The (z_TAX, CDA_TAX) plane with the borders of the regions."""
+"""The plane of the regions, such as (z_TAX, CDA_TAX), with their borders."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from bdana.regions import Box, Regions
+    from bdana.regions import AnyBox, Regions
     from bdana.selection import Histogram
 
 __all__ = ["save_plane"]
@@ -33,12 +33,12 @@ def save_plane(
     regions: Regions,
     path: Path,
     title: str = "",
-    closed: Sequence[Box] = (),
+    closed: Sequence[AnyBox] = (),
     undefined: int = 0,
     *,
     smooth: bool = False,
 ) -> None:
-    """Draw the candidates in the (z_TAX, CDA_TAX) plane with the borders of the regions, into a PNG, PDF or SVG.
+    """Draw the candidates in the plane of the regions, such as (z_TAX, CDA_TAX), with their borders, into a PNG, PDF or SVG.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def save_plane(
         The picture; replaced if it exists.
     title : str
         Written above the frame.
-    closed : sequence of Box
+    closed : sequence of AnyBox
         Envelopes that are closed, named as their regions: hatched. The candidates hold nothing of them.
     undefined : int
         Candidates without a finite place in the plane.
@@ -100,23 +100,21 @@ def _cut_boxes(regions: Regions, z: Sequence[float], cda: Sequence[float]) -> st
     beyond = [
         box.name
         for box in regions.boxes
-        if box.z_min / hepunits.m < z[0]
-        or box.z_max / hepunits.m > z[1]
-        or box.cda_max / hepunits.mm > cda[1]
+        if box.ends[0] / box.unit < z[0] or box.ends[1] / box.unit > z[1] or box.top / hepunits.mm > cda[1]
     ]
     return f"beyond the frame: {', '.join(beyond)}" if beyond else ""
 
 
-def _draw_borders(axes: Axes, regions: Regions, closed: Sequence[Box], bottom: float) -> None:
+def _draw_borders(axes: Axes, regions: Regions, closed: Sequence[AnyBox], bottom: float) -> None:
     if closed:  # they are nested
-        widest = max(closed, key=lambda box: box.cda_max)
-        z_min, width = widest.z_min / hepunits.m, (widest.z_max - widest.z_min) / hepunits.m
-        corner, height = (z_min, bottom), widest.cda_max / hepunits.mm - bottom
+        widest = max(closed, key=lambda box: box.top)
+        z_min, width = widest.ends[0] / widest.unit, (widest.ends[1] - widest.ends[0]) / widest.unit
+        corner, height = (z_min, bottom), widest.top / hepunits.mm - bottom
         axes.add_patch(
             Rectangle(corner, width, height, fill=False, edgecolor="gray", linewidth=0, hatch="///")
         )
     for i, box in enumerate(regions.boxes):
-        z_min, z_max, cda = box.z_min / hepunits.m, box.z_max / hepunits.m, box.cda_max / hepunits.mm
+        z_min, z_max, cda = box.ends[0] / box.unit, box.ends[1] / box.unit, box.top / hepunits.mm
         colour = "red" if i == 0 else "black"
         is_closed = any(box.name == envelope.name for envelope in closed)
         axes.add_patch(

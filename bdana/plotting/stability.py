@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from hist.intervals import poisson_interval
 
 from bdana.plotting.figures import figure
 from bdana.plotting.off_scale import mark_off_scale
+from bdana.statistics.garwood import poisson_interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

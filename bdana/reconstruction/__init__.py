@@ -1,5 +1,6 @@
 """Lines, vertices, back-extrapolation to the dump and invariant mass: pure functions of arrays (mm, ns, MeV)."""
 
+from bdana.reconstruction.clusters import ClusterPairs, Clusters, two_photon_mass
 from bdana.reconstruction.lines import PARALLEL_SINE, ClosestApproach, Line, closest_approach
 from bdana.reconstruction.matching import any_near, nearest, none_near
 from bdana.reconstruction.pairs import Pairs, Tracks
@@ -7,6 +8,8 @@ from bdana.reconstruction.pairs import Pairs, Tracks
 __all__ = [
     "PARALLEL_SINE",
     "ClosestApproach",
+    "ClusterPairs",
+    "Clusters",
     "Line",
     "Pairs",
     "Tracks",
@@ -14,4 +17,5 @@ __all__ = [
     "closest_approach",
     "nearest",
     "none_near",
+    "two_photon_mass",
 ]

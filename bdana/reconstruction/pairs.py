@@ -301,6 +301,11 @@ class Pairs:
         """The event of each pair, type N * record."""
         return self.plus.event
 
+    @property
+    def index(self) -> NDArray[np.int64]:
+        """The place of each pair's event in those of the chunk, shape (N,)."""
+        return self.plus.index
+
     @cached_property
     def both(self) -> Tracks | None:
         """The N tracks `plus` followed by the N tracks `minus`; None where they are not of one sample."""

@@ -8,7 +8,14 @@ import numpy as np
 from hepunits import GeV
 
 from bdana.observed import Predicted
-from bdana.plotting import save_flatness, save_pulls, save_regions, save_stability, save_unfolding
+from bdana.plotting import (
+    save_flatness,
+    save_pulls,
+    save_rates,
+    save_regions,
+    save_stability,
+    save_unfolding,
+)
 from bdana.report.document import Figure, Table, Text
 from bdana.report.tables import compared, in_label
 from bdana.rounding import error_text, p_equals, p_text, plus_minus, same_place
@@ -19,7 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECK_FIGURES", "check_blocks", "check_figures"]
 
-CHECK_FIGURES = frozenset({"flatness", "like_sign", "out_of_time", "stability", "pulls", "unfolding"})
+CHECK_FIGURES = frozenset(
+    {"flatness", "like_sign", "out_of_time", "stability", "pulls", "unfolding", "rates", "rates_by_run"}
+)
 """Names of the figures of this section."""
 
 
@@ -60,6 +69,7 @@ def check_figures(checks: dict[str, Any], folder: Path) -> list[Figure]:
             Figure(path, f"Pairs that are open in every region: {what}, against their prediction.")
         )
     figures.append(_stability(checks["stability"], folder / "stability.png", label))
+    figures += [_rates(rates, folder, label) for rates in checks["rates"]]
     if pulls := checks["pulls"]:
         path = folder / "pulls.png"
         sources, values, errors = ([pull[key] for pull in pulls] for key in ("source", "value", "error"))
@@ -85,6 +95,20 @@ def _stability(sorts: Sequence[dict[str, Any]], path: Path, label: str) -> Figur
     )
     return Figure(
         path, "Candidates of open regions over their expected share in groups, with Garwood errors."
+    )
+
+
+def _rates(rates: dict[str, Any], folder: Path, label: str) -> Figure:
+    path = folder / ("rates_by_run.png" if rates["what"] == "run" else "rates.png")
+    tracks, live, observed, expected = (
+        np.array(rates[key]) for key in ("tracks", "live_time_s", "observed", "expected")
+    )
+    title = in_label("recorded single tracks, and candidates of open regions", label)
+    save_rates(rates["groups"], tracks, live, observed, expected, path, rates["what"], title, label)
+    by = "run" if rates["what"] == "run" else "groups of bursts"
+    return Figure(
+        path,
+        f"Recorded single tracks for each second of live time, and candidates of open regions with the prediction, by {by}.",
     )
 
 

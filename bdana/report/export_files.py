@@ -11,8 +11,8 @@ from bdana._version import __version__
 from bdana.atomic import whole_folder
 from bdana.report.export_latex import latex_tables
 from bdana.report.export_tables import result_tables
-from bdana.search.output import read_output, write_json
 from bdana.search.signal_result import read_signal
+from bdana.search.stored import read_output, write_json
 from bdana.sensitivity.bundle import Bins, default_masses, measure_masses
 from bdana.sensitivity.bundle_files import EXAMPLE, bundle_head
 from bdana.sensitivity.bundle_tables import SearchCounts, bundle_tables
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from bdana.api import Analysis
     from bdana.engine import Executor, Progress
-    from bdana.search.output import StoredRun
     from bdana.search.signal_result import SignalResult
+    from bdana.search.stored import StoredRun
     from bdana.selection import Histogram
     from bdana.sensitivity.bundle_tables import BundleTable
 

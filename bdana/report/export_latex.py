@@ -12,8 +12,8 @@ from bdana.selection.cutflow import accounting_table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bdana.search.output import StoredRun
     from bdana.search.signal_result import SignalResult
+    from bdana.search.stored import StoredRun
 
 __all__ = ["latex_table", "latex_tables"]
 

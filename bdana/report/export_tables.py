@@ -14,8 +14,8 @@ from bdana.sensitivity.bundle_tables import BundleTable, TableColumn
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from bdana.search.output import StoredRun, StoredSample
     from bdana.search.signal_result import SignalResult
+    from bdana.search.stored import StoredRun, StoredSample
     from bdana.sensitivity.contour import Island
 
 __all__ = ["result_tables"]

@@ -8,23 +8,34 @@ from typing import TYPE_CHECKING, Any
 import hist
 import numpy as np
 
-from bdana.errors import ConfigError
-from bdana.mistakes import did_you_mean
-from bdana.plotting import save_comparison, save_cutflow, save_regions
+from bdana.plotting import (
+    save_comparison,
+    save_cutflow,
+    save_regions,
+    save_without_cut,
+)
 from bdana.plotting.comparison import merged
 from bdana.plotting.figures import Look, current_look, look
 from bdana.report.document import Figure
+from bdana.selection import border
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from bdana.api import Analysis
-    from bdana.search.output import StoredRun, StoredSample
-    from bdana.search.signal_result import ChannelSignal
+    from bdana.search.stored import ChannelSignal, StoredRun, StoredSample
     from bdana.selection import Histogram
 
-__all__ = ["RUN_FIGURES", "look_of", "run_figures", "state_of", "variable_figures", "with_all_errors"]
+__all__ = [
+    "RUN_FIGURES",
+    "look_of",
+    "run_figures",
+    "state_of",
+    "variable_figures",
+    "with_all_errors",
+    "without_cut_figures",
+]
 
 RUN_FIGURES = frozenset({"regions", "cutflow"})
 """Names of the figures beside those of the variables."""
@@ -93,12 +104,7 @@ def run_figures(
     signal : ChannelSignal, optional
         Expected signal of the channel.
     variables : sequence of str
-        The variables that are drawn, and nothing else; by default all figures.
-
-    Raises
-    ------
-    ConfigError
-        When there is no such variable.
+        The variables that are drawn, or distributions without one of the cuts, and nothing else; by default all figures.
     """
     figures = []
     for sample in run.samples:
@@ -110,6 +116,7 @@ def run_figures(
             figures += variable_figures(analysis, run, sample, folder, signal, variables)
             if not variables:
                 figures += [_regions(run.table, folder), _cutflow(run, sample, folder)]
+            figures += without_cut_figures(analysis, run, sample, folder, variables)
     return figures
 
 
@@ -130,18 +137,63 @@ def variable_figures(
         As for `run_figures`.
     sample : StoredSample
     names : sequence of str
-        Variables; by default all.
-
-    Raises
-    ------
-    ConfigError
-        When there is no such variable.
+        Variables; by default all. Other names are left out.
     """
     known = [name for name in sample.hists if name in analysis.variables]
-    for name in names:
-        if name not in known:
-            raise ConfigError(f"no variable '{name}' in [variables]: {did_you_mean(name, known)}")
-    return [_variable(analysis, run, sample, folder, name, signal) for name in (names or known)]
+    chosen = [name for name in names if name in known] if names else known
+    return [_variable(analysis, run, sample, folder, name, signal) for name in chosen]
+
+
+def without_cut_figures(
+    analysis: Analysis, run: StoredRun, sample: StoredSample, folder: Path, names: Sequence[str] = ()
+) -> list[Figure]:
+    """Draw the distributions without one of the cuts (n-1) in the regions that are open, with simulation beside them.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    run, folder
+        As for `run_figures`.
+    sample : StoredSample
+    names : sequence of str
+        Of [n_minus_1]; by default all.
+    """
+    shown = {
+        name: one for name, one in analysis.config.without_cuts().items() if f"n-1/{name}" in sample.hists
+    }
+    shown = {name: one for name, one in shown.items() if not names or name in names}
+    if not shown:
+        return []
+    _, par = analysis.selection(sample.summary["selection"])
+    figures = []
+    for name, one in shown.items():
+        key = f"n-1/{name}"
+        regions = list(sample.hists[key].axes["region"])
+        path = folder / f"n_minus_1_{name}.png"
+        places = [border(text, par, one.variable) for text in one.borders]
+        others = {
+            other.title: _sum(other.hists[key], list(other.hists[key].axes["region"]))
+            for other in run.samples
+            if other is not sample and key in other.hists
+        }
+        save_without_cut(
+            _sum(sample.hists[key], regions),
+            _sum(sample.hists[f"{key}/passed"], regions),
+            path,
+            one.cut,
+            [place for place in places if place is not None],
+            others,
+            f"n-1, open regions: {', '.join(regions)}",
+            sample.label,
+        )
+        figures.append(
+            Figure(
+                path,
+                f"{one.variable.label} without the cut {one.cut}, of pairs that pass all others ({sample.label}, open regions); "
+                "filled: those that pass it too.",
+            )
+        )
+    return figures
 
 
 def _variable(
@@ -186,7 +238,9 @@ def _variable(
         "and systematic; pull: difference over the error of both."
     )
     if alone:
-        caption = f"{name} in the open regions ({shown}): {sample.label} with Garwood errors; pairs of different events have none."
+        caption = (
+            f"{name} in the open regions ({shown}): {sample.label} with Garwood errors; it has no prediction."
+        )
     return Figure(path, caption)
 
 

@@ -8,53 +8,47 @@ from bdana.plotting import save_plane
 from bdana.plotting.figures import look, stamped
 from bdana.regions import UNDEFINED
 from bdana.report.check_sections import check_figures
+from bdana.report.count_figures import count_figures
 from bdana.report.document import Figure
 from bdana.report.mass_sections import mass_figure
+from bdana.report.opening_planes import opening_planes
 from bdana.report.review import review_document
 from bdana.report.run_figures import look_of, run_figures, state_of, with_all_errors
 from bdana.report.search_sections import search_document
 from bdana.report.signal_sections import signal_figures
 from bdana.search.channels import by_channel
-from bdana.search.output import read_output
 from bdana.search.signal_result import read_signal
+from bdana.search.stored import read_output
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from bdana.api import Analysis
-    from bdana.search.output import StoredRun, StoredSample
-    from bdana.search.signal_result import ChannelSignal
+    from bdana.search.stored import ChannelSignal, StoredRun, StoredSample
 
 __all__ = ["save_figures", "with_all_errors", "write_report", "write_review"]
 
 
-def save_figures(analysis: Analysis, variables: Sequence[str] = ()) -> list[Figure]:
+def save_figures(analysis: Analysis) -> list[Figure]:
     """Draw the planes of all samples, and data against prediction in the open regions, into output/figures/.
 
     Parameters
     ----------
     analysis : Analysis
-    variables : sequence of str
-        Variables that are drawn, and nothing else; by default all figures.
 
     Raises
     ------
     InputError
         When there is no complete run of this analysis in output/.
-    ConfigError
-        When there is no such variable.
     """
     run = read_output(analysis)
     with stamped(run.incomplete):
-        return _drawn(analysis, run, variables)
+        return _drawn(analysis, run)
 
 
-def _drawn(analysis: Analysis, run: StoredRun, variables: Sequence[str]) -> list[Figure]:
+def _drawn(analysis: Analysis, run: StoredRun) -> list[Figure]:
     parts, out, signal = by_channel(analysis), analysis.folder / "output", read_signal(analysis)
     expected = signal.channels if signal else {}
-    if variables:
-        return _save_variables(analysis, run, expected, variables)
     with look(look_of(analysis, state_of(run.label, _closed(run)))):
         figures = signal_figures(analysis, signal, out / "figures") if signal else []
         if parts and run.masses:
@@ -64,19 +58,6 @@ def _drawn(analysis: Analysis, run: StoredRun, variables: Sequence[str]) -> list
     for name, part in parts.items():
         figures += _save_figures(part, run.channels[name], out / name, expected.get(name))
     return figures
-
-
-def _save_variables(
-    analysis: Analysis, run: StoredRun, signals: Mapping[str, ChannelSignal], variables: Sequence[str]
-) -> list[Figure]:
-    parts, out = by_channel(analysis), analysis.folder / "output"
-    found = []
-    for name, part in parts.items() or [("", analysis)]:
-        folder = out / name / "figures"
-        folder.mkdir(exist_ok=True)
-        signal = signals.get(name) if name else next(iter(signals.values()), None)
-        found += run_figures(part, run.channels[name] if name else run, folder, signal, variables)
-    return found
 
 
 def _closed(run: StoredRun) -> list[str]:
@@ -91,12 +72,17 @@ def _save_figures(
     folder = out / "figures"
     folder.mkdir(exist_ok=True)
     figures = [_plane(analysis, sample, folder) for sample in run.samples]
+    for sample in run.samples:
+        if run.table and sample.name == run.table["sample"]:
+            figures += opening_planes(analysis, sample, list(run.table["opened"]), out / sample.name, folder)
     if "plane" in run.predicted:
         figures.append(_predicted_plane(analysis, run, folder))
     figures += run_figures(analysis, run, folder, signal)
     with look(look_of(analysis, state_of(run.label, _closed(run)))):
         if run.masses:
             figures.append(mass_figure(run.masses, folder, f"{analysis.regions.names[0]} in windows of mass"))
+        if run.table:
+            figures += count_figures(run.table, folder)
         return figures + (check_figures(run.checks, folder) if run.checks else [])
 
 
@@ -147,22 +133,21 @@ def write_review(analysis: Analysis) -> Path:
 def _plane(analysis: Analysis, sample: StoredSample, folder: Path) -> Figure:
     path = folder / f"plane_{sample.name}.png"
     closed = sample.summary["closed"]
+    regions, hidden = analysis.plane_of(analysis.config.search.selection, closed)
     pot = (sample.summary["exposure"] or {}).get("pot")
     with look(look_of(analysis, state_of(sample.label, closed), pot)):
         save_plane(
             sample.hists["plane"],
-            analysis.regions,
+            regions,
             path,
             sample.title,
-            analysis.closed_boxes(closed),
+            hidden,
             sum(row["observed"] for row in sample.summary["regions"] if row["name"] == UNDEFINED),
         )
     hatched = "; hatched: closed, with the guard band around it" if closed else ""
     dump = analysis.dump_name
-    return Figure(
-        path,
-        f"Candidates of {sample.title} in the plane of z_{dump} and CDA_{dump}{hatched}.",
-    )
+    plane = "mass and distance of the centre" if regions.of_clusters else f"z_{dump} and CDA_{dump}"
+    return Figure(path, f"Candidates of {sample.title} in the plane of {plane}{hatched}.")
 
 
 def _predicted_plane(analysis: Analysis, run: StoredRun, folder: Path) -> Figure:

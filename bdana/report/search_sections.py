@@ -17,8 +17,8 @@ from bdana.report.signal_sections import SIGNAL_FIGURES, signal_blocks
 from bdana.report.summary import report_facts, report_summary
 from bdana.search.channels import by_channel
 from bdana.search.input_table import search_inputs
-from bdana.search.output import read_output
 from bdana.search.signal_result import read_signal
+from bdana.search.stored import read_output
 from bdana.selection.cutflow import accounting_table
 
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
     from bdana.api import Analysis
     from bdana.report.document import Block, Figure
-    from bdana.search.output import StoredRun, StoredSample
+    from bdana.search.stored import StoredRun, StoredSample
 
 __all__ = ["search_document"]
 
-BESIDE_TABLES = ("cutflow", "regions")
+BESIDE_TABLES = (("cutflow",), ("regions", "count_probabilities", "likelihood"))
 """Names of the figures that stand beside the tables of the same numbers, of cutflows and of regions."""
 
 
@@ -79,12 +79,17 @@ def _sections(
     """Lay out the results of one channel; the titles begin with `channel`."""
     checked = [figure for figure in figures if figure.path.stem in CHECK_FIGURES]
     masses = [figure for figure in figures if figure.path.stem in MASS_FIGURES]
-    flows, counts = ([figure for figure in figures if figure.path.stem == name] for name in BESIDE_TABLES)
-    elsewhere = CHECK_FIGURES | MASS_FIGURES | {*BESIDE_TABLES}
+    without = [figure for figure in figures if figure.path.stem.startswith("n_minus_1_")]
+    figures = [figure for figure in figures if figure not in without]
+    flows, counts = ([figure for figure in figures if figure.path.stem in names] for names in BESIDE_TABLES)
+    elsewhere = CHECK_FIGURES | MASS_FIGURES | {name for names in BESIDE_TABLES for name in names}
     prediction = run.prediction
     shown: list[tuple[str, Sequence[Block]]] = [
         ("Exposure", _exposure_blocks(analysis, run)),
-        ("Selection", [*flows, *(block for sample in run.samples for block in _selection_blocks(sample))]),
+        (
+            "Selection",
+            [*flows, *(block for sample in run.samples for block in _selection_blocks(sample)), *without],
+        ),
         ("Values of the cuts", _cut_blocks(analysis, run)),
         *([("Background: accidental pairs", _background_blocks(prediction))] if prediction else []),
         *([("Validation", [*check_blocks(run.checks), *checked])] if run.checks else []),

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from bdana.plotting import save_efficiency, save_resolution
 from bdana.report.document import Figure, Table, Text
-from bdana.report.signal_figures import draw_exclusion
+from bdana.report.signal_figures import draw_exclusion, draw_parts
 from bdana.report.tables import in_label
 from bdana.rounding import percent, plus_minus
 
@@ -14,16 +17,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bdana.api import Analysis
-    from bdana.search.signal_result import ChannelSignal, SignalResult
+    from bdana.search.signal_result import SignalResult
+    from bdana.search.stored import ChannelSignal
 
 __all__ = ["SIGNAL_FIGURES", "signal_blocks", "signal_figures", "signal_rows"]
 
-SIGNAL_FIGURES = ("exclusion",)
+SIGNAL_FIGURES = (
+    "exclusion",
+    "sensitivity_production",
+    "sensitivity_mode",
+    "efficiency",
+    "mass_resolution",
+)
 """Names of the figures of this part."""
 
 
 def signal_figures(analysis: Analysis, result: SignalResult, folder: Path) -> list[Figure]:
-    """Draw the exclusion.
+    """Draw the exclusion, what parts of the signal exclude, and efficiency and resolution against mass.
 
     Parameters
     ----------
@@ -39,9 +49,55 @@ def signal_figures(analysis: Analysis, result: SignalResult, folder: Path) -> li
     draw_exclusion(path, [exclusion], title=title, label=result.label)
     what = "Expected exclusion" if exclusion.observed_limit is None else "Observed and expected exclusion"
     what = in_label(what, result.label)
-    model = analysis.signal.model.replace("_", " ")
     bands = ", ".join(name.replace("_", " ") for name in exclusion.systematics)
-    return [Figure(path, f"{what} of the {model}; hatched: the contour at the ends of {bands}.")]
+    return [
+        Figure(
+            path,
+            f"{what} of the {analysis.signal.particle_name}; hatched: the contour at the ends of {bands}.",
+        ),
+        *_part_figures(result, folder, title),
+        *_mass_figures(analysis, result, folder),
+    ]
+
+
+def _part_figures(result: SignalResult, folder: Path, title: str) -> list[Figure]:
+    figures = []
+    for kind, parts in result.parts.items():
+        path = folder / f"sensitivity_{kind}.png"
+        draw_parts(path, {**parts, "all": result.exclusion}, "all", title)
+        what = "production process" if kind == "production" else "decay mode"
+        figures.append(Figure(path, f"What each {what} would exclude alone, and all of them."))
+    return figures
+
+
+def _mass_figures(analysis: Analysis, result: SignalResult, folder: Path) -> list[Figure]:
+    _, coupling = analysis.signal.point
+    inner, figures = analysis.regions.names[0], []
+    at = f"{analysis.signal.coupling.symbol} = {coupling:.3g}"
+    efficiency, resolution = (
+        {
+            mode: {key: np.array(values) for key, values in curves[name].items()}
+            for mode, curves in result.against_mass.items()
+            if curves[name]["mass_mev"]
+        }
+        for name in ("efficiency", "resolution")
+    )
+    if efficiency:
+        path = folder / "efficiency.png"
+        save_efficiency(efficiency, path, f"simulated signal, {at}")
+        figures.append(
+            Figure(
+                path,
+                f"Share of the decays in the decay volume whose tracks are accepted, and that are selected in {inner}, at {at}.",
+            )
+        )
+    if resolution:
+        path = folder / "mass_resolution.png"
+        save_resolution(resolution, path, f"simulated signal, {at}")
+        figures.append(
+            Figure(path, f"Distance from the true mass that holds 68.3% of the signal selected in {inner}.")
+        )
+    return figures
 
 
 def signal_blocks(result: SignalResult) -> list[Text | Table]:

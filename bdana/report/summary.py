@@ -12,13 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from bdana.api import Analysis
-    from bdana.search.output import StoredRun
     from bdana.search.signal_result import SignalResult
+    from bdana.search.stored import StoredRun
 
 __all__ = ["report_facts", "report_summary"]
-
-PAIRS = {"mumu": "μ⁺μ⁻", "ee": "e⁺e⁻"}
-"""Decay modes as people write them."""
 
 
 def report_facts(analysis: Analysis, run: StoredRun, signal: SignalResult | None) -> dict[str, str]:
@@ -58,12 +55,13 @@ def report_summary(run: StoredRun, signal: SignalResult | None) -> str:
 
 def _question(analysis: Analysis, signal: SignalResult | None) -> str:
     """Ask for the particle of [signal], in the modes that were counted or, where none was, in all of its modes."""
-    searched = analysis.config.signal
-    if searched is None:
+    if analysis.config.signal is None:
         return ""
+    searched = analysis.signal
     modes = [part.mode for part in signal.channels.values()] if signal else list(searched.channels)
-    shown = " or ".join(PAIRS.get(mode, mode) for mode in dict.fromkeys(modes))
-    return f"Is there a {searched.model.replace('_', ' ')} that is made in the dump and decays to {shown}?"
+    known = searched.particle(searched.point[0]).modes
+    spelled = {mode: known[mode].spelled or mode if mode in known else mode for mode in modes}
+    return f"Is the {searched.particle_name} made in the dump, and does it decay to {' or '.join(spelled.values())}?"
 
 
 def _state(run: StoredRun) -> str:

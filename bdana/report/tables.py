@@ -134,14 +134,20 @@ def sources(document: Mapping[str, Any]) -> Layout:
     rows = [
         [
             source["name"],
-            ("only up, " if source.get("one_sided") else "")
-            + f"{error_text(100.0 * max(source['effect'].values(), default=0.0))}%",
+            _relative(source),
             "yes" if source["correlated"] else "no",
             source["source"],
         ]
         for source in document["systematics"]
     ]
     return ["systematic source", "relative", "correlated", "from"], rows
+
+
+def _relative(source: Mapping[str, Any]) -> str:
+    """Say the largest relative effect of a source, and its direction where it has but one."""
+    largest = max(source["effect"].values(), key=abs, default=0.0)
+    only = ("only up, " if largest > 0 else "only down, ") if source.get("one_sided") else ""
+    return f"{only}{error_text(100.0 * abs(largest))}%"
 
 
 def estimate_notes(document: Mapping[str, Any]) -> list[str]:

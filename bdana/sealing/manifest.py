@@ -165,7 +165,7 @@ def _read_skim_manifest(path: Path, parents: Mapping[str, str], policy: Policy) 
 def record_manifests(
     ledger: Ledger, policy: Policy, person: str, key: Path, manifests: Sequence[Path]
 ) -> Row:
-    """Write the names and hashes of manifests into the ledger, in a row `seal`.
+    """Write the names and hashes of manifests, and the hashes of their sealed files, into the ledger, in a row `seal`.
 
     Parameters
     ----------
@@ -180,10 +180,11 @@ def record_manifests(
     BlindingError
         When a manifest is not valid, or the person is not production.
     """
-    found = {
-        path.name: {"period": read_manifest(path, policy)["period"], "sha256": file_sha256(path)}
-        for path in manifests
-    }
+    found = {}
+    for path in manifests:
+        document = read_manifest(path, policy)
+        sealed = {stage: file["sha256"] for stage, file in document["sealed"].items()}
+        found[path.name] = {"period": document["period"], "sha256": file_sha256(path), "sealed": sealed}
     return append(ledger, policy, "seal", person, key, {"policy": policy.sha256, "manifests": found})
 
 
@@ -203,9 +204,10 @@ def require_recorded(ledger: Ledger, policy: Policy, manifest: Path) -> None:
     """
     digest = file_sha256(manifest)
     rows = ledger.of_kind("seal")
-    if not any(one["sha256"] == digest for row in rows for one in row.body["manifests"].values()):
+    recorded = [one for row in rows for one in row.body["manifests"].values()]
+    if not any(one["sha256"] == digest and "sealed" in one for one in recorded):  # guard: recorded-with-files
         raise BlindingError(
-            f"refused: the ledger does not know {manifest}; `bdana blinding record {manifest.name}` writes it down"
+            f"refused: the ledger does not know {manifest} with its sealed files; `bdana blinding record {manifest.name}` writes it down"
         )
     document = read_manifest(manifest, policy)
     if document.get("keys") != stage_recipients(ledger, policy, document["period"]):

@@ -8,7 +8,6 @@ import numpy as np
 
 from bdana.errors import BlindingError
 from bdana.events import Dataset
-from bdana.events.gate import GATE_COLUMNS
 from bdana.events.location import file_name
 from bdana.events.remote_config import DEFAULTS, RemoteConfig
 from bdana.events.source import read_with_closed
@@ -119,7 +118,7 @@ class EarlierSealings:
 
     def _judged(self, number: int) -> Iterator[tuple[list[EventId], NDArray[np.int64]]]:
         (source,) = self._files[number].sources
-        columns = {"run", "burst", "event", *GATE_COLUMNS}
+        columns = {"run", "burst", "event", *self._gate.columns}
         for chunk in self._files[number].chunks(columns):
             events, _ = read_with_closed(source, columns, chunk.start, chunk.stop)  # guard: earlier-is-judged
             yield event_ids(events), self._gate.secrecy(events)

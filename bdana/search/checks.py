@@ -18,6 +18,7 @@ from bdana.search.closure import Closure, close
 from bdana.search.estimates import error_sources, estimate_combinatorial, estimate_singles
 from bdana.search.normalisation import Normalisation, measure_normalisation
 from bdana.search.prompt_check import PromptCheck, check_prompt
+from bdana.search.rates import Rates, burst_rates
 from bdana.statistics.multinomial import multinomial_p
 from bdana.statistics.nuisance_pulls import Pull, nuisance_pulls
 from bdana.statistics.poisson import Background, p_values
@@ -132,6 +133,8 @@ class Checks:
         Of the control pairs outside of all control regions; None without one.
     label : str
         What is compared with the estimate: data, simulation or pseudo-data.
+    rates : tuple of Rates
+        Single tracks and candidates by run and burst.
     """
 
     like_sign: tuple[Compared, ...]
@@ -144,6 +147,7 @@ class Checks:
     closure: tuple[Closure, ...] = ()
     normalisation: Normalisation | None = None
     label: str = "data"
+    rates: tuple[Rates, ...] = ()
 
     __repr__ = short_repr
 
@@ -247,6 +251,7 @@ def run_checks(
         closure=_closure(data, whole, like, made, scale) if data.kind != "data" else (),
         normalisation=measure_normalisation(like, whole, scale, (beside, late)),
         label=data.label,
+        rates=burst_rates(data.candidates, sample.bursts, whole, is_open),
     )
 
 

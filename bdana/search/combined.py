@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,7 @@ from bdana.statistics.correlated import valid_covariance
 from bdana.statistics.error_sources import ErrorSources
 from bdana.statistics.joint import joint_p_values
 from bdana.statistics.poisson import Background
+from bdana.statistics.systematic import Systematic
 from bdana.statistics.table import CountingTable, TableRow
 
 if TYPE_CHECKING:
@@ -61,7 +62,9 @@ class CombinedTable(CountingTable):
         )
 
 
-def channel_covariance(estimates: Sequence[PairEstimate]) -> NDArray[np.float64]:
+def channel_covariance(
+    estimates: Sequence[PairEstimate], direction: float | None = None
+) -> NDArray[np.float64]:
     """Return the covariance of the expectations of several channels, shape (channels, regions, channels, regions).
 
     Statistical errors are independent, since no single track is in two channels. Systematic sources that move all
@@ -71,7 +74,11 @@ def channel_covariance(estimates: Sequence[PairEstimate]) -> NDArray[np.float64]
     ----------
     estimates : sequence of PairEstimate
         One for each channel, with the same regions.
+    direction : float, optional
+        1 leaves out sources that can only lower the expectations, -1 those that can only raise them, 0 both; by default
+        all count.
     """
+    estimates = [one if direction is None else _towards(one, direction) for one in estimates]
     regions = estimates[0].regions
     total = linalg.block_diag(*(valid_covariance(e.covariance) + e.systematic_covariance for e in estimates))
     found: NDArray[np.float64] = total.reshape((len(estimates), len(regions)) * 2)
@@ -89,6 +96,19 @@ def channel_covariance(estimates: Sequence[PairEstimate]) -> NDArray[np.float64]
                 for name in mine.keys() & others.keys():
                     found[i, :, j] += np.outer(mine[name], others[name])
     return found
+
+
+def _towards(estimate: PairEstimate, direction: float) -> PairEstimate:
+    """Return an estimate without what its one-sided sources do in the other direction."""
+    if not any(source.one_sided for source in estimate.systematics):
+        return estimate
+    kept = [
+        replace(source, effect={name: x for name, x in source.effect.items() if x * direction > 0})
+        if source.one_sided
+        else source
+        for source in estimate.systematics
+    ]
+    return replace(estimate, systematics=tuple(kept))
 
 
 def common_errors(estimates: Sequence[PairEstimate], region: str) -> NDArray[np.float64]:
@@ -137,15 +157,19 @@ def combined_table(runs: Sequence[SampleRun], joint: Sequence[str]) -> CombinedT
     expected = [{row.name: row.expected for row in table.rows} for table in tables]
     observed = [{row.name: row.observed for row in table.rows} for table in tables]
     names = [row.name for row in tables[0].rows]
-    covariance = channel_covariance(estimates)
+    covariance, downward, both_ways = (channel_covariance(estimates, towards) for towards in (1.0, -1.0, 0.0))
     at = {name: place for place, name in enumerate(estimates[0].regions)}
 
     def judged(*chosen: str) -> tuple[Predicted, Counting | None]:
         backgrounds = [Background.of(by_name[name]) for name in chosen for by_name in expected]
         places = [(channel, at[name]) for name in chosen for channel in range(len(tables))]
-        errors = np.array([[covariance[i, a, j, b] for j, b in places] for i, a in places])
-        variance = errors.sum() + sum(x.error**2 for x in backgrounds if x.prior == "exponential")
-        total = Predicted(float(sum(x.expected for x in backgrounds)), float(np.sqrt(max(variance, 0.0))))
+        errors, below = (
+            np.array([[found[i, a, j, b] for j, b in places] for i, a in places])
+            for found in (covariance, downward)
+        )
+        unseen = sum(x.error**2 for x in backgrounds if x.prior == "exponential")
+        up, down = (float(np.sqrt(max(float(found.sum()) + unseen, 0.0))) for found in (errors, below))
+        total = Predicted(float(sum(x.expected for x in backgrounds)), up, None, down if down != up else None)
         counts = [by_name[name] for name in chosen for by_name in observed]
         if not counts or any(number.state == "closed" for number in counts):
             return total, None
@@ -157,12 +181,38 @@ def combined_table(runs: Sequence[SampleRun], joint: Sequence[str]) -> CombinedT
         value = None if counting is None else sum(by_name[name].value for by_name in observed)
         rows.append(TableRow(name, total, Observed(name, value), counting))
     together = tuple(name for name in joint if name in names)
-    sums = covariance.sum(axis=(0, 2)) + np.diag(_unseen_variance(expected, estimates[0].regions))
+    sums = both_ways.sum(axis=(0, 2)) + np.diag(_unseen_variance(expected, estimates[0].regions))
     places = [at[name] for name in names]
     totals = [row.expected.value for row in rows]
-    errors = ErrorSources.of(names, totals, sums[np.ix_(places, places)], label="all sources")
+    matrix = sums[np.ix_(places, places)]
+    errors = ErrorSources.of(names, totals, matrix, _one_sided(estimates, names, totals), label="all sources")
     label = " + ".join(dict.fromkeys(table.label for table in tables))
     return CombinedTable(tuple(rows), together, judged(*together)[1], errors, label, _shared(runs))
+
+
+def _one_sided(
+    estimates: Sequence[PairEstimate], names: Sequence[str], totals: Sequence[float]
+) -> list[Systematic]:
+    """Return the one-sided sources of all channels with their effects on the sums; those of one name are one source."""
+    shifts: dict[tuple[str, bool], dict[str, float]] = {}
+    for channel, estimate in enumerate(estimates):
+        expected = dict(zip(estimate.regions, estimate.expected.tolist(), strict=True))
+        for source in estimate.systematics:
+            if source.one_sided:
+                label = source.name if source.correlated else f"{source.name}, channel {channel + 1}"
+                summed = shifts.setdefault((label, source.correlated), dict.fromkeys(names, 0.0))
+                for name in names:
+                    summed[name] += expected[name] * source.effect.get(name, 0.0)
+    return [
+        Systematic(
+            label,
+            {name: summed[name] / total if total else 0.0 for name, total in zip(names, totals, strict=True)},
+            correlated=together,
+            source="of all channels",
+            one_sided=True,
+        )
+        for (label, together), summed in shifts.items()
+    ]
 
 
 def _unseen_variance(

@@ -147,14 +147,8 @@ def estimate_singles(
             analysis.config.systematics.items()
         )  # one order, or sums differ in the last bit
     ]
-    pairs = PairSelection(
-        selection,
-        cuts,
-        analysis.setup,
-        analysis.variables if hists else {},
-        part,
-        (analysis, background.selection),
-    )
+    shown = {key: axis for key, axis in analysis.variables.items() if hists and not axis.function}
+    pairs = PairSelection(selection, cuts, analysis.setup, shown, part, (analysis, background.selection))
 
     def make() -> PairEstimate:
         return background.estimate(sample, pairs, par, (), options)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import awkward as ak
 import numpy as np
 
-from bdana.errors import BlindingError, InputError
+from bdana.errors import BlindingError, ConfigError, InputError
 from bdana.reconstruction import Line, Pairs, Tracks, closest_approach
 from bdana.selection import TRACK_AFTER
 from bdana.simulation.sample_config import Response
@@ -170,6 +170,10 @@ def _view(
     found: ak.Array,
 ) -> EventView:
     selection, par = analysis.selection(task.selection)
+    if selection.good_track is None:
+        raise ConfigError(
+            f"selection {task.selection} pairs clusters, and an event is drawn with its pair of tracks: choose another selection"
+        )
     names = tuple(cut.name for cut in selection.active(par))
     loose = selection.apply(found, par, task.setup, dataset.gate, names).loose  # refuses what is closed
     tracks = Tracks.of_events(found, task.setup.detector)

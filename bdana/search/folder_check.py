@@ -242,6 +242,10 @@ class _Checker:
                 raise ConfigError(
                     f"{file.path}: data without a burst table have no exposure; give a good-run list with good_runs"
                 )
+        for part in parts:
+            if name == part.config.search.single_tracks:
+                with self.part(where):
+                    _require_exposure(part, file)
         needed = {"trigger": f"trigger {sample.trigger} of the sample"} if sample.trigger != "any" else {}
         for part in parts:
             search = part.config.search
@@ -280,6 +284,21 @@ class _Checker:
             searched_particle(analysis, mode, signal.point[0])
 
 
+def _require_exposure(analysis: AnalysisFolder, file: EventFile) -> None:
+    """Raise an error unless it is known for how many triggers the single tracks of a file stand."""
+    _, par = analysis.combinatorial(analysis.config.search.background)
+    bursts = file.bursts()
+    if bursts is None:
+        raise ConfigError(
+            f"{file.path}: the layout has no burst table, so live time and downscale of the single tracks are unknown"
+        )
+    if par.downscale is None and len(bursts.downscale) and np.isnan(bursts.downscale).all():
+        raise ConfigError(
+            f"{file.path}: the burst table has no downscale of the single-track trigger: name its column `downscale` in the "
+            f"schema, or give downscale in [background.{analysis.config.search.background}]"
+        )
+
+
 def _run_on_nothing(analysis: AnalysisFolder, name: str) -> None:
     """Run a selection on no events, so that each cut that is switched on is called once."""
     dataset = Dataset((EventArrays(_no_events()),), "mc", None, all_bursts=False)
@@ -305,6 +324,11 @@ def _usable(analysis: AnalysisFolder) -> AnalysisFolder:
         config.partition()
     except (BdanaError, ValueError):
         kept["regions"] = dict(list(config.regions.items())[:1])
+        kept["cluster_regions"] = dict(list(config.cluster_regions.items())[:1])
+    try:
+        config.model_copy(update=kept).cluster_partition()
+    except (BdanaError, ValueError):
+        kept["cluster_regions"] = {}
     try:
         config.histogrammed()
     except (BdanaError, ValueError):

@@ -162,8 +162,10 @@ def mass_spectrum(analysis: AnalysisFolder, estimate: PairEstimate) -> MassSpect
     contents = np.asarray(histogram.values(), dtype=np.float64)
     covariance = estimate.bin_covariance("mass", [name])
     for source in estimate.systematics:  # one region: each source moves all of its bins together
-        shift = source.effect.get(name, 0.0) * contents
-        covariance = covariance + np.outer(shift, shift)
+        if not source.one_sided:
+            shift = source.effect.get(name, 0.0) * contents
+            covariance = covariance + np.outer(shift, shift)
+    one_sided = tuple(source.effect.get(name, 0.0) for source in estimate.systematics if source.one_sided)
     unit = 1e3 if variable.unit == "GeV" else 1.0
     place = estimate.regions.index(name)
     limit = float(estimate.upper_limit[place])
@@ -173,7 +175,7 @@ def mass_spectrum(analysis: AnalysisFolder, estimate: PairEstimate) -> MassSpect
         limit = float(
             np.log(10.0) * estimate.sum_w2[place] / max(estimate.expected[place], np.finfo(float).tiny)
         )
-    return MassSpectrum(unit * np.asarray(histogram.axes[0].edges), contents, covariance, limit)
+    return MassSpectrum(unit * np.asarray(histogram.axes[0].edges), contents, covariance, limit, one_sided)
 
 
 def mass_resolution(analysis: AnalysisFolder) -> Resolution:

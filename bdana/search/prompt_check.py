@@ -46,6 +46,7 @@ class Varied:
     p_n: float | None
     """None while the region is closed."""
     upper_limit_90: float | None = None
+    error_down: float | None = None
 
     @property
     def z_two_sided(self) -> float | None:
@@ -55,7 +56,7 @@ class Varied:
     @property
     def text(self) -> str:
         """The variation in words, with p-value and significance of a region that is open."""
-        more = Predicted(self.expected, self.error, self.upper_limit_90)
+        more = Predicted(self.expected, self.error, self.upper_limit_90, self.error_down)
         said = f"{self.region}, with the upper limit of the prompt share added: {more} expected"
         if self.p_n is None:
             return said
@@ -230,11 +231,11 @@ def bound(prompt: PromptRegion, expected: Predicted, observed: Observed) -> Boun
     """
     limit = prompt.upper_limit
     if expected.upper_limit is None:
-        more = Predicted(expected.value + limit, expected.error)
+        more = Predicted(expected.value + limit, expected.error, None, expected.error_down)
     else:
         more = Predicted(expected.value, expected.error, expected.upper_limit + limit)
     p = None if observed.state == "closed" else p_values(observed.value, Background.of(more)).p_n
-    return Bounded(prompt, expected, Varied(observed.region, more.value, more.error, p, more.upper_limit))
+    return Bounded(prompt, expected, _varied(observed, more, p))
 
 
 def vary(expected: Predicted, fraction: float, observed: Observed) -> Varied:
@@ -250,7 +251,11 @@ def vary(expected: Predicted, fraction: float, observed: Observed) -> Varied:
     """
     more = expected.scaled(1.0 + fraction)
     p = None if observed.state == "closed" else p_values(observed.value, Background.of(more)).p_n
-    return Varied(observed.region, more.value, more.error, p, more.upper_limit)
+    return _varied(observed, more, p)
+
+
+def _varied(observed: Observed, more: Predicted, p: float | None) -> Varied:
+    return Varied(observed.region, more.value, more.error, p, more.upper_limit, more.error_down)
 
 
 def expected_pairs(

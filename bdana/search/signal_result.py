@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bdana._version import __version__
 from bdana.events.bad_files import incomplete
 from bdana.search.combined import common_errors
 from bdana.search.mass_scan import combined_mass_scan
-from bdana.search.output import read_histograms, read_json, write_histograms, write_json
+from bdana.search.stored import ChannelSignal, read_channels, read_json, write_histograms, write_json
 from bdana.selection import fill_histograms
+from bdana.sensitivity.against_mass import efficiencies, resolutions
 from bdana.sensitivity.exclusion import ChannelCount, Exclusion, exclude
 from bdana.sensitivity.points import signal_point
 from bdana.sensitivity.scan import Scan, cache_folder
 from bdana.sensitivity.yields import expected_signal
 from bdana.statistics.poisson import Background
-from bdana.statistics.table import open_part_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,42 +24,8 @@ if TYPE_CHECKING:
     from bdana.analysis import AnalysisFolder
     from bdana.engine import Executor, Progress
     from bdana.search.run import SampleRun
-    from bdana.selection import Histogram
 
-__all__ = ["ChannelSignal", "SignalResult", "read_signal", "signal_result", "write_signal"]
-
-
-@dataclass(frozen=True)
-class ChannelSignal:
-    """What is expected in one channel at the point of [signal].
-
-    Attributes
-    ----------
-    mode : str
-        Its decay mode.
-    point : dict
-        Expected events by production process and region, as `signal_point` gives them, of what is counted of each region of
-        the data; `closed_guard_bands` has the stages whose guard bands are left out of it.
-    hists : mapping of str to hist.Hist
-        The variables of analysis.toml by region, of expected signal events.
-    """
-
-    mode: str
-    point: dict[str, Any]
-    hists: Mapping[str, Histogram]
-
-    @property
-    def label(self) -> str:
-        """What the signal is, for legends."""
-        return f"signal ({self.point['mass_mev']:g} MeV, {self.point[self.point['coupling']]:.2g})"
-
-    @property
-    def notes(self) -> list[str]:
-        """Which regions are not counted as a whole."""
-        return [
-            f"{region}: {open_part_of(stages, 'expected signal')}"
-            for region, stages in self.point.get("closed_guard_bands", {}).items()
-        ]
+__all__ = ["SignalResult", "read_signal", "signal_result", "write_signal"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +45,10 @@ class SignalResult:
         [search.mass_windows].
     label : str
         What the observed events are: data, simulation or pseudo-data.
+    against_mass : mapping of str to mapping
+        By decay mode `efficiency` and `resolution`, as `bdana.sensitivity.against_mass` gives them, at the coupling of the point.
+    parts : mapping of str to mapping of str to Exclusion
+        What single parts of the signal exclude: by `production` the processes, by `mode` the channels; empty where there is one.
     incomplete : str
         What the numbers lack since files were left out; empty when they lack nothing.
     """
@@ -88,6 +58,8 @@ class SignalResult:
     cautions: tuple[str, ...] = ()
     masses: Mapping[str, Any] | None = None
     label: str = "data"
+    against_mass: Mapping[str, Mapping[str, Mapping[str, list[float]]]] = field(default_factory=dict)
+    parts: Mapping[str, Mapping[str, Exclusion]] = field(default_factory=dict)
     incomplete: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -98,6 +70,11 @@ class SignalResult:
             "exclusion": self.exclusion.to_dict(),
             "cautions": list(self.cautions),
             "label": self.label,
+            "against_mass": {mode: dict(curves) for mode, curves in self.against_mass.items()},
+            "parts": {
+                kind: {name: one.to_dict() for name, one in parts.items()}
+                for kind, parts in self.parts.items()
+            },
             **({"incomplete": self.incomplete} if self.incomplete else {}),
         }
 
@@ -161,8 +138,38 @@ def signal_result(
         (*config.cautions(sorted(masses)), *([lacking] if lacking else [])),
         scan_of_masses.to_dict() if scan_of_masses else None,
         " + ".join(dict.fromkeys(table.label for _, table, _ in counted)),
+        {
+            count.scan.mode: _against_mass(count.scan, config.masses(count.scan.mode), coupling)
+            for count in counts.values()
+        },
+        _parts(counts),
         lacking,
     )
+
+
+def _against_mass(scan: Scan, masses: Sequence[float], coupling: float) -> dict[str, dict[str, list[float]]]:
+    return {
+        "efficiency": efficiencies(scan, masses, coupling),
+        "resolution": resolutions(scan, masses, coupling),
+    }
+
+
+def _parts(counts: Mapping[str, ChannelCount]) -> dict[str, dict[str, Exclusion]]:
+    """Return what single production processes and single channels exclude, where there are several."""
+    scans = [count.scan for count in counts.values()]
+    names = dict.fromkeys(
+        name
+        for scan in scans
+        for mass in scan.analysis.signal.masses(scan.mode)
+        if scan.is_open(mass)
+        for name in scan(mass).production
+    )
+    found: dict[str, dict[str, Exclusion]] = {}
+    if len(names) > 1:
+        found["production"] = {name: exclude(list(counts.values()), production=name) for name in names}
+    if len(counts) > 1:
+        found["mode"] = {name: exclude([count]) for name, count in counts.items()}
+    return found
 
 
 def _mode(analysis: AnalysisFolder, run: SampleRun) -> str | None:
@@ -208,22 +215,21 @@ def read_signal(analysis: AnalysisFolder) -> SignalResult | None:
     out = analysis.folder / "output"
     if not (out / "signal.json").is_file():
         return None
-    stored, hists = read_json(out / "signal.json"), read_histograms(out / "signal_histograms.json")
-    channels = {
-        channel: ChannelSignal(
-            mode,
-            stored["points"][channel],
-            {
-                name.partition("/")[2]: made
-                for name, made in hists.items()
-                if name.partition("/")[0] == channel
-            },
-        )
-        for channel, mode in stored["modes"].items()
-    }
+    stored, channels = read_json(out / "signal.json"), read_channels(analysis)
     several = out / "mass_windows.json" if len(channels) > 1 else None
     masses = read_json(several) if several and several.is_file() else None
     exclusion = Exclusion.from_dict(stored["exclusion"])
+    parts = {
+        kind: {name: Exclusion.from_dict(one) for name, one in made.items()}
+        for kind, made in stored["parts"].items()
+    }
     return SignalResult(
-        channels, exclusion, tuple(stored["cautions"]), masses, stored["label"], stored.get("incomplete", "")
+        channels,
+        exclusion,
+        tuple(stored["cautions"]),
+        masses,
+        stored["label"],
+        stored["against_mass"],
+        parts,
+        stored.get("incomplete", ""),
     )

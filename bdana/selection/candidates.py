@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bdana.events.writing import ContainerKind
-    from bdana.reconstruction import Pairs
+    from bdana.reconstruction import ClusterPairs, Pairs
     from bdana.regions import Regions
 else:
     uproot = late_module("uproot")
@@ -39,6 +39,10 @@ __all__ = ["CSV_COLUMNS", "UNITS", "Candidates"]
 @dataclass(frozen=True)
 class Candidates:
     """Selected pairs in input order; every attribute has shape (N,), in the unit that `units` tells.
+
+    Of pairs of clusters `z_vertex` is where photons of the mass hypothesis begin, `cda_tax` the distance of the centre from the
+    beam line at the calorimeter, `mass` that at the reference point, and `p_plus` and `p_minus` are the two energies, the larger
+    one first; they have neither `cda_fv` nor `z_tax`.
 
     Attributes
     ----------
@@ -97,6 +101,33 @@ class Candidates:
             p_plus=pairs.plus.p,
             p_minus=pairs.minus.p,
             region=regions.classify(pairs.z_tax, pairs.cda_tax),
+            weight=np.asarray(pairs.event.weight),
+        )
+
+    @classmethod
+    def of_cluster_pairs(cls, pairs: ClusterPairs, regions: Regions) -> Candidates:
+        """Compute the candidates' quantities from selected pairs of clusters.
+
+        Parameters
+        ----------
+        pairs : ClusterPairs
+        regions : Regions
+            Those of pairs of clusters.
+        """
+        nothing = np.full(len(pairs), np.nan)
+        return cls(
+            run=np.asarray(pairs.event.run),
+            burst=np.asarray(pairs.event.burst),
+            event=np.asarray(pairs.event.event),
+            z_vertex=pairs.z_vertex,
+            cda_fv=nothing,
+            z_tax=nothing,
+            cda_tax=pairs.centre_distance,
+            mass=pairs.mass,
+            dt=pairs.dt,
+            p_plus=pairs.first.energy,
+            p_minus=pairs.second.energy,
+            region=regions.classify(pairs.mass, pairs.centre_distance),
             weight=np.asarray(pairs.event.weight),
         )
 

@@ -1,12 +1,13 @@
 """Named cuts: plain functions with a level and the columns they read.
 
-=====  ==============================  ==========================================================
-level  function                        what a pair estimate does with it
-=====  ==============================  ==========================================================
-track  f(tracks, par) -> bool (N,)     applies it to single tracks; both tracks of a pair must pass
-pair   f(pairs, par) -> bool (N,)      applies it to built pairs
-event  f(event, time, par) -> bool     counts it once, as a factor; `time` is that of the candidate
-=====  ==============================  ==========================================================
+=======  ==============================  ==========================================================
+level    function                        what a pair estimate does with it
+=======  ==============================  ==========================================================
+track    f(tracks, par) -> bool (N,)     applies it to single tracks; both tracks of a pair must pass
+pair     f(pairs, par) -> bool (N,)      applies it to built pairs
+event    f(event, time, par) -> bool     counts it once, as a factor; `time` is that of the candidate
+cluster  f(clusters, par) -> bool (N,)   nothing yet; both clusters of a pair must pass
+=======  ==============================  ==========================================================
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from bdana.events import EVENT_COLUMNS
 from bdana.masses import MASS
 from bdana.mistakes import nearest
 from bdana.parameters import ParameterTable
-from bdana.reconstruction import Pairs
+from bdana.reconstruction import ClusterPairs, Pairs
 from bdana.user_code import ANALYSIS_PACKAGE, call_user, line_of, mask, numbers
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from bdana.reconstruction import Tracks
+    from bdana.reconstruction import Clusters, Tracks
 
 __all__ = [
     "LEPTON_MASS",
@@ -41,6 +42,7 @@ __all__ = [
     "Parameters",
     "assumed_masses",
     "check_cuts",
+    "cluster_cut",
     "event_cut",
     "pair_cut",
     "passing_masks",
@@ -52,8 +54,13 @@ MassHypothesis = Callable[..., Any]
 """`f(tracks, par)`, the mass in MeV/c2 that each track has if it is what the selection takes it for; NaN if it is nothing."""
 LEPTON_MASS = {"muon": MASS[13], "electron": MASS[11]}
 """Masses in MeV/c2 (PDG)."""
-Level = Literal["track", "pair", "event"]
-CALLED = {"track": "f(tracks, par)", "pair": "f(pairs, par)", "event": "f(event, time, par)"}
+Level = Literal["track", "cluster", "pair", "event"]
+CALLED = {
+    "track": "f(tracks, par)",
+    "cluster": "f(clusters, par)",
+    "pair": "f(pairs, par)",
+    "event": "f(event, time, par)",
+}
 """How the function of a cut is called."""
 
 
@@ -73,13 +80,13 @@ class Parameters(ParameterTable):
 
 @dataclass(frozen=True)
 class Cut:
-    """A named cut on tracks, pairs or events.
+    """A named cut on tracks, clusters, pairs or events.
 
     Attributes
     ----------
     name : str
         The function's name: the row of the cutflow.
-    level : {"track", "pair", "event"}
+    level : {"track", "cluster", "pair", "event"}
         What the function looks at.
     function : callable
         Returns one bool an item; NaN must fail.
@@ -121,13 +128,15 @@ class Cut:
             f"Cut({self.name}, level {self.level}, reads {', '.join(self.needs) or 'nothing more'})"
         )
 
-    def passes(self, found: Pairs | Tracks, par: Parameters, displaced_ns: float = 0.0) -> NDArray[np.bool_]:
-        """Tell which pairs, or single tracks, pass the cut, whatever its level, shape (N,).
+    def passes(
+        self, found: Pairs | Tracks | ClusterPairs | Clusters, par: Parameters, displaced_ns: float = 0.0
+    ) -> NDArray[np.bool_]:
+        """Tell which pairs, or single tracks or clusters, pass the cut, whatever its level, shape (N,).
 
         Parameters
         ----------
-        found : Pairs or Tracks
-            N pairs or tracks of one event each.
+        found : Pairs, Tracks, ClusterPairs or Clusters
+            N of them, each of one event.
         par : Parameters
         displaced_ns : float
             What is added to the time of the candidate that a cut of level `event` looks at.
@@ -142,6 +151,8 @@ class Cut:
                 return self(found.plus, par) & self(found.minus, par)
             of_plus, of_minus = np.split(self(found.both, par), 2)
             return of_plus & of_minus
+        if self.level == "cluster" and isinstance(found, ClusterPairs):
+            return self(found.first, par) & self(found.second, par)
         return self(found, par)
 
     def active(self, par: Parameters) -> bool:
@@ -168,15 +179,15 @@ class Cut:
 
 
 def assumed_masses(
-    hypothesis: MassHypothesis | None, tracks: Tracks, par: Parameters, selection: str
+    hypothesis: MassHypothesis | None, tracks: Tracks | ClusterPairs, par: Parameters, selection: str
 ) -> NDArray[np.float64]:
     """Return the mass hypothesis of each track in MeV/c2, shape (N,): that of the lepton, or of a function of the selection.
 
     Parameters
     ----------
     hypothesis : MassHypothesis or None
-    tracks : Tracks
-        N tracks.
+    tracks : Tracks or ClusterPairs
+        N tracks, or pairs of clusters.
     par : Parameters
     selection : str
         Its name, for messages.
@@ -201,7 +212,7 @@ def assumed_masses(
 
 
 def passing_masks(
-    cuts: Sequence[Cut], pairs: Pairs, par: Parameters, left_out: Sequence[str] = ()
+    cuts: Sequence[Cut], pairs: Pairs | ClusterPairs, par: Parameters, left_out: Sequence[str] = ()
 ) -> dict[str, NDArray[np.bool_]]:
     """Tell which pairs pass each cut, shape (N,), as far as it decides anything: a cut looks at what may still count.
 
@@ -212,7 +223,7 @@ def passing_masks(
     ----------
     cuts : sequence of Cut
         In order.
-    pairs : Pairs
+    pairs : Pairs or ClusterPairs
         N pairs.
     par : Parameters
     left_out : sequence of str
@@ -236,19 +247,20 @@ def passing_masks(
 
 
 def check_cuts(
-    good_track: Cut, cuts: Sequence[Cut], parameters: type[Parameters], levels: tuple[Level, ...], first: str
+    good: Cut, cuts: Sequence[Cut], parameters: type[Parameters], levels: tuple[Level, ...], first: str
 ) -> tuple[Cut, ...]:
     """Return the cuts of a selection, after a check of what a declaration can have wrong.
 
     Parameters
     ----------
-    good_track : Cut
+    good : Cut
+        What makes a good track, or a good cluster.
     cuts : sequence of Cut
     parameters : type
     levels : tuple of str
-        Levels that the cuts may have.
+        Levels that the cuts may have, that of `good` first.
     first : str
-        Name of the row that the good tracks make in the cutflow.
+        Name of the row that the good ones make in the cutflow.
 
     Raises
     ------
@@ -258,7 +270,7 @@ def check_cuts(
     if not isinstance(cuts, (tuple, list)):
         raise ConfigError(f"`cuts` must be a tuple of cuts, not {type(cuts).__name__}: (cda,) with a comma")
     for name, cut, allowed in (
-        ("good_track", good_track, ("track",)),
+        (f"good_{levels[0]}", good, levels[:1]),
         *((f"cuts[{i}]", c, levels) for i, c in enumerate(cuts)),
     ):
         if not isinstance(cut, Cut):
@@ -299,6 +311,16 @@ def track_cut(*needs: str) -> Callable[[CutFunction], Cut]:
     ('all_chambers', 'track', ('tracks.n_chambers',))
     """
     return _declare("track", needs)
+
+
+def cluster_cut(*needs: str) -> Callable[[CutFunction], Cut]:
+    """Mark a function of calorimeter clusters, `f(clusters, par)`, as a cut that reads the given columns.
+
+    Parameters
+    ----------
+    *needs : str
+    """
+    return _declare("cluster", needs)
 
 
 def pair_cut(*needs: str) -> Callable[[CutFunction], Cut]:

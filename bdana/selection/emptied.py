@@ -42,7 +42,7 @@ or a number of the selection? It works with lengths in mm, times in ns, momenta 
     if rows[-1].events or not rows[0].events:
         return ""
     before, killer = next((a, b) for a, b in pairwise(rows) if not b.events)
-    cuts = {cut.name: cut for cut in selection.cuts} | {rows[1].cut: selection.good_track}
+    cuts = {cut.name: cut for cut in selection.cuts} | {rows[1].cut: selection.good}
     said = f"no candidate: cut {killer.cut} took the last {before.events} of {rows[0].events} events"
     first = before in rows[:2]
     if not (first or before.events >= MANY):

@@ -60,6 +60,8 @@ class Variable:
         Ends of the axis in `unit`.
     expression : str
         Formula of the quantities of a candidate, in mm, ns and MeV; empty for one of them.
+    function : str
+        Name of a `Quantity` of the selection, which gives the values in place of an expression.
 
     Raises
     ------
@@ -82,20 +84,24 @@ class Variable:
     low: float
     high: float
     expression: str = ""
+    function: str = ""
 
     def __post_init__(self) -> None:
-        if self.expression and self.name in UNITS:
-            raise ConfigError(f"{self.name} is a quantity of a candidate: give the expression another name")
-        if not self.expression and self.name not in UNITS:
+        if self.expression and self.function:
+            raise ConfigError(f"{self.name} has an expression and a function: give one of them")
+        if (self.expression or self.function) and self.name in UNITS:
+            what = "expression" if self.expression else "function"
+            raise ConfigError(f"{self.name} is a quantity of a candidate: give the {what} another name")
+        if not (self.expression or self.function) and self.name not in UNITS:
             raise ConfigError(
                 f"no quantity '{self.name}' of a candidate: {did_you_mean(self.name, UNITS)}; or give its expression"
             )
-        needed = Expression(self.expression or self.name).dimension
-        usual = _USUAL[needed]
         try:
             given = dimension(self.unit)
         except ValueError as err:
             raise ConfigError(f"unit of {self.name}: {err}") from None
+        needed = given if self.function else Expression(self.expression or self.name).dimension
+        usual = _USUAL.get(needed)
         if given != needed and not (needed == "" and given == "angle"):
             what = f"'{self.unit}', a unit of {given}" if given else "no unit"
             of = f"the dimension of {needed}, in {usual} for instance" if needed else "no unit"
@@ -117,7 +123,7 @@ class Variable:
     @property
     def needs_time(self) -> bool:
         """Whether it is made of the time difference, which pairs of tracks of different events do not have."""
-        return "dt" in Expression(self.expression or self.name).names
+        return not self.function and "dt" in Expression(self.expression or self.name).names
 
     def values(self, candidates: Candidates) -> NDArray[np.float64]:
         """Return its values in the unit of the axis, shape (N,).
@@ -125,7 +131,14 @@ class Variable:
         Parameters
         ----------
         candidates : Candidates
+
+        Raises
+        ------
+        ConfigError
+            When a function of the selection gives them, which candidates do not keep.
         """
+        if self.function:
+            raise ConfigError(f"{self.name} is filled while events are selected: candidates do not keep it")
         if not self.expression:
             values: NDArray[np.float64] = getattr(candidates, self.name)
             return values / self.scale
@@ -161,11 +174,13 @@ def fill_histograms(
     Returns
     -------
     dict of str to hist.Hist
-        By the name of the variable.
+        By the name of the variable; those that a function of the analysis computes are filled by `Distributions` instead.
     """
     counted = np.isin(candidates.region, list(regions))
     filled = {}
     for name, variable in variables.items():
+        if variable.function:
+            continue
         made = variable.histogram(regions)
         if counted.any():
             values = variable.values(candidates)[counted]
@@ -197,7 +212,9 @@ def sum_regions(histograms: Sequence[Histogram], regions: Sequence[str]) -> Hist
 
 
 def plane_histogram(candidates: Candidates, regions: Regions, dump: str = "dump") -> Histogram:
-    """Fill weighted candidates into 100 bins of z_TAX (m) and 40 bins of CDA_TAX (mm) in the logarithm.
+    """Fill weighted candidates into 100 bins of z_TAX (m), and 40 bins of CDA_TAX (mm) in the logarithm.
+
+    Of pairs of clusters it is the mass (MeV), and the distance of the centre.
 
     The frame depends on no event, only on the boxes: halo, control regions and signal all show.
 
@@ -212,10 +229,11 @@ def plane_histogram(candidates: Candidates, regions: Regions, dump: str = "dump"
     Returns
     -------
     hist.Hist
-        Two axes, `z_tax` and `cda_tax`; what lies outside the frame is in the flow bins.
+        Two axes, `z_tax` or `mass`, and `cda_tax`; what lies outside the frame is in the flow bins.
     """
     plane = empty_plane(regions, dump)
-    fill_plane(plane, candidates.z_tax, candidates.cda_tax, candidates.weight)
+    first, unit = (candidates.mass, hepunits.MeV) if regions.of_clusters else (candidates.z_tax, hepunits.m)
+    fill_plane(plane, first, candidates.cda_tax, candidates.weight, unit)
     return plane
 
 
@@ -227,18 +245,25 @@ def empty_plane(regions: Regions, dump: str = "dump") -> Histogram:
     regions, dump
         As for `plane_histogram`.
     """
-    z_frame, cda_frame = regions.frame_m_mm
+    z_frame, cda_frame = regions.frame
+    name, label = ("z_tax", rf"$z_{{{dump}}}$ [m]")
+    distance = rf"$CDA_{{{dump}}}$ [mm]"
+    if regions.of_clusters:
+        name, label = ("mass", "mass for a decay in the middle of the decay volume [MeV]")
+        distance = "distance of the centre from the beam line [mm]"
     return hist.Hist(
-        hist.axis.Regular(100, *z_frame, name="z_tax", label=rf"$z_{{{dump}}}$ [m]"),
-        hist.axis.Regular(
-            40, *cda_frame, name="cda_tax", label=rf"$CDA_{{{dump}}}$ [mm]", transform=hist.axis.transform.log
-        ),
+        hist.axis.Regular(100, *z_frame, name=name, label=label),
+        hist.axis.Regular(40, *cda_frame, name="cda_tax", label=distance, transform=hist.axis.transform.log),
         storage=hist.storage.Weight(),
     )
 
 
 def fill_plane(
-    plane: Histogram, z_tax: NDArray[np.float64], cda_tax: NDArray[np.float64], weight: NDArray[np.float64]
+    plane: Histogram,
+    first: NDArray[np.float64],
+    cda_tax: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    unit: float = hepunits.m,
 ) -> None:
     """Fill weighted points of the plane; those that are not finite are left out.
 
@@ -246,14 +271,16 @@ def fill_plane(
     ----------
     plane : hist.Hist
         Of `empty_plane`.
-    z_tax, cda_tax : ndarray, shape (N,)
-        In mm.
+    first, cda_tax : ndarray, shape (N,)
+        In mm, a mass in MeV.
     weight : ndarray, shape (N,)
+    unit : float
+        Of the first axis.
     """
-    finite = np.isfinite(z_tax) & np.isfinite(cda_tax)
+    finite = np.isfinite(first) & np.isfinite(cda_tax)
     plane.fill(
-        z_tax=z_tax[finite] / hepunits.m,
+        first[finite] / unit,
         # Below the frame a logarithm has no flow bin for 0: the exact hit counts as the smallest distance.
-        cda_tax=np.maximum(cda_tax[finite], 1e-12) / hepunits.mm,
+        np.maximum(cda_tax[finite], 1e-12) / hepunits.mm,
         weight=weight[finite],
     )

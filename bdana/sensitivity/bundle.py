@@ -18,7 +18,7 @@ from bdana.errors import ConfigError
 from bdana.sensitivity.yields import reconstructed_candidates
 from bdana.signal import Particles, branching_ratio, check_mass, total_width
 from bdana.simulation.decays import Dump, check_mode, place_decays
-from bdana.simulation.response import makes_track
+from bdana.simulation.response import is_seen
 from bdana.simulation.tracks import Flight
 
 if TYPE_CHECKING:
@@ -280,8 +280,8 @@ def _acceptance(
         _flat(model.mass, bins, number, rng), model.mass, model.modes[mode], dump, z_mm, rng
     )
     flight = Flight.of(decays.tracks, analysis.detector.magnet)
-    track = makes_track(flight, analysis.detector)
-    seen = np.flatnonzero(track[0::2] & track[1::2])
+    both = is_seen(decays.tracks, flight, analysis.detector)
+    seen = np.flatnonzero(both[0::2] & both[1::2])
     selected = seen[_selected(analysis, mode, model.mass, decays.take(seen), rng)]
     shape = bins.shape[:2]
     count = np.bincount(selected // number, minlength=shape[0] * shape[1])

@@ -158,7 +158,7 @@ def bundle_head(
         f" Caution: {text}." for text in analysis.signal.cautions([each.mass for each in masses])
     )
     return {
-        "comment": f"{analysis.config.analysis.name}: search for {analysis.signal.model} to {mode}. Expected signal events at a "
+        "comment": f"{analysis.config.analysis.name}: search for the {analysis.signal.particle_name} to {mode}. Expected signal events at a "
         "coupling are protons on target x squared coupling x branching ratio x the sum over bins of spectrum x width of the bin "
         "in log(energy) and angle x probability to decay in the bin of z x acceptance x efficiency. The probability is "
         "exp(-(z1 - z0)/L) - exp(-(z2 - z0)/L) with the mean place of production z0 and the decay length L = p/m x hbar c / "

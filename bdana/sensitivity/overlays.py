@@ -107,6 +107,8 @@ def read_overlay(path: Path, mass_unit: str | None = None) -> Overlay:
             lines = stream.read().splitlines()
     except (OSError, UnicodeDecodeError) as err:
         raise InputError(f"{path}: cannot be read as text: {err}") from err
+    if lines and lines[0].startswith(r"{\rtf"):
+        raise InputError(f"{path}: is rich text (RTF), in which numbers hide: save it as plain text")
     darkcast = path.suffix.lower() == ".lmt"
     header, points = _points(path, lines, darkcast=darkcast)
     mass, coupling = points[:, 0], points[:, 1]

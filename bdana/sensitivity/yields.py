@@ -20,7 +20,7 @@ from bdana.signal.constants import HBAR_C
 from bdana.signal.reweighting import DecaySum
 from bdana.simulation import SimulationConfig, simulate_bursts
 from bdana.simulation.decays import Dump, check_mode, place_decays
-from bdana.simulation.response import makes_track
+from bdana.simulation.response import in_calorimeter, is_seen
 from bdana.simulation.signal_events import decay_events
 from bdana.simulation.tracks import Flight
 
@@ -405,13 +405,24 @@ def _stream(seed: int, mass: float, index: int) -> np.random.Generator:
 
 
 def _accepted(analysis: AnalysisFolder, decays: Decays) -> NDArray[np.bool_]:
-    """Tell which decays have both tracks in all elements and above the smallest energy, shape (N,)."""
-    config = analysis.signal
-    flight = Flight.of(decays.tracks, analysis.detector.magnet)
-    inside = flight.in_all(analysis.detector, *config.acceptance)
-    hard = decays.tracks.energy > config.min_energy_gev * 1e3
-    seen = inside & hard
-    return seen[0::2] & seen[1::2]
+    """Tell which decays have both tracks in all elements, or both photons apart in the calorimeter, above the energy, shape (N,)."""
+    config, tracks = analysis.signal, decays.tracks
+    flight = Flight.of(tracks, analysis.detector.magnet)
+    photon = tracks.charge == 0
+    inside = np.where(
+        photon,
+        in_calorimeter(flight, analysis.detector),
+        flight.in_all(analysis.detector, *config.acceptance),
+    )
+    least = np.where(photon, config.min_photon_energy_gev, config.min_energy_gev) * 1e3
+    seen = inside & (tracks.energy > least)
+    accepted: NDArray[np.bool_] = seen[0::2] & seen[1::2]
+    calorimeter = analysis.detector.uses.calorimeter
+    if calorimeter is not None:
+        x, y = flight.at(analysis.detector[calorimeter].z_mm)
+        apart = np.hypot(x[0::2] - x[1::2], y[0::2] - y[1::2]) > config.min_photon_distance_mm
+        accepted &= apart | ~photon[0::2]
+    return accepted
 
 
 def reconstructed_candidates(
@@ -464,8 +475,8 @@ def _select(
     for index, sample in enumerate(drawn):
         rng = _stream(config.seed, mass, RECONSTRUCTION + index)
         flight = Flight.of(sample.decays.tracks, analysis.detector.magnet)
-        track = makes_track(flight, analysis.detector)
-        seen = sample.take(np.flatnonzero(track[0::2] & track[1::2]))
+        both = is_seen(sample.decays.tracks, flight, analysis.detector)
+        seen = sample.take(np.flatnonzero(both[0::2] & both[1::2]))
         seen = seen.resampled(config.events, config.couplings, rng)
         samples.append(seen)
         parts.append((seen.decays, seen.weight, rng))

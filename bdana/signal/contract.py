@@ -1,14 +1,16 @@
 """Interface of signal models, and the total width, branching ratio and decay length of any model.
 
-A model is one file in `bdana/signal/models/`. It defines `Parameters`, what users may choose (a `StrictModel`), `COUPLING`,
-what its coupling is called, `SCAN`, where it is searched for by default, and `Model(mass, parameters)`: the particle of one mass, with its widths by decay mode and the
+A model is one file in `bdana/signal/models/`. It defines `Parameters`, what users may choose (a `StrictModel`), `PARTICLE`
+and `COUPLING`, what it and its coupling are called, `SCAN`, where it is searched for by default, and `Model(mass, parameters)`: the particle of one mass, with its widths by decay mode and the
 processes that make it. Widths and production are both proportional to one squared coupling, epsilon^2 for a dark photon,
-and given at coupling 1.
+and given at coupling 1. A model that has several has a parameter `coupling`, and `COUPLING` and `SCAN` are dicts by its values.
 Everything after that (decay, detector, selection, yield, exclusion) gets a `SignalModel` and knows no other name.
 """
 
 from __future__ import annotations
 
+import html
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,10 +21,15 @@ from bdana.on_demand import late_module
 from bdana.signal.constants import HBAR_C
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from typing import TypeAlias
 
     import particle
     from numpy.typing import NDArray
+
+    Density: TypeAlias = Callable[
+        [NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]
+    ]
 else:
     particle = late_module("particle")
 
@@ -86,20 +93,42 @@ class Mode:
     width : float
         Partial width in MeV at coupling 1.
     products : tuple of int
-        PDG numbers of the decay products, those of positive charge first; empty where they are not told apart, as in
-        the sum over hadrons. Where the charges can be the other way round, both are meant: pi+ e- and pi- e+.
+        PDG numbers of the decay products, positive charge before negative before none; empty where they are not told
+        apart, as in the sum over hadrons. Where the charges can be the other way round, both are meant: pi+ e- and
+        pi- e+.
     error : float
         Relative error of the width.
+    density : callable, optional
+        Of three products, their distribution in the Dalitz plot: the squared matrix element, up to a factor, as a
+        function of the squared masses in MeV^2 of the first and second, the first and third, the second and third. Even
+        if not given.
     """
 
     width: float
     products: tuple[int, ...] = ()
     error: float = 0.0
+    density: Density | None = field(default=None, compare=False)
 
     @property
     def masses(self) -> tuple[float, ...]:
         """Masses of the decay products in MeV."""
-        return tuple(float(particle.Particle.from_pdgid(number).mass) for number in self.products)  # type: ignore[arg-type]
+        known = [particle.Particle.from_pdgid(number).mass for number in self.products]
+        return tuple(
+            0.0 if mass is None else float(mass) for mass in known
+        )  # that of a neutrino is not known
+
+    @property
+    def spelled(self) -> str:
+        """Decay products in letters, such as `π⁺ μ⁻`; empty where they are not told apart."""
+        names = (html.unescape(particle.Particle.from_pdgid(number).html_name) for number in self.products)
+        return " ".join(_INDEX.sub(r"_\1", _CHARGE.sub(_raised, name)) for name in names)
+
+
+_INDEX, _CHARGE = re.compile("<SUB>(.*?)</SUB>"), re.compile("<SUP>(.*?)</SUP>")
+
+
+def _raised(charge: re.Match[str]) -> str:
+    return charge[1].translate(str.maketrans("+-0", "⁺⁻⁰"))
 
 
 @dataclass(frozen=True)

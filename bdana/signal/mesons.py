@@ -21,15 +21,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MESONS",
+    "DrawnMesons",
     "MesonDecay",
     "MesonDecays",
     "MesonMixing",
     "MesonSource",
     "MesonSpectra",
+    "draw_mesons",
     "isotropic_decay",
     "meson_mass",
     "meson_spectra",
     "two_body_momentum",
+    "within_angle",
 ]
 
 
@@ -209,7 +212,7 @@ class MesonDecays:
         ConfigError
             When no decay is open.
         """
-        drawn = _draw_mesons(self.spectra, [decay.meson for decay in self._open], self._yields, n, rng)
+        drawn = draw_mesons(self.spectra, [decay.meson for decay in self._open], self._yields, n, rng)
         heavy = np.array([meson_mass(decay.meson) for decay in self._open])
         at_rest = np.zeros(n)
         for i, decay in enumerate(self._open):
@@ -218,7 +221,7 @@ class MesonDecays:
         momentum = isotropic_decay(drawn.p, drawn.pt, heavy[drawn.source], self.mass, at_rest, rng)
         p = np.sqrt((momentum**2).sum(axis=0))
         made = Particles(p, momentum / p, drawn.weight, {"meson_spectra": drawn.variation})
-        return _within(made, self.theta_max)
+        return within_angle(made, self.theta_max)
 
     @property
     def _open(self) -> list[MesonDecay]:
@@ -287,9 +290,9 @@ class MesonMixing:
         ConfigError
             When all probabilities are 0.
         """
-        drawn = _draw_mesons(self.spectra, list(self.probabilities), self._yields, n, rng)
+        drawn = draw_mesons(self.spectra, list(self.probabilities), self._yields, n, rng)
         made = Particles.around_beam(drawn.p, drawn.pt, drawn.weight, rng)
-        return _within(replace(made, variations={"meson_spectra": drawn.variation}), self.theta_max)
+        return within_angle(replace(made, variations={"meson_spectra": drawn.variation}), self.theta_max)
 
     @property
     def _yields(self) -> list[float]:
@@ -297,8 +300,18 @@ class MesonMixing:
 
 
 @dataclass(frozen=True)
-class _Drawn:
-    """Mesons that were drawn, and from which of several sources each of them is."""
+class DrawnMesons:
+    """N mesons that were drawn from several sources.
+
+    Attributes
+    ----------
+    source : ndarray of int, shape (N,)
+        From which of the sources each is.
+    p, pt, weight : ndarray, shape (N,)
+        Momentum and transverse momentum in MeV/c, and weights of mean 1.
+    variation : tuple of ndarray
+        Factors on the weights at the two ends of the uncertainty of the spectra.
+    """
 
     source: NDArray[np.intp]
     p: NDArray[np.float64]
@@ -314,10 +327,25 @@ def _check(mass: float, theta_max: float | None) -> None:
         raise ConfigError(f"theta_max {theta_max:g} rad: an angle to the beam lies between 0 and pi")
 
 
-def _draw_mesons(
+def draw_mesons(
     spectra: MesonSource, mesons: Sequence[str], yields: Sequence[float], n: int, rng: np.random.Generator
-) -> _Drawn:
-    """Draw mesons from several sources, of which each gets its share, in random order."""
+) -> DrawnMesons:
+    """Draw mesons of several kinds, of which each gets its share, in random order.
+
+    Parameters
+    ----------
+    spectra : MesonSource
+    mesons : sequence of str
+    yields : sequence of float
+        New particles from each kind.
+    n : int
+    rng : Generator
+
+    Raises
+    ------
+    ConfigError
+        When all yields are 0.
+    """
     if not sum(yields) > 0.0:
         raise ConfigError("nothing to draw: no meson makes this particle at this mass")
     until = np.cumsum(yields) / np.sum(yields)
@@ -330,7 +358,7 @@ def _draw_mesons(
         parts.append((np.full(count, i), p, pt, weight, *spectra.variation(meson, p, pt)))
     order = rng.permutation(n)
     source, p, pt, weight, low, high = (np.concatenate(column)[order] for column in zip(*parts, strict=True))
-    return _Drawn(source, p, pt, weight, (low, high))
+    return DrawnMesons(source, p, pt, weight, (low, high))
 
 
 def isotropic_decay(
@@ -374,8 +402,15 @@ def isotropic_decay(
     ])  # fmt: skip
 
 
-def _within(particles: Particles, theta_max: float | None) -> Particles:
-    """Give particles at larger angles the weight 0."""
+def within_angle(particles: Particles, theta_max: float | None) -> Particles:
+    """Give particles at larger angles to the beam the weight 0.
+
+    Parameters
+    ----------
+    particles : Particles
+    theta_max : float or None
+        In rad.
+    """
     if theta_max is None:
         return particles
     x, y, z = particles.direction

@@ -32,6 +32,8 @@ __all__ = [
     "breit_wigner",
     "gounaris_sakurai",
     "pair_momentum",
+    "rho_pole",
+    "three_pion_density",
     "three_pion_space",
 ]
 
@@ -230,11 +232,47 @@ def _three_pion_table() -> scipy.interpolate.CubicSpline:
     return scipy.interpolate.CubicSpline(above, np.log(space) - 4.0 * np.log(above))
 
 
-def _three_pion_integral(masses: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Integrate |p+ x p-|^2 times the squared sum of three rho poles over the Dalitz plot, shape (N,).
+def three_pion_density(
+    plus_minus: NDArray[np.float64], plus_zero: NDArray[np.float64], minus_zero: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the density of a vector meson to pi+ pi- pi0 in the Dalitz plot: |p+ x p-|^2 |sum of three rho poles|^2.
 
     SND, Phys. Rev. D 68, 052006 (hep-ex/0305049).
+
+    Parameters
+    ----------
+    plus_minus, plus_zero, minus_zero : ndarray, shape (N,)
+        Squared masses of pairs of pions in MeV^2.
+
+    Returns
+    -------
+    ndarray, shape (N,)
+        In MeV^4; 0 outside of the Dalitz plot.
+
+    Raises
+    ------
+    ConfigError
+        Outside of `SHAPE`.
+
+    Examples
+    --------
+    >>> s = np.array([3e5, 3e5]), np.array([2e5, 1.5e5]), np.array([1.5e5, 2e5])
+    >>> bool(np.ptp(three_pion_density(*s)) < 1.0)  # pi+ and pi- exchanged
+    True
     """
+    mass2 = plus_minus + plus_zero + minus_zero - 2.0 * PION_MASS**2 - NEUTRAL_PION_MASS**2
+    first = (mass2 + PION_MASS**2 - minus_zero) / 2.0  # energies times the mass
+    second = (mass2 + PION_MASS**2 - plus_zero) / 2.0
+    product = first * second - mass2 * (plus_minus / 2.0 - PION_MASS**2)
+    squares = (first**2 - mass2 * PION_MASS**2) * (second**2 - mass2 * PION_MASS**2)
+    cross = np.maximum(squares - product**2, 0.0) / mass2**2
+    poles = rho_pole(plus_minus) + rho_pole(plus_zero) + rho_pole(minus_zero)
+    density: NDArray[np.float64] = cross * np.abs(poles) ** 2
+    return density
+
+
+def _three_pion_integral(masses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Integrate `three_pion_density` over the Dalitz plot, shape (N,)."""
     nodes, weights = np.polynomial.legendre.leggauss(32)
     mass = masses[:, None, None]
     low, high = 4.0 * PION_MASS**2, (mass - NEUTRAL_PION_MASS) ** 2
@@ -245,14 +283,29 @@ def _three_pion_integral(masses: NDArray[np.float64]) -> NDArray[np.float64]:
     recoil = np.sqrt(energy**2 - NEUTRAL_PION_MASS**2)
     mean = PION_MASS**2 + NEUTRAL_PION_MASS**2 + np.sqrt(pair) * energy
     difference = 2.0 * momentum * recoil * nodes
-    poles = _rho_pole(pair) + _rho_pole(mean - difference) + _rho_pole(mean + difference)
-    cross = (momentum * recoil) ** 2 * pair / mass**2 * (1.0 - nodes**2)
-    density = (high - low) / mass * momentum * recoil * cross * np.abs(poles) ** 2
+    space = (high - low) / mass * momentum * recoil
+    density = space * three_pion_density(pair, mean - difference, mean + difference)
     integral: NDArray[np.float64] = np.einsum("i,j,nij->n", weights, weights, density)
     return integral
 
 
-def _rho_pole(s: NDArray[np.float64]) -> NDArray[np.complex128]:
+def rho_pole(s: NDArray[np.float64]) -> NDArray[np.complex128]:
+    """Return the amplitude of the rho that decays to two pions, with a width that grows as their phase space.
+
+    Parameters
+    ----------
+    s : ndarray, shape (N,)
+        Squared mass of the pions in MeV^2, above 0.
+
+    Returns
+    -------
+    ndarray, shape (N,)
+
+    Raises
+    ------
+    ConfigError
+        Outside of `SHAPE`.
+    """
     peak = np.asarray(_RHO.mass**2)
     growth = (pair_momentum(s, PION_MASS, PION_MASS) / pair_momentum(peak, PION_MASS, PION_MASS)) ** 3
     return breit_wigner(s, _RHO, _RHO.width * growth * peak / s)

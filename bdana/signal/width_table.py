@@ -6,13 +6,15 @@ coupling 1, such as
     mass_mev,ee_mev,mumu_mev,hadrons_mev
     200,0.000486,0,0
     250,0.000608,0.000441,0
+
+or one table for each mode, with its masses and widths in units that the header says, such as `mass_gev,width_ev`.
 """
 
 from __future__ import annotations
 
 import csv
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,10 +34,12 @@ if TYPE_CHECKING:
 else:
     scipy = late_module("scipy")
 
-__all__ = ["OwnWidths", "WidthTable", "read_widths"]
+__all__ = ["ModeTables", "OwnWidths", "WidthTable", "read_mode_widths", "read_widths"]
 
 _MASS = "mass_mev"
 _SUFFIX = "_mev"
+_UNITS = {"ev": 1e-6, "kev": 1e-3, "mev": 1.0, "gev": 1e3}
+"""In MeV."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,24 @@ class WidthTable:
         """
         if mode not in self.modes:
             raise ConfigError(f"{self.path}: no decay mode '{mode}': the table has {', '.join(self.modes)}")
+        asked = self.check(mass)
+        # The end of a steep rise may fall below 0 by rounding.
+        width: NDArray[np.float64] = np.maximum(self._curves[mode](asked), 0.0)
+        return width
+
+    def check(self, mass: ArrayLike) -> NDArray[np.float64]:
+        """Return masses as an array, if all are in the table.
+
+        Parameters
+        ----------
+        mass : array-like, shape (N,)
+            In MeV.
+
+        Raises
+        ------
+        ConfigError
+            Naming one that is not.
+        """
         asked = np.asarray(mass, dtype=np.float64)
         low, high = self.mass_range
         outside = asked[~((asked >= low) & (asked <= high))]
@@ -95,9 +117,7 @@ class WidthTable:
             raise ConfigError(
                 f"mass {outside.flat[0]:g} MeV: {self.path} has widths from {low:g} to {high:g} MeV"
             )
-        # The end of a steep rise may fall below 0 by rounding.
-        width: NDArray[np.float64] = np.maximum(self._curves[mode](asked), 0.0)
-        return width
+        return asked
 
     @cached_property
     def _curves(self) -> dict[str, scipy.interpolate.PchipInterpolator]:
@@ -107,8 +127,59 @@ class WidthTable:
         }
 
 
+@dataclass(frozen=True)
+class ModeTables:
+    """Partial widths against mass, each mode with masses of its own.
+
+    Attributes
+    ----------
+    tables : tuple of WidthTable
+        Of one mode each.
+    """
+
+    tables: tuple[WidthTable, ...]
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """Decay modes."""
+        return tuple(table.modes[0] for table in self.tables)
+
+    @property
+    def mass_range(self) -> tuple[float, float]:
+        """Masses in MeV between which all are known: a table that begins with 0 is of a mode that opens there."""
+        begins = [table.masses[0] for table in self.tables if table.widths[0, 0] > 0.0]
+        low = max(begins) if begins else min(table.masses[0] for table in self.tables)
+        return float(low), min(float(table.masses[-1]) for table in self.tables)
+
+    def width(self, mode: str, mass: float) -> float:
+        """Return the partial width of a decay mode in MeV at coupling 1, interpolated linearly as the programs do.
+
+        Parameters
+        ----------
+        mode : str
+            One of `modes`.
+        mass : float
+            In MeV.
+
+        Raises
+        ------
+        ConfigError
+            When there is no such mode, or the mass is outside of its table.
+        """
+        if mode not in self.modes:
+            raise ConfigError(f"no decay mode '{mode}': there are tables of {', '.join(self.modes)}")
+        table = self.tables[self.modes.index(mode)]
+        if mass < table.masses[0] and table.widths[0, 0] == 0.0:
+            return 0.0
+        table.check(mass)
+        return float(np.interp(mass, table.masses, table.widths[0]))
+
+
 class OwnWidths:
-    """Base of models whose users may give widths of their own, with the parameter `widths`: `none` or the path of a table."""
+    """Base of models whose users may give widths of their own, with the parameter `widths`.
+
+    It is `none`, the path of a table, or a table for each mode: a dict of paths by mode.
+    """
 
     mass: float
     parameters: Any
@@ -126,26 +197,29 @@ class OwnWidths:
         first, last = self.own_table.mass_range
         return max(low, first), last
 
-    def own_modes(self, products: Mapping[str, tuple[int, ...]]) -> dict[str, Mode]:
+    def own_modes(self, known: Mapping[str, Mode]) -> dict[str, Mode]:
         """Return the modes of the table at this mass; none without one.
 
         Parameters
         ----------
-        products : mapping of str to tuple of int
-            PDG numbers of the products by mode, where they are told apart.
+        known : mapping of str to Mode
+            By name, modes whose products are told apart; their widths do not matter.
         """
         table = self.own_table
         if table is None:
             return {}
         return {
-            name: Mode(float(table.width(name, self.mass)), products.get(name, ())) for name in table.modes
+            name: replace(known.get(name, Mode(0.0)), width=float(table.width(name, self.mass)), error=0.0)
+            for name in table.modes
         }
 
     @cached_property
-    def own_table(self) -> WidthTable | None:
-        """The user's table."""
-        path = self.parameters.widths
-        return None if path == "none" else read_widths(Path(path))
+    def own_table(self) -> WidthTable | ModeTables | None:
+        """The user's table, or tables."""
+        given = self.parameters.widths
+        if isinstance(given, str):
+            return None if given == "none" else read_widths(Path(given))
+        return ModeTables(tuple(read_mode_widths(mode, place) for mode, place in given.items()))
 
 
 def read_widths(path: Path) -> WidthTable:
@@ -186,12 +260,73 @@ def read_widths(path: Path) -> WidthTable:
         raise InputError(f"{path}: {len(rows)} lines below the header: give two masses or more")
     table = np.array([_row(f"{path}, line {number}", header, row) for number, row in rows])
     masses = table[:, 0]
-    for (number, _), before, mass in zip(rows[1:], masses, masses[1:], strict=False):
+    _check_ascending(path, [number for number, _ in rows], masses)
+    return WidthTable(path, modes, masses, table[:, 1:].T.copy())
+
+
+def read_mode_widths(mode: str, place: str) -> WidthTable:
+    r"""Read the partial width of one decay mode; every error names the file and the line.
+
+    Parameters
+    ----------
+    mode : str
+    place : str
+        Path of a file with two columns, mass and width, separated by commas or blanks. Its header says the units: `mass_mev` or
+        `mass_gev`, and `width_mev`, `width_gev`, `width_kev` or `width_ev`. A file without one is read when the units stand
+        behind the path, such as `widths.dat:GeV:eV`.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read, the units are not said, or a line is wrong as for `read_widths`.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _ = Path("photons.dat").write_text("0.3 0.07\n0.5 3.2\n")
+    >>> float(read_mode_widths("gammagamma", "photons.dat:GeV:eV").width("gammagamma", 500.0))
+    3.2e-06
+    """
+    name, *units = place.rsplit(":", 2)
+    if len(units) != 2:
+        name, units = place, []
+    path = Path(name)
+    try:
+        with open_text(path) as stream:
+            lines = [(number, line.replace(",", " ").split()) for number, line in enumerate(stream, 1)]
+    except (OSError, UnicodeDecodeError) as err:
+        raise InputError(f"{path}: cannot be read: {err}") from err
+    rows = [(number, fields) for number, fields in lines if fields and not fields[0].startswith("#")]
+    if rows and not units:
+        (number, header), *rows = rows
+        parts = [field.lower().rpartition("_") for field in header]
+        if [part[0] for part in parts] != ["mass", "width"]:
+            raise InputError(
+                f"{path}, line {number}: the columns are '{' '.join(header)}': give a header with units such as mass_mev,"
+                f"width_mev, or say them behind the path, such as {path}:GeV:eV"
+            )
+        units = [part[2] for part in parts]
+    scales = []
+    for column, unit in zip(("mass", "width"), units, strict=False):
+        if unit.lower() not in _UNITS:
+            raise InputError(f"{path}: unit '{unit}' of the {column}: there are eV, keV, MeV and GeV")
+        scales.append(_UNITS[unit.lower()])
+    if len(rows) < 2:
+        raise InputError(f"{path}: {len(rows)} lines with numbers: give two masses or more")
+    table = (
+        np.array([_row(f"{path}, line {number}", ["mass", "width"], fields) for number, fields in rows])
+        * scales
+    )
+    _check_ascending(path, [number for number, _ in rows], table[:, 0])
+    return WidthTable(path, (mode,), table[:, 0].copy(), table[:, 1:].T.copy())
+
+
+def _check_ascending(path: Path, numbers: list[int], masses: NDArray[np.float64]) -> None:
+    for number, before, mass in zip(numbers[1:], masses, masses[1:], strict=False):
         if mass <= before:
             raise InputError(
                 f"{path}, line {number}: mass {mass:g} MeV after {before:g} MeV: sort by mass, each once"
             )
-    return WidthTable(path, modes, masses, table[:, 1:].T.copy())
 
 
 def _modes(where: str, header: list[str]) -> tuple[str, ...]:
@@ -207,6 +342,11 @@ def _modes(where: str, header: list[str]) -> tuple[str, ...]:
             raise InputError(
                 f"{where}: column '{name}': name it after its decay mode and unit, such as mumu{_SUFFIX}"
             )
+        if name == f"total{_SUFFIX}":
+            raise InputError(
+                f"{where}: column '{name}': it would count every mode twice; give a column for each mode, or "
+                f"hadrons{_SUFFIX} for all that have none"
+            )
         if header.count(name) > 1:
             raise InputError(f"{where}: column '{name}' twice: give every column its own name")
     if len(header) == 1:
@@ -221,7 +361,7 @@ def _row(where: str, header: list[str], row: list[str]) -> list[float]:
             "with a decimal point"
         )
     numbers = [_number(f"{where}, {name}", text) for name, text in zip(header, row, strict=True)]
-    if numbers[0] == 0.0:
+    if numbers[0] == 0.0 and any(numbers):
         raise InputError(f"{where}: mass 0: begin above 0")
     return numbers
 

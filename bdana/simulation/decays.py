@@ -1,4 +1,4 @@
-"""Decays of a new particle into two charged ones: from the dump to the decay volume, two-body kinematics, weights."""
+"""Decays of a new particle into two charged ones and at most one neutral, or two photons: from the dump to the decay volume, weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 
 from bdana.errors import ConfigError
 from bdana.signal import Particles, branching_ratio, decay_length
-from bdana.simulation.tracks import ELECTRON, MUON, PION, Tracks
+from bdana.simulation.rest_frame import rest_frame_momenta
+from bdana.simulation.tracks import ELECTRON, MUON, PHOTON, PION, Tracks
 from bdana.simulation.transport import scatter_protons
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Dump:
 
 @dataclass(frozen=True)
 class Decays:
-    """N decays of a particle into two charged ones; in mm, MeV.
+    """N decays of a particle into two that are followed, and one that is not; in mm, MeV.
 
     Attributes
     ----------
@@ -88,7 +89,7 @@ class Decays:
     z : ndarray of float, shape (N,)
         Of the decay points.
     tracks : Tracks
-        2N decay products, those of each decay in the order of its mode.
+        2N charged decay products, those of each decay in the order of its mode.
     """
 
     particles: Particles
@@ -140,7 +141,9 @@ class FlatSpectrum:
 
 
 def check_mode(model: SignalModel, mode: str) -> None:
-    """Raise an error unless a decay mode is open and gives two charged particles that the detector knows.
+    """Raise an error unless a decay mode is open and gives two particles that the detector sees.
+
+    A third product is neutral and leaves unseen.
 
     Parameters
     ----------
@@ -156,19 +159,20 @@ def check_mode(model: SignalModel, mode: str) -> None:
         raise ConfigError(
             f"no decay mode '{mode}': this particle has {', '.join(model.modes)} at {model.mass:g} MeV"
         )
-    products = model.modes[mode].products
-    if len(products) != 2 or not {abs(number) for number in products} <= {ELECTRON, MUON, PION}:
-        known = [
-            name
-            for name, each in model.modes.items()
-            if len(each.products) == 2 and {abs(i) for i in each.products} <= {ELECTRON, MUON, PION}
-        ]
+    if not _is_simulated(model.modes[mode]):
+        known = [name for name, each in model.modes.items() if _is_simulated(each)]
         raise ConfigError(
-            f"mode {mode}: only decays into two electrons, muons or pions are simulated: {', '.join(known)}"
+            f"mode {mode}: only decays into two electrons, muons or pions, with at most one neutral particle, or into two "
+            f"photons are simulated: {', '.join(known)}"
         )
     threshold = sum(model.modes[mode].masses)
     if not model.mass > threshold:
         raise ConfigError(f"mass {model.mass:g} MeV: the mode {mode} opens at {threshold:.4f} MeV")
+
+
+def _is_simulated(mode: Mode) -> bool:
+    charged = {abs(i) for i in mode.products[:2]} <= {ELECTRON, MUON, PION}
+    return (len(mode.products) in (2, 3) and charged) or mode.products == (PHOTON, PHOTON)
 
 
 def place_decays(
@@ -188,7 +192,7 @@ def place_decays(
     mass : float
         In MeV/c2.
     mode : Mode
-        With two products of opposite charge.
+        Its first two products have opposite charge, or are two photons.
     dump : Dump
         Where they are made.
     z_range_mm : tuple of float
@@ -225,7 +229,8 @@ def place_decays_from(
     n = len(particles.p)
     z = rng.uniform(*z_range_mm, n)
     path = _path(z - origin[2], particles)
-    momenta = _two_body(mass, mode.masses, particles, rng)
+    charged = rest_frame_momenta(mass, mode, n, rng)[:2]
+    momenta = _boosted(charged, np.array(mode.masses[:2]), mass, particles)
     place = np.stack([*(origin[:2] + path * particles.direction[:2]), z])
     flat = momenta.transpose(2, 0, 1).reshape(2 * n, 3)
     pz = np.where(flat[:, 2] > 0.0, flat[:, 2], np.nan)  # what flies backwards is never seen
@@ -240,14 +245,16 @@ def place_decays_from(
         charge=_charges(mode, n, rng),
         time=np.zeros(2 * n),
         event=np.repeat(np.arange(n), 2),
-        species=np.tile(np.abs(mode.products), n),
+        species=np.tile(np.abs(mode.products[:2]), n),
     )
     return Decays(particles, origin, z, tracks)
 
 
 def _charges(mode: Mode, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return the charges of both products of n decays, shape (2n,): pi+ e- stands for pi- e+ too, as often."""
-    first, second = mode.products
+    """Return the charges of both products of n decays, shape (2n,): pi+ e- stands for pi- e+ too, as often; 0 of photons."""
+    first, second = mode.products[:2]
+    if first == PHOTON:
+        return np.zeros(2 * n, dtype=np.int64)
     sign = np.ones(n, dtype=np.int64) if first == -second else rng.choice([1, -1], n)
     return np.stack([sign, -sign], axis=1).ravel()
 
@@ -347,24 +354,18 @@ def _path(step: NDArray[np.float64], particles: Particles) -> NDArray[np.float64
     return np.divide(step, along, out=np.full(len(step), np.nan), where=along > 0.0)
 
 
-def _two_body(
+def _boosted(
+    momenta: NDArray[np.float64],
+    masses: NDArray[np.float64],
     mass: float | NDArray[np.float64],
-    masses: tuple[float, ...],
     particles: Particles,
-    rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Return the momenta of the two products, shape (2, 3, N): isotropic in the rest frame, boosted along the flight."""
-    n, direction = len(particles.p), particles.direction
-    first, second = masses
-    energy = (mass**2 + first**2 - second**2) / (2.0 * mass)
-    p_star = np.sqrt(energy**2 - first**2)
-    cosine = rng.uniform(-1.0, 1.0, n)
-    phi = rng.uniform(0.0, 2.0 * np.pi, n)
-    sine = np.sqrt(1.0 - cosine**2)
-    rest = p_star * np.stack([sine * np.cos(phi), sine * np.sin(phi), cosine])
+    """Return momenta of k products in the laboratory, shape (k, 3, N), from those where their particle rests.
+
+    p' = p + d [(gamma - 1) (p.d) + gamma beta E] for a boost along the unit vector d.
+    """
     gamma, gamma_beta = np.hypot(particles.p, mass) / mass, particles.p / mass
-    along = np.einsum("ij,ij->j", rest, direction)
-    # p' = p + d [(gamma - 1) (p.d) + gamma beta E] for a boost along the unit vector d.
-    plus = rest + direction * ((gamma - 1.0) * along + gamma_beta * energy)
-    minus = -rest + direction * (-(gamma - 1.0) * along + gamma_beta * (mass - energy))
-    return np.stack([plus, minus])
+    energy = np.sqrt(np.einsum("kij,kij->kj", momenta, momenta) + masses[:, None] ** 2)
+    along = np.einsum("kij,ij->kj", momenta, particles.direction)
+    step = (gamma - 1.0) * along + gamma_beta * energy
+    return momenta + particles.direction * step[:, None]

@@ -26,7 +26,7 @@ from bdana.simulation.hepmc import (
 from bdana.simulation.records import SIGNAL
 from bdana.simulation.sample import simulate_bursts
 from bdana.simulation.signal_events import decay_events, track_events
-from bdana.simulation.tracks import ELECTRON, MUON, PION, Tracks
+from bdana.simulation.tracks import ELECTRON, MUON, PHOTON, PION, Tracks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -53,6 +53,7 @@ MODES = {
     "ee": Mode(1.0, (-ELECTRON, ELECTRON)),
     "mumu": Mode(1.0, (-MUON, MUON)),
     "pipi": Mode(1.0, (PION, -PION)),
+    "gammagamma": Mode(1.0, (PHOTON, PHOTON)),
 }
 """Decays of particles that the generator left undecayed."""
 

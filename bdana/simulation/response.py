@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import awkward as ak
 import numpy as np
 
-from bdana.simulation.tracks import ELECTRON, MUON, PION, Tracks
+from bdana.simulation.tracks import ELECTRON, MUON, PHOTON, PION, Tracks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +24,8 @@ __all__ = [
     "chambers_crossed",
     "collect",
     "correlated_lav",
+    "in_calorimeter",
+    "is_seen",
     "makes_track",
     "muon_veto",
     "radiated",
@@ -85,6 +87,30 @@ def makes_track(flight: Flight, detector: Detector) -> NDArray[np.bool_]:
     return chambers_crossed(flight, detector) >= detector.tracker.min_chambers
 
 
+def is_seen(tracks: Tracks, flight: Flight, detector: Detector) -> NDArray[np.bool_]:
+    """Tell which particles may be reconstructed, shape (N,): charged ones as tracks, photons as clusters.
+
+    Parameters
+    ----------
+    tracks : Tracks
+    flight : Flight
+    detector : Detector
+    """
+    return np.where(tracks.charge != 0, makes_track(flight, detector), in_calorimeter(flight, detector))
+
+
+def in_calorimeter(flight: Flight, detector: Detector) -> NDArray[np.bool_]:
+    """Tell which particles hit the calorimeter, shape (N,); none where the geometry has none.
+
+    Parameters
+    ----------
+    flight : Flight
+    detector : Detector
+    """
+    name = detector.uses.calorimeter
+    return flight.hits(detector[name]) if name else np.zeros(len(flight.x), dtype=np.bool_)
+
+
 def radiated(tracks: Tracks, response: Response, rng: np.random.Generator) -> Tracks:
     """Return the particles behind the matter before the magnet, where electrons radiate.
 
@@ -108,7 +134,7 @@ def radiated(tracks: Tracks, response: Response, rng: np.random.Generator) -> Tr
 def straw_tracks(
     tracks: Tracks, flight: Flight, detector: Detector, response: Response, rng: np.random.Generator
 ) -> Hits:
-    """Reconstruct the tracks of the particles that cross enough chambers.
+    """Reconstruct the tracks of the charged particles that cross enough chambers.
 
     Each side of the magnet is the line through two measured points. The upstream one has the multiple scattering
     of the first chamber on the way to the second, 13.6 MeV/p sqrt(X/X0) (1 + 0.038 ln X/X0), with the logarithm of
@@ -125,7 +151,7 @@ def straw_tracks(
     tracker = detector.tracker
     chambers = [detector[name] for name in tracker.chambers]
     crossed = chambers_crossed(flight, detector)
-    seen = np.flatnonzero(makes_track(flight, detector))
+    seen = np.flatnonzero(makes_track(flight, detector) & (tracks.charge != 0))
     n, p = len(seen), tracks.p[seen]
     scale = np.where(rng.random(n) < response.tail_fraction, response.tail_scale, 1.0)
     x0 = response.chamber_x0
@@ -164,7 +190,7 @@ def straw_tracks(
 def calorimeter(
     tracks: Tracks, flight: Flight, detector: Detector, response: Response, rng: np.random.Generator
 ) -> Hits:
-    """Simulate clusters of the calorimeter: minimum-ionising muons, showers of electrons, and pions that are either.
+    """Simulate clusters of the calorimeter: minimum-ionising muons, showers of electrons and photons, and pions that are either.
 
     Parameters
     ----------
@@ -203,19 +229,20 @@ def _showers(
     response: Response,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Return the energy in the calorimeter: all of an electron's, of a pion a part, or that of a minimum-ionising particle."""
+    """Return the energy in the calorimeter: all of an electron's or photon's, of a pion a part, or that of a minimum-ionising particle."""
     n, gev = len(p), 1e3
     terms = (
         response.lkr_stochastic * np.sqrt(p / gev) * gev,
         np.full(n, response.lkr_noise_mev),
         response.lkr_constant * p,
     )
-    electron = p + np.sqrt(sum(term**2 for term in terms)) * rng.standard_normal(n)
+    shower_of_all = p + np.sqrt(sum(term**2 for term in terms)) * rng.standard_normal(n)
     tail = rng.random(n) < response.electron_tail_fraction
-    electron *= np.where(tail, np.exp(-response.electron_tail_loss * rng.standard_exponential(n)), 1.0)
+    shower_of_all *= np.where(tail, np.exp(-response.electron_tail_loss * rng.standard_exponential(n)), 1.0)
     shower = p * rng.beta(*response.pion_shower, n)
     pion = np.where(rng.random(n) < response.pion_mip_fraction, mip, shower)
-    return np.where(species == ELECTRON, np.maximum(electron, 0.0), np.where(species == PION, pion, mip))
+    of_electron = (species == ELECTRON) | (species == PHOTON)
+    return np.where(of_electron, np.maximum(shower_of_all, 0.0), np.where(species == PION, pion, mip))
 
 
 def muon_veto(
@@ -232,7 +259,9 @@ def muon_veto(
     if name is None:
         return _no_hits("x", "y", "time")
     efficiency = np.where(tracks.species == PION, response.pion_muv3, response.muv3_efficiency)
-    efficient = rng.random(len(tracks)) < np.where(tracks.species == ELECTRON, 0.0, efficiency)
+    efficient = rng.random(len(tracks)) < np.where(
+        np.isin(tracks.species, (ELECTRON, PHOTON)), 0.0, efficiency
+    )
     seen = np.flatnonzero(flight.hits(detector[name]) & efficient)
     n, tile = len(seen), response.muv3_tile_mm
     width = response.muv3_scattering_mm_mev / tracks.p[seen]

@@ -85,7 +85,7 @@ def track_events(
     numbers: range,
     rng: np.random.Generator,
 ) -> ak.Array:
-    """Simulate events of any charged particles, each in a burst drawn with probability proportional to its protons.
+    """Simulate events of any particles, each in a burst drawn with probability proportional to its protons.
 
     Parameters
     ----------
@@ -136,7 +136,8 @@ def _events(
     detector = load_detector(config.detector)
     tracks = radiated(bend_in_tank(tracks, config.tank_field), config.response, rng)
     flight = Flight.of(tracks, detector.magnet)
-    fired = np.bincount(tracks.event[flight.in_all(detector, *detector.uses.trigger)], minlength=n)
+    charged = (tracks.charge != 0) & flight.in_all(detector, *detector.uses.trigger)
+    fired = np.bincount(tracks.event[charged], minlength=n)
     bits = load_schema("bdana").triggers
     clock = rng.spawn(1)[0]
     phase = clock.uniform(0.0, 2.0 * np.pi, n)

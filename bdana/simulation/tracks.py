@@ -1,4 +1,4 @@
-"""Arrays of charged particles, and their paths through the magnet."""
+"""Arrays of charged particles and photons, and their paths through the magnet."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
     from bdana.detector import Detector, Element, Magnet
 
-__all__ = ["ELECTRON", "MUON", "PION", "Flight", "Tracks"]
+__all__ = ["ELECTRON", "MUON", "PHOTON", "PION", "Flight", "Tracks"]
 
-ELECTRON, MUON, PION = 11, 13, 211
+ELECTRON, MUON, PION, PHOTON = 11, 13, 211, 22
 """PDG numbers of the species that the detector tells apart."""
 
 
 @dataclass(frozen=True)
 class Tracks:
-    """N charged particles upstream of the magnet; every attribute has shape (N,), in mm, ns, MeV.
+    """N charged particles or photons upstream of the magnet; every attribute has shape (N,), in mm, ns, MeV.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Tracks:
     event : ndarray of int
         Place of its event in the block, ascending.
     species : ndarray of int
-        PDG number without sign: 11, 13 or 211.
+        PDG number without sign: 11, 13, 22 or 211.
     """
 
     x: NDArray[np.float64]
@@ -80,7 +80,7 @@ class Tracks:
 
 @dataclass(frozen=True)
 class Flight:
-    """The paths of N charged particles: straight lines on both sides of one kick at the centre of the magnet.
+    """The paths of N particles: straight lines on both sides of one kick at the centre of the magnet.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ class Flight:
 
     @classmethod
     def of(cls, tracks: Tracks, magnet: Magnet) -> Flight:
-        """Return the paths of charged particles through the magnet; its kick changes p_x and keeps the momentum.
+        """Return the paths of particles through the magnet; its kick changes p_x and keeps the momentum.
 
         Parameters
         ----------

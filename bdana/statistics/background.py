@@ -26,6 +26,7 @@ PRIORS: tuple[Prior, ...] = ("truncated_gaussian", "gamma", "lognormal")
 """Forms that an analyst may choose; two different errors make `split_normal`, a list of values `toys`, no event `exponential`."""
 MOST_EVENTS = 1e12  # assumed
 MAX_RATIO = 5  # assumed: of error and expectation, where gamma and log-normal priors can be integrated
+NARROWEST = 1e-3  # smallest error over the other of a prediction, assumed
 TOY_BINS = 2000  # of the values of toys, assumed: each then stands for its mean
 Floats = NDArray[np.float64]
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(96)
@@ -146,7 +147,9 @@ class Background:
 
     @classmethod
     def of(cls, predicted: Predicted) -> Background:
-        """Return the background of a prediction: truncated Gaussian, or `unseen` where it has a limit only.
+        """Return the background of a prediction.
+
+        Truncated Gaussian; split normal where its two errors differ; `unseen` where it has a limit only.
 
         Parameters
         ----------
@@ -154,7 +157,11 @@ class Background:
         """
         if predicted.upper_limit is not None:
             return cls.unseen(predicted.upper_limit)
-        return cls(predicted.value, predicted.error)
+        if predicted.error_down is None:
+            return cls(predicted.value, predicted.error)
+        # Of nothing but sources that raise, or lower, the number one error is next to nothing.
+        least = NARROWEST * max(predicted.error, predicted.error_down)
+        return cls.asymmetric(predicted.value, max(predicted.error, least), max(predicted.error_down, least))
 
     @property
     def convention(self) -> str:
@@ -217,9 +224,11 @@ class Background:
         z : ndarray
         """
         b, d = self.expected, self.error
-        p = special.ndtr(z)
+        p, above = special.ndtr(z), special.ndtr(-z)  # either is exact in its own tail
         if self.prior == "gamma" and d > 0:
-            return np.asarray(special.gammaincinv((b / d) ** 2, p) * d * d / b)
+            shape = (b / d) ** 2
+            ends = special.gammaincinv(shape, p), special.gammainccinv(shape, above)
+            return np.asarray(np.where(z < 0, *ends) * d * d / b)
         if self.prior == "exponential":
             return np.asarray(-b * special.log_ndtr(-z))
         if self.prior not in {"truncated_gaussian", "split_normal"} or d == 0:
@@ -229,7 +238,7 @@ class Background:
         cut = 2 * down / (up + down) * special.ndtr(-b / down)
         low, high = (
             (cut + (1 - cut) * p) * (up + down) / (2 * down),
-            (1 - cut) * (1 - p) * (up + down) / (2 * up),
+            (1 - cut) * above * (up + down) / (2 * up),
         )
         x = np.where(
             low <= 0.5, b + down * special.ndtri(low.clip(0, 1)), b - up * special.ndtri(high.clip(0, 1))

@@ -1,4 +1,4 @@
-"""Quadrature over background expectations of several regions with correlated errors, truncated at zero."""
+"""Quadrature over background expectations of several regions with correlated errors, none of them below zero."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from scipy import special
 from scipy.sparse.csgraph import connected_components
 
 from bdana.errors import InputError
-from bdana.statistics.background import legendre
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +23,7 @@ __all__ = [
     "MAX_RANK",
     "blocks",
     "diagonal",
+    "drawn_expectations",
     "draws",
     "factor",
     "full_covariance",
@@ -46,7 +46,9 @@ def full_covariance(backgrounds: Sequence[Background], covariance: ArrayLike | N
         One for each region; exponential ones (`Background.unseen`) are independent of all others and have neither
         variance nor covariance here.
     covariance : array_like, optional
-        Shape (regions, regions), events squared; by default the outer product of the errors.
+        Shape (regions, regions), events squared; by default the outer product of the errors. Its diagonal is the square
+        of the upward errors. Where errors are not Gaussian its correlations are those of the normal variables of which each
+        expectation is a function (a Gaussian copula), so that every region keeps the errors that it has alone.
 
     Raises
     ------
@@ -54,7 +56,7 @@ def full_covariance(backgrounds: Sequence[Background], covariance: ArrayLike | N
         When it is not a covariance (square, finite, symmetric, no negative variance in any direction), or its
         diagonal is not the square of the errors within 1%.
     """
-    errors = np.array([0.0 if x.prior == "exponential" else x.error for x in backgrounds])
+    errors = _errors(backgrounds)
     if covariance is None:
         return np.outer(errors, errors)
     given = np.asarray(covariance, dtype=float)
@@ -68,14 +70,12 @@ def full_covariance(backgrounds: Sequence[Background], covariance: ArrayLike | N
     unit = np.where(errors > 0, errors, 1.0)
     if np.linalg.eigvalsh(given / np.outer(unit, unit)).min() < -1e-6:
         raise InputError("the covariance has a negative variance in some direction")
-    if not _gaussian(backgrounds):
-        apart, together = np.diag(errors**2), np.outer(errors, errors)
-        if not (np.allclose(given, apart) or np.allclose(given, together)):
-            raise InputError(
-                "backgrounds whose errors are not Gaussian are independent of each other, or move together: other "
-                "covariances need truncated Gaussian errors"
-            )
     return (given + given.T) / 2
+
+
+def _errors(backgrounds: Sequence[Background]) -> Floats:
+    """Return the upward errors, and 0 for exponential expectations."""
+    return np.array([0.0 if x.prior == "exponential" else x.error for x in backgrounds])
 
 
 def _gaussian(backgrounds: Sequence[Background]) -> bool:
@@ -163,7 +163,7 @@ def _limits(values: Floats, columns: Floats, column: int, reach: float) -> tuple
     return low, np.maximum(high, low)
 
 
-def quadrature(mean: Floats, covariance: Floats) -> tuple[Floats, Floats] | None:
+def quadrature(mean: Floats, covariance: Floats, *, cut: bool = True) -> tuple[Floats, Floats] | None:
     """Return quadrature points (points, regions) and weights (sum 1); None with more than `MAX_RANK` sources of error.
 
     Parameters
@@ -171,6 +171,8 @@ def quadrature(mean: Floats, covariance: Floats) -> tuple[Floats, Floats] | None
     mean : ndarray, shape (regions,)
         Expectations, in events.
     covariance : ndarray, shape (regions, regions)
+    cut : bool
+        Whether values below zero are cut off.
     """
     columns = factor(covariance)
     rank = columns.shape[1]
@@ -179,12 +181,12 @@ def quadrature(mean: Floats, covariance: Floats) -> tuple[Floats, Floats] | None
     t, w = _legendre(_POINTS[rank])
     values, weights = mean[None, :], np.ones(1)
     for column in range(rank):
-        low, high = _limits(values, columns, column, _REACH[rank])
+        low, high = _limits(values if cut else values + np.inf, columns, column, _REACH[rank])
         half = (high - low)[:, None] / 2
         z = low[:, None] + half * (t + 1)
         weights = (weights[:, None] * half * w * np.exp(-z * z / 2)).ravel()
         values = (values[:, None, :] + z[:, :, None] * columns[:, column]).reshape(-1, mean.size)
-    return np.maximum(values, 0.0), weights / weights.sum()
+    return np.maximum(values, 0.0) if cut else values, weights / weights.sum()
 
 
 def points(
@@ -192,8 +194,8 @@ def points(
 ) -> tuple[Floats, Floats] | None:
     """Return quadrature points and weights of one group of correlated regions, as `quadrature` does.
 
-    An exponential region is a group of its own. Where errors are not Gaussian those of a group move together, each at the
-    same quantile of its own.
+    An exponential region is a group of its own. Where errors are not Gaussian each expectation is at the quantile of its
+    normal variable, and those have the correlations of the covariance.
 
     Parameters
     ----------
@@ -208,14 +210,60 @@ def points(
         values, weights = first.nodes()
         return values[:, None], weights
     if not _gaussian(chosen := [backgrounds[i] for i in group]):
-        z, weights = legendre(-_REACH[2], _REACH[2])
-        weights = weights * np.exp(-z * z / 2)
-        return np.stack([x.quantile(z) for x in chosen], axis=1), weights / weights.sum()
+        correlation = _correlation(chosen, covariance[np.ix_(group, group)])
+        found = quadrature(np.zeros(len(group)), correlation, cut=False)
+        return None if found is None else (_at_quantiles(chosen, found[0]), found[1])
     mean = np.array([backgrounds[i].expected for i in group])
     return quadrature(mean, covariance[np.ix_(group, group)])
 
 
-def draws(mean: Floats, covariance: Floats, number: int, seed: int) -> tuple[Floats, Floats]:
+def _correlation(backgrounds: Sequence[Background], covariance: Floats) -> Floats:
+    errors = _errors(backgrounds)
+    unit = np.where(errors > 0, errors, 1.0)
+    return np.asarray(covariance / np.outer(unit, unit))
+
+
+def _at_quantiles(backgrounds: Sequence[Background], z: Floats) -> Floats:
+    """Return expectations at the quantiles of normal variables, shape (points, regions)."""
+    return np.stack([x.quantile(column) for x, column in zip(backgrounds, z.T, strict=True)], axis=1)
+
+
+def drawn_expectations(
+    backgrounds: Sequence[Background], covariance: Floats, number: int, seed: int, wider: float = 1.0
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return expectations and weights as `draws` does, for errors of any form, with the normal variables behind them.
+
+    Parameters
+    ----------
+    backgrounds : sequence of Background
+        None of them exponential.
+    covariance : ndarray, shape (regions, regions)
+        As `full_covariance` returns it.
+    number, seed
+        As for `draws`.
+    wider : float
+        Factor on the variances of the normal variables.
+
+    Returns
+    -------
+    values, weights : ndarray
+    off : ndarray, shape (number, regions)
+        The normal variables, of mean zero.
+    normal : ndarray, shape (regions, regions)
+        Their covariance, without the factor.
+    """
+    if _gaussian(backgrounds):
+        mean = np.array([x.expected for x in backgrounds])
+        values, weights = draws(mean, wider * covariance, number, seed)
+        return values, weights, values - mean, covariance
+    correlation = _correlation(backgrounds, covariance)
+    off, weights = draws(np.zeros(len(backgrounds)), wider * correlation, number, seed, cut=False)
+    return _at_quantiles(backgrounds, off), weights, off, correlation
+
+
+def draws(
+    mean: Floats, covariance: Floats, number: int, seed: int, *, cut: bool = True
+) -> tuple[Floats, Floats]:
     """Return expectations and weights from scrambled Sobol points, for covariances of any rank.
 
     One source after the other is drawn from its part that keeps the expectations positive, with the part's
@@ -228,6 +276,8 @@ def draws(mean: Floats, covariance: Floats, number: int, seed: int) -> tuple[Flo
     number : int
         Number of points, a power of two.
     seed : int
+    cut : bool
+        Whether values below zero are cut off.
     """
     columns = factor(covariance)
     values, weights = np.repeat(mean[None, :], number, axis=0), np.ones(number)
@@ -235,8 +285,9 @@ def draws(mean: Floats, covariance: Floats, number: int, seed: int) -> tuple[Flo
         # Not imported above: scipy loads its slow part `stats` when it is first asked for, which is here alone.
         uniform = scipy.stats.qmc.Sobol(columns.shape[1], rng=seed).random(number)
         for column in range(columns.shape[1]):
-            low, high = (special.ndtr(x) for x in _limits(values, columns, column, 9.0))
+            ends = _limits(values if cut else values + np.inf, columns, column, 9.0)
+            low, high = (special.ndtr(x) for x in ends)
             z = special.ndtri(np.clip(low + uniform[:, column] * (high - low), 1e-300, 1 - 1e-16))
             weights = weights * (high - low)
             values = values + z[:, None] * columns[:, column]
-    return np.maximum(values, 0.0), weights / weights.sum()
+    return np.maximum(values, 0.0) if cut else values, weights / weights.sum()

@@ -31,6 +31,8 @@ class ErrorSources:
     regions : tuple of str
     shifts : mapping of str to tuple of float
         By source, in events, one for each region.
+    one_sided : frozenset of str
+        Sources that can move the expectations only in the direction of their shifts.
 
     Examples
     --------
@@ -44,6 +46,7 @@ class ErrorSources:
 
     regions: tuple[str, ...]
     shifts: Mapping[str, tuple[float, ...]]
+    one_sided: frozenset[str] = frozenset()
 
     __repr__ = short_repr
 
@@ -76,7 +79,8 @@ class ErrorSources:
         numbers = np.asarray(expected, dtype=np.float64)
         rest = valid_covariance(statistical)
         variances = np.where(np.diag(rest) > 0, np.diag(rest), 1.0)
-        shifts = {}
+        shifts: dict[str, tuple[float, ...]] = {}
+        one_sided: set[str] = set()
         for column in factor(rest).T:
             shifts[f"{label}, {regions[int((np.diag(rest) / variances).argmax())]}"] = tuple(column.tolist())
             rest = rest - np.outer(column, column)
@@ -84,16 +88,33 @@ class ErrorSources:
             shift = numbers * np.array([source.effect.get(name, 0.0) for name in regions])
             parts = [shift] if source.correlated else list(np.diag(shift))
             names = [source.name] if source.correlated else [f"{source.name}, {name}" for name in regions]
-            shifts |= {
-                name: tuple(part.tolist()) for name, part in zip(names, parts, strict=True) if part.any()
-            }
-        return cls(tuple(regions), shifts)
+            made = {name: tuple(part.tolist()) for name, part in zip(names, parts, strict=True) if part.any()}
+            shifts |= made
+            one_sided |= set(made) if source.one_sided else set()
+        return cls(tuple(regions), shifts, frozenset(one_sided))
+
+    @property
+    def errors(self) -> tuple[Floats, Floats]:
+        """Upward and downward errors of the regions, in events, each shape (R,): one-sided sources are in one of them."""
+        up, down = np.zeros((2, len(self.regions)))
+        for name, shift in self.shifts.items():
+            row = np.array(shift)
+            both = name not in self.one_sided
+            up += np.where((row > 0) | both, row**2, 0.0)
+            down += np.where((row < 0) | both, row**2, 0.0)
+        return np.sqrt(up), np.sqrt(down)
 
     @property
     def covariance(self) -> Floats:
-        """Covariance of the expectations, shape (R, R), in events squared."""
+        """Covariance of the expectations, shape (R, R), in events squared, with the squared upward errors on its diagonal.
+
+        Its correlations are those of all sources.
+        """
         table = np.array(list(self.shifts.values())).reshape(-1, len(self.regions))
-        return np.asarray(table.T @ table)
+        found = table.T @ table
+        size = np.sqrt(np.diag(found))
+        scale = np.divide(self.errors[0], size, out=np.zeros_like(size), where=size > 0)
+        return np.asarray(found * np.outer(scale, scale))
 
     def select(self, regions: Sequence[str]) -> ErrorSources:
         """Return the sources of some of the regions, in the order named.
@@ -112,14 +133,15 @@ class ErrorSources:
             raise InputError(f"no errors of region '{unknown[0]}': there are {', '.join(self.regions)}")
         places = [self.regions.index(name) for name in regions]
         shifts = {name: tuple(row[i] for i in places) for name, row in self.shifts.items()}
-        return ErrorSources(tuple(regions), {name: row for name, row in shifts.items() if any(row)})
+        used = {name: row for name, row in shifts.items() if any(row)}
+        return ErrorSources(tuple(regions), used, self.one_sided & used.keys())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return regions and shifts as plain values, for JSON."""
+        """Return regions, shifts and which are one-sided as plain values, for JSON."""
         return {
             "regions": list(self.regions),
             "shifts": {name: list(row) for name, row in self.shifts.items()},
-        }
+        } | ({"one_sided": sorted(self.one_sided)} if self.one_sided else {})
 
     @classmethod
     def of_dict(cls, values: Mapping[str, Any]) -> ErrorSources:
@@ -132,11 +154,14 @@ class ErrorSources:
         Raises
         ------
         InputError
-            When a source has not one finite shift for each region.
+            When a source has not one finite shift for each region, or a source that is called one-sided is not there.
         """
         regions = tuple(values["regions"])
         shifts = {name: tuple(float(x) for x in row) for name, row in values["shifts"].items()}
         for name, row in shifts.items():
             if len(row) != len(regions) or not np.isfinite(row).all():
                 raise InputError(f"source of error '{name}': give one finite shift for each region")
-        return cls(regions, shifts)
+        one_sided = frozenset(values.get("one_sided", ()))
+        for name in sorted(one_sided - shifts.keys()):
+            raise InputError(f"source of error '{name}' is called one-sided, and has no shifts")
+        return cls(regions, shifts, one_sided)

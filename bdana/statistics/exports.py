@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Sheet", "SheetColumn", "counts_sheet", "pyhf_workspace", "write_sheet"]
 
-_GIVEN = frozenset({"name", "expected", "error", "observed", "upper_limit_90", "state"})
+_GIVEN = frozenset({"name", "expected", "error", "error_down", "observed", "upper_limit_90", "state"})
 """Fields of a row of a counts table that are not computed."""
 WIDEST = 12  # columns of a LaTeX table
 _LATEX = str.maketrans({"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$"})
@@ -230,8 +230,12 @@ def _background(region: CountedRegion, errors: ErrorSources | None) -> dict[str,
     ends = {name: (background.shifted(1.0), background.shifted(-1.0))}
     if errors and not alone:
         place = errors.regions.index(region.name)
+        # A one-sided source leaves the expectation where it is when its parameter is below zero.
         ends = {
-            source: (background.expected + row[place], background.expected - row[place])
+            source: (
+                background.expected + row[place],
+                background.expected - (0.0 if source in errors.one_sided else row[place]),
+            )
             for source, row in errors.shifts.items()
         }
     modifiers = [

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import special
 
 from bdana.statistics.background import legendre
-from bdana.statistics.correlated import blocks, draws, factor, points
+from bdana.statistics.correlated import blocks, drawn_expectations, factor, points
 from bdana.statistics.count_tuples import sum_tail, tuple_table
 from bdana.statistics.poisson import TIE, log_pmf
 
@@ -113,7 +113,7 @@ def _group_points(
         if not any(x.error for x in chosen):
             return np.array([[x.expected for x in chosen]]), np.ones(1)
         mean, own = np.array([x.expected for x in chosen]), covariance[np.ix_(group, group)]
-        values, weights, s2 = _reaching(counts[group], mean, own, seed)
+        values, weights, s2 = _reaching(counts[group], chosen, own, seed)
         columns = factor(own)
         if columns.shape[1] == 1:
             return _along(mean, columns[:, 0], np.sqrt(s2 * len(mean)) + 9.0, counts[group])
@@ -122,13 +122,8 @@ def _group_points(
         n = int(counts[group[0]])
         values, weights = chosen[0].nodes(2 * n + 50, least=0)
         return values[:, None], weights
-    # Errors that are not Gaussian move together: one source, of which there always are points.
-    return (
-        points(backgrounds, covariance, group)
-        or _reaching(
-            counts[group], np.array([x.expected for x in chosen]), covariance[np.ix_(group, group)], seed
-        )[:2]
-    )
+    found = points(backgrounds, covariance, group)
+    return found or _reaching(counts[group], chosen, covariance[np.ix_(group, group)], seed)[:2]
 
 
 def _along(mean: Floats, shift: Floats, reach: float, counts: NDArray[np.int64]) -> tuple[Floats, Floats]:
@@ -156,14 +151,14 @@ def _size(n: int, values: Floats, weights: Floats, rest: float) -> int:
 
 
 def _reaching(
-    counts: NDArray[np.int64], mean: Floats, covariance: Floats, seed: int
+    counts: NDArray[np.int64], backgrounds: Sequence[Background], covariance: Floats, seed: int
 ) -> tuple[Floats, Floats, float]:
     """Return expectations and weights that reach where the counts are likely, and the squared factor of the wider ones."""
-    peak = np.array([np.floor(mean).astype(np.int64), counts])
+    peak = np.array([np.floor([x.expected for x in backgrounds]).astype(np.int64), counts])
     none = np.zeros(0, dtype=np.int64)
     every, s2 = np.arange(len(counts)), 9.0
     for _ in range(6):  # until the factor fits the probability that it is found with
-        values, weights = _points(mean, covariance, s2, seed)
+        values, weights = _points(backgrounds, covariance, s2, seed)
         highest, here = _log_probability(peak, every, values, weights, none, np.zeros(0))
         found = max(_LEAST, 2.0 * (highest - here) / len(counts))
         if abs(found / s2 - 1.0) < 0.1:
@@ -173,26 +168,25 @@ def _reaching(
 
 
 def toys_in_the_tail(
-    counts: NDArray[np.int64], mean: Floats, covariance: Floats, unseen: NDArray[np.bool_], seed: int = 1
+    counts: NDArray[np.int64], backgrounds: Sequence[Background], covariance: Floats, seed: int = 1
 ) -> FarTail:
     """Return joint p-values from toys that are drawn in the tail.
 
     Parameters
     ----------
     counts : ndarray of int, shape (R,)
-    mean : ndarray, shape (R,)
-        Expectations, in events; the mean of an exponential one.
+    backgrounds : sequence of Background
     covariance : ndarray, shape (R, R)
-        Events squared; of expectations that are normal, cut at zero.
-    unseen : ndarray of bool, shape (R,)
-        Expectations that are exponential.
+        Of the expectations, events squared; 0 of exponential ones.
     seed : int
     """
-    if unseen.all():  # a product of powers, which `enumerated` sums unless it is below double precision
+    if all(
+        x.prior == "exponential" for x in backgrounds
+    ):  # a product of powers, which `enumerated` sums unless it is below double precision
         return FarTail(0.0, 0.0, "exact")
     found = np.array(
         [
-            _share(counts, mean, covariance, unseen, seed + share, np.random.default_rng([seed, share]))
+            _share(counts, backgrounds, covariance, seed + share, np.random.default_rng([seed, share]))
             for share in range(_SHARES)
         ]
     )
@@ -203,19 +197,20 @@ def toys_in_the_tail(
 
 def _share(
     counts: NDArray[np.int64],
-    mean: Floats,
+    backgrounds: Sequence[Background],
     covariance: Floats,
-    unseen: NDArray[np.bool_],
     seed: int,
     rng: np.random.Generator,
 ) -> tuple[float, float]:
+    mean = np.array([x.expected for x in backgrounds])
+    unseen = np.array([x.prior == "exponential" for x in backgrounds])
     places, seen = np.flatnonzero(~unseen), np.flatnonzero(unseen)
-    part = mean[places], covariance[np.ix_(places, places)]
+    part = [x for x in backgrounds if x.prior != "exponential"], covariance[np.ix_(places, places)]
     ratio = mean[seen] / (1.0 + mean[seen])  # of the geometric distribution of their counts
     values, weights, s2 = _reaching(counts[places], *part, seed)
-    wide_values, wide_weights = part[0][None, :], np.ones(1)
+    wide_values, wide_weights = mean[None, places], np.ones(1)
     if part[1].any():
-        wide_values, wide_weights = draws(part[0], s2 * part[1], _DRAWS, seed)
+        wide_values, wide_weights, _, _ = drawn_expectations(*part, _DRAWS, seed, s2)
     chosen = rng.choice(len(wide_weights), _TOYS, p=wide_weights)
     toys = np.zeros((_TOYS, len(counts)), dtype=np.int64)
     # Gamma distributed expectations make counts s2 times as variable as Poisson ones; of small ones the counts must not
@@ -231,19 +226,20 @@ def _share(
     return _sum_tail(counts, values, weights, mean[seen]), p_l
 
 
-def _points(mean: Floats, covariance: Floats, s2: float, seed: int) -> tuple[Floats, Floats]:
+def _points(
+    backgrounds: Sequence[Background], covariance: Floats, s2: float, seed: int
+) -> tuple[Floats, Floats]:
     """Return expectations and weights that are dense both around the mean and at errors wider by a factor.
 
     Each expectation counts by the part of its probability that belongs to the distribution it was drawn from.
     """
     if not covariance.any():
-        return mean[None, :], np.ones(1)
-    inverse = np.linalg.pinv(covariance, rcond=1e-10, hermitian=True)
+        return np.array([[x.expected for x in backgrounds]]), np.ones(1)
     rank = np.linalg.matrix_rank(covariance, hermitian=True) if covariance.size else 0
     parts = []
     for wider in (1.0, s2):
-        values, weights = draws(mean, wider * covariance, _DRAWS, seed)
-        off = values - mean
+        values, weights, off, normal = drawn_expectations(backgrounds, covariance, _DRAWS, seed, wider)
+        inverse = np.linalg.pinv(normal, rcond=1e-10, hermitian=True)
         distance = np.einsum("ij,jk,ik->i", off, inverse, off)
         closer = -0.5 * distance * (1.0 - 1.0 / s2)  # log of the narrow density over the wide one
         narrow = special.expit(closer + 0.5 * rank * np.log(s2))

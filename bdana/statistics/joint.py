@@ -10,7 +10,7 @@ from scipy import special
 
 from bdana.errors import InputError
 from bdana.rounding import bounded_p
-from bdana.statistics.correlated import MAX_RANK, blocks, draws, full_covariance, points, quadrature
+from bdana.statistics.correlated import MAX_RANK, blocks, drawn_expectations, full_covariance, points
 from bdana.statistics.count_tuples import sum_tail, tuple_table
 from bdana.statistics.far_tail import enumerated, toys_in_the_tail
 from bdana.statistics.poisson import (
@@ -66,13 +66,14 @@ def joint_p_values(
 
     p_l is the summed probability of all count tuples no likelier than the observed one. The expectations are normal
     around their values, cut where one would be negative; those of regions where nothing was seen to estimate them from
-    (`Background.unseen`) are exponential, each independent of all others.
+    (`Background.unseen`) are exponential, each independent of all others. Where errors are asymmetric, or of another form,
+    every expectation has the distribution that it has alone, at the quantiles of normal variables that are correlated.
 
     Parameters
     ----------
     observed : sequence of int
     backgrounds : sequence of Background
-        One for each region, with truncated Gaussian errors.
+        One for each region.
     covariance : array_like, optional
         Of the expectations, shape (regions, regions), events squared; by default all errors move together.
     seed : int
@@ -96,7 +97,6 @@ def joint_p_values(
         full_covariance(backgrounds, covariance)
         alone = p_values(counts[0], backgrounds[0])
         return _result(alone.p_n, alone.p_l, covariance is None, "exact")
-    mean = np.array([x.expected for x in backgrounds])
     cov = full_covariance(backgrounds, covariance)
     groups = blocks(cov)
     found_points = [points(backgrounds, cov, group) for group in groups]
@@ -106,9 +106,7 @@ def joint_p_values(
     for group, found in zip(groups, found_points, strict=True):
         lengths = [sizes[i] for i in group]
         if not exact or found is None or np.prod(lengths, dtype=float) * len(found[1]) > MAX_PRODUCTS:
-            _require_toys(backgrounds)
-            unseen = [x.prior == "exponential" for x in backgrounds]
-            made = _toys(counts, mean, cov, np.array(unseen), covariance is None, seed)
+            made = _toys(counts, backgrounds, cov, covariance is None, seed)
             return made or _far(counts, backgrounds, cov, covariance is None, seed)
         tables.append((tuple_table(*found, lengths), [counts[i] for i in group]))
     total = reduce(np.multiply.outer, (table.ravel() for table, _ in tables)).ravel()
@@ -168,34 +166,32 @@ def _far(
     n = np.array(counts, dtype=np.int64)
     found = enumerated(n, backgrounds, cov, seed)
     if found is None:
-        _require_toys(backgrounds)
-        mean = np.array([x.expected for x in backgrounds])
-        unseen = np.array([x.prior == "exponential" for x in backgrounds])
-        found = toys_in_the_tail(n, mean, cov, unseen, seed)
+        found = toys_in_the_tail(n, backgrounds, cov, seed)
     return _result(bounded_p(found.p_n), bounded_p(found.p_l), together, found.computed)
 
 
-def _require_toys(backgrounds: Sequence[Background]) -> None:
-    if any(x.prior not in {"truncated_gaussian", "exponential"} for x in backgrounds):
-        raise InputError(
-            "the counts are too large for exact joint p-values, and toys need truncated Gaussian errors"
-        )
-
-
 def _toys(
-    counts: list[int], mean: Floats, cov: Floats, unseen: NDArray[np.bool_], together: bool, seed: int
+    counts: list[int], backgrounds: Sequence[Background], cov: Floats, together: bool, seed: int
 ) -> Counting | None:
-    """Return p-values from toy counts, in shares whose spread is the error; `unseen` regions are exponential.
+    """Return p-values from toy counts, in shares whose spread is the error.
 
     None where hardly a toy is as rare.
     """
     p_n, rarer = np.zeros(_SHARES), np.zeros(_SHARES)
-    found = quadrature(mean, cov)
-    exact = found if found is not None and len(found[1]) <= _DRAWS and not unseen.any() else None
+    mean = np.array([x.expected for x in backgrounds])
+    unseen = np.array([x.prior == "exponential" for x in backgrounds])
+    normal, among = [x for x in backgrounds if x.prior != "exponential"], np.ix_(~unseen, ~unseen)
+    found = points(backgrounds, cov, np.arange(len(mean))) if not unseen.any() else None
+    exact = found if found is not None and len(found[1]) <= _DRAWS else None
     for share in range(_SHARES):
-        values, weights = exact or draws(mean, cov, _DRAWS, seed + share)
         rng = np.random.default_rng([seed, share])
-        values[:, unseen] = rng.exponential(mean[unseen], (len(values), int(unseen.sum())))
+        if exact:
+            values, weights = exact
+        else:
+            known, weights, _, _ = drawn_expectations(normal, cov[among], _DRAWS, seed + share)
+            values = np.empty((len(weights), len(mean)))
+            values[:, ~unseen] = known
+            values[:, unseen] = rng.exponential(mean[unseen], (len(values), int(unseen.sum())))
         toys = rng.poisson(values[rng.choice(len(weights), _TOYS, p=weights)])
         p_n[share] = weights @ special.gammainc(sum(counts), values.sum(axis=1)) if sum(counts) else 1.0
         tuples, repeated = np.unique(toys, axis=0, return_counts=True)

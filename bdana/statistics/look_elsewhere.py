@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
-from bdana.statistics.correlated import blocks, draws, full_covariance, points
+from bdana.statistics.correlated import blocks, drawn_expectations, full_covariance, points
 from bdana.statistics.joint import check_regions
 from bdana.statistics.poisson import TIE, Background, Floats, p_values, upper_count
 
@@ -70,7 +70,6 @@ def over_regions(
     """
     counts = check_regions(observed, backgrounds)
     cov = full_covariance(backgrounds, covariance)
-    mean = np.array([x.expected for x in backgrounds])
     where, p_local, needed = _smallest(counts, backgrounds)
     quiet, spread, drawn = 1.0, 0.0, 0  # probability that no region comes to its needed count
     for group in blocks(cov):
@@ -78,8 +77,10 @@ def over_regions(
         if found is not None:
             quiet *= _quiet(needed[group], *found)
             continue
-        part = mean[group], cov[np.ix_(group, group)]
-        shares = [_quiet(needed[group], *draws(*part, _DRAWS, seed + i)) for i in range(_SHARES)]
+        part = [backgrounds[i] for i in group], cov[np.ix_(group, group)]
+        shares = [
+            _quiet(needed[group], *drawn_expectations(*part, _DRAWS, seed + i)[:2]) for i in range(_SHARES)
+        ]
         quiet *= float(np.mean(shares))
         spread = float(
             np.hypot(spread, np.std(shares, ddof=1) / np.sqrt(_SHARES) / max(np.mean(shares), 1e-300))

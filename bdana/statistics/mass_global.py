@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bdana.statistics.background import Background
-from bdana.statistics.correlated import draws
+from bdana.statistics.correlated import drawn_expectations
 from bdana.statistics.joint import sum_tails
 from bdana.statistics.mass_spectrum import MassSpectrum
 from bdana.statistics.poisson import TIE
@@ -56,8 +56,12 @@ def p_anywhere(
     """
     rng = np.random.default_rng(seed)
     mean = np.array([total.expected for total in totals])
-    values, weights = draws(mean, covariance, _DRAWS, seed)
     unseen = np.array([total.prior == "exponential" for total in totals])
+    known, weights, _, _ = drawn_expectations(
+        [x for x in totals if x.prior != "exponential"], covariance[np.ix_(~unseen, ~unseen)], _DRAWS, seed
+    )
+    values = np.empty((len(weights), len(totals)))
+    values[:, ~unseen] = known
     values[:, unseen] = rng.exponential(mean[unseen], (len(values), int(unseen.sum())))
     expected = values.sum(axis=1)
     some = float(weights @ -np.expm1(-expected))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bdana.errors import InputError
+from bdana.observed import Predicted
 from bdana.statistics.background import Background, Floats
 
 if TYPE_CHECKING:
@@ -79,16 +80,19 @@ class MassSpectrum:
     contents : ndarray, shape (B,)
         Expected events.
     covariance : ndarray, shape (B, B)
-        Of the contents, all errors together.
+        Of the contents, all errors but one-sided ones together.
     unseen_limit : float
         90% CL upper limit, in events, where the spectrum is empty because no pair was there to estimate from; 0: known to be
         empty.
+    one_sided : tuple of float
+        Relative effects of sources that can move all contents only up, or only down where negative.
     """
 
     edges: Floats
     contents: Floats
     covariance: Floats
     unseen_limit: float = 0.0
+    one_sided: tuple[float, ...] = ()
 
     @classmethod
     def flat(cls, low: float, high: float, total: Background) -> MassSpectrum:
@@ -140,7 +144,10 @@ class MassSpectrum:
         expected = float(share @ self.contents)
         if expected <= 0:
             return Background.unseen(self.unseen_limit) if self.unseen_limit else Background(0.0)
-        return Background(expected, float(np.sqrt(max(float(share @ self.covariance @ share), 0.0))))
+        effects = expected * np.array(self.one_sided)
+        variance = max(float(share @ self.covariance @ share), 0.0)
+        up, down = (float(np.sqrt(variance + np.sum(effects[effects * sign > 0] ** 2))) for sign in (1, -1))
+        return Background.of(Predicted(expected, up, None, None if down == up else down))
 
 
 def weighted_half_width(pull: ArrayLike, weight: ArrayLike, share: float = 0.6826894921370859) -> float:

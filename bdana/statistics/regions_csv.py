@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bdana.csv_rows import CsvRow, parse_number, read_csv
 from bdana.errors import InputError
+from bdana.observed import Predicted
 from bdana.statistics.categories_csv import parse_background, read_toys
 from bdana.statistics.error_sources import ErrorSources
 from bdana.statistics.poisson import Background, Floats, whole
@@ -66,7 +67,7 @@ def _of_table(path: Path) -> tuple[CountedRegion, ...]:
         return tuple(
             _row(
                 f"{path}, region {i}",
-                {name: str(row.get(name, "")) for name in COLUMNS},
+                {name: str(row.get(name, "")) for name in COLUMNS} | _two_errors(row),
                 row.get("upper_limit_90"),
             )
             for i, row in enumerate(rows, 1)
@@ -77,6 +78,14 @@ def _of_table(path: Path) -> tuple[CountedRegion, ...]:
         raise InputError(
             f"{path}: is not a table of bdana run: a JSON object with a list of 'regions' is needed"
         ) from None
+
+
+def _two_errors(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return both errors of a row that has a downward one as a CSV has them."""
+    if row.get("error_down") is None:
+        return {}
+    up, down = Background.of(Predicted.of_dict(row)).errors
+    return {"error": f"+{up!r},-{down!r}"}
 
 
 def _number(text: str, where: str) -> float:

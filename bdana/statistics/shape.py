@@ -190,7 +190,7 @@ def shape_limit(
     Raises
     ------
     InputError
-        When an event is outside both densities, or a number makes no sense.
+        When an event is outside both densities, a number makes no sense, or there are too few toys.
     """
     alpha, number = 1 - check_level(level), _number(toys)
     weights = model.weights(observed)
@@ -218,8 +218,16 @@ def shape_limit(
             with_signal, without = tails(s)
             return with_signal - alpha * without
 
-        if excess(largest) <= 0:
+        with_signal, without = tails(largest)
+        if with_signal <= alpha * without:
             break
+        if (
+            with_signal <= 1 / number
+        ):  # not one experiment with a signal is left, and yet this is not small enough
+            raise InputError(
+                f"{number} toys are too few for a limit at {100 * level:g}% CL: only {without:.1%} of those without signal "
+                f"are as little like a signal as what was observed; give {10 * number} or more"
+            )
         largest *= 2
     high = float(optimize.bisect(excess, 1e-6, largest, xtol=1e-5 * largest))
     with_signal, without = tails(high)

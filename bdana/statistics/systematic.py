@@ -28,7 +28,7 @@ class Systematic:
     source : str
         Where the number comes from.
     one_sided : bool
-        Whether the truth can only be higher, never lower, because of it.
+        Whether it can move the truth in one direction only: up where the effect is positive, down where it is negative.
 
     Examples
     --------

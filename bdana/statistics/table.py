@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bdana.display import html_table, short_repr, shortened
 from bdana.errors import ConfigError
+from bdana.observed import open_part_of
 from bdana.statistics.joint import joint_p_values
 from bdana.statistics.poisson import Background, Counting, p_values
 
@@ -22,19 +23,6 @@ __all__ = ["CountingTable", "TableRow", "counting_table"]
 LATER = (
     "candidates of the region that were sealed with a stage opened later; the p-values are those of the sum"
 )
-
-
-def open_part_of(missing: Sequence[str], numbers: str = "expected and observed") -> str:
-    """Say that the numbers of a region are those of its open part.
-
-    Parameters
-    ----------
-    missing : sequence of str
-        The stages whose guard bands are closed.
-    numbers : str
-        Which numbers.
-    """
-    return f"{numbers} in its open part: without the guard band of {', '.join(missing)}, which is closed"
 
 
 @dataclass(frozen=True)

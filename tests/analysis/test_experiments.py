@@ -68,8 +68,8 @@ def test_the_frame_and_names_of_the_plane_are_the_experiment_s(folder):
     document = (folder / "output" / "report.html").read_text()
     assert "z_FMAG and CDA_FMAG" in document
     assert "TAX" not in document
-    assert package.load(folder).regions.frame_m_mm == ((-6.0, 14.0), (0.3, 600.0))
-    assert package.load(package.analysis.template_folder()).regions.frame_m_mm == (
+    assert package.load(folder).regions.frame == ((-6.0, 14.0), (0.3, 600.0))
+    assert package.load(package.analysis.template_folder()).regions.frame == (
         (-100.0, 300.0),
         (0.3, 3000.0),
     )

@@ -133,3 +133,31 @@ def test_a_worker_refuses_an_analysis_that_changed_meanwhile(folder):
     replace(folder / "selections" / "dimuon.py", "pair.cda < par", "pair.cda <= par")
     with pytest.raises(ConfigError, match="changed while it was running"):
         pickle.loads(sent)
+
+
+def test_what_is_histogrammed_is_that_of_the_selection():
+    analysis = bdana.load(bdana.analysis.template_folder())
+    shown = analysis.distributions("dimuon", ["CR3"])
+    assert shown.without["cda"].borders == ("max_cda_mm",)
+    assert shown.functions == {"lkr_e_over_p", "trigger_dt", "lav_dt", "straw1_distance", "muv3_radius"}
+    assert shown.regions == ("CR3",)
+    off = bdana.load(analysis.folder, ["selection.dimuon.acceptance=false"])
+    assert "acceptance" not in off.distributions("dimuon", []).without
+    other = analysis.distributions("dipion", [])  # has no functions
+    assert not other.functions
+    assert "cda" in other.without
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ('n_minus_1.cda.cut="cdb"', r"\[n_minus_1\.cda\]: no cut 'cdb' in selections/.*'cda'"),
+        ('n_minus_1.lav_veto.function="lav_dtt"', r"no function 'lav_dtt' in selections/.*'lav_dt'"),
+        ('variables.e_over_p.function="e_p"', r"\[variables\.e_over_p\]: no function 'e_p'"),
+        ('n_minus_1.cda.borders=["max_cda"]', r"no number 'max_cda' in selections/.*'max_cda_mm'"),
+        ('n_minus_1.cda.borders=["max_dt_ns"]', "max_dt_ns is in ns, and the axis in mm"),
+    ],
+)
+def test_a_distribution_of_what_is_not_there(setting, said):
+    with pytest.raises(ConfigError, match=said):
+        bdana.load(bdana.analysis.template_folder(), [setting]).distributions("dimuon", [])

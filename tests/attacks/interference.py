@@ -15,8 +15,8 @@ from bdana.sealing.seal_file import seal
 from bdana.simulation import Beam, SimulationConfig, simulate
 from tests.attacks.raw import dimuon_at
 from tests.commands import bdana as bdana_command
-from tests.searches import one_variable, sealing_of, search_folder, stage_secrets
-from tests.synthetic import dimuon_event, records
+from tests.searches import one_variable, sealing_of, search_folder, stage_secrets, with_clusters
+from tests.synthetic import dimuon_event, diphoton_event, records
 
 RUN = 11001
 CLOSED = (0, 1, 10, 1000, "nan")
@@ -64,12 +64,39 @@ def closed_events(number, rng, gate, stages=None, first=900_000):
     return made
 
 
+def closed_clusters(number, rng, gate, first=950_000):
+    """Return events closed by a pair of clusters, with pairs from all over the envelopes: five, one of each.
+
+    "nan" gives ten, of which nobody knows the energy, place or time of a cluster: they are most secret.
+    """
+    total = 10 if number == "nan" else number
+    order = rng.permutation(gate.names)
+    made = []
+    for i in range(total):
+        mass, radius = point_of(order[i % len(order)], rng, gate.clusters.envelopes)
+        turn = rng.uniform(0.0, 2.0 * np.pi)
+        centre = radius * np.cos(turn), radius * np.sin(turn) - 22.0
+        event = diphoton_event(
+            first + i, mass=mass, z=142.5e3, centre=centre, energies=rng.uniform(20e3, 60e3, 2), run=RUN
+        )
+        event["trigger"] = int(rng.choice([0, 1, 2, 3]))
+        if number == "nan":
+            event["lkr"][i % 2][("energy", "x", "y", "time")[i % 4]] = float("nan")
+        made.append(event)
+    if made:
+        levels = gate.secrecy(records(made))
+        expected = {0} if number == "nan" else {gate.names.index(stage) for stage in order[:total]}
+        assert set(levels.tolist()) <= set(range(len(gate.names)))
+        assert expected <= set(levels.tolist())
+    return made
+
+
 def point_of(stage, rng, envelopes):
-    """Draw a point (z_TAX, CDA_TAX; mm) inside the envelope of a stage and no more secret one."""
+    """Draw a point, such as (z_TAX, CDA_TAX; mm), inside the envelope of a stage and no more secret one."""
     place = envelopes.names.index(stage)
     box = envelopes.boxes[place]
     while True:
-        z, cda = rng.uniform(box.z_min, box.z_max), rng.uniform(0.0, box.cda_max)
+        z, cda = rng.uniform(*box.ends), rng.uniform(0.0, box.top)
         if envelopes.secrecy([z], [cda])[0] == place:
             return z, cda
 
@@ -103,7 +130,7 @@ class World:
     The prompt background takes most of the time, so that it may be left out.
     """
 
-    def __init__(self, folder, keys, *, sealed, prompt=True):
+    def __init__(self, folder, keys, *, sealed, prompt=True, clusters=False):
         self.folder, self.keys, self.sealed = folder, keys, sealed
         self.ending = ".open.root" if sealed else ".root"
 
@@ -112,6 +139,11 @@ class World:
 
         search_folder(folder, f"data/run{self.ending}", keys=keys if sealed else None, edit=edit, pdf=True)
         (folder / "data").mkdir()
+        if clusters:  # alone, and without an estimate
+            with_clusters(folder)
+            settings = folder / "analysis.toml"
+            text = settings.read_text().replace('single_tracks = "singles"\n', "")
+            settings.write_text(text.replace('selection = "dimuon"', 'selection = "diphoton"'))
         analysis = bdana.load(folder)
         self.gate = load_policy(folder, analysis.regions).gate(analysis.detector)
         self.secrets = stage_secrets(self.gate.names)

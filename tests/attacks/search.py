@@ -7,7 +7,7 @@ import awkward as ak
 import bdana
 from bdana.analysis import template_folder
 from bdana.blinding import load_policy
-from bdana.blinding.canonical import sha256
+from bdana.blinding.canonical import canonical, sha256
 from bdana.blinding.ledger import Ledger
 from bdana.blinding.rules import append
 from bdana.blinding.stage_keys import stage_recipients
@@ -59,9 +59,24 @@ class Search:
         made.files = {stage: folder / path.name for stage, path in self.files.items()}
         return made
 
+    def read(self, stage):
+        """Return the hash of the sealed file of a stage by its name."""
+        return {self.files[stage].name: sha256(self.files[stage].read_bytes())}
+
+    def recorded(self):
+        """Return hash and name of what stands for the manifest of the sealed files, recorded once."""
+        files = {stage: sha256(path.read_bytes()) for stage, path in self.files.items()}
+        named = {"period": "2021", "sha256": sha256(canonical(files)), "sealed": files}
+        if not any(named in row.body["manifests"].values() for row in self.ledger.of_kind("seal")):
+            body = {"manifests": {"run.manifest.json": named}}
+            append(self.ledger, self.policy, "seal", "bob", self.keys["bob"], body)
+        return {named["sha256"]: "run.manifest.json"}
+
     def freeze(self, person="ann", channel="mumu", explains="", **more):
-        sealed = {stage: {path.name: sha256(path.read_bytes())} for stage, path in self.files.items()}
+        sealed = {stage: self.read(stage) for stage in self.files}
         document = {
+            "format": 3,
+            "manifests": {"2021": self.recorded()},
             "sealed": {"2021": sealed},
             "policy": self.policy.sha256,
             "prediction": {"regions": [], "expected": [], "error": [], "upper_limit_90": []},

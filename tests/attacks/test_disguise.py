@@ -342,11 +342,12 @@ def test_without_nan_counting_as_closed_it_would_be_open():
     assert GATE.secrecy(pair_with(chi2=NAN))[0] == 0
 
 
-def second_wall(events, settings=(), gate=GATE):
+def second_wall(events, settings=(), gate=GATE, *, n_minus_1=False):
     """Run the default selection on events of open data that the reader has let through."""
     moved = bdana.load(bdana.analysis.template_folder(), list(settings))
     selection, par = moved.selection("dimuon")
-    return selection.apply(events, par, moved.setup, gate)
+    shown = moved.distributions("dimuon", moved.regions.names) if n_minus_1 else None
+    return selection.apply(events, par, moved.setup, gate, distributions=shown)
 
 
 def weak(**fields):
@@ -370,6 +371,16 @@ def test_a_looser_chi2_cut_meets_the_second_wall():
     assert len(second_wall(events).candidates) == 0
     with pytest.raises(BlindingError, match="there are closed pairs in open data"):
         second_wall(events, ["selection.dimuon.max_chi2=100.0"])
+
+
+def test_a_looser_chi2_cut_in_a_distribution_without_another_cut_meets_the_second_wall():
+    event = dimuon_event(1) | {"lav": [{"time": 10.0}]}  # vetoed, so that it is no candidate
+    for track in event["tracks"]:
+        track["chi2"] = 60.0
+    looser = ["selection.dimuon.max_chi2=100.0"]
+    assert len(second_wall(records([event]), looser).candidates) == 0
+    with pytest.raises(BlindingError, match="there are closed pairs in open data"):
+        second_wall(records([event]), looser, n_minus_1=True)
 
 
 def test_a_looser_momentum_cut_meets_the_second_wall():

@@ -38,16 +38,15 @@ def test_a_freeze_that_was_not_rehearsed_is_not_opened(search):
 
 def test_data_added_before_an_opening_need_a_new_freeze_and_after_it_a_new_period(search):
     search.freeze()
-    added = search.files["CR3"].with_name("more.CR3.age")
-    added.write_bytes(search.files["CR3"].read_bytes())
+    named = {"period": "2021", "sha256": "1" * 64, "sealed": dict.fromkeys(search.files, "2" * 64)}
+    search.ledger.append("seal", "bob", search.keys["bob"], {"manifests": {"more.manifest.json": named}})
 
     def freeze_with(more):
-        sealed = {s: {p.name: sha256(p.read_bytes())} for s, p in search.files.items()}
+        sealed, manifests = {stage: search.read(stage) for stage in search.files}, search.recorded()
         if more:
-            sealed["CR3"][added.name] = sha256(added.read_bytes())
-        document = {"sealed": {"2021": sealed}, "seed": "1", "config": {"search": {"selection": "mumu"}}}
-        row = freeze(search.ledger, search.policy, "ann", search.keys["ann"], document)
-        search.ledger.append("rehearse", "ann", search.keys["ann"], {"freeze": row.hash})
+            sealed = {stage: files | {f"more.{stage}.age": "2" * 64} for stage, files in sealed.items()}
+            manifests |= {"1" * 64: "more.manifest.json"}
+        search.freeze(sealed={"2021": sealed}, manifests={"2021": manifests})
 
     request = search.request("CR3")
     freeze_with(more=True)  # what was asked for before is void

@@ -12,6 +12,7 @@ from bdana.api import load
 from bdana.blinding import load_policy
 from bdana.blinding.canonical import canonical, differences, sha256
 from bdana.blinding.ledger import Ledger
+from bdana.blinding.rules import append
 from bdana.blinding.stage_keys import stage_recipients
 from bdana.errors import BdanaError, BlindingError
 from bdana.opening import thaw as thaw_module
@@ -131,6 +132,28 @@ def test_a_sealed_file_that_production_did_not_make_is_not_frozen(real, change):
             reproduce(analysis, real.frozen.body["frozen"])
     finally:
         path.write_bytes(content)
+
+
+@pytest.mark.parametrize("manifest", ["as it was", "changed"])
+def test_what_a_program_without_these_checks_freezes_is_not_in_the_ledger(real, manifest):
+    """Its freeze has the hash of the file that lies there, beside the manifest or a changed one."""
+    document, content = real.frozen.body["frozen"], (real.folder / "run.CR3.age").read_bytes()
+    forged = encrypt_events([], stage_recipients(real.ledger, real.opening.policy, "2021")["CR3"], 4096)
+    digest, text = sha256(forged), (real.folder / "run.manifest.json").read_bytes()
+    changed = text.replace(sha256(content).encode(), digest.encode())
+    assert changed != text
+    sealed = {"2021": document["sealed"]["2021"] | {"CR3": {"run.CR3.age": digest}}}
+    manifests, rule = {"2021": {sha256(changed): "run.manifest.json"}}, "freezes-recorded-data"
+    if manifest == "as it was":
+        manifests, rule = document["manifests"], "freezes-recorded-files"
+    forgery = document | {"sealed": sealed, "manifests": manifests}
+    with pytest.raises(BlindingError, match=f"rule {rule}"):
+        freeze(real.ledger, real.opening.policy, "ann", real.keys["ann"], forgery)
+    named = {"period": "2021", "sha256": sha256(changed), "sealed": {"CR3": digest}}
+    with pytest.raises(BlindingError, match="rule production-seals"):
+        append(
+            real.ledger, real.opening.policy, "seal", "ann", real.keys["ann"], {"manifests": {"run": named}}
+        )
 
 
 def test_every_key_of_a_freeze_is_read_or_shown(real):

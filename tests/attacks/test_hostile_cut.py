@@ -4,6 +4,7 @@ import ctypes
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -179,3 +180,54 @@ def test_root_alone_reads_the_memory_of_a_process_that_has_a_key(monkeypatch):
     monkeypatch.setattr("bdana.cli.blinding.ledger_state", look)
     CliRunner().invoke(app, ["blinding", "status"])
     assert [*told, ctypes.CDLL(None).prctl(3)] == [0, 1]
+
+
+LEFT = """
+import os, signal, threading, time
+from pathlib import Path
+from bdana.errors import BlindingError
+
+def leave(name, *steps):
+    if os.fork():
+        return
+    for step in steps:
+        step()
+    Path({folder!r}, name).write_text(str(os.getpid()))
+    time.sleep(30)
+    os._exit(0)
+
+leave("child")
+leave("stopped", lambda: Path({folder!r}, "stopped").write_text(str(os.getpid())), lambda: os.kill(os.getpid(), signal.SIGSTOP))
+leave("daemon", os.setsid, lambda: os.fork() and os._exit(0))
+threading.Thread(target=time.sleep, args=(30,)).start()
+while len(list(Path({folder!r}).iterdir())) < 3:
+    time.sleep(0.01)
+"""
+"""Leaves a child, a stopped one, a daemon in a session of its own, all holding the answer, and a thread."""
+
+
+def alive(path):
+    """Tell whether the process runs whose number is in a file."""
+    try:
+        os.kill(int(path.read_text()), 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a daemon is not found again")
+@pytest.mark.parametrize(
+    ("at_the_end", "error", "says"),
+    [
+        ("raise BlindingError('refused: its answer')", BlindingError, "^refused: its answer$"),
+        ("os.kill(os.getpid(), signal.SIGSTOP)", RuntimeError, "^the opening stopped; the same request"),
+    ],
+)
+def test_whatever_code_leaves_running_ends_with_it(tmp_path, at_the_end, error, says):
+    executed = SimpleNamespace(__module__="builtins", __name__="exec")
+    started = time.monotonic()
+    with pytest.raises(error, match=says):
+        run_isolated(executed, LEFT.format(folder=str(tmp_path)) + at_the_end, plain=True)
+    assert time.monotonic() - started < 25.0
+    assert len(list(tmp_path.iterdir())) == 3
+    assert [path.name for path in tmp_path.iterdir() if alive(path)] == []

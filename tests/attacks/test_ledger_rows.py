@@ -11,7 +11,7 @@ from multiprocessing import get_context
 import pytest
 
 from bdana.blinding.canonical import canonical, sha256
-from bdana.blinding.ledger import Ledger, Row
+from bdana.blinding.ledger import FORMAT, Ledger, Row
 from bdana.blinding.receipts import require_rows
 from bdana.blinding.signing import sign
 from bdana.errors import BlindingError
@@ -191,7 +191,7 @@ def test_a_file_that_is_no_row(ledger, name, text, message):
 
 def test_a_format_that_is_not_known(ledger, keys):
     document = {"number": 18, "kind": "seen", "person": "ann", "follows": ledger.head, "time": "", "body": {}}
-    for number in (1, 3):  # a row of format 1 does not say so
+    for number in (1, FORMAT + 1):  # a row of format 1 does not say so
         rewritten(ledger, document | {"format": number}, keys["ann"])
         with pytest.raises(BlindingError, match=rf"it is of format {number}, which this bdana does not read"):
             ledger.rows()

@@ -8,7 +8,7 @@ from bdana.blinding.ledger import Ledger
 from bdana.blinding.record import Record
 from bdana.blinding.stage_keys import make_period, stage_recipients
 from bdana.errors import BlindingError
-from bdana.sealing.manifest import record_manifests, require_recorded
+from bdana.sealing.manifest import file_sha256, record_manifests, require_recorded
 from bdana.sealing.seal_file import seal
 from tests.attacks.raw import canary, raw_file
 from tests.attacks.search import Search
@@ -75,6 +75,17 @@ def test_a_freeze_from_before_the_new_keys_opens_nothing(search, step):
     ):
         search.open(request) if request else search.request("CR3")
     assert not search.ledger.of_kind("begin")
+
+
+def test_manifests_recorded_without_their_files_are_recorded_again(search, tmp_path, sealing):
+    with_keys = replace(sealing, recipients=stage_recipients(search.ledger, search.policy, "2021"))
+    manifest = seal(raw_file(tmp_path / "run.root", [canary(1)]), tmp_path, with_keys)
+    as_before = {manifest.name: {"period": "2021", "sha256": file_sha256(manifest)}}
+    search.ledger.append("seal", "bob", search.keys["bob"], {"manifests": as_before})
+    with pytest.raises(
+        BlindingError, match=r"does not know .*run.manifest.json with its sealed files; `bdana"
+    ):
+        require_recorded(search.ledger, sealing.policy, manifest)
 
 
 def test_files_sealed_for_the_lost_keys_are_not_frozen(search, tmp_path, sealing):

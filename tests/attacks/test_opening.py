@@ -3,11 +3,13 @@
 import pyrage
 import pytest
 
+from bdana.blinding.canonical import sha256
 from bdana.blinding.key_shares import KeyShares
 from bdana.blinding.record import shares
 from bdana.blinding.stage_keys import stage_recipients
 from bdana.errors import BlindingError
-from bdana.opening.steps import Opening
+from bdana.opening import steps
+from bdana.opening.steps import Decrypted, Opening
 from bdana.sealing.sealed_file import encrypt_events
 from tests.attacks.search import Search, show
 from tests.blinding.people import IDENTITIES, wrong_share
@@ -190,6 +192,24 @@ def test_an_opening_that_began_is_not_withdrawn(search):
     search.open(request)
     with pytest.raises(BlindingError, match="began already"):
         search.opening.withdraw("ann", search.keys["ann"], request, "too late")
+
+
+def test_an_opener_who_reads_another_file_ends_nothing(search, monkeypatch):
+    """The program compares nothing, and says which file it read."""
+    request, frozen = (
+        search.request("CR3"),
+        search.ledger.of_kind("freeze")[-1].body["frozen"]["sealed"]["2021"],
+    )
+    public = stage_recipients(search.ledger, search.policy, "2021")["CR3"]
+    search.files["CR3"].write_bytes(encrypt_events([], public, 8192))
+    monkeypatch.setattr(steps, "sha256", lambda content: frozen["CR3"]["run.CR3.age"])
+    with monkeypatch.context() as patch:
+        patch.setattr(Opening, "_end", lambda self, *said: said[3])
+        decrypted = search.open(request)
+    told = Decrypted(decrypted.link, {"run.CR3.age": sha256(search.files["CR3"].read_bytes())}, {})
+    with pytest.raises(BlindingError, match="rule ends-with-the-frozen-files"):
+        search.opening.run("rob", search.keys["rob"], request, lambda: told, lambda _: {})
+    assert not search.ledger.of_kind("end")
 
 
 def test_a_sealed_file_made_with_the_public_key_is_refused(search):

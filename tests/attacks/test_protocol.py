@@ -48,7 +48,7 @@ def beginning(request, **changes):
 
 def end_by(search, person, stage):
     request = begun(search)
-    forge(search, "end", person, request=request.hash, stage=stage, outputs=REFUSED, link="")
+    forge(search, "end", person, request=request.hash, stage=stage, outputs=REFUSED, link="", read={})
 
 
 def failed(chunks):
@@ -147,9 +147,9 @@ FORGED = {
                 "stage": "SR", "head": s.ledger.head, "shares": shares_of(s, "ann", "SR")})),
         "rule stage-in-its-turn"),
     "an end of nothing": (
-        lambda s: forge(s, "end", "ann", request="0" * 64, stage="SR", outputs=REFUSED, link=""), "rule ends-what-began"),
+        lambda s: forge(s, "end", "ann", request="0" * 64, stage="SR", outputs=REFUSED, link="", read={}), "rule ends-what-began"),
     "an end without begin": (
-        lambda s: forge(s, "end", "rob", request=s.request("CR3").hash, stage="CR3", outputs=REFUSED, link=""),
+        lambda s: forge(s, "end", "rob", request=s.request("CR3").hash, stage="CR3", outputs=REFUSED, link="", read={}),
         "rule ends-what-began"),
     "a second end": (
         lambda s: forge(s, "end", "rob", **dict(ended(s).body) | {"outputs": REFUSED}), "rule ends-once"),

@@ -80,8 +80,20 @@ def with_zoe_as_reviewer(search):
     return search
 
 
-def recorded(search):
-    write(search, "seal", "bob", manifests={"run.json": {"period": "2021", "sha256": "1" * 64}})
+def unlike(search, file):
+    """Freeze with the manifests that are recorded, and other hashes of the sealed files of CR2."""
+    manifests, sealed = search.recorded(), {stage: search.read(stage) for stage in STAGES}
+    search.freeze(manifests={"2021": manifests}, sealed={"2021": sealed | {"CR2": file}})
+
+
+def sealed_again(search, **changes):
+    """Record a manifest with the hashes of the sealed files, with changes, and freeze them with it."""
+    named = {"period": "2021", "sha256": NOBODY, "sealed": dict.fromkeys(STAGES, "1" * 64)} | changes
+    write(search, "seal", "bob", manifests={"run2.json": named})
+    search.freeze(
+        manifests={"2021": {NOBODY: "run2.json"}},
+        sealed={"2021": {name: {f"run2.{name}.age": "1" * 64} for name in STAGES}},
+    )
 
 
 def opened(search, **how):
@@ -100,8 +112,9 @@ def begun(search, **changes):
     return request
 
 
-def ending(request, **changes):
-    return {"request": request.hash, "stage": "CR3", "outputs": {}, "link": ""} | changes
+def ending(search, request, **changes):
+    said = {"request": request.hash, "stage": "CR3", "outputs": {}, "link": ""}
+    return said | {"read": search.read("CR3")} | changes
 
 
 def abandon(search, request, person="rob", stage="CR3"):
@@ -163,7 +176,7 @@ def without_its_quorum(search):
 
 def hide(search, person="bob", **changes):
     """Hide three decays in SR, in data that are recorded."""
-    data = {"run": {"sha256": "1" * 64}}
+    data = {"run": {"period": "2021", "sha256": "1" * 64, "sealed": {}}}
     write(search, "seal", "bob", manifests=data)
     return hide_row(search, person, data, **changes)
 
@@ -231,7 +244,7 @@ ALONE = {
     "keys-for-the-quorum": lambda s: keys_again(s, stages=held_by_ann(s)),
     "one-share-each": lambda s: hand_over(s, "rob", "rea"),
     "production-seals": lambda s: write(s, "seal", "ann", manifests={}),
-    "manifests-are-named": lambda s: write(s, "seal", "bob", manifests={"run": {"sha256": 1}}),
+    "manifests-are-named": lambda s: write(s, "seal", "bob", manifests={"run": {"sha256": 1, "sealed": {}}}),
     "seen-names-regions": lambda s: write(s, "seen", "ann", regions=["CR9"], reason="a plot"),
     "seen-says-why": lambda s: write(s, "seen", "ann", regions=["CR3"], reason=" "),
     "freeze-is-the-newest": lambda s: (r := s.request("CR3"), s.freeze(), s.open(r)),
@@ -267,16 +280,16 @@ ALONE = {
         r := s.request("CR3"), s.opening.withdraw("ann", s.keys["ann"], r, "a mistake"),
         write(s, "begin", "rob", **beginning(r))),
     "approvals-stand": withdrawn_approval,
-    "ends-what-began": lambda s: write(s, "end", "rob", **ending(s.request("CR3"))),
-    "ends-once": lambda s: (r := begun(s), write(s, "end", "rob", **ending(r)), write(s, "end", "rob", **ending(r))),
-    "ends-by-its-opener": lambda s: write(s, "end", "rea", **ending(begun(s))),
-    "ends-what-stands": lambda s: (r := begun(s), abandon(s, r), write(s, "end", "rob", **ending(r))),
+    "ends-what-began": lambda s: write(s, "end", "rob", **ending(s, s.request("CR3"))),
+    "ends-once": lambda s: (r := begun(s), write(s, "end", "rob", **ending(s, r)), write(s, "end", "rob", **ending(s, r))),
+    "ends-by-its-opener": lambda s: write(s, "end", "rea", **ending(s, begun(s))),
+    "ends-what-stands": lambda s: (r := begun(s), abandon(s, r), write(s, "end", "rob", **ending(s, r))),
     "abandons-what-began": lambda s: (r := s.request("CR3"), s.open(r), abandon(s, r)),
     "opener-or-convenor-abandons": lambda s: abandon(s, begun(s), "rea"),
     "abandons-its-stage": lambda s: abandon(s, begun(s), stage="CR2"),
     "abandons-for-a-reason": lambda s: (begun(s), s.opening.abandon("con", s.keys["con"], "CR3", " ")),
     "verdict-of-an-end": lambda s: write(s, "verdict", "rea", stage="CR3", end=write(
-        s, "end", "rob", **ending(begun(s), outputs={"verdict": {}})).hash),
+        s, "end", "rob", **ending(s, begun(s), outputs={"verdict": {}})).hash),
     "verdict-once": lambda s: write(
         s, "verdict", "rob", end=opened(s, shown=lambda _: {"verdict": {}}).hash, stage="CR3"),
     "verdict-as-the-end-says": lambda s: write(s, "verdict", "rob", end=opened(s).hash, stage="CR3", agrees=True),
@@ -286,8 +299,11 @@ ALONE = {
         s.freeze(outputs=["observed"]), opened(s, shown=lambda _: {"observed": {"CR3": 2}, "tracks": [1.5]})),
     "ends-with-the-verdict-of-its-count": lambda s: (
         s.freeze(**FROZEN), opened(s, shown=lambda _: judged(2) | {"observed": {"CR3": 40}})),
-    "freeze-format-goes-on": lambda s: (recorded(s), s.freeze(format=3, manifests=MANIFESTS), s.freeze(format=2)),
-    "freezes-recorded-data": lambda s: s.freeze(format=3, manifests=MANIFESTS),
+    "ends-with-the-frozen-files": lambda s: (
+        write(s, "end", "rob", **ending(s, begun(s), read={"run.CR3.age": NOBODY}))),
+    "freeze-format-goes-on": lambda s: s.freeze(format=2),
+    "freezes-recorded-data": lambda s: s.freeze(manifests=MANIFESTS),
+    "freezes-recorded-files": lambda s: unlike(s, {"run.CR2.age": NOBODY}),
 }  # fmt: skip
 """By rule: how a program that lacks this check alone writes a row that breaks it."""
 OF_CHANGES = {
@@ -394,21 +410,40 @@ def test_stages_are_opened_in_the_order_of_the_envelopes_under_a_former_policy(c
     require_sound(changing.ledger, changing.policy)
 
 
-@pytest.mark.parametrize(
-    "manifests", [{}, {"2021": {}}, {"2021": {"1" * 64: "run.json", "2" * 64: "run2.json"}}]
-)
+@pytest.mark.parametrize("manifests", [{}, {"2021": {}}, {"2021": {"2" * 64: "run2.json"}}])
 def test_a_freeze_of_sealed_files_names_a_recorded_manifest_for_each(search, manifests):
-    recorded(search)
     with pytest.raises(BlindingError, match="rule freezes-recorded-data"):
-        search.freeze(format=3, manifests=manifests)
-    search.freeze(format=3, manifests=MANIFESTS)
+        search.freeze(manifests=manifests)
+    two = {"2021": search.recorded() | {"1" * 64: "run2.json"}}
+    with pytest.raises(BlindingError, match="rule freezes-recorded-data"):
+        search.freeze(manifests=two)
 
 
 def test_manifests_recorded_before_new_keys_are_not_frozen(search):
-    recorded(search)
+    manifests = {"2021": search.recorded()}
     make_period(search.policy, search.ledger, "2021", "bob", search.keys["bob"], again=True)
     with pytest.raises(BlindingError, match="rule freezes-recorded-data"):
-        search.freeze(format=3, manifests=MANIFESTS)
+        search.freeze(manifests=manifests)
+
+
+@pytest.mark.parametrize("file", [{"run.CR2.age": NOBODY}, {"run.CR2.age": None}])
+def test_sealed_files_are_frozen_as_their_manifests_were_recorded(search, file):
+    with pytest.raises(BlindingError, match=r"rule (freezes-recorded-|says-what-it-must)"):
+        unlike(search, file)
+
+
+def test_files_of_another_period_are_not_frozen(search):
+    with pytest.raises(BlindingError, match="rule freezes-recorded-data"):
+        sealed_again(search, period="2022")
+    sealed_again(search)
+
+
+@pytest.mark.parametrize("read", [{}, {"run.CR3.age": None}, {"run.CR2.age": NOBODY}])
+def test_an_opening_says_which_files_it_read(search, read):
+    request = begun(search)
+    with pytest.raises(BlindingError, match=r"rule (ends-with-the-frozen-files|says-what-it-must)"):
+        write(search, "end", "rob", **ending(search, request, read=read))
+    write(search, "end", "rob", **ending(search, request))
 
 
 @pytest.mark.parametrize("changes", [{"expected": None}, {"error": None}, {"error": 0.02}])

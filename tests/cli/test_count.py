@@ -332,6 +332,24 @@ def test_the_errors_of_a_table_are_used(tmp_path):
     assert "its 'errors' are damaged" in err
 
 
+def test_the_downward_errors_of_a_table_are_used(tmp_path):
+    """As a run writes them, and its one-sided sources in the workspace."""
+    row = {"name": "SR", "expected": 8.0, "error": 3.0, "error_down": 1.0, "observed": 14}
+    errors = {"regions": ["SR"], "shifts": {"own": [1.0], "ripple": [8.0**0.5]}, "one_sided": ["ripple"]}
+    path, csv = tmp_path / "table.json", tmp_path / "t.csv"
+    path.write_text(json.dumps({"regions": [row], "errors": errors}))
+    csv.write_text('name,expected,error,observed\nSR,8.0,"+3.0,-1.0",14\n')
+    found, same = (document("--regions", one)["regions"][0] for one in (path, csv))
+    assert found == same
+    assert (found["error"], found["error_down"]) == (3.0, 1.0)
+    assert count("--regions", path, "--export", tmp_path / "out.json")[0] == 0
+    samples = json.loads((tmp_path / "out.json").read_text())["channels"][0]["samples"]
+    assert {x["name"]: x["data"]["lo_data"] for x in samples[1]["modifiers"]} == {
+        "own": [7.0],
+        "ripple": [8.0],
+    }
+
+
 def test_a_table_may_have_toys_and_two_sided_errors(tmp_path):
     (tmp_path / "toys.txt").write_text("\n".join(["0.25", "0.29", "0.33"] * 20))
     table = tmp_path / "t.csv"

@@ -13,7 +13,7 @@ import yaml
 from bdana import simulation
 from bdana.cli.demo import MARKER
 from bdana.report import Figure, export_files, search_report
-from bdana.search.output import read_histograms
+from bdana.search.stored import read_histograms
 from bdana.sensitivity.bundle import measure_masses
 from bdana.simulation import Beam
 from tests.commands import bdana

@@ -1,6 +1,9 @@
 """Options that are the same for every command with much work."""
 
+import re
+
 import pytest
+import typer
 from typer.testing import CliRunner
 
 import bdana
@@ -33,3 +36,18 @@ def test_every_long_command_says_where_it_works(command, tmp_path, monkeypatch):
         assert said in f"{done.exception} {done.output}".replace("\n", " ")
         assert done.exit_code
     assert set((tmp_path / "search").iterdir()) == before
+
+
+def test_no_bracket_of_a_help_text_is_lost():
+    """Rich takes [words] in brackets for styles, and prints nothing of them unless they are written with a backslash."""
+
+    def texts(command):
+        yield command.help
+        yield from (getattr(parameter, "help", None) for parameter in command.params)
+        for below in getattr(command, "commands", {}).values():
+            yield from texts(below)
+
+    eaten = [
+        text for text in texts(typer.main.get_command(app)) if text and re.search(r"(?<!\\)\[[a-z#/@]", text)
+    ]
+    assert eaten == []

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from bdana.cli.sensitivity import _load
 from tests.commands import bdana
 
 SMALL = ("--set", "signal.decays=2000", "--set", "signal.events=200")
@@ -145,6 +146,46 @@ def test_yields_are_kept_unless_told_otherwise(cache):
     assert kept == {path: path.stat().st_mtime_ns for path in cache.iterdir()}
 
 
+def test_each_coupling_of_a_model_has_its_name_and_scan():
+    alp = ("--model", "alp", "--channel", "gammagamma", "--mass", 300, "--coupling", 1e-3)
+    (photon,) = document(*alp)["points"]
+    (boson,) = document(*alp, "--set", 'signal.parameters.coupling="w"')["points"]
+    assert (photon["coupling"], boson["coupling"]) == ("g_agammagamma_per_gev", "g_aw_per_gev")
+    assert (set(photon["production"]), set(boson["production"])) == ({"primakoff"}, {"primakoff", "beauty"})
+    listed = bdana("sensitivity", "--couplings").stdout
+    for name in ("photon", "w", "gluon"):
+        assert f"(coupling = {name})" in listed
+    signals = [_load("alp", [f'signal.parameters.coupling="{name}"']).signal for name in ("photon", "w")]
+    assert signals[0].masses_mev == (20.0, 1000.0)
+    assert signals[1].masses_mev == (20.0, 2000.0)
+    assert signals[1].coupling.name == "g_aw_per_gev"
+
+
+def test_each_mode_may_have_a_table_of_widths(tmp_path):
+    (tmp_path / "2g.dat").write_text("0.1 0.01\n0.5 3\n1.6 1\n")
+    (tmp_path / "3pi.csv").write_text("mass_mev,width_kev\n200,0\n600,0.004\n1600,0.004\n")
+    alp = ("--model", "alp", "--channel", "gammagamma", "--mass", 400, "--coupling", 1e-3)
+    gluons = (*alp, "--set", 'signal.parameters.coupling="gluon"')
+    both = (*gluons, "--widths", f"gammagamma={tmp_path / '2g.dat'}:GeV:eV")
+    (alone,) = document(*both)["points"]
+    (shared,) = document(*both, "--widths", f"pipipi={tmp_path / '3pi.csv'}")["points"]
+    assert alone["coupling"] == "c_gg_per_tev"
+    volumes = [point["production"]["mixing"]["n_decays_fv"] for point in (alone, shared)]
+    # A second mode makes it decay faster, and so less often in the volume.
+    assert 0 < volumes[1] < volumes[0]
+    refused = (
+        (gluons, "no widths of its own"),
+        ((*both, *both[-2:]), "given twice"),
+        ((*both, "--widths", tmp_path / "3pi.csv"), "not both"),
+        ((*gluons, "--widths", f"gammagamma={tmp_path / '2g.dat'}"), "give a header with units"),
+        ((*gluons, "--widths", "gammagamma=absent.dat"), "cannot be read"),
+    )
+    for arguments, error in refused:
+        done = bdana("sensitivity", *SMALL, *arguments)
+        assert done.returncode == 2
+        assert error in " ".join(done.stderr.split())
+
+
 @pytest.mark.parametrize("show", ["production", "channel", "lifetime"])
 def test_other_figures(tmp_path, show):
     done = bdana("sensitivity", *SCAN, "--plot", tmp_path / "a.png", "--show", show)
@@ -257,3 +298,19 @@ def test_a_scan_goes_on_where_a_mode_or_every_production_is_closed():
     refused = bdana("sensitivity", "--model", "hnl", "--channel", "mumu", *SMALL)
     assert refused.returncode == 2
     assert "no decay mode 'mumu'" in refused.stderr
+
+
+@pytest.mark.parametrize(("mode", "flavour"), [("numumu", "mu"), ("rhoe", "e")])
+def test_the_parent_of_three_products_points_past_the_dump(mode, flavour):
+    """A third product carries momentum away, so less of what is accepted is near the beam than of pi l."""
+    point = ("--model", "hnl", "--set", f'signal.parameters.flavour="{flavour}"', "--set", "signal.decays=5000", "--set", "signal.events=1000",
+             "--mass", 1000, "--coupling", 3e-4, "--pot", 1e18)  # fmt: skip
+
+    def kept(channel):
+        (found,) = document("--channel", channel, *point)["points"]
+        leptonic = found["production"]["leptonic"]
+        assert leptonic["n_accepted"] > 0.0
+        return leptonic["n_selected"] / leptonic["n_accepted"]
+
+    assert 0.0 < kept(mode) < 0.1
+    assert kept(f"pi{flavour}") > 0.3

@@ -70,3 +70,10 @@ def test_a_run_with_nothing_to_select_says_so_before_it_imports(tmp_path):
     assert done.returncode == 2
     assert "names no sample to select" in done.stderr
     assert done.stderr.splitlines()[-1] == "imported: []"
+
+
+def test_a_variable_is_drawn_without_libraries_of_the_other_figures():
+    unused = ["scipy.stats", "scipy.optimize", "numba", "bdana.search.run", "bdana.report.search_sections"]
+    code = f"import sys, bdana.report.variable_plots, bdana.plotting.comparison; print([x for x in {unused} if x in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

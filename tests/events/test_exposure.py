@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import bdana
 from bdana.errors import ConfigError, InputError
@@ -99,3 +101,14 @@ def test_a_downscale_of_the_background_may_be_meant():
 def test_protons_are_above_zero_whatever_is_meant(protons):
     with pytest.raises(ConfigError, match="a positive number of protons"):
         check_protons(protons, "--pot", ["pot"])
+
+
+@given(
+    places=st.lists(st.integers(0, 4), max_size=40),
+    repeats=st.integers(1, 5),
+)
+def test_events_find_their_burst_in_any_order(places, repeats):
+    one = np.ones(5)
+    bursts = BurstTable(np.array([1, 1, 2, 2, 7]), np.array([3, 9, 1, 2, 0]), one, one, one > 0, one)
+    at = np.repeat(np.array(places, dtype=np.int64), repeats)
+    assert bursts.places(bursts.run[at], bursts.burst[at]).tolist() == at.tolist()

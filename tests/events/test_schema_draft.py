@@ -91,8 +91,21 @@ def filled(line, units):
     return entry.replace('"..."', f'"{unit}"').replace("value = ...", "value = 180000")
 
 
-def test_a_filled_draft_passes_schema_check_and_reads(tmp_path):
-    path = written(tmp_path / "f.root", ana=FOREIGN, spills=SPILLS)
+def records(columns):
+    """Return columns of one prefix as one branch of records: mu_px, mu_py, ... as mu with px, py, ..."""
+    members = {name.removeprefix("mu_"): values for name, values in columns.items() if name.startswith("mu_")}
+    return {name: values for name, values in columns.items() if not name.startswith("mu_")} | {
+        "mu": ak.zip(members)
+    }
+
+
+@pytest.mark.parametrize("layout", ["branches", "records"])
+def test_a_filled_draft_passes_schema_check_and_reads(layout, tmp_path):
+    path = tmp_path / "f.root"
+    if layout == "branches":
+        written(path, ana=FOREIGN, spills=SPILLS)
+    else:
+        written(path, "rntuple", ana=records(FOREIGN), spills=SPILLS)
     done = bdana("schema", "init", path, "mine.toml", cwd=tmp_path)
     assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
     text = (tmp_path / "mine.toml").read_text()
@@ -105,10 +118,16 @@ def test_a_filled_draft_passes_schema_check_and_reads(tmp_path):
     done = bdana("schema", "check", path, "--schema", "mine.toml", "--kind", "mc", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "MISSING" not in done.stdout
+    assert ("px, py, pz" if layout == "branches" else "mu.px, mu.py, mu.pz") in done.stdout.replace("mu_", "")
     assert re.search(r"vertex_only\s+yes", done.stdout)
-    events = open_events(path, str(tmp_path / "mine.toml")).read(["tracks.p", "tracks.tx_before"], 0, 1)
-    pz = float(FOREIGN["mu_pz"][0, 0])
-    assert events.tracks.p[0, 0] == pytest.approx(pz, rel=1e-3)
+    columns = ["tracks.p", "tracks.tx_before", "tracks.ty_before", "tracks.charge"]
+    tracks = open_events(path, str(tmp_path / "mine.toml")).read(columns, 0, 200).tracks
+    px, py, pz = (ak.flatten(FOREIGN[f"mu_{axis}"]) for axis in ("px", "py", "pz"))
+    assert ak.flatten(tracks.p) == pytest.approx(np.sqrt(px**2 + py**2 + pz**2), rel=1e-6)
+    slopes = ("tx_before", "mu_slopeX1"), ("ty_before", "mu_slopeY1")
+    for field, branch in slopes:
+        assert ak.flatten(tracks[field]) == pytest.approx(1e-3 * ak.flatten(FOREIGN[branch]), rel=1e-6)
+    assert ak.all(tracks.charge == FOREIGN["mu_charge"])
 
 
 def test_values_of_simulation_tell_units(tmp_path):

@@ -1,5 +1,6 @@
 """What a process of its own says when something fails in it."""
 
+import subprocess
 from types import SimpleNamespace
 
 import pytest
@@ -28,3 +29,11 @@ def test_a_failure_tells_no_value(capfd, raised, error, says):
         run_isolated(EXECUTED, PRINTS + raised, plain=True)
     assert "77" not in str(told.value)
     assert "77" not in "".join(capfd.readouterr())
+
+
+def test_processes_of_the_caller_go_on():
+    with subprocess.Popen(["sleep", "60"]) as mine:
+        with pytest.raises(BlindingError):
+            run_isolated(EXECUTED, "from bdana.errors import *\nraise BlindingError('no')", plain=True)
+        assert mine.poll() is None
+        mine.kill()

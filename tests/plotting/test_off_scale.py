@@ -21,6 +21,7 @@ from bdana.plotting import (
     save_regions,
     save_stability,
     save_unfolding,
+    save_without_cut,
 )
 from bdana.plotting.excluded import save_exclusion, save_lifetime, save_sensitivity
 from bdana.plotting.off_scale import beyond_colours, beyond_frame, flow_note, mark_off_scale
@@ -73,6 +74,10 @@ CASES = {
         lambda path: save_flatness(np.ones(4, dtype=int), 10.0, path, outside=(17, 23)),
         ["17 below", "23 above"],
     ),
+    "save_without_cut": (
+        lambda path: save_without_cut(histogram([0.5] * 5 + [9.0] * 13), histogram([0.5]), path, "cda"),
+        ["18 without the cut, 1 with it", "13 above"],
+    ),
     "save_regions": (
         lambda path: save_regions(
             ["CR", "SR"], np.array([3, 0]), np.array([1e9, 2.5e-6]), np.array([1e8, 1e-6]), path
@@ -108,8 +113,17 @@ CASES = {
 }  # fmt: skip
 
 
-AXES_FOLLOW = {"save_cutflow", "save_event", "save_mass_limits"}
-"""Figures whose axes reach as far as the values."""
+AXES_FOLLOW = {
+    "save_count_probabilities",
+    "save_cutflow",
+    "save_efficiency",
+    "save_event",
+    "save_likelihood",
+    "save_mass_limits",
+    "save_rates",
+    "save_resolution",
+}
+"""Figures whose axes reach as far as the values, or as the levels that are read off them."""
 
 
 def texts_of(monkeypatch, draw, path):

@@ -5,8 +5,8 @@ import pytest
 
 from bdana.api import load
 from bdana.report.summary import report_facts, report_summary
-from bdana.search.output import StoredRun
 from bdana.search.signal_result import SignalResult
+from bdana.search.stored import StoredRun
 from bdana.sensitivity.contour import Island
 from bdana.sensitivity.exclusion import Exclusion
 from bdana.signal.contract import Coupling

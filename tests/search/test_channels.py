@@ -11,8 +11,9 @@ from bdana.errors import BlindingError, ConfigError, InputError
 from bdana.opening.freeze import counted_parts
 from bdana.report import write_report
 from bdana.search.channels import by_channel
-from bdana.search.output import read_output, write_output
+from bdana.search.output import write_output
 from bdana.search.run import run_search
+from bdana.search.stored import read_output
 from bdana.simulation import Beam, SimulationConfig, write_sample
 from tests.searches import one_variable, search_folder
 

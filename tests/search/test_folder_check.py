@@ -3,7 +3,9 @@
 import json
 import shutil
 import time
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from bdana.analysis import scaffold
@@ -123,3 +125,17 @@ def test_the_command_ends_with_2_where_there_is_a_problem(folder):
     assert [problem["part"] for problem in json.loads(done.stdout)["problems"]] == ["analysis.toml"]
     assert '[samples.mc] trigger = "Q2"' in bdana("check", folder).stdout
     assert bdana("check", cwd=folder.parent).returncode == 2
+
+
+def test_single_tracks_without_downscale_are_found(folder):
+    events, bursts = simulate(SimulationConfig(bursts=2, signal=Signal(mass_mev=400.0, decays=20)), seed=1)
+    write_events(
+        folder / "data" / "other.root", [events], replace(bursts, downscale=np.full(len(bursts.run), np.nan))
+    )
+    with (folder / "analysis.toml").open("a") as file:
+        file.write('\n[samples.singles]\nkind = "pseudo"\nfiles = ["data/other.root"]\nschema = "bdana"\n')
+    edit(folder / "analysis.toml", "[search]\n", '[search]\nsingle_tracks = "singles"\n')
+    assert "the burst table has no downscale of the single-track trigger" in found(folder)
+    with (folder / "analysis.toml").open("a") as file:
+        file.write("\n[background.combinatorial]\ndownscale = 225.0\n")
+    assert found(folder) == ""

@@ -14,8 +14,9 @@ from bdana.errors import BadFilesError
 from bdana.events.bad_files import BadFile, incomplete
 from bdana.pairing import SinglesTask
 from bdana.report import save_figures, write_report
-from bdana.search.output import read_output, write_output
+from bdana.search.output import write_output
 from bdana.search.run import run_search
+from bdana.search.stored import read_output
 from bdana.simulation import Beam, SimulationConfig, write_sample
 from tests.searches import one_variable, search_folder
 

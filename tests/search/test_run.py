@@ -13,8 +13,9 @@ from bdana.analysis import scaffold
 from bdana.errors import ConfigError, InputError
 from bdana.pairing import Combinatorial
 from bdana.report import write_report
-from bdana.search.output import read_output, write_output
+from bdana.search.output import write_output
 from bdana.search.run import run_search
+from bdana.search.stored import read_output
 from bdana.simulation import Beam, Signal, SimulationConfig, write_sample
 from tests.searches import search_folder
 

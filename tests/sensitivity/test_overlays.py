@@ -172,6 +172,12 @@ def test_files_that_are_no_text_are_refused(tmp_path):
             read_overlay(tmp_path / name)
 
 
+def test_rich_text_is_refused(written):
+    text = "{\\rtf1\\ansi\n\\f0 250 1e-6\\\n300 2e-6}\n"
+    with pytest.raises(InputError, match=r"rich text \(RTF\).*save it as plain text"):
+        read_overlay(written(text))
+
+
 def test_published_contours_are_read(shared):
     paths = sorted((shared / "reference" / "past_exclusions").glob("*.csv"))
     if not paths:

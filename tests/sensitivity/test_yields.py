@@ -7,7 +7,7 @@ import bdana
 from bdana.errors import ConfigError
 from bdana.sensitivity.exclusion import expected_events
 from bdana.sensitivity.yields import expected_candidates, mass_yields
-from bdana.signal import Particles, branching_ratio, decay_length
+from bdana.signal import Mode, Particles, branching_ratio, decay_length
 from bdana.signal.constants import MUON_MASS
 from tests.sensitivity import straight
 
@@ -87,6 +87,32 @@ def test_both_tracks_need_the_smallest_energy(monkeypatch, least):
     kept = float(part.accepted.expected(1e-7, 1.0)) / volume(part, 1e-7, 1.0)
     assert kept == pytest.approx(both, abs=0.015)
     assert (kept == 0.0) == (least == 45.0)
+
+
+@pytest.mark.parametrize(("least", "distance"), [(20.0, 0.0), (25.0, 0.0), (20.0, 250.0), (20.0, 1000.0)])
+def test_both_photons_need_energy_and_distance(monkeypatch, least, distance):
+    # The energies are x and 1 - x of that of the particle, x flat; the distance is L m / (E sqrt(x (1 - x))).
+    mass = 100.0
+    chosen = straight.analysis_of(
+        monkeypatch,
+        "signal.min_energy_gev=79.0",  # of tracks
+        f"signal.min_photon_energy_gev={least}",
+        f"signal.min_photon_distance_mm={distance}",
+    )
+    modes = {"gammagamma": Mode(0.25, (22, 22)), "hadrons": Mode(0.75)}
+    monkeypatch.setattr(
+        "bdana.analysis.signal_config.SignalConfig.particle",
+        lambda _, mass: straight.Straight(mass, (50.0, 900.0), modes=modes),
+    )
+    (part,) = mass_yields(chosen, "gammagamma", mass).production.values()
+    kept = float(part.accepted.expected(1e-7, 1.0)) / volume(part, 1e-7, 1.0)
+    part_of, flight = np.meshgrid(
+        np.linspace(0.0005, 0.9995, 1000), 241.093e3 - np.linspace(straight.FIRST, straight.LAST, 500)
+    )
+    apart = flight * mass / (straight.P * np.sqrt(part_of * (1.0 - part_of))) > distance
+    hard = np.minimum(part_of, 1.0 - part_of) * straight.P > 1e3 * least
+    assert kept == pytest.approx((apart & hard).mean(), abs=0.015)
+    assert (kept == 0.0) == (distance == 1000.0)
 
 
 def test_the_ends_of_an_uncertainty_are_factors_on_the_innermost_region(monkeypatch):

@@ -24,6 +24,7 @@ from pydantic import Field
 from bdana.parameters import ParameterTable
 from bdana.signal.contract import Coupling, Mode, Particles, ScanRange
 
+PARTICLE = "toy"
 COUPLING = Coupling("kappa", r"$\\kappa$")
 SCAN = ScanRange((300.0, 600.0), (1e-7, 1e-3), (400.0, 1e-5))
 
@@ -133,7 +134,7 @@ def test_its_bundle_can_be_exported_and_computes_its_couplings(toy):
 def test_no_code_outside_of_the_models_names_one():
     """But for the one that an analysis without a table [signal] searches for."""
     root = Path(package.__file__).parent
-    names = "|".join((*models.model_names(), "DarkPhoton", "DarkScalar", "HeavyNeutralLepton"))
+    names = "|".join((*models.model_names(), "Alp", "DarkPhoton", "DarkScalar", "HeavyNeutralLepton"))
     code = [path for path in root.rglob("*.py") if "models" not in path.parts]
     found = [
         f"{path.relative_to(root)}: {line.strip()}"

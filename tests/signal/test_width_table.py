@@ -6,7 +6,7 @@ import pytest
 from bdana.errors import ConfigError, InputError
 from bdana.signal.constants import ELECTRON_MASS, MUON_MASS
 from bdana.signal.models.dark_photon import lepton_width
-from bdana.signal.width_table import read_widths
+from bdana.signal.width_table import ModeTables, read_mode_widths, read_widths
 
 GOOD = "mass_mev,ee_mev,mumu_mev\n200,0.5,0\n210,0.51,0\n220,0.53,0.22\n240,0.58,0.4\n"
 
@@ -109,6 +109,10 @@ def test_tables_of_spreadsheets_are_read(written, encoding, end):
         (GOOD.replace("0.51", "0,51"), r"line 3: 4 fields, but the header has 3: .* with a decimal point"),
         (GOOD.replace("210,0.51,0", "210,0.51"), r"line 3: 2 fields, but the header has 3"),
         (GOOD.replace("\n210", "\n\n210").replace("0.51", "x"), r"line 4, ee_mev: 'x'"),
+        (
+            GOOD.replace("mumu_mev", "total_mev"),
+            "line 1: column 'total_mev': it would count every mode twice",
+        ),
         (GOOD.replace("\n200", "\n0"), r"line 2: mass 0: begin above 0"),
     ],
 )
@@ -125,3 +129,57 @@ def test_a_file_that_is_no_text_is_told(tmp_path):
     path.write_bytes(b"mass_mev,ee_mev\n\xff\xfe\n")
     with pytest.raises(InputError, match=r"widths\.csv: cannot be read"):
         read_widths(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [
+        ("mass_mev,width_mev\n100,1e-6\n200,3e-6\n", ""),
+        ("# of a paper\n\nmass_gev width_ev\n0.1 1\n0.2 3\n", ""),
+        ("0.1\t1e-3\n0.2\t3e-3\n", ":GeV:keV"),
+        ("100000,0.000000001\n200000,0.000000003\n", ":keV:GeV"),
+    ],
+)
+def test_one_mode_in_any_units(written, text, units):
+    table = read_mode_widths("gammagamma", f"{written(text)}{units}")
+    assert table.modes == ("gammagamma",)
+    assert table.masses == pytest.approx([100.0, 200.0])
+    assert table.widths[0] == pytest.approx([1e-6, 3e-6])
+
+
+def test_tables_of_modes_are_linear_and_open_where_they_begin_with_0(written, tmp_path):
+    (tmp_path / "3pi.dat").write_text("mass_mev width_mev\n415 0\n600 2\n")
+    photons = read_mode_widths("gammagamma", str(written("mass_mev width_mev\n100 1\n300 3\n1000 4\n")))
+    tables = ModeTables((photons, read_mode_widths("3pi", str(tmp_path / "3pi.dat"))))
+    assert tables.mass_range == (100.0, 600.0)
+    assert [tables.width("gammagamma", mass) for mass in (100.0, 150.0, 300.0)] == pytest.approx(
+        [1.0, 1.5, 3.0]
+    )
+    assert [tables.width("3pi", mass) for mass in (50.0, 507.5)] == pytest.approx([0.0, 1.0])
+    for mode, mass, error in (
+        ("gammagamma", 99.0, "from 100 to 1000"),
+        ("3pi", 601.0, "from 415 to 600"),
+        ("4pi", 500.0, "4pi"),
+    ):
+        with pytest.raises(ConfigError, match=error):
+            tables.width(mode, mass)
+
+
+@pytest.mark.parametrize(
+    ("text", "units", "error"),
+    [
+        ("0.1 1\n0.2 3\n", "", r"line 1: the columns are '0.1 1': give a header with units.*:GeV:eV"),
+        ("mass_mev,ee_mev\n100,1\n200,3\n", "", "line 1: the columns are"),
+        ("mass_mev,width_parsec\n100,1\n200,3\n", "", "unit 'parsec' of the width"),
+        ("0.1 1\n0.2 3\n", ":TeV:eV", "unit 'TeV' of the mass"),
+        ("0.1 1\n", ":GeV:eV", "1 lines with numbers"),
+        ("", "", "0 lines with numbers"),
+        ("0.1 1\n0.1 3\n", ":GeV:eV", "line 2: mass 100 MeV after 100 MeV"),
+        ("0.1 1\n0.2 -3\n", ":GeV:eV", "line 2, width: -3 is not a finite number"),
+        ("0.1 1\n0.2 3 4\n", ":GeV:eV", "line 2: 3 fields"),
+        ("0.1 1\n0.2 x\n", ":GeV:eV", "line 2, width: 'x' is no number"),
+    ],
+)
+def test_wrong_tables_of_one_mode(written, text, units, error):
+    with pytest.raises(InputError, match=error):
+        read_mode_widths("gammagamma", f"{written(text)}{units}")

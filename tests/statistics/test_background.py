@@ -7,6 +7,7 @@ import pytest
 from scipy import integrate, stats
 
 from bdana.errors import InputError
+from bdana.observed import Predicted
 from bdana.statistics.background import Background
 from bdana.statistics.joint import joint_p_values
 from bdana.statistics.limits import bayes, cls
@@ -94,6 +95,16 @@ def test_shifts_are_standard_deviations_of_the_likelihood():
     assert Background.unseen(np.log(10.0)).shifted([-1.0, 2.0]) == pytest.approx([0.0, 2.0])
 
 
+def test_a_prediction_with_two_errors_is_a_split_normal():
+    assert Background.of(Predicted(5.0, 2.0, None, 1.0)) == Background.asymmetric(5.0, 2.0, 1.0)
+    assert Background.of(Predicted(5.0, 2.0)) == Background(5.0, 2.0)
+    only_up = Background.of(Predicted(5.0, 2.0, None, 0.0))
+    assert p_values(9, only_up).p_n == pytest.approx(
+        stats.poisson.sf(8, 5.0 + 2.0 * np.abs(np.random.default_rng(1).normal(size=200_000))).mean(),
+        rel=0.01,
+    )
+
+
 def test_asymmetric_errors_move_together_or_apart_in_joint_p_values():
     two = [Background.asymmetric(5.0, 2.0, 1.0), Background.asymmetric(3.0, 1.0, 0.5)]
     joint = joint_p_values([9, 6], two)
@@ -103,8 +114,8 @@ def test_asymmetric_errors_move_together_or_apart_in_joint_p_values():
     assert joint.p_n == pytest.approx(stats.poisson.sf(14, means).mean(), rel=0.01)
     apart = joint_p_values([9, 6], two, np.diag([4.0, 1.0]))
     assert apart.p_n < joint.p_n
-    with pytest.raises(InputError, match="not Gaussian"):
-        joint_p_values([9, 6], two, [[4.0, 0.5], [0.5, 1.0]])
+    between = joint_p_values([9, 6], two, [[4.0, 1.0], [1.0, 1.0]])
+    assert apart.p_n < between.p_n < joint.p_n
 
 
 @pytest.mark.parametrize(

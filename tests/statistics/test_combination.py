@@ -204,9 +204,6 @@ def test_wrong_channels_are_named():
         combined_limit([CountedChannel("a", 0, good, 0.0)])
     with pytest.raises(InputError, match="one of cls, bayes"):
         combined_limit([CountedChannel("a", 0, good)], method="classical")
-    gamma = [CountedChannel(name, 0, Background(1.0, 0.1, "gamma")) for name in "ab"]
-    with pytest.raises(InputError, match="truncated Gaussian"):
-        combined_limit(gamma, covariance=[[0.01, 0.005], [0.005, 0.01]])
     with pytest.raises(InputError, match="confidence level"):
         combined_limit([CountedChannel("a", 0, good)], 90)
 

@@ -49,6 +49,54 @@ def test_sources_come_back_from_plain_values():
         sources().select(("SR",))
 
 
+def one_sided():
+    """A source that can only raise all three, and one that can only lower the second."""
+    up = Systematic(
+        "duty_factor", dict.fromkeys(NAMES, 0.3), correlated=True, source="made up", one_sided=True
+    )
+    down = Systematic("overlap", {"CR2": -0.2}, correlated=True, source="made up", one_sided=True)
+    return ErrorSources.of(NAMES, EXPECTED, STATISTICAL, [systematic("halo", 0.1), up, down])
+
+
+def test_one_sided_sources_are_in_one_of_the_errors():
+    made = one_sided()
+    both = np.diag(STATISTICAL) + (0.1 * EXPECTED) ** 2
+    raised = (0.3 * EXPECTED) ** 2
+    assert made.errors[0] ** 2 == pytest.approx(both + raised)
+    assert made.errors[1] ** 2 == pytest.approx(both + np.array([0.0, (0.2 * 6.0) ** 2, 0.0]))
+    assert np.diag(made.covariance) == pytest.approx(made.errors[0] ** 2)
+    assert made.covariance[0, 2] == pytest.approx(0.2 + 0.1 * 12.0 * 3.0)
+    again = ErrorSources.of_dict(made.to_dict())
+    assert again.one_sided == {"duty_factor", "overlap"}
+    assert again.select(("CR3",)).one_sided == {"duty_factor"}
+    with pytest.raises(InputError, match="'halo' is called one-sided"):
+        ErrorSources.of_dict({"regions": ["CR1"], "shifts": {}, "one_sided": ["halo"]})
+
+
+def test_the_table_takes_one_sided_sources_as_such():
+    """What can only raise the expectation makes an excess likelier, and a deficit no likelier."""
+    up, down = one_sided().errors
+    expected = {
+        name: Predicted(b, u, None, d)
+        for name, b, u, d in zip(NAMES, EXPECTED.tolist(), up.tolist(), down.tolist(), strict=True)
+    }
+    symmetric = {name: Predicted(row.value, row.error) for name, row in expected.items()}
+
+    def judged(rows, *counts):
+        observed = {n: Observed(n, x) for n, x in zip(NAMES, counts, strict=True)}
+        return counting_table(rows, observed, NAMES[:2], one_sided())
+
+    table, other = (judged(rows, 20, 9, 5) for rows in (expected, symmetric))
+    for row, b, u, d in zip(table.rows, EXPECTED, up, down, strict=True):
+        x = np.linspace(0.0, b + 8 * u, 20_001)
+        density = np.exp(-0.5 * ((x - b) / np.where(x > b, u, d)) ** 2)
+        p = stats.poisson.sf(row.observed.value - 1, x) @ density / density.sum()
+        assert row.counting.p_n == pytest.approx(p, rel=1e-3)
+    assert "split_normal" in table.conventions["p"]
+    assert table.joint.p_n > other.joint.p_n
+    assert other.joint.p_l != pytest.approx(table.joint.p_l, rel=0.01)
+
+
 def test_an_estimate_with_a_negative_variance_in_a_direction_keeps_its_errors():
     """Two tracks of each charge whose four pairs fall crosswise into two regions: variances 2, covariance 4."""
     made = valid_covariance([[2.0, 4.0], [4.0, 2.0]])

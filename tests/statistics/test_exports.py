@@ -5,6 +5,7 @@ import json
 import re
 import sys
 import tarfile
+from dataclasses import replace
 
 import pyhf
 import pytest
@@ -140,6 +141,16 @@ def test_each_source_of_error_is_a_parameter_of_the_workspace():
     assert modifiers["SR"].keys() == {"halo", "SR own"}
     assert modifiers["SR"]["halo"] == {"hi_data": [1.3], "lo_data": [0.7]}
     assert modifiers["CR"]["halo"] == {"hi_data": [11.0], "lo_data": [7.0]}
+    up = replace(errors, one_sided=frozenset({"halo"}))
+    moved = pyhf_workspace(regions, errors=up)["channels"][0]["samples"][1]["modifiers"]
+    assert next(x["data"] for x in moved if x["name"] == "halo")["lo_data"] != [7.0]
+    model = pyhf.Workspace(pyhf_workspace(regions, errors=up)).model()
+    values = dict(zip(model.config.par_names, model.config.suggested_init(), strict=True))
+    nominal = model.expected_actualdata(list(values.values()))
+    lower = model.expected_actualdata(list((values | {"halo": -1.0}).values()))
+    assert lower == pytest.approx(nominal)
+    higher = model.expected_actualdata(list((values | {"halo": 1.0}).values()))
+    assert sorted(higher - nominal) == pytest.approx([0.3, 2.0])
     pyhf.Workspace(workspace).model()
 
 

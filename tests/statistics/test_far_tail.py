@@ -81,7 +81,11 @@ def test_three_sources_of_error():
 @pytest.mark.parametrize("counts", [(3, 4, 8), (12, 2, 10)])
 def test_toys_drawn_in_the_tail(counts):
     summed = enumerated(np.array(counts), THREE, COVARIANCE)
-    toys = toys_in_the_tail(np.array(counts), B, COVARIANCE, np.zeros(3, dtype=bool))
+    toys = toys_in_the_tail(
+        np.array(counts),
+        [Background(b, e) for b, e in zip(B, np.sqrt(np.diag(COVARIANCE)), strict=True)],
+        COVARIANCE,
+    )
     assert toys.p_l == pytest.approx(summed.p_l, rel=0.6)
     assert toys.p_n == pytest.approx(summed.p_n, rel=0.1)
 
@@ -94,7 +98,7 @@ def test_toys_of_five_regions_agree_with_a_convolution_of_their_likelihoods():
     every = reduce(np.convolve, [one] * 5)
     for n in (22, 30):
         expected = every[int(-5 * np.log(p[n]) / step) :].sum()
-        found = toys_in_the_tail(np.full(5, n), np.full(5, 10.0), np.zeros((5, 5)), np.zeros(5, dtype=bool))
+        found = toys_in_the_tail(np.full(5, n), [Background(10.0)] * 5, np.zeros((5, 5)))
         assert found.p_l == pytest.approx(expected, rel=0.5)
         assert found.p_n == pytest.approx(stats.poisson.sf(5 * n - 1, 50.0), rel=1e-6)
 
@@ -107,9 +111,8 @@ def test_regions_without_a_pair_in_the_tail():
     found = joint_p_values([5, 7], unseen, np.zeros((2, 2)))
     assert found.p_l == pytest.approx(table[table <= table[5, 7] * (1 + 1e-9)].sum(), rel=1e-4)
     assert found.p_n == pytest.approx(table[np.add.outer(n, n) >= 12].sum(), rel=1e-4)
-    mixed = toys_in_the_tail(
-        np.array([5, 9]), np.array([0.01, 2.0]), np.zeros((2, 2)), np.array([True, False])
-    )
-    full = enumerated(np.array([5, 9]), [unseen[0], Background(2.0)], np.zeros((2, 2)))
+    two = [unseen[0], Background(2.0)]
+    mixed = toys_in_the_tail(np.array([5, 9]), two, np.zeros((2, 2)))
+    full = enumerated(np.array([5, 9]), two, np.zeros((2, 2)))
     assert mixed.p_l == pytest.approx(full.p_l, rel=0.5)
     assert mixed.p_n == pytest.approx(full.p_n, rel=1e-4)

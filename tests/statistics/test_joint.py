@@ -120,9 +120,47 @@ def test_refuses_what_is_no_covariance(covariance, reason):
         joint_p_values([1, 1], [Background(1.0, 0.1), Background(2.0, 0.2)], covariance)
 
 
-def test_refuses_covariances_of_other_priors_and_missing_regions():
-    with pytest.raises(InputError, match="truncated Gaussian"):
-        joint_p_values([1, 1], [Background(1.0, 0.1, "gamma")] * 2, [[0.01, 0.005], [0.005, 0.01]])
+def copula(backgrounds, correlation, number, seed):
+    """Expectations that keep their own distributions, by draws."""
+    z = np.random.default_rng(seed).multivariate_normal(np.zeros(len(backgrounds)), correlation, number)
+    return np.stack([x.quantile(column) for x, column in zip(backgrounds, z.T, strict=True)], axis=1)
+
+
+@pytest.mark.parametrize(
+    "backgrounds",
+    [
+        [Background.asymmetric(5.0, 2.0, 1.0), Background.asymmetric(3.0, 1.0, 2.0)],
+        [Background.asymmetric(5.0, 2.0, 0.01), Background(3.0, 1.0, "gamma")],
+        [Background.asymmetric(0.5, 2.0, 0.4), Background(3.0, 1.0)],
+    ],
+)
+@pytest.mark.parametrize("rho", [0.6, -0.5])
+def test_correlated_errors_of_any_form_against_draws(backgrounds, rho):
+    correlation = np.array([[1.0, rho], [rho, 1.0]])
+    up = np.array([x.error for x in backgrounds])
+    found = joint_p_values([9, 5], backgrounds, correlation * np.outer(up, up))
+    values = copula(backgrounds, correlation, 200_000, 4)
+    assert found.computed == "exact"
+    assert found.p_n == pytest.approx(stats.poisson.sf(13, values.sum(axis=1)).mean(), rel=0.05)
+    k = np.arange(60)
+    first, second = (stats.poisson.pmf(k[:, None], column) for column in values[:20_000].T)
+    table = first @ second.T / 20_000
+    assert found.p_l == pytest.approx(table[table <= table[9, 5]].sum(), rel=0.03)
+
+
+def test_toys_of_asymmetric_errors_of_many_sources():
+    """Too many sources for a quadrature, and a tail that plain toys reach, and one that they do not."""
+    regions = 4
+    correlation = 0.3 + 0.7 * np.eye(regions)
+    backgrounds = [Background.asymmetric(2.0, 1.0, 0.2)] * regions
+    values = copula(backgrounds, correlation, 100_000, 5).sum(axis=1)
+    for seen in (4, 7):
+        found = joint_p_values([seen] * regions, backgrounds, correlation)
+        assert found.computed != "exact"
+        assert found.p_n == pytest.approx(stats.poisson.sf(regions * seen - 1, values).mean(), rel=0.15)
+
+
+def test_refuses_missing_regions():
     with pytest.raises(InputError, match="one observed count for each region"):
         joint_p_values([1, 2], [Background(1.0)])
 

@@ -48,3 +48,11 @@ def test_the_width_of_a_gaussian_is_its_standard_deviation():
     assert weighted_half_width([-1.0, 5.0], [3.0, 1.0]) == 1.0
     with pytest.raises(InputError, match="no event has a weight"):
         weighted_half_width([1.0], [0.0])
+
+
+def test_a_one_sided_source_is_in_one_of_the_errors_of_a_window():
+    covariance = np.diag([4.0, 9.0])
+    edges, contents = np.array([300.0, 400.0, 600.0]), np.array([10.0, 40.0])
+    whole = MassSpectrum(edges, contents, covariance, one_sided=(0.1, -0.2)).background(300.0, 600.0)
+    assert whole.expected == pytest.approx(50.0)
+    assert np.square(whole.errors) == pytest.approx([13.0 + 25.0, 13.0 + 100.0])

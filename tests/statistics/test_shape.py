@@ -127,6 +127,8 @@ def test_order_and_units_do_not_matter(events, unit, random):
         (lambda: shape_limit(peak(), [np.nan]), "not finite"),
         (lambda: shape_limit(peak(), [500.0], level=1.0), "confidence level"),
         (lambda: shape_limit(peak(), [500.0], toys=0), "number of toys"),
+        (lambda: shape_limit(peak(), [], toys=5), "5 toys are too few for a limit at 90% CL"),
+        (lambda: shape_limit(peak(), [], level=0.999, toys=500), "give 5000 or more"),
         (lambda: shape_scan([], [500.0]), "at least one hypothesis"),
         (lambda: shape_scan([peak(), peak(background=3.0)], [500.0]), "share one background"),
         (lambda: Uniform(2.0, 1.0), "window from 2.0 to 1.0 is empty"),

@@ -13,6 +13,7 @@ from scipy import ndimage, special
 from bdana.display import short_repr
 from bdana.errors import InputError
 from bdana.pairing.estimate.slices import SpillStructure
+from bdana.pairing.estimate.trends import find_trends
 from bdana.rounding import plus_minus
 
 if TYPE_CHECKING:
@@ -290,7 +291,9 @@ def duty_factor(
     one, both = _lags(times, width, bins)
     edges = width * np.arange(bins + 1)
     flat = _flat(edges, pairs, length[known])
-    lags = _Lags(both + 0.5 * one, both + 0.25 * one, flat, width)
+    trends = None if slice_ms else find_trends(times.bunches(), length, (times.passed, times.every))
+    level = trends.shape(width, bins) if trends else np.ones(bins)
+    lags = _Lags(both + 0.5 * one, both + 0.25 * one, flat, width, level)
     squares = pairs / length[known]
     spectra = float(squares.sum() ** 2 / np.sum(squares**2 / length[known])) / (2.0 * bins * width)
     lags.find_terms(spectra)
@@ -309,6 +312,7 @@ def duty_factor(
         frequency=np.array([frequency for frequency, _ in lags.found]),
         reach=np.array([reach for _, reach in lags.found]),
         harmonics=lags.harmonics(precision),
+        trends=trends,
     )
     boost, error = structure.at_zero
     if not boost > 0:
@@ -369,13 +373,19 @@ def _flat(
 class _Lags:
     """Pairs by time difference, those expected for constant rates, and a model of their ratio.
 
-    Pairs are weighted; `squares` are the sums of squared weights. The model is a constant, waves, and terms 1 - t/w.
+    Pairs are weighted; `squares` are the sums of squared weights. The model is a constant or the shape of the trends over
+    the spill (`level`), waves, and terms 1 - t/w.
     """
 
     def __init__(
-        self, seen: NDArray[np.float64], squares: NDArray[np.float64], flat: NDArray[np.float64], width: float
+        self,
+        seen: NDArray[np.float64],
+        squares: NDArray[np.float64],
+        flat: NDArray[np.float64],
+        width: float,
+        level: NDArray[np.float64],
     ) -> None:
-        self.seen, self.squares, self.flat, self.width = seen, squares, flat, width
+        self.seen, self.squares, self.flat, self.width, self.level = seen, squares, flat, width, level
         self.below, self.squares_below, self.flat_below = (np.cumsum(x) for x in (seen, squares, flat))
         self.middle = width * (np.arange(len(seen)) + 0.5)
         self.found: list[tuple[float, float]] = []
@@ -480,7 +490,7 @@ class _Lags:
             else np.maximum(1.0 - self.middle / reach, 0.0)
             for line, reach in self.found
         ]
-        self.terms = np.array([np.ones(len(self.middle)), *shapes])
+        self.terms = np.array([self.level, *shapes])
         used = self.flat > 0
         scale = np.sqrt(self.flat[used])
         self.amplitudes = np.linalg.lstsq(

@@ -142,14 +142,14 @@ class PairEstimate:
     @property
     def predicted(self) -> dict[str, Predicted]:
         """Expected number with its total error by region, innermost first; the upper limit where there is no pair."""
-        down = self._error_of([source for source in self.systematics if not source.one_sided])
+        down = self.error_down
         rows = zip(self.regions, self.expected, self.total_error, down, self.upper_limit, strict=True)
         return {
             name: Predicted(
                 float(b),
                 float(up),
                 None if np.isnan(limit) else float(limit),
-                float(low) if low < up else None,
+                float(low) if low != up else None,
             )
             for name, b, up, low, limit in rows
         }
@@ -196,10 +196,21 @@ class PairEstimate:
     @property
     def total_error(self) -> NDArray[np.float64]:
         """Statistical and systematic error of each region in quadrature, shape (R,); upward where a source is one-sided."""
-        return self._error_of(self.systematics)
+        return self._error_towards(1.0)
 
-    def _error_of(self, sources: Sequence[Systematic]) -> NDArray[np.float64]:
-        return np.sqrt(self.error**2 + np.diag(self._covariance_of(sources)))
+    @property
+    def error_down(self) -> NDArray[np.float64]:
+        """The same downward: without sources that can only raise the number, with those that can only lower it."""
+        return self._error_towards(-1.0)
+
+    def _error_towards(self, sign: float) -> NDArray[np.float64]:
+        variance = self.error**2
+        for source in self.systematics:
+            effect = np.array([source.effect.get(name, 0.0) for name in self.regions])
+            if source.one_sided:
+                effect = np.maximum(sign * effect, 0.0)
+            variance = variance + (self.expected * effect) ** 2
+        return np.sqrt(variance)
 
     def _covariance_of(self, sources: Sequence[Systematic]) -> NDArray[np.float64]:
         total = np.zeros_like(self.covariance)

@@ -154,8 +154,8 @@ class PooledWeights:
         """
         if self.times is None:
             return np.ones((len(first), 1))
-        lag = self.times.since[first] - self.times.since[second]
-        return np.stack([one(lag) for one in self.times.weights], axis=1)
+        times = self.times.since[first], self.times.since[second]
+        return np.stack([one(*times) for one in self.times.weights], axis=1)
 
     def shared(
         self,

@@ -1,4 +1,4 @@
-"""Slices and waves: how close in time the tracks of a pair must be, region by region."""
+"""Trends, slices and waves: how the tracks of a pair are weighted by their times, region by region."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from bdana.pairing.estimate.time_weights import EVERY_PAIR, TimeWeight
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from bdana.pairing.estimate.trends import Trends
     from bdana.pairing.estimate.u_statistic import PairSums
 
 __all__ = ["NEGLIGIBLE", "SHAPE", "Slice", "SpillStructure", "choose_slices"]
@@ -54,9 +55,10 @@ class Slice(NamedTuple):
 
 @dataclass(frozen=True)
 class SpillStructure:
-    """Model of the pairs of tracks by time difference, and the weights by time difference that follow from it.
+    """Model of the pairs of tracks by time difference, and the weights of pairs that follow from it.
 
-    The model is a constant, waves and terms 1 - t/w that fall to 0 at t = w, each times the pairs of constant rates.
+    The model is a constant, or the shape that trends over the spill have, waves and terms 1 - t/w that fall to 0 at t = w,
+    each times the pairs of constant rates.
 
     Attributes
     ----------
@@ -69,12 +71,14 @@ class SpillStructure:
     window : int
         Bins whose pairs are compared with the model.
     terms : ndarray, shape (1 + M, bins)
-        A constant, and the M terms in the order of their strength.
+        A constant or the shape of the trends, and the M terms in the order of their strength.
     amplitudes : ndarray, shape (1 + M,)
     frequency, reach : ndarray, shape (M,)
         Frequency of a wave in 1/ns, 0 for a term that falls; time difference in ns where that ends.
     harmonics : ndarray, shape (H, bins)
         Waves that may be there too: their sum is measured for g(0), and no weight follows from them.
+    trends : Trends or None
+        Of the rate over the spill; None where there are none.
     """
 
     seen: NDArray[np.float64]
@@ -88,6 +92,7 @@ class SpillStructure:
     frequency: NDArray[np.float64]
     reach: NDArray[np.float64]
     harmonics: NDArray[np.float64]
+    trends: Trends | None = None
 
     @cached_property
     def at_zero(self) -> tuple[float, float]:
@@ -105,7 +110,9 @@ class SpillStructure:
         inside = terms[:, : self.window] @ self.flat[: self.window] / share
         # Amplitudes solve normal @ amplitudes = sum over pairs of the terms: each is a sum of weights of pairs.
         normal = (terms * self.flat) @ terms.T
-        values = np.linalg.lstsq(normal, 1.0 - inside, rcond=1e-9)[0] @ terms
+        at_zero = np.ones(len(terms))
+        at_zero[0] = self.trends.at_zero if self.trends else 1.0
+        values = np.linalg.lstsq(normal, at_zero - inside, rcond=1e-9)[0] @ terms
         values[: self.window] += 1.0 / share
         return np.append(self.all_flat * values, 0.0)
 
@@ -119,8 +126,12 @@ class SpillStructure:
         """
         if fixed is not None:
             return (self._box(fixed),)
-        every = np.ones(len(self.flat) + 1)
-        return (self._slice(EVERY_PAIR, every), *(self._matched(n + 1) for n in range(len(self.reach))))
+        whole = self._slice(EVERY_PAIR, np.ones(len(self.flat) + 1))
+        terms = range(len(self.reach) + 1)
+        if self.trends:
+            degrees = (self.trends.degree, 2 * self.trends.degree)
+            return (whole, *(self._with_trends(self.trends, n, degree) for degree in degrees for n in terms))
+        return (whole, *(self._matched(n) for n in terms[1:]))
 
     def _box(self, bins: int) -> Slice:
         values = np.zeros(len(self.flat) + 1)
@@ -153,10 +164,48 @@ class SpillStructure:
         )
         return self._slice(weight, 1.0 + factor * model)
 
-    def _slice(self, weight: TimeWeight, values: NDArray[np.float64]) -> Slice:
+    def _with_trends(self, trends: Trends, terms: int, degree: int) -> Slice:
+        """Return the weight of trends up to a degree and of the part m of the model that the first terms make.
+
+        It is a sum of P_n(t1) P_n(t2), P_0 = 1, and of m, with the coefficients that find a structure of any amplitudes of
+        these in full; of all such weights it costs least. A rate that is a polynomial of the degree, R = sum r_n P_n, has the
+        mean square sum r_n^2, and no other weight of the times finds r_n^2 with less.
+        """
+        shapes = trends.by_lag(self.width, len(self.flat))[: degree + 1]
+        model = self.amplitudes[1 : terms + 1] @ self.terms[1 : terms + 1]
+        common = shapes @ (self.flat * model) / self.all_flat
+        own = float(model**2 @ self.flat) / self.all_flat - float(common @ common)
+        top = float(self.amplitudes[1 : terms + 1].sum()) - float(common.sum())
+        if terms and not (top > 0 and own > 0):
+            return Slice(EVERY_PAIR, 1.0, 0.0, np.inf)
+        factor = top / own if terms else 0.0
+        levels = 1.0 - factor * common
+        frequency, reach = self.frequency[:terms], self.reach[:terms]
+        weight = TimeWeight(
+            (float(levels[0]), *(factor * self.amplitudes[1 : terms + 1]).tolist()),
+            (0.0, *frequency.tolist()),
+            (np.inf, *reach.tolist()),
+            (False, *(frequency == 0).tolist()),
+            tuple(levels[1:].tolist()),
+            trends.length,
+        )
+        far = levels[0] + factor * model
+        mean = float(levels @ trends.found[: degree + 1]) + factor * float(model @ self.seen) / self.all_flat
+        square = float(levels @ trends.squares[: degree + 1, : degree + 1] @ levels)
+        square += float((far**2 - levels[0] ** 2) @ self.seen) / self.all_flat
+        found = self._slice(weight, np.append(levels @ shapes + factor * model, 0.0), (mean, square))
+        # Tracks in proportion to the rate have the square of it: of degree 2 where the rate has degree 1.
+        second = trends.second if degree == trends.degree else 0.0
+        return found._replace(missed=float(np.hypot(found.missed, second)))
+
+    def _slice(
+        self, weight: TimeWeight, values: NDArray[np.float64], moments: tuple[float, float] | None = None
+    ) -> Slice:
+        """Return a slice of the mean weight by time difference, and of its mean and mean square over the pairs."""
         # All pairs of tracks are those of the numbers of tracks, so that only differences in time fluctuate.
         seen = np.append(self.seen, max(self.all_flat - float(self.seen.sum()), 0.0))
         mean, square, of_best = (float(x @ seen) / self.all_flat for x in (values, values**2, self._best))
+        mean, square = moments or (mean, square)
         if not mean > 0:
             return Slice(weight, 1.0, 0.0, np.inf)
         differs = (self._best - values)[:-1]

@@ -55,7 +55,7 @@ def box_numbers(regions: Regions) -> NDArray[np.float64]:
     ----------
     regions : Regions
     """
-    return np.array([(box.z_min, box.z_max, box.cda_max) for box in regions.boxes]).reshape(-1, 3)
+    return np.array([(*box.ends, box.top) for box in regions.boxes]).reshape(-1, 3)
 
 
 def track_states(

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "coupling_of",
+    "couplings_of",
     "find_model",
     "find_parameters",
     "make_particle",
     "model_names",
+    "particle_name",
     "scan_of",
     "with_beam",
 ]
@@ -62,8 +64,8 @@ def find_model(name: str) -> ModuleType:
     return import_module(f"{__name__}.{name}")
 
 
-def coupling_of(name: str) -> Coupling:
-    """Return what the coupling of a signal model is called.
+def couplings_of(name: str) -> dict[str, Coupling]:
+    """Return what the couplings of a signal model are called, by its parameter `coupling`; '' where it has but one.
 
     Parameters
     ----------
@@ -76,16 +78,40 @@ def coupling_of(name: str) -> Coupling:
 
     Examples
     --------
+    >>> from bdana.signal.models import couplings_of
+    >>> [coupling.name for coupling in couplings_of("dark_photon").values()]
+    ['epsilon']
+    """
+    found = find_model(name).COUPLING
+    return dict(found) if isinstance(found, dict) else {"": found}
+
+
+def coupling_of(name: str, parameters: Mapping[str, Any] | None = None) -> Coupling:
+    """Return what the coupling of a signal model is called.
+
+    Parameters
+    ----------
+    name : str
+    parameters : mapping of str to object, optional
+        In place of the model's defaults: one that has several couplings names the one that is meant.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such model.
+
+    Examples
+    --------
     >>> from bdana.signal.models import coupling_of
     >>> coupling_of("dark_photon").name, coupling_of("dark_scalar").name
     ('epsilon', 'theta')
     """
-    coupling: Coupling = find_model(name).COUPLING
+    coupling: Coupling = _of_coupling(name, find_model(name).COUPLING, parameters)
     return coupling
 
 
-def scan_of(name: str) -> ScanRange:
-    """Return where the particle of a signal model is searched for by default.
+def particle_name(name: str) -> str:
+    """Return what the particle of a signal model is called in reports.
 
     Parameters
     ----------
@@ -95,9 +121,40 @@ def scan_of(name: str) -> ScanRange:
     ------
     ConfigError
         When there is no such model.
+
+    Examples
+    --------
+    >>> particle_name("hnl")
+    'heavy neutral lepton'
     """
-    scan: ScanRange = find_model(name).SCAN
+    called: str = find_model(name).PARTICLE
+    return called
+
+
+def scan_of(name: str, parameters: Mapping[str, Any] | None = None) -> ScanRange:
+    """Return where the particle of a signal model is searched for by default.
+
+    Parameters
+    ----------
+    name : str
+    parameters : mapping of str to object, optional
+        As for `coupling_of`.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such model.
+    """
+    scan: ScanRange = _of_coupling(name, find_model(name).SCAN, parameters)
     return scan
+
+
+def _of_coupling(name: str, found: Any, parameters: Mapping[str, Any] | None) -> Any:
+    """Return what belongs to the coupling that is meant; an unknown one is refused when the particle is made."""
+    if not isinstance(found, dict):
+        return found
+    default = find_parameters(name).model_fields["coupling"].default
+    return found.get((parameters or {}).get("coupling", default), found[default])
 
 
 def find_parameters(name: str) -> type[ParameterTable]:

@@ -26,6 +26,7 @@ from bdana.signal.hadronic_ratio import MAX_MASS, hadronic_ratios, relative_erro
 from bdana.signal.meson_spectra import SETTINGS, meson_spectra
 from bdana.signal.mesons import MesonDecays, MesonMixing
 from bdana.signal.photon_like import meson_decays, mixing_probabilities
+from bdana.signal.resonances import three_pion_density
 from bdana.signal.validity import ValidRange
 from bdana.signal.width_table import OwnWidths
 
@@ -42,6 +43,7 @@ __all__ = [
     "FORM_FACTOR_MAX",
     "HADRONS_FITTED",
     "LEPTON_WIDTH",
+    "PARTICLE",
     "SCAN",
     "DarkPhoton",
     "Model",
@@ -51,6 +53,8 @@ __all__ = [
     "proton_form_factor",
 ]
 
+PARTICLE = "dark photon"
+"""What reports call it."""
 COUPLING = Coupling("epsilon", r"$\varepsilon$")
 """Kinetic mixing."""
 SCAN = ScanRange((212.0, 650.0), (1e-8, 1e-4), (400.0, 1e-6))
@@ -61,7 +65,10 @@ Angle = Annotated[float, Field(gt=0, lt=math.pi / 2)]
 _TAU_MASS = MASS[15]
 _LEPTONS = {"ee": (ELECTRON_MASS, 11), "mumu": (MUON_MASS, 13), "tautau": (_TAU_MASS, 15)}
 
-_PRODUCTS = {"pipi": (211, -211)}
+_HADRONS = {
+    "pipi": Mode(0.0, (211, -211)),
+    "pipipi": Mode(0.0, (211, -211, 111), density=three_pion_density),
+}
 
 # Form factor of the proton: couplings, widths and masses in MeV of the rho-like and omega-like mesons.
 FORM_FACTOR_MAX = 650.0
@@ -199,12 +206,12 @@ class DarkPhoton(OwnWidths):
             name: Mode(float(lepton_width(self.mass, 1.0, mass)), (-number, number))
             for name, (mass, number) in _LEPTONS.items()
         }
-        given = self.own_modes(_PRODUCTS)
+        given = self.own_modes(_HADRONS)
         if "hadrons" in given:
             return leptons | given | leptons
         unit, error = ALPHA * self.mass / 3.0, float(relative_error(self.mass))
         hadrons = {
-            name: Mode(float(ratio) * unit, _PRODUCTS.get(name, ()), error)
+            name: replace(_HADRONS.get(name, Mode(0.0)), width=float(ratio) * unit, error=error)
             for name, ratio in hadronic_ratios(self.mass).items()
         }
         return leptons | hadrons | given | leptons

@@ -21,6 +21,7 @@ from scipy.interpolate import PchipInterpolator
 
 from bdana.masses import MASS
 from bdana.parameters import ParameterTable
+from bdana.signal.beauty_to_strange import STRANGE_MESONS, form_factor, strange_mass, triangle_root
 from bdana.signal.bremsstrahlung import Bremsstrahlung
 from bdana.signal.constants import ELECTRON_MASS, FERMI, MUON_MASS, PION_MASS, PROTON_MASS
 from bdana.signal.contract import Coupling, Mode, Production, ScanRange, Varied
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "COUPLING",
     "LEPTON_WIDTH",
+    "PARTICLE",
     "SCAN",
     "DarkScalar",
     "Model",
@@ -56,6 +58,8 @@ LEPTON_WIDTH = ValidRange(
 )
 """Where `lepton_width` holds; `pion_width` ends at 800 MeV."""
 
+PARTICLE = "dark scalar"
+"""What reports call it."""
 COUPLING = Coupling("theta", r"$\theta$")
 """Mixing angle with the Higgs boson."""
 SCAN = ScanRange((212.0, 800.0), (1e-6, 1e-2), (400.0, 1e-4))
@@ -67,7 +71,7 @@ _VACUUM = (math.sqrt(2.0) * FERMI) ** -0.5
 """Vacuum expectation value of the Higgs field in MeV."""
 _TAU_MASS = MASS[15]
 _LEPTONS = {"ee": (ELECTRON_MASS, 11), "mumu": (MUON_MASS, 13), "tautau": (_TAU_MASS, 15)}
-_PRODUCTS = {"pipi": (211, -211), "kk": (321, -321)}
+_HADRONS = {"pipi": Mode(0.0, (211, -211)), "kk": Mode(0.0, (321, -321))}
 
 _PION_ERROR = 0.07
 """Relative error of the width into pions: by so much the lifetime differs from arXiv:1809.01876."""
@@ -81,7 +85,6 @@ _V_TS, _V_TB = 0.0415, 1.0
 _FLAVOUR = 3.0 * math.sqrt(2.0) * FERMI * _TOP**2 * _V_TS * _V_TB / (16.0 * math.pi**2 * _VACUUM)
 """h_bs in MeV^-1: the coupling of b to s is theta h_bs times the mass of b."""
 
-_KAONS = {"B_pm": {"K": 321, "K*": 323}, "B0": {"K": 311, "K*": 313}}
 _INCLUSIVE_MASSES = (0.0, 500.0, 1000.0, 1500.0, 2000.0, 2400.0, 2700.0, 3000.0)
 _INCLUSIVE_RATIOS = (3.31, 3.30, 3.27, 3.22, 3.13, 3.03, 2.89, 2.60)
 """B -> X_s S by mass, summed over strange mesons (SensCalc, arXiv:2305.13383)."""
@@ -164,12 +167,12 @@ class DarkScalar(OwnWidths):
             name: Mode(float(lepton_width(self.mass, 1.0, mass)), (-number, number))
             for name, (mass, number) in _LEPTONS.items()
         }
-        given = self.own_modes(_PRODUCTS)
+        given = self.own_modes(_HADRONS)
         if "hadrons" in given or self.mass > RESCATTERING.high:
             return leptons | given | leptons
         both = float(pion_width(self.mass, 1.0))
         hadrons = {
-            "pipi": Mode(both * 2.0 / 3.0, _PRODUCTS["pipi"], _PION_ERROR),
+            "pipi": Mode(both * 2.0 / 3.0, (211, -211), _PION_ERROR),
             "pi0pi0": Mode(both / 3.0, (), _PION_ERROR),
         }
         return leptons | hadrons | given | leptons
@@ -215,7 +218,7 @@ class DarkScalar(OwnWidths):
     def _beauty(self) -> Production | None:
         par, mass = self.parameters, self.mass
         decays = []
-        for meson, kaons in _KAONS.items():
+        for meson, kaons in STRANGE_MESONS.items():
             own = [
                 MesonDecay(meson, MASS[number], beauty_ratio(mass, meson, name))
                 for name, number in kaons.items()
@@ -284,9 +287,9 @@ def pion_width(mass: float, theta: float) -> float:
     """
     LEPTON_WIDTH.check(mass)
     enhanced = _CALIBRATION * omnes_function(mass)
-    form_factor = enhanced * (2.0 * mass**2 + 11.0 * PION_MASS**2) / 9.0
+    strength = enhanced * (2.0 * mass**2 + 11.0 * PION_MASS**2) / 9.0
     phase_space = math.sqrt(max(1.0 - 4.0 * (PION_MASS / mass) ** 2, 0.0))
-    return 3.0 * theta**2 * form_factor**2 / (32.0 * math.pi * _VACUUM**2 * mass) * phase_space
+    return 3.0 * theta**2 * strength**2 / (32.0 * math.pi * _VACUUM**2 * mass) * phase_space
 
 
 def beauty_ratio(mass: float, meson: str, kaon: str) -> float:
@@ -314,16 +317,15 @@ def beauty_ratio(mass: float, meson: str, kaon: str) -> float:
     >>> round(beauty_ratio(500.0, "B_pm", "K"), 3)
     0.419
     """
-    heavy, light, q2 = meson_mass(meson), MASS[_KAONS[meson][kaon]], (mass * 1e-3) ** 2
-    if mass + light >= heavy:
+    heavy, light = meson_mass(meson), strange_mass(meson, kaon)
+    root = triangle_root(heavy, light, mass)
+    if not root:
         return 0.0
-    root = math.sqrt((heavy**2 - (mass + light) ** 2) * (heavy**2 - (mass - light) ** 2))
+    amplitude = form_factor(mass, meson, kaon)
     if kaon == "K":
-        form_factor = 0.33 / (1.0 - q2 / 37.46)
-        amplitude = (heavy**2 - light**2) / (_BOTTOM - _STRANGE) * form_factor
+        amplitude *= (heavy**2 - light**2) / (_BOTTOM - _STRANGE)
     else:
-        form_factor = 1.364 / (1.0 - q2 / (heavy * 1e-3) ** 2) - 0.990 / (1.0 - q2 / 36.78)
-        amplitude = root / (_BOTTOM + _STRANGE) * form_factor
+        amplitude *= root / (_BOTTOM + _STRANGE)
     amplitude *= _FLAVOUR * _BOTTOM / 2.0
     return amplitude**2 * root / (2.0 * heavy) / (8.0 * math.pi * heavy**2) / meson_width(meson)
 

@@ -10,8 +10,8 @@ make. Kaons from the dump are absorbed before they decay.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
@@ -40,6 +40,7 @@ from bdana.signal.heavy_mesons import (
 )
 from bdana.signal.meson_spectra import meson_mass, meson_width
 from bdana.signal.mesons import MesonDecay
+from bdana.signal.resonances import rho_pole
 from bdana.signal.semileptonic import SemileptonicRate, ToPseudoscalar, ToVector, triangle_root
 from bdana.signal.tau_leptons import LeptonRate, PairRecoil, TauSpectra, tau_to_meson
 from bdana.signal.width_table import OwnWidths
@@ -47,10 +48,13 @@ from bdana.signal.width_table import OwnWidths
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from numpy.typing import NDArray
+
     from bdana.signal.mesons import MesonSource
 
 __all__ = [
     "COUPLING",
+    "PARTICLE",
     "SCAN",
     "HeavyNeutralLepton",
     "Model",
@@ -60,6 +64,8 @@ __all__ = [
     "semileptonic_ratio",
 ]
 
+PARTICLE = "heavy neutral lepton"
+"""What reports call it."""
 COUPLING = Coupling("U", "$U$")
 """Element of the mixing matrix; |U|^2 is its square."""
 SCAN = ScanRange((150.0, 1900.0), (1e-6, 1e-1), (1000.0, 3e-4))
@@ -170,13 +176,15 @@ class HeavyNeutralLepton(OwnWidths):
         """
         times = 2.0 if self.parameters.majorana else 1.0
         flavour = self.parameters.flavour
-        products = {name + flavour: (number, _LEPTONS[flavour][1]) for name, (number, *_) in _CHARGED.items()}
+        known = _told_apart(flavour)
         error = 0.05 if self.mass <= 1000.0 else 0.10
         own = {
-            name: Mode(times * width, products.get(name, ()), error if _has_hadron(name) else 0.0)
+            name: replace(
+                known.get(name, Mode(0.0)), width=times * width, error=error if _has_hadron(name) else 0.0
+            )
             for name, width in partial_widths(self.mass, flavour).items()
         }
-        given = self.own_modes(products)
+        given = self.own_modes(known)
         if "hadrons" in given:
             own = {name: mode for name, mode in own.items() if not _has_hadron(name)}
         return own | given
@@ -358,14 +366,80 @@ def _rate(mass: float, flavour: Flavour, meson: str, light: int) -> Semileptonic
     return SemileptonicRate(transition, element, mass, _LEPTONS[flavour][0])
 
 
+def _told_apart(flavour: Flavour) -> dict[str, Mode]:
+    """Return the modes whose products are told apart, with the density of three products and no width.
+
+    A Majorana particle, and as many particles as antiparticles, decay to both charges alike: densities are their mean.
+    """
+    own, number = _LEPTONS[flavour]
+    modes = {name + flavour: Mode(0.0, (meson, number)) for name, (meson, *_) in _CHARGED.items()}
+    rho = partial(_rho_density, lepton=own)
+    modes[f"rho{flavour}"] = Mode(0.0, (211, number, 111), density=rho)
+    for name, (mass, other) in _LEPTONS.items():
+        neutral = partial(_neutral_density, lepton=mass, same=name == flavour)
+        modes[f"nu{name}{name}"] = Mode(0.0, (-other, other, number + 1), density=neutral)
+        if name != flavour:
+            charged = partial(_charged_density, lepton=mass, own=own)
+            modes[f"{flavour}{name}nu"] = Mode(0.0, (-other, number, other + 1), density=charged)
+    return modes
+
+
+def _neutral_density(
+    pair: NDArray[np.float64],
+    plus: NDArray[np.float64],
+    minus: NDArray[np.float64],
+    lepton: float,
+    *,
+    same: bool,
+) -> NDArray[np.float64]:
+    """Return the squared matrix element of l+ l- nu: currents of arXiv:1805.08567, as derived in docs/signal.md."""
+    squares, product = _neutral_couplings(same=same)
+    mass2, lepton2 = pair + plus + minus - 2.0 * lepton**2, lepton**2
+    along = (mass2 + lepton2 - minus) * (minus - lepton2) + (mass2 + lepton2 - plus) * (plus - lepton2)
+    return 0.5 * squares * along + 2.0 * product * lepton2 * (mass2 - pair)
+
+
+def _charged_density(
+    pair: NDArray[np.float64],
+    plus: NDArray[np.float64],
+    minus: NDArray[np.float64],
+    lepton: float,
+    own: float,
+) -> NDArray[np.float64]:
+    """Return the squared matrix element of l_b+ l_a- nu_b: (N.l_b)(l_a.nu), as of the decay of a muon."""
+    mass2 = pair + plus + minus - lepton**2 - own**2
+    return (mass2 + lepton**2 - minus) * (minus - own**2)
+
+
+def _rho_density(
+    pion_lepton: NDArray[np.float64],
+    pions: NDArray[np.float64],
+    lepton_neutral: NDArray[np.float64],
+    lepton: float,
+) -> NDArray[np.float64]:
+    """Return the squared matrix element of pi+ l- pi0: the lepton's current with that of two pions from a rho."""
+    charged2, neutral2, lepton2 = MASS[211] ** 2, MASS[111] ** 2, lepton**2
+    with_charged = (pion_lepton - lepton2 - charged2) / 2.0
+    with_neutral = (lepton_neutral - lepton2 - neutral2) / 2.0
+    difference = with_charged - with_neutral  # lepton and difference of the pions
+    own = difference + charged2 - neutral2
+    square = 2.0 * (charged2 + neutral2) - pions
+    along = 2.0 * own * difference - square * (lepton2 + with_charged + with_neutral)
+    return along * np.abs(rho_pole(pions)) ** 2
+
+
 _POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(64)
+
+
+def _neutral_couplings(*, same: bool) -> tuple[float, float]:
+    """Return g_L^2 + g_R^2 and g_L g_R of nu l+ l-."""
+    left, right = _SINE2 + (0.5 if same else -0.5), _SINE2
+    return left**2 + right**2, left * right
 
 
 def _neutral_current(x: float, *, same: bool) -> float:
     """Return the factor of nu l+ l- on G_F^2 m^5 / 192 pi^3, with the charged current where the flavours are the same."""
-    sign = 1.0 if same else -1.0
-    first = (1.0 + sign * 4.0 * _SINE2 + 8.0 * _SINE2**2) / 4.0
-    second = _SINE2 * (2.0 * _SINE2 + sign) / 2.0
+    first, second = _neutral_couplings(same=same)
     x2 = x**2
     root = math.sqrt(1.0 - 4.0 * x2)
     # The exact argument cancels to nothing for light leptons.

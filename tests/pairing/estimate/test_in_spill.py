@@ -1,12 +1,15 @@
 """Structure inside the spill: what is found in the times of single tracks, how well, and which times cannot be used."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import bdana
 from bdana.errors import InputError
 from bdana.pairing.estimate.in_spill import SpillTimes, duty_factor
-from bdana.report.tables import estimated
+from bdana.report.tables import estimated, sources
+from bdana.statistics import Systematic
 from tests.pairing.halo import burst_table, estimate_of, halo_record, singles_of
 
 SECOND = 1e9
@@ -178,6 +181,11 @@ def test_a_one_sided_source_raises_the_upper_error_alone():
     at = next(i for i, row in enumerate(document["regions"]) if row["expected"] == number.value)
     assert document["regions"][at]["error_down"] == number.error_down
     assert estimated(document)[1][at][4].startswith("+")
+    effect = dict.fromkeys(found.regions, -0.5)
+    lower = Systematic("lower", effect, correlated=True, source="made up", one_sided=True)
+    below = max(replace(found, systematics=(lower,)).predicted.values(), key=lambda one: one.value)
+    assert below.error_down**2 - below.error**2 == pytest.approx((0.5 * number.value) ** 2)
+    assert sources(replace(found, systematics=(lower,)).to_dict())[1][0][1] == "only down, 50%"
 
 
 def test_timestamps_that_begin_before_the_beam():

@@ -266,7 +266,7 @@ def test_the_estimate_does_not_depend_on_how_tracks_come_and_are_bunched(analysi
     assert len(mixed.bunches()) >= bursts - 1
     other = estimate(mixed)
     assert one.pairs.sum() > 500
-    assert any("within" in text for text in one.slices) == rippled
+    assert any("trends" in text for text in one.slices) == rippled
     assert np.array_equal(other.pairs, one.pairs)
     assert other.slices == one.slices
     assert other.expected == pytest.approx(one.expected, rel=1e-12)

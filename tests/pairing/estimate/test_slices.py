@@ -157,8 +157,10 @@ def test_sums_over_partners_are_those_of_all_pairs():
         (0.0, 0.0, 50e-9, 1.3e-6, 0.0),
         (np.inf, 1e9, 1e9, 2e8, 7e8),
         (False, False, False, False, True),
+        trends=(0.7, -0.2),
+        length=SPILL_NS,
     )
     timed = TimedTracks(since, (EVERY_PAIR, weight), np.zeros(1, dtype=np.int64))
     partner = (places[:, None] == places) & ~np.eye(n, dtype=bool)
-    expected = np.where(partner, weight(since[:, None] - since) * single, 0.0).sum(axis=1)
+    expected = np.where(partner, weight(since[:, None], since) * single, 0.0).sum(axis=1)
     assert timed.sums(weight, places, single) == pytest.approx(expected)

@@ -47,11 +47,12 @@ def test_leptons_have_no_error():
     assert [modes[name].error for name in ("ee", "mumu", "tautau")] == [0.0, 0.0, 0.0]
 
 
-def test_modes_that_are_told_apart_have_their_charged_products():
+def test_modes_that_are_told_apart_have_their_products():
     modes = DarkPhoton(900.0).modes
     assert list(modes) == ["ee", "mumu", "tautau", "pipi", "pipipi", "kk", "hadrons"]
     assert {name: mode.products for name, mode in modes.items() if mode.products} == {
         "ee": (-11, 11), "mumu": (-13, 13), "tautau": (-15, 15), "pipi": (211, -211),
+        "pipipi": (211, -211, 111),
     }  # fmt: skip
 
 

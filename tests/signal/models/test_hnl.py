@@ -7,9 +7,10 @@ import pytest
 
 from bdana.errors import ConfigError
 from bdana.signal import branching_ratio, check_mass, total_width
+from bdana.signal.constants import FERMI
 from bdana.signal.heavy_mesons import CharmSpectra, charm_decays, heavy_quark_pairs
 from bdana.signal.meson_spectra import meson_mass
-from bdana.signal.mesons import MesonDecay
+from bdana.signal.mesons import MesonDecay, two_body_momentum
 from bdana.signal.models.hnl import (
     HeavyNeutralLepton,
     Parameters,
@@ -17,6 +18,7 @@ from bdana.signal.models.hnl import (
     partial_widths,
     semileptonic_ratio,
 )
+from bdana.signal.resonances import rho_pole
 
 FLAVOURS = ("e", "mu", "tau")
 
@@ -187,3 +189,58 @@ def test_widths_of_a_table(tmp_path):
     assert "nupi0" not in given.modes
     assert given.modes["nuee"].width == HeavyNeutralLepton(1000.0).modes["nuee"].width
     check_mass(HeavyNeutralLepton(2500.0, Parameters(widths=str(table))))
+
+
+def plot_integral(mass, mode):
+    """Integrate the density of a mode over its Dalitz plot, in MeV^8 for squares of couplings."""
+    one, other, third = mode.masses
+    nodes, weights = np.polynomial.legendre.leggauss(80)
+    low, high = one + other, mass - third
+    pair = low + (high - low) * (nodes[:, None] + 1.0) / 2.0
+    p = two_body_momentum(pair, one, other)
+    flight = two_body_momentum(mass, pair, third) * mass / pair  # of the third, where the pair rests
+    energy = np.hypot(p, one)
+    first = one**2 + third**2 + 2.0 * (energy * np.hypot(flight, third) + p * flight * nodes)
+    last = mass**2 + one**2 + other**2 + third**2 - pair**2 - first
+    area = (high - low) / 2.0 * 2.0 * pair * 2.0 * p * flight
+    return float(np.sum(weights[:, None] * weights * area * mode.density(pair**2 + 0.0 * first, first, last)))
+
+
+@pytest.mark.parametrize(
+    ("flavour", "name"),
+    [("e", "nuee"), ("e", "numumu"), ("mu", "numumu"), ("mu", "nuee"), ("tau", "numumu"), ("e", "emunu")],
+)
+@pytest.mark.parametrize("mass", [230.0, 500.0, 1500.0])
+def test_squared_matrix_elements_of_three_leptons_give_their_widths(flavour, name, mass):
+    """dGamma = |M|^2 / (256 pi^3 m^3) ds12 ds13, with |M|^2 = 64 G_F^2 (N.a)(b.c) as of the decay of a muon."""
+    mode = HeavyNeutralLepton(mass, Parameters(flavour=flavour, majorana=False)).modes[name]
+    width = 16.0 * FERMI**2 * plot_integral(mass, mode) / (256.0 * np.pi**3 * mass**3)
+    assert width == pytest.approx(mode.width, rel=1e-3)
+
+
+@pytest.mark.parametrize("mass", [900.0, 1400.0, 1900.0])
+def test_two_pions_of_a_narrow_rho_are_as_many_as_the_rho(mass):
+    """Integrated over the angle in the rho, the density falls with the mass of the pions as the width of l rho does."""
+    mode = HeavyNeutralLepton(mass, Parameters(flavour="mu")).modes["rhomu"]
+    charged, lepton, neutral = mode.masses
+    nodes, weights = np.polynomial.legendre.leggauss(16)
+    found, expected = [], []
+    for pions in (400.0, 600.0, mass - lepton - 20.0):
+        p = two_body_momentum(pions, charged, neutral)
+        flight = two_body_momentum(mass, pions, lepton)
+        energy = np.hypot(p, charged)
+        moving = flight * mass / pions
+        first = charged**2 + lepton**2 + 2.0 * (energy * np.hypot(moving, lepton) + p * moving * nodes)
+        last = mass**2 + charged**2 + neutral**2 + lepton**2 - pions**2 - first
+        density = mode.density(first, np.full(16, pions**2), last)
+        found.append(np.dot(weights, density) / (p**2 * abs(rho_pole(np.array(pions**2))) ** 2))
+        x, y = lepton / mass, pions / mass
+        expected.append(((1.0 - x**2) ** 2 + y**2 * (1.0 + x**2 - 2.0 * y**2)) / y**2)
+    assert np.divide(found, expected) == pytest.approx(found[0] / expected[0], rel=2e-3)
+
+
+def test_products_are_spelled_as_people_write_them():
+    modes = HeavyNeutralLepton(1000.0, Parameters(flavour="mu")).modes
+    assert [modes[name].spelled for name in ("pimu", "numumu", "rhomu", "nunu")] == [
+        "π⁺ μ⁻", "μ⁺ μ⁻ ν_μ", "π⁺ μ⁻ π⁰", "",
+    ]  # fmt: skip
