@@ -11,7 +11,20 @@ import sys
 from pathlib import Path
 
 PICTURES = Path(__file__).parent / "pictures"
-SHOWN = ("plane_pseudo-data", "plane_signal", "mass", "like_sign", "stability", "unfolding", "exclusion")
+SHOWN = (
+    "plane_pseudo-data",
+    "plane_signal",
+    "mass",
+    "n_minus_1_vertex_z",
+    "n_minus_1_dt_before_lav",
+    "like_sign",
+    "stability",
+    "rates",
+    "unfolding",
+    "exclusion",
+    "sensitivity_production",
+    "efficiency",
+)
 
 
 def main() -> None:

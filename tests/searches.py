@@ -47,15 +47,17 @@ def analysis_folder(folder, samples=None, search=None, keys=None, edit=str, *, p
     keys : mapping of str to Path, optional
         People of the policy, with their SSH keys.
     edit : callable, optional
-        Changes the text of analysis.toml first, from which the new particle is missing: its scan takes time, and so do
-        many pairs drawn for the prompt background.
+        Changes the text of analysis.toml first, from which the new particle and [n_minus_1] are missing: scan and figures
+        take time, and so do many pairs drawn for the prompt background.
     pdf : bool
         Whether figures are written as PDF too, which takes a third of the time of a report.
     """
     scaffold(folder)
     path = folder / "analysis.toml"
     before, _, after = path.read_text().partition("[signal]\n")
-    text = edit(before + "[variables.mass]" + after.partition("[variables.mass]")[2])
+    after = after.partition("[variables.mass]")[2]
+    shown, _, rest = after.partition("# The variable that a cut looks at")
+    text = edit(f"{before}[variables.mass]{shown}{rest[rest.index('# How figures look') :]}")
     if not pdf:
         text = text.replace('formats = ["pdf"]', "formats = []")
         text += "" if "[plot]" in text else "\n[plot]\nformats = []\n"
@@ -65,6 +67,11 @@ def analysis_folder(folder, samples=None, search=None, keys=None, edit=str, *, p
     for name, settings in (samples or {}).items():
         lines = (f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
         text += "".join((f"\n[samples.{name}]\n", *lines))
+    text = text.replace(
+        'formats = ["pdf"]', "formats = []"
+    )  # the PDF of each figure takes as long as the PNG
+    if "\n[plot]\n" not in text:
+        text += "\n[plot]\nformats = []\n"
     text += "\n[background.prompt]\npairs_drawn = 2\n"
     path.write_text(text)
     if keys:

@@ -29,7 +29,9 @@ class PlotConfig(StrictModel):
         default=2.0,
         description="bins are merged until the middle event of the prediction is in a bin of so many, assumed; 0 never",
     )
-    logarithmic: list[str] = Field(default=[], description="variables whose counts have a logarithmic axis")
+    logarithmic: list[str] = Field(
+        default=[], description="of [variables] and [n_minus_1], whose counts have a logarithmic axis"
+    )
     font_size: Annotated[float, Field(ge=6, le=30)] = Field(default=16.0, description="in points")
     colours: dict[str, Colour] = Field(
         default={}, description="#rrggbb by name: combinatorial, signal, prediction"

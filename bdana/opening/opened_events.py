@@ -13,6 +13,7 @@ from bdana.blinding.verdict import verdict_of
 from bdana.engine import run_selection
 from bdana.errors import BlindingError, UserCodeError
 from bdana.events import EventArrays
+from bdana.events.plain_events import plain_events
 from bdana.sealing.reprocessing import EventId, event_ids
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from bdana.selection import Candidates
 
 __all__ = ["outputs_of"]
+
+DISPLAYED = 20
+"""Candidates of an opening whose events are written down."""
 
 
 def outputs_of(
@@ -69,6 +73,7 @@ def outputs_of(
         "observed": counts,
         "seen_before": _seen_before(found, seen),
         "candidates": found.rows() if found is not None else [],
+        "events": _displayed(found, events),
         "verdict": verdict_of(frozen, stage, counts[stage]),
     }
     return {name: outputs[name] for name in frozen["outputs"]}
@@ -80,6 +85,20 @@ def _select(analysis: AnalysisFolder, chunks: Sequence[ak.Array]) -> Candidates:
     events = EventArrays(ak.concatenate(list(chunks)), name="opened events")
     opened = replace(dataset, sources=(events,), gate=None)
     return run_selection(analysis.selection_task(opened, search.selection)).candidates  # guard: own-channel
+
+
+def _displayed(found: Candidates | None, chunks: Sequence[ak.Array]) -> list[dict[str, Any]]:
+    """Return the events of the first candidates as plain values, for their displays."""
+    if found is None:
+        return []
+    ids = list(zip(found.run.tolist(), found.burst.tolist(), found.event.tolist(), strict=True))[:DISPLAYED]
+    places = [(chunk, {event: at for at, event in enumerate(event_ids(chunk))}) for chunk in chunks]
+    return [
+        plain_events(chunk[at[event] : at[event] + 1])[0]
+        for event in ids
+        for chunk, at in places
+        if event in at
+    ]
 
 
 def _seen_before(found: Candidates | None, seen: set[EventId]) -> dict[str, int]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["save_without_cut"]
 
+FLOOR = 0.3
+"""Lower end of a logarithmic axis of counts."""
 COLOURS = ("#d55e00", "#0072B2", "#009E73")  # told apart by colour-blind readers
 
 
@@ -81,6 +83,9 @@ def save_without_cut(
                 at, color="#AA3377", linestyle="--", linewidth=1.8, label=f"cut {cut.replace('_', ' ')}" if not i else None
             )  # fmt: skip
         axes.set(xlim=(axis.edges[0], axis.edges[-1]), ylim=(0.0, 1.4 * top), xlabel=axis.label)
+        if axis.name in current_look().logarithmic:
+            axes.set_yscale("log")
+            axes.set_ylim(FLOOR, top * (top / FLOOR) ** 0.4)
         unit = axis.label.rsplit("[", 1)[1].rstrip("] ") if axis.label.endswith("]") else ""
         axes.set_ylabel(f"entries / {axis.widths[0]:.4g}{f' {unit}' if unit else ''}")
         axes.set_title(title, loc="left")

@@ -1,4 +1,7 @@
-"""The plane of the candidates as it was before each opening; as it is after the last one, the report shows it anyway."""
+"""Figures of openings: the plane of the candidates as it was before each, and the events that were found.
+
+The plane as it is after the last one is a figure of the sample.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bdana.plotting import save_plane
+from bdana.plotting import save_event, save_plane
 from bdana.plotting.figures import look
 from bdana.regions import UNDEFINED
 from bdana.report.document import Figure
 from bdana.report.run_figures import look_of, state_of
+from bdana.search.event_view import opened_views
 from bdana.selection import Candidates
 from bdana.selection.histograms import plane_histogram
 
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
     from bdana.api import Analysis
     from bdana.search.stored import StoredSample
 
-__all__ = ["opening_planes"]
+__all__ = ["opened_displays", "opening_planes"]
 
 
 def opening_planes(
@@ -73,3 +77,30 @@ def opening_planes(
 
 def _plain(row: dict[str, str]) -> dict[str, Any]:
     return {key: text if key == "region" else float(text) if text else None for key, text in row.items()}
+
+
+def opened_displays(analysis: Analysis, folder: Path) -> list[Figure]:
+    """Draw the candidates that openings wrote down: from above and from the side, with the table of their quantities.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    folder : Path
+        Where the figures go.
+
+    Raises
+    ------
+    BlindingError
+        When the ledger is damaged, or has a row that is not signed or not allowed.
+    """
+    figures = []
+    for view in opened_views(analysis):
+        run, burst, event = view.event
+        path = folder / f"event_{run}_{burst}_{event}.png"
+        said = f"run {run}, burst {burst}, event {event}"
+        with look(look_of(analysis, state_of(view.label, view.closed))):
+            save_event(view, path, f"{view.sample}: {said}")
+        figures.append(
+            Figure(path, f"Opened event: {said}, region {view.quantities.get('region', 'unknown')}.")
+        )
+    return figures

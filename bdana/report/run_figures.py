@@ -189,7 +189,7 @@ def without_cut_figures(
         figures.append(
             Figure(
                 path,
-                f"{one.variable.label} without the cut {one.cut}, of pairs that pass all others ({sample.label}, open regions); "
+                f"n-1: {one.variable.label} without the cut {one.cut}, of pairs that pass all others ({sample.label}, open regions); "
                 "filled: those that pass it too.",
             )
         )

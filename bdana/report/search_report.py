@@ -11,7 +11,7 @@ from bdana.report.check_sections import check_figures
 from bdana.report.count_figures import count_figures
 from bdana.report.document import Figure
 from bdana.report.mass_sections import mass_figure
-from bdana.report.opening_planes import opening_planes
+from bdana.report.opening_planes import opened_displays, opening_planes
 from bdana.report.review import review_document
 from bdana.report.run_figures import look_of, run_figures, state_of, with_all_errors
 from bdana.report.search_sections import search_document
@@ -75,6 +75,7 @@ def _save_figures(
     for sample in run.samples:
         if run.table and sample.name == run.table["sample"]:
             figures += opening_planes(analysis, sample, list(run.table["opened"]), out / sample.name, folder)
+            figures += opened_displays(analysis, folder)
     if "plane" in run.predicted:
         figures.append(_predicted_plane(analysis, run, folder))
     figures += run_figures(analysis, run, folder, signal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["search_document"]
 
+OF_OPENINGS = re.compile(r"event_\d+_\d+_\d+|plane_.+_before_.+")
+"""Names of the figures of openings."""
 BESIDE_TABLES = (("cutflow",), ("regions", "count_probabilities", "likelihood"))
 """Names of the figures that stand beside the tables of the same numbers, of cutflows and of regions."""
 
@@ -51,7 +54,8 @@ def search_document(analysis: Analysis, figures: Sequence[Figure]) -> Document:
     run, parts, out = read_output(analysis), by_channel(analysis), analysis.folder / "output"
     signal = read_signal(analysis)
     drawn_signal = [figure for figure in figures if figure.path.stem in SIGNAL_FIGURES]
-    figures = [figure for figure in figures if figure not in drawn_signal]
+    of_openings = [figure for figure in figures if OF_OPENINGS.fullmatch(figure.path.stem)]
+    figures = [figure for figure in figures if figure not in [*drawn_signal, *of_openings]]
     sections = [] if parts else _sections(analysis, run, figures)
     if parts and run.table:
         sections.append(Section("Expected and observed in all channels", _combined_blocks(run)))
@@ -61,7 +65,7 @@ def search_document(analysis: Analysis, figures: Sequence[Figure]) -> Document:
     for name, part in parts.items():
         drawn = [figure for figure in figures if figure.path.is_relative_to(out / name)]
         sections += _sections(part, run.channels[name], drawn, f"{name}: ")
-    sections.append(Section("Openings and signatures", opening_blocks(analysis)))
+    sections.append(Section("Openings and signatures", [*opening_blocks(analysis), *of_openings]))
     if signal:
         sections.append(Section("Signal and exclusion", [*drawn_signal, *signal_blocks(signal)]))
     sections.append(Section("Provenance", _provenance(analysis, run)))

@@ -14,11 +14,11 @@ from bdana.engine import run_selection
 from bdana.pairing import PairOptions
 from bdana.regions import OUTSIDE
 from bdana.rounding import bounded_p
+from bdana.search.burst_rates import Rates, burst_rates
 from bdana.search.closure import Closure, close
 from bdana.search.estimates import error_sources, estimate_combinatorial, estimate_singles
 from bdana.search.normalisation import Normalisation, measure_normalisation
 from bdana.search.prompt_check import PromptCheck, check_prompt
-from bdana.search.rates import Rates, burst_rates
 from bdana.statistics.multinomial import multinomial_p
 from bdana.statistics.nuisance_pulls import Pull, nuisance_pulls
 from bdana.statistics.poisson import Background, p_values

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
 import numpy as np
 
 from bdana.errors import BlindingError, ConfigError, InputError
+from bdana.events import Dataset, EventArrays
+from bdana.events.plain_events import events_of_plain
 from bdana.reconstruction import Line, Pairs, Tracks, closest_approach
+from bdana.search.opened import opened_events, opened_regions
 from bdana.selection import TRACK_AFTER
 from bdana.simulation.sample_config import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from numpy.typing import NDArray
 
     from bdana.analysis import AnalysisFolder
     from bdana.detector import Detector
     from bdana.engine import SelectionTask
-    from bdana.events import Dataset
 
-__all__ = ["EventView", "TrackView", "view_event"]
+__all__ = ["EventView", "TrackView", "opened_views", "view_event"]
 
 TOYS = 2000
 """Smeared copies of a pair, for the error of its extrapolation."""
@@ -126,7 +128,7 @@ def view_event(
     Raises
     ------
     BlindingError
-        When a sample with closed events has no such open event: whether it exists is not told.
+        When a sample with closed events has no such open event, and no opening wrote it down: whether it exists is not told.
     InputError
         When a sample without closed events does not have it.
     """
@@ -136,6 +138,12 @@ def view_event(
     wanted = {column for column in (*_OPTIONAL, *TRACK_AFTER) if dataset.has(column)}
     columns = tuple(dict.fromkeys((*task.columns, *sorted(wanted))))
     found = _find(dataset, event, columns)
+    if (
+        found is None
+        and sample == analysis.config.search.data
+        and (views := opened_views(analysis, [event], name))
+    ):
+        return views[0]
     if found is None:
         said = "run {}, burst {}, event {}".format(*event)
         if dataset.closed:
@@ -145,6 +153,43 @@ def view_event(
             )
         raise InputError(f"{sample} has no event {said} in the bursts and triggers that are read")
     return _view(analysis, dataset, task, sample, event, found)
+
+
+def opened_views(
+    analysis: AnalysisFolder, events: Collection[tuple[int, int, int]] = (), selection: str | None = None
+) -> list[EventView]:
+    """Return the pictures of candidates that openings wrote down; those of regions that are still closed are in none.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    events : collection of (int, int, int)
+        Run, burst and event number of those that are wanted; by default all.
+    selection : str, optional
+        As for `view_event`.
+
+    Raises
+    ------
+    BlindingError
+        When the ledger is damaged, or has a row that is not signed or not allowed.
+    """
+    config, views = analysis.config.search, []
+    if analysis.selection(selection or config.selection)[0].good_track is None:
+        return []  # of clusters no pair is drawn
+    shown = {region.name for region in opened_regions(analysis)}
+    closed = tuple(name for name in (analysis.gate.names if analysis.gate else ()) if name not in shown)
+    for plain in opened_events(analysis):
+        event = (int(plain["run"]), int(plain["burst"]), int(plain["event"]))
+        if events and event not in events:
+            continue
+        # A signed opening let it out: it goes through no gate.
+        source = EventArrays(events_of_plain([plain]), name="opened events")
+        dataset = Dataset((source,), "data", None, all_bursts=True)
+        task = analysis.selection_task(dataset, selection or config.selection)
+        columns = tuple(dict.fromkeys((*task.columns, *sorted(source.columns()))))
+        found = dataset.read(dataset.batches(columns)[0], columns)
+        views.append(replace(_view(analysis, dataset, task, str(config.data), event, found), closed=closed))
+    return views
 
 
 def _find(dataset: Dataset, event: tuple[int, int, int], columns: tuple[str, ...]) -> ak.Array | None:

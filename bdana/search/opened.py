@@ -31,6 +31,7 @@ __all__ = [
     "OpenedRegion",
     "data_period",
     "opened_candidates",
+    "opened_events",
     "opened_regions",
     "reported_looks",
     "verdict_text",
@@ -265,6 +266,30 @@ def opened_candidates(analysis: AnalysisFolder) -> dict[str, Candidates]:
         for stage, opening in _openings(analysis).items()
         if opening.freeze in same and opening.outputs
     }
+
+
+def opened_events(analysis: AnalysisFolder) -> list[Mapping[str, Any]]:
+    """Return the events of `opened_candidates` that the openings wrote down, as `plain_events` gives them.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+
+    Raises
+    ------
+    BlindingError
+        As `opened_regions` does.
+    """
+    candidates = opened_candidates(analysis)
+    found = []
+    for stage, opening in _openings(analysis).items():
+        chosen = candidates.get(stage)
+        if chosen is None:
+            continue
+        ids = set(zip(chosen.run.tolist(), chosen.burst.tolist(), chosen.event.tolist(), strict=True))
+        events = opening.outputs.get("events", [])
+        found += [one for one in events if (one["run"], one["burst"], one["event"]) in ids]
+    return found
 
 
 def reported_looks(analysis: AnalysisFolder) -> list[str]:

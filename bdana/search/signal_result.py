@@ -11,8 +11,8 @@ from bdana.search.combined import common_errors
 from bdana.search.mass_scan import combined_mass_scan
 from bdana.search.stored import ChannelSignal, read_channels, read_json, write_histograms, write_json
 from bdana.selection import fill_histograms
-from bdana.sensitivity.against_mass import efficiencies, resolutions
 from bdana.sensitivity.exclusion import ChannelCount, Exclusion, exclude
+from bdana.sensitivity.mass_curves import efficiencies, resolutions
 from bdana.sensitivity.points import signal_point
 from bdana.sensitivity.scan import Scan, cache_folder
 from bdana.sensitivity.yields import expected_signal
@@ -46,7 +46,7 @@ class SignalResult:
     label : str
         What the observed events are: data, simulation or pseudo-data.
     against_mass : mapping of str to mapping
-        By decay mode `efficiency` and `resolution`, as `bdana.sensitivity.against_mass` gives them, at the coupling of the point.
+        By decay mode `efficiency` and `resolution`, as `bdana.sensitivity.mass_curves` gives them, at the coupling of the point.
     parts : mapping of str to mapping of str to Exclusion
         What single parts of the signal exclude: by `production` the processes, by `mode` the channels; empty where there is one.
     incomplete : str
@@ -58,9 +58,9 @@ class SignalResult:
     cautions: tuple[str, ...] = ()
     masses: Mapping[str, Any] | None = None
     label: str = "data"
+    incomplete: str = ""
     against_mass: Mapping[str, Mapping[str, Mapping[str, list[float]]]] = field(default_factory=dict)
     parts: Mapping[str, Mapping[str, Exclusion]] = field(default_factory=dict)
-    incomplete: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return modes, expected events and exclusion as plain values, for JSON."""
@@ -138,12 +138,12 @@ def signal_result(
         (*config.cautions(sorted(masses)), *([lacking] if lacking else [])),
         scan_of_masses.to_dict() if scan_of_masses else None,
         " + ".join(dict.fromkeys(table.label for _, table, _ in counted)),
+        lacking,
         {
             count.scan.mode: _against_mass(count.scan, config.masses(count.scan.mode), coupling)
             for count in counts.values()
         },
         _parts(counts),
-        lacking,
     )
 
 
@@ -177,7 +177,9 @@ def _mode(analysis: AnalysisFolder, run: SampleRun) -> str | None:
     modes = analysis.signal.selections
     if run.channel in modes:
         return run.channel
-    return next((mode for mode, selection in modes.items() if selection == run.selected.selection), None)
+    known = analysis.signal.particle(analysis.signal.point[0]).modes
+    with_selection = (mode for mode, selection in modes.items() if selection == run.selected.selection)
+    return next((mode for mode in with_selection if mode in known or mode in analysis.signal.channels), None)
 
 
 def write_signal(analysis: AnalysisFolder, result: SignalResult | None) -> None:
@@ -229,7 +231,7 @@ def read_signal(analysis: AnalysisFolder) -> SignalResult | None:
         tuple(stored["cautions"]),
         masses,
         stored["label"],
+        stored.get("incomplete", ""),
         stored["against_mass"],
         parts,
-        stored.get("incomplete", ""),
     )

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 import bdana
+from bdana import report
 from tests.attacks.changing import NEW, Changing
 from tests.attacks.interference import Frozen
 from tests.attacks.search import Search
@@ -68,7 +69,8 @@ def stopped_clocks(monkeypatch):
 
 @pytest.fixture
 def undrawn(monkeypatch):
-    """Reports have no figures, which take the time."""
+    """Reports have no figures, which take the time; `bdana plot` draws."""
+    assert report.save_figures.__module__ == "bdana.report.search_report"  # what `plot` calls is the real one
     monkeypatch.setattr("bdana.report.search_report.save_figures", lambda analysis: [])
 
 

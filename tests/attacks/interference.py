@@ -21,6 +21,23 @@ from tests.synthetic import dimuon_event, diphoton_event, records
 RUN = 11001
 CLOSED = (0, 1, 10, 1000, "nan")
 """How many closed events the data hold: see `closed_events`."""
+WITHOUT_CUTS = """
+[n_minus_1.cda]
+expression = "cda_fv"
+label = "CDA of the two tracks"
+unit = "mm"
+bins = 20
+min = 0.0
+max = 1000.0
+
+[n_minus_1.lav_veto]
+function = "lav_dt"
+label = "time to the nearest LAV hit"
+unit = "ns"
+bins = 20
+min = 0.0
+max = 100.0
+"""
 COMMANDS = (
     ("run",),
     ("select", "data/run{ending}"),
@@ -135,7 +152,7 @@ class World:
         self.ending = ".open.root" if sealed else ".root"
 
         def edit(text):
-            return one_variable(text if prompt else text.replace('prompt = "prompt"\n', ""))
+            return one_variable(text if prompt else text.replace('prompt = "prompt"\n', "")) + WITHOUT_CUTS
 
         search_folder(folder, f"data/run{self.ending}", keys=keys if sealed else None, edit=edit, pdf=True)
         (folder / "data").mkdir()
@@ -188,6 +205,18 @@ class World:
             for entry in document["sealed"].values():
                 entry["sha256"] = len(entry["sha256"])
             return path.stat().st_size, document
+        if (
+            path.name == "last_run.json"
+        ):  # times of the inputs, hashes of their manifests, and the size of raw data
+            document, inputs = json.loads(path.read_text()), str(self.folder / "data")
+            return {
+                part: {
+                    name: "an input" if name.startswith(inputs) else found for name, found in of_files.items()
+                }
+                if isinstance(of_files, dict)
+                else of_files
+                for part, of_files in document.items()
+            }
         if path.name == "run.root":
             return "raw data, before the seal"
         return path.read_bytes()

@@ -57,7 +57,12 @@ def interfere(world, seed, numbers, drawn, request):
         view[0] for name, view in views[0].items() if isinstance(view, tuple) and isinstance(view[0], int)
     ]
     assert codes.count(0) >= 3
-    for name in ("mass", *(CHECK_FIGURES - {"pulls", "unfolding"})):
+    for name in (
+        "mass",
+        *(CHECK_FIGURES - {"pulls", "unfolding", "rates_by_run"}),
+        "n_minus_1_cda",
+        "n_minus_1_lav_veto",
+    ):
         assert (f"output/figures/{name}.png" in views[0]) == bool(drawn)
     assert "output/checks.json" in views[0]
     assert views[0]["output/data/candidates.csv"].count(b"\n") > 5

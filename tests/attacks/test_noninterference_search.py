@@ -38,6 +38,8 @@ def test_closed_stages_change_nothing_that_is_visible_of_a_search(
     assert first["seal"][0] == 0
     assert "frozen before this region was seen: yes" in first["run"][1]
     assert "output/figures/mass.png" in first
+    assert "output/figures/plane_data_before_CR3.png" in first
+    assert any(name.startswith("output/figures/event_") for name in first), "opened events are displayed"
     assert [row for row in first if "-verdict-" in row]
     for number, view in zip(numbers, views, strict=True):
         assert differences(first, view) == [], number

@@ -6,6 +6,7 @@ import pytest
 
 import bdana
 from bdana.errors import BlindingError
+from bdana.events.plain_events import plain_events
 from bdana.opening.opened_events import outputs_of
 from tests.searches import FROZEN, signal_search_folder
 from tests.synthetic import dimuon_event, records
@@ -39,6 +40,18 @@ def test_an_event_where_no_pair_was_expected_has_a_p_value_above_zero(analysis):
     ]
     assert verdict["p_n"] == verdict["p_l"] == pytest.approx(0.001 / 1.001)
     assert verdict["upper_limit_90"] == unseen["upper_limit_90"]
+
+
+def test_the_events_of_the_candidates_are_written_down_and_no_others(analysis):
+    vetoed = dimuon_event(2) | {"lav": [{"time": 10.0}]}
+    chunks = [records([dimuon_event(1), vetoed]), records([dimuon_event(3)])]
+    declared = FROZEN | {"outputs": [*FROZEN["outputs"], "events"]}
+    found = outputs_of(analysis, declared, "SR", chunks)
+    assert (
+        [row["event"] for row in found["candidates"]] == [one["event"] for one in found["events"]] == [1, 3]
+    )
+    assert found["events"] == plain_events(records([dimuon_event(1), dimuon_event(3)]))
+    assert "events" not in outputs_of(analysis, FROZEN, "SR", chunks), "a freeze that does not declare them"
 
 
 def test_an_opening_without_events_counts_none_and_agrees(analysis):

@@ -1,13 +1,16 @@
 """Pictures of single events: what they show, and that a closed event is refused like one that is not there."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
 import bdana
 from bdana.errors import BlindingError, InputError
 from bdana.events import write_events
+from bdana.events.plain_events import events_of_plain, plain_events
 from bdana.plotting import save_event
+from bdana.search import event_view
 from bdana.search.event_view import view_event
 from tests.synthetic import dimuon_event, good_bursts, records
 
@@ -50,3 +53,32 @@ def test_an_event_of_simulation_is_shown_with_its_quantities(analysis, tmp_path)
     assert picture.stat().st_size > 0
     with pytest.raises(InputError, match="has no event run"):
         view_event(analysis, "mc", number(77))
+
+
+def test_an_opened_event_is_shown_as_the_opening_wrote_it_down(analysis, tmp_path, monkeypatch):
+    (plain,) = plain_events(records([dimuon_event(1)]))
+    written = json.loads(json.dumps(plain))  # as the ledger holds it
+    written.pop("weight", None)  # which sealed data do not have
+    data = bdana.load(analysis.folder, [*analysis.overrides, 'search.data="data"'])
+    expected = view_event(analysis, "mc", number(1))
+    monkeypatch.setattr(event_view, "opened_events", lambda analysis: [written])
+    monkeypatch.setattr(event_view, "opened_regions", lambda analysis: [SimpleNamespace(name="SR")])
+    view = view_event(data, "data", number(1))
+    assert view.quantities == expected.quantities
+    assert view.cuts == expected.cuts
+    assert (view.label, view.sample) == ("data", "data")
+    assert view.closed == ("CR", "CR1", "CR2", "CR3")
+    for name, hits in expected.hits.items():
+        for field, values in hits.items():
+            assert view.hits[name][field] == pytest.approx(values)
+    with pytest.raises(BlindingError, match="closed events are not shown"):
+        view_event(data, "data", number(77))
+    with pytest.raises(BlindingError, match="closed events are not shown"):
+        view_event(data, "pseudo", number(1))  # of another sample nothing was opened
+
+
+def test_events_survive_json():
+    events = records([dimuon_event(3), dimuon_event(4) | {"lav": []}])
+    again = events_of_plain(json.loads(json.dumps(plain_events(events))))
+    assert plain_events(again) == plain_events(events)
+    assert len(again.lav.time[1]) == 0

@@ -6,7 +6,7 @@ import hepunits
 import numpy as np
 
 from bdana.events import BurstTable
-from bdana.search.rates import GROUPS, burst_rates
+from bdana.search.burst_rates import GROUPS, burst_rates
 from bdana.selection import Candidates
 
 NUMBER = 50
