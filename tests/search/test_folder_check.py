@@ -79,7 +79,7 @@ def test_a_good_folder_has_no_problem_and_no_event_is_read(good, monkeypatch):
         ("analysis.toml", 'ee = "dielectron"', 'ee = "dielectrons"', "[signal]", "selections/dielectrons.py"),
         ("analysis.toml", "point = [400.0", "point = [100.0", "[signal]", "mode mumu opens"),
         ("analysis.toml", "acceptance = true", "acceptanc = true", "selections/", "acceptanc"),
-        ("selections/dimuon.py", "pair.cda < par.max_cda_mm", "pair.cda < par.max_cda", "selections/", "dimuon.py:88"),
+        ("selections/dimuon.py", "pair.cda < par.max_cda_mm", "pair.cda < par.max_cda", "selections/", "dimuon.py:100"),
         ("selections/dimuon.py", 'track.detector["MUV3"]', 'track.detector["MUV4"]', "selections/", "no element MUV4"),
         ("selections/vertex_only.py", "import bdana", "import bdanna", "selections/vertex_only.py", "bdanna"),
         ("backgrounds/combinatorial.py", 'charge="opposite_charge"', 'charge="opposite"', "backgrounds/", "'opposite' is no"),
