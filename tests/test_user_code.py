@@ -410,6 +410,14 @@ def test_a_column_that_is_not_declared(sample):
     rewrite(sample, DIMUON, "cda", "return pair.plus.column('ty_after') == 0")
     edit(sample, DIMUON, "    e_over_p,\n    muv3,\n", "")
     edit(sample, DIMUON, "    acceptance,\n)", ")")
+    settings = sample / "analysis.toml"  # nothing is histogrammed that reads it
+    settings.write_text(
+        re.sub(
+            r"(?s)\[variables\.e_over_p\].*?(?=\[variables)|\[n_minus_1\..*(?=# How)",
+            "",
+            settings.read_text(),
+        )
+    )
     with pytest.raises(UserCodeError, match=r'cut cda .*does not declare it with "tracks\.ty_after"') as told:
         bdana.load(sample).select([sample / "one.root"], kind="mc")
     assert isinstance(told.value.__cause__, bdana.MissingColumnError)
