@@ -237,14 +237,15 @@ class Regions:
     def frame(self) -> tuple[tuple[float, float], tuple[float, float]]:
         """Ends of figures of the plane: of z in m or of the mass in MeV, and of the distance in mm.
 
-        In the first a quarter of the outermost box is shown before it, a mass only from 0, and 5/4 of it behind it, where nothing
-        comes from the dump; in the distance from 1/60 of the innermost box's to 4 times the outermost's, to one digit.
+        In z a quarter of the outermost box is shown before it and 5/4 of it behind it, where nothing comes from the dump; of masses
+        a quarter behind it; in the distance from 1/60 of the innermost box's to 4 times the outermost's, to one digit.
         """
         inner, outer = self.boxes[0], self.boxes[-1]
         (low, high), unit = outer.ends, outer.unit
         width = high - low
-        first = low - width / 4.0
-        shown = ((max(first, 0.0) if self.of_clusters else first) / unit, (high + 1.25 * width) / unit)
+        shown = (low - width / 4.0) / unit, (high + 1.25 * width) / unit
+        if self.of_clusters:
+            shown = 0.0, (high + width / 4.0) / unit
         return shown, (float(f"{inner.top / 60.0:.1g}"), float(f"{outer.top * 4.0:.1g}"))
 
     @property

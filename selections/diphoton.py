@@ -3,7 +3,7 @@
 A photon has no direction here. The particle comes from the dump, so its line goes from there to the energy-weighted centre of
 the two clusters; `pair.mass` is for a decay in the middle of the decay volume, and a mass gives the decay point
 (`pair.z_vertex`). The regions are of `pair.mass` and `pair.centre_distance`: no mass need be known to keep them closed.
-The cuts on energies and distances are those of arXiv:1904.02091.
+The cuts on energies and distances are those of the public code ALPINIST (arXiv:2201.05170) for NA62, by authors of arXiv:1904.02091.
 """
 
 import awkward as ak

@@ -36,7 +36,7 @@ OPEN_VERTEX = [
 """Settings with which most pairs are selected, and many prompt ones, which come from before the decay volume."""
 
 
-def analysis_folder(folder, samples=None, search=None, keys=None, edit=str):
+def analysis_folder(folder, samples=None, search=None, keys=None, edit=str, *, pdf=False):
     """Copy the packaged analysis into a folder.
 
     Parameters
@@ -49,6 +49,8 @@ def analysis_folder(folder, samples=None, search=None, keys=None, edit=str):
     edit : callable, optional
         Changes the text of analysis.toml first, from which the new particle and [n_minus_1] are missing: scan and figures
         take time, and so do many pairs drawn for the prompt background.
+    pdf : bool
+        Whether figures are written as PDF too, which takes a third of the time of a report.
     """
     scaffold(folder)
     path = folder / "analysis.toml"
@@ -56,6 +58,9 @@ def analysis_folder(folder, samples=None, search=None, keys=None, edit=str):
     after = after.partition("[variables.mass]")[2]
     shown, _, rest = after.partition("# The variable that a cut looks at")
     text = edit(f"{before}[variables.mass]{shown}{rest[rest.index('# How figures look') :]}")
+    if not pdf:
+        text = text.replace('formats = ["pdf"]', "formats = []")
+        text += "" if "[plot]" in text else "\n[plot]\nformats = []\n"
     for key, value in (search or {}).items():
         text = re.sub(rf"(?m)^{key} = .*\n", "", text)
         text = text.replace("[search]\n", f"[search]\n{key} = {json.dumps(value)}\n")

@@ -162,9 +162,20 @@ class WithoutCutConfig(VariableConfig):
 class SystematicConfig(StrictModel):
     """Table [systematics.NAME]: a relative uncertainty of the combinatorial background in all regions."""
 
-    effect: Annotated[float, Field(ge=0, le=1)] = Field(description="relative, 0.13 for 13%")
+    effect: Annotated[float, Field(ge=-1, le=1)] = Field(
+        description="relative, 0.13 for 13%; below zero of a source that can only lower the number"
+    )
     correlated: bool = Field(description="whether it moves all regions together")
     source: str = Field(description="where the number comes from")
+    one_sided: bool = Field(default=False, description="whether it moves the number only as the effect says")
+
+    @model_validator(mode="after")
+    def _direction(self) -> Self:
+        if self.effect < 0 and not self.one_sided:
+            raise ValueError(
+                "an effect below zero needs one_sided = true: it is the size of both directions otherwise"
+            )
+        return self
 
 
 class ChannelConfig(StrictModel):

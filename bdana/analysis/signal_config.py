@@ -26,6 +26,8 @@ SELECTIONS = {
     "ee": "dielectron",
     "pipi": "dipion",
     "pipipi": "dipion",
+    "3pi": "dipion",
+    "pipigamma": "dipion",
     "numumu": "dimuon",
     "nuee": "dielectron",
     "rhomu": "pion_lepton",

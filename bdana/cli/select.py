@@ -183,12 +183,13 @@ def _check_outputs(
 
 
 def _write_candidates(run: SelectionRun, path: Path, container: ContainerKind) -> None:
+    from bdana.events.bad_files import incomplete
     from bdana.search.skims import provenance
 
     if path.suffix == ".root":
         run.candidates.write_root(path, container=container, provenance=provenance(run))
     elif path.suffix == ".csv":
-        run.candidates.write_csv(path)
+        run.candidates.write_csv(path, incomplete(run.bad_files))
     else:
         raise ConfigError(f"--candidates {path}: end the name in .csv or .root")
     note(f"{len(run.candidates)} candidates in {path}")

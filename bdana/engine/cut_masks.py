@@ -57,7 +57,7 @@ class CutMasks(Mapping[str, "NDArray[np.bool_]"]):
         return len(self._masks)
 
     def __repr__(self) -> str:
-        return f"CutMasks({len(self.pairs)} pairs of good tracks, {len(self)} cuts)"
+        return f"CutMasks({len(self.pairs)} pairs, {len(self)} cuts)"
 
     def all_but(self, *cuts: str) -> NDArray[np.bool_]:
         """Return which of the pairs pass every cut but those named, shape (N,); without names, which are candidates.

@@ -79,6 +79,7 @@ def _write_folder(analysis: AnalysisFolder, made: Path, folder: Path) -> None:
     texts = {
         "analysis.toml": f"# Made by `bdana blinding rehearse --sealed-injection`.\n{toml_text(settings)}",
         ".gitattributes": "* -text\n",
+        ".gitignore": f"!{DATA}.*\n",  # an analysis may leave files of data out of git, and these go with it
         **analysis.modules.texts,
     }
     for path, text in texts.items():

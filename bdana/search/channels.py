@@ -10,7 +10,7 @@ from bdana.errors import ConfigError
 if TYPE_CHECKING:
     from bdana.analysis import AnalysisFolder
 
-__all__ = ["by_channel", "require_one_channel"]
+__all__ = ["by_channel", "require_one_channel", "require_own_background"]
 
 Folder = TypeVar("Folder", bound="AnalysisFolder")
 
@@ -58,3 +58,33 @@ def require_one_channel(analysis: AnalysisFolder) -> None:
             f"{analysis.folder / 'analysis.toml'} has the channels {', '.join(names)}, and this is done for one at a time: "
             f'set channel = "{names[0]}" in [search]'
         )
+
+
+def require_own_background(analysis: AnalysisFolder) -> None:
+    """Refuse a search whose single tracks would predict the pairs of another selection than the one that is searched.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+
+    Raises
+    ------
+    ConfigError
+        Naming both selections.
+    """
+    search = analysis.config.search
+    if search.single_tracks is None:
+        return
+    predicted = analysis.combinatorial(search.background)[0].selection
+    if predicted == search.selection:
+        return
+    way_out = "name its own background"
+    if analysis.selection(search.selection)[0].good_track is None:
+        way_out = (
+            "pairs of clusters have no estimate from single ones yet: leave out `single_tracks`, and what is open is counted "
+            "without a prediction"
+        )
+    raise ConfigError(
+        f"{analysis.folder / 'analysis.toml'}: background '{search.background}' predicts pairs of the selection {predicted}, and "
+        f"{search.selection} is searched: {way_out}"
+    )

@@ -142,7 +142,9 @@ def estimate_singles(
     background, par = analysis.combinatorial(name)
     selection, cuts = analysis.selection(background.selection)
     declared = [
-        Systematic(source, dict.fromkeys(analysis.regions.names, s.effect), s.correlated, s.source)
+        Systematic(
+            source, dict.fromkeys(analysis.regions.names, s.effect), s.correlated, s.source, s.one_sided
+        )
         for source, s in sorted(
             analysis.config.systematics.items()
         )  # one order, or sums differ in the last bit

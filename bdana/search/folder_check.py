@@ -20,7 +20,7 @@ from bdana.events import EVENT_COLUMNS, Dataset, EventArrays, GoodRuns, guess_sc
 from bdana.events.file_names import expand, refuse_files_twice
 from bdana.events.location import is_remote
 from bdana.events.model import CANONICAL
-from bdana.search.channels import by_channel
+from bdana.search.channels import by_channel, require_own_background
 from bdana.sensitivity.yields import searched_particle
 
 if TYPE_CHECKING:
@@ -184,6 +184,7 @@ class _Checker:
         with self.part(where):
             if search.single_tracks is not None or search.channel:
                 analysis.combinatorial(search.background)
+                require_own_background(analysis)
         if search.prompt is not None:
             with self.part(where):
                 analysis.prompt(search.prompt)

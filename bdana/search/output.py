@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bdana._version import __version__
+from bdana.events.bad_files import incomplete
 from bdana.search.channels import by_channel
 from bdana.search.combined import combined_table
 from bdana.search.mass_scan import mass_scan
 from bdana.search.opened import reported_looks
-from bdana.search.stored import write_json
+from bdana.search.stored import write_histograms, write_json
 from bdana.selection import plane_histogram
 
 if TYPE_CHECKING:
@@ -90,15 +91,17 @@ def _write_run(analysis: AnalysisFolder, runs: Sequence[SampleRun], out: Path) -
     for run in runs:
         folder = out / run.name
         folder.mkdir(exist_ok=True)
+        lacking = incomplete(run.selected.bad_files)
         write_json(
             folder / "cutflow.json",
             run.selected.to_dict() | {"sample": run.name, "closed": list(run.selected.closed)},
         )
-        run.candidates.write_csv(folder / "candidates.csv")
+        run.candidates.write_csv(folder / "candidates.csv", lacking)
         regions, _ = analysis.plane_of(run.selected.selection)
-        write_json(
+        write_histograms(
             folder / "histograms.json",
             dict(run.hists) | {"plane": plane_histogram(run.candidates, regions, analysis.dump_name)},
+            lacking,
         )
         if run.table and run.estimate:
             record = {region.name: region.provenance for region in run.opened}
@@ -113,7 +116,7 @@ def _write_run(analysis: AnalysisFolder, runs: Sequence[SampleRun], out: Path) -
                 out / "prediction.json", run.estimate.to_dict(bins=True) | label | _stamp(analysis, [run])
             )
             plane = {"plane": run.estimate.plane} if run.estimate.plane is not None else {}
-            write_json(out / "prediction_histograms.json", dict(run.estimate.hists) | plane)
+            write_histograms(out / "prediction_histograms.json", dict(run.estimate.hists) | plane, lacking)
         if run.masses:
             write_json(
                 out / "mass_windows.json",

@@ -13,7 +13,7 @@ from bdana.errors import BadFilesError, ConfigError
 from bdana.events.open_part import OpenPart
 from bdana.observed import Observed
 from bdana.pairing import PairOptions
-from bdana.search.channels import by_channel, require_one_channel
+from bdana.search.channels import by_channel, require_one_channel, require_own_background
 from bdana.search.checks import Checks, left_out_cuts, run_checks
 from bdana.search.estimates import error_sources, estimate_singles, single_tracks
 from bdana.search.kept_parts import KeptParts
@@ -225,6 +225,7 @@ def _open_part(
     kept: KeptParts | None = None,
 ) -> tuple[SampleRun, tuple[SingleSample, Dataset] | None]:
     require_one_channel(analysis)
+    require_own_background(analysis)
     kept = kept or KeptParts()
     search = analysis.config.search
     (dataset,) = analysis.sample(name)

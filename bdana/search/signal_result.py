@@ -9,7 +9,7 @@ from bdana._version import __version__
 from bdana.events.bad_files import incomplete
 from bdana.search.combined import common_errors
 from bdana.search.mass_scan import combined_mass_scan
-from bdana.search.stored import ChannelSignal, read_channels, read_json, write_json
+from bdana.search.stored import ChannelSignal, read_channels, read_json, write_histograms, write_json
 from bdana.selection import fill_histograms
 from bdana.sensitivity.exclusion import ChannelCount, Exclusion, exclude
 from bdana.sensitivity.mass_curves import efficiencies, resolutions
@@ -49,6 +49,8 @@ class SignalResult:
         By decay mode `efficiency` and `resolution`, as `bdana.sensitivity.mass_curves` gives them, at the coupling of the point.
     parts : mapping of str to mapping of str to Exclusion
         What single parts of the signal exclude: by `production` the processes, by `mode` the channels; empty where there is one.
+    incomplete : str
+        What the numbers lack since files were left out; empty when they lack nothing.
     """
 
     channels: Mapping[str, ChannelSignal]
@@ -56,6 +58,7 @@ class SignalResult:
     cautions: tuple[str, ...] = ()
     masses: Mapping[str, Any] | None = None
     label: str = "data"
+    incomplete: str = ""
     against_mass: Mapping[str, Mapping[str, Mapping[str, list[float]]]] = field(default_factory=dict)
     parts: Mapping[str, Mapping[str, Exclusion]] = field(default_factory=dict)
 
@@ -72,6 +75,7 @@ class SignalResult:
                 kind: {name: one.to_dict() for name, one in parts.items()}
                 for kind, parts in self.parts.items()
             },
+            **({"incomplete": self.incomplete} if self.incomplete else {}),
         }
 
 
@@ -134,6 +138,7 @@ def signal_result(
         (*config.cautions(sorted(masses)), *([lacking] if lacking else [])),
         scan_of_masses.to_dict() if scan_of_masses else None,
         " + ".join(dict.fromkeys(table.label for _, table, _ in counted)),
+        lacking,
         {
             count.scan.mode: _against_mass(count.scan, config.masses(count.scan.mode), coupling)
             for count in counts.values()
@@ -172,10 +177,9 @@ def _mode(analysis: AnalysisFolder, run: SampleRun) -> str | None:
     modes = analysis.signal.selections
     if run.channel in modes:
         return run.channel
-    known = {*analysis.signal.channels, *analysis.signal.particle(analysis.signal.point[0]).modes}
-    return next(
-        (mode for mode, chosen in modes.items() if chosen == run.selected.selection and mode in known), None
-    )
+    known = analysis.signal.particle(analysis.signal.point[0]).modes
+    with_selection = (mode for mode, selection in modes.items() if selection == run.selected.selection)
+    return next((mode for mode in with_selection if mode in known or mode in analysis.signal.channels), None)
 
 
 def write_signal(analysis: AnalysisFolder, result: SignalResult | None) -> None:
@@ -195,8 +199,9 @@ def write_signal(analysis: AnalysisFolder, result: SignalResult | None) -> None:
         for channel, part in result.channels.items()
         for name, made in part.hists.items()
     }
-    write_json(out / "signal_histograms.json", hists)
+    write_histograms(out / "signal_histograms.json", hists, result.incomplete)
     stamp = {"analysis_hash": analysis.hash, "bdana_version": __version__}
+    stamp |= {"incomplete": result.incomplete} if result.incomplete else {}
     if result.masses:
         write_json(out / "mass_windows.json", dict(result.masses) | stamp)
     write_json(out / "signal.json", result.to_dict() | stamp)
@@ -221,5 +226,12 @@ def read_signal(analysis: AnalysisFolder) -> SignalResult | None:
         for kind, made in stored["parts"].items()
     }
     return SignalResult(
-        channels, exclusion, tuple(stored["cautions"]), masses, stored["label"], stored["against_mass"], parts
+        channels,
+        exclusion,
+        tuple(stored["cautions"]),
+        masses,
+        stored["label"],
+        stored.get("incomplete", ""),
+        stored["against_mass"],
+        parts,
     )

@@ -30,6 +30,7 @@ __all__ = [
     "read_histograms",
     "read_json",
     "read_output",
+    "write_histograms",
     "write_json",
 ]
 
@@ -212,6 +213,25 @@ def write_json(path: Path, document: Mapping[str, Any]) -> None:
     """
     with write_atomically(path) as file:
         json.dump(document, file, indent=1, allow_nan=False, default=uhi.io.json.default)
+
+
+def write_histograms(path: Path, hists: Mapping[str, Histogram], lacking: str = "") -> None:
+    """Write histograms in the form of UHI, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+    hists : mapping of str to hist.Hist
+    lacking : str
+        What they lack since files were left out, kept in the metadata of each; empty when they lack nothing.
+    """
+    plain = {name: uhi.io.json.default(made) for name, made in hists.items()}
+    if lacking:
+        plain = {
+            name: made | {"metadata": made.get("metadata", {}) | {"incomplete": lacking}}
+            for name, made in plain.items()
+        }
+    write_json(path, plain)
 
 
 def read_json(path: Path) -> Any:

@@ -236,15 +236,19 @@ class Candidates:
         """Units of the attributes that have one, by name."""
         return dict(UNITS)
 
-    def write_csv(self, path: Path) -> None:
+    def write_csv(self, path: Path, remark: str = "") -> None:
         """Write one CSV row for each candidate, floats in shortest exact form, empty where there is no value.
 
         Parameters
         ----------
         path : Path
+        remark : str
+            What readers must know: a first line that begins with `#`.
         """
         columns = [map(_text, column.tolist()) for column in self.columns().values()]
         with write_atomically(path) as file:
+            if remark:
+                file.write(f"# {remark}\n")
             rows = csv.writer(file, lineterminator="\n")
             rows.writerow(CSV_COLUMNS)
             rows.writerows(zip(*columns, strict=True))

@@ -149,7 +149,10 @@ def _path(task: _Task, folder: Path, mass: float) -> Path:
         "signal": signal,
         "widths": {name: (part.width, part.error) for name, part in modes.items()},
         "beam_line": analysis.config.beam_line.model_dump(mode="json"),
-        "regions": {name: box.model_dump(mode="json") for name, box in analysis.config.regions.items()},
+        "regions": [
+            {name: box.model_dump(mode="json") for name, box in boxes.items()}
+            for boxes in (analysis.config.regions, analysis.config.cluster_regions)
+        ],
         "detector": analysis.detector.model_dump(mode="json"),
         "parameters": par.model_dump(mode="json"),
         "modules": analysis.modules.hashes,

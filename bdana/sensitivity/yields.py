@@ -22,7 +22,7 @@ from bdana.simulation import SimulationConfig, simulate_bursts
 from bdana.simulation.decays import Dump, check_mode, place_decays
 from bdana.simulation.response import in_calorimeter, is_seen
 from bdana.simulation.signal_events import decay_events
-from bdana.simulation.tracks import Flight
+from bdana.simulation.tracks import PHOTON, Flight
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -350,8 +350,8 @@ def searched_particle(analysis: AnalysisFolder, mode: str, mass: float) -> Signa
     Raises
     ------
     ConfigError
-        When the mode is unknown or closed at this mass, the widths are not known there, or the decay volume is not
-        between the dump and the detector.
+        When the mode is unknown or closed at this mass, the widths are not known there, the decay volume is not
+        between the dump and the detector, or nothing sees photons.
     """
     config = analysis.signal
     config.selection(mode)
@@ -359,6 +359,11 @@ def searched_particle(analysis: AnalysisFolder, mode: str, mass: float) -> Signa
     model = config.particle(mass)
     check_mass(model)
     check_mode(model, mode)
+    if PHOTON in model.modes[mode].products[:2] and analysis.detector.uses.calorimeter is None:
+        raise ConfigError(
+            f"mode {mode}: the geometry {analysis.config.analysis.detector} has no calorimeter, which sees photons: name it in "
+            "its [roles]"
+        )
     return model
 
 

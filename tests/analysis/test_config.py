@@ -74,3 +74,14 @@ def test_what_a_freeze_writes_down_is_read_again(config):
 def test_wrong_channels_are_named(config, text, message):
     with pytest.raises(ConfigError, match=message):
         config(text)
+
+
+DECLARED = '[systematics.scale]\neffect = {}\ncorrelated = true\nsource = "made up"\none_sided = {}\n'
+
+
+@pytest.mark.parametrize("effect", [0.3, -0.3])
+def test_a_systematic_that_moves_the_number_one_way_says_so(config, effect):
+    made = config(DECLARED.format(effect, "true")).systematics["scale"]
+    assert (made.effect, made.one_sided) == (effect, True)
+    with pytest.raises(ConfigError, match="one_sided = true"):
+        config(DECLARED.format(-0.3, "false"))

@@ -23,7 +23,7 @@ def secrets():
 def analysis(tmp_path_factory, keys):
     folder = tmp_path_factory.mktemp("leaks") / "analysis"
     samples = {"data": {"kind": "data", "files": ["data/run.open.root"]}}
-    return bdana.load(analysis_folder(folder, samples, keys=keys, edit=one_variable))
+    return bdana.load(analysis_folder(folder, samples, keys=keys, edit=one_variable, pdf=True))
 
 
 @pytest.fixture(scope="session")

@@ -154,7 +154,7 @@ class World:
         def edit(text):
             return one_variable(text if prompt else text.replace('prompt = "prompt"\n', "")) + WITHOUT_CUTS
 
-        search_folder(folder, f"data/run{self.ending}", keys=keys if sealed else None, edit=edit)
+        search_folder(folder, f"data/run{self.ending}", keys=keys if sealed else None, edit=edit, pdf=True)
         (folder / "data").mkdir()
         if clusters:  # alone, and without an estimate
             with_clusters(folder)
@@ -205,6 +205,18 @@ class World:
             for entry in document["sealed"].values():
                 entry["sha256"] = len(entry["sha256"])
             return path.stat().st_size, document
+        if (
+            path.name == "last_run.json"
+        ):  # times of the inputs, hashes of their manifests, and the size of raw data
+            document, inputs = json.loads(path.read_text()), str(self.folder / "data")
+            return {
+                part: {
+                    name: "an input" if name.startswith(inputs) else found for name, found in of_files.items()
+                }
+                if isinstance(of_files, dict)
+                else of_files
+                for part, of_files in document.items()
+            }
         if path.name == "run.root":
             return "raw data, before the seal"
         return path.read_bytes()

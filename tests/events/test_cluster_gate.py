@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import hist
 import numpy as np
 import pytest
 
@@ -11,6 +12,7 @@ from bdana.errors import ConfigError
 from bdana.events import GATE_COLUMNS, EventArrays
 from bdana.events.gate import CLUSTER_COLUMNS
 from bdana.regions import ClusterBox, Envelopes
+from bdana.selection import plane_histogram
 from tests.searches import analysis_folder, with_clusters
 from tests.synthetic import dimuon_event, diphoton_event, good_bursts, policy_with_clusters, records
 
@@ -109,3 +111,28 @@ def test_the_tables_of_the_docs_are_those_that_are_tested(analysis):
     text = (Path(__file__).parents[2] / "docs" / "channels.md").read_text()
     assert f"```toml\n{policy_with_clusters('').lstrip()}```" in text
     assert analysis.gate.clusters.reference_z == sum(analysis.detector.volume_mm) / 2
+
+
+def test_the_plane_of_a_selection_is_that_of_its_pairs(analysis):
+    """Mass against distance of the centre for clusters, with the envelopes of clusters; z_TAX and CDA_TAX for tracks."""
+    regions, closed = analysis.plane_of("diphoton", ["SR", "CR"])
+    assert [(box.name, box.ends, box.top) for box in closed] == [
+        ("SR", (18.0, 750.0), 520.0),
+        ("CR", (14.0, 850.0), 620.0),
+    ]
+    assert regions.of_clusters
+    assert regions.frame == ((0.0, 1100.0 + 1092.0 / 4), (8.0, 4000.0))
+    tracks, envelopes = analysis.plane_of("dimuon", ["SR"])
+    assert not tracks.of_clusters
+    assert [box.ends for box in envelopes] == [(4e3, 42e3)]
+    assert bdana.load(template_folder()).plane_of("diphoton")[1] == []
+    events = [diphoton_event(i, mass=mass, z=142.5e3) for i, mass in enumerate((101.0, 104.0, 301.0))]
+    plane = plane_histogram(
+        analysis.select(arrays(events), selection="diphoton", kind="mc").candidates, regions
+    )
+    assert plane.axes.name == ("mass", "cda_tax")
+    low, high = plane.axes[0].edges[[0, -1]]
+    assert (low, high) == regions.frame[0]
+    assert plane.values().sum() == 3.0
+    assert plane[hist.loc(280.0) : hist.loc(320.0) : sum, sum].value == 1.0
+    assert plane[hist.loc(80.0) : hist.loc(120.0) : sum, sum].value == 2.0

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import subprocess
 
 import awkward as ak
 import numpy as np
@@ -203,6 +204,20 @@ def test_a_rehearsal_that_died_before_it_hid_anything_is_made_again(hiding, monk
     assert made.ledger.of_kind("hide") == [row]
     with pytest.raises(BlindingError, match="is a rehearsal in use; make another one with --out"):
         hiding(1)
+
+
+def test_git_takes_the_pseudo_data_of_an_analysis_that_keeps_its_data_out(source, tmp_path):
+    exercise.make_exercise(source, tmp_path / "rehearsal")
+    (tmp_path / ".gitignore").write_text("*.root\n*.age\n*.json*\n")
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    files = [
+        "rehearsal/pseudo-data.open.root",
+        "rehearsal/pseudo-data.SR.age",
+        "rehearsal/pseudo-data.manifest.json.sig",
+    ]
+    command = ["git", "check-ignore", "--no-index", "data.root", *files]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stdout
+    assert said.split() == ["data.root"]
 
 
 def test_everybody_joins_before_anything_is_hidden(hiding, source, tmp_path):

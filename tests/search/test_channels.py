@@ -10,7 +10,7 @@ import bdana
 from bdana.errors import BlindingError, ConfigError, InputError
 from bdana.opening.freeze import counted_parts
 from bdana.report import write_report
-from bdana.search.channels import by_channel
+from bdana.search.channels import by_channel, require_own_background
 from bdana.search.output import write_output
 from bdana.search.run import run_search
 from bdana.search.stored import read_output
@@ -162,3 +162,19 @@ def test_a_closed_number_is_no_number_in_any_channel(runs):
     for run in runs:
         with pytest.raises(BlindingError):
             _ = {row.name: row.observed for row in run.table.rows}["SR"].value
+
+
+def test_single_tracks_predict_pairs_of_their_own_selection_only(tmp_path):
+    """Muon pairs are no background of electron pairs, and none of photon pairs."""
+    made = search_folder(tmp_path / "analysis", "nothing.root", kind="mc", edit=one_variable)
+    for selection, way_out in (
+        ("dielectron", "name its own background"),
+        ("diphoton", "leave out `single_tracks`"),
+    ):
+        analysis = bdana.load(made, overrides=[f'search.selection="{selection}"'])
+        with pytest.raises(
+            ConfigError,
+            match=f"predicts pairs of the selection dimuon, and {selection} is searched: .*{way_out}",
+        ):
+            require_own_background(analysis)
+    require_own_background(bdana.load(made))

@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
+import uhi.schema
 
 import bdana
 from bdana.analysis import Handling
@@ -111,6 +112,12 @@ def test_every_output_of_a_search_says_which_files_it_lacks(analysis, damaged, m
         assert bad["file"] == str(damaged)
     said = read_output(lenient).incomplete
     assert said.startswith("incomplete: 1 file left out, with ")
+    for name in ("pseudo/histograms", "prediction_histograms"):
+        written = json.loads((out / f"{name}.json").read_text())
+        assert {made["metadata"]["incomplete"] for made in written.values()} == {said}
+        uhi.schema.validate(written)
+    first, header, *_ = (out / "pseudo" / "candidates.csv").read_text().splitlines()
+    assert (first, header[:10]) == (f"# {said}", "run,burst,")
     assert f"{said}; " in (out / "report.html").read_text().replace("\u00a0", " ")
     figures = sorted((out / "figures").glob("*.png"))
     stamped = [path.read_bytes() for path in figures]

@@ -49,7 +49,21 @@ def estimates():
 
 
 @pytest.fixture(scope="module")
-def runs(folder, estimates):
+def drawn():
+    """Texts of every figure that is drawn in these tests."""
+    texts, save = [], FigureCanvasAgg.print_png
+
+    def kept(canvas, picture):
+        texts.append([text.get_text() for text in canvas.figure.findobj(Text)])
+        save(canvas, picture)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FigureCanvasAgg, "print_png", kept)
+        yield texts
+
+
+@pytest.fixture(scope="module")
+def runs(folder, estimates, drawn):
     analysis = bdana.load(folder)
     found = run_search(analysis)
     write_output(analysis, found)
@@ -104,15 +118,23 @@ def test_expected_numbers_have_statistical_and_systematic_error(runs):
     assert outside.expected.error == pytest.approx(estimate.total_error[-1])
 
 
-def test_the_python_interface_gives_the_same(runs, folder):
-    again = bdana.load(folder).run("pseudo")
+def test_the_python_interface_gives_the_same_and_counts_chunks_behind_the_gate_not_events(runs, folder):
+    seen, analysis = [], bdana.load(folder)
+    again = analysis.run("pseudo", progress=lambda done, total: seen.append((done, total)))
+    (dataset,) = analysis.sample("pseudo")
+    assert {total for _, total in seen} == {len(dataset.chunks(("run",)))}
     assert again.table.to_dict() == runs["pseudo"].table.to_dict()
     assert again.hists["mass"] == runs["pseudo"].hists["mass"]
 
 
-def test_report_is_made_of_what_lies_in_output(runs, folder):
+@pytest.fixture
+def page(runs, folder):
+    """The report, which was made of what lies in output/."""
+    return (folder / "output" / "report.html").read_text()
+
+
+def test_the_report_holds_every_figure_and_needs_no_other_file(page, folder):
     analysis = bdana.load(folder)
-    page = write_report(analysis).read_text()
     assert analysis.hash in page
     figures = {path.stem for path in (folder / "output" / "figures").glob("*.png")}
     assert {"plane_pseudo", "plane_signal", "stability", "mass", "dt"} <= figures
@@ -121,20 +143,12 @@ def test_report_is_made_of_what_lies_in_output(runs, folder):
     assert not re.search(r"""(src|href)=["'](?!data:|#)""", page)
 
 
-def test_pseudo_data_and_simulation_say_so_everywhere(runs, folder, monkeypatch):
-    written, save = {}, FigureCanvasAgg.print_png
-
-    def kept(canvas, picture):
-        written[len(written)] = [text.get_text() for text in canvas.figure.findobj(Text)]
-        save(canvas, picture)
-
-    monkeypatch.setattr(FigureCanvasAgg, "print_png", kept)
-    page = write_report(bdana.load(folder)).read_text()
+def test_pseudo_data_and_simulation_say_so_everywhere(page, drawn, folder):
     assert re.search(r"<title>NA62 [^<]* \(pseudo-data\)</title>", page)
     assert "observed (pseudo-data)" in page
     assert "signal (simulation): candidates by region" in page
-    assert len(written) > 8
-    for texts in written.values():
+    assert len(drawn) > 8
+    for texts in drawn:
         assert any("pseudo-data" in text or "simulation" in text or "simulated" in text for text in texts), (
             texts
         )
@@ -154,7 +168,7 @@ def test_pseudo_data_and_simulation_say_so_everywhere(runs, folder, monkeypatch)
     assert set(labels.values()) == {"pseudo-data"}
 
 
-def test_one_chain_of_numbers_leads_from_the_files_to_the_candidates(runs, folder):
+def test_one_chain_of_numbers_leads_from_the_files_to_the_candidates(runs, folder, page):
     stored = json.loads((folder / "output" / "pseudo" / "cutflow.json").read_text())
     chain = stored["accounting"]
     steps = [step["step"] for step in chain]
@@ -169,7 +183,6 @@ def test_one_chain_of_numbers_leads_from_the_files_to_the_candidates(runs, folde
         assert step["total_efficiency"] == pytest.approx(step["sum_w"] / chain[0]["sum_w"])
         if before["sum_w"]:
             assert step["efficiency"] == pytest.approx(step["sum_w"] / before["sum_w"])
-    page = write_report(bdana.load(folder)).read_text()
     for name in steps:
         assert f"<td>{name}</td>" in page
     assert "Closed events are counted in no row" in page
@@ -222,11 +235,3 @@ def test_unknown_sample_and_no_sample_are_named(folder, tmp_path):
     scaffold(tmp_path / "new")
     with pytest.raises(ConfigError, match="names no sample to select"):
         run_search(bdana.load(tmp_path / "new"))
-
-
-def test_progress_behind_the_gate_counts_chunks_not_events(folder):
-    seen = []
-    analysis = bdana.load(folder)
-    analysis.run("pseudo", progress=lambda done, total: seen.append((done, total)))
-    (dataset,) = analysis.sample("pseudo")
-    assert {total for _, total in seen} == {len(dataset.chunks(("run",)))}

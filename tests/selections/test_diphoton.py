@@ -6,8 +6,9 @@ import pytest
 
 import bdana
 from bdana.errors import ConfigError, UserCodeError
+from bdana.search.skims import write_skim
 from bdana.signal.contract import Mode
-from bdana.simulation import SimulationConfig, simulate_bursts
+from bdana.simulation import Signal, SimulationConfig, simulate_bursts, write_sample
 from bdana.simulation.decays import Dump, FlatSpectrum, place_decays
 from bdana.simulation.signal_events import decay_events
 from tests.synthetic import dimuon_event, diphoton_event, records
@@ -191,3 +192,18 @@ def test_a_cut_of_clusters_looks_at_both_and_names_its_mistakes(analysis):
         with_cut(charged).apply(events, par, analysis.setup)
     empty = events[ak.num(events.lkr) < 0]
     assert len(with_cut(hard).apply(empty, par, analysis.setup).candidates) == 0
+
+
+def test_a_file_of_axion_like_particles_is_selected_and_skimmed(analysis, tmp_path):
+    """From the model through a ROOT file: what the skim holds is selected again."""
+    signal = Signal(
+        200.0, decays=1500, mode="gammagamma", model="alp", spectrum="primakoff", epsilon=1e-5, parameters={}
+    )
+    write_sample(tmp_path / "alp.root", SimulationConfig(pot=1e15, bursts=3, signal=signal), 5)
+    run = analysis.select(tmp_path / "alp.root", selection="diphoton", kind="mc")
+    assert len(run.candidates) > 100
+    assert np.percentile(run.candidates.mass, [1, 99]) == pytest.approx([0.62 * 200.0, 1.4 * 200.0], rel=0.1)
+    write_skim(analysis, run, tmp_path / "skim.root")
+    again = analysis.select(tmp_path / "skim.root", selection="diphoton", kind="mc")
+    assert again.candidates.event.tolist() == run.candidates.event.tolist()
+    np.testing.assert_array_equal(again.candidates.z_vertex, run.candidates.z_vertex)

@@ -94,6 +94,7 @@ def test_workers_find_the_same(tmp_path):
         "signal.seed=2",
         "signal.events=101",
         "regions.SR.cda_tax_max_mm=10.0",
+        "cluster_regions.SR.centre_max_mm=400.0",
         "beam_line.point_mm=[0.0, 0.0, 23070.0]",
     ],
 )

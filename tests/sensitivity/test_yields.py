@@ -1,5 +1,7 @@
 """Expected events of one mass, against closed forms and sums over decays that are placed and tracked here."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -113,6 +115,17 @@ def test_both_photons_need_energy_and_distance(monkeypatch, least, distance):
     hard = np.minimum(part_of, 1.0 - part_of) * straight.P > 1e3 * least
     assert kept == pytest.approx((apart & hard).mean(), abs=0.015)
     assert (kept == 0.0) == (distance == 1000.0)
+
+
+def test_photons_need_a_calorimeter(tmp_path):
+    geometry = (Path(bdana.__file__).parent / "detector" / "na62.toml").read_text()
+    path = tmp_path / "bare.toml"
+    path.write_text(geometry.replace('calorimeter = "LKr"\n', ""))
+    bare = bdana.load(overrides=['signal.model="alp"', "signal.parameters={}", f'analysis.detector="{path}"'])
+    with pytest.raises(
+        ConfigError, match=r"has no calorimeter, which sees photons: name it in its \[roles\]"
+    ):
+        mass_yields(bare, "gammagamma", 100.0)
 
 
 def test_the_ends_of_an_uncertainty_are_factors_on_the_innermost_region(monkeypatch):

@@ -201,8 +201,12 @@ class Combinatorial:
         Raises
         ------
         ConfigError
-            When `replaced`, `charge` or `timing` names a cut that it does not have.
+            When `replaced`, `charge` or `timing` names a cut that it does not have, or it pairs clusters.
         """
+        if selection.good_track is None:
+            raise ConfigError(
+                f"background {self.name}: selection {selection.name} pairs clusters, and single tracks predict pairs of tracks"
+            )
         why = f"background {self.name}".rstrip()
         selection.require_cuts((*self.replaced, self.charge), "pair", why)
         selection.require_cuts(self.timing, why=why)

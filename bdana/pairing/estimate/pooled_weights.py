@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from bdana.pairing.estimate.time_weights import TimedTracks
 
-__all__ = ["PoolSums", "PooledWeights", "weight_classes"]
+__all__ = ["PoolSums", "PooledWeights", "expected_triples", "weight_classes"]
 
 QUANTILE_90 = 1.2815515655446004
 """90% quantile of the normal distribution."""
@@ -52,9 +52,9 @@ class PooledWeights:
     reach : ndarray, shape (N, C)
         (w_k - k S / N) times the weight of all pairs that a track is in.
     variance : ndarray, shape (C, C)
-        Of S beyond that of pairs of equal weight: sum over tracks of reach^2 - sum over pairs of the difference^2, and
-        what a class of weights may hold of which no pair of tracks was seen. For weights by time difference the sum
-        over pairs, a share of the variance as small as that of selected pairs, is left out.
+        Of S beyond that of pairs of equal weight: sum over tracks of reach^2 - sum over pairs of the difference^2, with
+        the numbers of tracks of `expected_triples`. For weights by time difference the sum over pairs, a share of the
+        variance as small as that of selected pairs, is left out.
     times : TimedTracks or None
         None where all pairs of a burst count alike.
     common_variance : float
@@ -294,11 +294,14 @@ class PoolSums:
         variance -= np.add.outer(common * (weight @ mixed), common * (weight @ mixed))
         variance[0] = difference @ (weight[:, None] * partners2[:, None] - common * mixed)
         variance[:, 0] = variance[0]
-        variance[0, 0] = difference**2 @ (partners2 - self._products)
+        own = partners2 - self._products
+        variance[0, 0] = difference**2 @ own
+        # The few tracks of groups of large weight that make S are those that its error is known from: what they are expected
+        # to be varies less, and not with S.
+        variance += difference**2 @ (expected_triples(weight, self._tracks) * self._size() - own)
         at = np.arange(classes)
         variance[at, at] = np.maximum(variance[at, at], 0.0)
         heaviest = self._heaviest or 1.0
-        variance += _unseen(weight, self.pairs, self._tracks) * heaviest**4
         uncertain = QUANTILE_90 * np.sqrt(np.diag(variance)) / np.where(known, self.seen, np.inf)
         later = self.times.weights[1:] if self.times else ()
         most = np.array([1.0, *(one.largest for one in later)])
@@ -315,6 +318,54 @@ class PoolSums:
             times=self.times,
         )
 
+    def _size(self) -> float:
+        """Return what the fourth power of the weight of an event is, on average over the tracks."""
+        n = self._tracks.astype(np.float64)
+        alone = float(np.sum(n * (n - 1.0) ** 2))
+        return float(self._partners_near[:, 0].sum()) / alone if alone else 1.0
+
+
+def expected_triples(weight: NDArray[np.float64], tracks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the expectation of n (n - 1) (n - 2) + n (n - 1) / 2 in each group, of Poisson numbers n of tracks.
+
+    It is the variance of the number of pairs. Groups with few tracks hardly tell their own mean, so that it is a gamma
+    distributed one, of which n is seen: the mean of all groups goes with 1 / sqrt(w), as that of downscaled tracks does, and
+    the spread is the one that the groups have beyond that of Poisson numbers (Paule and Mandel, J. Res. NBS 87 (1982) 377).
+
+    Parameters
+    ----------
+    weight : ndarray, shape (groups,)
+        w; groups without weight count 0.
+    tracks : ndarray of int, shape (groups,)
+    """
+    used = weight > 0
+    found, n = np.zeros(len(weight)), tracks[used].astype(np.float64)
+    if not n.any():
+        return found
+    scale = np.sqrt(weight[used].min() / weight[used])
+    level, spread = _gamma_of(n, scale)
+    shape = 1.0 / max(spread, 1e-6)
+    a, rate = shape + n, 1.0 + shape / (level * scale)
+    found[used] = a * (a + 1.0) * (a + 2.0) / rate**3 + 0.5 * a * (a + 1.0) / rate**2
+    return found
+
+
+def _gamma_of(n: NDArray[np.float64], scale: NDArray[np.float64]) -> tuple[float, float]:
+    """Return L and c^2 of means L times `scale` with the relative variance c^2, by their moments."""
+
+    def fitted(spread: float) -> tuple[float, float]:
+        level = float(n.sum() / scale.sum())
+        for _ in range(8):
+            weights = 1.0 / (spread + 1.0 / (level * scale))
+            level = float(weights @ (n / scale) / weights.sum())
+        return level, float(weights @ (n / (scale * level) - 1.0) ** 2)
+
+    low, high = 0.0, 64.0
+    for _ in range(40):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if fitted(middle)[1] > len(n) - 1 else (low, middle)
+    return fitted(high)[0], high
+
 
 def _near(
     places: NDArray[np.int64], single: NDArray[np.float64], times: TimedTracks | None
@@ -325,24 +376,6 @@ def _near(
     partners = single * (sums[places - first] - single)
     later = times.weights[1:] if times else ()
     return np.array([partners, *(single * times.sums(one, places, single) for one in later if times)])
-
-
-def _unseen(weight: NDArray[np.float64], pairs: NDArray[np.float64], tracks: NDArray[np.int64]) -> float:
-    """Return the variance of classes of weights, a factor of 2 each, in which there is no pair of tracks.
-
-    Zero pairs of weight w, in groups of up to n tracks that would all come together, leave an expectation of about w n:
-    the square of that.
-    """
-    if not pairs.any():
-        return 0.0
-    classes = weight_classes(weight)
-    variance = 0.0
-    for number in range(classes.max(initial=-1) + 1):
-        own = classes == number
-        if not pairs[own].any():
-            largest = weight[own].max() * max(tracks[own].max(), 1)
-            variance += float(largest**2)
-    return variance
 
 
 def weight_classes(weight: NDArray[np.float64]) -> NDArray[np.int64]:

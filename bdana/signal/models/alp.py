@@ -142,6 +142,12 @@ class Parameters(ParameterTable):
         description="BR(B+ -> K+ a) f_a^2 at 1 GeV for the coupling to gluons, by loops from a scale of 1 TeV "
         "(arXiv:2102.04474)",
     )
+    gluon_beauty_high_gev2: float = Field(
+        default=0.32,
+        ge=0,
+        description="the same from a scale of 12.6 TeV (arXiv:2110.10698), the other end of the uncertainty "
+        "new_physics_scale",
+    )
     theta_max_rad: Annotated[float, Field(gt=0, lt=math.pi / 2)] | Literal["none"] = Field(
         default="none", description="largest angle of the particle to the beam, in all processes"
     )
@@ -214,8 +220,6 @@ class Alp(OwnWidths):
                 said.append(
                     "widths: at some masses the modes of the tables are more than their total, by 2% or more"
                 )
-        if par.coupling == "gluon" and "beauty" in par.production:
-            said.append("B -> K a by gluons depends on the scale of new physics, of which 1 TeV is assumed")
         if par.coupling == "gluon" and "mixing" in par.production and self.mass > GLUON_MIXING.high:
             said.append(f"mixing with mesons ends at {GLUON_MIXING.high:g} MeV: it is left out above")
         return tuple(said)
@@ -273,7 +277,11 @@ class Alp(OwnWidths):
         pairs = heavy_quark_pairs(par.bb_cross_section_nb, par.dump_nucleons, par.interaction_length_g_cm2)
         process = beauty_decays(self.mass, decays, pairs, par.beam_momentum_gev * 1e3, self._theta_max)
         error = par.bb_cross_section_error_nb / par.bb_cross_section_nb
-        return Varied(process, "bb_cross_section", max(1.0 - error, 0.0), 1.0 + error)
+        varied = Varied(process, "bb_cross_section", max(1.0 - error, 0.0), 1.0 + error)
+        if par.coupling == "w" or not par.gluon_beauty_gev2 > 0.0:
+            return varied
+        other = par.gluon_beauty_high_gev2 / par.gluon_beauty_gev2
+        return Varied(varied, "new_physics_scale", min(other, 1.0), max(other, 1.0))
 
     def _mixing(self) -> Production | None:
         par = self.parameters

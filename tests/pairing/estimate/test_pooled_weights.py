@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bdana.pairing import PairSums
-from bdana.pairing.estimate.pooled_weights import PooledWeights
+from bdana.pairing.estimate.pooled_weights import PooledWeights, expected_triples
 from bdana.pairing.estimate.time_weights import EVERY_PAIR, TimedTracks, TimeWeight
 
 BINS = 3
@@ -78,6 +78,11 @@ def test_covariance_is_that_of_pairs_that_weigh_both_for_themselves_and_for_thei
             j, kernel[a], minlength=len(places)
         )
     expected = by_track @ by_track.T - kernel @ kernel.T
+    # The variance of the sum over all pairs is the expected one instead.
+    rest = both * (weight[places[i]] - pooled.weight)
+    seen = rest @ rest
+    reach = np.bincount(i, rest, len(places)) + np.bincount(j, rest, len(places))
+    expected += (pooled.variance[0, 0] - (reach @ reach - seen)) * np.outer(share, share)
     assert sums.covariance() == pytest.approx(expected)
 
 
@@ -122,6 +127,10 @@ def test_covariance_of_pairs_weighted_by_their_time_difference(like_sign):
     expected = by_track(chosen + rest) @ by_track(chosen + rest).T - (chosen + rest) @ (chosen + rest).T
     left_out = rest @ rest.T
     left_out[0, 0] = 0.0
+    # The variance of the sum over all pairs is the expected one instead.
+    alone = both * (weight[places[i]] - normal[0])
+    reach = by_track(alone[None])[0]
+    expected += (pooled.variance[0, 0] - (reach @ reach - alone @ alone)) * np.outer(share, share)
     at = np.flatnonzero(passed & (k[bins, np.arange(len(i))] != 0.0))
     track = np.concatenate([i[at], j[at]])
     order = np.argsort(track, kind="stable")
@@ -155,6 +164,24 @@ def test_weights_over_three_decades_are_without_bias_and_cover(like_sign):
         pulls.append((sums.total - true) / np.sqrt(sums.variance()))
     assert np.mean(ratios, axis=0) == pytest.approx(1.0, abs=4 * np.std(ratios) / np.sqrt(300))
     assert np.std(pulls, axis=0) == pytest.approx(1.0, abs=0.15)
+
+
+def test_expected_triples_have_the_mean_of_those_of_the_experiments():
+    """Of groups that all have few tracks, and of groups that have many: those are their own."""
+    rng = np.random.default_rng(6)
+    weight = np.repeat([1.0, 1e2, 1e4], 8)
+    mean = 200.0 / np.sqrt(weight) * rng.gamma(3.0, 1.0 / 3.0, (400, 24))
+    n = rng.poisson(mean)
+    found = np.array([expected_triples(weight, row) for row in n])
+    true = mean**3 + 0.5 * mean**2
+    seen = n * (n - 1.0) * (n - 2.0) + 0.5 * n * (n - 1.0)
+    for low in (0, 8, 16):
+        own = slice(low, low + 8)
+        assert found[:, own].mean() == pytest.approx(true[:, own].mean(), rel=0.2)
+    heavy = slice(16, 24)
+    assert np.std(found[:, heavy] - true[:, heavy]) < 0.8 * np.std(seen[:, heavy] - true[:, heavy])
+    many = n > 100
+    assert found[many] == pytest.approx(seen[many], rel=0.3)
 
 
 def test_a_class_of_weights_without_a_pair_is_no_certain_zero():
