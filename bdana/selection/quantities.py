@@ -44,8 +44,8 @@ __all__ = [
     "track_quantity",
 ]
 
-PASSED = "/passed"
-"""What the name of a histogram ends with that holds the pairs which pass the cut too."""
+EVERY, PASSED = "/every", "/passed"
+"""Ends of the names of histograms: of all pairs that pass the other cuts, and of those that pass this one too."""
 
 
 @dataclass(frozen=True)
@@ -231,11 +231,11 @@ class Distributions:
 
     @property
     def axes(self) -> dict[str, Variable]:
-        """Axes by the name of the histogram; `NAME/passed` is the part that passes the cut too."""
+        """Axes by the name of the histogram: `n-1/NAME/every`, and the part that passes the cut too, `n-1/NAME/passed`."""
         found = dict(self.variables)
         for name, one in self.without.items():
             key = f"n-1/{name}"
-            found |= {key: one.variable, key + PASSED: one.variable}
+            found |= {key + EVERY: one.variable, key + PASSED: one.variable}
         return found
 
     def fill(
@@ -285,7 +285,7 @@ class Distributions:
             key = f"n-1/{name}"
             alone = passed | ((failures == 1) & ~masks[one.cut])
             chosen = pairs.take(alone)
-            found[key] = self._filled(one.variable, chosen, quantities, par, candidates_of)
+            found[key + EVERY] = self._filled(one.variable, chosen, quantities, par, candidates_of)
             found[key + PASSED] = self._filled(
                 one.variable, chosen.take(passed[alone]), quantities, par, candidates_of
             )
