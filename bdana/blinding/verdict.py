@@ -11,7 +11,7 @@ from bdana.statistics.poisson import Background, p_values
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["same_verdict", "verdict_of"]
+__all__ = ["frozen_numbers", "same_verdict", "verdict_of"]
 
 
 def verdict_of(frozen: Mapping[str, Any], stage: str, observed: int) -> dict[str, Any]:
@@ -31,6 +31,23 @@ def verdict_of(frozen: Mapping[str, Any], stage: str, observed: int) -> dict[str
     if stage == prediction["regions"][0]:
         return verdict  # the signal region is a result, not a test
     return verdict | {"agrees": bool(p.p_l >= frozen["agreement"][stage])}
+
+
+def frozen_numbers(frozen: Mapping[str, Any]) -> dict[str, tuple[Predicted, Predicted | None]]:
+    """Return by region what a freeze expects in all of it, and in what is open of it when its stage is opened.
+
+    Parameters
+    ----------
+    frozen : mapping
+        The freeze. One of format 1 has no steps; one without `error_down` has symmetric errors alone.
+    """
+    prediction = frozen["prediction"]
+    steps, nothing = prediction.get("steps", {}), [None] * len(prediction["regions"])
+    columns = (prediction.get(key, nothing) for key in ("expected", "error", "upper_limit_90", "error_down"))
+    return {
+        name: (Predicted(*numbers), Predicted.of_dict(steps[name][name]) if name in steps else None)
+        for name, *numbers in zip(prediction["regions"], *columns, strict=True)
+    }
 
 
 def same_verdict(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

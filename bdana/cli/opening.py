@@ -338,6 +338,7 @@ def describe(opening: Opening, asked: Row, person: str) -> list[Table | str]:
     from bdana.blinding.canonical import differences
     from bdana.blinding.record import abandonments
     from bdana.blinding.signing import fingerprint
+    from bdana.blinding.verdict import frozen_numbers
 
     body, people = asked.body, opening.policy.people
     frozen = opening.newest_freeze()
@@ -352,12 +353,8 @@ def describe(opening: Opening, asked: Row, person: str) -> list[Table | str]:
     frozens = opening.ledger.of_kind("freeze")
     since = differences(*(row.body["frozen"] for row in frozens[-2:])) if len(frozens) > 1 else []
     predicted = table("region", "expected", "of that open when it is opened")
-    prediction = frozen.body["frozen"]["prediction"]
-    steps = prediction.get("steps", {})  # a freeze of format 1 has none, and is not opened
-    columns = (prediction[key] for key in ("regions", "expected", "error", "upper_limit_90"))
-    for name, *numbers in zip(*columns, strict=True):
-        then = str(Predicted.of_dict(steps[name][name])) if name in steps else ""
-        predicted.add_row(name, str(Predicted(*numbers)), then)
+    for name, (whole, then) in frozen_numbers(frozen.body["frozen"]).items():
+        predicted.add_row(name, str(whole), str(then or ""))
     who = table("person", "role", "production", "SSH key", numbers=False)
     for name, somebody in people.items():
         who.add_row(name, somebody.role, "yes" if somebody.production else "", fingerprint(somebody.ssh_key))

@@ -230,13 +230,16 @@ def counted_parts(analysis: AnalysisFolder) -> dict[str, Any]:
     if run.table is None or run.estimate is None:
         raise BlindingError("refused: the search makes no table")
     estimate = run.estimate.whole
+    numbers = list(estimate.predicted.values())
+    down = [number.error_down for number in numbers]
     table = run.table.to_dict()
     return {
         "prediction": {
             "regions": list(estimate.regions),
             "expected": estimate.expected.tolist(),
-            "error": estimate.total_error.tolist(),
-            "upper_limit_90": [predicted.upper_limit for predicted in estimate.predicted.values()],
+            "error": [number.error for number in numbers],
+            **({} if all(error is None for error in down) else {"error_down": down}),
+            "upper_limit_90": [number.upper_limit for number in numbers],
             "statistical_covariance": estimate.covariance.tolist(),
             "systematic_covariance": estimate.systematic_covariance.tolist(),
             "steps": predicted_steps(analysis, estimate),

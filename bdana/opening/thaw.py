@@ -91,6 +91,8 @@ def reproduce(analysis: AnalysisFolder, frozen: Mapping[str, Any]) -> None:
     if changed:  # guard: rest-as-frozen
         raise BlindingError(f"refused: not as it was frozen: {', '.join(changed)}; freeze again")
     found = counted_parts(analysis)
+    if "error_down" not in frozen["prediction"]:  # frozen before downward errors were written down
+        found["prediction"].pop("error_down", None)
     for key, value in found.items():
         if canonical(value) != canonical(frozen[key]):  # guard: counted-as-frozen
             raise BlindingError(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bdana.blinding.canonical import differences
 from bdana.blinding.record import abandonments
 from bdana.blinding.rules import require_sound
-from bdana.observed import Predicted
+from bdana.blinding.verdict import frozen_numbers
 from bdana.opening.freeze import declared_settings
 from bdana.opening.steps import Opening, stage_states
 from bdana.report.document import Code, Section, Table, Text
@@ -225,13 +225,7 @@ def _threshold(policy: Policy, stage: str) -> str:
 
 def _frozen_blocks(row: Row) -> list[Block]:
     frozen = row.body["frozen"]
-    prediction = frozen["prediction"]
-    steps = prediction.get("steps", {})  # a freeze of format 1 has none
-    columns = (prediction[key] for key in ("regions", "expected", "error", "upper_limit_90"))
-    rows = []
-    for name, expected, error, limit in zip(*columns, strict=True):
-        then = str(Predicted.of_dict(steps[name][name])) if name in steps else ""
-        rows.append([name, str(Predicted(expected, error, limit)), then])
+    rows = [[name, str(whole), str(then or "")] for name, (whole, then) in frozen_numbers(frozen).items()]
     headers = ["region", "expected", "of that open when it is opened"]
     return [
         Table(headers, rows, "Frozen prediction."),

@@ -1,5 +1,6 @@
 """What was frozen against what lies in the folder now: a code, a file or a table that is another is not opened."""
 
+from copy import deepcopy
 from types import SimpleNamespace
 
 import pytest
@@ -71,11 +72,12 @@ def test_a_prediction_of_other_regions(analysis, frozen):
 
 @pytest.fixture
 def counted(monkeypatch):
-    """An analysis of one input file whose table is [1], and its freeze."""
+    """An analysis of one input file whose table is [1] and whose error is one-sided, and its freeze."""
     declared = {"inputs": {"1" * 64: "in.root"}}
     monkeypatch.setattr(thaw_module, "declared_parts", lambda analysis, policy: declared)
-    monkeypatch.setattr(thaw_module, "counted_parts", lambda analysis: {"table": [1]})
-    return SimpleNamespace(folder=None, policy="a policy"), {**declared, "table": [1], "packages": {}}
+    found = {"prediction": {"error": [2.0], "error_down": [1.0]}, "table": [1]}
+    monkeypatch.setattr(thaw_module, "counted_parts", lambda analysis: deepcopy(found))
+    return SimpleNamespace(folder=None, policy="a policy"), {**declared, **found, "packages": {}}
 
 
 def test_other_input_than_frozen(counted):
@@ -89,6 +91,14 @@ def test_a_table_that_does_not_come_out_again(counted):
     reproduce(analysis, frozen)
     with pytest.raises(BlindingError, match="the frozen table does not come out again here"):
         reproduce(analysis, frozen | {"table": [2]})
+
+
+def test_a_downward_error_comes_out_again_where_it_was_frozen(counted):
+    analysis, frozen = counted
+    reproduce(analysis, frozen | {"prediction": {"error": [2.0]}})  # frozen before it was written down
+    for other in ({"error": [2.0], "error_down": [2.0]}, {"error": [1.0]}):
+        with pytest.raises(BlindingError, match="the frozen prediction does not come out again here"):
+            reproduce(analysis, frozen | {"prediction": other})
 
 
 def test_an_analysis_without_a_policy(counted):

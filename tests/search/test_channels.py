@@ -3,11 +3,14 @@
 import json
 import pickle
 import re
+from dataclasses import replace
 
 import pytest
 
 import bdana
+from bdana.blinding.verdict import frozen_numbers
 from bdana.errors import BlindingError, ConfigError, InputError
+from bdana.observed import Predicted
 from bdana.opening.freeze import counted_parts
 from bdana.report import write_report
 from bdana.search.channels import by_channel, require_own_background
@@ -148,6 +151,23 @@ def test_what_is_done_for_one_channel_asks_which(folder):
 def test_a_channel_is_frozen_with_its_own_prediction(folder, runs):
     part = by_channel(bdana.load(folder))["mumu"]
     assert counted_parts(part)["table"] == runs[0].table.to_dict()
+
+
+def test_upward_and_downward_errors_are_frozen_and_read_again(folder):
+    """As long as no source is one-sided a freeze is what it was; approvers read what the table has."""
+    source = '{effect = 0.5, correlated = true, source = "made up", one_sided = true}'
+    parts = bdana.load(folder, overrides=['search.channel="mumu"', f"systematics.raised={source}"])
+    found = counted_parts(parts)
+    read = frozen_numbers(found)
+    assert "error_down" in found["prediction"]
+    for row in found["table"]["regions"]:
+        if row["name"] != "outside":
+            assert read[row["name"]][0] == Predicted.of_dict(row)
+    before = {
+        "prediction": {k: v for k, v in found["prediction"].items() if k not in {"error_down", "steps"}}
+    }
+    for name, (whole, then) in frozen_numbers(before).items():
+        assert (whole, then) == (replace(read[name][0], error_down=None), None)
 
 
 def test_a_single_table_of_channels_is_a_search_of_one(folder, tmp_path):
