@@ -241,7 +241,7 @@ def _window(window: MassWindow) -> tuple[str, str, str]:
     seen = "closed" if window.observed is None else str(window.observed)
     return (
         f"{window.low:.2f} - {window.high:.2f}",
-        plus_minus(window.background.expected, window.background.error),
+        plus_minus(window.background.expected, window.background.error, window.background.error_down),
         seen,
     )
 

@@ -35,17 +35,22 @@ NEGLIGIBLE = 0.1  # events: an empty bin of a smaller prediction tells nothing, 
 
 
 def bin_pulls(
-    observed: NDArray[np.float64], expected: NDArray[np.float64], error: NDArray[np.float64]
+    observed: NDArray[np.float64],
+    expected: NDArray[np.float64],
+    error: NDArray[np.float64],
+    error_down: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Return the pulls: (observed - expected) over the error of the difference.
 
-    The error is the prediction's and, in quadrature, the side of the observed count's Garwood interval (Fixed limits
-    for the Poisson distribution, Biometrika 28 (1936) 437) that faces the prediction.
+    The error is the prediction's, of the side that faces the observed count, and, in quadrature, the side of that count's
+    Garwood interval (Fixed limits for the Poisson distribution, Biometrika 28 (1936) 437) that faces the prediction.
 
     Parameters
     ----------
     observed, expected, error : ndarray, shape (N,)
         Counts, predicted counts and their standard error.
+    error_down : ndarray, shape (N,), optional
+        The error of the prediction downward, where it is another.
 
     Returns
     -------
@@ -62,7 +67,8 @@ def bin_pulls(
     low, high = poisson_interval(observed)
     low = np.where(observed > 0, low, 0.0)
     side = np.where(observed > expected, observed - low, high - observed)
-    pull = (observed - expected) / np.hypot(side, error)
+    facing = error if error_down is None else np.where(observed > expected, error, error_down)
+    pull = (observed - expected) / np.hypot(side, facing)
     return np.where((observed == 0) & (expected == 0), np.nan, pull)
 
 
@@ -132,6 +138,7 @@ def save_comparison(
     parts: Mapping[str, Histogram] | None = None,
     closed: Histogram | None = None,
     remark: str = "",
+    error_down: NDArray[np.float64] | None = None,
 ) -> None:
     """Draw data against prediction for one variable, with pulls or ratios below, into a PNG, PDF or SVG.
 
@@ -140,7 +147,7 @@ def save_comparison(
     observed : hist.Hist or None
         Counts of the regions that are open, one axis; None draws the prediction alone.
     predicted : hist.Hist
-        Prediction in the same regions and bins, with variances.
+        Prediction in the same regions and bins, with variances: those upward where `error_down` is given.
     path : Path
         The picture; replaced if it exists.
     title : str
@@ -159,22 +166,27 @@ def save_comparison(
         Prediction in the regions that are closed. Bins that hardly anything else reaches are hatched, and have no point and no pull.
     remark : str
         Put before the note below the figure, such as the exposure.
+    error_down : ndarray, shape (B,), optional
+        Error of the prediction downward, where sources that can only raise or only lower it make it another.
     """
     (axis,) = predicted.axes
     expected = np.asarray(predicted.values(), dtype=np.float64)
     error = np.sqrt(np.asarray(predicted.variances(), dtype=np.float64))
+    down = error if error_down is None else error_down
     counts = None if observed is None else np.asarray(observed.values(), dtype=np.float64)
     hidden = _hidden(expected, counts, closed)
     p = None if counts is None else shape_p(counts[~hidden], expected[~hidden])
     chosen = current_look()
     numbers = _numbers(observed, predicted, signal, hidden, p) | {"remark": remark, "title": title}
+    if error_down is not None:
+        numbers["predicted"]["errors_down"] = error_down
     with figure(path, size=(9, 8), numbers=numbers) as fig:
         upper = lower = fig.add_subplot() if chosen.panel == "none" else None
         if upper is None or lower is None:
             upper, lower = fig.subplots(2, 1, sharex=True, height_ratios=[3, 1])
         _draw_stack(upper, {label: predicted} if parts is None else parts)
         if expected.any():
-            _draw_band(upper, axis.edges, expected - error, expected + error)
+            _draw_band(upper, axis.edges, expected - down, expected + error)
         for low, high in _spans(axis.edges, hidden):
             for axes in {upper, lower}:
                 axes.axvspan(low, high, facecolor="none", edgecolor="0.75", hatch="xx", linewidth=0, zorder=0)
@@ -190,7 +202,7 @@ def save_comparison(
             entries = f"{float(np.sum(observed.values(flow=True))):.6g} {data_label}"  # type: ignore[union-attr]
             note = f"Entries: {entries}{'' if alone else f', {_total(predicted)} predicted'}. {note}"
         write_note(fig, ". ".join(filter(None, (remark, note))))
-        _set_counts(upper, axis.edges, expected - error, logarithmic=axis.name in chosen.logarithmic)
+        _set_counts(upper, axis.edges, expected - down, logarithmic=axis.name in chosen.logarithmic)
         unit = _unit(axis.label)
         upper.set_ylabel(f"candidates / {width}{f' {unit}' if unit else ''}")
         upper.set_title(
@@ -201,7 +213,7 @@ def save_comparison(
         fig.align_ylabels()
         if chosen.panel != "none":
             draw = _draw_ratios if chosen.panel == "ratio" else _draw_pulls
-            draw(lower, axis, counts, expected, error, hidden)
+            draw(lower, axis, counts, expected, error, down, hidden)
 
 
 def _total(predicted: Histogram) -> str:
@@ -316,6 +328,7 @@ def _draw_pulls(
     counts: NDArray[np.float64] | None,
     expected: NDArray[np.float64],
     error: NDArray[np.float64],
+    down: NDArray[np.float64],
     hidden: NDArray[np.bool_],
 ) -> None:
     axes.axhspan(-1.0, 1.0, color="0.9", linewidth=0, zorder=0)
@@ -325,7 +338,7 @@ def _draw_pulls(
     axes.set_ylabel("pull")
     if counts is not None:
         told = ((counts > 0) | (expected > NEGLIGIBLE)) & ~hidden
-        pulls = bin_pulls(counts, expected, error)[told]
+        pulls = bin_pulls(counts, expected, error, down)[told]
         axes.errorbar(axis.centers[told], pulls, yerr=1.0, fmt="ko", markersize=4)
         mark_off_scale(axes, axis.centers[told], pulls, errors=1.0)
 
@@ -336,15 +349,18 @@ def _draw_ratios(
     counts: NDArray[np.float64] | None,
     expected: NDArray[np.float64],
     error: NDArray[np.float64],
+    down: NDArray[np.float64],
     hidden: NDArray[np.bool_],
 ) -> None:
     axes.axhline(1.0, color="gray", linewidth=1)
     axes.set_ylim(0.0, RATIO)
     axes.set_ylabel("data / pred.")
     some = expected > 0
-    relative = np.divide(error, expected, out=np.zeros_like(error), where=some)
+    below, above = (
+        np.divide(side, expected, out=np.zeros_like(expected), where=some) for side in (down, error)
+    )
     axes.fill_between(
-        axis.edges, np.append(1.0 - relative, 1.0), np.append(1.0 + relative, 1.0), step="post", facecolor="none",
+        axis.edges, np.append(1.0 - below, 1.0), np.append(1.0 + above, 1.0), step="post", facecolor="none",
         edgecolor=BAND, hatch="////", linewidth=0,
     )  # fmt: skip
     if counts is None:

@@ -31,6 +31,8 @@ def save_regions(
     title: str = "",
     data_label: str = "data",
     counted: str = "pairs",
+    *,
+    error_down: NDArray[np.float64] | None = None,
 ) -> None:
     """Draw observed and expected numbers of N regions on a logarithmic axis.
 
@@ -48,10 +50,13 @@ def save_regions(
         Legend of the observed numbers: data, simulation or pseudo-data.
     counted : str
         Label of the axis.
+    error_down : ndarray, shape (N,), optional
+        The error downward, where it is another.
     """
     at = np.arange(len(labels), dtype=np.float64)
     closed = np.isnan(observed)
     known = np.where(closed, 0.0, observed)
+    lowest = np.maximum(expected - (error if error_down is None else error_down), 0.0)
     top = max(3.0, float(known.max(initial=0)), float((expected + error).max(initial=0.0)))
     floor = max(0.2 * min(1.0, float(expected[expected > 0].min(initial=1.0))), top / DECADES)
     numbers = {
@@ -60,7 +65,7 @@ def save_regions(
         "expected": expected,
         "error": error,
         "title": title,
-    }
+    } | ({} if error_down is None else {"error_down": error_down})
     with figure(path, size=(9, 6.5), numbers=numbers) as fig:
         axes = fig.subplots()
         for i in np.flatnonzero(closed).tolist():
@@ -73,7 +78,7 @@ def save_regions(
             )  # fmt: skip
         axes.bar(at, expected, width=0.7, color="#92dadd", label="prediction")
         axes.bar(
-            at, 2.0 * error, 0.7, np.maximum(expected - error, 0.0),
+            at, expected + error - lowest, 0.7, lowest,
             facecolor="none", edgecolor="gray", hatch="////", linewidth=0, label="its error",
         )  # fmt: skip
         _points(axes, at[~closed], observed[~closed], data_label)

@@ -62,8 +62,18 @@ def check_figures(checks: dict[str, Any], folder: Path) -> list[Figure]:
         observed, expected, error = (
             np.array([row[key] for row in rows]) for key in ("observed", "expected", "error")
         )
+        down = np.array(
+            [row["error"] if row.get("error_down") is None else row["error_down"] for row in rows]
+        )
         save_regions(
-            [row["region"] for row in rows], observed, expected, error, path, in_label(what, label), label
+            [row["region"] for row in rows],
+            observed,
+            expected,
+            error,
+            path,
+            in_label(what, label),
+            label,
+            error_down=None if np.array_equal(down, error) else down,
         )
         figures.append(
             Figure(path, f"Pairs that are open in every region: {what}, against their prediction.")

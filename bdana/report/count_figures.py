@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bdana.observed import Predicted
 from bdana.plotting import save_count_probabilities, save_likelihood
 from bdana.report.document import Figure
 from bdana.rounding import p_text
-from bdana.statistics.poisson import Background
+from bdana.statistics.background import Background
 from bdana.statistics.profile import profile_likelihood
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def count_figures(table: Mapping[str, Any], folder: Path) -> list[Figure]:
     if not rows:
         return []
     label = table["label"]
-    expected = [Background(row["expected"], row["error"]) for row in rows]
+    expected = [Background.of(Predicted.of_dict(row)) for row in rows]
     observed = np.array([row.get("observed", np.nan) for row in rows], dtype=np.float64)
     path = folder / "count_probabilities.png"
     save_count_probabilities(

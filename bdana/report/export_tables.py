@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bdana.report.search_report import with_all_errors
+from bdana.report.run_figures import with_both_errors
 from bdana.sensitivity.bundle_tables import BundleTable, TableColumn
 
 if TYPE_CHECKING:
@@ -80,7 +80,11 @@ def _regions(table: Mapping[str, Any], label: str, channel: str) -> BundleTable:
         + conventions,
         TableColumn("region", [row["name"] for row in rows]),
         TableColumn(
-            "expected", [row["expected"] for row in rows], "events", [row["error"] for row in rows], "total"
+            "expected",
+            [row["expected"] for row in rows],
+            "events",
+            [(row["error"], row["error_down"]) if "error_down" in row else row["error"] for row in rows],
+            "total",
         ),
         TableColumn("observed", column("observed"), "events"),
         TableColumn("p(N >= n)", column("p_n")),
@@ -121,7 +125,8 @@ def _cutflow(sample: StoredSample, channel: str) -> BundleTable:
 def _variable(run: StoredRun, sample: StoredSample, name: str, channel: str) -> BundleTable:
     regions = list(sample.hists[name].axes["region"])
     seen = sample.hists[name].integrate("region", regions)
-    expected = with_all_errors(run.predicted[name], regions, run.prediction or {}, name)
+    expected, down = with_both_errors(run.predicted[name], regions, run.prediction or {}, name)
+    up = np.sqrt(np.asarray(expected.variances(), dtype=np.float64)).tolist()
     (axis,) = seen.axes
     unit = axis.label.rpartition("[")[2].rstrip("]") if axis.label.endswith("]") else ""
     bins = list(zip(axis.edges[:-1].tolist(), axis.edges[1:].tolist(), strict=True))
@@ -135,7 +140,7 @@ def _variable(run: StoredRun, sample: StoredSample, name: str, channel: str) -> 
             "expected",
             expected.values().tolist(),
             "events",
-            np.sqrt(np.asarray(expected.variances())).tolist(),
+            up if down is None else list(zip(up, down.tolist(), strict=True)),
             "total",
         ),
         channel=channel,

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from bdana.api import Analysis
     from bdana.search.stored import ChannelSignal, StoredRun, StoredSample
     from bdana.selection import Histogram
@@ -34,6 +36,7 @@ __all__ = [
     "state_of",
     "variable_figures",
     "with_all_errors",
+    "with_both_errors",
     "without_cut_figures",
 ]
 
@@ -216,11 +219,9 @@ def _variable(
     )  # fmt: skip
     counts = _sum(sample.hists[name], regions, factor)
     label = "combinatorial"
-    total = (
-        counts * 0
-        if predicted is None
-        else with_all_errors(predicted, regions, run.prediction or {}, name, factor)
-    )
+    total, down = counts * 0, None
+    if predicted is not None:
+        total, down = with_both_errors(predicted, regions, run.prediction or {}, name, factor)
     with look(replace(current_look(), panel="none") if alone else current_look()):
         save_comparison(
             counts,
@@ -233,6 +234,7 @@ def _variable(
             data_label=sample.label,
             parts={} if alone else None,
             closed=_sum(predicted, hidden, factor) if predicted is not None and hidden else None,
+            error_down=down,
         )
     shown = ", ".join(regions)
     caption = (
@@ -252,6 +254,7 @@ def _regions(table: Mapping[str, Any], folder: Path) -> Figure:
     expected, error = (
         np.array([row[key] for row in rows], dtype=np.float64) for key in ("expected", "error")
     )
+    down = np.array([row.get("error_down", row["error"]) for row in rows], dtype=np.float64)
     save_regions(
         [row["name"] for row in rows],
         observed,
@@ -261,6 +264,7 @@ def _regions(table: Mapping[str, Any], folder: Path) -> Figure:
         "expected and observed by region",
         table["label"],
         "candidates",
+        error_down=None if np.array_equal(down, error) else down,
     )
     return Figure(
         path,
@@ -283,8 +287,31 @@ def _cutflow(run: StoredRun, sample: StoredSample, folder: Path) -> Figure:
     )
 
 
-def with_all_errors(
+def with_both_errors(
     predicted: Histogram, regions: Sequence[str], prediction: Mapping[str, Any], name: str, factor: int = 1
+) -> tuple[Histogram, NDArray[np.float64] | None]:
+    """Return a predicted histogram with all errors upward, and its errors downward where they are others.
+
+    Parameters
+    ----------
+    predicted, regions, prediction, name, factor
+        As for `with_all_errors`.
+    """
+    up, down = (
+        with_all_errors(predicted, regions, prediction, name, factor, sign=sign) for sign in (1.0, -1.0)
+    )
+    upward, downward = (np.sqrt(np.asarray(made.variances(), dtype=np.float64)) for made in (up, down))
+    return up, None if np.array_equal(upward, downward) else downward
+
+
+def with_all_errors(
+    predicted: Histogram,
+    regions: Sequence[str],
+    prediction: Mapping[str, Any],
+    name: str,
+    factor: int = 1,
+    *,
+    sign: float = 1.0,
 ) -> Histogram:
     """Return a predicted histogram summed over regions, whose variances hold all errors of the prediction.
 
@@ -302,6 +329,8 @@ def with_all_errors(
         Of the variable.
     factor : int
         How many bins are merged into one.
+    sign : float
+        1 for errors upward, -1 for those downward: a source that can only raise the prediction has no part in these.
     """
     total = _sum(predicted, regions, factor)
     parts = np.array([_sum(predicted, [region], factor).values(flow=True) for region in regions])
@@ -320,7 +349,10 @@ def with_all_errors(
         kept = variances[inside] - own if factor == 1 else 0.0
         variances[inside] = np.maximum(kept + between.sum(axis=(0, 1)), 0.0)
     for source in prediction.get("systematics", ()):
-        shift = parts * np.array([source["effect"].get(region, 0.0) for region in regions])[:, None]
+        effect = np.array([source["effect"].get(region, 0.0) for region in regions])
+        if source.get("one_sided"):
+            effect = np.maximum(sign * effect, 0.0)
+        shift = parts * effect[:, None]
         variances = variances + (shift.sum(axis=0) ** 2 if source["correlated"] else (shift**2).sum(axis=0))
     view: Any = total.view(flow=True)
     view["variance"] = variances

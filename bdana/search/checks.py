@@ -60,6 +60,7 @@ class Compared:
     p_n: float
     p_l: float
     upper_limit_90: float | None = None
+    error_down: float | None = None
 
 
 @dataclass(frozen=True)
@@ -278,7 +279,8 @@ def _compare(predicted: Mapping[str, Predicted], scale: float, pairs: Candidates
     for name, by_window in predicted.items():
         n, expected = int(np.count_nonzero(pairs.region == name)), by_window.scaled(scale)
         p = p_values(n, Background.of(expected))
-        rows.append(Compared(name, expected.value, expected.error, n, p.p_n, p.p_l, expected.upper_limit))
+        numbers = expected.value, expected.error, n, p.p_n, p.p_l, expected.upper_limit, expected.error_down
+        rows.append(Compared(name, *numbers))
     return tuple(rows)
 
 

@@ -43,9 +43,14 @@ experiment, particle, spectra, acceptance = map(load, ("experiment", "particle",
 given = dict(zip(experiment["quantity"][0], experiment["value"][0].astype(float)))
 
 # CLs limit on the number of signal events, averaged over background and signal efficiency (200 quantiles each).
-n, b, db, u = given["count"], given["background"], given["background error"], (np.arange(200) + 0.5) / 200
-gaussian = stats.truncnorm(-b / (db or 1), np.inf, b, db or 1)
-b = (stats.expon(scale=b) if given["exponential prior"] else gaussian).ppf(u) if db else b
+n, b, u = given["count"], given["background"], (np.arange(200) + 0.5) / 200
+up, down = given["background error"], given["background error down"]
+if given["exponential prior"]:
+    b = stats.expon(scale=b).ppf(u)
+elif up:  # a Gaussian of two halves, cut at zero
+    x = np.linspace(max(b - 6 * down, 0), b + 6 * up, 100_000)
+    weight = np.cumsum(np.exp(-0.5 * ((x - b) / np.where(x > b, up, down)) ** 2))
+    b = np.interp(u, weight / weight[-1], x)
 size = np.exp(np.log1p(given["error of protons"]) * stats.norm.ppf(u))[:, None]
 below = lambda s: stats.poisson.cdf(n, s * size + b).mean()
 alpha = (1 - given["confidence level"]) * below(0)

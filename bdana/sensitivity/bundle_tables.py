@@ -58,8 +58,8 @@ class TableColumn:
     values : sequence
         Numbers or texts, or pairs of the edges of bins.
     unit : str
-    errors : sequence of float
-        Errors of the values; empty where they have none.
+    errors : sequence of float, or of (float, float)
+        Errors of the values, or upper and lower errors, both positive; empty where they have none.
     label : str
         What they are of: `stat`, or `total`.
     """
@@ -67,7 +67,7 @@ class TableColumn:
     name: str
     values: Sequence[Any]
     unit: str = ""
-    errors: Sequence[float] = ()
+    errors: Sequence[float | tuple[float, float]] = ()
     label: str = "stat"
 
     def plain(self) -> dict[str, Any]:
@@ -76,7 +76,8 @@ class TableColumn:
         if self.errors:
             # HEPData takes no error of 0, that of a bin without particles.
             rows = [
-                {"value": value} | ({"errors": [{"symerror": error, "label": self.label}]} if error else {})
+                {"value": value}
+                | ({"errors": [_size(error) | {"label": self.label}]} if np.any(error) else {})
                 for value, error in zip(self.values, self.errors, strict=True)
             ]
         else:
@@ -85,6 +86,12 @@ class TableColumn:
                 for value in self.values
             ]
         return {"header": header, "values": rows}
+
+
+def _size(error: float | tuple[float, float]) -> dict[str, Any]:
+    if not isinstance(error, tuple):
+        return {"symerror": error}
+    return {"asymerror": {"plus": error[0], "minus": -error[1]}}
 
 
 @dataclass(frozen=True)
@@ -240,7 +247,8 @@ def _experiment(analysis: AnalysisFolder, counts: SearchCounts) -> BundleTable:
         ("error of protons", config.pot_error, "relative"),
         ("count", n, "events"),
         ("background", background.expected, "events"),
-        ("background error", background.error, "events"),
+        ("background error", background.errors[0], "events"),
+        ("background error down", background.errors[1], "events"),
         ("exponential prior", int(background.prior == "exponential"), ""),
         ("confidence level", counts.level, ""),
         ("limit", float(f"{limit:.5g}"), "signal events"),
@@ -278,7 +286,12 @@ def _counts(counts: SearchCounts) -> BundleTable:
                 "events",
             ),
             TableColumn("background", [region.background.expected for region in counts.regions], "events"),
-            TableColumn("background error", [region.background.error for region in counts.regions], "events"),
+            TableColumn(
+                "background error", [region.background.errors[0] for region in counts.regions], "events"
+            ),
+            TableColumn(
+                "background error down", [region.background.errors[1] for region in counts.regions], "events"
+            ),
         ),
     )
 

@@ -57,6 +57,8 @@ class MassWindow:
             "expected": self.background.expected,
             "error": self.background.error,
         }
+        if self.background.error_down is not None:
+            found["error_down"] = self.background.error_down
         return found if self.observed is None else found | {"observed": self.observed}
 
 

@@ -46,7 +46,7 @@ def test_counts_come_from_a_table_of_regions_with_the_innermost_first(tmp_path):
     assert done.returncode == 0, done.stderr
     assert column(tmp_path, "counts") == [1, "closed"]
     assert column(tmp_path, "covariance") == [4e-6, 3e-5, 3e-5, 4e-4]
-    assert column(tmp_path, "experiment")[2:7] == [1, 0.016, 0.002, 0, 0.95]
+    assert column(tmp_path, "experiment")[2:8] == [1, 0.016, 0.002, 0.002, 0, 0.95]
 
 
 @pytest.mark.parametrize(

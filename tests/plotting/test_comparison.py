@@ -1,5 +1,7 @@
 """Pulls and pictures of data against prediction."""
 
+import json
+
 import hist
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from matplotlib.axes import Axes
 
 from bdana.errors import InputError
 from bdana.plotting.comparison import bin_pulls, save_comparison
+from bdana.plotting.figures import Look, look
 
 
 def one(observed, expected, error):
@@ -33,6 +36,12 @@ def test_the_facing_side_of_the_garwood_interval_counts(observed, expected, erro
 @given(st.integers(0, 50), st.floats(0.01, 50), st.floats(0, 5))
 def test_pull_has_the_sign_of_the_difference(observed, expected, error):
     assert np.sign(one(float(observed), expected, error)) == np.sign(observed - expected)
+
+
+def test_the_error_of_the_prediction_that_faces_the_count_makes_the_pull():
+    seen, expected = np.array([9.0, 4.0]), np.array([6.0, 6.0])
+    pulls = bin_pulls(seen, expected, np.array([4.0, 4.0]), np.array([0.5, 0.5]))
+    assert pulls == pytest.approx([3 / np.hypot(9 - 6.0565, 4.0), -2 / np.hypot(7.1628 - 4, 0.5)], rel=1e-4)
 
 
 def test_nothing_predicted_and_nothing_seen_has_no_pull():
@@ -75,3 +84,25 @@ def test_unknown_endings_are_refused(prediction, tmp_path):
     with pytest.raises(InputError, match="end the name of a picture"):
         save_comparison(None, prediction, tmp_path / "p.jpeg")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("panel", ["pull", "ratio"])
+def test_the_band_has_the_errors_of_both_sides(prediction, tmp_path, monkeypatch, panel):
+    """Upward 1 of every bin, downward a tenth of its content: the band, the panel and the numbers have both."""
+    made, down = prediction * 4, 0.4 * prediction.values()
+    made.view()["variance"] = 1.0
+    bands = []
+    monkeypatch.setattr(
+        Axes, "fill_between", lambda self, x, low, high, **_: bands.append((low[:-1], high[:-1]))
+    )
+    with look(Look(panel=panel, numbers=True)):
+        save_comparison(made * 1, made, tmp_path / "p.png", error_down=down)
+    values = made.values()
+    assert bands[0][0] == pytest.approx(values - down)
+    assert bands[0][1] == pytest.approx(values + 1.0)
+    if panel == "ratio":
+        some = values > 0
+        assert bands[1][0][some] == pytest.approx(0.9)
+        assert bands[1][1][some] == pytest.approx(1.0 + 1.0 / values[some])
+    numbers = json.loads((tmp_path / "p.json").read_text())["predicted"]
+    assert (numbers["errors"], numbers["errors_down"]) == ([1.0] * 4, pytest.approx(down.tolist()))

@@ -4,6 +4,7 @@ import hist
 import numpy as np
 import pytest
 
+from bdana.report.run_figures import with_both_errors
 from bdana.report.search_report import with_all_errors
 
 
@@ -27,3 +28,19 @@ def test_the_band_holds_statistical_and_systematic_errors():
     document = {"regions": rows, "covariance_in_bins": {"mass": shared.tolist()}}
     total = with_all_errors(predicted, ["CR", "CR1"], document, "mass")
     assert total.variances() == pytest.approx([6.0 + 2 * 1.5, 1.0])
+
+
+def test_a_source_that_only_raises_the_prediction_is_in_the_upper_edge_of_the_band_alone():
+    axes = hist.axis.StrCategory(["CR", "CR1"], name="region"), hist.axis.Regular(2, 0.0, 2.0, name="mass")
+    predicted = hist.Hist(*axes, storage=hist.storage.Weight())
+    view = predicted.view(flow=False)
+    view["value"], view["variance"] = [[10.0, 0.0], [5.0, 1.0]], [[4.0, 0.0], [2.0, 1.0]]
+    both = {"effect": {"CR": 0.1, "CR1": 0.2}, "correlated": True}
+    raised = {"effect": {"CR": 0.3, "CR1": 0.0}, "correlated": True, "one_sided": True}
+    lowered = {"effect": {"CR": 0.0, "CR1": -0.4}, "correlated": False, "one_sided": True}
+    sources = {"systematics": [both, raised, lowered]}
+    total, down = with_both_errors(predicted, ["CR", "CR1"], sources, "mass")
+    assert total.variances() == pytest.approx([6.0 + 2.0**2 + 3.0**2, 1.0 + 0.2**2])
+    assert down**2 == pytest.approx([6.0 + 2.0**2 + 2.0**2, 1.0 + 0.2**2 + 0.4**2])
+    total, down = with_both_errors(predicted, ["CR", "CR1"], {"systematics": [both]}, "mass")
+    assert down is None

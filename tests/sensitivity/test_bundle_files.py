@@ -18,7 +18,7 @@ from bdana.errors import ConfigError, InputError
 from bdana.sensitivity import hepdata_files
 from bdana.sensitivity.bundle import Bins, default_masses, measure_masses
 from bdana.sensitivity.bundle_files import check_folder, write_bundle
-from bdana.sensitivity.bundle_tables import SearchCounts
+from bdana.sensitivity.bundle_tables import SearchCounts, TableColumn
 from bdana.sensitivity.exclusion import expected_events
 from bdana.sensitivity.scan import Scan
 from bdana.statistics.limits import cls
@@ -139,6 +139,8 @@ def test_the_bundle_is_small(folder):
         (Background(0.016, 0.002), 1, 1),
         (Background(3.0, 1.2), 2, 2),
         (Background(2.5), 4, 4),
+        (Background.asymmetric(4.0, 3.0, 0.5), 3, 3),
+        (Background.asymmetric(2.0, 0.2, 1.9), 3, 3),
         (Background(0.0), 0, 0),
         (Background(1.2, 0.3), None, 1),  # the median
         (Background.unseen(0.9), 1, 1),
@@ -253,3 +255,14 @@ def test_where_a_formula_leaves_its_range_is_said(analysis, tiny, tmp_path):
     write_bundle(tmp_path / "out", analysis, "mumu", TINY, [replace(tiny[0], mass=700.0)], COUNTS)
     comment = next(yaml.safe_load_all((tmp_path / "out" / "submission.yaml").read_text()))["comment"]
     assert "Caution: bremsstrahlung above 650 MeV" in comment
+
+
+def test_upper_and_lower_errors_are_written_as_hepdata_has_them():
+    rows = TableColumn("expected", [2.0, 3.0, 0.0], errors=[0.5, (0.75, 0.25), 0.0], label="total").plain()[
+        "values"
+    ]
+    assert rows == [
+        {"value": 2.0, "errors": [{"symerror": 0.5, "label": "total"}]},
+        {"value": 3.0, "errors": [{"asymerror": {"plus": 0.75, "minus": -0.25}, "label": "total"}]},
+        {"value": 0.0},
+    ]
