@@ -110,7 +110,9 @@ def _exposure(analysis: AnalysisFolder, exposure: Mapping[str, Any] | None) -> I
 
 def _estimate(part: str, prediction: Mapping[str, Any]) -> Iterator[StatedInput]:
     """List what the estimate says of itself: its inputs, then every source of uncertainty."""
-    effects = {row["name"]: max(row["effect"].values(), default=0.0) for row in prediction["systematics"]}
+    effects = {
+        row["name"]: abs(max(row["effect"].values(), key=abs, default=0.0)) for row in prediction["systematics"]
+    }
     stated = prediction.get("inputs", [])
     for row in stated:
         yield StatedInput(part, row["name"], row["value"], row["error"], row["kind"], row["source"])
@@ -130,8 +132,9 @@ def _estimate(part: str, prediction: Mapping[str, Any]) -> Iterator[StatedInput]
             yield StatedInput(
                 part, "duty_factor", duty["value"], error, "measured", "single tracks in time slices"
             )
+    kinds = {row["name"]: row["kind"] for row in stated}  # the error of an assumed number is assumed too
     for row in prediction["systematics"]:
-        kind: Kind = "assumed" if "assumed" in row["source"] else "measured"
+        kind: Kind = kinds.get(row["name"], "assumed" if "assumed" in row["source"] else "measured")
         yield StatedInput(part, f"uncertainty {row['name']}", None, effects[row["name"]], kind, row["source"])
 
 

@@ -78,6 +78,15 @@ def test_an_estimate_that_lists_its_inputs_is_not_asked_twice():
     assert "accidental_survival" not in [row.name for row in rows]
 
 
+@pytest.mark.parametrize("kind", ["measured", "assumed"])
+def test_the_uncertainty_of_a_number_is_of_its_kind_and_has_its_size_whatever_its_direction(kind):
+    stated = {"name": "h2_efficiency", "value": 0.9, "error": 0.1, "kind": kind, "source": "averaged"}
+    source = {"name": "h2_efficiency", "effect": {"SR": -0.11, "CR": 0.05}, "source": "averaged"}
+    rows = search_inputs(bdana.load(), None, PREDICTION | {"inputs": [stated], "systematics": [source]}, None)
+    found = one(rows, "uncertainty h2_efficiency")
+    assert (found.kind, found.error) == (kind, 0.11)
+
+
 def test_the_response_behind_the_efficiency_is_assumed_and_measured_numbers_come_first(rows):
     assert one(rows, "muv3_efficiency", "signal").kind == "assumed"
     kinds = [row.kind for row in rows]
