@@ -67,11 +67,6 @@ def analysis_folder(folder, samples=None, search=None, keys=None, edit=str, *, p
     for name, settings in (samples or {}).items():
         lines = (f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
         text += "".join((f"\n[samples.{name}]\n", *lines))
-    text = text.replace(
-        'formats = ["pdf"]', "formats = []"
-    )  # the PDF of each figure takes as long as the PNG
-    if "\n[plot]\n" not in text:
-        text += "\n[plot]\nformats = []\n"
     text += "\n[background.prompt]\npairs_drawn = 2\n"
     path.write_text(text)
     if keys:

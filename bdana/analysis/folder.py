@@ -22,7 +22,7 @@ from bdana.errors import BdanaError, ConfigError, UserCodeError
 from bdana.events.exposure import why_impossible
 from bdana.mistakes import Written, did_you_mean, validated
 from bdana.on_demand import late_module
-from bdana.selection import Distributions, Parameters, Selection, Setup, SingleTrackSelection, border
+from bdana.selection import Cut, Distributions, Parameters, Selection, Setup, SingleTrackSelection, border
 from bdana.strict import read_text
 from bdana.user_code import raise_user_error
 
@@ -327,6 +327,9 @@ class AnalysisFolder:
         for other in self.modules.names("selections") if name not in known else ():
             with suppress(BdanaError):  # it is not the one that runs
                 known |= _names(self.selection(other)[0], among)
+                if among == "cuts":  # taken out of CUTS, where its function stayed
+                    module = vars(self.modules.load("selections", other))
+                    known |= {value.name for value in module.values() if isinstance(value, Cut)}
         if name not in known:
             raise ConfigError(
                 f"{self.folder / 'analysis.toml'}: [{table}]: no {what} '{name}' in selections/: "

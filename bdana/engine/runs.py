@@ -217,7 +217,7 @@ class SelectionRun:
     regions : RegionCounts
         Number of candidates of each region, innermost first, `regions["CR"]` by name; closed ones absent; a last row `undefined` when candidates have no finite (z_TAX, CDA_TAX).
     hists : mapping of str to hist.Hist
-        The analysis' variables, each with the axes `region` (closed ones absent) and itself. `n-1/NAME` is a distribution
+        The analysis' variables, each with the axes `region` (closed ones absent) and itself. `n-1/NAME/every` is a distribution
         without one of the cuts, `n-1/NAME/passed` the part that passes it too. These, and variables that a function computes,
         have only the regions that were open when the files were read.
     exposure : Exposure or None

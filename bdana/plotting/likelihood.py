@@ -77,6 +77,7 @@ def save_count_probabilities(
             axes.set_ylim(0.0, 1.45 * float(values.max()))
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.tick_params(labelsize=11)
+            axes.minorticks_off()
         fig.supxlabel("number of candidates", fontsize=14)
         fig.supylabel("probability", fontsize=14)
         panels[0].set_title(title, loc="left", fontsize=14)

@@ -159,7 +159,9 @@ def without_cut_figures(
         Of [n_minus_1]; by default all.
     """
     shown = {
-        name: one for name, one in analysis.config.without_cuts().items() if f"n-1/{name}" in sample.hists
+        name: one
+        for name, one in analysis.config.without_cuts().items()
+        if f"n-1/{name}/every" in sample.hists
     }
     shown = {name: one for name, one in shown.items() if not names or name in names}
     if not shown:
@@ -167,7 +169,7 @@ def without_cut_figures(
     _, par = analysis.selection(sample.summary["selection"])
     figures = []
     for name, one in shown.items():
-        key = f"n-1/{name}"
+        key = f"n-1/{name}/every"
         regions = list(sample.hists[key].axes["region"])
         path = folder / f"n_minus_1_{name}.png"
         places = [border(text, par, one.variable) for text in one.borders]
@@ -178,7 +180,7 @@ def without_cut_figures(
         }
         save_without_cut(
             _sum(sample.hists[key], regions),
-            _sum(sample.hists[f"{key}/passed"], regions),
+            _sum(sample.hists[f"n-1/{name}/passed"], regions),
             path,
             one.cut,
             [place for place in places if place is not None],

@@ -44,8 +44,8 @@ __all__ = [
     "track_quantity",
 ]
 
-PASSED = "/passed"
-"""What the name of a histogram ends with that holds the pairs which pass the cut too."""
+EVERY, PASSED = "/every", "/passed"
+"""Ends of the names of histograms: of all pairs that pass the other cuts, and of those that pass this one too."""
 
 
 @dataclass(frozen=True)
@@ -231,11 +231,11 @@ class Distributions:
 
     @property
     def axes(self) -> dict[str, Variable]:
-        """Axes by the name of the histogram; `NAME/passed` is the part that passes the cut too."""
+        """Axes by the name of the histogram: `n-1/NAME/every`, and the part that passes the cut too, `n-1/NAME/passed`."""
         found = dict(self.variables)
         for name, one in self.without.items():
             key = f"n-1/{name}"
-            found |= {key: one.variable, key + PASSED: one.variable}
+            found |= {key + EVERY: one.variable, key + PASSED: one.variable}
         return found
 
     def fill(
@@ -276,37 +276,23 @@ class Distributions:
         masks = {name: mask[few] for name, mask in masks.items()}
         if gate is not None:
             gate.refuse_closed(pairs)  # guard: n-1-stops
-        passed = failures == 0
-        found = {
-            name: self._filled(axis, pairs.take(passed), quantities, par, candidates_of)
-            for name, axis in self.variables.items()
-        }
-        for name, one in self.without.items():
-            key = f"n-1/{name}"
-            alone = passed | ((failures == 1) & ~masks[one.cut])
-            chosen = pairs.take(alone)
-            found[key] = self._filled(one.variable, chosen, quantities, par, candidates_of)
-            found[key + PASSED] = self._filled(
-                one.variable, chosen.take(passed[alone]), quantities, par, candidates_of
-            )
-        return found
-
-    def _filled(
-        self,
-        axis: Variable,
-        pairs: Pairs | ClusterPairs,
-        quantities: Mapping[str, Quantity],
-        par: Parameters,
-        candidates_of: Callable[[Any], Candidates],
-    ) -> Filled:
         candidates = candidates_of(pairs)
         is_open = np.isin(candidates.region, self.regions)
-        pairs, candidates = pairs.take(is_open), candidates.take(is_open)
-        if axis.function:
-            values = quantities[axis.function].values(pairs, par) / axis.scale
-        else:
-            values = axis.values(candidates)[:, None]
-        return Filled.of(axis, self.regions, candidates.region, values, candidates.weight)
+        pairs, candidates, failures = pairs.take(is_open), candidates.take(is_open), failures[is_open]
+        computed = {name: quantities[name].values(pairs, par) for name in sorted(self.functions)}
+
+        def filled(axis: Variable, chosen: NDArray[np.bool_]) -> Filled:
+            own = computed[axis.function] / axis.scale if axis.function else axis.values(candidates)[:, None]
+            region, weight = candidates.region[chosen], candidates.weight[chosen]
+            return Filled.of(axis, self.regions, region, own[chosen], weight)
+
+        passed = failures == 0
+        found = {name: filled(axis, passed) for name, axis in self.variables.items()}
+        for name, one in self.without.items():
+            key = f"n-1/{name}"
+            found[key + EVERY] = filled(one.variable, passed | ~masks[one.cut][is_open])
+            found[key + PASSED] = filled(one.variable, passed)
+        return found
 
 
 def border(name: str, par: Parameters, axis: Variable) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
@@ -18,8 +18,6 @@ from bdana.selection.two_track import CANDIDATE_COLUMNS
 from bdana.user_code import check_declared
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from bdana.selection.cuts import Cut, MassHypothesis, Parameters
@@ -49,16 +47,6 @@ class SingleEvents:
 
     __repr__ = short_repr
 
-    @classmethod
-    def concatenate(cls, parts: Sequence[SingleEvents]) -> SingleEvents:
-        """Join events in the order given.
-
-        Parameters
-        ----------
-        parts : sequence of SingleEvents
-        """
-        return cls(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)})
-
 
 @dataclass(frozen=True)
 class SelectedSingles:
@@ -81,29 +69,6 @@ class SelectedSingles:
     vetoed: Tracks
 
     __repr__ = short_repr
-
-    @classmethod
-    def concatenate(cls, parts: Sequence[SelectedSingles]) -> SelectedSingles:
-        """Join the results of consecutive chunks.
-
-        Parameters
-        ----------
-        parts : sequence of SelectedSingles
-        """
-        cutflow = parts[0].cutflow
-        for part in parts[1:]:
-            cutflow = cutflow + part.cutflow
-        return cls(
-            cutflow,
-            _joined([part.tracks for part in parts]),
-            SingleEvents.concatenate([part.events for part in parts]),
-            _joined([part.vetoed for part in parts]),
-        )
-
-    @property
-    def before_vetoes(self) -> Tracks:
-        """The selected tracks, followed by the vetoed ones."""
-        return _joined([self.tracks, self.vetoed])
 
 
 @dataclass(frozen=True)
@@ -255,10 +220,3 @@ class SingleTrackSelection:
             passed = [cut.passes(tracks, par, offset) for cut in cuts]
             survival += np.logical_and.reduce([np.ones(len(tracks), dtype=np.bool_), *passed])
         return survival / len(self.accidental_offsets_ns)
-
-
-def _joined(parts: Sequence[Tracks]) -> Tracks:
-    """Join tracks that are one of each event."""
-    record = ak.concatenate([part.record for part in parts])
-    events = ak.concatenate([part.events for part in parts])
-    return Tracks(record, events, np.arange(len(record)), parts[0].detector)

@@ -78,8 +78,8 @@ def burst_table(n, *, live_time_s=1.0, downscale=10.0):
 def estimate_of(analysis, singles, table, *, variables=None, systematics=(), changed=None, **options):
     """Return the combinatorial estimate of an analysis; `changed` replaces what backgrounds/combinatorial.py declares."""
     background, par = analysis.combinatorial("combinatorial")
-    pairs = PairSelection(
-        *analysis.selection("dimuon"), analysis.setup, variables or {}, origin=(analysis, "dimuon")
-    )
+    # Those that a function of the selection gives are not kept with pairs.
+    kept = {name: one for name, one in (variables or {}).items() if not one.function}
+    pairs = PairSelection(*analysis.selection("dimuon"), analysis.setup, kept, origin=(analysis, "dimuon"))
     background = replace(background, **(changed or {}))
     return background.estimate(SingleSample(singles, table), pairs, par, systematics, PairOptions(**options))

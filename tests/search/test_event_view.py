@@ -8,7 +8,7 @@ import pytest
 import bdana
 from bdana.errors import BlindingError, InputError
 from bdana.events import write_events
-from bdana.events.plain_events import events_of_plain, plain_events
+from bdana.events.plain_events import plain_events
 from bdana.plotting import save_event
 from bdana.search import event_view
 from bdana.search.event_view import view_event
@@ -75,10 +75,3 @@ def test_an_opened_event_is_shown_as_the_opening_wrote_it_down(analysis, tmp_pat
         view_event(data, "data", number(77))
     with pytest.raises(BlindingError, match="closed events are not shown"):
         view_event(data, "pseudo", number(1))  # of another sample nothing was opened
-
-
-def test_events_survive_json():
-    events = records([dimuon_event(3), dimuon_event(4) | {"lav": []}])
-    again = events_of_plain(json.loads(json.dumps(plain_events(events))))
-    assert plain_events(again) == plain_events(events)
-    assert len(again.lav.time[1]) == 0

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import bdana
+from bdana.errors import ConfigError
 from bdana.events.open_part import OpenPart
 from bdana.observed import Observed
-from bdana.report import write_report
+from bdana.report import save_variables, write_report
 from bdana.report.signal_sections import signal_rows
 from bdana.rounding import percent
 from bdana.search.output import write_output
@@ -179,10 +180,41 @@ def test_the_result_survives_writing_and_is_in_the_report(search):
     assert again.to_dict() == json.loads(json.dumps(result.to_dict()))
     text = write_report(analysis).read_text()
     assert "Signal and exclusion" in text
+    names = (
+        "efficiency",
+        "mass_resolution",
+        "sensitivity_production",
+        "likelihood",
+        "count_probabilities",
+        "rates",
+    )
+    assert all((analysis.folder / "output" / "figures" / f"{name}.json").is_file() for name in names)
+    (figure,) = save_variables(analysis, ["mass"])
+    assert figure.path.name == "mass.png"
+    with pytest.raises(ConfigError, match=r"no 'mas' in \[variables\] or \[n_minus_1\]: did you mean 'mass'"):
+        save_variables(analysis, ["mas"])
     assert re.search(r"observed \(pseudo-data\) (3\.99|4\.0)", text)
     assert (analysis.folder / "output" / "figures" / "exclusion.png").is_file()
     write_output(analysis, runs)
     assert read_signal(analysis) is None, "a new run leaves nothing of the old one"
+
+
+def test_shares_and_resolution_against_mass(search):
+    analysis, runs = search
+    result = signal_result(analysis, runs)
+    curves = {
+        name: {key: np.array(x) for key, x in made.items()}
+        for name, made in result.against_mass["mumu"].items()
+    }
+    efficiency, resolution = curves["efficiency"], curves["resolution"]
+    assert (efficiency["selected"] > 0.0).all()
+    assert (efficiency["selected"] <= efficiency["accepted"]).all()
+    assert (efficiency["accepted"] <= 1.0).all()
+    # Two tracks of a percent or less each, and hardly any near the threshold of two muons.
+    assert (resolution["resolution_mev"] < 0.02 * resolution["mass_mev"]).all()
+    assert resolution["resolution_mev"][-1] > resolution["resolution_mev"][0] > 0.0
+    parts = result.parts["production"]
+    assert set(parts) == set(next(iter(result.channels.values())).point["production"])
 
 
 def test_a_channel_that_is_no_decay_mode_has_no_exclusion(search):

@@ -41,15 +41,15 @@ def selected(part=slice(None), regions=ANALYSIS.regions.names, gate=None):
 def test_a_pair_is_filled_without_a_cut_if_it_fails_this_one_alone_or_none():
     filled = selected()
     passing = 1.0 + 2.0 + 3.0 + 4.0
-    assert filled["n-1/lav"].sum_w.sum() == passing + 5.0
+    assert filled["n-1/lav/every"].sum_w.sum() == passing + 5.0
     assert filled["n-1/lav/passed"].sum_w.sum() == passing
     second = (
-        filled["n-1/lav"].sum_w[:, 2].sum()
+        filled["n-1/lav/every"].sum_w[:, 2].sum()
     )  # 6 ns is in the second of the bins of 5 ns, behind the underflow
     assert second == 5.0
-    assert filled["n-1/lav"].sum_w2[:, 2].sum() == 25.0
-    assert filled["n-1/lav"].sum_w[:, -1].sum() == passing  # 50 ns away
-    assert filled["n-1/mass"].sum_w.sum() == passing + 6.0
+    assert filled["n-1/lav/every"].sum_w2[:, 2].sum() == 25.0
+    assert filled["n-1/lav/every"].sum_w[:, -1].sum() == passing  # 50 ns away
+    assert filled["n-1/mass/every"].sum_w.sum() == passing + 6.0
     assert filled["e_over_p"].sum_w.sum() == 2 * passing  # both tracks
 
 
@@ -70,7 +70,9 @@ def test_a_closed_region_is_not_filled():
     for name, one in rest.items():
         kept = [ANALYSIS.regions.names.index(region) for region in open_only]
         np.testing.assert_array_equal(one.sum_w, everything[name].sum_w[kept])
-    assert everything["n-1/lav"].sum_w[ANALYSIS.regions.names.index("SR")].sum() > 0  # where these pairs lie
+    assert (
+        everything["n-1/lav/every"].sum_w[ANALYSIS.regions.names.index("SR")].sum() > 0
+    )  # where these pairs lie
 
 
 def test_a_pair_that_the_gate_says_is_closed_stops_the_selection():

@@ -258,7 +258,7 @@ class Combinatorial:
         probed += _live_times(used, par)
         every = sliced_pairs.pooled_weights(sample, grouped, every=True) if sample.vetoed else None
         sliced = sliced_pairs.Sliced.of(sample, grouped, task, in_spill, every)
-        pooled = sliced.pooled.scaled(1.0, used.survival.relative_error**2)
+        pooled = sliced.pooled.scaled(1.0, used.survival.relative_variance)
         clock = None
         if not isinstance(in_spill, str):
             clock = in_spill.clock

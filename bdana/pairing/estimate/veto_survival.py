@@ -36,12 +36,20 @@ class VetoSurvival:
         Statistical error of the number of pairs that comes from all classes.
     classes : int
         Number of classes of intensity.
+    shared : float
+        Relative covariance of the survival with the pairs that are divided by it: the same tracks are in both.
     """
 
     by_burst: NDArray[np.float64]
     mean: float
     relative_error: float
     classes: int
+    shared: float = 0.0
+
+    @property
+    def relative_variance(self) -> float:
+        """What the survival adds to the relative variance of the pairs divided by it, not below 0."""
+        return max(self.relative_error**2 - 2.0 * self.shared, 0.0)
 
     @classmethod
     def of(
@@ -69,8 +77,8 @@ class VetoSurvival:
             Pairs of opposite charge in each burst.
         """
         n = len(tried)
-        mean, error = _average(tried, survived, squares, weight)
-        one = cls(np.full(n, mean), mean, error, 1)
+        mean, error, shared = _average(tried, survived, squares, weight, weight * pairs)
+        one = cls(np.full(n, mean), mean, error, 1, shared)
         if not np.isfinite(intensity).all() or mean == 1.0:
             return one
         order = np.argsort(intensity, kind="stable")
@@ -79,14 +87,15 @@ class VetoSurvival:
             place = np.empty(n, dtype=np.int64)
             place[order] = np.minimum((number * share - 1e-9).astype(np.int64), number - 1)
             own = [place == c for c in range(number)]
-            found = [_average(tried[c], survived[c], squares[c], weight[c]) for c in own]
-            if all(0.0 < relative <= PRECISE for _, relative in found):
-                values = np.array([value for value, _ in found])
+            found = [_average(tried[c], survived[c], squares[c], weight[c], (weight * pairs)[c]) for c in own]
+            if all(0.0 < relative <= PRECISE for _, relative, _ in found):
+                values = np.array([value for value, *_ in found])
                 parts = np.array([(weight[c] * pairs[c]).sum() for c in own]) / values
                 whole = float(parts.sum())
-                errors = parts * np.array([relative for _, relative in found])
+                errors = parts * np.array([relative for _, relative, _ in found])
                 together = float(np.sqrt(np.sum(errors**2))) / whole if whole else error
-                return cls(values[place], mean, together, number)
+                common = parts**2 @ np.array([part for *_, part in found]) / whole**2 if whole else 0.0
+                return cls(values[place], mean, together, number, float(common))
         return one
 
 
@@ -95,15 +104,24 @@ def _average(
     survived: NDArray[np.float64],
     squares: NDArray[np.float64],
     weight: NDArray[np.float64],
-) -> tuple[float, float]:
-    """Return the survival over pairs of surviving tracks of some bursts, and its relative error; 1 if never tried."""
+    weighted: NDArray[np.float64],
+) -> tuple[float, float, float]:
+    """Return the survival over pairs of surviving tracks of some bursts, 1 if never tried, and its relative error.
+
+    The last number is its relative covariance with the sum of the `weighted` pairs of tracks, each of which is among the
+    events: one more track of a burst adds a pair with each of its partners.
+    """
     both = float(np.sum(weight * (survived**2 - squares)))
     either = float(np.sum(weight * (survived * tried - survived)))
     if not (both > 0 and either > 0):  # no two events of one burst
         share = float(survived.sum() / tried.sum()) if survived.any() else 1.0
-        return share, float(np.sqrt((1.0 - share) / (share * tried.sum()))) if tried.any() else 0.0
+        error = float(np.sqrt((1.0 - share) / (share * tried.sum()))) if tried.any() else 0.0
+        return share, error, 0.0
     # Relative change from one more event of surviving fraction s: rise * s + fall.
     rise = weight * (2.0 * survived / both - tried / either)
     fall = -weight * survived / either
     variance = float(np.sum(rise**2 * squares + 2.0 * rise * fall * survived + fall**2 * tried))
-    return both / either, float(np.sqrt(max(variance, 0.0)))
+    total = float(weighted.sum())
+    of_track = rise * np.divide(survived, tried, out=np.zeros_like(rise), where=tried > 0) + fall
+    shared = 2.0 * float(weighted @ of_track) / total if total else 0.0
+    return both / either, float(np.sqrt(max(variance, 0.0))), shared

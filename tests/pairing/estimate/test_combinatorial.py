@@ -85,9 +85,9 @@ def test_accidental_veto_is_divided_out_once(analysis):
     result = estimate(analysis, vetoed, burst_table(1))
     assert result.bursts.accidental_survival == pytest.approx(2.0 * 0.5 / 1.5)
     assert result.expected == pytest.approx(before.expected * 1.5)
-    relative = result.bursts.survival.relative_error
-    assert relative > 0.1
-    more = relative**2 * np.outer(result.expected, result.expected)
+    survival = result.bursts.survival
+    assert survival.relative_error > 0.1
+    more = survival.relative_variance * np.outer(result.expected, result.expected)
     assert result.covariance == pytest.approx(1.5**2 * before.covariance + more)
 
 

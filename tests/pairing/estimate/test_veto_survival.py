@@ -56,6 +56,31 @@ def test_the_error_is_the_spread(known, veto):
     assert np.std(made) / np.mean(made) == pytest.approx(np.mean(errors), rel=0.2)
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_what_tracks_have_in_common_with_their_survival_is_counted_once(known):
+    """Bursts of large weight have few tracks, which are tried themselves and make the pairs."""
+    rng = np.random.default_rng(4)
+    intensity, weight = spread(rng, 20), np.repeat([1.0, 625.0], [5, 15])
+    survival = np.exp(-1.43 * intensity)
+    made, variances, alone = [], [], []
+    for _ in range(1000):
+        tried = rng.poisson(np.repeat([1500.0, 60.0], [5, 15]) * intensity)
+        plus = rng.binomial(tried, 0.6 * survival)
+        minus = rng.binomial(tried - plus, 0.3 * survival / (1.0 - 0.6 * survival))
+        both = rng.binomial(tried, survival**2)
+        half = rng.binomial(tried - both, 2.0 * survival / (1.0 + survival))
+        counts = tried.astype(float), both + 0.5 * half, both + 0.25 * half, weight
+        pairs = (plus * minus).astype(float)
+        found = VetoSurvival.of(*counts, intensity if known else np.full(20, np.nan), pairs)
+        own = weight**2 @ (pairs * (plus + minus - 1.0)) / (weight @ pairs) ** 2
+        made.append(weight @ (pairs / found.by_burst))
+        variances.append(own + found.relative_variance)
+        alone.append(own + found.relative_error**2)
+    spread_of = np.var(made) / np.mean(made) ** 2
+    assert np.mean(variances) == pytest.approx(spread_of, rel=0.06)
+    assert np.mean(alone) > 1.08 * spread_of
+
+
 def test_classes_follow_the_intensity():
     rng = np.random.default_rng(3)
     intensity = rng.permutation(np.repeat([0.5, 1.0, 2.0], 20))
