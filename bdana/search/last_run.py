@@ -114,7 +114,7 @@ def _named(analysis: AnalysisFolder) -> Iterator[tuple[str, str]]:
                 yield str(file), _state_of_input(file, analysis)
                 folders.update([file.parent] if isinstance(file, Path) else [])
         for folder in sorted(folders):
-            for manifest in sorted(folder.glob("*.manifest.json*")):  # guard: manifests-count
+            for manifest in sorted(folder.glob("*.manifest.json*")):
                 yield str(manifest), _state(manifest)
 
 

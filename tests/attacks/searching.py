@@ -38,6 +38,8 @@ REFUSED = {
     "select data/run.open.root --kind mc",
 }  # fmt: skip
 TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:Z| UTC)?")
+CHANGED = re.compile(r"(?<= )\d{19} \d{19} \d+(?=\")")
+"""When a file was changed, in ns, and where it lies on the disk, as output/last_run.json has it after its size."""
 TEXT = {".json", ".html", ".csv", ".md", ".toml", ".py", ".receipts", ""}
 
 
@@ -111,10 +113,18 @@ class SearchWorld(World):
         return super().content(path)
 
     def tokens(self):
-        """Return what each value is that may differ: hashes of sealed files and what follows from them, and raw data's."""
+        """Return what each value is that may differ: hashes of sealed files and what follows from them, and raw data's.
+
+        Signatures follow from what is signed, and so do their hashes. Outputs have times and the ledger's head in them, and
+        are compared themselves.
+        """
         path = self.folder / "data" / "run.manifest.json"
         document = json.loads(path.read_text())
         found = {sha256(path.read_bytes()): "<manifest>", document["raw_sha256"]: "<raw data>"}
+        signatures = [*self.folder.glob("data/*.sig"), *self.ledger.folder.glob("*.sig")]
+        found |= {sha256(file.read_bytes()): "<signature>" for file in signatures}
+        outputs = [file for file in (self.folder / "output").rglob("*") if file.is_file()]
+        found |= {sha256(file.read_bytes()): f"<output {file.name}>" for file in outputs}
         found |= {entry["sha256"]: f"<sealed {stage}>" for stage, entry in document["sealed"].items()}
         rows = self.ledger.rows()
         found |= {row.hash: f"<row {row.number} {row.kind}>" for row in rows}
@@ -139,4 +149,4 @@ def named(value, tokens):
         return value
     for digest, token in tokens.items():
         value = value.replace(digest, token)
-    return TIME.sub("<time>", value)
+    return CHANGED.sub("<changed>", TIME.sub("<time>", value))

@@ -11,7 +11,7 @@ from bdana.errors import BlindingError
 from bdana.opening import steps
 from bdana.opening.steps import Decrypted, Opening
 from bdana.sealing.sealed_file import encrypt_events
-from tests.attacks.search import Search, show
+from tests.attacks.search import Search, open_here, show
 from tests.blinding.people import IDENTITIES, wrong_share
 from tests.searches import STAGES
 
@@ -79,7 +79,7 @@ def test_a_request_of_another_period(search):
     request = search.request("CR3")
     other = Opening(search.ledger, search.policy, "2022")
     with pytest.raises(BlindingError, match="the request is for period 2021, not 2022"):
-        other.open("rob", search.keys["rob"], IDENTITIES["rob"], request, [search.files["CR3"]], show)
+        open_here(other, "rob", search.keys["rob"], IDENTITIES["rob"], request, [search.files["CR3"]], show)
     assert search.opening.opened() == []
 
 
