@@ -111,7 +111,8 @@ def _exposure(analysis: AnalysisFolder, exposure: Mapping[str, Any] | None) -> I
 def _estimate(part: str, prediction: Mapping[str, Any]) -> Iterator[StatedInput]:
     """List what the estimate says of itself: its inputs, then every source of uncertainty."""
     effects = {
-        row["name"]: abs(max(row["effect"].values(), key=abs, default=0.0)) for row in prediction["systematics"]
+        row["name"]: abs(max(row["effect"].values(), key=abs, default=0.0))
+        for row in prediction["systematics"]
     }
     stated = prediction.get("inputs", [])
     for row in stated:
