@@ -626,11 +626,11 @@ class AnalysisFolder:
         """
         chosen, par = self.selection(selection)
         chosen.require_cuts(left_out)
-        setup = self.setup_for(dataset, selection, any_detector=chosen.any_detector)
-        is_open = [name for name in setup.regions.names if name not in dataset.closed]
+        is_open = [name for name in self.regions.names if name not in dataset.closed]
         distributions = self.distributions(selection, is_open)
         needs = chosen.needs(par, distributions.functions)
         columns = dataset.columns(needs, chosen.optional, selection)
+        setup = self.setup_for(dataset, selection, any_detector=chosen.any_detector)
         return engine.SelectionTask(
             self, setup, selection, columns, dataset, left_out, self.handling.checkpoints, distributions
         )

@@ -1,6 +1,7 @@
 """An analysis of another experiment runs from its geometry to region counts, without a name or number of NA62."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def test_candidates_point_to_the_dump_of_the_geometry(folder):
 
 def test_the_frame_and_names_of_the_plane_are_the_experiment_s(folder):
     bdana("run", cwd=folder)
-    document = (folder / "output" / "report.html").read_text()
+    document = re.sub(r'"data:[^"]*"', "", (folder / "output" / "report.html").read_text())
     assert "z_FMAG and CDA_FMAG" in document
     assert "TAX" not in document
     assert package.load(folder).regions.frame == ((-6.0, 14.0), (0.3, 600.0))

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -63,12 +62,7 @@ def found(folder):
 
 def test_a_good_folder_has_no_problem_and_no_event_is_read(good, monkeypatch):
     monkeypatch.setattr(EventFile, "_read_flat", None)
-    monkeypatch.setattr(
-        "bdana.search.folder_check.SECONDS", 60.0
-    )  # of the clock, on a machine with other work
-    begun = time.process_time()
     checked = check_folder(good)
-    assert time.process_time() - begun < 5.0
     assert (checked.problems, checked.notes, checked.files) == ((), (), 2)
 
 
