@@ -12,6 +12,9 @@ from tests.attacks.interference import Frozen
 from tests.attacks.search import Search
 from tests.blinding.people import ssh_key
 from tests.searches import analysis_folder, one_variable, sealing_of, stage_secrets
+from tests.unlaid import unlaid
+
+__all__ = ["unlaid"]  # a fixture
 
 
 @pytest.fixture(scope="session")

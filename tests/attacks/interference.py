@@ -147,14 +147,14 @@ class World:
     The prompt background takes most of the time, so that it may be left out.
     """
 
-    def __init__(self, folder, keys, *, sealed, prompt=True, clusters=False):
+    def __init__(self, folder, keys, *, sealed, prompt=True, clusters=False, pdf=False):
         self.folder, self.keys, self.sealed = folder, keys, sealed
         self.ending = ".open.root" if sealed else ".root"
 
         def edit(text):
             return one_variable(text if prompt else text.replace('prompt = "prompt"\n', "")) + WITHOUT_CUTS
 
-        search_folder(folder, f"data/run{self.ending}", keys=keys if sealed else None, edit=edit, pdf=True)
+        search_folder(folder, f"data/run{self.ending}", keys=keys if sealed else None, edit=edit, pdf=pdf)
         (folder / "data").mkdir()
         if clusters:  # alone, and without an estimate
             with_clusters(folder)

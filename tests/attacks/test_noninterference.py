@@ -28,7 +28,9 @@ def worlds(tmp_path_factory, keys):
 
     @cache
     def make(sealed, drawn):
-        return World(tmp_path_factory.mktemp("world") / "analysis", keys, sealed=sealed, prompt=drawn)
+        return World(
+            tmp_path_factory.mktemp("world") / "analysis", keys, sealed=sealed, prompt=drawn, pdf=drawn
+        )
 
     return make
 

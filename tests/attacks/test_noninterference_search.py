@@ -11,7 +11,7 @@ CLOSED = (0, 1, 10, 1000, "nan")
 MORE = [(seed, CLOSED, True) for seed in range(2, 21)]
 
 
-@pytest.mark.usefixtures("stopped_clocks", "undrawn")  # `plot` draws figures
+@pytest.mark.usefixtures("stopped_clocks", "undrawn", "unlaid")  # `plot` draws figures
 @pytest.mark.parametrize(
     ("seed", "numbers", "rehearsed"),
     [(1, (0, 100), False), *(pytest.param(*case, marks=pytest.mark.exhaustive) for case in MORE)],

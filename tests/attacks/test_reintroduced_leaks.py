@@ -131,7 +131,7 @@ def seed(closed):
     return Candidates, "of_pairs", classmethod(leak)
 
 
-@pytest.mark.usefixtures("stopped_clocks")
+@pytest.mark.usefixtures("stopped_clocks", "unlaid")
 @pytest.mark.parametrize(
     ("leak", "seen_in"),
     [

@@ -182,7 +182,14 @@ def computed(document):
     ]
 
 
-@pytest.mark.parametrize("arguments", [SINGLE, ("--observed", 2000, "--background", 1), "regions"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        SINGLE,
+        pytest.param(("--observed", 2000, "--background", 1), marks=pytest.mark.exhaustive),
+        "regions",
+    ],
+)
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # hepdata-lib leaves a file open
 def test_everything_that_is_computed_is_exported(table, tmp_path, arguments):
     if arguments == "regions":

@@ -61,6 +61,7 @@ COVARIANCE = np.diag((0.1 * B) ** 2) + np.outer(0.13 * B, 0.13 * B)
 THREE = [Background(float(b), float(np.sqrt(v))) for b, v in zip(B, np.diag(COVARIANCE), strict=True)]
 
 
+@pytest.mark.exhaustive
 def test_three_sources_of_error():
     """Where the usual quadrature still comes, both agree; beyond, with draws of the expectations that reach there."""
     near = joint_p_values([3, 4, 8], THREE, COVARIANCE)

@@ -158,7 +158,6 @@ SITUATIONS = {
 
 QUICK = (
     "flat",
-    "ripple of 50 Hz",
     "downscales over three decades",
     "veto that follows the intensity",
     "ripple and a veto",

@@ -62,8 +62,15 @@ def test_a_ripple_of_any_period_is_found(amplitude, period_ms):
         assert "lines at" in str(found)
 
 
-@pytest.mark.parametrize("amplitude", [0.0, 0.9])
-@pytest.mark.parametrize(("bursts", "tracks"), [(1, 3000), (20, 200), (200, 40)])
+@pytest.mark.parametrize(
+    ("bursts", "tracks", "amplitude"),
+    [
+        (20, 200, 0.9),
+        *(pytest.param(*each, marks=pytest.mark.exhaustive) for each in (
+            (1, 3000, 0.0), (20, 200, 0.0), (200, 40, 0.0), (1, 3000, 0.9), (200, 40, 0.9),
+        )),
+    ],
+)  # fmt: skip
 def test_the_error_is_the_spread(bursts, tracks, amplitude):
     rng = np.random.default_rng(2)
     found = [
