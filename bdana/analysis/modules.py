@@ -13,6 +13,7 @@ import importlib.machinery
 import sys
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,12 +65,12 @@ class AnalysisModules:
         }
         return cls(folder, {name: read_text(path) for name, path in seen.items()})
 
-    @property
+    @cached_property
     def hashes(self) -> dict[str, str]:
         """SHA-256 of every module's text."""
         return {path: hashlib.sha256(text.encode()).hexdigest() for path, text in self.texts.items()}
 
-    @property
+    @cached_property
     def package(self) -> str:
         """Name of the package the modules are imported under."""
         identity = "\n".join(
