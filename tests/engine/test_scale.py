@@ -71,6 +71,8 @@ def test_a_limit_of_memory_cuts_chunks(analysis, small):
 
 
 def test_of_files_that_are_alike_the_first_is_described_by_uproot(analysis, small, monkeypatch):
+    monkeypatch.setattr("bdana.events.tree_layouts._known", [])  # those of other tests' files
+    event_files.forget_files()
     together = analysis.select(small, kind="mc")  # the layout is known from here on
 
     def parsed(tree):
