@@ -1,4 +1,4 @@
-"""Form factors of B mesons that decay into strange ones, and the phase space beside a new particle.
+"""Form factors of B mesons that decay into strange ones, for a new particle beside them.
 
 Those of P. Ball, R. Zwicky, Phys. Rev. D 71, 014015 and 014029 (arXiv:hep-ph/0406232, hep-ph/0412079): f0 of B -> K and A0 of
 B -> K*, at the squared mass of what leaves with the meson.
@@ -6,12 +6,10 @@ B -> K*, at the squared mass of what leaves with the meson.
 
 from __future__ import annotations
 
-import math
-
 from bdana.masses import MASS
 from bdana.signal.meson_spectra import meson_mass
 
-__all__ = ["STRANGE_MESONS", "form_factor", "strange_mass", "triangle_root"]
+__all__ = ["STRANGE_MESONS", "form_factor", "strange_mass"]
 
 STRANGE_MESONS = {"B_pm": {"K": 321, "K*": 323}, "B0": {"K": 311, "K*": 313}}
 """PDG numbers of what is left of a B meson."""
@@ -51,21 +49,3 @@ def form_factor(mass: float, meson: str, kaon: str) -> float:
     if kaon == "K":
         return 0.33 / (1.0 - q2 / 37.46)
     return 1.364 / (1.0 - q2 / (meson_mass(meson) * 1e-3) ** 2) - 0.990 / (1.0 - q2 / 36.78)
-
-
-def triangle_root(heavy: float, light: float, mass: float) -> float:
-    """Return lambda^1/2(heavy^2, light^2, mass^2) in MeV^2, 0 where the decay is closed.
-
-    Parameters
-    ----------
-    heavy, light, mass : float
-        In MeV.
-
-    Examples
-    --------
-    >>> triangle_root(500.0, 0.0, 300.0)
-    160000.0
-    """
-    if mass + light >= heavy:
-        return 0.0
-    return math.sqrt((heavy**2 - (mass + light) ** 2) * (heavy**2 - (mass - light) ** 2))

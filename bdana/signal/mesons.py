@@ -91,11 +91,11 @@ def two_body_momentum(heavy: ArrayLike, one: ArrayLike, other: ArrayLike) -> NDA
     >>> float(two_body_momentum(500.0, 0.0, 300.0))
     160.0
     """
-    sum2, difference2 = np.add(one, other) ** 2, np.subtract(one, other) ** 2
     mother = np.asarray(heavy, dtype=np.float64)
-    momentum: NDArray[np.float64] = np.sqrt(
-        np.maximum((mother**2 - sum2) * (mother**2 - difference2), 0.0)
-    ) / (2.0 * mother)
+    above = np.maximum(mother**2 - np.add(one, other) ** 2, 0.0)
+    momentum: NDArray[np.float64] = np.sqrt(above * (mother**2 - np.subtract(one, other) ** 2)) / (
+        2.0 * mother
+    )
     return momentum
 
 

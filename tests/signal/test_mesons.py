@@ -13,7 +13,7 @@ from scipy.stats import kstest
 from bdana.errors import ConfigError, InputError
 from bdana.signal import meson_spectra as module
 from bdana.signal.meson_spectra import MESONS, SETTINGS, meson_mass, meson_spectra, spectra_file
-from bdana.signal.mesons import MesonDecay, MesonDecays, MesonMixing
+from bdana.signal.mesons import MesonDecay, MesonDecays, MesonMixing, two_body_momentum
 
 PI0, OMEGA = meson_mass("pi0"), meson_mass("omega")
 
@@ -436,3 +436,8 @@ def test_mixing_adds_mesons_by_their_probabilities_and_cuts_angles():
     found = mixing.per_proton * (drawn.weight * np.exp(-1e5 / drawn.p)).mean()
     assert found == pytest.approx(within, rel=0.015)
     assert set(drawn.variations) == {"meson_spectra"}
+
+
+@pytest.mark.parametrize(("one", "other"), [(300.0, 250.0), (3000.0, 0.0), (0.0, 3000.0), (3000.0, 100.0)])
+def test_a_closed_decay_has_no_momentum_however_heavy_a_product_is(one, other):
+    assert two_body_momentum(500.0, one, other) == 0.0

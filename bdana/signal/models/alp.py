@@ -25,12 +25,12 @@ from pydantic import Field, model_validator
 
 from bdana.masses import MASS
 from bdana.parameters import ParameterTable
-from bdana.signal.beauty_to_strange import STRANGE_MESONS, form_factor, strange_mass, triangle_root
+from bdana.signal.beauty_to_strange import STRANGE_MESONS, form_factor, strange_mass
 from bdana.signal.constants import FERMI
 from bdana.signal.contract import Coupling, Mode, Production, ScanRange, Varied
 from bdana.signal.heavy_mesons import beauty_decays, heavy_quark_pairs
 from bdana.signal.meson_spectra import meson_mass, meson_spectra, meson_width
-from bdana.signal.mesons import MesonDecay, MesonMixing
+from bdana.signal.mesons import MesonDecay, MesonMixing, two_body_momentum
 from bdana.signal.primakoff import Nucleus, Primakoff
 from bdana.signal.validity import ValidRange
 from bdana.signal.width_table import OwnWidths
@@ -354,7 +354,7 @@ def to_pseudoscalar(heavy: float, light: float, mass: float, coupling: float, fo
     >>> f"{to_pseudoscalar(493.7, 139.6, 200.0, 8.39e-10, 1.0) / 5.317e-14:.2f}"
     '4.83'
     """
-    space = triangle_root(heavy, light, mass) / heavy**2
+    space = 2.0 * float(two_body_momentum(heavy, light, mass)) / heavy
     return (
         coupling**2 * heavy**3 / (64.0 * math.pi) * (1.0 - (light / heavy) ** 2) ** 2 * form_factor**2 * space
     )
@@ -390,7 +390,7 @@ def strange_ratio(mass: float, meson: str, kaon: str, coupling: float) -> float:
     factor = form_factor(mass, meson, kaon)
     if kaon == "K":
         return to_pseudoscalar(heavy, light, mass, coupling, factor) / meson_width(meson)
-    space = (triangle_root(heavy, light, mass) / heavy**2) ** 3
+    space = (2.0 * float(two_body_momentum(heavy, light, mass)) / heavy) ** 3
     return coupling**2 * heavy**3 / (64.0 * math.pi) * factor**2 * space / meson_width(meson)
 
 

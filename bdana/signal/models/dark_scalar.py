@@ -21,13 +21,13 @@ from scipy.interpolate import PchipInterpolator
 
 from bdana.masses import MASS
 from bdana.parameters import ParameterTable
-from bdana.signal.beauty_to_strange import STRANGE_MESONS, form_factor, strange_mass, triangle_root
+from bdana.signal.beauty_to_strange import STRANGE_MESONS, form_factor, strange_mass
 from bdana.signal.bremsstrahlung import Bremsstrahlung
 from bdana.signal.constants import ELECTRON_MASS, FERMI, MUON_MASS, PION_MASS, PROTON_MASS
 from bdana.signal.contract import Coupling, Mode, Production, ScanRange, Varied
 from bdana.signal.heavy_mesons import beauty_decays, heavy_quark_pairs
 from bdana.signal.meson_spectra import meson_mass, meson_width
-from bdana.signal.mesons import MesonDecay
+from bdana.signal.mesons import MesonDecay, two_body_momentum
 from bdana.signal.pion_rescattering import RESCATTERING, omnes_function
 from bdana.signal.validity import ValidRange
 from bdana.signal.width_table import OwnWidths
@@ -318,7 +318,7 @@ def beauty_ratio(mass: float, meson: str, kaon: str) -> float:
     0.419
     """
     heavy, light = meson_mass(meson), strange_mass(meson, kaon)
-    root = triangle_root(heavy, light, mass)
+    root = 2.0 * heavy * float(two_body_momentum(heavy, light, mass))
     if not root:
         return 0.0
     amplitude = form_factor(mass, meson, kaon)
