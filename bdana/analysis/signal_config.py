@@ -26,7 +26,6 @@ SELECTIONS = {
     "ee": "dielectron",
     "pipi": "dipion",
     "pipipi": "dipion",
-    "3pi": "dipion",
     "pipigamma": "dipion",
     "numumu": "dimuon",
     "nuee": "dielectron",
