@@ -37,13 +37,11 @@ class Parameters(bdana.Parameters):
     decay_volume: bool = Field(default=False, description="switch of the cut of this name")
 
 
-@bdana.cluster_cut("lkr.energy", "lkr.x", "lkr.y", "lkr.time", "trigger_time")
+@bdana.cluster_cut("lkr.energy", "lkr.x", "lkr.y")
 def good_cluster(cluster, par):
-    """Clusters inside the calorimeter, in time with the trigger; the selection takes events with exactly two of them."""
-    return (
-        (cluster.energy > par.min_energy_gev * GeV)
-        & cluster.detector["LKr"].contains(cluster.x, cluster.y)
-        & (abs(cluster.time - np.asarray(cluster.event.trigger_time)) < par.max_trigger_dt_ns)
+    """Clusters inside the calorimeter, at any time of the readout; the selection takes events with exactly two of them."""
+    return (cluster.energy > par.min_energy_gev * GeV) & cluster.detector["LKr"].contains(
+        cluster.x, cluster.y
     )
 
 
@@ -56,6 +54,12 @@ def mass(pair, par):
 def cluster_time_difference(pair, par):
     """The two clusters are in time with each other."""
     return abs(pair.dt) < par.max_dt_ns
+
+
+@bdana.cluster_cut("trigger_time")
+def trigger_time(cluster, par):
+    """Each cluster is in time with the trigger."""
+    return abs(cluster.time - np.asarray(cluster.event.trigger_time)) < par.max_trigger_dt_ns
 
 
 @bdana.pair_cut()
@@ -104,6 +108,7 @@ def decay_volume(pair, par):
 
 CUTS = (
     cluster_time_difference,
+    trigger_time,
     total_energy,
     separation,
     no_track,

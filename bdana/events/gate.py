@@ -238,7 +238,7 @@ class Gate:
             For pairs of clusters, whatever they are, when the policy does not say which are closed.
         """
         if isinstance(pairs, ClusterPairs):
-            return self._rule_of_clusters().secrecy(pairs)
+            return self.rule_of_clusters().secrecy(pairs)
         where = self.envelopes.secrecy(pairs.z_tax, pairs.cda_tax)
         deciding = [pairs.dt, *(value for t in (pairs.plus, pairs.minus) for value in (t.chi2, t.p))]
         unknown_charge = (np.abs(pairs.plus.charge) != 1) | (np.abs(pairs.minus.charge) != 1)
@@ -296,7 +296,14 @@ class Gate:
         too_slow = np.isfinite(tracks.p) & (tracks.p <= self.min_p)
         return ~(bad_fit | too_slow)  # guard: loose-if-unknown
 
-    def _rule_of_clusters(self) -> ClosedClusters:
+    def rule_of_clusters(self) -> ClosedClusters:
+        """Return what makes a pair of clusters closed.
+
+        Raises
+        ------
+        BlindingError
+            When the policy does not say.
+        """
         if self.clusters is None:  # guard: clusters-need-a-rule
             raise BlindingError(
                 "refused: blinding/policy.toml has no table [clusters], so nobody has said which pairs of clusters stay closed; "

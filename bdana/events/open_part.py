@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bdana.display import short_repr
-from bdana.reconstruction import Pairs
+from bdana.reconstruction import ClusterPairs, Pairs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -49,17 +49,23 @@ class OpenPart:
         """Names of the closed envelopes, most secret first."""
         return self.gate.names
 
-    def place(self, pairs: Pairs) -> NDArray[np.int64]:
+    def place(self, pairs: Pairs | ClusterPairs) -> NDArray[np.int64]:
         """Return the index in `envelopes` of the innermost one around each pair, shape (N,); their number outside all.
 
         The pairs count as of opposite charge, in time and of loose quality, whatever they are.
 
         Parameters
         ----------
-        pairs : Pairs
-            Extrapolated to any beam line: here it is the gate's.
+        pairs : Pairs or ClusterPairs
+            Extrapolated to any beam line: here it is the gate's, and so is where photons begin.
         """
         line = self.gate.beam_line
+        if isinstance(pairs, ClusterPairs):
+            rule = self.gate.rule_of_clusters()
+            pairs = replace(
+                pairs, beam_line=line, dump_point=np.array(rule.dump_point), reference_z=rule.reference_z
+            )
+            return rule.envelopes.secrecy(pairs.mass, pairs.centre_distance)
         if pairs.beam_line is None or not _same(pairs.beam_line, line):
             pairs = Pairs(pairs.plus, pairs.minus, line)
         return self.gate.envelopes.secrecy(pairs.z_tax, pairs.cda_tax)
@@ -104,8 +110,10 @@ class OpenPart:
         Parameters
         ----------
         regions : Regions
+            Of tracks or of clusters.
         """
-        reached = regions.reached_by(self.gate.envelopes)
+        closed = self.gate.rule_of_clusters().envelopes if regions.of_clusters else self.gate.envelopes
+        reached = regions.reached_by(closed)
         return {
             name: left
             for name, stages in reached.items()

@@ -279,7 +279,10 @@ class ClusterPairs:
         with np.errstate(all="ignore"):
             d = self.separation * np.sqrt(self.first.energy * self.second.energy) / mass
             for _ in range(STEPS):
-                d = d * self.mass_at(self.first.z - d) / mass
+                step = self.mass_at(self.first.z - d) / mass
+                d = d * step
+                if not (np.abs(step - 1.0) > 1e-3 * PRECISION).any():
+                    break
             z = self.first.z - d
             found = (np.abs(self.mass_at(z) / mass - 1.0) < PRECISION) & (z > self.dump_point[2])
         return read_only(np.where(found, z, np.nan))

@@ -159,8 +159,10 @@ def estimate_notes(document: Mapping[str, Any]) -> list[str]:
         Of `PairEstimate.to_dict`.
     """
     singles = document["single_tracks"]
+    clusters = singles.get("clusters", 0)
     made_of = (
-        f"{singles['plus']} positive and {singles['minus']} negative single tracks in {document['bursts']} bursts, "
+        f"{f'{clusters} single clusters' if clusters else '{plus} positive and {minus} negative single tracks'.format(**singles)} "
+        f"in {document['bursts']} bursts, "
         f"{document['pairs']} pairs; accidental veto survival {document['accidental_survival']:.4f}"
     )
     said = [made_of, *document["warnings"], *document["notes"]]

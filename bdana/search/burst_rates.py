@@ -78,7 +78,13 @@ def burst_rates(
     found = candidates.take(np.isin(candidates.region, list(is_open)))
     observed = np.bincount(table.places(found.run, found.burst), minlength=len(bursts))
     expected = estimate.by_burst[:, np.isin(estimate.regions, list(is_open))].sum(axis=1)
-    columns = (table.pot, bursts.live_time / hepunits.s, bursts.plus + bursts.minus, observed, expected)
+    columns = (
+        table.pot,
+        bursts.live_time / hepunits.s,
+        bursts.plus + bursts.minus + bursts.neutral,
+        observed,
+        expected,
+    )
     made = []
     runs, of_run = np.unique(bursts.run, return_inverse=True)
     if 1 < len(runs) <= MOST_RUNS:

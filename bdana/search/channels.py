@@ -78,13 +78,7 @@ def require_own_background(analysis: AnalysisFolder) -> None:
     predicted = analysis.combinatorial(search.background)[0].selection
     if predicted == search.selection:
         return
-    way_out = "name its own background"
-    if analysis.selection(search.selection)[0].good_track is None:
-        way_out = (
-            "pairs of clusters have no estimate from single ones yet: leave out `single_tracks`, and what is open is counted "
-            "without a prediction"
-        )
     raise ConfigError(
         f"{analysis.folder / 'analysis.toml'}: background '{search.background}' predicts pairs of the selection {predicted}, and "
-        f"{search.selection} is searched: {way_out}"
+        f"{search.selection} is searched: name its own background"
     )

@@ -172,7 +172,7 @@ def left_out_cuts(analysis: AnalysisFolder) -> tuple[str, ...]:
     search = analysis.config.search
     background, _ = analysis.combinatorial(search.background)
     prompt = analysis.prompt(search.prompt)[0].left_out if search.prompt else ()
-    return tuple(dict.fromkeys((background.charge, *background.timing, *prompt)))
+    return tuple(dict.fromkeys((*background.charges, *background.timing, *prompt)))
 
 
 def run_checks(
@@ -211,19 +211,23 @@ def run_checks(
     """
     search, whole = analysis.config.search, estimate.whole
     background, par = analysis.combinatorial(search.background)
-    like = estimate_singles(
-        analysis,
-        search.background,
-        sample,
-        PairOptions(like_sign=True, executor=executor),
-        hists=False,
-        kept=kept,
+    like = (
+        estimate_singles(
+            analysis,
+            search.background,
+            sample,
+            PairOptions(like_sign=True, executor=executor),
+            hists=False,
+            kept=kept,
+        )
+        if background.charge
+        else None  # clusters have no charge
     )
     low, high = par.sideband_ns
     loose, names = data.loose, analysis.regions.names
-    others = [name for name in loose.passes if name not in {background.charge, *background.timing}]
+    others = [name for name in loose.passes if name not in {*background.charges, *background.timing}]
     same = loose.like_sign & loose.passing(*background.timing, *others)
-    opposite = loose.passing(background.charge, *others)
+    opposite = loose.passing(*background.charges, *others)
     dt = np.abs(loose.candidates.dt)
     sideband = loose.candidates.take(opposite & (dt >= low) & (dt < high))
     window = background.full_window(analysis.selection(search.selection)[1], par)
@@ -231,7 +235,7 @@ def run_checks(
     is_open = [name for name in names if name not in data.closed]
     flat = loose.candidates.take(opposite & (dt < low) & np.isin(loose.candidates.region, is_open))
     made = (
-        _compare(like.predicted, 1.0, loose.candidates.take(same)),
+        _compare(like.predicted, 1.0, loose.candidates.take(same)) if like else (),
         _compare(whole.predicted, scale, sideband),
     )
     beside, late = (sum(row.observed for row in rows if row.region == OUTSIDE) for rows in made)
@@ -259,7 +263,7 @@ def run_checks(
 def _closure(
     data: SelectionRun,
     estimate: PairEstimate,
-    like: PairEstimate,
+    like: PairEstimate | None,
     made: Sequence[Sequence[Compared]],
     scale: float,
 ) -> tuple[Closure, ...]:
@@ -269,7 +273,7 @@ def _closure(
     rows = (
         None if data.closed else close("opposite charge, in time", estimate, found),
         close("opposite charge, out of time", estimate, outside, scale),
-        close("like-sign, in time", like, same),
+        close("like-sign, in time", like, same) if like else None,
     )
     return tuple(row for row in rows if row)
 

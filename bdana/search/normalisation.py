@@ -52,14 +52,14 @@ class Normalisation:
 
 
 def measure_normalisation(
-    like: PairEstimate, estimate: PairEstimate, scale: float, observed: tuple[int, int]
+    like: PairEstimate | None, estimate: PairEstimate, scale: float, observed: tuple[int, int]
 ) -> Normalisation | None:
     """Compare control pairs outside of all control regions with their estimate; None without a pair on either side.
 
     Parameters
     ----------
-    like : PairEstimate
-        Of like-sign pairs in time.
+    like : PairEstimate or None
+        Of like-sign pairs in time; None of clusters, which have no charge.
     estimate : PairEstimate
         Of pairs of opposite charge in time.
     scale : float
@@ -68,12 +68,12 @@ def measure_normalisation(
         Like-sign pairs in time, and pairs of opposite charge out of time, outside.
     """
     at = estimate.regions.index(OUTSIDE)
-    expected = float(like.expected[at] + scale * estimate.expected[at])
+    expected = float((like.expected[at] if like else 0.0) + scale * estimate.expected[at])
     n = sum(observed)
     if not (n and expected):
         return None
     # Both are made of the same tracks: their errors are added up.
-    tracks = float(like.error[at] + scale * estimate.error[at]) / expected
+    tracks = float((like.error[at] if like else 0.0) + scale * estimate.error[at]) / expected
     ratio = n / expected
     error = ratio * float(np.hypot(1.0 / np.sqrt(n), tracks))
     return Normalisation(n, expected, ratio, error, max(abs(ratio - 1.0), error))

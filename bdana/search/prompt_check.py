@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bdana.display import short_repr
+from bdana.errors import ConfigError
 from bdana.observed import Predicted
+from bdana.reconstruction import Clusters
 from bdana.rounding import error_text, p_equals
 from bdana.search.estimates import prompt_share
 from bdana.statistics.poisson import Background, p_values
@@ -284,6 +286,11 @@ def expected_pairs(
     scale = max(1.0, number / MUONS)
     chosen = np.sort(rng.choice(number, MUONS, replace=False)) if number > MUONS else np.arange(number)
     tracks = sample.selected(chosen)
+    if isinstance(tracks, Clusters):
+        raise ConfigError(
+            f'{analysis.folder / "analysis.toml"}: prompt = "{search.prompt}" is of muons, and {search.selection} pairs clusters: '
+            "leave it out"
+        )
     weights = scale * downscale[sample.burst_of(tracks)]
     selection, cuts = analysis.selection(search.selection)
     return prompt.expect(tracks, weights, selection, cuts, par, analysis.setup, rng, part)

@@ -295,5 +295,5 @@ def _table(
     expected = dict(reversed(estimate.predicted.items()))  # the outermost first
     observed = {name: Observed(name, None if name in selected.closed else counted[name]) for name in expected}
     errors = error_sources(estimate, tuple(expected))
-    missing = part.missing(analysis.regions) if part else {}
+    missing = part.missing(analysis.plane_of(analysis.config.search.selection)[0]) if part else {}
     return counting_table(expected, observed, analysis.config.search.joint, errors, selected.label, missing)

@@ -232,8 +232,7 @@ def plane_histogram(candidates: Candidates, regions: Regions, dump: str = "dump"
         Two axes, `z_tax` or `mass`, and `cda_tax`; what lies outside the frame is in the flow bins.
     """
     plane = empty_plane(regions, dump)
-    first, unit = (candidates.mass, hepunits.MeV) if regions.of_clusters else (candidates.z_tax, hepunits.m)
-    fill_plane(plane, first, candidates.cda_tax, candidates.weight, unit)
+    fill_plane(plane, candidates, regions)
     return plane
 
 
@@ -258,29 +257,22 @@ def empty_plane(regions: Regions, dump: str = "dump") -> Histogram:
     )
 
 
-def fill_plane(
-    plane: Histogram,
-    first: NDArray[np.float64],
-    cda_tax: NDArray[np.float64],
-    weight: NDArray[np.float64],
-    unit: float = hepunits.m,
-) -> None:
-    """Fill weighted points of the plane; those that are not finite are left out.
+def fill_plane(plane: Histogram, candidates: Candidates, regions: Regions) -> None:
+    """Fill candidates into the plane; those without finite quantities are left out.
 
     Parameters
     ----------
     plane : hist.Hist
         Of `empty_plane`.
-    first, cda_tax : ndarray, shape (N,)
-        In mm, a mass in MeV.
-    weight : ndarray, shape (N,)
-    unit : float
-        Of the first axis.
+    candidates : Candidates
+    regions : Regions
+        Whose plane it is.
     """
-    finite = np.isfinite(first) & np.isfinite(cda_tax)
+    first, unit = (candidates.mass, hepunits.MeV) if regions.of_clusters else (candidates.z_tax, hepunits.m)
+    finite = np.isfinite(first) & np.isfinite(candidates.cda_tax)
     plane.fill(
         first[finite] / unit,
         # Below the frame a logarithm has no flow bin for 0: the exact hit counts as the smallest distance.
-        np.maximum(cda_tax[finite], 1e-12) / hepunits.mm,
-        weight=weight[finite],
+        np.maximum(candidates.cda_tax[finite], 1e-12) / hepunits.mm,
+        weight=candidates.weight[finite],
     )

@@ -1,26 +1,26 @@
-"""Single-track selection: the orthogonal sample whose tracks are paired for the combinatorial estimate."""
+"""Single-track selection: the orthogonal sample whose tracks, or clusters, are paired for the combinatorial estimate."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import awkward as ak
 import numpy as np
 
 from bdana.display import short_repr, shortened
 from bdana.errors import ConfigError
-from bdana.reconstruction import Tracks
+from bdana.reconstruction import Clusters, Tracks
 from bdana.reconstruction.read_only import read_only_events
 from bdana.selection.cutflow import Cutflow
 from bdana.selection.cuts import assumed_masses, check_cuts
-from bdana.selection.two_track import CANDIDATE_COLUMNS
+from bdana.selection.two_track import CANDIDATE_COLUMNS, CLUSTER_CANDIDATE_COLUMNS
 from bdana.user_code import check_declared
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from bdana.selection.cuts import Cut, MassHypothesis, Parameters
+    from bdana.selection.cuts import Cut, Level, MassHypothesis, Parameters
     from bdana.selection.two_track import Setup
 
 __all__ = ["SelectedSingles", "SingleEvents", "SingleTrackSelection"]
@@ -28,7 +28,7 @@ __all__ = ["SelectedSingles", "SingleEvents", "SingleTrackSelection"]
 
 @dataclass(frozen=True)
 class SingleEvents:
-    """Events with exactly one good track; every attribute has shape (N,).
+    """Events with exactly one good track, or cluster; every attribute has shape (N,).
 
     Attributes
     ----------
@@ -55,32 +55,34 @@ class SelectedSingles:
     Attributes
     ----------
     cutflow : Cutflow
-    tracks : Tracks
-        The selected tracks, one of each event.
+    tracks : Tracks or Clusters
+        The selected tracks, or clusters, one of each event.
     events : SingleEvents
         Every event with exactly one good track, selected or not.
-    vetoed : Tracks
-        Tracks that pass every track cut, but whose events fail an event cut.
+    vetoed : Tracks or Clusters
+        Those that pass every track cut, but whose events fail an event cut.
     """
 
     cutflow: Cutflow
-    tracks: Tracks
+    tracks: Tracks | Clusters
     events: SingleEvents
-    vetoed: Tracks
+    vetoed: Tracks | Clusters
 
     __repr__ = short_repr
 
 
 @dataclass(frozen=True)
 class SingleTrackSelection:
-    """Single-track selection: events with exactly one good track, of one trigger and not of another.
+    """Single-track selection: events with exactly one good track, or cluster, of one trigger and not of another.
 
     Attributes
     ----------
-    good_track : Cut
+    good_track : Cut or None
         Track-level cut; gives the row `one_good_track`.
+    good_cluster : Cut or None
+        The same for clusters of the calorimeter, in the place of `good_track`.
     cuts : tuple of Cut
-        Cuts of level track and event, in order. An event cut looks at the time of the track.
+        Cuts of level track (or cluster) and event, in order. An event cut looks at the time of the track.
     parameters : type
         The selection's `Parameters`.
     like : str
@@ -92,24 +94,30 @@ class SingleTrackSelection:
         Displacements from the track's time at which the event cuts are tried again, to measure how often
         unrelated (accidental) activity vetoes a track.
     mass : MassHypothesis or None
-        As for `Selection`.
+        As for `Selection`, of tracks.
     name : str
         Name of its module, for messages.
     """
 
-    good_track: Cut
     cuts: tuple[Cut, ...]
     parameters: type[Parameters]
     like: str
     trigger: str
     not_trigger: str
     accidental_offsets_ns: tuple[float, ...]
+    good_track: Cut | None = None
+    good_cluster: Cut | None = None
     mass: MassHypothesis | None = None
     name: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
-        first = f"one_{getattr(self.good_track, 'name', '')}"
-        cuts = check_cuts(self.good_track, self.cuts, self.parameters, ("track", "event"), first)
+        if (self.good_track is None) == (self.good_cluster is None):
+            raise ConfigError(
+                "a selection of single tracks needs `good_track`, and one of single clusters `good_cluster`: one of them"
+            )
+        first = f"one_{getattr(self.good, 'name', '')}"
+        kind: Level = "track" if self.good_cluster is None else "cluster"
+        cuts = check_cuts(self.good, self.cuts, self.parameters, (kind, "event"), first)
         object.__setattr__(self, "cuts", cuts)
         check_declared({}, {name: getattr(self, name) for name in ("like", "trigger", "not_trigger")}, {})
         offsets: Any = self.accidental_offsets_ns  # whatever was written there
@@ -120,7 +128,7 @@ class SingleTrackSelection:
             )
 
     def __repr__(self) -> str:
-        cuts = ", ".join(cut.name for cut in (self.good_track, *self.cuts))
+        cuts = ", ".join(cut.name for cut in (self.good, *self.cuts))
         return shortened(f"SingleTrackSelection({self.name or 'without name'}: {cuts})")
 
     def named(self, name: str) -> SingleTrackSelection:
@@ -131,7 +139,20 @@ class SingleTrackSelection:
         name : str
         """
         cuts = tuple(replace(cut, selection=name) for cut in self.cuts)
-        return replace(self, good_track=replace(self.good_track, selection=name), cuts=cuts, name=name)
+        track, cluster = (
+            good and replace(good, selection=name) for good in (self.good_track, self.good_cluster)
+        )
+        return replace(self, good_track=track, good_cluster=cluster, cuts=cuts, name=name)
+
+    @property
+    def good(self) -> Cut:
+        """What makes a good track, or a good cluster."""
+        return cast("Cut", self.good_track if self.good_cluster is None else self.good_cluster)
+
+    @property
+    def of(self) -> type[Tracks | Clusters]:
+        """What it selects."""
+        return Tracks if self.good_cluster is None else Clusters
 
     def active(self, par: Parameters) -> list[Cut]:
         """Return the cuts that are switched on, in order.
@@ -149,8 +170,9 @@ class SingleTrackSelection:
         ----------
         par : Parameters
         """
-        columns = dict.fromkeys(CANDIDATE_COLUMNS, "every single track") | {"trigger": "the trigger"}
-        for cut in [self.good_track, *self.active(par)]:
+        of_each = CANDIDATE_COLUMNS if self.good_cluster is None else CLUSTER_CANDIDATE_COLUMNS
+        columns = dict.fromkeys(of_each, "every single track") | {"trigger": "the trigger"}
+        for cut in [self.good, *self.active(par)]:
             columns |= {name: f"cut {cut.name}" for name in cut.needs if name not in columns}
         return columns
 
@@ -165,16 +187,17 @@ class SingleTrackSelection:
         """
         weights = np.asarray(events.weight)
         cutflow = Cutflow(()).then("all", weights)
-        tracks = Tracks.of_events(read_only_events(events), setup.detector)
-        good = self.good_track.passes(tracks, par)
+        tracks = self.of.of_events(read_only_events(events), setup.detector)
+        good = self.good.passes(tracks, par)
         one = np.bincount(tracks.index[good], minlength=len(events)) == 1
         tracks = tracks.take(good & one[tracks.index])
-        tracks.assume(assumed_masses(self.mass, tracks, par, self.name))
-        cutflow = cutflow.then(f"one_{self.good_track.name}", weights[tracks.index])
+        if isinstance(tracks, Tracks):
+            tracks.assume(assumed_masses(self.mass, tracks, par, self.name))
+        cutflow = cutflow.then(f"one_{self.good.name}", weights[tracks.index])
         masks = {cut.name: cut.passes(tracks, par) for cut in self.active(par)}
         cutflow, left = cutflow.then_cuts(masks, weights[tracks.index])
         levels = {cut.name: cut.level for cut in self.active(par)}
-        track_masks = [mask for name, mask in masks.items() if levels[name] == "track"]
+        track_masks = [mask for name, mask in masks.items() if levels[name] != "event"]
         singles = SingleEvents(
             run=np.asarray(tracks.event.run),
             burst=np.asarray(tracks.event.burst),
@@ -183,8 +206,12 @@ class SingleTrackSelection:
         )
         flat = [name for name in ak.fields(events) if events[name].ndim == 1 and not ak.fields(events[name])]
         kept, vetoed = (  # packed, or each would hold on to all that was read
-            Tracks(
-                ak.to_packed(ak.with_field(taken.record, taken.mass, "mass")),
+            self.of(
+                ak.to_packed(
+                    ak.with_field(taken.record, taken.mass, "mass")
+                    if isinstance(taken, Tracks)
+                    else taken.record
+                ),
                 ak.to_packed(taken.event[flat]),
                 np.arange(len(taken)),
                 setup.detector,
@@ -194,7 +221,7 @@ class SingleTrackSelection:
         return SelectedSingles(cutflow, kept, singles, vetoed)
 
     def in_time(self, events: ak.Array, par: Parameters, setup: Setup, window: float) -> NDArray[np.bool_]:
-        """Tell which events have exactly two good tracks, closer in time than half of a window: probes of a trigger.
+        """Tell which events have exactly two good tracks, or clusters, closer in time than half of a window: probes of a trigger.
 
         Parameters
         ----------
@@ -204,16 +231,16 @@ class SingleTrackSelection:
         window : float
             Full width in ns.
         """
-        tracks = Tracks.of_events(read_only_events(events), setup.detector)
-        tracks = tracks.take(self.good_track.passes(tracks, par))
+        tracks = self.of.of_events(read_only_events(events), setup.detector)
+        tracks = tracks.take(self.good.passes(tracks, par))
         number = np.bincount(tracks.index, minlength=len(events))
         earliest, latest = np.full(len(events), np.inf), np.full(len(events), -np.inf)
-        np.minimum.at(earliest, tracks.index, tracks.column("time"))
-        np.maximum.at(latest, tracks.index, tracks.column("time"))
+        np.minimum.at(earliest, tracks.index, tracks.time)
+        np.maximum.at(latest, tracks.index, tracks.time)
         with np.errstate(invalid="ignore"):  # of events without a good track
             return (number == 2) & (latest - earliest < 0.5 * window)
 
-    def _survival(self, tracks: Tracks, par: Parameters) -> NDArray[np.float64]:
+    def _survival(self, tracks: Tracks | Clusters, par: Parameters) -> NDArray[np.float64]:
         cuts = [cut for cut in self.active(par) if cut.level == "event"]
         survival = np.zeros(len(tracks))
         for offset in self.accidental_offsets_ns:

@@ -380,9 +380,11 @@ class Selection:
             first = np.arange(0, len(two_tracks), 2)
             pairs = Pairs.by_charge(two_tracks, first, first + 1, mass, setup.beam_line)
         else:
-            self._cluster_regions(setup)
+            self.regions(setup)
             clusters = Clusters.of_events(seen, setup.detector)
-            pairs = self._cluster_pairs(clusters.take(self._two_good(clusters, len(events), par)), par, setup)
+            clusters = clusters.take(self._two_good(clusters, len(events), par))
+            one = np.arange(0, len(clusters), 2)
+            pairs = self.pair_clusters(clusters, one, one + 1, par, setup)
         pair_weights = weights[pairs.index]
         cutflow = cutflow.then(f"two_{self.good.name}s", pair_weights)
         masks = passing_masks(self.active(par), pairs, par, left_out)
@@ -395,20 +397,50 @@ class Selection:
         two = np.bincount(found.index[good], minlength=events) == 2
         return np.flatnonzero(good & two[found.index])
 
-    def _cluster_pairs(self, clusters: Clusters, par: Parameters, setup: Setup) -> ClusterPairs:
-        detector, one = setup.detector, np.arange(0, len(clusters), 2)
+    def pair_clusters(
+        self,
+        clusters: Clusters,
+        one: NDArray[np.int64],
+        other: NDArray[np.int64],
+        par: Parameters,
+        setup: Setup,
+    ) -> ClusterPairs:
+        """Pair clusters as candidates, with the mass hypothesis of the selection.
+
+        Parameters
+        ----------
+        clusters : Clusters
+        one, other : ndarray of int, shape (N,)
+            Indices of the two clusters of each pair.
+        par : Parameters
+        setup : Setup
+        """
+        detector = setup.detector
         dump, middle = np.array(detector.beam_dump.point_mm), 0.5 * sum(detector.volume_mm)
-        pairs = ClusterPairs.by_energy(clusters, one, one + 1, dump, setup.beam_line, middle)
+        pairs = ClusterPairs.by_energy(clusters, one, other, dump, setup.beam_line, middle)
         if self.mass is None:
             return pairs
         return replace(pairs, hypothesis=assumed_masses(self.mass, pairs, par, self.name))
 
     def _candidates(self, pairs: Pairs | ClusterPairs, setup: Setup) -> Candidates:
         if isinstance(pairs, ClusterPairs):
-            return Candidates.of_cluster_pairs(pairs, self._cluster_regions(setup))
-        return Candidates.of_pairs(pairs, setup.regions)
+            return Candidates.of_cluster_pairs(pairs, self.regions(setup))
+        return Candidates.of_pairs(pairs, self.regions(setup))
 
-    def _cluster_regions(self, setup: Setup) -> Regions:
+    def regions(self, setup: Setup) -> Regions:
+        """Return the regions that candidates are counted in: those of tracks or of clusters.
+
+        Parameters
+        ----------
+        setup : Setup
+
+        Raises
+        ------
+        ConfigError
+            When clusters are paired, and analysis.toml has no regions for them.
+        """
+        if self.good_cluster is None:
+            return setup.regions
         if setup.cluster_regions is None:
             raise ConfigError(
                 f"selection {self.name} pairs clusters: analysis.toml needs [cluster_regions.NAME], one for each of "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bdana.errors import ConfigError
-from bdana.simulation.tracks import MUON, Flight, Tracks
+from bdana.simulation.tracks import MUON, PHOTON, Flight, Tracks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +28,7 @@ def draw_halo(
     event: NDArray[np.int64],
     time: NDArray[np.float64],
 ) -> Tracks:
-    """Draw halo muons that fire the trigger, one for each given event and time.
+    """Draw halo muons that fire the trigger, or photons that reach the calorimeter, one for each given event and time.
 
     Parameters
     ----------
@@ -50,11 +50,16 @@ def draw_halo(
             f"no halo muons for the geometry {detector.name}: they come from the dump to the plane z_before_mm of [tracking], "
             "which must be behind it"
         )
+    asked = detector.uses.trigger
+    if halo.photons:
+        if detector.uses.calorimeter is None:
+            raise ConfigError(f"halo.photons: the geometry {detector.name} names no calorimeter in [roles]")
+        asked = (detector.uses.calorimeter,)
     missing, rounds = np.arange(len(event)), 0
     parts, places = [], []
     while len(missing):
         muons = _draw(halo, detector, rng, event[missing], time[missing])
-        kept = Flight.of(muons, detector.magnet).in_all(detector, *detector.uses.trigger)
+        kept = Flight.of(muons, detector.magnet).in_all(detector, *asked)
         parts.append(muons.take(kept))
         places.append(missing[kept])
         missing = missing[~kept]
@@ -62,7 +67,7 @@ def draw_halo(
         if rounds == IN_VAIN:
             raise ConfigError(
                 f"no halo muon reaches the trigger of the geometry {detector.name}: look at radius_mm, origin_mm and momenta of "
-                f"halo, and at {', '.join(detector.uses.trigger)}"
+                f"halo, and at {', '.join(asked)}"
             )
     return _join(parts, places) if parts else _draw(halo, detector, rng, event, time)
 
@@ -114,10 +119,10 @@ def _draw(
         tx=(x - dump[0] - x0) / length,
         ty=(y - dump[1] - y0) / length,
         p=p,
-        charge=np.where(rng.random(n) < halo.positive_fraction, 1, -1),
+        charge=np.where(rng.random(n) < halo.positive_fraction, 1, -1) * (not halo.photons),
         time=time,
         event=event,
-        species=np.full(n, MUON),
+        species=np.full(n, PHOTON if halo.photons else MUON),
     )
 
 

@@ -74,7 +74,8 @@ def make_events(
 ) -> ak.Array:
     """Simulate the response to the charged particles of a block of events.
 
-    The trigger time is that of the event's first track, and times are on its scale.
+    The trigger time is that of the event's first track, or of its first cluster where there are only photons, and times are on
+    its scale.
 
     Parameters
     ----------
@@ -126,7 +127,7 @@ def make_events(
         "run": np.full(n, config.run, dtype=np.int32),
         "burst": headers.burst.astype(np.int32),
         "event": headers.event.astype(np.int32),
-        "trigger_time": _trigger_time(parts["tracks"][0], phase).astype(np.float32),
+        "trigger_time": _trigger_time(tracks, parts["tracks"][0], parts["lkr"][0], phase).astype(np.float32),
         "timestamp": headers.timestamp,
         "trigger": headers.trigger.astype(np.int32),
         "quality": np.zeros(n, dtype=np.int32),
@@ -146,9 +147,13 @@ def _extent(detector: Detector, element: str | None) -> float:
     return detector[element].extent_mm if element is not None else 0.0
 
 
-def _trigger_time(tracks: Hits, phase: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the time of each event's first track; without one, that of its trigger."""
+def _trigger_time(
+    particles: Tracks, tracks: Hits, clusters: Hits, phase: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the time of each event's first track, or of its first cluster where it has only photons; without, that of its trigger."""
     time = phase.copy()
-    with_track, first = np.unique(tracks.event, return_index=True)
-    time[with_track] = tracks.fields["time"][first]
+    neutral = np.bincount(particles.event, particles.charge != 0, minlength=len(phase)) == 0
+    for hits, own in ((clusters, neutral), (tracks, np.ones(len(phase), dtype=np.bool_))):
+        seen, first = np.unique(hits.event, return_index=True)
+        time[seen[own[seen]]] = hits.fields["time"][first[own[seen]]]
     return time

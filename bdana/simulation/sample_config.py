@@ -72,7 +72,7 @@ class Beam:
 
 @dataclass(frozen=True)
 class Halo:
-    """Halo muons that reach the trigger hodoscopes; all values are assumed.
+    """Halo muons that reach the trigger hodoscopes, or photons that reach the calorimeter; all values are assumed.
 
     A muon has a place in the plane of the track states before the magnet, uniform in a disc, and an apparent origin in the
     plane of the dump on a blurred ring around the beam line, since sweeping magnets and scattering in the dump push muons
@@ -95,6 +95,8 @@ class Halo:
         Gaussian width of the ring, as a fraction of its radius.
     origin_power : float
         The radius goes like (p / median)^-power.
+    photons : bool
+        Whether they are photons instead, which make a cluster and no track. Q1 and H2 then ask for one and for two of them.
     prompt_fraction : float
         Pairs in time from one point upstream, as a fraction of the accidental coincidences.
     prompt_z_mm : tuple of float
@@ -113,6 +115,7 @@ class Halo:
     origin_mm: float = 1160.0
     origin_spread: float = 0.2
     origin_power: float = 0.1
+    photons: bool = False
     prompt_fraction: float = 0.0
     prompt_z_mm: tuple[float, float] = (80e3, 103e3)
     prompt_angle: float = 3e-3

@@ -77,13 +77,13 @@ class Combinatorial:
     replaced : tuple of str
         Pair cuts that are not applied because the weight stands for them.
     charge : str
-        The pair cut that requires opposite charges; not applied to like-sign pairs.
+        The pair cut that requires opposite charges; not applied to like-sign pairs. Pairs of clusters have none.
     timing : tuple of str
         Cuts that are not applied to pairs out of time.
     window : callable
         f(cuts, par) -> full width in ns of the window of time differences.
     bounds : callable
-        f(cuts) -> PairBounds.
+        f(cuts) -> PairBounds; not of clusters, all pairs of which are built.
     weight : callable
         f(bursts, cuts, par) -> weight of a pair in each burst, shape (bursts,).
     corrections : tuple of callable
@@ -103,8 +103,8 @@ class Combinatorial:
     single_track: str
     selection: str
     replaced: tuple[str, ...]
-    charge: str
     timing: tuple[str, ...]
+    charge: str = ""
     window: Callable[..., float]
     bounds: Callable[..., PairBounds] = _no_bounds
     weight: Callable[..., NDArray[np.float64]]
@@ -129,7 +129,10 @@ class Combinatorial:
         corrections = {f"corrections[{i}]": function for i, function in enumerate(self.corrections)}
         check_declared(
             {name: getattr(self, name) for name in hooks} | corrections,
-            {name: getattr(self, name) for name in ("single_track", "selection", "charge")},
+            {
+                name: getattr(self, name)
+                for name in ("single_track", "selection", *(["charge"] if self.charge else []))
+            },
             {name: getattr(self, name) for name in ("replaced", "timing")},
         )
 
@@ -141,6 +144,11 @@ class Combinatorial:
         par : PairingParameters
         """
         return {"timestamp": "background slice_ms"} if par.slice_ms is not None else {}
+
+    @property
+    def charges(self) -> tuple[str, ...]:
+        """The cut on opposite charges, where there is one."""
+        return (self.charge,) if self.charge else ()
 
     def full_window(self, cuts: Parameters, par: PairingParameters) -> float:
         """Return the full width in ns of the window of time differences that the pair selection leaves.
@@ -201,14 +209,19 @@ class Combinatorial:
         Raises
         ------
         ConfigError
-            When `replaced`, `charge` or `timing` names a cut that it does not have, or it pairs clusters.
+            When `replaced`, `charge` or `timing` names a cut that it does not have, or tracks are paired without a cut on charge.
         """
-        if selection.good_track is None:
-            raise ConfigError(
-                f"background {self.name}: selection {selection.name} pairs clusters, and single tracks predict pairs of tracks"
-            )
         why = f"background {self.name}".rstrip()
-        selection.require_cuts((*self.replaced, self.charge), "pair", why)
+        if bool(self.charge) != (selection.good_cluster is None):
+            raise ConfigError(
+                f"{why}: selection {selection.name} pairs "
+                + (
+                    "tracks: `charge` must name its cut on opposite charges"
+                    if not self.charge
+                    else "clusters, which have no charge: leave out `charge`"
+                )
+            )
+        selection.require_cuts((*self.replaced, *self.charges), "pair", why)
         selection.require_cuts(self.timing, why=why)
 
     def estimate(
@@ -241,14 +254,18 @@ class Combinatorial:
         selection, cuts = pairs.selection, pairs.cuts
         options = options or pair_cuts.PairOptions()
         self.require_cuts_of(selection)
+        if options.like_sign and not self.charge:
+            raise ConfigError(
+                f"background {self.name}: clusters have no charge, so there are no like-sign pairs"
+            )
         par, probed, why = _with_probes(sample.probes, par)
         bursts = SingleBursts.of_counts(sample.counts, sample.bursts, par.downscale)
         weight = self._weights(bursts, cuts, par)
-        left_out = (*self.replaced, *([self.charge] if options.like_sign else []))
+        left_out = (*self.replaced, *(self.charges if options.like_sign else ()))
         task = pair_cuts.PairTask(
             cuts=[c for c in selection.active(cuts) if c.level == "pair" and c.name not in left_out],
             pairs=pairs,
-            bounds=self.pair_bounds(cuts),
+            bounds=self.pair_bounds(cuts) if selection.good_cluster is None else None,
             window=self.full_window(cuts, par),
             options=options,
         )
@@ -385,11 +402,10 @@ def _live_times(bursts: SingleBursts, par: PairingParameters) -> tuple[Input, ..
 
 def _precision(bursts: SingleBursts) -> float:
     """Return the precision that a common factor should have: a third of the statistical error, roughly, or 0.5%."""
-    plus, minus = (getattr(bursts, name).astype(np.float64) for name in ("plus", "minus"))
-    pairs = float(plus @ minus)
+    pairs = float(bursts.pairs.astype(np.float64).sum())
     if not pairs:
         return COARSE
-    of_tracks = float(plus @ minus**2 + minus @ plus**2) / pairs**2
+    of_tracks = sum(float(own @ others.astype(np.float64) ** 2) for own, others in bursts.partners) / pairs**2
     foreseen = float(np.sqrt(of_tracks + 1.0 / (SELECTED * pairs)))
     return float(np.clip(foreseen / 3.0, FINE, COARSE))
 

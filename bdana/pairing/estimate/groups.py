@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bdana.errors import InputError
+from bdana.pairing.estimate.single_bursts import pairs_among
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,7 +40,7 @@ def mix_bursts(
     -------
     weight : ndarray, shape (mixed bursts,)
     bias : float
-        Relative bias of the number of pairs of opposite charge; NaN without a pair.
+        Relative bias of the number of pairs; NaN without a pair.
 
     Raises
     ------
@@ -60,8 +61,13 @@ def mix_bursts(
             )
     inverse = np.bincount(group[known], 1.0 / weight[known], minlength=group[-1] + 1)
     mixed = np.divide(1.0, inverse, out=np.zeros_like(inverse), where=inverse > 0)
-    pairs = float(np.sum(weight * bursts.plus * bursts.minus))
-    both = np.bincount(group, bursts.plus) * np.bincount(group, bursts.minus)
+    pairs = float(np.sum(weight * bursts.pairs))
+    both = pairs_among(
+        *(
+            np.bincount(group, number).astype(np.int64)
+            for number in (bursts.plus, bursts.minus, bursts.neutral)
+        )
+    )
     return mixed, float(np.sum(mixed * both)) / pairs - 1.0 if pairs else float("nan")
 
 

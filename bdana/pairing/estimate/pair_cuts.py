@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
 
@@ -26,20 +27,23 @@ if TYPE_CHECKING:
     from bdana.events.open_part import OpenPart
     from bdana.pairing.estimate.pooled_weights import PooledWeights
     from bdana.pairing.geometry.pair_finder import PairBounds
-    from bdana.reconstruction import Pairs, Tracks
+    from bdana.reconstruction import ClusterPairs, Clusters, Pairs, Tracks
     from bdana.selection import Cut, Parameters, Selection, Setup, Variable
 
 __all__ = [
+    "FoundPairs",
     "JudgedPairs",
     "PairOptions",
     "PairSelection",
     "PairSink",
     "PairTask",
+    "PairedSingles",
     "PairedTracks",
     "SelectedPairs",
 ]
 
-PairSink = Callable[["Candidates", "Tracks", "NDArray[np.int64]", "NDArray[np.int64]"], None]
+P = TypeVar("P", "Pairs", "ClusterPairs")
+PairSink = Callable[["Candidates", "Tracks | Clusters", "NDArray[np.int64]", "NDArray[np.int64]"], None]
 BATCH = 100_000
 """Number of pairs that go through the cuts together: limits the memory, changes no result."""
 
@@ -141,8 +145,8 @@ class PairTask:
     cuts : sequence of Cut
         Cuts on the built pairs, in the order of the data's selection.
     pairs : PairSelection
-    bounds : PairBounds
-        Which pairs need not be built.
+    bounds : PairBounds or None
+        Which pairs need not be built; None of clusters.
     window : float
         Full width W of the window of time differences, in ns.
     options : PairOptions
@@ -150,7 +154,7 @@ class PairTask:
 
     cuts: Sequence[Cut]
     pairs: PairSelection
-    bounds: PairBounds
+    bounds: PairBounds | None
     window: float
     options: PairOptions = PairOptions()
 
@@ -159,12 +163,12 @@ class PairTask:
         options = replace(self.options, sink=None, executor=None)
         return _task_again, (self.pairs, [cut.name for cut in self.cuts], self.bounds, self.window, options)
 
-    def judge(self, pairs: Pairs) -> tuple[Pairs, NDArray[np.int64]]:
+    def judge(self, pairs: P) -> tuple[P, NDArray[np.int64]]:
         """Apply the cuts; return the pairs that pass, and their places.
 
         Parameters
         ----------
-        pairs : Pairs
+        pairs : Pairs or ClusterPairs
         """
         left = np.arange(len(pairs))
         for cut in self.cuts:
@@ -233,8 +237,18 @@ class SelectedPairs(NamedTuple):
         )
 
 
-class _Found(NamedTuple):
-    """Pairs within the bounds, of which each is once, or seen from one of its tracks."""
+class FoundPairs(NamedTuple):
+    """Pairs within the bounds, of which each is once, or seen from one of its tracks.
+
+    Attributes
+    ----------
+    track, partner : ndarray of int, shape (K,)
+        Places of both.
+    burst : ndarray of int, shape (K,)
+    quantities : ndarray, shape (Q, K)
+        What is known of each pair; nothing of clusters.
+    once : bool
+    """
 
     track: NDArray[np.int64]
     partner: NDArray[np.int64]
@@ -242,13 +256,30 @@ class _Found(NamedTuple):
     quantities: NDArray[np.float64]
     once: bool
 
+    @classmethod
+    def joined(cls, parts: Sequence[FoundPairs], quantities: int) -> FoundPairs:
+        """Join pairs that are all once, or all seen from one track.
+
+        Parameters
+        ----------
+        parts : sequence of FoundPairs
+        quantities : int
+            How many there are of each pair.
+        """
+        empty = np.empty(0, dtype=np.int64)
+        parts = parts or [cls(empty, empty, empty, np.empty((quantities, 0)), once=True)]
+        track, partner, burst, values = (
+            np.concatenate([part[of] for part in parts], axis=-1) for of in range(4)
+        )
+        return cls(track, partner, burst, values, parts[0].once)
+
 
 class JudgedPairs(NamedTuple):
     """K pairs that pass the cuts.
 
     Attributes
     ----------
-    pairs : Pairs
+    pairs : Pairs or ClusterPairs
     plus, minus : ndarray of int, shape (K,)
         Places of the two tracks: the larger charge, or the first of the sample, as `plus`.
     region : ndarray of int, shape (K,)
@@ -259,7 +290,7 @@ class JudgedPairs(NamedTuple):
         The track that each is seen from; None where each pair is there once.
     """
 
-    pairs: Pairs
+    pairs: Pairs | ClusterPairs
     plus: NDArray[np.int64]
     minus: NDArray[np.int64]
     region: NDArray[np.int64]
@@ -294,53 +325,52 @@ class JudgedPairs(NamedTuple):
         return order % max(number, 1), track[order], order < number
 
 
-class PairedTracks:
-    """The tracks of a sample, paired within each burst.
+class PairedSingles(ABC):
+    """The tracks, or clusters, of a sample, paired within each burst.
 
     Parameters
     ----------
-    tracks : Tracks
-        N single tracks; the weights of their events multiply that of a pair.
+    singles : Tracks or Clusters
+        N of them, of single events; the weights of their events multiply that of a pair.
     places : ndarray of int, shape (N,)
         The burst of each.
     task : PairTask
     """
 
-    def __init__(self, tracks: Tracks, places: NDArray[np.int64], task: PairTask) -> None:
-        self.tracks, self.places, self.task = tracks, places, task
-        of_event = {
-            name: np.asarray(tracks.events[name])[tracks.index]
+    def __init__(self, singles: Tracks | Clusters, places: NDArray[np.int64], task: PairTask) -> None:
+        self.places, self.task = places, task
+        self.of_event = {
+            name: np.asarray(singles.events[name])[singles.index]
             for name in ("run", "burst", "event", "weight")
         }
-        self.of_event, self.charge, self.p, self.mass = of_event, tracks.charge, tracks.p, tracks.mass
-        self.boxes, self.names = (
-            box_numbers(task.pairs.setup.regions),
-            (*task.pairs.setup.regions.names, UNDEFINED),
-        )
-        self.beam = beam_numbers(task.pairs.setup.beam_line)
+        self.regions = task.pairs.selection.regions(task.pairs.setup)
+        self.boxes, self.names = box_numbers(self.regions), (*self.regions.names, UNDEFINED)
 
+    @abstractmethod
     def possible(self, among: NDArray[np.bool_]) -> int:
-        """Return the number of pairs of the right charges, those that cannot pass included.
+        """Return the number of pairs that could be made, those that cannot pass included.
 
         Parameters
         ----------
         among : ndarray of bool, shape (N,)
-            Tracks that are paired.
+            Those that are paired.
         """
-        if not among.any():
-            return 0
-        first = int(self.places.min())
-        plus, minus = (
-            np.bincount(self.places[own] - first, minlength=int(self.places.max()) - first + 1)
-            for own in (among & (self.charge > 0), among & (self.charge < 0))
-        )
-        if self.task.options.like_sign:
-            return int((plus * (plus - 1) // 2 + minus * (minus - 1) // 2).sum())
-        return int((plus * minus).sum())
+
+    @abstractmethod
+    def _found(self) -> Iterator[FoundPairs]:
+        """Give pairs; all sights from one track, or cluster, come together, or both sights of each pair."""
+
+    @abstractmethod
+    def _judged(self, waiting: Sequence[FoundPairs]) -> JudgedPairs:
+        """Reconstruct pairs and put them through the cuts."""
+
+    @abstractmethod
+    def _candidates(self, judged: JudgedPairs, weight: NDArray[np.float64]) -> Candidates:
+        """Return pairs as candidates."""
 
     def judged(self) -> Iterator[JudgedPairs]:
         """Give the pairs that pass the cuts in batches, at least one."""
-        waiting: list[_Found] = []
+        waiting: list[FoundPairs] = []
         size = 0
         for found in self._found():
             if waiting and waiting[0].once != found.once:
@@ -382,7 +412,7 @@ class PairedTracks:
         near = weight != 0.0  # the others are too far apart in time
         if not near.all() and by_time is not None:
             judged, weight, product, by_time = judged.take(near), weight[near], product[near], by_time[near]
-        candidates = self._candidates(judged.pairs, judged.plus, judged.minus, judged.region, weight)
+        candidates = self._candidates(judged, weight)
         part = self.task.pairs.part
         envelope = part.place(judged.pairs) if part else np.zeros(len(weight), dtype=np.int64)
         pair, track, counted = judged.sights
@@ -393,7 +423,42 @@ class PairedTracks:
             candidates, judged.region, judged.plus, judged.minus, envelope, pair, track, counted, shared
         )
 
-    def _found(self) -> Iterator[_Found]:
+
+class PairedTracks(PairedSingles):
+    """The tracks of a sample, paired within each burst.
+
+    Parameters
+    ----------
+    tracks : Tracks
+    places, task
+        As for `PairedSingles`.
+    """
+
+    def __init__(self, tracks: Tracks, places: NDArray[np.int64], task: PairTask) -> None:
+        super().__init__(tracks, places, task)
+        self.tracks, self.charge, self.p, self.mass = tracks, tracks.charge, tracks.p, tracks.mass
+        self.beam = beam_numbers(task.pairs.setup.beam_line)
+
+    def possible(self, among: NDArray[np.bool_]) -> int:
+        """Return the number of pairs of the right charges, those that cannot pass included.
+
+        Parameters
+        ----------
+        among : ndarray of bool, shape (N,)
+            Tracks that are paired.
+        """
+        if not among.any():
+            return 0
+        first = int(self.places.min())
+        plus, minus = (
+            np.bincount(self.places[own] - first, minlength=int(self.places.max()) - first + 1)
+            for own in (among & (self.charge > 0), among & (self.charge < 0))
+        )
+        if self.task.options.like_sign:
+            return int((plus * (plus - 1) // 2 + minus * (minus - 1) // 2).sum())
+        return int((plus * minus).sum())
+
+    def _found(self) -> Iterator[FoundPairs]:
         """Give the pairs within the bounds."""
         like_sign = self.task.options.like_sign
         sign = np.sign(self.charge).astype(np.int64)
@@ -418,21 +483,21 @@ class PairedTracks:
         else:
             possible = numbers[0] * numbers[1]
             sets, of_set = np.stack([first, middle, middle, ends[1:]], axis=1), bursts
-        tracks, bounds = (self.tracks.before, self.p, self.mass), self.task.bounds
+        tracks, bounds = (self.tracks.before, self.p, self.mass), cast("PairBounds", self.task.bounds)
         few = (possible > 0) & (possible <= MOST_PAIRS)
         if few.any():
             own = of_set[few]
             for block in pairs_of_bursts(tracks, order, sets[few], bounds, self.beam, BATCH):
-                yield _Found(block.first, block.second, own[block.set_], block.quantities, once=True)
+                yield FoundPairs(block.first, block.second, own[block.set_], block.quantities, once=True)
         for at in np.flatnonzero(possible > MOST_PAIRS):
             one, other = order[sets[at, 0] : sets[at, 1]], order[sets[at, 2] : sets[at, 3]]
             yield from self._of_many(one, None if like_sign else other, int(of_set[at]))
 
     def _of_many(
         self, one: NDArray[np.int64], other: NDArray[np.int64] | None, burst: int
-    ) -> Iterator[_Found]:
+    ) -> Iterator[FoundPairs]:
         """Give the pairs of a burst with many tracks, each from both of its tracks."""
-        line, bounds = self.tracks.before, self.task.bounds
+        line, bounds = self.tracks.before, cast("PairBounds", self.task.bounds)
         sides = [(one, other)] if other is None else [(one, other), (other, one)]
         sets = None if other is None else sorted_sets(line.take(one), line.take(other), bounds)
         for first, second in sides:
@@ -441,40 +506,30 @@ class PairedTracks:
             for block in built_pairs(lines, others, bounds, self.beam, BATCH, sets):
                 partners = first if second is None else second
                 here = np.full(len(block.track), burst)
-                yield _Found(first[block.track], partners[block.partner], here, block.quantities, once=False)
+                yield FoundPairs(
+                    first[block.track], partners[block.partner], here, block.quantities, once=False
+                )
             sets = sets[::-1] if sets else None
 
-    def _judged(self, waiting: Sequence[_Found]) -> JudgedPairs:
-        empty = np.empty(0, dtype=np.int64)
-        nothing = _Found(empty, empty, empty, np.empty((len(QUANTITIES), 0)), once=True)
-        found = waiting or [nothing]
-        track, partner, burst = (
-            np.concatenate([getattr(f, name) for f in found]) for name in _Found._fields[:3]
-        )
-        values = np.concatenate([f.quantities for f in found], axis=1)
+    def _judged(self, waiting: Sequence[FoundPairs]) -> JudgedPairs:
+        track, partner, burst, values, once = FoundPairs.joined(waiting, len(QUANTITIES))
         swap = self.charge[partner] > self.charge[track]
         swap |= (self.charge[partner] == self.charge[track]) & (partner < track)
         plus, minus = np.where(swap, partner, track), np.where(swap, track, partner)
-        pairs: Pairs = BuiltPairs(
+        built = BuiltPairs(
             PickedTracks(self.tracks, plus),
             PickedTracks(self.tracks, minus),
             self.task.pairs.setup.beam_line,
             values,
         )
-        pairs, left = self.task.judge(pairs)
+        pairs, left = self.task.judge(built)
         region = np.empty(len(pairs), dtype=np.int64)
         find_regions(pairs.z_tax, pairs.cda_tax, len(pairs), self.boxes, region)
-        seen_from = None if found[0].once else track[left]
+        seen_from = None if once else track[left]
         return JudgedPairs(pairs, plus[left], minus[left], region, burst[left], seen_from)
 
-    def _candidates(
-        self,
-        pairs: Pairs,
-        plus: NDArray[np.int64],
-        minus: NDArray[np.int64],
-        region: NDArray[np.int64],
-        weight: NDArray[np.float64],
-    ) -> Candidates:
+    def _candidates(self, judged: JudgedPairs, weight: NDArray[np.float64]) -> Candidates:
+        pairs, plus, minus = cast("Pairs", judged.pairs), judged.plus, judged.minus
         return Candidates(
             run=self.of_event["run"][plus],
             burst=self.of_event["burst"][plus],
@@ -488,6 +543,6 @@ class PairedTracks:
             dt=np.full(len(pairs), np.nan),
             p_plus=self.p[plus],
             p_minus=self.p[minus],
-            region=np.array(self.names)[region],
+            region=np.array(self.names)[judged.region],
             weight=weight,
         )

@@ -14,7 +14,7 @@ from bdana.engine.accounting import accounted
 from bdana.engine.ordered_sum import OrderedSum
 from bdana.errors import ConfigError
 from bdana.observed import Predicted
-from bdana.pairing.estimate.pair_cuts import PairedTracks
+from bdana.pairing.estimate.paired_clusters import paired_singles
 from bdana.pairing.estimate.pooled_weights import PoolSums, weight_classes
 from bdana.pairing.estimate.region_parts import RegionParts, RegionSums
 from bdana.pairing.estimate.shape_test import ClassSums
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from bdana.pairing.estimate.groups import Grouped
     from bdana.pairing.estimate.in_spill import DutyFactor, SpillClock
     from bdana.pairing.estimate.inputs import Input
-    from bdana.pairing.estimate.pair_cuts import PairTask, SelectedPairs
+    from bdana.pairing.estimate.pair_cuts import PairedSingles, PairTask, SelectedPairs
     from bdana.pairing.estimate.pooled_weights import PooledWeights
     from bdana.pairing.estimate.shape_test import ShapeTest
     from bdana.pairing.estimate.single_bursts import SingleBursts
@@ -318,7 +318,11 @@ class PairEstimate:
                 for s in self.systematics
             ],
             "inputs": [asdict(row) for row in self.inputs],
-            "single_tracks": {"plus": int(self.bursts.plus.sum()), "minus": int(self.bursts.minus.sum())},
+            "single_tracks": {
+                "plus": int(self.bursts.plus.sum()),
+                "minus": int(self.bursts.minus.sum()),
+                "clusters": int(self.bursts.neutral.sum()),
+            },
             "single_cutflow": self.single_cutflow.to_list(),
             "pairs": self.built,
             "undefined": self.undefined,
@@ -425,7 +429,7 @@ class PairedBunch:
             bunch = bunch.selected()
         places, passed = self.grouped.of(bunch.places), bunch.passed
         single = np.asarray(bunch.of_events("weight"), dtype=np.float64)
-        paired = PairedTracks(bunch.tracks, places, self.task)
+        paired = paired_singles(bunch.tracks, places, self.task)
         pooled = self.pooled.of_tracks(places, single, since, passed)
         every = self.every.of_tracks(places, single) if self.every else None
         times = _multiplicities(self.task.options.bootstrap, len(bunch), bunch.before)
@@ -441,7 +445,7 @@ class PairedBunch:
             self._fill(parts, pairs, paired, pooled)
             if parts.plane is not None:
                 found, once = pairs.candidates, pairs.once
-                fill_plane(parts.plane, found.z_tax[once], found.cda_tax[once], found.weight[once])
+                fill_plane(parts.plane, found.take(once), paired.regions)
             if len(times) or self.task.options.sink:
                 once = pairs.once
                 first, second, weight = pairs.plus[once], pairs.minus[once], pairs.candidates.weight[once]
@@ -456,7 +460,7 @@ class PairedBunch:
             parts.drawn[replica] = float(pooled.by_group @ again.pairs), *again.seen
         return replace(parts, built=paired.possible(passed))
 
-    def _nothing(self, paired: PairedTracks, pooled: PooledWeights) -> PairParts:
+    def _nothing(self, paired: PairedSingles, pooled: PooledWeights) -> PairParts:
         """Return sums over no pair of a bunch."""
         summed, n, task = pooled.without_groups, len(paired.names), self.task
         regions, classes = paired.names[:-1], pooled.classes(n)
@@ -477,11 +481,11 @@ class PairedBunch:
             drawn=np.zeros((task.options.bootstrap, 1 + len(pooled.weight))),
             by_class=ClassSums(pooled, paired.places, n) if several else None,
             every=PairSums(n, self.every.without_groups) if self.every else None,
-            plane=empty_plane(setup.regions, dump) if task.pairs.variables else None,
+            plane=empty_plane(paired.regions, dump) if task.pairs.variables else None,
         )
 
     def _fill(
-        self, parts: PairParts, pairs: SelectedPairs, paired: PairedTracks, pooled: PooledWeights
+        self, parts: PairParts, pairs: SelectedPairs, paired: PairedSingles, pooled: PooledWeights
     ) -> None:
         """Add selected pairs to the sums."""
         regions, weight, part = paired.names[:-1], pairs.candidates.weight, self.task.pairs.part

@@ -11,6 +11,7 @@ import uproot
 
 from bdana.atomic import temporary_beside
 from bdana.events.writing import make_container
+from bdana.reconstruction import Clusters, Tracks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bdana.pairing.estimate.pair_cuts import PairSink
-    from bdana.reconstruction import Tracks
     from bdana.selection import Candidates
 
 __all__ = ["pair_file"]
@@ -29,8 +29,8 @@ __all__ = ["pair_file"]
 def pair_file(path: Path) -> Iterator[PairSink]:
     """Yield a sink that writes the TTree `pairs`; the file appears when the block ends without error.
 
-    A row is a pair: the quantities of a candidate table but `dt_ns`, and `weight`, and of each track where it was found
-    (`run_1`, `burst_1`, `event_1`, ...) and its charge. The memory does not grow with the number of pairs.
+    A row is a pair: the quantities of a candidate table but `dt_ns`, and `weight`, and of each track (or cluster) where it was
+    found (`run_1`, `burst_1`, `event_1`, ...) and, of a track, its charge. The memory does not grow with the number of pairs.
 
     Parameters
     ----------
@@ -40,7 +40,10 @@ def pair_file(path: Path) -> Iterator[PairSink]:
         tree = None
 
         def write(
-            candidates: Candidates, tracks: Tracks, first: NDArray[np.int64], second: NDArray[np.int64]
+            candidates: Candidates,
+            tracks: Tracks | Clusters,
+            first: NDArray[np.int64],
+            second: NDArray[np.int64],
         ) -> None:
             nonlocal tree
             table = _table(candidates, tracks, first, second)
@@ -52,12 +55,13 @@ def pair_file(path: Path) -> Iterator[PairSink]:
 
 
 def _table(
-    candidates: Candidates, tracks: Tracks, first: NDArray[np.int64], second: NDArray[np.int64]
+    candidates: Candidates, tracks: Tracks | Clusters, first: NDArray[np.int64], second: NDArray[np.int64]
 ) -> dict[str, ak.Array]:
     found = candidates.columns()
     columns = {header: found[header] for header in found if header not in {"run", "burst", "event", "dt_ns"}}
     of_track = {name: np.asarray(tracks.events[name])[tracks.index] for name in ("run", "burst", "event")}
-    of_track |= {"charge": tracks.charge}
+    if isinstance(tracks, Tracks):
+        of_track |= {"charge": tracks.charge}
     for number, places in (("1", first), ("2", second)):
         columns |= {f"{name}_{number}": values[places] for name, values in of_track.items()}
     return {name: ak.Array(column) for name, column in (columns | {"weight": candidates.weight}).items()}

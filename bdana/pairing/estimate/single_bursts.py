@@ -21,7 +21,36 @@ if TYPE_CHECKING:
     from bdana.events import BurstTable
     from bdana.selection.single_track import SingleEvents
 
-__all__ = ["BurstCounts", "SingleBursts"]
+__all__ = ["BurstCounts", "SingleBursts", "pairs_among", "partners"]
+
+
+def partners(
+    plus: NDArray[np.int64], minus: NDArray[np.int64], neutral: NDArray[np.int64]
+) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]:
+    """Return how many there are of each kind, and how many others each of them is paired with.
+
+    Parameters
+    ----------
+    plus, minus, neutral : ndarray of int
+        Numbers of tracks by charge, and of clusters.
+    """
+    return (plus, minus), (minus, plus), (neutral, np.maximum(neutral - 1, 0))
+
+
+def pairs_among(
+    plus: NDArray[np.int64], minus: NDArray[np.int64], neutral: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the number of pairs: of tracks of opposite charge, and of clusters each two once.
+
+    Parameters
+    ----------
+    plus, minus, neutral : ndarray of int
+        Numbers of tracks by charge, and of clusters.
+    """
+    twice: NDArray[np.int64] = sum(
+        (own * others for own, others in partners(plus, minus, neutral)), np.zeros_like(plus)
+    )
+    return twice // 2
 
 
 @dataclass(frozen=True)
@@ -30,7 +59,7 @@ class BurstCounts:
 
     Attributes
     ----------
-    events, tried, survived, survived_squares, plus, minus : ndarray
+    events, tried, survived, survived_squares, plus, minus, neutral : ndarray
         As of `SingleBursts`.
     selected, vetoed : ndarray of int
         Tracks of any charge that are selected, and those that pass every track cut, but whose events fail an event cut.
@@ -42,6 +71,7 @@ class BurstCounts:
     survived_squares: NDArray[np.float64]
     plus: NDArray[np.int64]
     minus: NDArray[np.int64]
+    neutral: NDArray[np.int64]
     selected: NDArray[np.int64]
     vetoed: NDArray[np.int64]
 
@@ -69,7 +99,7 @@ class BurstCounts:
         self,
         events: SingleEvents,
         at: NDArray[np.int64],
-        charge: NDArray[np.int64],
+        charge: NDArray[np.int64] | None,
         places: Sequence[NDArray[np.int64]],
     ) -> None:
         """Count what was selected in one chunk.
@@ -79,8 +109,8 @@ class BurstCounts:
         events : SingleEvents
         at : ndarray of int
             Burst of each of these events.
-        charge : ndarray of int
-            Of the selected tracks.
+        charge : ndarray of int or None
+            Of the selected tracks; None for clusters.
         places : sequence of ndarray of int
             Bursts of the selected tracks, and of the vetoed ones.
         """
@@ -91,8 +121,11 @@ class BurstCounts:
             (self.tried, at, events.tried),
             (self.survived, at, survival),
             (self.survived_squares, at, survival**2),
-            (self.plus, selected[charge > 0], None),
-            (self.minus, selected[charge < 0], None),
+            *(
+                [(self.neutral, selected, None)]
+                if charge is None
+                else [(self.plus, selected[charge > 0], None), (self.minus, selected[charge < 0], None)]
+            ),
             (self.selected, selected, None),
             (self.vetoed, vetoed, None),
         ):
@@ -123,6 +156,8 @@ class SingleBursts:
         Protons over live time, in 1/ns; NaN where either is not known.
     pair_live_time : ndarray of float
         Live time of the two-track trigger in ns; NaN where the burst table does not have it apart.
+    neutral : ndarray of int
+        Selected clusters, all of which are paired with each other; 0 of tracks.
     """
 
     run: NDArray[np.int64]
@@ -137,8 +172,11 @@ class SingleBursts:
     minus: NDArray[np.int64]
     intensity: NDArray[np.float64]
     pair_live_time: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    neutral: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     def __post_init__(self) -> None:
+        if not len(self.neutral):
+            object.__setattr__(self, "neutral", np.zeros(len(self.run), dtype=np.int64))
         if not len(self.pair_live_time):
             object.__setattr__(self, "pair_live_time", np.full(len(self.run), np.nan))
 
@@ -181,6 +219,7 @@ class SingleBursts:
             minus=counts.minus,
             intensity=np.divide(table.pot, live_time, out=np.full(len(table.run), np.nan), where=exposed),
             pair_live_time=table.pair_live_time_s * hepunits.s,
+            neutral=counts.neutral,
         )
         bursts._check()
         return bursts
@@ -217,6 +256,16 @@ class SingleBursts:
         return SingleBursts(**{name: getattr(self, name)[where] for name in self.__dataclass_fields__})
 
     @property
+    def partners(self) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]:
+        """Selected tracks or clusters of each kind, and how many others each of them is paired with; shape (N,) each."""
+        return partners(self.plus, self.minus, self.neutral)
+
+    @property
+    def pairs(self) -> NDArray[np.int64]:
+        """Pairs of selected tracks of opposite charge, or of clusters, shape (N,)."""
+        return pairs_among(self.plus, self.minus, self.neutral)
+
+    @property
     def usable(self) -> NDArray[np.bool_]:
         """Whether live time and downscale are known."""
         return (self.live_time > 0) & np.isfinite(self.live_time) & (self.downscale >= 1)
@@ -250,7 +299,7 @@ class SingleBursts:
             self.survived_squares,
             np.divide(self.downscale**2, self.live_time, out=np.zeros(len(self)), where=self.usable),
             self.intensity,
-            self.plus * self.minus,
+            self.pairs,
         )
 
     @property

@@ -19,7 +19,7 @@ from bdana.events import SeenEvents, event_hashes, refuse_repeats
 from bdana.events.event_identity import identities
 from bdana.pairing.estimate.burst_store import BurstStore
 from bdana.pairing.estimate.single_bursts import BurstCounts
-from bdana.reconstruction import Tracks
+from bdana.reconstruction import Clusters, Tracks
 from bdana.selection import Cutflow, SelectedSingles
 from bdana.selection.single_track import SingleEvents
 
@@ -107,8 +107,8 @@ class Bunch:
 
     Attributes
     ----------
-    tracks : Tracks
-        N tracks.
+    tracks : Tracks or Clusters
+        N tracks, or clusters.
     places : ndarray of int, shape (N,)
         Place of each track's burst in the table.
     passed : ndarray of bool, shape (N,)
@@ -117,7 +117,7 @@ class Bunch:
         Number of tracks of the bunches before.
     """
 
-    tracks: Tracks
+    tracks: Tracks | Clusters
     places: NDArray[np.int64]
     passed: NDArray[np.bool_]
     before: int
@@ -194,6 +194,7 @@ class SingleSample:
         """Events and tracks of each burst."""
         self._store = BurstStore()
         self._detector: Detector | None = None
+        self._of: type[Tracks | Clusters] = Tracks
         if singles is not None:
             self.add(singles)
 
@@ -223,23 +224,24 @@ class SingleSample:
         """
         self.probes = self.probes + probes
         self.cutflow = self.cutflow + part.cutflow if self._detector else part.cutflow
-        self._detector = part.tracks.detector
+        self._detector, self._of = part.tracks.detector, type(part.tracks)
         places = [self.burst_of(tracks) for tracks in (part.tracks, part.vetoed)]
         at = self.bursts.places(part.events.run, part.events.burst)
-        self.counts.add(part.events, at, part.tracks.charge, places)
+        charge = part.tracks.charge if isinstance(part.tracks, Tracks) else None
+        self.counts.add(part.events, at, charge, places)
         columns = [_columns(tracks) for tracks in (part.tracks, part.vetoed)]
         both = {
             name: np.concatenate([one[name] for one in columns]) for name in columns[0] if name in columns[1]
         }
         self._store.add(np.concatenate(places), np.repeat([True, False], [len(x) for x in places]), both)
 
-    def burst_of(self, tracks: Tracks) -> NDArray[np.int64]:
+    def burst_of(self, tracks: Tracks | Clusters) -> NDArray[np.int64]:
         """Return the place of each track's burst in the table, shape (N,).
 
         Parameters
         ----------
-        tracks : Tracks
-            N tracks.
+        tracks : Tracks or Clusters
+            N of them.
         """
         run, burst = (np.asarray(tracks.events[name])[tracks.index] for name in ("run", "burst"))
         return self.bursts.places(run, burst)
@@ -288,7 +290,7 @@ class SingleSample:
         before = int(self.counts.every[:begin].sum())
         return Bunch(self._tracks(rows.columns, len(rows.place)), rows.place, rows.passed, before)
 
-    def _tracks(self, columns: Mapping[str, NDArray[Any]], number: int) -> Tracks:
+    def _tracks(self, columns: Mapping[str, NDArray[Any]], number: int) -> Tracks | Clusters:
         record, events = (
             _record(
                 {name[len(of) :]: column for name, column in columns.items() if name.startswith(of)}, number
@@ -297,7 +299,7 @@ class SingleSample:
         )
         if self._detector is None:
             raise InputError("there are no single tracks")
-        return Tracks(record, events, np.arange(number), self._detector)
+        return self._of(record, events, np.arange(number), self._detector)
 
     def columns_of_events(self, *names: str) -> Iterator[Rows]:
         """Yield some columns of the events of all tracks, vetoed ones included, bunch by bunch.
@@ -310,7 +312,7 @@ class SingleSample:
             rows = self._store.read(int(begin), int(end), [f"{EVENT}{name}" for name in names])
             yield rows._replace(columns={name: rows.columns[f"{EVENT}{name}"] for name in names})
 
-    def selected(self, rows: NDArray[np.int64]) -> Tracks:
+    def selected(self, rows: NDArray[np.int64]) -> Tracks | Clusters:
         """Return selected tracks by their places in the order of the bursts.
 
         Parameters
@@ -330,7 +332,7 @@ class SingleSample:
         )
 
 
-def _columns(tracks: Tracks) -> dict[str, NDArray[Any]]:
+def _columns(tracks: Tracks | Clusters) -> dict[str, NDArray[Any]]:
     """Return the numbers of tracks and of their events."""
     columns = {}
     for beginning, records in ((TRACK, tracks.record), (EVENT, tracks.event)):
@@ -425,10 +427,12 @@ class SinglesTask:
         def of(what: str) -> dict[str, NDArray[Any]]:
             return {name[len(what) :]: column for name, column in kept.items() if name.startswith(what)}
 
-        def tracks(what: str) -> Tracks:
+        made = self.analysis.single_track(self.selection)[0].of
+
+        def tracks(what: str) -> Tracks | Clusters:
             record, events = of(f"{what}:{TRACK}"), of(f"{what}:{EVENT}")
             number = len(events["run"])
-            return Tracks(
+            return made(
                 _record(record, number), _record(events, number), np.arange(number), self.setup.detector
             )
 
