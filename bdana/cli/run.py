@@ -19,6 +19,7 @@ from bdana.cli.console import (
     progress_bar,
     require_analysis,
 )
+from bdana.cli.exclusion import exclusion_lines
 from bdana.cli.options import (
     Accounted,
     AllowBadFiles,
@@ -33,7 +34,6 @@ from bdana.cli.options import (
     handled,
 )
 from bdana.cli.select import note_bad_files, result_tables
-from bdana.cli.sensitivity import exclusion_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
