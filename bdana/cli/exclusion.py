@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bdana.cli.console import note, print_json, print_tables, progress_bar, table
-from bdana.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,14 +121,14 @@ def find_exclusion(
 
 
 def _check_outputs(grid: Path | None, plot: Path | None) -> None:
-    if plot is not None:
-        from bdana.plotting.figures import FORMATS
+    from bdana.atomic import check_output
 
-        if plot.suffix not in FORMATS:
-            raise InputError(f"{plot}: end the name of a picture in {', '.join(FORMATS)}")
-    for path in (grid, plot):
-        if path is not None and not path.parent.is_dir():
-            raise InputError(f"{path}: there is no folder {path.parent}")
+    if plot is not None:
+        from bdana.plotting.figures import check_format
+
+        check_format(plot)
+    for path in filter(None, (grid, plot)):
+        check_output(path)
 
 
 def _compute(scan: Scan, executor: Executor) -> list[float]:

@@ -68,8 +68,9 @@ def run(
 ) -> None:
     """Run everything analysis.toml declares into output/: samples, background, table, figures, report.
 
-    When nothing has changed since the last run, neither analysis, files, ledger, options and code nor what it wrote, its
-    results are kept and printed again. --accounting, which measures, always runs.
+    When nothing has changed since the last run, its results are kept and printed again.
+    That is asked of the analysis, files, ledger, options, code, and of what the run wrote.
+    --accounting, which measures, always runs.
     """
     analysis = require_analysis(overrides)
     analysis.selected_samples()  # said before libraries are imported

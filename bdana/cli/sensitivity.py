@@ -39,12 +39,12 @@ from bdana.cli.sensitivity_options import (
     ZRange,
 )
 from bdana.errors import ConfigError, InputError
-from bdana.mistakes import OfOption
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bdana.analysis import AnalysisFolder
+    from bdana.mistakes import OfOption
     from bdana.sensitivity.scan import Scan
 
 __all__ = ["sensitivity"]
@@ -160,10 +160,7 @@ def _load(model: str | None, overrides: list[str]) -> AnalysisFolder:
 
         def own(**values: Any) -> list[str]:
             """Return overrides of what the analysis says of its own model."""
-            return [
-                OfOption(f"signal.{name}={json.dumps(value)}", f"--model {model}")
-                for name, value in values.items()
-            ]
+            return [_override(f"signal.{name}", value, f"--model {model}") for name, value in values.items()]
 
         start = own(model=model, parameters={})
         scan = scan_of(model, AnalysisFolder.read(folder, [*start, *overrides]).signal.parameters)
@@ -212,6 +209,12 @@ def _points(
     print_tables(shown)
 
 
+def _override(key: str, value: object, option: str) -> OfOption:
+    from bdana.mistakes import OfOption
+
+    return OfOption(f"{key}={json.dumps(value)}", option)
+
+
 def _replaced(
     key: str, option: str, given: object, value: Callable[[str, Any], object] | None = None
 ) -> list[OfOption]:
@@ -219,11 +222,11 @@ def _replaced(
     if given is None:
         return []
     shown = f"{given:g}" if isinstance(given, float) else given
-    return [OfOption(f"{key}={json.dumps(value(option, given) if value else given)}", f"{option} {shown}")]
+    return [_override(key, value(option, given) if value else given, f"{option} {shown}")]
 
 
 def _switched(key: str, value: object, option: str, given: bool) -> list[OfOption]:
-    return [OfOption(f"{key}={json.dumps(value)}", option)] if given else []
+    return [_override(key, value, option)] if given else []
 
 
 def _widths(given: list[str]) -> list[OfOption]:
@@ -243,7 +246,7 @@ def _widths(given: list[str]) -> list[OfOption]:
                 f"--widths {text}: given twice; give one FILE, or MODE=FILE once for each decay mode"
             )
         value = ":".join([str(Path(path).resolve()), *units])
-        found[key] = OfOption(f"{key}={json.dumps(value)}", f"--widths {text}")
+        found[key] = _override(key, value, f"--widths {text}")
     if name in found and len(found) > 1:
         raise ConfigError(
             f"--widths: {' '.join(given)}: give one FILE, or MODE=FILE for each decay mode, not both"

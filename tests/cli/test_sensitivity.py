@@ -263,7 +263,7 @@ def test_an_overlay_that_is_no_table_is_refused(tmp_path):
     ("arguments", "message"),
     [
         (["--plot", "a.txt"], "end the name of a picture in"),
-        (["--grid", "none/a.csv"], "there is no folder none"),
+        (["--grid", "none/a.csv"], "none/a.csv: cannot write there"),
     ],
 )
 def test_a_file_that_cannot_be_written_is_said_before_the_work(cache, tmp_path, arguments, message):
