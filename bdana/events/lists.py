@@ -38,7 +38,12 @@ def fit(array: ak.Array, entries: int) -> bool:
     layout = array.layout
     if isinstance(layout, ak.contents.ListOffsetArray) and isinstance(layout.content, ak.contents.NumpyArray):
         offsets = np.asarray(layout.offsets)
-        return offsets[0] >= 0 and _lengths(layout.offsets).valid and len(offsets) == entries + 1 and offsets[-1] <= len(layout.content)
+        return (
+            offsets[0] >= 0
+            and _lengths(layout.offsets).valid
+            and len(offsets) == entries + 1
+            and offsets[-1] <= len(layout.content)
+        )
     return len(array) == entries and not ak.validity_error(array)
 
 

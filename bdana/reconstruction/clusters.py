@@ -16,7 +16,7 @@ import numpy as np
 
 from bdana.display import short_repr
 from bdana.errors import ConfigError, MissingColumnError
-from bdana.reconstruction.read_only import ReadOnlyEvents, read_only, read_only_records
+from bdana.reconstruction.read_only import ReadOnlyEvents, joined_lists, read_only, read_only_records
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,10 +68,8 @@ class Clusters:
         events : ak.Array, type N * record
         detector : Detector
         """
-        counts = ak.to_numpy(ak.num(events.lkr, axis=1))
-        return cls(
-            ak.flatten(events.lkr, axis=1), events, np.repeat(np.arange(len(events)), counts), detector
-        )
+        record, index = joined_lists(events.lkr)
+        return cls(record, events, index, detector)
 
     def __len__(self) -> int:
         return len(self.index)

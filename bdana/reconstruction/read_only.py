@@ -10,7 +10,14 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ReadOnlyEvents", "ReadOnlyRecords", "read_only", "read_only_events", "read_only_records"]
+__all__ = [
+    "ReadOnlyEvents",
+    "ReadOnlyRecords",
+    "joined_lists",
+    "read_only",
+    "read_only_events",
+    "read_only_records",
+]
 
 Array = TypeVar("Array")
 
@@ -74,7 +81,6 @@ def read_only_events(events: ak.Array) -> ak.Array:
     Traceback (most recent call last):
     ValueError: assignment destination is read-only
     """
-
     return read_only_records(ak.Array(_protected(events.layout), behavior=events.behavior), ReadOnlyEvents)
 
 
@@ -84,6 +90,22 @@ def _protected(layout: Any) -> Any:
     if layout.is_record:
         return layout.copy(contents=[_protected(content) for content in layout.contents])
     return layout.copy(content=_protected(layout.content)) if hasattr(layout, "content") else layout
+
+
+def joined_lists(lists: ak.Array) -> tuple[ak.Array, NDArray[np.int64]]:
+    """Return the records of all lists one after the other, and the place of the list that each is of.
+
+    Parameters
+    ----------
+    lists : ak.Array, type N * var * record
+    """
+    layout = lists.layout
+    if isinstance(layout, ak.contents.ListOffsetArray):  # what awkward would do, but slower
+        offsets = np.asarray(layout.offsets)
+        counts, records = np.diff(offsets), ak.Array(layout.content[int(offsets[0]) : int(offsets[-1])])
+    else:
+        counts, records = ak.to_numpy(ak.num(lists, axis=1)), ak.flatten(lists, axis=1)
+    return records, np.repeat(np.arange(len(counts)), counts)
 
 
 def read_only(array: Array) -> Array:
