@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["counts_and_flat", "fit"]
+__all__ = ["counts_and_flat", "fit", "list_ends"]
 
 
 def counts_and_flat(array: ak.Array) -> tuple[NDArray[np.int64], NDArray[Any]]:
@@ -25,6 +25,20 @@ def counts_and_flat(array: ak.Array) -> tuple[NDArray[np.int64], NDArray[Any]]:
         offsets, content = np.asarray(layout.offsets), np.asarray(layout.content.data)
         return _lengths(layout.offsets).counts, content[offsets[0] : offsets[-1]]
     return ak.to_numpy(ak.num(array, axis=1)), ak.to_numpy(ak.flatten(array, axis=1))
+
+
+def list_ends(array: ak.Array) -> NDArray[np.int64]:
+    """Return where each list ends among the numbers of `counts_and_flat`, behind a 0, shape (N + 1,).
+
+    Parameters
+    ----------
+    array : ak.Array, type N * var * number
+    """
+    layout = array.layout
+    if isinstance(layout, ak.contents.ListOffsetArray):
+        offsets: NDArray[np.int64] = np.asarray(layout.offsets)
+        return offsets - offsets[0] if offsets[0] else offsets
+    return np.concatenate([[0], np.cumsum(counts_and_flat(array)[0])])
 
 
 def fit(array: ak.Array, entries: int) -> bool:
