@@ -15,7 +15,8 @@ import typer.main
 from bdana.cli import main
 from bdana.events.files import forget_files
 
-typer.main.get_command = functools.cache(typer.main.get_command)  # else made of the same functions at each call
+# Else it is made of the same functions at each call.
+typer.main.get_command = functools.cache(typer.main.get_command)
 
 
 def bdana(*arguments, cwd=None, typed=""):

@@ -29,7 +29,17 @@ from bdana.cli.app import app
 
 TIME_LIMIT_S = 300
 ROWS, COLUMNS = 50, 40
-LATE = ("fsspec", "hist", "particle", "scipy.optimize", "scipy.stats", "sshsig", "typer.rich_utils", "uproot", "vector")
+LATE = (
+    "fsspec",
+    "hist",
+    "particle",
+    "scipy.optimize",
+    "scipy.stats",
+    "sshsig",
+    "typer.rich_utils",
+    "uproot",
+    "vector",
+)
 
 
 def main():

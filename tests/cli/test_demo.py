@@ -239,13 +239,18 @@ def test_figures_and_report_are_made_again(made, monkeypatch):
     before = (folder / "output" / "report.html").read_bytes()
     mass = folder / "output" / "figures" / "mass.png"
     mass.unlink()
-    drawn, draw = [], figures._picture  # the other figures are taken as they are: each takes as long as this test
-    monkeypatch.setattr(figures, "temporary_beside", lambda path: drawn.append(path) or temporary_beside(path))
+    draw, paths = figures._picture, []
+
+    def beside(path):
+        paths.append(path)
+        return temporary_beside(path)
 
     def picture(made, ending, *, laid_out):
-        old = drawn[-1].with_suffix(ending)
+        """Take pictures that are there as they are: drawing them again takes ten seconds."""
+        old = paths[-1].with_suffix(ending)
         return old.read_bytes() if old.is_file() else draw(made, ending, laid_out=laid_out)
 
+    monkeypatch.setattr(figures, "temporary_beside", beside)
     monkeypatch.setattr(figures, "_picture", picture)
     assert bdana("report", cwd=folder / "data").returncode == 0
     assert (folder / "output" / "report.html").read_bytes() == before
