@@ -109,7 +109,9 @@ def single_tracks(
     predicted = [q for name in sorted(shown) if (q := chosen.quantity[name]).is_predicted]
     predicted = [one for one in predicted if all(dataset.has(column) for column in one.needs)]
     needs = single.needs(single_par) | background.needs(par)
-    needs |= {column: f"quantity {one.name}" for one in predicted for column in one.needs if column not in needs}
+    needs |= {
+        column: f"quantity {one.name}" for one in predicted for column in one.needs if column not in needs
+    }
     columns = dataset.columns(needs, background.optional, background.single_track)
     setup = analysis.setup_for(dataset, background.single_track)
     task = SinglesTask(

@@ -392,7 +392,15 @@ class PairedTracks:
             track, judged.burst[pair], product[pair], None if by_time is None else by_time[pair]
         )
         return SelectedPairs(
-            candidates, judged.pairs, judged.region, judged.plus, judged.minus, envelope, pair, track, counted,
+            candidates,
+            judged.pairs,
+            judged.region,
+            judged.plus,
+            judged.minus,
+            envelope,
+            pair,
+            track,
+            counted,
             shared,
         )
 
@@ -408,7 +416,10 @@ class PairedTracks:
             return variable.values(pairs.candidates)
         quantity = self.task.pairs.selection.quantity[variable.function]
         if quantity.level == "track":
-            return self.tracks.column(quantity.column)[np.stack([pairs.plus, pairs.minus], axis=1)] / variable.scale
+            return (
+                self.tracks.column(quantity.column)[np.stack([pairs.plus, pairs.minus], axis=1)]
+                / variable.scale
+            )
         return quantity.values(pairs.pairs, self.task.pairs.cuts)[:, 0] / variable.scale
 
     def _found(self) -> Iterator[_Found]:

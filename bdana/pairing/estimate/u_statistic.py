@@ -94,7 +94,7 @@ class PairSums:
             first, second = bins[counted].T
             both = weight[counted] ** 2 * np.where(first == second, 2.0, 1.0)
             self._squares -= np.bincount(first * n + second, both, minlength=n * n).reshape(n, n)
-            track, weight, counted = (np.repeat(x, 2) for x in (track, weight, counted))
+            track, weight, counted = np.repeat(track, 2), np.repeat(weight, 2), np.repeat(counted, 2)
             shared = None if shared is None else np.repeat(shared, 2, axis=0)
             bins = bins.ravel()
         own, value = bins[counted], weight[counted]
