@@ -213,6 +213,8 @@ def test_shares_and_resolution_against_mass(search):
     # Two tracks of a percent or less each, and hardly any near the threshold of two muons.
     assert (resolution["resolution_mev"] < 0.02 * resolution["mass_mev"]).all()
     assert resolution["resolution_mev"][-1] > resolution["resolution_mev"][0] > 0.0
+    assert (resolution["resolution_error_mev"] > 0.0).all()
+    assert (resolution["resolution_error_mev"] < 0.5 * resolution["resolution_mev"]).all()
     parts = result.parts["production"]
     assert set(parts) == set(next(iter(result.channels.values())).point["production"])
 
