@@ -45,6 +45,7 @@ def world(tmp_path, keys, config_home):
     for old, new in NARROW_CR2.items():
         assert old in text
         text = text.replace(old, new)
+    text += '[variables.e_over_p]\nfunction = "lkr_e_over_p"\nlabel = "E/p"\nunit = ""\nbins = 10\nmin = 0.0\nmax = 1.0\n'
     (tmp_path / "analysis" / "analysis.toml").write_text(text)
     rng = np.random.default_rng(1)
     events, bursts = open_data(made.gate, 1, downscale=2_000.0)
@@ -134,7 +135,7 @@ def check_functions(world):
     """What functions of the analysis compute is histogrammed of the same candidates as their mass."""
     hists = read_output(bdana.load(world.folder)).samples[0].hists
     regions = list(hists["mass"].axes["region"])
-    for name, entries in (("n-1/e_over_p/passed", 2), ("n-1/cda/passed", 1)):
+    for name, entries in (("e_over_p", 2), ("n-1/cda/passed", 1)):
         assert list(hists[name].axes["region"]) == regions
         for region in regions:
             of_candidates = hists["mass"][region, :].sum(flow=True).value
