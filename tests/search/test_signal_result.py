@@ -179,6 +179,8 @@ def test_the_result_survives_writing_and_is_in_the_report(search):
     again = read_signal(analysis)
     assert again.to_dict() == json.loads(json.dumps(result.to_dict()))
     text = write_report(analysis).read_text()
+    shown = re.sub(r"<(script|style)>.*?</\1>|base64,[^\"]*", "", text, flags=re.DOTALL)
+    assert not re.search(r"\$|`|\\", shown), "neither TeX nor Markdown is read by a browser"
     assert "Signal and exclusion" in text
     names = (
         "efficiency",
