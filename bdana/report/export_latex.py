@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 from bdana.report import tables
@@ -21,7 +22,18 @@ _SIGNS = {
     "\\": r"\textbackslash{}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"$<$", ">": r"$>$", "≥": r"$\geq$", "≤": r"$\leq$",
     "±": r"$\pm$", "²": r"$^2$", "μ": r"$\mu$", "⁺": r"$^+$", "⁻": r"$^-$", "→": r"$\to$", "|": r"$|$",
+    "×": r"$\times$", "−": "$-$", "–": "--", "∞": r"$\infty$", "[": "{[}", "*": "{*}",
 }  # fmt: skip
+"""What LaTeX reads otherwise; a bracket or star at the beginning of a row would belong to the end of the row before."""
+_GREEK = re.compile(r"GREEK (SMALL|CAPITAL) LETTER (\w+)")
+_CAPITAL = frozenset(
+    ["gamma", "delta", "theta", "lambda", "xi", "pi", "sigma", "upsilon", "phi", "psi", "omega"]
+)
+_NAMED = _CAPITAL | frozenset(
+    ["alpha", "beta", "epsilon", "zeta", "eta", "iota", "kappa", "mu", "nu", "rho", "tau", "chi"]
+)
+LONG, COLUMN = 60, "p{7cm}"
+"""Letters of a text that is broken into lines, and the column that does it."""
 _NUMBER = re.compile(r"[<>]? ?\(?[+-]?\d+(\.\d+)?( ± \d+(\.\d+)?| \+\S+ -[^\s)]+)?\)?(e[+-]\d+)?%?")
 
 
@@ -72,10 +84,14 @@ def latex_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         all(not row[i] or row[i] == "closed" or _NUMBER.fullmatch(row[i]) for row in rows)
         for i in range(len(headers))
     ]
+    kinds = ["r" if number else "l" for number in numeric]
+    for i in range(len(headers)):
+        if any(len(row[i]) > LONG for row in rows):
+            kinds[i] = COLUMN
     lines = [" & ".join(_cell(cell) for cell in row) + r" \\" for row in rows]
     return "\n".join(
         [
-            rf"\begin{{tabular}}{{{''.join('r' if number else 'l' for number in numeric)}}}",
+            rf"\begin{{tabular}}{{{''.join(kinds)}}}",
             r"\toprule",
             " & ".join(_text(header) for header in headers) + r" \\",
             r"\midrule",
@@ -101,4 +117,13 @@ def _power(found: re.Match[str]) -> str:
 
 
 def _text(text: str) -> str:
-    return "".join(_SIGNS.get(sign, sign) for sign in text)
+    return "".join(_SIGNS.get(sign) or _greek(sign) for sign in text)
+
+
+def _greek(sign: str) -> str:
+    """Return a Greek letter by its name; those that look Latin have none in LaTeX, and others are as they are."""
+    found = _GREEK.fullmatch(unicodedata.name(sign, ""))
+    name = found[2].lower().replace("lamda", "lambda") if found else ""
+    if not found or name not in _NAMED or (found[1] == "CAPITAL" and name not in _CAPITAL):
+        return sign
+    return rf"$\{name if found[1] == 'SMALL' else name.capitalize()}$"
