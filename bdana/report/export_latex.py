@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import TYPE_CHECKING
 
 from bdana.report import tables
@@ -21,17 +20,17 @@ __all__ = ["latex_table", "latex_tables"]
 _SIGNS = {
     "\\": r"\textbackslash{}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"$<$", ">": r"$>$", "≥": r"$\geq$", "≤": r"$\leq$",
-    "±": r"$\pm$", "²": r"$^2$", "μ": r"$\mu$", "⁺": r"$^+$", "⁻": r"$^-$", "→": r"$\to$", "|": r"$|$",
+    "±": r"$\pm$", "²": r"$^2$", "⁺": r"$^+$", "⁻": r"$^-$", "→": r"$\to$", "|": r"$|$",
     "×": r"$\times$", "−": "$-$", "–": "--", "∞": r"$\infty$", "[": "{[}", "*": "{*}",
 }  # fmt: skip
 """What LaTeX reads otherwise; a bracket or star at the beginning of a row would belong to the end of the row before."""
-_GREEK = re.compile(r"GREEK (SMALL|CAPITAL) LETTER (\w+)")
-_CAPITAL = frozenset(
-    ["gamma", "delta", "theta", "lambda", "xi", "pi", "sigma", "upsilon", "phi", "psi", "omega"]
-)
-_NAMED = _CAPITAL | frozenset(
-    ["alpha", "beta", "epsilon", "zeta", "eta", "iota", "kappa", "mu", "nu", "rho", "tau", "chi"]
-)
+_SMALL = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega"
+_CAPITAL = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
+_SIGNS |= {
+    sign: rf"$\{name}$"
+    for signs, names in (("αβγδεζηθικλμνξπρστυφχψω", _SMALL), ("ΓΔΘΛΞΠΣΥΦΨΩ", _CAPITAL))
+    for sign, name in zip(signs, names.split(), strict=True)
+}
 LONG, COLUMN = 60, "p{7cm}"
 """Letters of a text that is broken into lines, and the column that does it."""
 _NUMBER = re.compile(r"[<>]? ?\(?[+-]?\d+(\.\d+)?( ± \d+(\.\d+)?| \+\S+ -[^\s)]+)?\)?(e[+-]\d+)?%?")
@@ -117,13 +116,4 @@ def _power(found: re.Match[str]) -> str:
 
 
 def _text(text: str) -> str:
-    return "".join(_SIGNS.get(sign) or _greek(sign) for sign in text)
-
-
-def _greek(sign: str) -> str:
-    """Return a Greek letter by its name; those that look Latin have none in LaTeX, and others are as they are."""
-    found = _GREEK.fullmatch(unicodedata.name(sign, ""))
-    name = found[2].lower().replace("lamda", "lambda") if found else ""
-    if not found or name not in _NAMED or (found[1] == "CAPITAL" and name not in _CAPITAL):
-        return sign
-    return rf"$\{name if found[1] == 'SMALL' else name.capitalize()}$"
+    return "".join(_SIGNS.get(sign, sign) for sign in text)
