@@ -103,11 +103,11 @@ class Quantity:
             When the function fails, or returns anything but one number for each item.
         """
         if self.level == "pair":
-            return self._of(pairs, par)[:, np.newaxis]
+            return self.of(pairs, par)[:, np.newaxis]
         if isinstance(pairs, ClusterPairs):
             items: tuple[Any, ...] = (pairs.first, pairs.second)
         elif pairs.both is not None:
-            return self._of(pairs.both, par).reshape(2, -1).T
+            return self.of(pairs.both, par).reshape(2, -1).T
         else:
             items = (pairs.plus, pairs.minus)
         return np.stack([self.of(one, par) for one in items], axis=1)
