@@ -191,6 +191,7 @@ class SelectedPairs(NamedTuple):
     Attributes
     ----------
     candidates : Candidates
+    pairs : Pairs or ClusterPairs
     region : ndarray of int, shape (K,)
         Place of the candidate's region in the names of the regions; one more than the last is `undefined`.
     plus, minus : ndarray of int, shape (K,)
@@ -208,6 +209,7 @@ class SelectedPairs(NamedTuple):
     """
 
     candidates: Candidates
+    pairs: Pairs | ClusterPairs
     region: NDArray[np.int64]
     plus: NDArray[np.int64]
     minus: NDArray[np.int64]
@@ -420,8 +422,30 @@ class PairedSingles(ABC):
             track, judged.burst[pair], product[pair], None if by_time is None else by_time[pair]
         )
         return SelectedPairs(
-            candidates, judged.region, judged.plus, judged.minus, envelope, pair, track, counted, shared
+            candidates,
+            judged.pairs,
+            judged.region,
+            judged.plus,
+            judged.minus,
+            envelope,
+            pair,
+            track,
+            counted,
+            shared,
         )
+
+    def values(self, variable: Variable, pairs: SelectedPairs) -> NDArray[np.float64]:
+        """Return a variable of K pairs in the unit of its axis, shape (K,), or (K, 2) of both tracks of each.
+
+        Parameters
+        ----------
+        variable : Variable
+        pairs : SelectedPairs
+        """
+        if not variable.function:
+            return variable.values(pairs.candidates)
+        quantity = self.task.pairs.selection.quantity[variable.function]
+        return quantity.values(pairs.pairs, self.task.pairs.cuts)[:, 0] / variable.scale
 
 
 class PairedTracks(PairedSingles):
@@ -457,6 +481,20 @@ class PairedTracks(PairedSingles):
         if self.task.options.like_sign:
             return int((plus * (plus - 1) // 2 + minus * (minus - 1) // 2).sum())
         return int((plus * minus).sum())
+
+    def values(self, variable: Variable, pairs: SelectedPairs) -> NDArray[np.float64]:
+        """As in `PairedSingles`; quantities of single tracks were computed with them.
+
+        Parameters
+        ----------
+        variable : Variable
+        pairs : SelectedPairs
+        """
+        quantity = self.task.pairs.selection.quantity.get(variable.function)
+        if quantity is None or quantity.level != "track":
+            return super().values(variable, pairs)
+        column = self.tracks.column(quantity.column)
+        return column[np.stack([pairs.plus, pairs.minus], axis=1)] / variable.scale
 
     def _found(self) -> Iterator[FoundPairs]:
         """Give the pairs within the bounds."""
