@@ -8,8 +8,10 @@ import bdana
 from bdana.analysis import scaffold
 from bdana.events.open_part import OpenPart
 from bdana.masses import MASS
-from bdana.reconstruction import Line, Pairs, Tracks
+from bdana.reconstruction import ClusterPairs, Clusters, Line, Pairs, Tracks
 from tests.attacks.raw import dimuon_at
+from tests.searches import with_clusters
+from tests.synthetic import diphoton_event, records
 
 PLACES = {"SR": 20.0, "CR": 46.0, "CR1": 56.0, "CR2": 64.0, "CR3": 90.0, "none": 120.0}
 """z_TAX (m) inside each envelope and no more secret one."""
@@ -48,3 +50,19 @@ def test_simulated_candidates_count_as_data_of_their_place_would(gate):
     assert taken("CR3", {"CR3": ["CR3"]}) == ["CR3", "none"]
     assert taken("CR3", {"CR3": ["CR3", "CR2"]}) == ["CR2", "CR3", "none"]
     assert taken("undefined", {}) == []
+
+
+def test_pairs_of_clusters_are_placed_by_the_policy_of_clusters(tmp_path):
+    """The envelopes are those of mass and distance, with the dump and the reference of the policy, whatever the pairs have."""
+    scaffold(tmp_path)
+    analysis = bdana.load(with_clusters(tmp_path))
+    centres = {"SR": 0.0, "CR": 560.0, "CR1": 660.0, "CR2": 760.0, "CR3": 860.0, "none": 950.0}
+    found = records([diphoton_event(i, centre=(r, -22.0)) for i, r in enumerate(centres.values())])
+    clusters = Clusters.of_events(found, analysis.detector)
+    first = np.arange(0, 2 * len(centres), 2)
+    elsewhere = Line(np.array([500.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0]))
+    pairs = ClusterPairs.by_energy(clusters, first, first + 1, np.zeros(3), elsewhere, 0.0)
+    part = OpenPart(analysis.gate, {})
+    assert [[*part.envelopes, "none"][i] for i in part.place(pairs)] == list(centres)
+    missing = part.missing(analysis.cluster_regions)
+    assert missing == {"outside": ("CR3",)}

@@ -14,6 +14,7 @@ from bdana.pairing.estimate import paired_clusters
 from bdana.pairing.estimate.single_bursts import SingleBursts
 from bdana.pairing.estimate.singles import SingleSample
 from bdana.reconstruction import Clusters
+from bdana.search.run import run_search
 from bdana.selection import Cutflow, SelectedSingles
 from bdana.selection.single_track import SingleEvents
 from bdana.simulation import (
@@ -26,6 +27,7 @@ from bdana.simulation import (
     write_sample,
 )
 from tests.pairing.halo import burst_table
+from tests.searches import one_variable, search_folder, with_clusters
 
 PHOTONS = Halo(photons=True, p_median_mev=6e3, p_min_mev=2e3)
 CONFIG = SimulationConfig(
@@ -151,3 +153,34 @@ def test_closure_on_simulated_photons(analysis, tmp_path):
     assert abs(found.expected.sum() - expected.sum()) < 3.0 * error
     seen = np.sqrt(expected / times + np.diag(found.covariance))
     assert (abs(found.expected - expected) < 4.0 * seen).all()
+
+
+def test_a_blinded_search_of_clusters_has_its_prediction(tmp_path):
+    """What is closed is predicted as a whole, what is open in its open part, and pairs out of time are compared."""
+    config = replace(CONFIG, pot=1e14, bursts=4, truth=False, beam=replace(CONFIG.beam, downscale=200.0))
+    write_sample(tmp_path / "photons.root", config, seed=3)
+    folder = search_folder(
+        tmp_path / "analysis",
+        tmp_path / "photons.root",
+        "pseudo",
+        edit=lambda text: one_variable(text).replace(
+            'selection = "dimuon"\nbackground = "combinatorial"\nprompt = "prompt"',
+            'selection = "diphoton"\nbackground = "combinatorial_gg"',
+        ),
+    )
+    (run,) = [one for one in run_search(bdana.load(with_clusters(folder))) if one.table]
+    rows = {row.name: row for row in run.table.rows}
+    assert [name for name, row in rows.items() if row.counting is None] == [
+        "CR3",
+        "CR2",
+        "CR1",
+        "CR",
+        "SR",
+    ]
+    whole = dict(zip(run.estimate.regions, run.estimate.whole.expected, strict=True))
+    assert rows["SR"].expected.value == whole["SR"] > 0.0
+    assert 0.0 < rows["outside"].expected.value < whole["outside"]
+    assert run.checks.like_sign == ()
+    assert sum(row.expected for row in run.checks.out_of_time) == pytest.approx(
+        sum(whole.values()) * 2.0 * np.diff(run.checks.sideband_ns)[0] / 10.0
+    )
