@@ -61,7 +61,7 @@ def test_pairs_of_clusters_are_placed_by_the_policy_of_clusters(tmp_path):
     clusters = Clusters.of_events(found, analysis.detector)
     first = np.arange(0, 2 * len(centres), 2)
     elsewhere = Line(np.array([500.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0]))
-    pairs = ClusterPairs.by_energy(clusters, first, first + 1, np.zeros(3), elsewhere, 0.0)
+    pairs = ClusterPairs.by_energy(clusters, first, first + 1, np.zeros(3), elsewhere, 239e3)
     part = OpenPart(analysis.gate, {})
     assert [[*part.envelopes, "none"][i] for i in part.place(pairs)] == list(centres)
     missing = part.missing(analysis.cluster_regions)
