@@ -4,16 +4,15 @@ Numbers come from [selection.diphoton]; [selection.single_cluster] can replace t
 ask for one cluster and for two: [triggers] of the schema says which bits they are, since those of NA62 are not public.
 """
 
-import bdana
+from dataclasses import replace
 
-from . import diphoton
+from . import diphoton, single_track
 
-selection = bdana.SingleTrackSelection(
+selection = replace(
+    single_track.selection,
+    good_track=None,
     good_cluster=diphoton.good_cluster,
     cuts=tuple(cut for cut in diphoton.CUTS if cut.level != "pair"),
     parameters=diphoton.Parameters,
     like="diphoton",
-    trigger="Q1",
-    not_trigger="H2",
-    accidental_offsets_ns=(-30.0, 30.0),
 )
