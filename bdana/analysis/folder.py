@@ -324,7 +324,9 @@ class AnalysisFolder:
     def _require_in(self, chosen: Selection, table: str, what: str, name: str, among: str) -> None:
         """Raise an error when neither a selection nor another one of the folder has a cut, a quantity or a parameter."""
         known = _names(chosen, among)
-        for other in self.modules.names("selections") if name not in known else ():
+        for other in self.modules.names("selections"):
+            if name in known:
+                return
             with suppress(BdanaError):  # it is not the one that runs
                 known |= _names(self.selection(other)[0], among)
                 if among == "cuts":  # taken out of CUTS, where its function stayed

@@ -102,11 +102,12 @@ class Quantity:
         UserCodeError
             When the function fails, or returns anything but one number for each item.
         """
-        items: tuple[Any, ...]
         if self.level == "pair":
-            items = (pairs,)
-        elif isinstance(pairs, ClusterPairs):
-            items = (pairs.first, pairs.second)
+            return self.of(pairs, par)[:, np.newaxis]
+        if isinstance(pairs, ClusterPairs):
+            items: tuple[Any, ...] = (pairs.first, pairs.second)
+        elif pairs.both is not None:
+            return self.of(pairs.both, par).reshape(2, -1).T
         else:
             items = (pairs.plus, pairs.minus)
         return np.stack([self.of(one, par) for one in items], axis=1)
