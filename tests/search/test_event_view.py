@@ -8,6 +8,7 @@ import pytest
 import bdana
 from bdana.errors import BlindingError, InputError
 from bdana.events import write_events
+from bdana.events.files import EventFile
 from bdana.events.plain_events import plain_events
 from bdana.plotting import save_event
 from bdana.search import event_view
@@ -76,6 +77,8 @@ def test_an_opened_event_is_shown_as_the_opening_wrote_it_down(analysis, tmp_pat
         view_event(data, "data", number(77))
     with pytest.raises(BlindingError, match="closed events are not shown"):
         view_event(data, "pseudo", number(1))  # of another sample nothing was opened
+    monkeypatch.setattr(EventFile, "simulated", True)
+    assert view_event(data, "data", number(1)).label == "pseudo-data", "as everything else of its sample says"
 
 
 def test_the_command_draws_an_event_and_refuses_a_closed_one(analysis, tmp_path):
