@@ -20,6 +20,11 @@ __all__ = ["OfOption", "PlacedError", "Written", "did_you_mean", "nearest", "sen
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_FORMS = {
+    r"^#[0-9a-fA-F]{6}$": 'a colour in red, green and blue, such as "#d55e00"',
+    r"^\d+(\.\d+)? ?[kMGT]i?B$": 'a size, such as "2 GB"',
+}
+"""What texts that are no names must be, by their pattern."""
 _KINDS = {
     "float": "a number",
     "int": "a whole number, without a decimal point",
@@ -310,7 +315,9 @@ def _wanted(kind: str, given: object, context: Mapping[str, Any]) -> str:
         "finite_number": "a finite number",
         "union_tag_not_found": f"a table with the key {context.get('discriminator')}",
         "string_too_short": "a text that is not empty",
-        "string_pattern_mismatch": "a name of letters, digits, _ and -",
+        "string_pattern_mismatch": _FORMS.get(
+            str(context.get("pattern")), "a name of letters, digits, _ and -"
+        ),
     }
     wanted = others.get(kind) or _KINDS.get(kind.partition("_")[0], "something else")
     number = kind.startswith(("float", "int")) and isinstance(given, str) and _is_number(given)

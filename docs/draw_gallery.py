@@ -24,12 +24,20 @@ SHOWN = (
     "exclusion",
     "sensitivity_production",
     "efficiency",
+    "mass_resolution",
+    "e_over_p",
 )
+EVENT = ("99002", "1", "7")
+"""Run, burst and number of an event of the demo's signal."""
 
 
 def main() -> None:
     """Copy the figures, and take a picture of the report."""
     output = Path(sys.argv[1]).resolve() / "output"
+    drawn = [sys.executable, "-c", "from bdana.cli import main; main()", "display", *EVENT]
+    subprocess.run([*drawn, "--sample", "signal", "--plot", PICTURES / "event.png"], check=True, cwd=output)  # noqa: S603
+    (PICTURES / "event.json").unlink()
+    (PICTURES / "event.pdf").unlink()
     for name in SHOWN:
         shutil.copyfile(output / "figures" / f"{name}.png", PICTURES / f"{name}.png")
     browser = shutil.which("chromium")

@@ -13,7 +13,7 @@ from bdana.blinding.policy import Policy
 from bdana.detector import Detector
 from bdana.errors import ConfigError
 from bdana.events.schema import Schema
-from bdana.mistakes import OfOption, Written, did_you_mean, nearest, validated
+from bdana.mistakes import _FORMS, OfOption, Written, did_you_mean, nearest, validated
 from bdana.strict import StrictModel
 
 FILE = Written("a.toml")
@@ -109,6 +109,8 @@ def test_a_text_and_a_truth_value_are_no_number(model):
         ("search.joint=['CR11']", "[search] joint: no region 'CR11': did you mean 'CR1'?"),
         ("signal.masses_mev=[300.0,200.0]", "--set signal.masses_mev=[300.0,200.0]: must ascend, not [300, 200]"),
         ("samples.x.kind='data'", "with --set samples.x.kind='data': [samples.x] files: is missing: ROOT files"),
+        ("plot.colours.signal='black'", 'must be a colour in red, green and blue, such as "#d55e00"'),
+        ("cluster={system='slurm',jobs=2,memory='2000'}", 'must be a size, such as "2 GB"'),
         ("search.mass_windows.resolution_mev=[[1.0,'a']]", "resolution_mev[0][1] = \"a\": must be a number"),
     ],
 )  # fmt: skip
@@ -160,3 +162,16 @@ def test_names_that_are_like_no_other_get_the_list():
     assert did_you_mean("q", ["alpha", "beta"]) == "there are alpha, beta"
     assert did_you_mean("q", []) == "there are none"
     assert did_you_mean("Alhpa", ["alpha", "beta"]) == "did you mean 'alpha'?"
+
+
+def test_texts_that_are_no_names_say_what_they_must_be():
+    """Every pattern of the configuration is one of a name, or there are words for it."""
+    found, waiting = set(), [AnalysisConfig.model_json_schema()]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            found |= {one["pattern"]} if isinstance(one.get("pattern"), str) else set()
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+    assert {pattern for pattern in found if not pattern.startswith(r"^\w")} == set(_FORMS)

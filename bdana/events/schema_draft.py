@@ -158,7 +158,7 @@ class _Drafter:
         )
         self.unread = described[self.tree][1]
         self.groups = collections_of(self.branches[self.tree])
-        self.used: set[str] = set()
+        self.used: set[tuple[str, str | None]] = set()
         self.without_unit: dict[str, Branch] = {}
 
     def draft(self, units: Mapping[str, str]) -> SchemaDraft:
@@ -170,7 +170,12 @@ class _Drafter:
         for collection in (*COLLECTIONS, "truth"):
             self._collection(out, collection, units)
         self._bursts(out)
-        left = [b.path for b in self.branches[self.tree] if b.path not in self.used]
+        begun = {path for path, _ in self.used}
+        left = [  # of records that are used in part, the other members
+            f"{b.path}.{b.member}" if b.member and b.path in begun else b.path
+            for b in self.branches[self.tree]
+            if (b.path, b.member) not in self.used
+        ]
         left = [*dict.fromkeys(left), *self.unread]
         if left:
             out.add("", f"# Branches of '{self.tree}' that are not used:", *_wrapped(left))
@@ -296,7 +301,7 @@ class _Drafter:
         names = json.dumps([branch.path[start:] for branch in parts])
         if any(branch.member for branch in parts):
             names += f", member = {json.dumps([branch.member for branch in parts])}"
-        self.used |= {branch.path for branch in parts}
+        self.used |= {(branch.path, branch.member) for branch in parts}
         if field != "p":
             out.column(field, f'{{ ratio = {names}, unit = "rad", range = {_limits(-1e6, 1e6)} }}', path=path)
             return
@@ -314,7 +319,7 @@ class _Drafter:
     ) -> None:
         """Write the line of a column that a branch seems to hold."""
         column = _model(path)
-        self.used.add(branch.path)
+        self.used.add((branch.path, branch.member))
         member = f", member = {json.dumps(branch.member)}" if branch.member else ""
         start = f"{{ branch = {json.dumps(shown)}{member}"
         if column.kind != "float" and branch.kind == "float":
@@ -343,7 +348,8 @@ class _Drafter:
         container = self.root.container(
             self.burst_tree if path.startswith("bursts.") and self.burst_tree else self.tree
         )
-        self.used |= set(find_branches(container, source) or ())
+        found = find_branches(container, source) or ()
+        self.used |= set(zip(found, source.map.members(len(found)), strict=True))
         out.column(name, _entry(source.map), path=path)
 
     def _bursts(self, out: _Lines) -> None:

@@ -198,11 +198,12 @@ def save_comparison(
         if signal is not None:
             _draw_signal(upper, signal, signal_label)
         alone = parts is not None and not parts
-        drawn = {data_label: observed, label: None if alone else predicted, signal_label: signal}
+        names = [chosen.label(data_label), chosen.label(label), chosen.labels.get("signal", signal_label)]
+        drawn = dict(zip(names, (observed, None if alone else predicted, signal), strict=True))
         note = flow_note({name: made for name, made in drawn.items() if made is not None})
         width = f"{axis.widths[0]:.4g}"
         if counts is not None:
-            number = f"{float(np.sum(observed.values(flow=True))):.6g} {data_label}"  # type: ignore[union-attr]
+            number = f"{float(np.sum(observed.values(flow=True))):.6g} {names[0]}"  # type: ignore[union-attr]
             note = f"Entries: {number}{'' if alone else f', {_total(predicted)} predicted'}. {note}"
         write_note(fig, ". ".join(filter(None, (remark, note))))
         _set_counts(upper, axis.edges, expected - down, logarithmic=axis.name in chosen.logarithmic)

@@ -135,7 +135,8 @@ def save_flatness(
         _points(axes, 0.5 * (edges[1:] + edges[:-1]), counts, data_label)
         write_note(fig, f"Outside the axis: {data_label} {outside[0]} below, {outside[1]} above")
         top = 1.25 * float(poisson_interval(counts)[1].max())
-        axes.set(xlim=(-window, window), ylim=(0, top), xlabel="$t(+) - t(-)$ [ns]")
+        # Below zero, so that the points of empty bins are whole.
+        axes.set(xlim=(-window, window), ylim=(-0.04 * top, top), xlabel="$t(+) - t(-)$ [ns]")
         axes.set_ylabel("pairs in a bin")
         axes.set_title(title, loc="left")
         axes.legend(loc="upper right", ncols=2)

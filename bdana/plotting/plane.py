@@ -133,28 +133,20 @@ def _draw_borders(axes: Axes, regions: Regions, closed: Sequence[AnyBox], bottom
 
 
 def _write_names(axes: Axes, regions: Regions, plane: Histogram) -> None:
-    """Write the name of each region into that of its upper or lower corners where least of what is drawn is hidden."""
-    (z_edges, cda_edges), shown = (axis.edges for axis in plane.axes), np.asarray(plane.values())
+    """Write the name of each region into that of its upper corners where less of what is drawn is hidden."""
+    (z_edges, cda_edges), shown = (axis.edges for axis in plane.axes), np.abs(np.asarray(plane.values()))
     height = np.log(cda_edges[-1] / cda_edges[0]) * LABEL[1]
     for i, box in enumerate(regions.boxes):
         left, right, top = box.ends[0] / box.unit, box.ends[1] / box.unit, box.top / hepunits.mm
         width = (z_edges[-1] - z_edges[0]) * LABEL[0] * len(box.name)
-        places = []
-        for upper in (True, False):
-            for leftmost in (True, False):
-                low = np.log(top) - height if upper else np.log(cda_edges[0])
-                start = left if leftmost else right - width
-                hidden = shown[
-                    np.ix_(
-                        (z_edges[1:] > start) & (z_edges[:-1] < start + width),
-                        (np.log(cda_edges[1:]) > low) & (np.log(cda_edges[:-1]) < low + height),
-                    )
-                ]
-                places.append((float(np.abs(hidden).sum()), leftmost, upper))
-        _, leftmost, upper = min(places, key=lambda place: place[0])
+        rows = shown[:, (cda_edges[1:] > top * np.exp(-height)) & (cda_edges[:-1] < top)].sum(axis=1)
+        on_left, on_right = (
+            float(rows[(z_edges[1:] > start) & (z_edges[:-1] < start + width)].sum())
+            for start in (left, right - width)
+        )
+        place, ha, shift = (left, "left", 5) if on_left <= on_right else (right, "right", -5)
         axes.annotate(
-            box.name, (left if leftmost else right, top if upper else cda_edges[0]),
-            xytext=(5 if leftmost else -5, -5 if upper else 5), textcoords="offset points",
-            ha="left" if leftmost else "right", va="top" if upper else "bottom", color="red" if i == 0 else "black",
-            fontsize=13, bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1},
+            box.name, (place, top), xytext=(shift, -5), textcoords="offset points", ha=ha, va="top",
+            color="red" if i == 0 else "black", fontsize=13,
+            bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1},
         )  # fmt: skip

@@ -73,7 +73,8 @@ def save_rates(
         lower.stairs(
             expected, np.arange(len(groups) + 1) - 0.5, color="#0072B2", linewidth=2, label="prediction"
         )
-        lower.set_ylim(0.0, 1.4 * max(float(high.max(initial=1.0)), float(expected.max(initial=0.0))))
+        top = 1.4 * max(float(high.max(initial=1.0)), float(expected.max(initial=0.0)))
+        lower.set_ylim(-0.04 * top, top)  # the points of groups without a candidate are whole
         lower.set_ylabel("candidates")
         lower.legend(loc="upper right", ncols=2)
         every = -(-len(groups) // LABELS)

@@ -76,9 +76,8 @@ def save_resolution(curves: Mapping[str, Curve], path: Path, title: str = "") ->
     with figure(path, size=(9, 6.5), numbers={"curves": _copied(curves), "title": title}) as fig:
         axes, top = fig.add_subplot(), 0.0
         for (mode, curve), colour, mark in zip(curves.items(), COLOURS, "os^Dv", strict=False):
-            mass, width, error = (
-                curve[key] for key in ("mass_mev", "resolution_mev", "resolution_error_mev")
-            )
+            mass, width = curve["mass_mev"], curve["resolution_mev"]
+            error = curve.get("resolution_error_mev", 0.0 * width)  # which runs of old versions do not have
             axes.errorbar(
                 mass, width, error, color=colour, marker=mark, markersize=5, linewidth=1.2, label=mode
             )

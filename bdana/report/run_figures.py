@@ -40,6 +40,12 @@ __all__ = [
     "without_cut_figures",
 ]
 
+PANELS = {
+    "pull": "; pull: difference over the error of both",
+    "ratio": "; below: data over prediction",
+    "none": "",
+}
+"""What the panel below a comparison shows."""
 RUN_FIGURES = frozenset({"regions", "cutflow"})
 """Names of the figures beside those of the variables."""
 
@@ -242,7 +248,7 @@ def _variable(
     shown = ", ".join(regions)
     caption = (
         f"{name} in the open regions ({shown}): {sample.label} with Garwood errors, prediction with its error, statistical "
-        "and systematic; pull: difference over the error of both."
+        f"and systematic{PANELS[current_look().panel]}."
     )
     if alone:
         caption = (

@@ -192,3 +192,15 @@ def test_what_cannot_be_drafted_is_said(tmp_path):
     done = bdana("schema", "init", path, "there.toml", cwd=tmp_path)
     assert (done.returncode, (tmp_path / "there.toml").read_text()) == (2, "mine")
     assert "there already" in done.stderr
+
+
+def test_members_of_records_that_are_used_in_part_are_listed(tmp_path):
+    odd = records(FOREIGN | {"mu_whatever": FOREIGN["mu_charge"]}) | {
+        "junk": ak.zip({"a": FOREIGN["mu_charge"]})
+    }
+    draft = draft_schema(written(tmp_path / "f.root", "rntuple", ana=odd, spills=SPILLS), "mine")
+    left = draft.text.rpartition("not used")[2]
+    assert "mu.whatever" in left
+    assert "mu.charge" not in left
+    assert "junk" in left
+    assert "junk.a" not in left

@@ -1,6 +1,7 @@
 """Pulls and pictures of data against prediction."""
 
 import json
+from typing import get_args
 
 import hist
 import numpy as np
@@ -9,9 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
 
+from bdana.analysis.plot_config import PlotConfig
 from bdana.errors import InputError
+from bdana.plotting import comparison
 from bdana.plotting.comparison import bin_pulls, save_comparison
 from bdana.plotting.figures import Look, look
+from bdana.report import run_figures
 
 
 def one(observed, expected, error):
@@ -106,3 +110,18 @@ def test_the_band_has_the_errors_of_both_sides(prediction, tmp_path, monkeypatch
         assert bands[1][1][some] == pytest.approx(1.0 + 1.0 / values[some])
     numbers = json.loads((tmp_path / "p.json").read_text())["predicted"]
     assert (numbers["errors"], numbers["errors_down"]) == ([1.0] * 4, pytest.approx(down.tolist()))
+
+
+def test_the_note_below_has_the_names_of_the_legend(prediction, tmp_path, monkeypatch):
+    notes = []
+    monkeypatch.setattr(comparison, "write_note", lambda _, text: notes.append(text))
+    chosen = {"combinatorial": "accidental pairs", "signal": "A' 400 MeV", "data": "NA62 data"}
+    with look(Look(labels=chosen)):
+        save_comparison(prediction, prediction, tmp_path / "a.png", label="combinatorial", signal=prediction)
+    for name in chosen.values():
+        assert f"{name} " in notes[0]
+    assert "combinatorial" not in notes[0]
+
+
+def test_every_panel_has_words_for_the_caption():
+    assert set(run_figures.PANELS) == set(get_args(PlotConfig.model_fields["panel"].annotation))

@@ -47,14 +47,14 @@ def test_closed_regions_change_the_picture(tmp_path):
 
 
 def test_the_name_of_a_region_hides_no_candidate(tmp_path):
-    """Of four corners of CR3, (-60, 100) m and up to 735 mm, one is free: below on the right."""
-    found = candidates([-55.0, 92.0, -55.0], [600.0, 600.0, 0.35])
+    """CR3, (-60, 100) m and up to 735 mm, has one in its left upper corner, CR2 in none."""
+    found = candidates([-55.0, 30.0], [600.0, 600.0])
     with pytest.MonkeyPatch.context() as patch:
         axes = []
         draw = plane_figure._write_names
         patch.setattr(plane_figure, "_write_names", lambda one, *rest: (axes.append(one), draw(one, *rest)))
         save_plane(plane_histogram(found, REGIONS), REGIONS, tmp_path / "p.png")
     (name,) = (text for text in axes[0].texts if text.get_text() == "CR3")
-    assert name.xy == (100.0, pytest.approx(axes[0].get_ylim()[0]))
+    assert name.xy == (100.0, 735.0)
     (other,) = (text for text in axes[0].texts if text.get_text() == "CR2")
-    assert other.xy == (-30.0, 430.0), "the upper left corner where all are free"
+    assert other.xy == (-30.0, 430.0), "the left one where both are free"

@@ -8,10 +8,12 @@ import pytest
 import bdana
 from bdana.errors import BlindingError, InputError
 from bdana.events import write_events
+from bdana.events.files import EventFile
 from bdana.events.plain_events import plain_events
 from bdana.plotting import save_event
 from bdana.search import event_view
 from bdana.search.event_view import view_event
+from tests import commands
 from tests.synthetic import dimuon_event, good_bursts, records
 
 
@@ -75,3 +77,23 @@ def test_an_opened_event_is_shown_as_the_opening_wrote_it_down(analysis, tmp_pat
         view_event(data, "data", number(77))
     with pytest.raises(BlindingError, match="closed events are not shown"):
         view_event(data, "pseudo", number(1))  # of another sample nothing was opened
+    monkeypatch.setattr(EventFile, "simulated", True)
+    assert view_event(data, "data", number(1)).label == "pseudo-data", "as everything else of its sample says"
+
+
+def test_the_command_draws_an_event_and_refuses_a_closed_one(analysis, tmp_path):
+    path = tmp_path / "event.png"
+
+    def display(event, sample):
+        files = json.dumps(list(analysis.config.samples[sample].files))
+        chosen = f'samples.{sample}={{kind="{sample}", files={files}}}'
+        options = ["--sample", sample, "--plot", str(path), "--json", "--set", chosen]
+        return commands.bdana("display", *map(str, number(event)), *options, cwd=analysis.folder)
+
+    refused = display(1, "data")
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert not path.exists()
+    shown = display(1, "mc")
+    assert shown.returncode == 0, shown.stderr
+    assert json.loads(shown.stdout)["quantities"]["region"] == "SR"
+    assert path.stat().st_size > 10_000
