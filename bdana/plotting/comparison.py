@@ -166,20 +166,21 @@ def save_comparison(
         Prediction in the regions that are closed. Bins that hardly anything else reaches are hatched, and have no point and no pull.
     remark : str
         Put before the note below the figure, such as the exposure.
-    error_down : ndarray, shape (B,), optional
-        Error of the prediction downward, where sources that can only raise or only lower it make it another.
+    error_down : ndarray, shape (2 + B,), optional
+        Error of the prediction downward, where sources that can only raise or only lower it make it another; the first and the
+        last are those of underflow and overflow.
     """
     (axis,) = predicted.axes
     expected = np.asarray(predicted.values(), dtype=np.float64)
     error = np.sqrt(np.asarray(predicted.variances(), dtype=np.float64))
-    down = error if error_down is None else error_down
+    down = error if error_down is None else error_down[1:-1]
     counts = None if observed is None else np.asarray(observed.values(), dtype=np.float64)
     hidden = _hidden(expected, counts, closed)
     p = None if counts is None else shape_p(counts[~hidden], expected[~hidden])
     chosen = current_look()
     numbers = _numbers(observed, predicted, signal, hidden, p) | {"remark": remark, "title": title}
     if error_down is not None:
-        numbers["predicted"]["errors_down"] = error_down
+        numbers["predicted"]["errors_down"] = down
     with figure(path, size=(9, 8), numbers=numbers) as fig:
         upper = lower = fig.add_subplot() if chosen.panel == "none" else None
         if upper is None or lower is None:
@@ -196,7 +197,10 @@ def save_comparison(
             _draw_signal(upper, signal, signal_label)
         alone = parts is not None and not parts
         drawn = {data_label: observed, label: None if alone else predicted, signal_label: signal}
-        note = flow_note({name: made for name, made in drawn.items() if made is not None})
+        note = flow_note(
+            {name: made for name, made in drawn.items() if made is not None},
+            {} if error_down is None else {label: error_down},
+        )
         width = f"{axis.widths[0]:.4g}"
         if counts is not None:
             entries = f"{float(np.sum(observed.values(flow=True))):.6g} {data_label}"  # type: ignore[union-attr]

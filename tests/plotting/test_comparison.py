@@ -96,7 +96,7 @@ def test_the_band_has_the_errors_of_both_sides(prediction, tmp_path, monkeypatch
         Axes, "fill_between", lambda self, x, low, high, **_: bands.append((low[:-1], high[:-1]))
     )
     with look(Look(panel=panel, numbers=True)):
-        save_comparison(made * 1, made, tmp_path / "p.png", error_down=down)
+        save_comparison(made * 1, made, tmp_path / "p.png", error_down=np.array([0.0, *down, 0.0]))
     values = made.values()
     assert bands[0][0] == pytest.approx(values - down)
     assert bands[0][1] == pytest.approx(values + 1.0)
