@@ -6,7 +6,7 @@ from bdana.on_demand import on_demand
 
 if TYPE_CHECKING:
     from bdana.plotting.against_mass import save_mass_limits
-    from bdana.plotting.comparison import bin_pulls, save_comparison
+    from bdana.plotting.comparison import save_comparison
     from bdana.plotting.counts import save_flatness, save_regions
     from bdana.plotting.event_display import save_event
     from bdana.plotting.events_left import save_cutflow
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from bdana.plotting.without_cut import save_without_cut
 
 __all__ = [
-    "bin_pulls",
     "save_comparison",
     "save_count_probabilities",
     "save_cutflow",
@@ -43,10 +42,7 @@ __getattr__ = on_demand(
     __name__,
     {
         "against_mass": ("save_mass_limits",),
-        "comparison": (
-            "bin_pulls",
-            "save_comparison",
-        ),
+        "comparison": ("save_comparison",),
         "counts": (
             "save_flatness",
             "save_regions",

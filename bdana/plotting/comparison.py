@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from bdana.selection import Histogram
 
-__all__ = ["bin_pulls", "merged", "save_comparison", "shape_p"]
+__all__ = ["pulls", "merged", "save_comparison", "shape_p"]
 
 PULLS = 5.0
 """End of the axis of pulls: the error bars of nearly all fit, and of what is beyond the number is written."""
@@ -34,7 +34,7 @@ RATIO = 3.0  # end of the axis of ratios
 NEGLIGIBLE = 0.1  # events: an empty bin of a smaller prediction tells nothing, and has no pull
 
 
-def bin_pulls(
+def pulls(
     observed: NDArray[np.float64],
     expected: NDArray[np.float64],
     error: NDArray[np.float64],
@@ -60,8 +60,8 @@ def bin_pulls(
     Examples
     --------
     >>> import numpy as np
-    >>> from bdana.plotting.comparison import bin_pulls
-    >>> bin_pulls(np.array([0.0, 9.0, 25.0]), np.array([0.5, 9.0, 16.0]), np.array([0.1, 1.0, 2.0])).round(2)
+    >>> from bdana.plotting.comparison import pulls
+    >>> pulls(np.array([0.0, 9.0, 25.0]), np.array([0.5, 9.0, 16.0]), np.array([0.1, 1.0, 2.0])).round(2)
     array([-0.27,  0.  ,  1.68])
     """
     low, high = poisson_interval(observed)
@@ -167,22 +167,23 @@ def save_comparison(
         Prediction in the regions that are closed. Bins that hardly anything else reaches are hatched, and have no point and no pull.
     remark : str
         Put before the note below the figure, such as the exposure.
-    error_down : ndarray, shape (B,), optional
-        Error of the prediction downward, where sources that can only raise or only lower it make it another.
+    error_down : ndarray, shape (2 + B,), optional
+        Error of the prediction downward, where sources that can only raise or only lower it make it another; the first and the
+        last are those of underflow and overflow.
     entries : str
         What is counted: entries, where a candidate has several.
     """
     (axis,) = predicted.axes
     expected = np.asarray(predicted.values(), dtype=np.float64)
     error = np.sqrt(np.asarray(predicted.variances(), dtype=np.float64))
-    down = error if error_down is None else error_down
+    down = error if error_down is None else error_down[1:-1]
     counts = None if observed is None else np.asarray(observed.values(), dtype=np.float64)
     hidden = _hidden(expected, counts, closed)
     p = None if counts is None else shape_p(counts[~hidden], expected[~hidden])
     chosen = current_look()
     numbers = _numbers(observed, predicted, signal, hidden, p) | {"remark": remark, "title": title}
     if error_down is not None:
-        numbers["predicted"]["errors_down"] = error_down
+        numbers["predicted"]["errors_down"] = down
     with figure(path, size=(9, 8), numbers=numbers) as fig:
         upper = lower = fig.add_subplot() if chosen.panel == "none" else None
         if upper is None or lower is None:
@@ -200,7 +201,10 @@ def save_comparison(
         alone = parts is not None and not parts
         names = [chosen.label(data_label), chosen.label(label), chosen.labels.get("signal", signal_label)]
         drawn = dict(zip(names, (observed, None if alone else predicted, signal), strict=True))
-        note = flow_note({name: made for name, made in drawn.items() if made is not None})
+        note = flow_note(
+            {name: made for name, made in drawn.items() if made is not None},
+            {} if error_down is None else {names[1]: error_down},
+        )
         width = f"{axis.widths[0]:.4g}"
         if counts is not None:
             number = f"{float(np.sum(observed.values(flow=True))):.6g} {names[0]}"  # type: ignore[union-attr]
@@ -342,9 +346,9 @@ def _draw_pulls(
     axes.set_ylabel("pull")
     if counts is not None:
         told = ((counts > 0) | (expected > NEGLIGIBLE)) & ~hidden
-        pulls = bin_pulls(counts, expected, error, down)[told]
-        axes.errorbar(axis.centers[told], pulls, yerr=1.0, fmt="ko", markersize=4)
-        mark_off_scale(axes, axis.centers[told], pulls, errors=1.0)
+        shown = pulls(counts, expected, error, down)[told]
+        axes.errorbar(axis.centers[told], shown, yerr=1.0, fmt="ko", markersize=4)
+        mark_off_scale(axes, axis.centers[told], shown, errors=1.0)
 
 
 def _draw_ratios(

@@ -90,20 +90,25 @@ def _arrow(
     )  # fmt: skip
 
 
-def flow_note(histograms: Mapping[str, Histogram]) -> str:
+def flow_note(
+    histograms: Mapping[str, Histogram], errors_down: Mapping[str, NDArray[np.float64]] | None = None
+) -> str:
     """Return what each histogram holds below and above its axis, with errors where it is not a count.
 
     Parameters
     ----------
     histograms : mapping of str to hist.Hist
         By their names in the legend; one axis each.
+    errors_down : mapping of str to ndarray, shape (2 + B,), optional
+        Errors downward of those whose variances are upward ones, with underflow and overflow.
     """
     parts = []
     for name, histogram in histograms.items():
         values = np.asarray(histogram.values(flow=True), dtype=float)
         variances = histogram.variances(flow=True)
         errors = np.sqrt(np.zeros_like(values) if variances is None else np.asarray(variances, dtype=float))
-        low, high = (_content(values[end], errors[end]) for end in (0, -1))
+        down = (errors_down or {}).get(name, errors)
+        low, high = (_content(values[end], errors[end], down[end]) for end in (0, -1))
         parts.append(f"{name} {low} below, {high} above")
     return f"Outside the axis: {'; '.join(parts)}"
 
@@ -168,8 +173,8 @@ def _cells(number: int) -> str:
     return f"{number} cell{'s' if number > 1 else ''}"
 
 
-def _content(value: float, error: float) -> str:
+def _content(value: float, error: float, down: float) -> str:
     if value == 0.0 and error == 0.0:
         return "0"
     counted = value.is_integer() and abs(error**2 - value) < 1e-9 * max(1.0, value)
-    return f"{value:.0f}" if counted else plus_minus(value, error)
+    return f"{value:.0f}" if counted else plus_minus(value, error, None if down == error else down)

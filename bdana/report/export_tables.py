@@ -140,7 +140,7 @@ def _variable(run: StoredRun, sample: StoredSample, name: str, channel: str) -> 
             "expected",
             expected.values().tolist(),
             "events",
-            up if down is None else list(zip(up, down.tolist(), strict=True)),
+            up if down is None else list(zip(up, down[1:-1].tolist(), strict=True)),
             "total",
         ),
         channel=channel,

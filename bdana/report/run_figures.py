@@ -299,7 +299,9 @@ def _cutflow(run: StoredRun, sample: StoredSample, folder: Path) -> Figure:
 def with_both_errors(
     predicted: Histogram, regions: Sequence[str], prediction: Mapping[str, Any], name: str, factor: int = 1
 ) -> tuple[Histogram, NDArray[np.float64] | None]:
-    """Return a predicted histogram with all errors upward, and its errors downward where they are others.
+    """Return a predicted histogram with all errors upward, and its errors downward where they are others, shape (2 + B,).
+
+    The latter have those of underflow and overflow at their ends.
 
     Parameters
     ----------
@@ -309,7 +311,9 @@ def with_both_errors(
     up, down = (
         with_all_errors(predicted, regions, prediction, name, factor, sign=sign) for sign in (1.0, -1.0)
     )
-    upward, downward = (np.sqrt(np.asarray(made.variances(), dtype=np.float64)) for made in (up, down))
+    upward, downward = (
+        np.sqrt(np.asarray(made.variances(flow=True), dtype=np.float64)) for made in (up, down)
+    )
     return up, None if np.array_equal(upward, downward) else downward
 
 

@@ -13,13 +13,13 @@ from matplotlib.axes import Axes
 from bdana.analysis.plot_config import PlotConfig
 from bdana.errors import InputError
 from bdana.plotting import comparison
-from bdana.plotting.comparison import bin_pulls, save_comparison
+from bdana.plotting.comparison import pulls, save_comparison
 from bdana.plotting.figures import Look, look
 from bdana.report import run_figures
 
 
 def one(observed, expected, error):
-    return float(bin_pulls(np.array([observed]), np.array([expected]), np.array([error]))[0])
+    return float(pulls(np.array([observed]), np.array([expected]), np.array([error]))[0])
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def test_pull_has_the_sign_of_the_difference(observed, expected, error):
 
 def test_the_error_of_the_prediction_that_faces_the_count_makes_the_pull():
     seen, expected = np.array([9.0, 4.0]), np.array([6.0, 6.0])
-    pulls = bin_pulls(seen, expected, np.array([4.0, 4.0]), np.array([0.5, 0.5]))
-    assert pulls == pytest.approx([3 / np.hypot(9 - 6.0565, 4.0), -2 / np.hypot(7.1628 - 4, 0.5)], rel=1e-4)
+    found = pulls(seen, expected, np.array([4.0, 4.0]), np.array([0.5, 0.5]))
+    assert found == pytest.approx([3 / np.hypot(9 - 6.0565, 4.0), -2 / np.hypot(7.1628 - 4, 0.5)], rel=1e-4)
 
 
 def test_nothing_predicted_and_nothing_seen_has_no_pull():
@@ -100,7 +100,7 @@ def test_the_band_has_the_errors_of_both_sides(prediction, tmp_path, monkeypatch
         Axes, "fill_between", lambda self, x, low, high, **_: bands.append((low[:-1], high[:-1]))
     )
     with look(Look(panel=panel, numbers=True)):
-        save_comparison(made * 1, made, tmp_path / "p.png", error_down=down)
+        save_comparison(made * 1, made, tmp_path / "p.png", error_down=np.array([0.0, *down, 0.0]))
     values = made.values()
     assert bands[0][0] == pytest.approx(values - down)
     assert bands[0][1] == pytest.approx(values + 1.0)

@@ -198,6 +198,10 @@ def test_counts_have_no_error_and_weights_have_one():
     assert flow_note({"data": histogram([9.0, 9.0]), "signal": histogram([-1.0], 0.5)}) == (
         "Outside the axis: data 0 below, 2 above; signal 0.50 ± 0.50 below, 0 above"
     )
+    down = {"signal": np.array([0.25, *np.zeros(4), 0.0])}
+    assert flow_note({"signal": histogram([-1.0], 0.5)}, down) == (
+        "Outside the axis: signal 0.50 +0.50 -0.25 below, 0 above"
+    )
 
 
 def test_what_fits_is_not_mentioned():

@@ -293,20 +293,7 @@ def duty_factor(
     boost = float(weights @ lags.seen)
     if not boost > 0:
         return None
-    structure = SpillStructure(
-        seen=lags.seen,
-        squares=lags.squares,
-        flat=flat,
-        all_flat=all_flat,
-        width=width,
-        window=window,
-        terms=lags.terms,
-        amplitudes=lags.amplitudes,
-        frequency=np.array([frequency for frequency, _ in lags.found]),
-        reach=np.array([reach for _, reach in lags.found]),
-        best=all_flat * weights,
-        trends=trends,
-    )
+    structure = SpillStructure(lags, all_flat, window, all_flat * weights, trends)
     half = lags.change(window // 2, window) if window > 1 else (None, None)
     counts = lags.squares.copy()
     counts[:window] += 1.0 / window

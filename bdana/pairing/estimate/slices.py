@@ -12,6 +12,7 @@ from bdana.pairing.estimate.time_weights import EVERY_PAIR, TimeWeight
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from bdana.pairing.estimate.time_differences import Lags
     from bdana.pairing.estimate.trends import Trends
     from bdana.pairing.estimate.u_statistic import PairSums
 
@@ -61,35 +62,21 @@ class SpillStructure:
 
     Attributes
     ----------
-    seen, squares, flat : ndarray, shape (bins,)
-        Pairs of each time difference with their weights, sums of squared weights, and pairs of constant rates.
+    lags : Lags
+        Pairs by time difference, those of constant rates, and the model.
     all_flat : float
-        The latter at all time differences.
-    width : float
-        Of the bins, in ns.
+        Pairs of constant rates at all time differences.
     window : int
         Bins whose pairs are compared with the model.
-    terms : ndarray, shape (1 + M, bins)
-        A constant or the shape of the trends, and the M terms in the order of their strength.
-    amplitudes : ndarray, shape (1 + M,)
-    frequency, reach : ndarray, shape (M,)
-        Frequency of a wave in 1/ns, 0 for a term that falls; time difference in ns where that ends.
     best : ndarray, shape (bins,)
         Weights whose mean over pairs of constant rates is g at time difference 0.
     trends : Trends or None
         Of the rate over the spill; None where there are none.
     """
 
-    seen: NDArray[np.float64]
-    squares: NDArray[np.float64]
-    flat: NDArray[np.float64]
+    lags: Lags
     all_flat: float
-    width: float
     window: int
-    terms: NDArray[np.float64]
-    amplitudes: NDArray[np.float64]
-    frequency: NDArray[np.float64]
-    reach: NDArray[np.float64]
     best: NDArray[np.float64]
     trends: Trends | None = None
 
@@ -103,41 +90,45 @@ class SpillStructure:
         """
         if fixed is not None:
             return (self._box(fixed),)
-        whole = self._slice(EVERY_PAIR, np.ones(len(self.flat) + 1))
-        terms = range(len(self.reach) + 1)
+        whole = self._slice(EVERY_PAIR, np.ones(len(self.lags.flat) + 1))
+        terms = range(len(self.lags.found) + 1)
         if self.trends:
             degrees = (self.trends.degree, 2 * self.trends.degree)
             return (whole, *(self._with_trends(self.trends, n, degree) for degree in degrees for n in terms))
         return (whole, *(self._matched(n) for n in terms[1:]))
 
     def _box(self, bins: int) -> Slice:
-        values = np.zeros(len(self.flat) + 1)
-        values[:bins] = self.all_flat / float(self.flat[:bins].sum())
-        return self._slice(TimeWeight((float(values[0]),), (0.0,), (bins * self.width,)), values)
+        values = np.zeros(len(self.lags.flat) + 1)
+        values[:bins] = self.all_flat / float(self.lags.flat[:bins].sum())
+        return self._slice(TimeWeight((float(values[0]),), (0.0,), (bins * self.lags.width,)), values)
 
     def _matched(self, terms: int) -> Slice:
         """Return the weight 1 + b m, with m the part of the model that the first terms make, its mean taken off.
 
         Of all weights that find a structure in proportion to m in full it is the one that costs least.
         """
-        used, amplitudes = self.terms[1 : terms + 1], self.amplitudes[1 : terms + 1]
-        rest = self.all_flat - float(self.flat.sum())
-        beyond = (self.all_flat - float(self.amplitudes @ self.terms @ self.flat)) / rest if rest > 0 else 0.0
-        level = self.amplitudes[0] - beyond if rest > 0 else 0.0
-        mean = float(level * self.flat.sum() + amplitudes @ used @ self.flat) / self.all_flat
+        used, amplitudes = self.lags.terms[1 : terms + 1], self.lags.amplitudes[1 : terms + 1]
+        rest = self.all_flat - float(self.lags.flat.sum())
+        beyond = (
+            (self.all_flat - float(self.lags.amplitudes @ self.lags.terms @ self.lags.flat)) / rest
+            if rest > 0
+            else 0.0
+        )
+        level = self.lags.amplitudes[0] - beyond if rest > 0 else 0.0
+        mean = float(level * self.lags.flat.sum() + amplitudes @ used @ self.lags.flat) / self.all_flat
         model = np.append(level + amplitudes @ used, 0.0) - mean
-        flat = np.append(self.flat, max(rest, 0.0))
+        flat = np.append(self.lags.flat, max(rest, 0.0))
         at_zero, square = level + float(amplitudes.sum()) - mean, float(model**2 @ flat) / self.all_flat
         if not (at_zero > 0 and square > 0):
             return Slice(EVERY_PAIR, 1.0, 0.0, np.inf)
         factor = at_zero / square
-        far = len(self.flat) * self.width
-        frequency, reach = self.frequency[:terms], self.reach[:terms]
+        far = len(self.lags.flat) * self.lags.width
+        found = self.lags.found[:terms]
         weight = TimeWeight(
             (1.0 - factor * mean, factor * level, *(factor * amplitudes).tolist()),
-            (0.0, 0.0, *frequency.tolist()),
-            (np.inf, far, *reach.tolist()),
-            (False, False, *(frequency == 0).tolist()),
+            (0.0, 0.0, *(line for line, _ in found)),
+            (np.inf, far, *(reach for _, reach in found)),
+            (False, False, *(not line for line, _ in found)),
         )
         return self._slice(weight, 1.0 + factor * model)
 
@@ -148,39 +139,42 @@ class SpillStructure:
         these in full; of all such weights it costs least. A rate that is a polynomial of the degree, R = sum r_n P_n, has the
         mean square sum r_n^2, and no other weight of the times finds r_n^2 with less.
         """
-        shapes = trends.by_lag(self.width, len(self.flat))[: degree + 1]
-        model = self.amplitudes[1 : terms + 1] @ self.terms[1 : terms + 1]
-        common = shapes @ (self.flat * model) / self.all_flat
-        own = float(model**2 @ self.flat) / self.all_flat - float(common @ common)
-        top = float(self.amplitudes[1 : terms + 1].sum()) - float(common.sum())
+        shapes = trends.by_lag(self.lags.width, len(self.lags.flat))[: degree + 1]
+        model = self.lags.amplitudes[1 : terms + 1] @ self.lags.terms[1 : terms + 1]
+        common = shapes @ (self.lags.flat * model) / self.all_flat
+        own = float(model**2 @ self.lags.flat) / self.all_flat - float(common @ common)
+        top = float(self.lags.amplitudes[1 : terms + 1].sum()) - float(common.sum())
         if terms and not (top > 0 and own > 0):
             return Slice(EVERY_PAIR, 1.0, 0.0, np.inf)
         factor = top / own if terms else 0.0
         levels = 1.0 - factor * common
-        frequency, reach = self.frequency[:terms], self.reach[:terms]
+        found = self.lags.found[:terms]
         weight = TimeWeight(
-            (float(levels[0]), *(factor * self.amplitudes[1 : terms + 1]).tolist()),
-            (0.0, *frequency.tolist()),
-            (np.inf, *reach.tolist()),
-            (False, *(frequency == 0).tolist()),
+            (float(levels[0]), *(factor * self.lags.amplitudes[1 : terms + 1]).tolist()),
+            (0.0, *(line for line, _ in found)),
+            (np.inf, *(reach for _, reach in found)),
+            (False, *(not line for line, _ in found)),
             tuple(levels[1:].tolist()),
             trends.length,
         )
         far = levels[0] + factor * model
-        mean = float(levels @ trends.found[: degree + 1]) + factor * float(model @ self.seen) / self.all_flat
+        mean = (
+            float(levels @ trends.found[: degree + 1])
+            + factor * float(model @ self.lags.seen) / self.all_flat
+        )
         square = float(levels @ trends.squares[: degree + 1, : degree + 1] @ levels)
-        square += float((far**2 - levels[0] ** 2) @ self.seen) / self.all_flat
-        found = self._slice(weight, np.append(levels @ shapes + factor * model, 0.0), (mean, square))
+        square += float((far**2 - levels[0] ** 2) @ self.lags.seen) / self.all_flat
+        made = self._slice(weight, np.append(levels @ shapes + factor * model, 0.0), (mean, square))
         # Tracks in proportion to the rate have the square of it: of degree 2 where the rate has degree 1.
         second = trends.second if degree == trends.degree else 0.0
-        return found._replace(missed=float(np.hypot(found.missed, second)))
+        return made._replace(missed=float(np.hypot(made.missed, second)))
 
     def _slice(
         self, weight: TimeWeight, values: NDArray[np.float64], moments: tuple[float, float] | None = None
     ) -> Slice:
         """Return a slice of the mean weight by time difference, and of its mean and mean square over the pairs."""
         # All pairs of tracks are those of the numbers of tracks, so that only differences in time fluctuate.
-        seen = np.append(self.seen, max(self.all_flat - float(self.seen.sum()), 0.0))
+        seen = np.append(self.lags.seen, max(self.all_flat - float(self.lags.seen.sum()), 0.0))
         mean, square, of_best = (
             float(x @ seen) / self.all_flat for x in (values, values**2, np.append(self.best, 0.0))
         )
@@ -188,8 +182,8 @@ class SpillStructure:
         if not mean > 0:
             return Slice(weight, 1.0, 0.0, np.inf)
         differs = self.best - values[:-1]
-        differs = differs - float(differs @ self.seen) / max(float(self.seen.sum()), 1.0)
-        error = float(np.sqrt(differs**2 @ self.squares)) / self.all_flat
+        differs = differs - float(differs @ self.lags.seen) / max(float(self.lags.seen.sum()), 1.0)
+        error = float(np.sqrt(differs**2 @ self.lags.squares)) / self.all_flat
         return Slice(weight, of_best / mean - 1.0, error / mean, square / mean**2)
 
 

@@ -69,6 +69,15 @@ class Lags:
         Of the bins, in ns.
     level : ndarray, shape (bins,)
         1, or the shape of the trends.
+
+    Attributes
+    ----------
+    found : list of (float, float)
+        Terms beside the level, the most significant first: frequency in 1/ns and reach in ns; that of a falling term is 0.
+    terms, amplitudes : ndarray, shape (1 + M, bins) and (1 + M,)
+        The level and these terms.
+    rest : ndarray, shape (bins,)
+        Pairs beyond the model.
     """
 
     def __init__(
