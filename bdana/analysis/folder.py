@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from pydantic import BaseModel
 
 from bdana import pairing, upstream
-from bdana.analysis.config import read_config
+from bdana.analysis.config_file import read_config
 from bdana.analysis.modules import AnalysisModules
 from bdana.analysis.signal_config import SearchedSignal, SignalConfig
 from bdana.detector import Detector, load_detector
