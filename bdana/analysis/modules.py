@@ -95,10 +95,15 @@ class AnalysisModules:
         folder : str
             One of `FOLDERS`.
         """
-        paths = (Path(path) for path in self.texts)
-        return [
-            path.stem for path in paths if path.parent.as_posix() == folder and not path.stem.startswith("_")
-        ]
+        return list(self._names.get(folder, ()))
+
+    @cached_property
+    def _names(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for path in map(Path, self.texts):
+            if not path.stem.startswith("_"):
+                found.setdefault(path.parent.as_posix(), []).append(path.stem)
+        return found
 
     def load(self, folder: str, name: str) -> ModuleType:
         """Import one module.
