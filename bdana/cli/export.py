@@ -10,6 +10,7 @@ import typer
 from bdana.cli.app import app
 from bdana.cli.console import load_analysis, note, print_json, print_tables, progress_bar, require_analysis
 from bdana.cli.options import ExecutorName, Json, Overrides, Scheduler, TwoWorkers, executor_from
+from bdana.cli.sensitivity_options import Protons
 from bdana.errors import InputError
 
 if TYPE_CHECKING:
@@ -58,12 +59,6 @@ Masses = Annotated[
         metavar="MEV",
         help="A mass of the tables; several. By default twelve of the scan of analysis.toml.",
         show_default=False,
-    ),
-]
-Protons = Annotated[
-    float | None,
-    typer.Option(
-        metavar="N", help="Protons on target; by default those of analysis.toml.", show_default=False
     ),
 ]
 Observed = Annotated[
