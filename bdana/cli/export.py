@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -169,7 +170,9 @@ def reinterpretation(
         print_json({"folder": str(folder), "channel": channel, "masses_mev": masses, "files": files})
     else:
         note(f"tables checked with HEPData's validator: {', '.join(files)}")
-        print_tables(f"{len(masses)} masses in {folder}; excluded couplings: python {folder / 'example.py'}")
+        print_tables(
+            f"{len(masses)} masses in {folder}; excluded couplings: python {shlex.quote(str(folder / 'example.py'))}"
+        )
 
 
 def _one_region(
