@@ -255,6 +255,8 @@ def sentences(err: ValidationError, model: type[BaseModel], written: Written) ->
         if origin.startswith("--set") and origin.partition("=")[0] == f"--set {_dotted(written, place)}":
             name = ""  # the option says it
         listed = said.setdefault(origin, {}).setdefault(name, [])
+        if of_table and isinstance(place[-1], int):  # of several values that lack, the last says how many
+            listed.clear()
         if sentence not in listed:
             listed.append(sentence)
     return "\n".join(

@@ -108,6 +108,7 @@ def test_a_text_and_a_truth_value_are_no_number(model):
         ("search.data='daat'", "--set search.data='daat': [search] data: no sample 'daat': there are none"),
         ("search.joint=['CR11']", "[search] joint: no region 'CR11': did you mean 'CR1'?"),
         ("signal.masses_mev=[300.0,200.0]", "--set signal.masses_mev=[300.0,200.0]: must ascend, not [300, 200]"),
+        ("signal.masses_mev=[]", "--set signal.masses_mev=[]: [signal] masses_mev: needs 2 or more values"),
         ("samples.x.kind='data'", "with --set samples.x.kind='data': [samples.x] files: is missing: ROOT files"),
         ("plot.colours.signal='black'", 'must be a colour in red, green and blue, such as "#d55e00"'),
         ("cluster={system='slurm',jobs=2,memory='2000'}", 'must be a size, such as "2 GB"'),

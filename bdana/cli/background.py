@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from bdana.api import Analysis
+    from bdana.engine import Executor
     from bdana.engine.accounting import Accounting
     from bdana.events import Dataset
     from bdana.pairing import PairEstimate
@@ -77,8 +80,6 @@ def background(
     as_json: Json = False,
 ) -> None:
     """Estimate the combinatorial background from single tracks, or bound the prompt one (--background prompt)."""
-    from contextlib import nullcontext
-
     from bdana.engine.accounting import accounting
     from bdana.pairing import pair_file
 
@@ -91,20 +92,9 @@ def background(
     )
     chosen = executor_from(analysis, workers, executor, scheduler)
     if analysis.is_prompt(name):
-        with accounting() as found, progress_bar("prompt pairs"):
-            share = analysis.prompt_share(
-                files, kind=kind, schema=schema, name=name, all_bursts=all_bursts, executor=chosen
-            )
-        note_bad_files(share.bad_files)
+        layout = {"kind": kind, "schema": schema, "all_bursts": all_bursts}
+        _bound_prompt(analysis, files, name, layout, chosen, account=account, as_json=as_json)
         _done(resume)
-        accounts: dict[str, Any] = {}
-        if account:
-            dataset = analysis.dataset(files, kind=kind, schema=schema, all_bursts=all_bursts)
-            accounts = _accounts(found, dataset)
-        if as_json:
-            print_json(share.to_dict() | {"analysis_hash": analysis.hash, "kind": kind} | accounts)
-        else:
-            print_tables(share_text(share, analysis.prompt(name)[0].left_out))
         return
     with (
         accounting() as found,
@@ -134,6 +124,29 @@ def background(
     else:
         lost = (f"warning: {bad.text}" for bad in estimate.bad_files)
         print_tables(f"from single tracks of {label}:", *lost, *estimate_tables(estimate))
+
+
+def _bound_prompt(
+    analysis: Analysis,
+    files: list[str],
+    name: str,
+    layout: dict[str, Any],
+    executor: Executor,
+    *,
+    account: bool,
+    as_json: bool,
+) -> None:
+    """Print the bound on the prompt background."""
+    from bdana.engine.accounting import accounting
+
+    with accounting() as found, progress_bar("prompt pairs"):
+        share = analysis.prompt_share(files, name=name, executor=executor, **layout)
+    note_bad_files(share.bad_files)
+    accounts = _accounts(found, analysis.dataset(files, **layout)) if account else {}
+    if as_json:
+        print_json(share.to_dict() | {"analysis_hash": analysis.hash, "kind": layout["kind"]} | accounts)
+    else:
+        print_tables(share_text(share, analysis.prompt(name)[0].left_out))
 
 
 def _done(resume: Path | None) -> None:

@@ -49,6 +49,37 @@ Export = Annotated[
     Path | None,
     typer.Option(help="Write .csv, .tex, .json (pyhf workspace) or .tar.gz (HEPData).", show_default=False),
 ]
+RegionCounts = Annotated[
+    Path | None,
+    typer.Option(
+        help="CSV: name, expected, error (or @FILE of toys), observed (empty where closed); or a run's table.json."
+    ),
+]
+Covariance = Annotated[
+    Path | None,
+    typer.Option(help="CSV: covariance of the regions; by default their errors move together."),
+]
+SingleEventSensitivity = Annotated[
+    float | None,
+    typer.Option(help="Single-event sensitivity: the branching ratio that gives one expected event."),
+]
+SensitivityError = Annotated[float, typer.Option(help="Its error, in the same unit.")]
+IntervalLevel = Annotated[float, typer.Option(help="Level of the intervals of the best fit.")]
+Categories = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME:OBSERVED:BACKGROUND:ERROR:SES[:SES_ERROR]",
+        help="A category of a measurement; repeated.",
+        show_default=False,
+    ),
+]
+CategoryFile = Annotated[
+    Path | None,
+    typer.Option(help="CSV of categories: name, observed, background, error, ses, ses_error."),
+]
+Independent = Annotated[
+    bool, typer.Option("--independent", help="Background errors of categories do not move together.")
+]
 
 
 @app.command()
@@ -61,37 +92,14 @@ def count(
     efficiency_error: EfficiencyError = 0.0,
     cl: Level = 0.9,
     method: Method = None,
-    regions: Annotated[
-        Path | None,
-        typer.Option(
-            help="CSV: name, expected, error (or @FILE of toys), observed (empty where closed); or a run's table.json."
-        ),
-    ] = None,
-    covariance: Annotated[
-        Path | None,
-        typer.Option(help="CSV: covariance of the regions; by default their errors move together."),
-    ] = None,
-    ses: Annotated[
-        float | None,
-        typer.Option(help="Single-event sensitivity: the branching ratio that gives one expected event."),
-    ] = None,
-    ses_error: Annotated[float, typer.Option(help="Its error, in the same unit.")] = 0.0,
-    interval: Annotated[float, typer.Option(help="Level of the intervals of the best fit.")] = 0.6827,
-    category: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME:OBSERVED:BACKGROUND:ERROR:SES[:SES_ERROR]",
-            help="A category of a measurement; repeated.",
-            show_default=False,
-        ),
-    ] = None,
-    categories: Annotated[
-        Path | None,
-        typer.Option(help="CSV of categories: name, observed, background, error, ses, ses_error."),
-    ] = None,
-    independent: Annotated[
-        bool, typer.Option("--independent", help="Background errors of categories do not move together.")
-    ] = False,
+    regions: RegionCounts = None,
+    covariance: Covariance = None,
+    ses: SingleEventSensitivity = None,
+    ses_error: SensitivityError = 0.0,
+    interval: IntervalLevel = 0.6827,
+    category: Categories = None,
+    categories: CategoryFile = None,
+    independent: Independent = False,
     export: Export = None,
     as_json: Json = False,
 ) -> None:

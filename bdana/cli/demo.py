@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -92,8 +93,8 @@ def demo(
         "",
         f"The report is {made.report}.",
         f"{said} Next:",
-        f"  cd {folder} && bdana run            # after changing a cut in selections/dimuon.py",
-        f"  cd {folder} && bdana select data/signal.root --kind mc",
+        f"  cd {shlex.quote(str(folder))} && bdana run            # after changing a cut in selections/dimuon.py",
+        f"  cd {shlex.quote(str(folder))} && bdana select data/signal.root --kind mc",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 from bdana.cli.app import app
 from bdana.cli.console import load_analysis, note, print_json, print_tables, progress_bar, require_analysis
 from bdana.cli.options import ExecutorName, Json, Overrides, Scheduler, TwoWorkers, executor_from
+from bdana.cli.sensitivity_options import Protons
 from bdana.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,78 +50,83 @@ def results(
         print_tables(*(f"  {name}" for name in files), f"{len(files)} files in {folder}")
 
 
+OutputFolder = Annotated[
+    Path, typer.Argument(metavar="OUT_DIR", help="Folder to make, with HEPData tables and example.py.")
+]
+Channel = Annotated[str, typer.Option(metavar="mumu|ee|...", help="Decay mode that is searched for.")]
+Masses = Annotated[
+    list[float] | None,
+    typer.Option(
+        metavar="MEV",
+        help="A mass of the tables; several. By default twelve of the scan of analysis.toml.",
+        show_default=False,
+    ),
+]
+Observed = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        metavar="N",
+        help="Observed events; without it the exclusion is the median expected one.",
+        show_default=False,
+        rich_help_panel=COUNTS,
+    ),
+]
+ExpectedBackground = Annotated[
+    float | None,
+    typer.Option(min=0.0, metavar="B", help="Expected background.", show_default="0", rich_help_panel=COUNTS),
+]
+BackgroundError = Annotated[
+    float | None,
+    typer.Option(min=0.0, metavar="DB", help="Its error.", show_default="0", rich_help_panel=COUNTS),
+]
+RegionCounts = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Counts of all regions, in place of the three options above: CSV with name, expected, error, observed "
+        "(empty where closed), or a run's table.json.",
+        show_default=False,
+        rich_help_panel=COUNTS,
+    ),
+]
+Covariance = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.csv",
+        help="Covariance of the backgrounds of these regions.",
+        show_default=False,
+        rich_help_panel=COUNTS,
+    ),
+]
+Level = Annotated[float, typer.Option(metavar="CL", help="Confidence level.", rich_help_panel=COUNTS)]
+Decays = Annotated[
+    int, typer.Option(min=1, metavar="N", help="Decays drawn in each bin.", rich_help_panel=BINS)
+]
+Energies = Annotated[
+    tuple[float, float],
+    typer.Option(metavar="GEV GEV", help="Ends of the bins of energy.", rich_help_panel=BINS),
+]
+MaxAngle = Annotated[
+    float, typer.Option(metavar="MRAD", help="End of the bins of angle.", rich_help_panel=BINS)
+]
+
+
 @group.command()
 def reinterpretation(
-    folder: Annotated[
-        Path, typer.Argument(metavar="OUT_DIR", help="Folder to make, with HEPData tables and example.py.")
-    ],
-    channel: Annotated[
-        str, typer.Option(metavar="mumu|ee|...", help="Decay mode that is searched for.")
-    ] = "mumu",
-    mass: Annotated[
-        list[float] | None,
-        typer.Option(
-            metavar="MEV",
-            help="A mass of the tables; several. By default twelve of the scan of analysis.toml.",
-            show_default=False,
-        ),
-    ] = None,
-    pot: Annotated[
-        float | None,
-        typer.Option(
-            metavar="N", help="Protons on target; by default those of analysis.toml.", show_default=False
-        ),
-    ] = None,
-    observed: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            metavar="N",
-            help="Observed events; without it the exclusion is the median expected one.",
-            show_default=False,
-            rich_help_panel=COUNTS,
-        ),
-    ] = None,
-    background: Annotated[
-        float | None,
-        typer.Option(
-            min=0.0, metavar="B", help="Expected background.", show_default="0", rich_help_panel=COUNTS
-        ),
-    ] = None,
-    background_error: Annotated[
-        float | None,
-        typer.Option(min=0.0, metavar="DB", help="Its error.", show_default="0", rich_help_panel=COUNTS),
-    ] = None,
-    regions: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Counts of all regions, in place of the three options above: CSV with name, expected, error, observed "
-            "(empty where closed), or a run's table.json.",
-            show_default=False,
-            rich_help_panel=COUNTS,
-        ),
-    ] = None,
-    covariance: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE.csv",
-            help="Covariance of the backgrounds of these regions.",
-            show_default=False,
-            rich_help_panel=COUNTS,
-        ),
-    ] = None,
-    cl: Annotated[float, typer.Option(metavar="CL", help="Confidence level.", rich_help_panel=COUNTS)] = 0.9,
-    decays: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Decays drawn in each bin.", rich_help_panel=BINS)
-    ] = 100,
-    energies: Annotated[
-        tuple[float, float],
-        typer.Option(metavar="GEV GEV", help="Ends of the bins of energy.", rich_help_panel=BINS),
-    ] = (15.0, 405.0),
-    max_angle: Annotated[
-        float, typer.Option(metavar="MRAD", help="End of the bins of angle.", rich_help_panel=BINS)
-    ] = 6.5,
+    folder: OutputFolder,
+    channel: Channel = "mumu",
+    mass: Masses = None,
+    pot: Protons = None,
+    observed: Observed = None,
+    background: ExpectedBackground = None,
+    background_error: BackgroundError = None,
+    regions: RegionCounts = None,
+    covariance: Covariance = None,
+    cl: Level = 0.9,
+    decays: Decays = 100,
+    energies: Energies = (15.0, 405.0),
+    max_angle: MaxAngle = 6.5,
     overrides: Overrides = None,
     workers: TwoWorkers = None,
     executor: ExecutorName = None,
@@ -163,7 +170,9 @@ def reinterpretation(
         print_json({"folder": str(folder), "channel": channel, "masses_mev": masses, "files": files})
     else:
         note(f"tables checked with HEPData's validator: {', '.join(files)}")
-        print_tables(f"{len(masses)} masses in {folder}; excluded couplings: python {folder / 'example.py'}")
+        print_tables(
+            f"{len(masses)} masses in {folder}; excluded couplings: python {shlex.quote(str(folder / 'example.py'))}"
+        )
 
 
 def _one_region(

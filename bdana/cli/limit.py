@@ -62,6 +62,38 @@ Covariance = Annotated[
         show_default=False,
     ),
 ]
+CandidateMasses = Annotated[
+    list[float] | None,
+    typer.Option(help="Mass in MeV whose window is searched; repeated.", show_default=False),
+]
+EventMasses = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[NAME:]MASS",
+        help="Mass in MeV of an observed event, with --channel after its name; repeated.",
+        show_default=False,
+    ),
+]
+Resolutions = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[NAME:]MASS:SIGMA",
+        help="Mass resolution in MeV at a mass; repeated. Default, assumed: 0.4, 2.0, 3.2 at 220, 411, 700.",
+        show_default=False,
+    ),
+]
+HalfWidth = Annotated[float, typer.Option(help="Half width of a window of mass, in resolutions, assumed.")]
+MassRanges = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[NAME:]LOW:HIGH",
+        help="Range in MeV in which the background is flat in mass; by default all of it is taken in every window.",
+        show_default=False,
+    ),
+]
+Independent = Annotated[
+    bool, typer.Option("--independent", help="Background errors of channels do not move together.")
+]
 
 
 @app.command()
@@ -76,40 +108,12 @@ def limit(
     method: Method = None,
     channel: Channel = None,
     covariance: Covariance = None,
-    candidate_mass: Annotated[
-        list[float] | None,
-        typer.Option(help="Mass in MeV whose window is searched; repeated.", show_default=False),
-    ] = None,
-    event_mass: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[NAME:]MASS",
-            help="Mass in MeV of an observed event, with --channel after its name; repeated.",
-            show_default=False,
-        ),
-    ] = None,
-    resolution: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[NAME:]MASS:SIGMA",
-            help="Mass resolution in MeV at a mass; repeated. Default, assumed: 0.4, 2.0, 3.2 at 220, 411, 700.",
-            show_default=False,
-        ),
-    ] = None,
-    half_width: Annotated[
-        float, typer.Option(help="Half width of a window of mass, in resolutions, assumed.")
-    ] = 2.0,
-    mass_range: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[NAME:]LOW:HIGH",
-            help="Range in MeV in which the background is flat in mass; by default all of it is taken in every window.",
-            show_default=False,
-        ),
-    ] = None,
-    independent: Annotated[
-        bool, typer.Option("--independent", help="Background errors of channels do not move together.")
-    ] = False,
+    candidate_mass: CandidateMasses = None,
+    event_mass: EventMasses = None,
+    resolution: Resolutions = None,
+    half_width: HalfWidth = 2.0,
+    mass_range: MassRanges = None,
+    independent: Independent = False,
     export: Export = None,
     as_json: Json = False,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -202,7 +203,7 @@ def init(
     )
     print_tables(
         f"{out}: {len(draft.mapped)} columns guessed.", *like, *needed,
-        f"Next: bdana schema check {file} --schema {out}",
+        f"Next: bdana schema check {shlex.quote(file)} --schema {shlex.quote(str(out))}",
     )  # fmt: skip
 
 

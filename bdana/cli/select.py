@@ -45,59 +45,63 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from bdana.api import Analysis
     from bdana.engine import SelectionRun
     from bdana.events import Dataset
     from bdana.events.bad_files import BadFile
     from bdana.events.writing import ContainerKind
 
 __all__ = ["note_bad_files", "result_tables", "select"]
+InputFiles = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="FILE...", help="ROOT files of one layout, globs, @lists.", show_default=False),
+]
+Samples = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="A sample of analysis.toml in place of files; several add up.",
+        show_default=False,
+    ),
+]
+SelectionName = Annotated[str, typer.Option(metavar="NAME", help="A module of selections/.")]
+Candidates = Annotated[
+    Path | None,
+    typer.Option(metavar="OUT.csv|OUT.root", help="Write the candidates, one row each.", show_default=False),
+]
+Skim = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="OUT.root",
+        help="Write the selected events, in bdana's own layout; of sealed data OUT.open.root.",
+        show_default=False,
+    ),
+]
+AsRNTuple = Annotated[bool, typer.Option("--rntuple", help="Write RNTuples in place of trees.")]
+Plot = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="OUT.png",
+        help="Draw them in the plane of z and distance to the beam line at the dump.",
+        show_default=False,
+    ),
+]
 
 
 @app.command()
 def select(
-    files: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="FILE...", help="ROOT files of one layout, globs, @lists.", show_default=False
-        ),
-    ] = None,
-    sample: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="A sample of analysis.toml in place of files; several add up.",
-            show_default=False,
-        ),
-    ] = None,
+    files: InputFiles = None,
+    sample: Samples = None,
     schema: Schema = None,
     kind: Kind = "data",
-    selection: Annotated[str, typer.Option(metavar="NAME", help="A module of selections/.")] = "dimuon",
+    selection: SelectionName = "dimuon",
     all_bursts: AllBursts = False,
     good_runs: GoodRuns = None,
     overrides: Overrides = None,
-    candidates: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="OUT.csv|OUT.root", help="Write the candidates, one row each.", show_default=False
-        ),
-    ] = None,
-    skim: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="OUT.root",
-            help="Write the selected events, in bdana's own layout; of sealed data OUT.open.root.",
-            show_default=False,
-        ),
-    ] = None,
-    rntuple: Annotated[bool, typer.Option("--rntuple", help="Write RNTuples in place of trees.")] = False,
-    plot: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="OUT.png",
-            help="Draw them in the plane of z and distance to the beam line at the dump.",
-            show_default=False,
-        ),
-    ] = None,
+    candidates: Candidates = None,
+    skim: Skim = None,
+    rntuple: AsRNTuple = False,
+    plot: Plot = None,
     workers: Workers = None,
     executor: ExecutorName = None,
     scheduler: Scheduler = None,
@@ -136,20 +140,7 @@ def select(
 
         note(f"{write_skim(analysis, run, skim, container)} events in {skim}")
     if plot is not None:
-        from bdana.plotting import save_plane
-        from bdana.regions import UNDEFINED
-        from bdana.selection import plane_histogram
-
-        regions, closed = analysis.plane_of(run.selection, run.closed)
-        save_plane(
-            plane_histogram(run.candidates, regions, analysis.dump_name),
-            regions,
-            plot,
-            f"{run.selection} ({run.label})",
-            closed,
-            sum(region.observed for region in run.regions if region.name == UNDEFINED),
-        )
-        note(f"picture in {plot}")
+        _draw_plane(analysis, run, plot)
     if resume is not None:
         from bdana.engine import clear_checkpoints
 
@@ -201,6 +192,23 @@ def _write_candidates(run: SelectionRun, path: Path, container: ContainerKind) -
     else:
         run.candidates.write_csv(path, incomplete(run.bad_files))
     note(f"{len(run.candidates)} candidates in {path}")
+
+
+def _draw_plane(analysis: Analysis, run: SelectionRun, path: Path) -> None:
+    from bdana.plotting import save_plane
+    from bdana.regions import UNDEFINED
+    from bdana.selection import plane_histogram
+
+    regions, closed = analysis.plane_of(run.selection, run.closed)
+    save_plane(
+        plane_histogram(run.candidates, regions, analysis.dump_name),
+        regions,
+        path,
+        f"{run.selection} ({run.label})",
+        closed,
+        sum(region.observed for region in run.regions if region.name == UNDEFINED),
+    )
+    note(f"picture in {path}")
 
 
 def result_tables(run: SelectionRun) -> list[Table | str]:

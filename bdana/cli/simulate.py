@@ -14,98 +14,117 @@ from bdana.errors import ConfigError
 
 if TYPE_CHECKING:
     from bdana.api import Analysis
+    from bdana.simulation import SimulationConfig
+    from bdana.simulation.generated import GeneratorCounts
 
 __all__ = ["simulate"]
+
+Output = Annotated[Path, typer.Argument(metavar="OUT.root", help="File to write.", show_default=False)]
+Kind = Annotated[
+    str,
+    typer.Option(
+        metavar="mc|pseudo|signal",
+        help="Halo muons and accidental pairs with truth, the same without truth, or decays of a new particle.",
+    ),
+]
+Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same events.")]
+Protons = Annotated[float, typer.Option(metavar="N", help="Protons on target.")]
+Bursts = Annotated[int, typer.Option(metavar="N", help="Bursts they come in.")]
+Run = Annotated[int, typer.Option(min=0, metavar="N", help="Run number.")]
+Mass = Annotated[
+    float | None, typer.Option(metavar="MEV", help="Mass of the new particle.", show_default=False)
+]
+CouplingValue = Annotated[
+    float | None,
+    typer.Option(
+        "--coupling",
+        "--epsilon",
+        metavar="C",
+        help="Coupling, such as epsilon; without it decays are flat in z.",
+        show_default=False,
+    ),
+]
+Mode = Annotated[str, typer.Option(metavar="mumu|ee|pipi|gammagamma", help="Decay of the signal.")]
+ModelName = Annotated[str, typer.Option(metavar="NAME", help="Signal model.")]
+Spectrum = Annotated[
+    str,
+    typer.Option(
+        metavar="flat|all|PROCESS", help="Spectrum of the signal; a process such as bremsstrahlung."
+    ),
+]
+Decays = Annotated[int, typer.Option(metavar="N", help="Signal decays to generate.")]
+Source = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        metavar="FILE.hepmc",
+        help="Take the events of a generator (HepMC2 or 3, .gz) instead; their weights are kept, whatever --pot is.",
+        show_default=False,
+    ),
+]
+ParticleNumber = Annotated[
+    int | None,
+    typer.Option(
+        metavar="PDG",
+        help="With --from: decay this particle here, by --mode; else the generator made the decays.",
+        show_default=False,
+    ),
+]
+CtauMm = Annotated[
+    float | None,
+    typer.Option(
+        metavar="MM",
+        help="With --particle: weight by the probability to decay in the volume.",
+        show_default=False,
+    ),
+]
+Origin = Annotated[
+    str,
+    typer.Option(
+        metavar="dump|zero",
+        help="With --from: where its coordinates begin, in the impact point on the dump or at z = 0.",
+    ),
+]
+DetectorName = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|FILE.toml",
+        help="Geometry, with its beam and dump; by default that of the analysis here or above, else na62.",
+        show_default=False,
+    ),
+]
+Replaced = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Replace a parameter, such as beam.intensity_rms=0.6; once per key.",
+        show_default=False,
+    ),
+]
 
 
 @app.command()
 def simulate(
     context: typer.Context,
-    output: Annotated[Path, typer.Argument(metavar="OUT.root", help="File to write.", show_default=False)],
-    kind: Annotated[
-        str,
-        typer.Option(
-            metavar="mc|pseudo|signal",
-            help="Halo muons and accidental pairs with truth, the same without truth, or decays of a new particle.",
-        ),
-    ] = "mc",
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same events.")] = 1,
-    pot: Annotated[float, typer.Option(metavar="N", help="Protons on target.")] = 1.4e17,
-    bursts: Annotated[int, typer.Option(metavar="N", help="Bursts they come in.")] = 2000,
-    run: Annotated[int, typer.Option(min=0, metavar="N", help="Run number.")] = 99_001,
-    mass: Annotated[
-        float | None, typer.Option(metavar="MEV", help="Mass of the new particle.", show_default=False)
-    ] = None,
-    epsilon: Annotated[
-        float | None,
-        typer.Option(
-            "--coupling",
-            "--epsilon",
-            metavar="C",
-            help="Coupling, such as epsilon; without it decays are flat in z.",
-            show_default=False,
-        ),
-    ] = None,
-    mode: Annotated[
-        str, typer.Option(metavar="mumu|ee|pipi|gammagamma", help="Decay of the signal.")
-    ] = "mumu",
-    model: Annotated[str, typer.Option(metavar="NAME", help="Signal model.")] = "dark_photon",
-    spectrum: Annotated[
-        str,
-        typer.Option(
-            metavar="flat|all|PROCESS", help="Spectrum of the signal; a process such as bremsstrahlung."
-        ),
-    ] = "bremsstrahlung",
-    decays: Annotated[int, typer.Option(metavar="N", help="Signal decays to generate.")] = 100_000,
-    source: Annotated[
-        Path | None,
-        typer.Option(
-            "--from",
-            metavar="FILE.hepmc",
-            help="Take the events of a generator (HepMC2 or 3, .gz) instead; their weights are kept, whatever --pot is.",
-            show_default=False,
-        ),
-    ] = None,
-    particle: Annotated[
-        int | None,
-        typer.Option(
-            metavar="PDG",
-            help="With --from: decay this particle here, by --mode; else the generator made the decays.",
-            show_default=False,
-        ),
-    ] = None,
-    ctau_mm: Annotated[
-        float | None,
-        typer.Option(
-            metavar="MM",
-            help="With --particle: weight by the probability to decay in the volume.",
-            show_default=False,
-        ),
-    ] = None,
-    origin: Annotated[
-        str,
-        typer.Option(
-            metavar="dump|zero",
-            help="With --from: where its coordinates begin, in the impact point on the dump or at z = 0.",
-        ),
-    ] = "dump",
-    detector: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|FILE.toml",
-            help="Geometry, with its beam and dump; by default that of the analysis here or above, else na62.",
-            show_default=False,
-        ),
-    ] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Replace a parameter, such as beam.intensity_rms=0.6; once per key.",
-            show_default=False,
-        ),
-    ] = None,
+    output: Output,
+    kind: Kind = "mc",
+    seed: Seed = 1,
+    pot: Protons = 1.4e17,
+    bursts: Bursts = 2000,
+    run: Run = 99_001,
+    mass: Mass = None,
+    epsilon: CouplingValue = None,
+    mode: Mode = "mumu",
+    model: ModelName = "dark_photon",
+    spectrum: Spectrum = "bremsstrahlung",
+    decays: Decays = 100_000,
+    source: Source = None,
+    particle: ParticleNumber = None,
+    ctau_mm: CtauMm = None,
+    origin: Origin = "dump",
+    detector: DetectorName = None,
+    overrides: Replaced = None,
     workers: Workers = None,
     executor: ExecutorName = None,
     scheduler: Scheduler = None,
@@ -145,9 +164,7 @@ def simulate(
             generated = override(generated, text.removeprefix("generated."))
         else:
             config = override(config, text)
-    if config.signal and (config.signal.spectrum != "flat" or config.signal.epsilon is not None):
-        for text in config.signal.particle.cautions:
-            note(f"warning: {text}")
+    _note_cautions(config)
     chosen = executor_from(_analysis_here() if executor == "dask" else None, workers, executor, scheduler)
     document = {"file": str(output), "kind": kind, "seed": seed, "config": asdict(config)}
     with progress_bar("simulating") as progress:
@@ -162,12 +179,25 @@ def simulate(
         return
     note(f"simulated with seed {seed}")
     if source:
-        note(
-            f"{source}: {counts.events} events of weight {counts.weight:.6g}, {counts.unused} of them not used; charged "
-            f"particles left out: {counts.before} made before the decay volume, {counts.behind} behind the first "
-            f"chamber, {counts.backwards} fly backwards; {counts.as_pions} hadrons followed as pions"
-        )
+        note(f"{source}: {_counted(counts)}")
     print_tables(f"{events} events of {config.pot:.4g} protons in {config.bursts} bursts: {output}")
+
+
+def _note_cautions(config: SimulationConfig) -> None:
+    """Say on stderr what people must know of a spectrum or a coupling that a signal model gives."""
+    signal = config.signal
+    if signal and (signal.spectrum != "flat" or signal.epsilon is not None):
+        for text in signal.particle.cautions:
+            note(f"warning: {text}")
+
+
+def _counted(counts: GeneratorCounts) -> str:
+    """Say what became of the events and particles of a generator's file."""
+    return (
+        f"{counts.events} events of weight {counts.weight:.6g}, {counts.unused} of them not used; charged "
+        f"particles left out: {counts.before} made before the decay volume, {counts.behind} behind the first "
+        f"chamber, {counts.backwards} fly backwards; {counts.as_pions} hadrons followed as pions"
+    )
 
 
 def _geometry(detector: str | None) -> str:

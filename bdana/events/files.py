@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import threading
 from collections import OrderedDict, defaultdict
 from contextlib import suppress
@@ -487,7 +488,7 @@ def guess_schema(path: Location, remote: RemoteConfig = DEFAULTS) -> str:
     there = f"it is not {reasons}" if near else f"its trees are {', '.join(root.trees) or 'none'}"
     raise ConfigError(
         f"{path}: matches none of the schemas {', '.join(schemas)}: {there}; choose one with --schema, or draft one for this "
-        f"layout: bdana schema init {path} mine.toml"
+        f"layout: bdana schema init {shlex.quote(str(path))} mine.toml"
     )
 
 

@@ -13,7 +13,7 @@ import awkward as ak
 import numpy as np
 
 from bdana.analysis import AnalysisFolder
-from bdana.analysis.config import check_config
+from bdana.analysis.config_file import check_config
 from bdana.analysis.modules import AnalysisModules
 from bdana.engine import run_selection
 from bdana.errors import BdanaError, ConfigError

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bdana.analysis.config import read_config
+from bdana.analysis.config_file import read_config
 from bdana.errors import ConfigError
 
 HEAD = """

@@ -123,6 +123,12 @@ def test_outputs_that_cannot_be_written_are_refused_before_events_are_read(
     assert not list(tmp_path.iterdir())
 
 
+def test_commands_that_are_proposed_can_be_pasted_whatever_a_file_is_called(foreign, tmp_path):
+    (tmp_path / "my file.root").write_bytes(foreign.read_bytes())
+    done = bdana("schema", "init", "my file.root", "a b.toml", cwd=tmp_path)
+    assert "Next: bdana schema check 'my file.root' --schema 'a b.toml'" in done.stdout
+
+
 def test_debug_shows_the_traceback():
     with pytest.raises(InputError, match="no such file"):  # with which Python ends
         bdana("select", "nowhere.root", "--kind", "mc", "--debug")
