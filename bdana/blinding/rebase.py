@@ -224,14 +224,15 @@ def _own_rows(ledger: Ledger, policy: Policy, person: str, pushed: Collection[st
             return []
     else:
         starts = sorted((row for row in main if row.follows == fork), key=lambda row: (row.time, row.name))
-        if pushed and all(
-            start.name in pushed for start in starts
-        ):  # the fork itself was pushed: the later branch moves
+        shared = bool(pushed) and all(start.name in (pushed or ()) for start in starts)
+        if shared:  # the fork itself was pushed
             mine = {row.hash for row in found if row.person == person}
         branches = [_branch(main, start) for start in starts]
+        built_on = [branch for branch in branches if _others_name(found, branch)]
+        stays = (built_on or branches)[0]
         movable = [branch for branch in branches if branch <= mine]  # guard: own-branches
-        if len(movable) == len(branches) or (pushed and starts[0].name in pushed):
-            movable = [branch for branch in movable if branch != branches[0]]
+        if shared or len(movable) == len(branches):
+            movable = [branch for branch in movable if branch != stays]
         if len(branches) - len(movable) > 1:
             movable = []
         moved = set().union(*movable)
@@ -269,6 +270,12 @@ def _branch(main: Sequence[Row], start: Row) -> set[str]:
         if row.follows in found:
             found.add(row.hash)
     return found
+
+
+def _others_name(found: Sequence[Row], branch: set[str]) -> bool:
+    """Tell whether somebody who wrote nothing in a branch named a row of it, such as in an approval."""
+    people = {row.person for row in found if row.hash in branch}
+    return any(row.person not in people and _names(row, branch) for row in found)
 
 
 def _names(row: Row, others: Iterable[str]) -> bool:

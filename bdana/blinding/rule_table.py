@@ -625,8 +625,12 @@ def _opens_what_was_asked_for(case: Case) -> bool:
 
 
 def _begins_once(case: Case) -> bool:
-    """the opening of {stage} with this request began already."""
-    return case.record.has("begin", request=case.body["request"])  # guard: begins-once
+    """the opening of {stage} with this freeze began already."""
+    began = case.record.openings("begin", case.ask["period"], case.ask["channel"])
+    same = ("freeze", "stage")
+    return any(
+        [r.body[key] for key in same] == [case.ask[key] for key in same] for _, r in began
+    )  # guard: begins-once
 
 
 def _request_stands(case: Case) -> str:
