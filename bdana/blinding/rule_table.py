@@ -866,7 +866,7 @@ RULES: Mapping[Kind, tuple[Rule, ...]] = {
     "freeze": (_openings_are_done, _abandoned_is_explained, _failure_is_explained, _freezes_recorded_data,
                _freezes_recorded_files),
     "rehearse": (_freeze_is_of_the_policy, _rehearses_a_freeze),
-    "request": (_analysts_request, _names_the_row_before, *_OPENING, _asks_once, *_SHARES),
+    "request": (_analysts_request, _names_the_row_before, *_OPENING, _begins_once, _asks_once, *_SHARES),
     "approve": (*_OPENING, _approves_what_is_closed, _nobody_agrees_twice, _approves_once, *_SHARES),
     "withdraw": (_withdraws_before_the_opening, _takes_back_own),
     "begin": (*_OPENING, _named_opener_opens, _opens_what_was_asked_for, _begins_once, _request_stands, _approvals_stand,

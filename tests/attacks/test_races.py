@@ -178,7 +178,8 @@ def test_a_stage_is_opened_by_one_opener_with_a_freeze(search):
     """Two analysts asked two openers: the second opening of the same stage would be a second count of it."""
     requests = [search.request("CR3"), search.request("CR3", "bob", "rea")]
     search.open(requests[0])
-    with pytest.raises(
-        BlindingError, match=r"the opening of CR3 with this freeze began already \(rule begins-once\)"
-    ):
+    refused = r"the opening of CR3 with this freeze began already \(rule begins-once\)"
+    with pytest.raises(BlindingError, match=refused):
         search.open(requests[1], "rea")
+    with pytest.raises(BlindingError, match=refused):
+        search.request("CR3")
