@@ -354,9 +354,9 @@ def _seen_names_regions(case: Case) -> list[str]:
 
 def _openings_are_done(case: Case) -> list[str]:
     """the opening of {found} gives it up."""
-    hanging = case.record.unfinished()  # guard: openings-are-done
+    hanging = case.record.unfinished()
     said = "{0} began and has not ended: {1} opens it again, or `bdana blinding abandon {0}`"
-    return [said.format(row.body["stage"], row.person) for row in hanging]
+    return [said.format(row.body["stage"], row.person) for row in hanging]  # guard: openings-are-done
 
 
 def _abandoned_is_explained(case: Case) -> str:
@@ -544,8 +544,10 @@ def _failure_stops(case: Case) -> list[str]:
 def _nothing_was_abandoned(case: Case) -> list[str]:
     """{found}; freeze again, with --explain, and ask again."""
     # It may have been a hidden look.
-    gone = case.record.abandoned()  # guard: abandoned-stops
-    return [f"{row.person} abandoned the opening of {row.body['stage']}" for row in gone]
+    gone = case.record.abandoned()
+    return [
+        f"{row.person} abandoned the opening of {row.body['stage']}" for row in gone
+    ]  # guard: abandoned-stops
 
 
 def _asks_once(case: Case) -> list[str]:
