@@ -14,10 +14,8 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
-    SerializerFunctionWrapHandler,
     Strict,
     field_validator,
-    model_serializer,
     model_validator,
 )
 
@@ -57,12 +55,6 @@ Role = Literal["analyst", "reviewer", "convenor"]  # guard: three-roles
 class _Signed(StrictModel):
     # A text or `true` in the place of a number is a mistake, not a number: people sign the content.
     model_config = ConfigDict(strict=True)  # guard: strict-types
-
-    @model_serializer(mode="wrap")
-    def _without_clusters(self, serialised: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what a policy without pairs of clusters does not have: people signed it without."""
-        values: dict[str, Any] = serialised(self)
-        return {name: value for name, value in values.items() if name != "clusters" or value is not None}
 
 
 class PairRule(_Signed):  # guard: pair-rule
@@ -214,8 +206,8 @@ class Policy(_Signed):
 
     @property
     def document(self) -> dict[str, Any]:
-        """The policy's content as JSON holds it."""
-        return self.model_dump(mode="json")
+        """The policy's content as JSON holds it, without the tables that it does not have."""
+        return self.model_dump(mode="json", exclude_none=True)
 
     @property
     def sha256(self) -> str:
@@ -369,18 +361,7 @@ class Policy(_Signed):
         ConfigError
             When a region has no stage or a stage no region, their orders differ, or a region leaves its envelope.
         """
-        if cluster_regions is not None and self.cluster_envelopes is not None:
-            around = {box.name: box for box in self.cluster_envelopes.boxes}
-            for own in cluster_regions.boxes:
-                if own.name in around and not own.inside(
-                    around[own.name]
-                ):  # guard: cluster-region-in-envelope
-                    raise ConfigError(
-                        f"region {own.name} of pairs of clusters leaves its closed envelope [stages.{own.name}.clusters]: keep "
-                        "it inside, or widen the envelope and seal the raw data again"
-                    )
-        envelopes = {box.name: box for box in self.envelopes.boxes}
-        names = [box.name for box in regions.boxes]
+        names, envelopes = [box.name for box in regions.boxes], [box.name for box in self.envelopes.boxes]
         for name in names:
             if name not in envelopes:  # guard: region-has-a-stage
                 raise ConfigError(
@@ -389,17 +370,29 @@ class Policy(_Signed):
         for name in envelopes:
             if name not in names:  # guard: stage-has-a-region
                 raise ConfigError(f"[stages.{name}] has no region of that name in analysis.toml")
-        if names != list(envelopes):  # guard: stages-in-order
+        if names != envelopes:  # guard: stages-in-order
             raise ConfigError(
                 f"the stages open in the order {', '.join(self.stages)}, but the regions from the outermost inwards are "
                 f"{', '.join(reversed(names))}: list the stages in that order"
             )
-        for box in regions.boxes:
-            if not box.inside(envelopes[box.name]):  # guard: region-in-its-envelope
-                raise ConfigError(
-                    f"region {box.name} leaves its closed envelope [stages.{box.name}]: keep it inside, or widen the "
-                    "envelope and seal the raw data again"
-                )
+        _require_inside(regions, self.envelopes, "{}", "[stages.{}]")
+        if (
+            cluster_regions is not None and self.cluster_envelopes is not None
+        ):  # guard: cluster-region-in-envelope
+            _require_inside(
+                cluster_regions, self.cluster_envelopes, "{} of pairs of clusters", "[stages.{}.clusters]"
+            )
+
+
+def _require_inside(regions: Regions, envelopes: Envelopes, region: str, table: str) -> None:
+    """Refuse a region that leaves its envelope; `region` and `table` say how the two are called, with the name in them."""
+    around = {box.name: box for box in envelopes.boxes}
+    for box in regions.boxes:
+        if not box.inside(around[box.name]):  # guard: region-in-its-envelope
+            raise ConfigError(
+                f"region {region.format(box.name)} leaves its closed envelope {table.format(box.name)}: keep it inside, or widen "
+                "the envelope and seal the raw data again"
+            )
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,8 @@
-"""Repairing a ledger of which two copies were written at the same time: one's own unpushed rows are written again."""
+"""Repairing a ledger of which two copies were written at the same time: one's own unpushed rows are written again.
+
+They are written in a copy of the ledger first. When that copy is whole, the rows are exchanged: a process that dies before has
+changed nothing, and one that dies meanwhile is gone on with.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +12,25 @@ import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bdana.atomic import write_atomically
-from bdana.blinding.ledger import OF_A_REQUEST, Row, by_hash, head
+from bdana.blinding.canonical import canonical, parse
+from bdana.blinding.ledger import OF_A_REQUEST, Ledger, Row, by_hash, head
 from bdana.blinding.policy_in_force import former_policies
 from bdana.blinding.rules import append, refusal, require_sound
 from bdana.blinding.signing import sign, verify
 from bdana.errors import BlindingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from pathlib import Path
 
-    from bdana.blinding.ledger import Ledger
     from bdana.blinding.policy import Policy
 
 __all__ = ["Rebased", "pushed_rows", "rebase", "unfinished"]
 
-UNFINISHED, PLAN = ".rebasing", "plan.json"
-"""Folder of a ledger with the rows that are being written again, and the file in it that says which."""
+READY, PLAN = ".rebasing", "plan.json"
+"""Folder of a ledger with the rows that are ready to be exchanged, and the file in it that says which for which."""
+MOVED = "moved"
+"""Folder beside them with the rows that go."""
 REFUSED = ".rebase"
 """Folder of a ledger with the rows that were not written again, for people to see."""
 
@@ -73,8 +78,8 @@ def rebase(
     """Write one's own rows again after those of the others, where two copies of the ledger were written at the same time.
 
     Only rows of the person, which nobody else has, change: those of a branch of the main line that is all the person's own; in
-    a ledger that does not fork but that a rule refuses, all that are not pushed. Nothing changes where nothing is wrong. What they say stays, but for hashes of rows.
-    Killed at any step it has lost nothing, and goes on when it is asked again.
+    a ledger that does not fork but that a rule refuses, all that are not pushed. Nothing changes where nothing is wrong. What they
+    say stays, but for hashes of rows. Killed at any step it has lost nothing, and goes on when it is asked again.
 
     Parameters
     ----------
@@ -96,60 +101,71 @@ def rebase(
     trial = b"rows that are written again"
     if not verify(trial, sign(trial, key), policy.ssh_keys.get(person, "")):  # guard: rebase-with-own-key
         raise BlindingError(f"refused: {key} is not the SSH key of {person} in [people]; nothing was changed")
-    moved = [] if unfinished(ledger) else _own_rows(ledger, policy, person, pushed)
-    if not moved and not unfinished(ledger):
-        return Rebased()
-    with ledger.locked("rebase", "another `bdana blinding rebase` is running here"):
-        plan = _Plan.read(ledger) or _Plan.made(ledger, moved, person)
-        if plan.person != person:  # guard: own-plan
-            raise BlindingError(
-                f"refused: a `bdana blinding rebase` of {plan.person} was not finished here; {plan.person} types it again"
-            )
-        with ledger.locked("row"):
-            _move(plan.moved[::-1], ledger.folder, plan.folder)
-        try:
-            policy = policy.after(former_policies(ledger, policy))
-            require_sound(ledger, policy)
-        except BlindingError as err:
-            plan.take_back(ledger)
-            raise BlindingError(f"{err}; without the rows of {person}, so that nothing was changed") from None
-        done = _write_again(ledger, policy, key, plan)
-        _move([row.name for row, _ in done.refused], plan.folder, ledger.folder / REFUSED)
+    with ledger.locked("rebase", "another `bdana blinding rebase` is running here"), ledger.locked("row"):
+        if not unfinished(ledger):  # guard: rebase-goes-on
+            moved = _own_rows(ledger, policy, person, pushed)
+            if not moved:
+                return Rebased()
+            _prepare(ledger, policy, person, key, moved)
+        done = _exchange(ledger, person)
         if finish:
             finish(done)
-        plan.forget()
+        (ledger.folder / READY / PLAN).unlink()  # first: what is left without it is of no use to anybody
+        shutil.rmtree(ledger.folder / READY)
     return done
 
 
-def _write_again(ledger: Ledger, policy: Policy, key: Path, plan: _Plan) -> Rebased:
-    """Write the rows of a plan after those that are there, but for those that a process that died has written."""
+def unfinished(ledger: Ledger) -> bool:
+    """Tell whether a process has died while it exchanged rows.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    """
+    return (ledger.folder / READY / PLAN).is_file()
+
+
+def _prepare(ledger: Ledger, policy: Policy, person: str, key: Path, moved: Sequence[Row]) -> None:
+    """Write rows again in a copy of the ledger, and leave the new ones there, with a plan, when all are."""
+    ready, copy = ledger.folder / READY, ledger.folder / f"{READY}.part"
+    shutil.rmtree(ready, ignore_errors=True)
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(ledger.folder, copy, ignore=shutil.ignore_patterns(".*"))
+    (copy / MOVED).mkdir()
+    for row in moved:
+        for file in _files(row.name):
+            (copy / file).rename(copy / MOVED / file)
+    there = Ledger(copy, ledger.keys)
+    try:
+        policy = policy.after(former_policies(there, policy))
+        require_sound(there, policy)
+    except BlindingError as err:
+        shutil.rmtree(copy)
+        raise BlindingError(f"{err}; without the rows of {person}, so that nothing was changed") from None
+    done = _write_again(there, policy, key, moved)
+    written = {row.name: new.name for row, new in done.written}
+    refused = {row.name: why for row, why in done.refused}
+    names = [row.name for row in moved]
+    plan = {"person": person, "moved": names, "written": written, "refused": refused}
+    (copy / PLAN).write_text(json.dumps(plan))
+    copy.rename(ready)
+
+
+def _write_again(ledger: Ledger, policy: Policy, key: Path, moved: Sequence[Row]) -> Rebased:
+    """Write rows after those that are there, with the names of one another that they have now."""
     done = Rebased()
     now: dict[str, str] = {}
-    for row in plan.rows(ledger):
-        body = _renamed({k: v for k, v in row.body.items() if k != "head"}, now)
-        written = {new.hash for _, new in done.written}
-        new = next(  # guard: written-once
-            (
-                there
-                for there in ledger.rows()
-                if there.hash not in {*plan.base, *written}
-                and (there.kind, there.person) == (row.kind, row.person)
-                and {k: v for k, v in there.body.items() if k != "head"} == body
-            ),
-            None,
-        )
-        request = by_hash(ledger.rows()).get(now.get(row.follows, row.follows))
+    for row in moved:
+        text = canonical({name: value for name, value in row.body.items() if name != "head"})
+        for old, new_one in now.items():
+            text = text.replace(old.encode(), new_one.encode())
+        body: dict[str, Any] = parse(text)
+        request = by_hash(ledger.rows(), "request").get(now.get(row.follows, row.follows))
+        if row.kind == "request":
+            body["head"] = head(ledger.rows())
         try:
-            new = new or append(
-                ledger,
-                policy,
-                row.kind,
-                row.person,
-                key,
-                lambda record, b=body, kind=row.kind: (  # type: ignore[misc]
-                    b | ({"head": head(record.rows)} if kind == "request" else {})
-                ),
-                request if row.kind in OF_A_REQUEST else None,
+            new = append(
+                ledger, policy, row.kind, row.person, key, body, request if row.kind in OF_A_REQUEST else None
             )
         except BlindingError as err:
             done.refused.append((row, str(err)))
@@ -159,77 +175,38 @@ def _write_again(ledger: Ledger, policy: Policy, key: Path, plan: _Plan) -> Reba
     return done
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """What is written again: kept in a file, so that a process that died is gone on with.
-
-    Attributes
-    ----------
-    folder : Path
-        Where the rows lie meanwhile.
-    person : str
-    moved : list of str
-        Names of the rows, oldest first.
-    base : list of str
-        Hashes of the rows that stay.
-    """
-
-    folder: Path
-    person: str
-    moved: list[str]
-    base: list[str]
-
-    @classmethod
-    def made(cls, ledger: Ledger, rows: Sequence[Row], person: str) -> _Plan:
-        """Make the plan for some rows, and write it down before any of them is moved."""
-        base = [row.hash for row in ledger.files() if row not in rows]
-        plan = cls(ledger.folder / UNFINISHED, person, [row.name for row in rows], base)
-        shutil.rmtree(plan.folder, ignore_errors=True)
-        plan.folder.mkdir()
-        with write_atomically(plan.folder / PLAN) as file:  # guard: plan-before-moving
-            json.dump({"person": person, "moved": plan.moved, "base": plan.base}, file)
-        return plan
-
-    @classmethod
-    def read(cls, ledger: Ledger) -> _Plan | None:
-        """Return the plan that a process that died has left; None without one."""
-        path = ledger.folder / UNFINISHED / PLAN
-        return cls(path.parent, **json.loads(path.read_text())) if path.is_file() else None
-
-    def rows(self, ledger: Ledger) -> list[Row]:
-        """Read the rows from where they lie, or from where those are kept that were refused."""
-        places = [self.folder, ledger.folder / REFUSED]
-        paths = [
-            next((p / name for p in places if (p / name).is_file()), self.folder / name)
-            for name in self.moved
-        ]
-        for path in paths:
-            if not path.is_file():
-                raise BlindingError(
-                    f"{path}: is gone, which was to be written again; nothing more was written"
-                )
-        return [Row.of_bytes(path.read_bytes(), str(path)) for path in paths]
-
-    def take_back(self, ledger: Ledger) -> None:
-        """Put the rows where they were."""
-        with ledger.locked("row"):
-            _move(self.moved, self.folder, ledger.folder)
-        self.forget()
-
-    def forget(self) -> None:
-        """Remove the plan first: what is left without it is of no use to anybody."""
-        (self.folder / PLAN).unlink()
-        shutil.rmtree(self.folder)
+def _exchange(ledger: Ledger, person: str) -> Rebased:
+    """Put the rows that are ready in the place of those that go, as far as they are not there yet."""
+    ready, moved = ledger.folder / READY, ledger.folder / READY / MOVED
+    plan = json.loads((ready / PLAN).read_text())
+    if plan["person"] != person:  # guard: own-plan
+        raise BlindingError(
+            f"refused: a `bdana blinding rebase` of {plan['person']} was not finished here; {plan['person']} types it again"
+        )
+    for name in plan["refused"]:
+        for file in _files(name):
+            (ledger.folder / REFUSED).mkdir(exist_ok=True)
+            shutil.copy(moved / file, ledger.folder / REFUSED)
+    for name in plan["moved"][::-1]:  # so that no row ever names one that is not there
+        for file in _files(name):
+            (ledger.folder / file).unlink(missing_ok=True)
+    for new in plan["written"].values():
+        for file in _files(new)[::-1]:
+            if (ready / file).exists():  # guard: exchanged-once
+                (ready / file).replace(ledger.folder / file)
+    return Rebased(
+        [(_row(moved / old), _row(ledger.folder / new)) for old, new in plan["written"].items()],
+        [(_row(moved / old), why) for old, why in plan["refused"].items()],
+    )
 
 
-def unfinished(ledger: Ledger) -> bool:
-    """Tell whether a process that wrote rows again has died before it had finished.
+def _files(row: str) -> tuple[str, str]:
+    """Return the names of the files of a row and its signature."""
+    return row, f"{row}.sig"
 
-    Parameters
-    ----------
-    ledger : Ledger
-    """
-    return (ledger.folder / UNFINISHED / PLAN).is_file()
+
+def _row(path: Path) -> Row:
+    return Row.of_bytes(path.read_bytes(), str(path))
 
 
 def _own_rows(ledger: Ledger, policy: Policy, person: str, pushed: Collection[str] | None) -> list[Row]:
@@ -247,25 +224,26 @@ def _own_rows(ledger: Ledger, policy: Policy, person: str, pushed: Collection[st
             return []
     else:
         starts = sorted((row for row in main if row.follows == fork), key=lambda row: (row.time, row.name))
-        if pushed and all(
-            start.name in pushed for start in starts
-        ):  # the fork itself was pushed: the later branch moves
+        shared = bool(pushed) and all(start.name in (pushed or ()) for start in starts)
+        if shared:  # the fork itself was pushed
             mine = {row.hash for row in found if row.person == person}
         branches = [_branch(main, start) for start in starts]
+        built_on = [branch for branch in branches if _others_name(found, branch)]
+        stays = (built_on or branches)[0]
         movable = [branch for branch in branches if branch <= mine]  # guard: own-branches
-        if len(movable) == len(branches) or (pushed and starts[0].name in pushed):
-            movable = [branch for branch in movable if branch != branches[0]]
+        if shared or len(movable) == len(branches):
+            movable = [branch for branch in movable if branch != stays]
         if len(branches) - len(movable) > 1:
             movable = []
         moved = set().union(*movable)
-        moved |= {r.hash for r in found if r.beside and r.hash in mine and moved & _named(r.body, r.follows)}
+        moved |= {row.hash for row in found if row.beside and row.hash in mine and _names(row, moved)}
     if not moved:  # guard: own-rows-only
         raise BlindingError(
             f"refused: none of the rows that do not fit are rows of {person} that nobody else has; nothing was changed: who wrote "
             "the others, and has not pushed them, does this"
         )
     for row in found:
-        if row.hash not in moved and moved & _named(row.body, row.follows):
+        if row.hash not in moved and _names(row, moved):
             raise BlindingError(
                 f"refused: {row.name} of {row.person} names a row that would be written again; nothing was changed"
             )
@@ -294,29 +272,13 @@ def _branch(main: Sequence[Row], start: Row) -> set[str]:
     return found
 
 
-def _named(value: Any, *more: str) -> set[str]:
-    """Return the texts in a body, which may be hashes of rows."""
-    if isinstance(value, dict):
-        return {*more}.union(*(_named(v) for v in value.values()))
-    if isinstance(value, list):
-        return {*more}.union(*(_named(v) for v in value))
-    return {*more, value} if isinstance(value, str) else {*more}
+def _others_name(found: Sequence[Row], branch: set[str]) -> bool:
+    """Tell whether somebody who wrote nothing in a branch named a row of it, such as in an approval."""
+    people = {row.person for row in found if row.hash in branch}
+    return any(row.person not in people and _names(row, branch) for row in found)
 
 
-def _renamed(value: Any, now: dict[str, str]) -> Any:
-    """Put the hashes of rows that were written again in the place of the old ones."""
-    if isinstance(value, dict):
-        return {k: _renamed(v, now) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_renamed(v, now) for v in value]
-    return now.get(value, value) if isinstance(value, str) else value
-
-
-def _move(names: Sequence[str], source: Path, target: Path) -> None:
-    """Move the files of rows, as far as they are there still, so that none is ever in a ledger without its signature."""
-    target.mkdir(exist_ok=True)
-    ledger_first = not source.name.startswith(".")
-    for name in names:
-        for file in (name, f"{name}.sig") if ledger_first else (f"{name}.sig", name):
-            if (source / file).exists():
-                (source / file).replace(target / file)
+def _names(row: Row, others: Iterable[str]) -> bool:
+    """Tell whether a row names one of some rows by its hash."""
+    text = row.text.decode()
+    return any(digest in text for digest in others)

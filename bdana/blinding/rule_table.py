@@ -354,9 +354,9 @@ def _seen_names_regions(case: Case) -> list[str]:
 
 def _openings_are_done(case: Case) -> list[str]:
     """the opening of {found} gives it up."""
-    hanging = case.record.unfinished()  # guard: openings-are-done
+    hanging = case.record.unfinished()
     said = "{0} began and has not ended: {1} opens it again, or `bdana blinding abandon {0}`"
-    return [said.format(row.body["stage"], row.person) for row in hanging]
+    return [said.format(row.body["stage"], row.person) for row in hanging]  # guard: openings-are-done
 
 
 def _abandoned_is_explained(case: Case) -> str:
@@ -544,8 +544,10 @@ def _failure_stops(case: Case) -> list[str]:
 def _nothing_was_abandoned(case: Case) -> list[str]:
     """{found}; freeze again, with --explain, and ask again."""
     # It may have been a hidden look.
-    gone = case.record.abandoned()  # guard: abandoned-stops
-    return [f"{row.person} abandoned the opening of {row.body['stage']}" for row in gone]
+    gone = case.record.abandoned()
+    return [
+        f"{row.person} abandoned the opening of {row.body['stage']}" for row in gone
+    ]  # guard: abandoned-stops
 
 
 def _asks_once(case: Case) -> list[str]:
@@ -625,8 +627,12 @@ def _opens_what_was_asked_for(case: Case) -> bool:
 
 
 def _begins_once(case: Case) -> bool:
-    """the opening of {stage} with this request began already."""
-    return case.record.has("begin", request=case.body["request"])  # guard: begins-once
+    """the opening of {stage} with this freeze began already."""
+    began = case.record.openings("begin", case.ask["period"], case.ask["channel"])
+    same = ("freeze", "stage")
+    return any(
+        [r.body[key] for key in same] == [case.ask[key] for key in same] for _, r in began
+    )  # guard: begins-once
 
 
 def _request_stands(case: Case) -> str:
@@ -862,7 +868,7 @@ RULES: Mapping[Kind, tuple[Rule, ...]] = {
     "freeze": (_openings_are_done, _abandoned_is_explained, _failure_is_explained, _freezes_recorded_data,
                _freezes_recorded_files),
     "rehearse": (_freeze_is_of_the_policy, _rehearses_a_freeze),
-    "request": (_analysts_request, _names_the_row_before, *_OPENING, _asks_once, *_SHARES),
+    "request": (_analysts_request, _names_the_row_before, *_OPENING, _begins_once, _asks_once, *_SHARES),
     "approve": (*_OPENING, _approves_what_is_closed, _nobody_agrees_twice, _approves_once, *_SHARES),
     "withdraw": (_withdraws_before_the_opening, _takes_back_own),
     "begin": (*_OPENING, _named_opener_opens, _opens_what_was_asked_for, _begins_once, _request_stands, _approvals_stand,

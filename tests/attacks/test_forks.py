@@ -2,6 +2,8 @@
 
 import shutil
 import subprocess
+from datetime import datetime
+from types import SimpleNamespace
 
 import pytest
 
@@ -83,7 +85,7 @@ def look(search, person, reason):
 
 
 def content(search):
-    return {path.name: path.read_bytes() for path in search.ledger.folder.glob("*") if path.is_file()}
+    return {path.name: path.read_bytes() for path in search.ledger.folder.glob("[!.]*") if path.is_file()}
 
 
 def test_a_fork_is_said_and_my_rows_follow_theirs(clones, config_home):
@@ -99,7 +101,7 @@ def test_a_fork_is_said_and_my_rows_follow_theirs(clones, config_home):
     main = clones.two.ledger.of_kind("seen")
     assert main == [theirs, *(new for _, new in done.written)]
     assert [row.body for row in main[1:]] == [row.body for row in mine]
-    assert not list((clones.two.ledger.folder / ".rebase").iterdir())
+    assert not (clones.two.ledger.folder / ".rebase").exists()
     keep_receipts("bob", clones.two.ledger, main[1:], {row.hash for row in mine})
     receipts = read_receipts(receipts_path("bob", clones.two.ledger))
     assert receipts.keys() == {row.hash for row in main[1:]}
@@ -154,6 +156,22 @@ def test_a_fork_that_was_pushed_is_repaired_by_who_wrote_the_later_branch(clones
     git(clones.folder / "two", "push", "-q", "origin", "HEAD:main")
     later = max(clones.two.ledger.files()[-2:], key=lambda row: (row.time, row.name)).person
     clones.rebase(clones.two, later)
+    require_sound(clones.two.ledger, clones.two.policy)
+
+
+def test_of_a_fork_that_was_pushed_the_branch_that_others_approved_stays(clones, monkeypatch):
+    """bob wrote first, and pushed his row after ann's request, which rea had approved by then: his row gives way."""
+    early = SimpleNamespace(now=lambda zone: datetime(2020, 1, 1, tzinfo=zone))
+    with monkeypatch.context() as patch:
+        patch.setattr("bdana.blinding.ledger.datetime", early)
+        look(clones.two, "bob", "a plot")
+    clones.one.approve(clones.one.request("CR3"), "rea")
+    clones.push("one")
+    clones.pull("two")
+    git(clones.folder / "two", "push", "-q", "origin", "HEAD:main")
+    with pytest.raises(BlindingError, match="none of the rows that do not fit are rows of ann"):
+        clones.rebase(clones.two, "ann")
+    assert [row.kind for row, _ in clones.rebase(clones.two, "bob").written] == ["seen"]
     require_sound(clones.two.ledger, clones.two.policy)
 
 

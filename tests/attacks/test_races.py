@@ -172,3 +172,14 @@ def test_an_opening_and_a_withdrawal_at_once(search):
         require_sound(search.ledger, search.policy)
         if search.ledger.of_kind("begin"):
             break
+
+
+def test_a_stage_is_opened_by_one_opener_with_a_freeze(search):
+    """Two analysts asked two openers: the second opening of the same stage would be a second count of it."""
+    requests = [search.request("CR3"), search.request("CR3", "bob", "rea")]
+    search.open(requests[0])
+    refused = r"the opening of CR3 with this freeze began already \(rule begins-once\)"
+    with pytest.raises(BlindingError, match=refused):
+        search.open(requests[1], "rea")
+    with pytest.raises(BlindingError, match=refused):
+        search.request("CR3")
