@@ -1,6 +1,7 @@
 """The command line as people type it, run in this process: a new one takes two seconds to start."""
 
 import contextlib
+import functools
 import io
 import logging
 import os
@@ -9,8 +10,13 @@ import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
+import typer.main
+
 from bdana.cli import main
 from bdana.events.files import forget_files
+
+# Else it is made of the same functions at each call.
+typer.main.get_command = functools.cache(typer.main.get_command)
 
 
 def bdana(*arguments, cwd=None, typed=""):

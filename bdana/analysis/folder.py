@@ -324,7 +324,9 @@ class AnalysisFolder:
     def _require_in(self, chosen: Selection, table: str, what: str, name: str, among: str) -> None:
         """Raise an error when neither a selection nor another one of the folder has a cut, a quantity or a parameter."""
         known = _names(chosen, among)
-        for other in self.modules.names("selections") if name not in known else ():
+        for other in self.modules.names("selections"):
+            if name in known:
+                return
             with suppress(BdanaError):  # it is not the one that runs
                 known |= _names(self.selection(other)[0], among)
                 if among == "cuts":  # taken out of CUTS, where its function stayed
@@ -605,7 +607,11 @@ class AnalysisFolder:
         return None if path is None else events.GoodRuns.read(Path(path), self.config.exposure.unusual)
 
     def selection_task(
-        self, dataset: Dataset, selection: str, left_out: tuple[str, ...] = ()
+        self,
+        dataset: Dataset,
+        selection: str,
+        left_out: tuple[str, ...] = (),
+        opened: Collection[str] = (),
     ) -> SelectionTask:
         """Return the task that selects candidates from each chunk of a dataset.
 
@@ -616,6 +622,8 @@ class AnalysisFolder:
             Name of a module of selections/.
         left_out : tuple of str
             Cuts that the loose candidates need not pass.
+        opened : collection of str
+            Closed regions that were opened: what the dataset holds there is histogrammed too.
 
         Raises
         ------
@@ -626,7 +634,7 @@ class AnalysisFolder:
         """
         chosen, par = self.selection(selection)
         chosen.require_cuts(left_out)
-        is_open = [name for name in self.regions.names if name not in dataset.closed]
+        is_open = [name for name in self.regions.names if name in opened or name not in dataset.closed]
         distributions = self.distributions(selection, is_open)
         needs = chosen.needs(par, distributions.functions)
         columns = dataset.columns(needs, chosen.optional, selection)

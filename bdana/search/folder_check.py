@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Any
 
@@ -302,7 +303,7 @@ def _require_exposure(analysis: AnalysisFolder, file: EventFile) -> None:
 
 def _run_on_nothing(analysis: AnalysisFolder, name: str) -> None:
     """Run a selection on no events, so that each cut that is switched on is called once."""
-    dataset = Dataset((EventArrays(_no_events()),), "mc", None, all_bursts=False)
+    dataset = Dataset((_no_events(),), "mc", None, all_bursts=False)
     try:
         run_selection(analysis.selection_task(dataset, name))
     except BdanaError:
@@ -337,7 +338,8 @@ def _usable(analysis: AnalysisFolder) -> AnalysisFolder:
     return replace(analysis, config=config.model_copy(update=kept)) if kept else analysis
 
 
-def _no_events() -> ak.Array:
+@cache
+def _no_events() -> EventArrays:
     columns: dict[str, Any] = {}
     for name, column in EVENT_COLUMNS.items():
         empty = np.empty(0, dtype=CANONICAL[column.kind])
@@ -348,6 +350,6 @@ def _no_events() -> ak.Array:
         else:
             lists = ak.unflatten(ak.Array(empty), np.empty(0, dtype=np.int64))
             columns.setdefault(column.collection, {})[column.field] = lists
-    return ak.zip(
-        {name: ak.zip(v) if isinstance(v, dict) else v for name, v in columns.items()}, depth_limit=1
+    return EventArrays(
+        ak.zip({name: ak.zip(v) if isinstance(v, dict) else v for name, v in columns.items()}, depth_limit=1)
     )

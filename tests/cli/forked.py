@@ -5,10 +5,13 @@ Each line of standard input is a request in JSON, each line of standard output a
 
 import contextlib
 import fcntl
+import functools
 import gc
+import importlib
 import io
 import json
 import os
+import pkgutil
 import pty
 import signal
 import struct
@@ -18,16 +21,29 @@ import termios
 import time
 import traceback
 
-import bdana.api
-import bdana.engine
-import bdana.plotting  # noqa: F401 - what commands import late is there
+import typer.main
+
+import bdana
 from bdana.cli import main as command
+from bdana.cli.app import app
 
 TIME_LIMIT_S = 300
 ROWS, COLUMNS = 50, 40
+LATE = (
+    "fsspec",
+    "hist",
+    "particle",
+    "scipy.optimize",
+    "scipy.stats",
+    "sshsig",
+    "typer.rich_utils",
+    "uproot",
+    "vector",
+)
 
 
 def main():
+    import_all()
     gc.freeze()
     for line in sys.stdin:
         request = json.loads(line)
@@ -49,6 +65,16 @@ def main():
             }
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
+
+
+def import_all():
+    """Import what commands import late."""
+    names = [module.name for module in pkgutil.walk_packages(bdana.__path__, "bdana.")]
+    for name in (*names, *LATE):
+        if not name.endswith("__main__"):
+            importlib.import_module(name)
+    typer.main.get_command = functools.cache(typer.main.get_command)
+    typer.main.get_command(app)
 
 
 def stdout_of(kind, file):

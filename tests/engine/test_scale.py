@@ -327,7 +327,7 @@ def test_a_full_disk_for_checkpoints_is_said_once_and_changes_nothing(
 
 def test_a_folder_for_checkpoints_that_is_none_is_refused(analysis, small, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match=r"--resume .*file: cannot be used"):
+    with pytest.raises(ConfigError, match=r"file: finished chunks cannot be kept there .*--resume"):
         handled(analysis, checkpoints=tmp_path / "file").select(small, kind="mc")
 
 

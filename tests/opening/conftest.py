@@ -1,5 +1,5 @@
-"""Tests here look at what is in figures, not at their layout."""
+"""Tests here look at which figures there are, and at their words."""
 
-from tests.unlaid import figures_without_layout
+from tests.unlaid import figures_of_words
 
-__all__ = ["figures_without_layout"]
+__all__ = ["figures_of_words"]
