@@ -15,7 +15,10 @@ __all__ = ["late_module", "on_demand"]
 
 class _LateModule(ModuleType):
     def __getattr__(self, name: str) -> Any:
-        return getattr(import_module(self.__name__), name)
+        known = sys.modules.get(self.__name__)  # what another thread is importing has not all names yet
+        if known is None or getattr(getattr(known, "__spec__", None), "_initializing", False):
+            known = import_module(self.__name__)
+        return getattr(known, name)
 
 
 def late_module(name: str) -> Any:

@@ -31,9 +31,9 @@ IMPORTED = [
     "bdana.engine",
     "bdana.analysis.folder",
     "bdana.pairing.estimate.singles",
-    "bdana.pairing.estimate.pair_estimate",
+    "uproot.behaviors.TTree",
 ]
-"""What the server of the workers imports: what most of their work needs."""
+"""What the server of the workers imports, for which they wait: what nearly all of their work needs."""
 LOST = 3
 """Times that workers may be lost while nothing is finished."""
 

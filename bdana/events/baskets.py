@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
@@ -14,7 +14,7 @@ from bdana.events.stored_bytes import StoredBytes
 from bdana.on_demand import late_module
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import uproot
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 else:
     uproot = late_module("uproot")
 
-__all__ = ["is_plain", "read_plain"]
+__all__ = ["baskets_between", "is_plain", "read_plain"]
 
 _KEY, _BASKET = struct.Struct(">ihiIhh"), struct.Struct(">hiiiib")
 """What stands first and last in the key of a basket (ROOT, TKey and TBasket::Streamer)."""
@@ -41,6 +41,19 @@ def is_plain(branch: Any) -> bool:
             return False
         found = found.content
     return type(found) is uproot.AsDtype and found.from_dtype.shape == () and found.from_dtype.kind in "biuf"
+
+
+def baskets_between(entry_offsets: Sequence[int], start: int, stop: int) -> range:
+    """Return the numbers of the baskets that hold entries start to stop.
+
+    Parameters
+    ----------
+    entry_offsets : sequence of int
+        First entry of each basket, and the number of entries.
+    start, stop : int
+    """
+    first = max(bisect_right(entry_offsets, start) - 1, 0)
+    return range(first, min(bisect_left(entry_offsets, stop), len(entry_offsets) - 1))
 
 
 def read_plain(path: Path, branches: Mapping[str, Any], start: int, stop: int) -> dict[str, ak.Array]:
@@ -107,9 +120,11 @@ def _read(
     jagged = isinstance(branch.interpretation, uproot.AsJagged)
     number = branch.interpretation.content if jagged else branch.interpretation
     values, lists = [np.empty(0, number.to_dtype)], []
-    for k, (first, last) in enumerate(pairwise(branch.entry_offsets)):
+    offsets = branch.entry_offsets
+    for k in baskets_between(offsets, start, stop):
+        first, last = offsets[k], offsets[k + 1]
         inside = slice(max(start, first) - first, min(stop, last) - first)
-        if first >= stop or last <= start or inside.start >= inside.stop:
+        if inside.start >= inside.stop:
             continue
         data, byte_offsets = _basket(file, branch, k)
         content = data.view(number.from_dtype)

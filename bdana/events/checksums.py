@@ -15,7 +15,7 @@ import numpy as np
 import xxhash
 
 from bdana.display import short_repr
-from bdana.events.lists import counts_and_flat, list_ends
+from bdana.events.lists import counts_and_flat, list_ends, plain_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -72,7 +72,7 @@ class ColumnChecksums:
             digests = self.digests.get(name)
             if not digests:
                 continue
-            counts, flat = counts_and_flat(values) if values.ndim > 1 else (None, np.asarray(values))
+            counts, flat = counts_and_flat(values) if values.ndim > 1 else (None, plain_numbers(values))
             if counts is not None and (lists is None or lists.counts is not counts):
                 lists = _Lists(counts, list_ends(values))
             for first, last, digest in zip(self.entries, self.entries[1:], digests, strict=False):

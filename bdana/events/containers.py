@@ -17,7 +17,7 @@ import awkward as ak
 import numpy as np
 
 from bdana.errors import BadFileError, InputError
-from bdana.events.baskets import is_plain, read_plain
+from bdana.events.baskets import baskets_between, is_plain, read_plain
 from bdana.events.checksums import OBJECT_NAME, ColumnChecksums, damaged_page_list, damaged_pages
 from bdana.events.lists import fit
 from bdana.events.pages import plain_fields, read_plain_fields
@@ -190,10 +190,8 @@ class _TTree(Container):
         found = {}
         for path in paths:
             branch = self._branch(path)
-            ends = np.asarray(branch.entry_offsets)
-            sizes = np.asarray(branch.member("fBasketBytes"))[: len(ends) - 1]
-            inside = (ends[: len(sizes)] < stop) & (ends[1 : len(sizes) + 1] > start)
-            found[path] = int(sizes[inside].sum())
+            inside = baskets_between(branch.entry_offsets, start, stop)
+            found[path] = sum(branch.member("fBasketBytes")[inside.start : inside.stop].tolist())
         return found
 
     def stored_type(self, path: str) -> np.dtype[Any] | None:

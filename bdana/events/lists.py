@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["counts_and_flat", "fit", "list_ends"]
+__all__ = ["counts_and_flat", "fit", "list_ends", "plain_numbers"]
 
 
 def counts_and_flat(array: ak.Array) -> tuple[NDArray[np.int64], NDArray[Any]]:
@@ -25,6 +25,17 @@ def counts_and_flat(array: ak.Array) -> tuple[NDArray[np.int64], NDArray[Any]]:
         offsets, content = np.asarray(layout.offsets), np.asarray(layout.content.data)
         return _lengths(layout.offsets).counts, content[offsets[0] : offsets[-1]]
     return ak.to_numpy(ak.num(array, axis=1)), ak.to_numpy(ak.flatten(array, axis=1))
+
+
+def plain_numbers(array: ak.Array) -> NDArray[Any]:
+    """Return numbers, one an entry, as a NumPy array.
+
+    Parameters
+    ----------
+    array : ak.Array, type N * number
+    """
+    layout = array.layout
+    return np.asarray(layout.data if isinstance(layout, ak.contents.NumpyArray) else array)
 
 
 def list_ends(array: ak.Array) -> NDArray[np.int64]:
@@ -58,7 +69,8 @@ def fit(array: ak.Array, entries: int) -> bool:
             and len(offsets) == entries + 1
             and offsets[-1] <= len(layout.content)
         )
-    return len(array) == entries and not ak.validity_error(array)
+    whole = isinstance(layout, ak.contents.NumpyArray) or not ak.validity_error(array)
+    return len(array) == entries and whole
 
 
 class _Lengths(NamedTuple):

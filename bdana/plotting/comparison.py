@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from bdana.selection import Histogram
 
-__all__ = ["pulls", "merged", "save_comparison", "shape_p"]
+__all__ = ["merged", "pulls", "save_comparison", "shape_p"]
 
 PULLS = 5.0
 """End of the axis of pulls: the error bars of nearly all fit, and of what is beyond the number is written."""

@@ -294,7 +294,7 @@ def check_open_file(path: Path, policy: Policy, *, whole: bool = False) -> None:
 
 def _refuse_raw(path: Path, kind: str, folders: set[Path]) -> None:
     """Refuse a file whose hash stands in a manifest of these folders as that of raw data or of an open file."""
-    manifests = sorted(f for folder in folders for f in folder.glob(f"*{MANIFEST}") if f.is_file())
+    manifests = sorted(f for folder in folders for f in _manifests_in(folder) if f.is_file())
     if not manifests or not path.is_file():
         return
     state = path.stat()
@@ -305,6 +305,20 @@ def _refuse_raw(path: Path, kind: str, folders: set[Path]) -> None:
             raise BlindingError(
                 f"refused: {path} is data and not {kind}, since {manifest} names it; leave out --kind {kind}"
             )
+
+
+def _manifests_in(folder: Path) -> tuple[Path, ...]:
+    """Return what is called a manifest in a folder, which is listed once for all files that are asked about."""
+    try:
+        state = folder.stat()
+    except OSError:
+        return ()
+    return _listed(folder, state.st_ino, state.st_mtime_ns, state.st_ctime_ns)
+
+
+@lru_cache(maxsize=64)
+def _listed(folder: Path, *state: int) -> tuple[Path, ...]:  # noqa: ARG001 - in another state it may hold others
+    return tuple(folder.glob(f"*{MANIFEST}"))
 
 
 @lru_cache(maxsize=4096)

@@ -494,3 +494,14 @@ def test_of_small_files_that_are_read_together_closed_events_are_dropped(tmp_pat
     events, left = dataset.read_counted(batch, ["run", "burst", "event"])
     assert len(events) == 3
     assert {step: len(weights) for step, weights in left.items()} == dict.fromkeys(left, 3)
+
+
+def test_a_manifest_that_comes_later_is_seen_though_the_folder_was_listed_before(data, tmp_path):
+    other = tmp_path / "apart" / "other.root"
+    other.parent.mkdir()
+    shutil.copy(data / "run.root", other)
+    plain = bdana.load(template_folder())
+    assert plain.select([other], kind="mc").cutflow.rows
+    shutil.copy(data / "run.manifest.json", other.parent / "later.manifest.json")
+    with pytest.raises(BlindingError, match=r"other.root is data and not mc, since .*later.manifest.json"):
+        plain.select([other], kind="mc")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import uproot
 
-from bdana.events.baskets import is_plain, read_plain
+from bdana.events.baskets import baskets_between, is_plain, read_plain
 
 PIECES = (5, 1, 7)
 
@@ -72,3 +72,12 @@ def test_a_basket_with_another_number_of_entries_is_an_error(path, tree, name):
     )  # fmt: skip
     with pytest.raises(ValueError, match="for 4 entries"):
         read_plain(path, {name: wrong}, 0, 13)
+
+
+@pytest.mark.parametrize("start", range(15))
+def test_only_baskets_of_a_range_are_looked_at(start):
+    offsets = [0, 5, 6, 6, 13]
+    for stop in range(start + 1, 15):
+        inside = {k for k in range(4) if offsets[k] < min(stop, offsets[k + 1]) and offsets[k + 1] > start}
+        found = set(baskets_between(offsets, start, stop))
+        assert inside <= found <= inside | {2}  # the one without entries is nowhere

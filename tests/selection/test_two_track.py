@@ -104,3 +104,14 @@ def test_no_events_give_an_empty_result_with_every_row():
     empty = SELECTION.apply(sample()[:0], PAR, ANALYSIS.setup)
     assert [row.events for row in empty.cutflow.rows] == [0] * len(empty.cutflow.rows)
     assert len(empty.candidates) == 0
+
+
+def test_steps_without_a_loss_have_the_numbers_of_the_step_before():
+    weights = np.array([1.0, 0.5, 2.0])
+    same = Cutflow.of({"read": weights, "good": weights, "trigger": weights[:2]})
+    assert same == Cutflow.of({"read": weights, "good": weights.copy(), "trigger": weights[:2].copy()})
+    assert [(row.cut, row.events, row.sum_w) for row in same.rows] == [
+        ("read", 3, 3.5),
+        ("good", 3, 3.5),
+        ("trigger", 2, 1.5),
+    ]
