@@ -101,7 +101,8 @@ def expect(analysis, prompt, singles, **changed):
     return prompt.expect(singles, weights, selection, cuts, par, analysis.setup, np.random.default_rng(4))
 
 
-def test_expected_pairs_scale_with_the_assumed_yield(analysis, prompt, singles):
+def test_expected_pairs_scale_with_the_assumed_yield(analysis, prompt, singles, monkeypatch):
+    monkeypatch.setattr("bdana.upstream.spectrum.GENERATED", 15_000)
     selection, _ = analysis.selection("dimuon")
     assert {c.name for c in selection.cuts if c.level == "pair" and not c.needs} >= {"cda", "vertex_z"}
     # A block inside the decay volume, so that the vertex cut keeps what it makes.
