@@ -156,7 +156,12 @@ SITUATIONS = {
 }  # fmt: skip
 
 
-QUICK = ("flat", "downscales over three decades", "ripple and a veto")
+QUICK = (
+    "flat",
+    "downscales over three decades",
+    "veto that follows the intensity",
+    "ripple and a veto",
+)
 
 
 @pytest.mark.parametrize("name", QUICK)

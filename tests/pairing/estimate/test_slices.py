@@ -100,7 +100,7 @@ def assert_closes(structure, change, n, seed):
 STRUCTURES = {"ripple": (0.9, 50.0), "fast ripple": (0.8, 300.0), "ramp": "ramp"}
 
 
-@pytest.mark.parametrize("name", ["ripple", "ramp"])
+@pytest.mark.parametrize("name", STRUCTURES)
 def test_tracks_that_change_with_the_rate_leave_no_bias(name):
     """With whole bursts and one factor bin 1 would be 10% to 20% low."""
     assert assert_closes(STRUCTURES[name], 0.5, 30, seed=7) < 0.92
