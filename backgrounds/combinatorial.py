@@ -65,7 +65,8 @@ def systematics(bursts, cuts, par):
         for name, power in powers.items()
         for value, error, source in [stated[name]]
     }
-    return sources | {"third_track": (lost - 1.0, "the whole correction")}
+    whole = f"the whole correction, for a readout window of {par.readout_ns:g} ns, assumed"
+    return sources | {"third_track": (lost - 1.0, whole)}
 
 
 def inputs(bursts, cuts, par):

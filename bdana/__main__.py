@@ -1,6 +1,13 @@
-"""`python -m bdana`, the same as `bdana`."""
+"""`bdana` and `python -m bdana`: the command line."""
 
-from bdana.cli import main
+import sys
+
+try:
+    from bdana.cli import main
+except KeyboardInterrupt:  # no traceback where Ctrl-C comes that early
+    sys.exit(130)  # what a shell reports of SIGINT
+
+__all__ = ["main"]
 
 if __name__ == "__main__":
     main()

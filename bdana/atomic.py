@@ -15,9 +15,25 @@ from bdana.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["temporary_beside", "whole_folder", "write_atomically"]
+__all__ = ["check_output", "temporary_beside", "whole_folder", "write_atomically"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def check_output(path: Path) -> None:
+    """Raise, before long work, what would keep a file from being written at its end.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    InputError
+        When the folder does not exist or cannot be written, or `path` is no file.
+    """
+    _require_file(path)
+    _scratch_beside(path).rmdir()
 
 
 @contextmanager
@@ -33,10 +49,7 @@ def temporary_beside(path: Path) -> Iterator[Path]:
     InputError
         When the folder does not exist or cannot be written, `path` is no file, or the disk is full.
     """
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; give the name of a file")
-    if path.absolute().is_relative_to("/dev") or (path.exists() and not path.is_file()):
-        raise InputError(f"{path}: is a pipe or a device, which would be replaced; give the name of a file")
+    _require_file(path)
     folder = _scratch_beside(path)
     # A folder of its own keeps the name: ROOT files hold theirs, and are to be the same bytes each time.
     temporary = folder / path.name
@@ -83,6 +96,13 @@ def whole_folder(path: Path) -> Iterator[Path]:
         raise InputError(f"{path}: cannot be written ({err.strerror})") from None
     finally:
         shutil.rmtree(scratch)
+
+
+def _require_file(path: Path) -> None:
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; give the name of a file")
+    if path.absolute().is_relative_to("/dev") or (path.exists() and not path.is_file()):
+        raise InputError(f"{path}: is a pipe or a device, which would be replaced; give the name of a file")
 
 
 def _scratch_beside(path: Path) -> Path:

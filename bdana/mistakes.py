@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-__all__ = ["PlacedError", "Written", "did_you_mean", "nearest", "sentences", "validated"]
+__all__ = ["OfOption", "PlacedError", "Written", "did_you_mean", "nearest", "sentences", "validated"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -55,6 +55,30 @@ class PlacedError(ValueError):
         self.text = text
 
 
+class OfOption(str):
+    """`KEY=VALUE` that an option of a command stands for, which errors name in place of `--set`.
+
+    Parameters
+    ----------
+    override : str
+        `KEY=VALUE`, as `--set` takes it.
+    option : str
+        The option and its value as people write them, such as `--theta-max 0.05`.
+    """
+
+    __slots__ = ("option",)
+    option: str
+
+    def __new__(cls, override: str, option: str) -> Self:
+        """Return the override with the option that it stands for."""
+        made = super().__new__(cls, override)
+        made.option = option
+        return made
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (str(self), self.option)
+
+
 @dataclass(frozen=True)
 class Written:
     """Where values were written: a file, a table of it, and what the command line put in their place.
@@ -74,7 +98,18 @@ class Written:
     overrides: tuple[str, ...] = ()
 
     def origin(self, place: Sequence[str | int]) -> str:
-        """Return where the value at a place comes from: `--set KEY=VALUE`, or the file.
+        """Return where the value at a place comes from: the option that replaces it, or the file, and options inside it.
+
+        Parameters
+        ----------
+        place : sequence of str or int
+            Keys below the table.
+        """
+        whole, inside = self.options(place)
+        return " ".join([whole or self.file, *(f"with {option}" for option in inside)])
+
+    def options(self, place: Sequence[str | int]) -> tuple[str, list[str]]:
+        """Return the option that replaces the value at a place, empty without one, and those that replace parts of it.
 
         Parameters
         ----------
@@ -83,16 +118,16 @@ class Written:
         """
         own = [*self.table.split(".")] if self.table else []
         asked = [*own, *(str(part) for part in place if part != "")]
-        for override in reversed(self.overrides):
+        whole = ""
+        inside: list[str] = []
+        for override in self.overrides:
+            option = override.option if isinstance(override, OfOption) else f"--set {override}"
             keys = override.partition("=")[0].strip().split(".")
             if asked[: len(keys)] == keys:
-                return f"--set {override}"
-        inside = [
-            override
-            for override in self.overrides
-            if asked and override.partition("=")[0].strip().split(".")[: len(asked)] == asked
-        ]
-        return " ".join([self.file, *(f"with --set {override}" for override in inside)])
+                whole, inside = option, []
+            elif asked and keys[: len(asked)] == asked:
+                inside.append(option)
+        return whole, inside
 
     def says(self, err: PlacedError) -> ConfigError:
         """Return the error that names where the value was written.
@@ -208,8 +243,9 @@ def sentences(err: ValidationError, model: type[BaseModel], written: Written) ->
             place = [*place, *told.place]
         of_table = error["type"] == "missing"
         origin = written.origin(place[:-1] if of_table else place)
-        if error["type"] == "extra_forbidden" and " with --set " in origin:
-            origin = "--set " + origin.partition(" with --set ")[2]
+        if error["type"] == "extra_forbidden":
+            whole, inside = written.options(place)
+            origin = whole or " with ".join(inside) or origin
         name, sentence = _sentence(error, written, place, known, description)
         if origin.startswith("--set") and origin.partition("=")[0] == f"--set {_dotted(written, place)}":
             name = ""  # the option says it

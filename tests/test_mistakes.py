@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import pickle
 from inspect import isabstract
 
 import pytest
@@ -12,7 +13,7 @@ from bdana.blinding.policy import Policy
 from bdana.detector import Detector
 from bdana.errors import ConfigError
 from bdana.events.schema import Schema
-from bdana.mistakes import Written, did_you_mean, nearest, validated
+from bdana.mistakes import OfOption, Written, did_you_mean, nearest, validated
 from bdana.strict import StrictModel
 
 FILE = Written("a.toml")
@@ -106,7 +107,7 @@ def test_a_text_and_a_truth_value_are_no_number(model):
         ("signal.parameters.pt_max_gev=-1", "--set signal.parameters.pt_max_gev=-1: must be above 0 or must be 'none'"),
         ("search.data='daat'", "--set search.data='daat': [search] data: no sample 'daat': there are none"),
         ("search.joint=['CR11']", "[search] joint: no region 'CR11': did you mean 'CR1'?"),
-        ("signal.masses_mev=[300.0,200.0]", "with --set signal.masses_mev=[300.0,200.0]: [signal]: masses_mev = [300, 200] must"),
+        ("signal.masses_mev=[300.0,200.0]", "--set signal.masses_mev=[300.0,200.0]: must ascend, not [300, 200]"),
         ("samples.x.kind='data'", "with --set samples.x.kind='data': [samples.x] files: is missing: ROOT files"),
         ("search.mass_windows.resolution_mev=[[1.0,'a']]", "resolution_mev[0][1] = \"a\": must be a number"),
     ],
@@ -115,6 +116,21 @@ def test_a_mistake_of_the_command_line_is_told_as_such(override, text):
     with pytest.raises(ConfigError) as raised:
         bdana.load(bdana.analysis.template_folder(), overrides=[override])
     assert text in str(raised.value)
+
+
+def test_an_option_that_stands_for_an_override_is_named_as_it_was_typed():
+    asked = [
+        "signal.pot=1e17",
+        OfOption("signal.parameters={}", "--model x"),
+        OfOption("signal.parameters.pt_max_gev=-1", "--pt-max -1"),
+    ]
+    written = Written("a.toml", "signal", tuple(asked))
+    assert written.origin(["parameters", "pt_max_gev"]) == "--pt-max -1"
+    assert written.origin(["parameters", "theta_max_rad"]) == "--model x"
+    assert written.origin(["parameters"]) == "--model x with --pt-max -1"
+    assert written.origin(["model"]) == "a.toml"
+    assert written.origin([]) == "a.toml with --set signal.pot=1e17 with --model x with --pt-max -1"
+    assert pickle.loads(pickle.dumps(asked[1])).option == "--model x"
 
 
 def test_parameters_are_told_by_their_table_in_the_file(tmp_path):

@@ -607,7 +607,11 @@ class AnalysisFolder:
         return None if path is None else events.GoodRuns.read(Path(path), self.config.exposure.unusual)
 
     def selection_task(
-        self, dataset: Dataset, selection: str, left_out: tuple[str, ...] = ()
+        self,
+        dataset: Dataset,
+        selection: str,
+        left_out: tuple[str, ...] = (),
+        opened: Collection[str] = (),
     ) -> SelectionTask:
         """Return the task that selects candidates from each chunk of a dataset.
 
@@ -618,6 +622,8 @@ class AnalysisFolder:
             Name of a module of selections/.
         left_out : tuple of str
             Cuts that the loose candidates need not pass.
+        opened : collection of str
+            Closed regions that were opened: what the dataset holds there is histogrammed too.
 
         Raises
         ------
@@ -628,7 +634,7 @@ class AnalysisFolder:
         """
         chosen, par = self.selection(selection)
         chosen.require_cuts(left_out)
-        is_open = [name for name in self.regions.names if name not in dataset.closed]
+        is_open = [name for name in self.regions.names if name in opened or name not in dataset.closed]
         distributions = self.distributions(selection, is_open)
         needs = chosen.needs(par, distributions.functions)
         columns = dataset.columns(needs, chosen.optional, selection)

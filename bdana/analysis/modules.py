@@ -10,6 +10,7 @@ import hashlib
 import importlib
 import importlib.abc
 import importlib.machinery
+import os
 import sys
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -56,7 +57,15 @@ class AnalysisModules:
         Parameters
         ----------
         folder : Path
+
+        Raises
+        ------
+        ConfigError
+            When a folder or a file in it cannot be read.
         """
+        for name in FOLDERS:
+            if (folder / name).is_dir() and not os.access(folder / name, os.R_OK | os.X_OK):
+                raise ConfigError(f"{folder / name}: no permission to read this folder")
         paths = sorted(path for name in FOLDERS for path in (folder / name).rglob("*.py"))
         inside = ((path.relative_to(folder), path) for path in paths)
         # No module has a name with a dot: editors and macOS keep files of their own there.
@@ -76,7 +85,7 @@ class AnalysisModules:
         identity = "\n".join(
             [str(self.folder), *(f"{path}:{digest}" for path, digest in self.hashes.items())]
         )
-        return f"{ANALYSIS_PACKAGE}{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
+        return f"{ANALYSIS_PACKAGE}{hashlib.sha256(os.fsencode(identity)).hexdigest()[:16]}"
 
     def names(self, folder: str) -> list[str]:
         """Return the names of the modules of one folder.

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from bdana.errors import ConfigError
+from bdana.mistakes import PlacedError
 from bdana.signal import Coupling, SignalModel, branching_ratio, is_open
 from bdana.signal.models import coupling_of, make_particle, particle_name, scan_of, with_beam
 from bdana.strict import StrictModel
@@ -99,7 +100,7 @@ class SignalConfig(StrictModel):
         for name in ("decay_volume_m", "masses_mev", "couplings"):
             value = getattr(self, name)
             if value is not None and not value[0] < value[1]:
-                raise ValueError(f"{name} = [{value[0]:g}, {value[1]:g}] must ascend")
+                raise PlacedError((name,), f"must ascend, not [{value[0]:g}, {value[1]:g}]")
         return self
 
     def in_detector(self, detector: Detector) -> SearchedSignal:

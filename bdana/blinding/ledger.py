@@ -46,8 +46,7 @@ Kind = Literal[
     "reveal",
 ]
 FORMAT = 3
-"""Format of new rows. In format 1 joins and handovers were on the main line, and a begin named no approvals; before format 3
-rows `seal` and `end` did not name the hashes of sealed files."""
+"""Format of rows; one of another format is not read."""
 OF_A_REQUEST: tuple[Kind, ...] = ("approve", "withdraw")
 """Kinds of rows that belong to a request instead of the main line; they name the newest row seen as `head`."""
 PARALLEL: tuple[Kind, ...] = ("join", "handover")
@@ -71,9 +70,9 @@ class Row:
         UTC, as its author says.
     body : mapping
         What it says.
+    format : int
     hash : str
         SHA-256 of the row's bytes.
-    format : int
     """
 
     number: int
@@ -82,8 +81,8 @@ class Row:
     follows: str
     time: str
     body: Mapping[str, Any]
+    format: int
     hash: str
-    format: int = 1
 
     @property
     def name(self) -> str:
@@ -93,15 +92,12 @@ class Row:
     @property
     def beside(self) -> bool:
         """Whether it stands beside the main line."""
-        return self.kind in OF_A_REQUEST or (self.kind in PARALLEL and self.format > 1)
+        return self.kind in (*OF_A_REQUEST, *PARALLEL)
 
     @cached_property
     def text(self) -> bytes:
         """The bytes of the row's file."""
-        document = {key: value for key, value in vars(self).items() if key not in {"hash", "text"}}
-        return canonical(
-            document if self.format > 1 else {k: v for k, v in document.items() if k != "format"}
-        )
+        return canonical({key: value for key, value in vars(self).items() if key not in {"hash", "text"}})
 
     @classmethod
     @lru_cache(maxsize=4096)  # all rows are read again at every step, and canonical JSON is slow
@@ -398,7 +394,7 @@ def head(rows: Sequence[Row]) -> str:
 
 def _turn(row: Row) -> int:
     """Return the number of the main line's row that could have been written instead."""
-    return row.number + (row.beside and row.kind in PARALLEL)
+    return row.number + (row.kind in PARALLEL)
 
 
 def _row(text: bytes) -> Row:
@@ -409,8 +405,10 @@ def _row(text: bytes) -> Row:
         raise TypeError("its number or a text has another type")  # guard: row-types
     if row.kind not in get_args(Kind) or not isinstance(row.body, dict):  # guard: row-kind
         raise ValueError(f"it says nothing, or is of an unknown kind '{row.kind}'")
-    if row.format > FORMAT or row.text != text:  # guard: row-format
-        raise ValueError(f"it is of format {row.format}, which this bdana does not read; install a newer one")
+    if row.format != FORMAT:  # guard: row-format
+        raise ValueError(
+            f"it is of format {row.format}; this bdana reads {FORMAT}: install the one that wrote it"
+        )
     return row
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bdana.blinding.ledger import PARALLEL, by_hash
+from bdana.blinding.ledger import by_hash
 from bdana.blinding.record import Record, abandonments
 from bdana.blinding.rule_table import Case, broken
 from bdana.errors import BlindingError
@@ -20,12 +20,6 @@ if TYPE_CHECKING:
 
     from bdana.blinding.ledger import Kind, Ledger, Row
     from bdana.blinding.policy import Policy
-
-LACKING = {
-    1: "their openings name no approvals and their withdrawals no newest row, so that the order of the two is not checked",
-    2: "their rows `seal` and `end` name no hashes of sealed files, so that what was frozen and opened is not compared with them",
-}
-"""What rows of former formats do not say."""
 
 __all__ = ["append", "refusal", "remarks", "require_signed", "require_sound"]
 
@@ -58,11 +52,7 @@ def _places(rows: Sequence[Row]) -> dict[str, int]:
     numbers = {row.hash: row.number for row in rows if not row.beside}
     return {
         row.hash: (
-            row.number - 1
-            if not row.beside
-            else row.number
-            if row.kind in PARALLEL
-            else max(row.number, numbers.get(str(row.body.get("head")), 0))
+            row.number - 1 if not row.beside else max(row.number, numbers.get(str(row.body.get("head")), 0))
         )
         for row in rows
     }
@@ -161,7 +151,7 @@ def append(
 
 
 def remarks(rows: Sequence[Row]) -> Iterator[str]:
-    """Give what is unusual in a ledger without being wrong: dates out of order, abandoned openings, rows of an older format.
+    """Give what is unusual in a ledger without being wrong: dates out of order, and abandoned openings.
 
     Parameters
     ----------
@@ -176,7 +166,3 @@ def remarks(rows: Sequence[Row]) -> Iterator[str]:
                     "clock was wrong, or somebody chose the date"
                 )
     yield from abandonments(rows)
-    for number, missing in LACKING.items():
-        old = [row for row in rows if row.format == number]
-        if old:
-            yield f"{len(old)} rows, up to {old[-1].name}, are of format {number}: {missing}"

@@ -39,7 +39,7 @@ def frozen_numbers(frozen: Mapping[str, Any]) -> dict[str, tuple[Predicted, Pred
     Parameters
     ----------
     frozen : mapping
-        The freeze. One of format 1 has no steps; one without `error_down` has symmetric errors alone.
+        The freeze; without `error_down` its errors are symmetric.
     """
     prediction = frozen["prediction"]
     steps, nothing = prediction.get("steps", {}), [None] * len(prediction["regions"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -50,9 +51,9 @@ def _common(
 def main() -> None:
     """Run the command line: a BdanaError becomes a message and its exit code, any other error is shown as a fault."""
     debug = "--debug" in sys.argv[1:]
-    gc.set_threshold(
-        100_000
-    )  # imports make many objects and hardly any garbage, until the analysis is loaded
+    # Imports make many objects and hardly any garbage, until the analysis is loaded; nor is it looked for at the end.
+    gc.set_threshold(100_000)
+    atexit.register(gc.freeze)
     keep_freed_memory()
     os.environ.pop("MPLBACKEND", None)  # figures are files; an unknown name would stop matplotlib
     prepare_streams()

@@ -84,6 +84,8 @@ def background(
 
     if bootstrap == 1:
         raise typer.BadParameter("a spread needs at least 2 replicas", param_hint="--bootstrap")
+    if pairs is not None and pairs.suffix != ".root":
+        raise typer.BadParameter(f"{pairs}: end the name in .root", param_hint="--pairs")
     analysis = handled(
         require_analysis(overrides), allow_bad_files=allow_bad_files, memory_limit=memory_limit, resume=resume
     )

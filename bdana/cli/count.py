@@ -40,13 +40,11 @@ Prior = Annotated[
     str, typer.Option("--background-prior", help="Background error: truncated_gaussian, gamma or lognormal.")
 ]
 Level = Annotated[float, typer.Option("--cl", help="Confidence level, between 0 and 1.")]
-Method = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="A limit method; may be repeated. Default: all but asymptotic_cls, which is not exact.",
-        show_default=False,
-    ),
-]
+METHODS = (
+    "A limit method, repeated for several: cls, bayes, classical, feldman_cousins, profile_likelihood, asymptotic_cls, "
+    "which is not exact."
+)
+Method = Annotated[list[str] | None, typer.Option(help=METHODS, show_default="all but the last")]
 Export = Annotated[
     Path | None,
     typer.Option(help="Write .csv, .tex, .json (pyhf workspace) or .tar.gz (HEPData).", show_default=False),

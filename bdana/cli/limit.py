@@ -12,12 +12,12 @@ import typer
 from bdana.cli.app import app
 from bdana.cli.console import note, print_json, print_tables, table
 from bdana.cli.count import (
+    METHODS,
     BackgroundError,
     EfficiencyError,
     Expected,
     Export,
     Level,
-    Method,
     Observed,
     Prior,
     Toys,
@@ -42,6 +42,10 @@ SIDE_BY_SIDE = ("cls", "bayes", "feldman_cousins")
 """Methods that are printed beside each other unless others are asked for."""
 FORM = "NAME:OBSERVED:BACKGROUND[:ERROR[:SHARE]]"
 EXAMPLE = "ee:0:0.2:0.1:0.45"
+Method = Annotated[
+    list[str] | None,
+    typer.Option(help=METHODS, show_default="cls, bayes, feldman_cousins; with --channel cls, bayes"),
+]
 Channel = Annotated[
     list[str] | None,
     typer.Option(

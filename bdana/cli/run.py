@@ -19,6 +19,7 @@ from bdana.cli.console import (
     progress_bar,
     require_analysis,
 )
+from bdana.cli.exclusion import exclusion_lines
 from bdana.cli.options import (
     Accounted,
     AllowBadFiles,
@@ -33,7 +34,6 @@ from bdana.cli.options import (
     handled,
 )
 from bdana.cli.select import note_bad_files, result_tables
-from bdana.cli.sensitivity import exclusion_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -68,8 +68,9 @@ def run(
 ) -> None:
     """Run everything analysis.toml declares into output/: samples, background, table, figures, report.
 
-    When nothing has changed since the last run, neither analysis, files, ledger, options and code nor what it wrote, its
-    results are kept and printed again. --accounting, which measures, always runs.
+    When nothing has changed since the last run, its results are kept and printed again.
+    That is asked of the analysis, files, ledger, options, code, and of what the run wrote.
+    --accounting, which measures, always runs.
     """
     analysis = require_analysis(overrides)
     analysis.selected_samples()  # said before libraries are imported

@@ -171,13 +171,23 @@ def note_bad_files(files: Sequence[BadFile]) -> None:
 def _check_outputs(
     datasets: Sequence[Dataset], candidates: Path | None, skim: Path | None, plot: Path | None
 ) -> None:
-    """Refuse outputs that are inputs, and a skim of sealed data that could not be read again."""
+    """Refuse outputs that are inputs or cannot be written, and a skim of sealed data that could not be read again."""
+    from bdana.atomic import check_output
     from bdana.sealing.skim_manifest import check_skim_name
 
     inputs = {Path(file).resolve() for dataset in datasets for file in dataset.files}
-    for output in (candidates, skim, plot):
-        if output is not None and output.resolve() in inputs:
+    if candidates is not None and candidates.suffix not in {".csv", ".root"}:
+        raise ConfigError(f"--candidates {candidates}: end the name in .csv or .root")
+    if skim is not None and skim.suffix != ".root":
+        raise ConfigError(f"--skim {skim}: end the name in .root")
+    if plot is not None:
+        from bdana.plotting.figures import check_format
+
+        check_format(plot)
+    for output in filter(None, (candidates, skim, plot)):
+        if output.resolve() in inputs:
             raise ConfigError(f"{output}: is one of the files that are read; write somewhere else")
+        check_output(output)
     if skim is not None and any(dataset.sealed for dataset in datasets):
         check_skim_name(skim)
 
@@ -188,10 +198,8 @@ def _write_candidates(run: SelectionRun, path: Path, container: ContainerKind) -
 
     if path.suffix == ".root":
         run.candidates.write_root(path, container=container, provenance=provenance(run))
-    elif path.suffix == ".csv":
-        run.candidates.write_csv(path, incomplete(run.bad_files))
     else:
-        raise ConfigError(f"--candidates {path}: end the name in .csv or .root")
+        run.candidates.write_csv(path, incomplete(run.bad_files))
     note(f"{len(run.candidates)} candidates in {path}")
 
 

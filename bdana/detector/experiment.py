@@ -217,6 +217,8 @@ def load_detector(name: str, folder: Path | None = None) -> Detector:
     path = Path(str(files("bdana.detector"))) / f"{name}.toml"
     if name.endswith(".toml"):
         path = (folder or Path()) / name
+    if name.endswith(".toml") and not path.is_file():
+        raise ConfigError(f"{path}: no such geometry file; shipped are {', '.join(shipped_detectors())}")
     if not path.is_file():
         raise ConfigError(
             f"no detector geometry '{name}': shipped are {', '.join(shipped_detectors())}; your own is given as the path of a "

@@ -171,7 +171,7 @@ class Checkpoints(Generic[Result]):
                         _empty(other)
         except OSError as err:
             raise ConfigError(
-                f"--resume {folder}: cannot be used ({err.strerror}); name another folder"
+                f"{folder}: finished chunks cannot be kept there ({err.strerror}); name another folder with --resume"
             ) from None
 
     def path(self, batch: Batch) -> Path | None:

@@ -11,7 +11,7 @@ from collections import deque
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bdana.engine.executors import raise_sent
@@ -174,8 +174,11 @@ def _call(item: Any) -> Any:
 @contextmanager
 def signals_wait() -> Iterator[None]:
     """Let processes that start in the block not hear what a terminal tells all: this one does, and ends them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    told = {signal.SIGINT, signal.SIGHUP}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, told)
     try:
+        resource_tracker.ensure_running()  # of multiprocessing: as it starts, it lets SIGINT through again
+        signal.pthread_sigmask(signal.SIG_BLOCK, told)
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -23,6 +23,7 @@ from bdana.events import SeenEvents, event_hashes, refuse_repeats
 from bdana.regions import UNDEFINED
 from bdana.selection import Cutflow, fill_histograms, sum_regions, why_empty
 from bdana.selection.cutflow import AccountingStep, accounting
+from bdana.selection.histograms import with_contents
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
@@ -292,6 +293,7 @@ class SelectionRun:
         candidates: Candidates,
         names: Sequence[str],
         variables: Mapping[str, Variable],
+        filled: Sequence[Mapping[str, Any]] | None = None,
     ) -> SelectionRun:
         """Return the result with the candidates of opened regions; cutflow and loose candidates stay as they are.
 
@@ -305,16 +307,26 @@ class SelectionRun:
             All regions, innermost first.
         variables : mapping of str to Variable
             What is histogrammed.
+        filled : sequence of mapping, optional
+            By the name of the histogram, what was histogrammed while opened events were selected (`plain_contents`), where
+            that of this run is of their regions too. None: it is not known.
         """
         run = replace(self, opened=tuple(opened))
         known = tuple(name for name in names if name not in run.closed)
         together = type(candidates).concatenate([self.candidates, candidates])
+        # What was filled while events were selected: candidates do not keep it.
+        beside = {
+            key: one for key, one in self.hists.items() if key not in variables or variables[key].function
+        }
+        if filled is not None:
+            beside = {
+                key: with_contents(h, [part.get(key, {}) for part in filled]) for key, h in beside.items()
+            }
         return replace(
             run,
             candidates=together,
             regions=_count(together, known, run.closed),
-            # What was filled while events were selected stays: candidates do not keep it.
-            hists=dict(run.hists) | fill_histograms(together, variables, known),
+            hists=fill_histograms(together, variables, known) | beside,
         )
 
     @property

@@ -141,10 +141,11 @@ def _basket(
     raw = file.read(int(branch.member("fBasketSeek")[number]), int(branch.member("fBasketBytes")[number]))
     length, _, size, _, key, _ = _KEY.unpack_from(raw)
     last = _BASKET.unpack_from(raw, key - _BASKET.size)[4] - key
-    whole = file.decompressed(raw[key:length], size)
+    whole = file.decompressed(memoryview(raw)[key:length], size)
     if last == size:
         return whole, None
-    byte_offsets = whole[last:].view(">i4")[1:] - np.int32(key)
+    byte_offsets = whole[last:].view(">i4")[1:].astype(np.int32)
+    byte_offsets -= np.int32(key)
     byte_offsets[-1] = last
     return whole[:last], byte_offsets
 

@@ -15,7 +15,7 @@ import numpy as np
 import xxhash
 
 from bdana.display import short_repr
-from bdana.events.lists import counts_and_flat
+from bdana.events.lists import counts_and_flat, list_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -74,7 +74,7 @@ class ColumnChecksums:
                 continue
             counts, flat = counts_and_flat(values) if values.ndim > 1 else (None, np.asarray(values))
             if counts is not None and (lists is None or lists.counts is not counts):
-                lists = _Lists(counts)
+                lists = _Lists(counts, list_ends(values))
             for first, last, digest in zip(self.entries, self.entries[1:], digests, strict=False):
                 if first < start or last > stop:
                     continue
@@ -109,9 +109,8 @@ def _branches(name: str, array: ak.Array) -> Iterable[tuple[str, ak.Array]]:
 class _Lists:
     """Lengths of lists, which the columns of a collection share: they are digested once for all of them."""
 
-    def __init__(self, counts: NDArray[np.int64]) -> None:
-        self.counts = counts
-        self.ends = np.concatenate([[0], np.cumsum(counts)])
+    def __init__(self, counts: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
+        self.counts, self.ends = counts, ends
         self._digests: dict[int, xxhash.xxh3_64] = {}
 
     def digest(self, piece: slice) -> xxhash.xxh3_64:

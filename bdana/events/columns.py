@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -246,12 +247,10 @@ def _out_of_range(
 
 def _all_inside(values: NDArray[Any], low: float, high: float) -> bool:
     # NaN and infinities make this false.
-    return bool(
-        len(values)
-        and low <= values.min()
-        and values.max() <= high
-        and np.isfinite([float(values.min()), float(values.max())]).all()
-    )
+    if not len(values):
+        return False
+    smallest, largest = float(values.min()), float(values.max())
+    return low <= smallest and largest <= high and math.isfinite(smallest) and math.isfinite(largest)
 
 
 def _range(source: BranchMap, column: Column) -> tuple[float, float]:

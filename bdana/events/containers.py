@@ -464,6 +464,11 @@ def open_root(path: Location, remote: RemoteConfig = DEFAULTS) -> RootFile:
             raise BadFileError(f"{path}: cannot be read ({err.strerror})") from err
         if isinstance(err, ValueError):
             raise BadFileError(f"{path}: not a ROOT file ({_first_line(err)})") from err
+        if isinstance(path, Path) and (begin := _first_bytes(path)) != b"root":
+            what = (
+                "not a ROOT file: it does not begin with `root`" if begin else "is empty; copy the file again"
+            )
+            raise BadFileError(f"{path}: {what}") from err
         raise BadFileError(f"{path}: damaged or cut short ({_first_line(err)}); copy the file again") from err
     if size is not None and size < directory.file.fEND:
         raise BadFileError(
@@ -480,6 +485,11 @@ def _refuse_pipe(path: Location) -> None:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
             raise InputError(f"{path}: is a pipe or a device; write what it gives into a file and read that")
+
+
+def _first_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(4)
 
 
 def root_uuid(path: Path) -> uuid.UUID | None:

@@ -40,7 +40,7 @@ __all__ = ["Batch", "Chunk", "Dataset", "require_countable"]
 
 _log = logging.getLogger(__name__)
 
-CHUNK_ENTRIES = 200_000
+CHUNK_ENTRIES = 500_000
 """Entries that are read at once, at least, where there are as many."""
 LARGEST_CHUNK = 2 * CHUNK_ENTRIES
 """Entries that are read at once, at most: of a larger cluster something is read twice."""
@@ -367,7 +367,7 @@ class Dataset:
         return self.bursts.take(self.bursts.good)
 
     def chunks(self, columns: Iterable[str]) -> list[Chunk]:
-        """Cut the sources into chunks of whole clusters, at least 100 000 entries each; an empty source gives one.
+        """Cut the sources into chunks of whole clusters, at least 500 000 entries each; an empty source gives one.
 
         A cluster that is much larger is cut into parts.
 
@@ -508,7 +508,7 @@ class Dataset:
         if self.weight != 1.0 and "weight" in columns:
             events["weight"] = events.weight * self.weight
         weights = np.asarray(events.weight) if "weight" in columns else np.ones(len(events))
-        left = {name: weights[mask] for name, mask in (steps | {"trigger": used}).items()}
+        left = {name: _taken(weights, mask) for name, mask in (steps | {"trigger": used}).items()}
         return events if used.all() else events[used], left
 
     def fired(self, chunk: Chunk | Batch, events: ak.Array, trigger: str) -> NDArray[np.bool_]:
@@ -534,6 +534,10 @@ class Dataset:
                 f"{source.path}: schema '{schema.name}' has no trigger {trigger}: add its bit to [triggers]"
             )
         return (np.asarray(events.trigger) >> schema.triggers[trigger] & 1).astype(np.bool_)
+
+
+def _taken(weights: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    return weights if mask.all() else weights[mask]
 
 
 @dataclass(frozen=True)

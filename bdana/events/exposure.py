@@ -231,12 +231,12 @@ class BurstTable:
         ----------
         run, burst : ndarray of int, shape (M,)
         """
-        # Events of a burst mostly follow one another, so that it is looked for once for all of them.
-        changed = (run[1:] != run[:-1]) | (burst[1:] != burst[:-1])
-        first = np.concatenate([[0], np.flatnonzero(changed) + 1])[: len(run)]
-        at = np.searchsorted(burst_key(self.run, self.burst), burst_key(run[first], burst[first]))
-        at = np.minimum(at, max(len(self.run) - 1, 0))
-        return np.repeat(at, np.diff(first, append=len(run)))
+        first, length = _in_a_row(run, burst)
+        return np.repeat(self._places(run[first], burst[first]), length)
+
+    def _places(self, run: NDArray[np.int64], burst: NDArray[np.int64]) -> NDArray[np.int64]:
+        at = np.searchsorted(burst_key(self.run, self.burst), burst_key(run, burst))
+        return np.minimum(at, max(len(self.run) - 1, 0))
 
     def used(
         self, events: ak.Array, source: Location, *, all_bursts: bool, listed_only: bool = False
@@ -259,18 +259,28 @@ class BurstTable:
             When an event's burst is not in the table.
         """
         run, burst = np.asarray(events.run), np.asarray(events.burst)
-        at = self.places(run, burst)
-        known = (
-            (self.run[at] == run) & (self.burst[at] == burst)
-            if len(self.run)
-            else np.zeros(len(run), dtype=bool)
-        )
+        first, length = _in_a_row(run, burst)
+        run, burst = run[first], burst[first]
+        known = np.zeros(len(run), dtype=np.bool_)
+        good = known
+        if len(self.run):
+            at = self._places(run, burst)
+            known, good = (self.run[at] == run) & (self.burst[at] == burst), self.good[at]
         if not known.all() and not listed_only:
-            lost = int(np.flatnonzero(~known)[0])
+            lost = int(np.argmin(known))
             raise InputError(
                 f"{source}: run {run[lost]} burst {burst[lost]} has events but is not in the burst table: its exposure is unknown"
             )
-        return known if all_bursts or not len(self.run) else known & self.good[at]
+        return np.repeat(known if all_bursts else known & good, length)
+
+
+def _in_a_row(
+    run: NDArray[np.int64], burst: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where events of another burst than before begin, and how many follow: what is told of a burst is told once."""
+    changed = (run[1:] != run[:-1]) | (burst[1:] != burst[:-1])
+    first = np.concatenate([[0], np.flatnonzero(changed) + 1])[: len(run)]
+    return first, np.diff(first, append=len(run))
 
 
 def _impossible(name: str, values: NDArray[np.float64], unusual: Collection[str] = ()) -> NDArray[np.bool_]:

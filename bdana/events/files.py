@@ -291,7 +291,7 @@ class EventFile(EventSource):
         """Return the length of the lists of a collection; None for truth, one record an event."""
         lengths = [counts for counts, _ in members.values() if counts is not None]
         for counts in lengths[1:]:
-            if not np.array_equal(counts, lengths[0]):
+            if counts is not lengths[0] and not np.array_equal(counts, lengths[0]):
                 raise BadFileError(
                     f"{self.path}: the branches of '{name}' have different numbers of entries in one event: the file is damaged"
                 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import awkward as ak
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["counts_and_flat", "fit"]
+__all__ = ["counts_and_flat", "fit", "list_ends"]
 
 
 def counts_and_flat(array: ak.Array) -> tuple[NDArray[np.int64], NDArray[Any]]:
@@ -23,8 +23,22 @@ def counts_and_flat(array: ak.Array) -> tuple[NDArray[np.int64], NDArray[Any]]:
     layout = array.layout
     if isinstance(layout, ak.contents.ListOffsetArray) and isinstance(layout.content, ak.contents.NumpyArray):
         offsets, content = np.asarray(layout.offsets), np.asarray(layout.content.data)
-        return _counts(layout.offsets), content[offsets[0] : offsets[-1]]
+        return _lengths(layout.offsets).counts, content[offsets[0] : offsets[-1]]
     return ak.to_numpy(ak.num(array, axis=1)), ak.to_numpy(ak.flatten(array, axis=1))
+
+
+def list_ends(array: ak.Array) -> NDArray[np.int64]:
+    """Return where each list ends among the numbers of `counts_and_flat`, behind a 0, shape (N + 1,).
+
+    Parameters
+    ----------
+    array : ak.Array, type N * var * number
+    """
+    layout = array.layout
+    if isinstance(layout, ak.contents.ListOffsetArray):
+        offsets: NDArray[np.int64] = np.asarray(layout.offsets)
+        return offsets - offsets[0] if offsets[0] else offsets
+    return np.concatenate([[0], np.cumsum(counts_and_flat(array)[0])])
 
 
 def fit(array: ak.Array, entries: int) -> bool:
@@ -38,19 +52,30 @@ def fit(array: ak.Array, entries: int) -> bool:
     layout = array.layout
     if isinstance(layout, ak.contents.ListOffsetArray) and isinstance(layout.content, ak.contents.NumpyArray):
         offsets = np.asarray(layout.offsets)
-        ordered = offsets[0] >= 0 and bool((_counts(layout.offsets) >= 0).all())
-        return ordered and len(offsets) == entries + 1 and offsets[-1] <= len(layout.content)
+        return (
+            offsets[0] >= 0
+            and _lengths(layout.offsets).valid
+            and len(offsets) == entries + 1
+            and offsets[-1] <= len(layout.content)
+        )
     return len(array) == entries and not ak.validity_error(array)
 
 
-def _counts(offsets: ak.index.Index) -> NDArray[np.int64]:
-    """Return the lengths of lists; those of the last array that was asked for are kept, as columns of a collection share it."""
-    last = _last[0]
-    if last is None or last[0] is not offsets:
+class _Lengths(NamedTuple):
+    """Lengths of lists, read-only, and whether none is below 0."""
+
+    offsets: ak.index.Index
+    counts: NDArray[np.int64]
+    valid: bool
+
+
+def _lengths(offsets: ak.index.Index) -> _Lengths:
+    """Return the lengths of lists; those that were asked for last are kept, as columns of a collection share their offsets."""
+    if not _last or _last[0].offsets is not offsets:
         counts = np.diff(np.asarray(offsets)).astype(np.int64, copy=False)
         counts.flags.writeable = False
-        _last[0] = last = (offsets, counts)
-    return last[1]
+        _last[:] = [_Lengths(offsets, counts, bool((counts >= 0).all()))]
+    return _last[0]
 
 
-_last: list[tuple[ak.index.Index, NDArray[np.int64]] | None] = [None]
+_last: list[_Lengths] = []

@@ -322,7 +322,9 @@ def read_schema(name: str) -> SchemaText:
     """
     shipped = shipped_schemas()
     path = Path(name) if name.endswith(".toml") else shipped.get(name)
-    if path is None or not path.is_file():
+    if path is not None and not path.is_file():
+        raise ConfigError(f"{path}: no such schema file; shipped are {', '.join(shipped)}")
+    if path is None:
         raise ConfigError(
             f"no schema '{name}': shipped are {', '.join(shipped)}; your own is given as a path to a .toml file"
         )

@@ -66,12 +66,12 @@ class StoredBytes:
             raise ValueError(f"{len(found)} of {size} bytes at {start} are there")
         return found
 
-    def decompressed(self, stored: bytes, size: int) -> NDArray[np.uint8]:
+    def decompressed(self, stored: bytes | memoryview, size: int) -> NDArray[np.uint8]:
         """Return blocks of ROOT decompressed; the memory is used again by the next call.
 
         Parameters
         ----------
-        stored : bytes
+        stored : bytes or memoryview
             As it is when it has the size of what it stands for.
         size : int
             Bytes that it stands for.
@@ -85,11 +85,13 @@ class StoredBytes:
             return np.frombuffer(stored, dtype=np.uint8)
         if len(self._memory) < size:
             self._memory = np.empty(size, dtype=np.uint8)
+        stored = memoryview(stored)
         place = filled = 0
         while place < len(stored):
-            algorithm, lengths = stored[place : place + 2], stored[place + 3 : place + _HEADER]
+            header = bytes(stored[place : place + _HEADER])
+            algorithm, lengths = header[:2], header[3:]
             block, whole = int.from_bytes(lengths[:3], "little"), int.from_bytes(lengths[3:], "little")
-            data = memoryview(stored)[place + _HEADER : place + _HEADER + block]
+            data = stored[place + _HEADER : place + _HEADER + block]
             if algorithm == b"L4":  # the one with a checksum, before its data
                 if xxhash.xxh64_digest(data[8:]) != data[:8]:
                     raise ValueError("checksum of a block is wrong")

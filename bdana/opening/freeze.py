@@ -49,9 +49,9 @@ __all__ = [
 
 FORMAT = 3
 """Format of a freeze; one of another format is not read. Since 2 `prediction` has `steps`, since 3 there are `manifests`."""
-OUTPUTS = ("observed", "seen_before", "candidates", "events", "verdict")
+OUTPUTS = ("observed", "seen_before", "candidates", "events", "filled", "verdict")
 """What an opening writes down: counts by region, how many were open before, the candidates, the events of the first of them
-to be displayed, the agreement test."""
+to be displayed, what is histogrammed while they are selected, the agreement test."""
 SEEDS = {"bootstrap": str(BOOTSTRAP_SEED), "prompt": str(SEED)}
 """Seeds of the search, as text: JSON holds no integer beyond 2^53."""
 NOT_COMPARED = ("bdana", "packages")

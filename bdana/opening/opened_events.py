@@ -15,11 +15,13 @@ from bdana.errors import BlindingError, UserCodeError
 from bdana.events import EventArrays
 from bdana.events.plain_events import plain_events
 from bdana.sealing.reprocessing import EventId, event_ids
+from bdana.selection.histograms import plain_contents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bdana.analysis import AnalysisFolder
+    from bdana.engine import SelectionRun
     from bdana.selection import Candidates
 
 __all__ = ["outputs_of"]
@@ -60,7 +62,8 @@ def outputs_of(
             "event once"
         )
     try:
-        found = _select(analysis, events) if events else None
+        run = _select(analysis, events) if events else None
+        found = run.candidates if run else None
     except Exception as err:  # noqa: BLE001 - whatever it is, its message may hold a closed value
         kind = err.__cause__ if isinstance(err, UserCodeError) and err.__cause__ else err
         raise BlindingError(
@@ -74,17 +77,26 @@ def outputs_of(
         "seen_before": _seen_before(found, seen),
         "candidates": found.rows() if found is not None else [],
         "events": _displayed(found, events),
+        "filled": _filled(run, shown),
         "verdict": verdict_of(frozen, stage, counts[stage]),
     }
     return {name: outputs[name] for name in frozen["outputs"]}
 
 
-def _select(analysis: AnalysisFolder, chunks: Sequence[ak.Array]) -> Candidates:
+def _select(analysis: AnalysisFolder, chunks: Sequence[ak.Array]) -> SelectionRun:
     search = analysis.config.search
     (dataset,) = analysis.sample(str(search.data))
     events = EventArrays(ak.concatenate(list(chunks)), name="opened events")
     opened = replace(dataset, sources=(events,), gate=None)
-    return run_selection(analysis.selection_task(opened, search.selection)).candidates  # guard: own-channel
+    return run_selection(analysis.selection_task(opened, search.selection))  # guard: own-channel
+
+
+def _filled(run: SelectionRun | None, regions: Sequence[str]) -> dict[str, dict[str, list[list[float]]]]:
+    """Return what was histogrammed while events were selected, of regions that are open now."""
+    shown = run.tasks[0].distributions if run else None
+    if run is None or shown is None:
+        return {}
+    return {name: plain_contents(run.hists[name], regions) for name in shown.axes}
 
 
 def _displayed(found: Candidates | None, chunks: Sequence[ak.Array]) -> list[dict[str, Any]]:

@@ -13,7 +13,6 @@ from bdana.blinding.identity import encrypted
 from bdana.blinding.key_shares import KeyShares
 from bdana.blinding.ledger import Row, head
 from bdana.blinding.record import Record
-from bdana.blinding.rule_table import NAMES_MANIFESTS
 from bdana.blinding.rules import append, refusal, require_sound
 from bdana.blinding.stage_keys import next_stage_share
 from bdana.errors import BlindingError
@@ -228,9 +227,7 @@ class Opening:
         """
         require_sound(self.ledger, self.policy)
         record = self.record
-        # As new as the freezes before it; what it freezes is not known yet.
-        newest = record.freeze.body["frozen"].get("format", 0) if record.freeze else 0
-        frozen: dict[str, Any] = {"format": max(NAMES_MANIFESTS, newest), "sealed": {}, "manifests": {}}
+        frozen: dict[str, Any] = {"sealed": {}, "manifests": {}}  # what it freezes is not known yet
         self._allowed(record.rows, "freeze", person, {"frozen": frozen, "explains": explains})
 
     def may_open(self, person: str, requests: Sequence[Row]) -> None:

@@ -139,6 +139,7 @@ def save_comparison(
     closed: Histogram | None = None,
     remark: str = "",
     error_down: NDArray[np.float64] | None = None,
+    entries: str = "candidates",
 ) -> None:
     """Draw data against prediction for one variable, with pulls or ratios below, into a PNG, PDF or SVG.
 
@@ -168,6 +169,8 @@ def save_comparison(
         Put before the note below the figure, such as the exposure.
     error_down : ndarray, shape (B,), optional
         Error of the prediction downward, where sources that can only raise or only lower it make it another.
+    entries : str
+        What is counted: entries, where a candidate has several.
     """
     (axis,) = predicted.axes
     expected = np.asarray(predicted.values(), dtype=np.float64)
@@ -199,12 +202,12 @@ def save_comparison(
         note = flow_note({name: made for name, made in drawn.items() if made is not None})
         width = f"{axis.widths[0]:.4g}"
         if counts is not None:
-            entries = f"{float(np.sum(observed.values(flow=True))):.6g} {data_label}"  # type: ignore[union-attr]
-            note = f"Entries: {entries}{'' if alone else f', {_total(predicted)} predicted'}. {note}"
+            number = f"{float(np.sum(observed.values(flow=True))):.6g} {data_label}"  # type: ignore[union-attr]
+            note = f"Entries: {number}{'' if alone else f', {_total(predicted)} predicted'}. {note}"
         write_note(fig, ". ".join(filter(None, (remark, note))))
         _set_counts(upper, axis.edges, expected - down, logarithmic=axis.name in chosen.logarithmic)
         unit = _unit(axis.label)
-        upper.set_ylabel(f"candidates / {width}{f' {unit}' if unit else ''}")
+        upper.set_ylabel(f"{entries} / {width}{f' {unit}' if unit else ''}")
         upper.set_title(
             "   ".join(filter(None, (title, f"shape {_p(p)}" if p is not None else ""))), loc="left"
         )

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 else:
     pdf = late_module("matplotlib.backends.backend_pdf")
 
-__all__ = ["FORMATS", "PALETTE", "Look", "current_look", "figure", "look", "plain", "stamped"]
+__all__ = ["FORMATS", "PALETTE", "Look", "check_format", "current_look", "figure", "look", "plain", "stamped"]
 
 FORMATS = (".pdf", ".png", ".svg")
 """Endings a figure may have."""
@@ -142,6 +142,22 @@ def current_look() -> Look:
     return _look.get()
 
 
+def check_format(path: Path) -> None:
+    """Raise an error when the name of a picture does not end in one of `FORMATS`.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    InputError
+        Naming them.
+    """
+    if path.suffix not in FORMATS:
+        raise InputError(f"{path}: end the name of a picture in {', '.join(FORMATS)}")
+
+
 @contextmanager
 def figure(
     path: Path, size: tuple[float, float] = (10, 7.5), numbers: Mapping[str, Any] | None = None
@@ -164,8 +180,7 @@ def figure(
     InputError
         When the ending is not one of `FORMATS`, or the folder cannot be written.
     """
-    if path.suffix not in FORMATS:
-        raise InputError(f"{path}: end the name of a picture in {', '.join(FORMATS)}")
+    check_format(path)
     chosen = current_look()
     paths = [path, *(path.with_suffix(ending) for ending in chosen.beside if ending != path.suffix)]
     written = [*paths, path.with_suffix(".json")] if chosen.numbers and numbers is not None else paths

@@ -148,4 +148,4 @@ def save_likelihood(
         axes.set(xlim=(0.0, reach), ylim=(0.0, 8.0), xlabel="signal events in the region")
         axes.set_ylabel(r"$-2\,\ln\,\lambda$")
         axes.set_title(title, loc="left")
-        axes.legend(loc="upper center", frameon=True, framealpha=1.0, edgecolor="none")
+        fig.legend(loc="outside lower center", ncols=2)  # curves may be anywhere in the frame

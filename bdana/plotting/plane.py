@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["save_plane"]
 
+LABEL = (0.025, 0.05)  # of a letter, in frames: width and height, margins included
 DECADES = 1e6  # of the scale of colours
 SMOOTH = 1e3  # the same, of a prediction
 
@@ -77,11 +78,14 @@ def save_plane(
         )  # fmt: skip
         z, cda = z_edges[[0, -1]].tolist(), cda_edges[[0, -1]].tolist()
         _draw_borders(axes, regions, closed, cda[0])
+        _write_names(axes, regions, plane)
         axes.set(yscale="log", xlim=z, ylim=cda, xlabel=plane.axes[0].label, ylabel=plane.axes[1].label)
         total = float(plane.values(flow=True).sum())
         counts = f"{total - float(shown.sum()):.4g} of {total:.4g} candidates lie outside the frame"
         if undefined:
             counts += f"; {undefined} more have no point in this plane"
+        if closed:
+            counts += "; hatched: closed"
         axes.set_title(
             "\n".join(filter(None, (title, counts, beyond, _cut_boxes(regions, z, cda)))), loc="left"
         )
@@ -116,7 +120,6 @@ def _draw_borders(axes: Axes, regions: Regions, closed: Sequence[AnyBox], bottom
     for i, box in enumerate(regions.boxes):
         z_min, z_max, cda = box.ends[0] / box.unit, box.ends[1] / box.unit, box.top / hepunits.mm
         colour = "red" if i == 0 else "black"
-        is_closed = any(box.name == envelope.name for envelope in closed)
         axes.add_patch(
             Rectangle(
                 (z_min, bottom),
@@ -127,8 +130,31 @@ def _draw_borders(axes: Axes, regions: Regions, closed: Sequence[AnyBox], bottom
                 linewidth=1.5,
             )
         )
-        text = f"{box.name} (closed)" if is_closed else box.name
+
+
+def _write_names(axes: Axes, regions: Regions, plane: Histogram) -> None:
+    """Write the name of each region into that of its upper or lower corners where least of what is drawn is hidden."""
+    (z_edges, cda_edges), shown = (axis.edges for axis in plane.axes), np.asarray(plane.values())
+    height = np.log(cda_edges[-1] / cda_edges[0]) * LABEL[1]
+    for i, box in enumerate(regions.boxes):
+        left, right, top = box.ends[0] / box.unit, box.ends[1] / box.unit, box.top / hepunits.mm
+        width = (z_edges[-1] - z_edges[0]) * LABEL[0] * len(box.name)
+        places = []
+        for upper in (True, False):
+            for leftmost in (True, False):
+                low = np.log(top) - height if upper else np.log(cda_edges[0])
+                start = left if leftmost else right - width
+                hidden = shown[
+                    np.ix_(
+                        (z_edges[1:] > start) & (z_edges[:-1] < start + width),
+                        (np.log(cda_edges[1:]) > low) & (np.log(cda_edges[:-1]) < low + height),
+                    )
+                ]
+                places.append((float(np.abs(hidden).sum()), leftmost, upper))
+        _, leftmost, upper = min(places, key=lambda place: place[0])
         axes.annotate(
-            text, (z_min, cda), xytext=(5, -5), textcoords="offset points", va="top", color=colour, fontsize=13,
-            bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1},
+            box.name, (left if leftmost else right, top if upper else cda_edges[0]),
+            xytext=(5 if leftmost else -5, -5 if upper else 5), textcoords="offset points",
+            ha="left" if leftmost else "right", va="top" if upper else "bottom", color="red" if i == 0 else "black",
+            fontsize=13, bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1},
         )  # fmt: skip

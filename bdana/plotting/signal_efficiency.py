@@ -67,7 +67,7 @@ def save_resolution(curves: Mapping[str, Curve], path: Path, title: str = "") ->
     Parameters
     ----------
     curves : mapping of str to mapping of str to ndarray
-        By decay mode: `mass_mev`, and `resolution_mev` in MeV/c2, each of shape (M,).
+        By decay mode: `mass_mev`, `resolution_mev` and `resolution_error_mev` in MeV/c2, each of shape (M,).
     path : Path
         The picture; replaced if it exists.
     title : str
@@ -76,11 +76,14 @@ def save_resolution(curves: Mapping[str, Curve], path: Path, title: str = "") ->
     with figure(path, size=(9, 6.5), numbers={"curves": _copied(curves), "title": title}) as fig:
         axes, top = fig.add_subplot(), 0.0
         for (mode, curve), colour, mark in zip(curves.items(), COLOURS, "os^Dv", strict=False):
-            axes.plot(
-                curve["mass_mev"], curve["resolution_mev"], color=colour, marker=mark, markersize=6, linewidth=1.2,
-                label=mode,
-            )  # fmt: skip
-            top = max(top, float(np.nanmax(curve["resolution_mev"], initial=0.0)))
+            mass, width, error = (
+                curve[key] for key in ("mass_mev", "resolution_mev", "resolution_error_mev")
+            )
+            axes.errorbar(
+                mass, width, error, color=colour, marker=mark, markersize=5, linewidth=1.2, label=mode
+            )
+            axes.fill_between(mass, width - error, width + error, color=colour, alpha=0.2, linewidth=0)
+            top = max(top, float(np.nanmax(width + error, initial=0.0)))
         axes.set(ylim=(0.0, 1.3 * max(top, 1e-3)), xlabel=r"mass [MeV/$c^2$]")
         axes.set_ylabel(r"mass resolution [MeV/$c^2$]")
         axes.set_title(title, loc="left")

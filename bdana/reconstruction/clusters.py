@@ -16,7 +16,7 @@ import numpy as np
 
 from bdana.display import short_repr
 from bdana.errors import ConfigError, MissingColumnError
-from bdana.reconstruction.read_only import read_only, read_only_records
+from bdana.reconstruction.read_only import ReadOnlyEvents, joined_lists, read_only, read_only_records
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,8 +56,8 @@ class Clusters:
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
-        for name in ("record", "events"):
-            object.__setattr__(self, name, read_only_records(getattr(self, name)))
+        object.__setattr__(self, "record", read_only_records(self.record))
+        object.__setattr__(self, "events", read_only_records(self.events, ReadOnlyEvents))
 
     @classmethod
     def of_events(cls, events: ak.Array, detector: Detector) -> Clusters:
@@ -68,10 +68,8 @@ class Clusters:
         events : ak.Array, type N * record
         detector : Detector
         """
-        counts = ak.to_numpy(ak.num(events.lkr, axis=1))
-        return cls(
-            ak.flatten(events.lkr, axis=1), events, np.repeat(np.arange(len(events)), counts), detector
-        )
+        record, index = joined_lists(events.lkr)
+        return cls(record, events, index, detector)
 
     def __len__(self) -> int:
         return len(self.index)
@@ -88,7 +86,7 @@ class Clusters:
     @cached_property
     def event(self) -> ak.Array:
         """The event of each cluster, type N * record."""
-        return read_only_records(self.events[self.index])
+        return read_only_records(self.events[self.index], ReadOnlyEvents)
 
     @property
     def energy(self) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ from bdana.display import short_repr
 from bdana.errors import MissingColumnError
 from bdana.on_demand import late_module
 from bdana.reconstruction.lines import ClosestApproach, Line, closest_approach
-from bdana.reconstruction.read_only import read_only, read_only_records
+from bdana.reconstruction.read_only import ReadOnlyEvents, joined_lists, read_only, read_only_records
 
 if TYPE_CHECKING:
     import vector
@@ -54,8 +54,8 @@ class Tracks:
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
-        for name in ("record", "events"):
-            object.__setattr__(self, name, read_only_records(getattr(self, name)))
+        object.__setattr__(self, "record", read_only_records(self.record))
+        object.__setattr__(self, "events", read_only_records(self.events, ReadOnlyEvents))
 
     @classmethod
     def of_events(cls, events: ak.Array, detector: Detector) -> Tracks:
@@ -66,10 +66,8 @@ class Tracks:
         events : ak.Array, type N * record
         detector : Detector
         """
-        counts = ak.to_numpy(ak.num(events.tracks, axis=1))
-        return cls(
-            ak.flatten(events.tracks, axis=1), events, np.repeat(np.arange(len(events)), counts), detector
-        )
+        record, index = joined_lists(events.tracks)
+        return cls(record, events, index, detector)
 
     def __len__(self) -> int:
         return len(self._taken_from[1]) if "_taken_from" in vars(self) else len(self.index)
@@ -116,7 +114,7 @@ class Tracks:
     @cached_property
     def event(self) -> ak.Array:
         """The event of each track, type N * record."""
-        return read_only_records(self.events[self.index])
+        return read_only_records(self.events[self.index], ReadOnlyEvents)
 
     @property
     def charge(self) -> NDArray[np.int64]:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import awkward as ak
 import numpy as np
 
-__all__ = ["ReadOnlyRecords", "read_only", "read_only_events", "read_only_records"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = [
+    "ReadOnlyEvents",
+    "ReadOnlyRecords",
+    "joined_lists",
+    "read_only",
+    "read_only_events",
+    "read_only_records",
+]
 
 Array = TypeVar("Array")
 
@@ -22,15 +32,36 @@ class ReadOnlyRecords(ak.Array):  # type: ignore[misc]
         raise TypeError(f"events are read-only: '{where}' cannot be removed")
 
 
-def read_only_records(records: ak.Array) -> ak.Array:
+class ReadOnlyEvents(ReadOnlyRecords):
+    """Events, whose plain numbers are NumPy arrays: awkward takes longer for each operation than these for the numbers."""
+
+    def __getitem__(self, where: Any) -> Any:
+        plain = _plain_field(self.layout, where) if isinstance(where, str) else None
+        return super().__getitem__(where) if plain is None else plain
+
+
+def _plain_field(layout: Any, name: str) -> NDArray[Any] | None:
+    """Return a field of one number a record; None for what is no such field."""
+    where: Any = slice(layout.length)
+    if layout.is_indexed and not layout.is_option:
+        where, layout = np.asarray(layout.index), layout.content
+    if not layout.is_record or name not in layout.fields:
+        return None
+    content = layout.content(name)
+    return read_only(content.data[where]) if content.is_numpy and content.data.ndim == 1 else None
+
+
+def read_only_records(records: ak.Array, kind: type[ReadOnlyRecords] = ReadOnlyRecords) -> ak.Array:
     """Return the same records, without copy, as ones whose fields cannot be set.
 
     Parameters
     ----------
     records : ak.Array
+    kind : type
+        ReadOnlyEvents for events.
     """
     view = ak.Array(records)
-    view.__class__ = ReadOnlyRecords  # awkward chooses the class of what it makes
+    view.__class__ = kind  # awkward chooses the class of what it makes
     return view
 
 
@@ -50,13 +81,31 @@ def read_only_events(events: ak.Array) -> ak.Array:
     Traceback (most recent call last):
     ValueError: assignment destination is read-only
     """
+    return read_only_records(ak.Array(_protected(events.layout), behavior=events.behavior), ReadOnlyEvents)
 
-    def protect(layout: Any, **_: Any) -> Any:
-        if not layout.is_numpy:
-            return None
-        return ak.contents.NumpyArray(read_only(layout.data), parameters=layout.parameters)
 
-    return read_only_records(ak.transform(protect, events) if len(ak.fields(events)) else events)
+def _protected(layout: Any) -> Any:
+    if layout.is_numpy:
+        return layout.copy(data=read_only(layout.data))
+    if layout.is_record:
+        return layout.copy(contents=[_protected(content) for content in layout.contents])
+    return layout.copy(content=_protected(layout.content)) if hasattr(layout, "content") else layout
+
+
+def joined_lists(lists: ak.Array) -> tuple[ak.Array, NDArray[np.int64]]:
+    """Return the records of all lists one after the other, and the place of the list that each is of.
+
+    Parameters
+    ----------
+    lists : ak.Array, type N * var * record
+    """
+    layout = lists.layout
+    if isinstance(layout, ak.contents.ListOffsetArray):  # what awkward would do, but slower
+        offsets = np.asarray(layout.offsets)
+        counts, records = np.diff(offsets), ak.Array(layout.content[int(offsets[0]) : int(offsets[-1])])
+    else:
+        counts, records = ak.to_numpy(ak.num(lists, axis=1)), ak.flatten(lists, axis=1)
+    return records, np.repeat(np.arange(len(counts)), counts)
 
 
 def read_only(array: Array) -> Array:

@@ -20,8 +20,19 @@ __all__ = ["latex_table", "latex_tables"]
 _SIGNS = {
     "\\": r"\textbackslash{}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"$<$", ">": r"$>$", "≥": r"$\geq$", "≤": r"$\leq$",
-    "±": r"$\pm$", "²": r"$^2$", "μ": r"$\mu$", "⁺": r"$^+$", "⁻": r"$^-$", "→": r"$\to$", "|": r"$|$",
+    "±": r"$\pm$", "²": r"$^2$", "⁺": r"$^+$", "⁻": r"$^-$", "→": r"$\to$", "|": r"$|$",
+    "×": r"$\times$", "−": "$-$", "–": "--", "∞": r"$\infty$", "[": "{[}", "*": "{*}",
 }  # fmt: skip
+"""What LaTeX reads otherwise; a bracket or star at the beginning of a row would belong to the end of the row before."""
+_SMALL = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega"
+_CAPITAL = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
+_SIGNS |= {
+    sign: rf"$\{name}$"
+    for signs, names in (("αβγδεζηθικλμνξπρστυφχψω", _SMALL), ("ΓΔΘΛΞΠΣΥΦΨΩ", _CAPITAL))
+    for sign, name in zip(signs, names.split(), strict=True)
+}
+LONG, COLUMN = 60, "p{7cm}"
+"""Letters of a text that is broken into lines, and the column that does it."""
 _NUMBER = re.compile(r"[<>]? ?\(?[+-]?\d+(\.\d+)?( ± \d+(\.\d+)?| \+\S+ -[^\s)]+)?\)?(e[+-]\d+)?%?")
 
 
@@ -72,10 +83,14 @@ def latex_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         all(not row[i] or row[i] == "closed" or _NUMBER.fullmatch(row[i]) for row in rows)
         for i in range(len(headers))
     ]
+    kinds = ["r" if number else "l" for number in numeric]
+    for i in range(len(headers)):
+        if any(len(row[i]) > LONG for row in rows):
+            kinds[i] = COLUMN
     lines = [" & ".join(_cell(cell) for cell in row) + r" \\" for row in rows]
     return "\n".join(
         [
-            rf"\begin{{tabular}}{{{''.join('r' if number else 'l' for number in numeric)}}}",
+            rf"\begin{{tabular}}{{{''.join(kinds)}}}",
             r"\toprule",
             " & ".join(_text(header) for header in headers) + r" \\",
             r"\midrule",

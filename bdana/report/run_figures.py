@@ -218,7 +218,9 @@ def _variable(
         np.asarray(_sum(predicted, regions).values(), dtype=np.float64), analysis.config.plot.bin_events
     )  # fmt: skip
     counts = _sum(sample.hists[name], regions, factor)
-    label = "combinatorial"
+    label, quantity = "combinatorial", analysis.variables[name].function
+    chosen, _ = analysis.selection(sample.summary["selection"])
+    two = bool(quantity) and chosen.quantity[quantity].level == "track"
     total, down = counts * 0, None
     if predicted is not None:
         total, down = with_both_errors(predicted, regions, run.prediction or {}, name, factor)
@@ -235,6 +237,7 @@ def _variable(
             parts={} if alone else None,
             closed=_sum(predicted, hidden, factor) if predicted is not None and hidden else None,
             error_down=down,
+            entries="entries" if two else "candidates",
         )
     shown = ", ".join(regions)
     caption = (

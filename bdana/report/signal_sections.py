@@ -88,7 +88,8 @@ def _mass_figures(analysis: Analysis, result: SignalResult, folder: Path) -> lis
         figures.append(
             Figure(
                 path,
-                f"Share of the decays in the decay volume whose tracks are accepted, and that are selected in {inner}, at {at}.",
+                f"Share of the decays in the decay volume whose tracks are accepted, and that are selected in {inner}, at "
+                f"{analysis.signal.coupling.name} = {coupling:.3g}.",
             )
         )
     if resolution:

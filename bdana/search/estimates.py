@@ -104,12 +104,27 @@ def single_tracks(
             f"{dataset.files[0]}: the layout has no burst table, so live time and downscale of the single tracks "
             "are unknown"
         )
+    chosen, cuts = analysis.selection(background.selection)
+    shown = {axis.function for axis in analysis.variables.values()} & set(chosen.quantity)
+    predicted = [q for name in sorted(shown) if (q := chosen.quantity[name]).is_predicted]
+    predicted = [one for one in predicted if all(dataset.has(column) for column in one.needs)]
     needs = single.needs(single_par) | background.needs(par)
+    needs |= {
+        column: f"quantity {one.name}" for one in predicted for column in one.needs if column not in needs
+    }
     columns = dataset.columns(needs, background.optional, background.single_track)
     setup = analysis.setup_for(dataset, background.single_track)
-    window = background.full_window(analysis.selection(background.selection)[1], par)
-    kept = analysis.handling.checkpoints
-    task = SinglesTask(analysis, setup, background.single_track, columns, dataset, window, kept)
+    task = SinglesTask(
+        analysis,
+        setup,
+        background.single_track,
+        columns,
+        dataset,
+        background.full_window(cuts, par),
+        analysis.handling.checkpoints,
+        background.selection,
+        tuple(one.name for one in predicted if one.level == "track"),
+    )
     return select_singles(task, bursts, executor or SerialExecutor(), two_track)
 
 
@@ -149,7 +164,8 @@ def estimate_singles(
             analysis.config.systematics.items()
         )  # one order, or sums differ in the last bit
     ]
-    shown = {key: axis for key, axis in analysis.variables.items() if hists and not axis.function}
+    known = {"", *(name for name, one in selection.quantity.items() if sample.tells(one))}
+    shown = {key: axis for key, axis in analysis.variables.items() if hists and axis.function in known}
     pairs = PairSelection(selection, cuts, analysis.setup, shown, part, (analysis, background.selection))
 
     def make() -> PairEstimate:

@@ -178,6 +178,7 @@ def opened_views(
         return []  # of clusters no pair is drawn
     shown = {region.name for region in opened_regions(analysis)}
     closed = tuple(name for name in (analysis.gate.names if analysis.gate else ()) if name not in shown)
+    (data,) = analysis.sample(str(config.data))
     for plain in opened_events(analysis):
         event = (int(plain["run"]), int(plain["burst"]), int(plain["event"]))
         if events and event not in events:
@@ -188,7 +189,8 @@ def opened_views(
         task = analysis.selection_task(dataset, selection or config.selection)
         columns = tuple(dict.fromkeys((*task.columns, *sorted(source.columns()))))
         found = dataset.read(dataset.batches(columns)[0], columns)
-        views.append(replace(_view(analysis, dataset, task, str(config.data), event, found), closed=closed))
+        view = _view(analysis, dataset, task, str(config.data), event, found)
+        views.append(replace(view, label=data.label, closed=closed))
     return views
 
 

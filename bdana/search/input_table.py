@@ -114,29 +114,32 @@ def _estimate(part: str, prediction: Mapping[str, Any]) -> Iterator[StatedInput]
         row["name"]: abs(max(row["effect"].values(), key=abs, default=0.0))
         for row in prediction["systematics"]
     }
-    stated = prediction.get("inputs", [])
-    for row in stated:
-        yield StatedInput(part, row["name"], row["value"], row["error"], row["kind"], row["source"])
-    if not stated:
-        survival, duty = prediction["accidental_survival"], prediction["duty_factor"]
-        error = effects.get("accidental_survival")
-        yield StatedInput(
-            part,
-            "accidental_survival",
-            survival,
-            None if error is None else error * survival,
-            "measured",
-            "displaced windows of the single tracks",
-        )
-        if duty:
-            error = duty["value"] * duty["error"]
-            yield StatedInput(
-                part, "duty_factor", duty["value"], error, "measured", "single tracks in time slices"
-            )
-    kinds = {row["name"]: row["kind"] for row in stated}  # the error of an assumed number is assumed too
+    stated = [
+        StatedInput(part, row["name"], row["value"], row["error"], row["kind"], row["source"])
+        for row in prediction.get("inputs", [])
+    ] or list(_measured(part, prediction, effects))
+    yield from stated
+    kinds = {row.name: row.kind for row in stated}  # the error of an assumed number is assumed too
     for row in prediction["systematics"]:
-        kind: Kind = kinds.get(row["name"], "assumed" if "assumed" in row["source"] else "measured")
+        told: Kind = "measured" if row["source"].startswith("measured") else "assumed"
+        kind = kinds.get(row["name"], told)
         yield StatedInput(part, f"uncertainty {row['name']}", None, effects[row["name"]], kind, row["source"])
+
+
+def _measured(
+    part: str, prediction: Mapping[str, Any], effects: Mapping[str, float]
+) -> Iterator[StatedInput]:
+    """List what is measured with the single tracks, where the estimate does not list its inputs."""
+    survival, duty = prediction["accidental_survival"], prediction["duty_factor"]
+    error = effects.get("accidental_survival")
+    said = "displaced windows of the single tracks"
+    known = None if error is None else error * survival
+    yield StatedInput(part, "accidental_survival", survival, known, "measured", said)
+    if duty:
+        error = duty["value"] * duty["error"]
+        yield StatedInput(
+            part, "duty_factor", duty["value"], error, "measured", "single tracks in time slices"
+        )
 
 
 def _checks(part: str, prompt: str, checks: Mapping[str, Any]) -> Iterator[StatedInput]:

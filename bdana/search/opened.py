@@ -118,11 +118,15 @@ class Opened:
         As `opened_candidates` gives them.
     elsewhere : tuple of str
         Regions that are open in any case, where events of guard bands are counted too.
+    filled : tuple of mapping, optional
+        What was histogrammed while the events of these candidates were selected, one mapping an opening; None where an opening
+        did not write it down.
     """
 
     regions: tuple[OpenedRegion, ...] = ()
     candidates: Mapping[str, Candidates] = field(default_factory=dict)
     elsewhere: tuple[str, ...] = ()
+    filled: tuple[Mapping[str, Any], ...] | None = None
 
     __repr__ = short_repr
 
@@ -149,7 +153,10 @@ class Opened:
         ):
             return cls()
         elsewhere = tuple(region for region in analysis.regions.names if region not in gate.names)
-        return cls(opened_regions(analysis), opened_candidates(analysis), elsewhere)
+        candidates = opened_candidates(analysis)
+        kept = [one.outputs for stage, one in _openings(analysis).items() if stage in candidates]
+        filled = tuple(one["filled"] for one in kept) if all("filled" in one for one in kept) else None
+        return cls(opened_regions(analysis), candidates, elsewhere, filled)
 
     @cached_property
     def by_stage(self) -> dict[str, dict[str, int]]:

@@ -23,7 +23,7 @@ from bdana.selection import Candidates
 from bdana.statistics.table import CountingTable, counting_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from bdana.analysis import AnalysisFolder
     from bdana.engine import CutMasks, Executor, Progress, RegionCounts, SelectionRun
@@ -180,7 +180,9 @@ def run_sample(
         Whatever is wrong, by file and name.
     """
     opened = Opened.of(analysis, name)
-    run, singles = _open_part(analysis, name, executor, progress, opened.by_stage, kept)
+    shown = [region.name for region in opened.regions if region.same]
+    filled = None if opened.filled is None else shown
+    run, singles = _open_part(analysis, name, executor, progress, opened.by_stage, kept, filled or ())
     if run.table is None or run.estimate is None or singles is None:
         return run
     counted = {row.name: opened.added_to(row.observed) for row in run.table.rows}
@@ -190,9 +192,10 @@ def run_sample(
         expected, counted, analysis.config.search.joint, run.table.errors, run.selected.label, missing
     )
     checks = run_checks(analysis, run.selected, counted, *singles, run.estimate, executor, kept, run.part)
-    shown = [region.name for region in opened.regions if region.same]
     together = Candidates.concatenate([Candidates.of_rows([]), *opened.candidates.values()])
-    selected = run.selected.with_opened(shown, together, analysis.regions.names, analysis.variables)
+    selected = run.selected.with_opened(
+        shown, together, analysis.regions.names, analysis.variables, opened.filled
+    )
     inner = counted[analysis.regions.names[0]]
     masses = mass_search(analysis, run.estimate, inner, selected.candidates)
     return replace(run, selected=selected, table=table, opened=opened.regions, checks=checks, masses=masses)
@@ -223,6 +226,7 @@ def _open_part(
     progress: Progress | None,
     opened: Mapping[str, Collection[str]] | None = None,
     kept: KeptParts | None = None,
+    filled: Sequence[str] = (),
 ) -> tuple[SampleRun, tuple[SingleSample, Dataset] | None]:
     require_one_channel(analysis)
     require_own_background(analysis)
@@ -236,8 +240,8 @@ def _open_part(
         return SampleRun(name, replace(chosen, analysis_hash=analysis.hash), None, None), None
     selected, source, sample = kept.once(
         analysis,
-        ("selection and single tracks", name),
-        lambda: _select_both(analysis, dataset, singles, executor, progress),
+        ("selection and single tracks", name, *filled),
+        lambda: _select_both(analysis, dataset, singles, executor, progress, filled),
     )
     selected = replace(selected, analysis_hash=analysis.hash)
     part = OpenPart(dataset.gate, opened or {}) if dataset.gate else None
@@ -254,13 +258,14 @@ def _select_both(
     singles: str,
     executor: Executor | None,
     progress: Progress | None,
+    filled: Sequence[str],
 ) -> tuple[SelectionRun, Dataset, SingleSample]:
     """Select pairs and single tracks of the same bursts: what one sample must leave out, the other leaves out too."""
     search = analysis.config.search
     (source,) = analysis.sample(singles)
     while True:
         data = data.leave_out_bursts(source.without)
-        task = analysis.selection_task(data, search.selection, left_out_cuts(analysis))
+        task = analysis.selection_task(data, search.selection, left_out_cuts(analysis), filled)
         selected = run_selection(task, executor, progress)
         source = source.leave_out_bursts(selected.datasets[0].without)
         if not _same_bursts(source.used_bursts, selected.datasets[0].used_bursts):

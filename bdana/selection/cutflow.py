@@ -82,7 +82,12 @@ class Cutflow:
         steps : mapping of str to ndarray
             Weights of the events that are left after each, by its name.
         """
-        return cls(tuple(_row(name, weights) for name, weights in steps.items()))
+        rows: list[CutflowRow] = []
+        last = None
+        for name, weights in steps.items():
+            rows.append(replace(rows[-1], cut=name) if weights is last else _row(name, weights))
+            last = weights
+        return cls(tuple(rows))
 
     def then(self, name: str, weights: NDArray[np.float64]) -> Cutflow:
         """Return the cutflow with one more row.

@@ -35,8 +35,10 @@ __all__ = [
     "empty_plane",
     "fill_histograms",
     "fill_plane",
+    "plain_contents",
     "plane_histogram",
     "sum_regions",
+    "with_contents",
 ]
 
 _USUAL = {"length": "mm", "time": "ns", "energy": "MeV", "": ""}
@@ -208,6 +210,48 @@ def sum_regions(histograms: Sequence[Histogram], regions: Sequence[str]) -> Hist
         for place, name in enumerate(regions):
             one: Any = histogram[name, :]
             view[place] += one.view(flow=True)
+    return total
+
+
+def plain_contents(histogram: Histogram, regions: Sequence[str]) -> dict[str, list[list[float]]]:
+    """Return what is in a histogram of regions: by region, bin (underflow 0), sum of weights and of their squares.
+
+    Parameters
+    ----------
+    histogram : hist.Hist
+        With an axis `region` before that of a variable.
+    regions : sequence of str
+        Those that are wanted.
+    """
+    places = {name: at for at, name in enumerate(histogram.axes["region"])}
+    view: Any = histogram.view(flow=True)
+    return {
+        name: [
+            [at, float(row["value"][at]), float(row["variance"][at])]
+            for at in np.flatnonzero(row["variance"]).tolist()
+        ]
+        for name in regions
+        for row in [view[places[name]]]
+    }
+
+
+def with_contents(
+    histogram: Histogram, parts: Sequence[Mapping[str, Sequence[Sequence[float]]]]
+) -> Histogram:
+    """Return a histogram with what `plain_contents` gave of others of the same axes; their other regions are left out.
+
+    Parameters
+    ----------
+    histogram : hist.Hist
+    parts : sequence of mapping
+    """
+    total: Histogram = histogram.copy()
+    view: Any = total.view(flow=True)
+    for place, name in enumerate(total.axes["region"]):
+        for part in parts:
+            for at, sum_w, sum_w2 in part.get(name, ()):
+                view["value"][place, int(at)] += sum_w
+                view["variance"][place, int(at)] += sum_w2
     return total
 
 

@@ -69,6 +69,22 @@ class Quantity:
     function: Callable[..., Any]
     needs: tuple[str, ...]
 
+    @property
+    def column(self) -> str:
+        """Name of the column of single tracks that keeps it."""
+        return f"quantity:{self.name}"
+
+    @property
+    def is_predicted(self) -> bool:
+        """Whether single tracks tell it of a pair of tracks of different events, which have no time in common.
+
+        Of a track it may be anything in the track's own event but its time after the trigger, of a pair what the columns of
+        its two tracks say.
+        """
+        if self.level == "track":
+            return "trigger_time" not in self.needs
+        return all(name.startswith("tracks.") and name != "tracks.time" for name in self.needs)
+
     def __call__(self, items: Any, par: Parameters) -> Any:
         """Return what the function gives for tracks or pairs, so that a cut can be made on it."""
         return self.function(items, par)
@@ -86,16 +102,24 @@ class Quantity:
         UserCodeError
             When the function fails, or returns anything but one number for each item.
         """
-        items: tuple[Any, ...]
         if self.level == "pair":
-            items = (pairs,)
-        elif isinstance(pairs, ClusterPairs):
-            items = (pairs.first, pairs.second)
+            return self.of(pairs, par)[:, np.newaxis]
+        if isinstance(pairs, ClusterPairs):
+            items: tuple[Any, ...] = (pairs.first, pairs.second)
+        elif pairs.both is not None:
+            return self.of(pairs.both, par).reshape(2, -1).T
         else:
             items = (pairs.plus, pairs.minus)
-        return np.stack([self._of(one, par) for one in items], axis=1)
+        return np.stack([self.of(one, par) for one in items], axis=1)
 
-    def _of(self, items: Any, par: Parameters) -> NDArray[np.float64]:
+    def of(self, items: Any, par: Parameters) -> NDArray[np.float64]:
+        """Return the numbers of N tracks or pairs, shape (N,); raises as `values`.
+
+        Parameters
+        ----------
+        items : Tracks, Clusters, Pairs or ClusterPairs
+        par : Parameters
+        """
         n = len(items)
         return call_user(
             self.function,

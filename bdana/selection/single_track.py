@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
@@ -18,6 +19,8 @@ from bdana.selection.two_track import CANDIDATE_COLUMNS
 from bdana.user_code import check_declared
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from numpy.typing import NDArray
 
     from bdana.selection.cuts import Cut, MassHypothesis, Parameters
@@ -154,7 +157,13 @@ class SingleTrackSelection:
             columns |= {name: f"cut {cut.name}" for name in cut.needs if name not in columns}
         return columns
 
-    def apply(self, events: ak.Array, par: Parameters, setup: Setup) -> SelectedSingles:
+    def apply(
+        self,
+        events: ak.Array,
+        par: Parameters,
+        setup: Setup,
+        quantities: Mapping[str, Callable[[Tracks], NDArray[np.float64]]] = MappingProxyType({}),
+    ) -> SelectedSingles:
         """Select the single tracks of some events (canonical records with the columns of `needs`).
 
         Parameters
@@ -162,6 +171,8 @@ class SingleTrackSelection:
         events : ak.Array, type N * record
         par : Parameters
         setup : Setup
+        quantities : mapping of str to callable
+            Numbers of each track that are kept as further columns of it, since its event is not.
         """
         weights = np.asarray(events.weight)
         cutflow = Cutflow(()).then("all", weights)
@@ -182,16 +193,17 @@ class SingleTrackSelection:
             survival=self._survival(tracks, par),
         )
         flat = [name for name in ak.fields(events) if events[name].ndim == 1 and not ak.fields(events[name])]
-        kept, vetoed = (  # packed, or each would hold on to all that was read
-            Tracks(
-                ak.to_packed(ak.with_field(taken.record, taken.mass, "mass")),
-                ak.to_packed(taken.event[flat]),
-                np.arange(len(taken)),
-                setup.detector,
+
+        def kept(taken: Tracks) -> Tracks:  # packed, or each would hold on to all that was read
+            record = ak.with_field(taken.record, taken.mass, "mass")
+            for name, function in quantities.items():
+                record = ak.with_field(record, function(taken), name)
+            return Tracks(
+                ak.to_packed(record), ak.to_packed(taken.event[flat]), np.arange(len(taken)), setup.detector
             )
-            for taken in (tracks.take(left), tracks.take(singles.tried & ~left))
-        )
-        return SelectedSingles(cutflow, kept, singles, vetoed)
+
+        passed, vetoed = (kept(tracks.take(where)) for where in (left, singles.tried & ~left))
+        return SelectedSingles(cutflow, passed, singles, vetoed)
 
     def in_time(self, events: ak.Array, par: Parameters, setup: Setup, window: float) -> NDArray[np.bool_]:
         """Tell which events have exactly two good tracks, closer in time than half of a window: probes of a trigger.

@@ -9,7 +9,7 @@ import numpy as np
 from bdana.errors import BdanaError
 from bdana.sensitivity.points import signal_point
 from bdana.sensitivity.yields import expected_candidates
-from bdana.statistics.mass_spectrum import weighted_half_width
+from bdana.statistics.mass_spectrum import width_with_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,19 +69,21 @@ def resolutions(scan: Scan, masses: Sequence[float], coupling: float) -> dict[st
     Returns
     -------
     dict of str to list of float
-        `mass_mev` and `resolution_mev`; masses of which nothing is selected are left out.
+        `mass_mev`, `resolution_mev` and `resolution_error_mev`, its statistical error; masses of which nothing is selected
+        are left out.
     """
     is_open = [mass for mass in masses if scan.is_open(mass)]
     chosen = sorted({int(place) for place in np.linspace(0, len(is_open) - 1, MASSES)}) if is_open else []
-    found: dict[str, list[float]] = {"mass_mev": [], "resolution_mev": []}
+    found: dict[str, list[float]] = {"mass_mev": [], "resolution_mev": [], "resolution_error_mev": []}
     inner: Any = scan.analysis.regions.names[0]
     for mass in (is_open[place] for place in chosen):
         try:
             made = expected_candidates(scan.analysis, scan.mode, mass, coupling, 1.0)
             own = (made.region == inner) & (made.weight > 0.0)
-            width = weighted_half_width(made.mass[own] - mass, made.weight[own])
+            width, error = width_with_error(made.mass[own] - mass, made.weight[own])
         except BdanaError:  # nothing is selected there
             continue
         found["mass_mev"].append(float(mass))
-        found["resolution_mev"].append(float(width))
+        found["resolution_mev"].append(width)
+        found["resolution_error_mev"].append(error)
     return found

@@ -3,11 +3,13 @@
 import pickle
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
 import bdana
 from bdana.analysis import find_analysis, template_folder
+from bdana.analysis.modules import AnalysisModules
 from bdana.errors import ConfigError
 
 
@@ -23,6 +25,16 @@ def replace(path, old, new):
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
+
+
+def test_a_folder_of_modules_that_may_not_be_read_is_named(folder, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: path.name != "selections")
+    with pytest.raises(ConfigError, match="selections: no permission to read this folder"):
+        bdana.load(folder)
+
+
+def test_a_folder_may_have_any_name_that_the_disk_takes():
+    assert AnalysisModules(Path("\udcff"), {}).package != AnalysisModules(Path("\udcfe"), {}).package
 
 
 def test_the_nearest_folder_upwards_is_taken(folder, monkeypatch):

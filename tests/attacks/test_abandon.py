@@ -146,7 +146,7 @@ def test_by_commands(search, begun, tmp_path, keys, config_home):
         assert done.returncode == status, done.stderr
         return " ".join((done.stdout + done.stderr).split())
 
-    assert "say why the opening is abandoned" in typed(
+    assert "say what was seen, or why it is abandoned" in typed(
         "abandon", "CR2", "--reason", "", person="con", status=3
     )
     said = typed("abandon", "CR2", "--reason", WHY, person="con")

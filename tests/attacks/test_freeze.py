@@ -1,9 +1,10 @@
 """The freeze: signed and rehearsed, channels do not mix, and data that change after an opening are another period's."""
 
+from dataclasses import replace
+
 import pytest
 
-from bdana.blinding.canonical import canonical, sha256
-from bdana.blinding.ledger import Row
+from bdana.blinding.canonical import sha256
 from bdana.cli.opening import describe
 from bdana.errors import BlindingError
 from bdana.opening.freeze import FORMAT, freeze
@@ -12,9 +13,9 @@ from bdana.opening.freeze import FORMAT, freeze
 def test_a_freeze_edited_and_renamed_is_not_signed(search):
     frozen = search.freeze()
     body = {"frozen": {**frozen.body["frozen"], "seed": "2"}}
-    text = canonical({"number": frozen.number, "kind": "freeze", "person": frozen.person,
-                      "follows": frozen.follows, "time": frozen.time, "body": body})  # fmt: skip
-    row = Row(frozen.number, "freeze", frozen.person, frozen.follows, frozen.time, body, sha256(text))
+    row = replace(frozen, body=body)
+    text = row.text
+    row = replace(row, hash=sha256(text))
     folder = search.ledger.folder
     (folder / row.name).write_bytes(text)
     (folder / f"{row.name}.sig").write_bytes((folder / f"{frozen.name}.sig").read_bytes())

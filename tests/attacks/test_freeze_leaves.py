@@ -150,7 +150,7 @@ def test_what_a_program_without_these_checks_freezes_is_not_in_the_ledger(real, 
     with pytest.raises(BlindingError, match=f"rule {rule}"):
         freeze(real.ledger, real.opening.policy, "ann", real.keys["ann"], forgery)
     named = {"period": "2021", "sha256": sha256(changed), "sealed": {"CR3": digest}}
-    with pytest.raises(BlindingError, match="rule production-seals"):
+    with pytest.raises(BlindingError, match="rule production-signs"):
         append(
             real.ledger, real.opening.policy, "seal", "ann", real.keys["ann"], {"manifests": {"run": named}}
         )

@@ -114,7 +114,7 @@ def hand_over(search, to, keys=None):
 SAYS_NOTHING = "does not say what such a row says"
 FORGED = {
     "sealed files by an analyst": (
-        lambda s: forge(s, "seal", "ann", policy=s.policy.sha256, manifests={}), "rule production-seals"),
+        lambda s: forge(s, "seal", "ann", policy=s.policy.sha256, manifests={}), "rule production-signs"),
     "a rehearsal of nothing": (lambda s: forge(s, "rehearse", "ann", freeze="0" * 64), "rule rehearses-a-freeze"),
     "a request by a reviewer": (
         lambda s: forge(s, "request", "rea", **asked(s)), "rule analysts-request"),

@@ -1,5 +1,6 @@
 """Commands in all surroundings: pipes that close, full disks, narrow and old terminals, folders that went, signals."""
 
+import importlib
 import json
 import os
 import re
@@ -8,12 +9,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 import typer
 
+import bdana.__main__
 from bdana.cli.app import app
 from bdana.cli.process import signals_stop
 from bdana.simulation import SimulationConfig, write_sample
@@ -238,6 +240,31 @@ def test_a_signal_ends_command_and_workers(tmp_path, number, everybody, status, 
     assert left == []
     assert command.returncode == status
     assert said is None or error == said
+
+
+def test_ctrl_c_while_the_command_is_imported_is_no_traceback(monkeypatch):
+    class Interrupted(ModuleType):
+        def __getattr__(self, name):
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "bdana.cli", Interrupted("bdana.cli"))
+    with pytest.raises(SystemExit) as ended:
+        importlib.reload(bdana.__main__)
+    assert ended.value.code == 130
+
+
+def test_ctrl_c_is_not_for_workers_that_start():
+    # The tracker of multiprocessing lets signals through when it is started.
+    code = (
+        "import signal\n"
+        "from multiprocessing import resource_tracker\n"
+        "from bdana.engine.processes import signals_wait\n"
+        "with signals_wait():\n"
+        "    resource_tracker.ensure_running()\n"
+        "    assert signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])\n"
+        "assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_settings_of_signals_are_given_back():

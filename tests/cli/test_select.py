@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from bdana.analysis import template_folder
+from bdana.api import Analysis
 from bdana.errors import InputError
 from tests.commands import bdana
 
@@ -99,6 +100,27 @@ def test_mistakes_end_in_one_message_and_status_2(foreign, arguments, message):
     assert done.stderr.count("bdana: ") == 1
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        (["--plot", "plane.gif"], "plane.gif: end the name of a picture in"),
+        (["--plot", "no/plane.png"], "no/plane.png: cannot write there"),
+        (["--candidates", "list.txt"], "--candidates list.txt: end the name in .csv or .root"),
+        (["--candidates", "no/list.csv"], "no/list.csv: cannot write there"),
+        (["--skim", "skim.csv"], "--skim skim.csv: end the name in .root"),
+        (["--skim", "no/skim.root"], "no/skim.root: cannot write there"),
+    ],
+)
+def test_outputs_that_cannot_be_written_are_refused_before_events_are_read(
+    foreign, output, message, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(Analysis, "select_from", None)
+    done = bdana("select", foreign, "--kind", "mc", *output, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_debug_shows_the_traceback():

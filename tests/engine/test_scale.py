@@ -19,6 +19,7 @@ from bdana.engine import executor_of
 from bdana.engine.ordered_sum import OrderedSum
 from bdana.errors import BadFilesError, ConfigError, InputError
 from bdana.events import files as event_files
+from bdana.events.dataset import LARGEST_CHUNK
 from bdana.events.event_identity import SeenEvents
 from bdana.events.writing import write_events
 from bdana.selection import Candidates, Cutflow, Loose, Selected
@@ -67,7 +68,7 @@ def test_a_limit_of_memory_cuts_chunks(analysis, small):
     sizes = [
         replace(dataset, memory_limit=m)._largest_chunk(set("abcdefghij")) for m in (5 * 10**8, 2 * 10**9)
     ]
-    assert sizes == [(5 * 10**8 - 4 * 10**8) // 1280, 400_000]
+    assert sizes == [(5 * 10**8 - 4 * 10**8) // 1280, LARGEST_CHUNK]
 
 
 def test_of_files_that_are_alike_the_first_is_described_by_uproot(analysis, small, monkeypatch):
@@ -326,7 +327,7 @@ def test_a_full_disk_for_checkpoints_is_said_once_and_changes_nothing(
 
 def test_a_folder_for_checkpoints_that_is_none_is_refused(analysis, small, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match=r"--resume .*file: cannot be used"):
+    with pytest.raises(ConfigError, match=r"file: finished chunks cannot be kept there .*--resume"):
         handled(analysis, checkpoints=tmp_path / "file").select(small, kind="mc")
 
 

@@ -75,12 +75,18 @@ def test_fields_that_were_added_late_are_empty_before(shared):
 
 def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.root")
+    (tmp_path / "empty.root").touch()
+    (tmp_path / "text.root").write_text("a list")
+    (tmp_path / "short.root").write_bytes(b"root\0")
     (tmp_path / "loop.root").symlink_to("loop.root")
     (tmp_path / "folder.root").mkdir()
     for name, message in {
         "pipe.root": "is a pipe or a device",
         "loop.root": "Too many levels of symbolic links",
         "folder.root": "is a folder, not a ROOT file",
+        "empty.root": "is empty; copy the file again",
+        "text.root": "not a ROOT file: it does not begin with `root`",
+        "short.root": "damaged or cut short",
     }.items():
         with pytest.raises(InputError, match=f"{name}: .*{message}"):
             open_root(tmp_path / name)

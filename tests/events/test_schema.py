@@ -74,5 +74,7 @@ def test_mistakes_are_named(tmp_path, old, new, message):
 
 
 def test_unknown_schemas_list_the_shipped_ones():
+    with pytest.raises(ConfigError, match=r"^my\.toml: no such schema file; shipped are bdana"):
+        load_schema("my.toml")
     with pytest.raises(ConfigError, match="shipped are bdana, flat, hps, na62-reco, spinquest"):
         load_schema("na61")

@@ -17,6 +17,7 @@ from bdana.report import search_report
 from bdana.rounding import p_text
 from bdana.search import prompt_check
 from bdana.search.opened import verdict_text
+from bdana.search.stored import read_output
 from bdana.statistics.poisson import Background, p_values
 from tests.attacks.interference import mixed, open_data, run
 from tests.attacks.raw import dimuon_at
@@ -44,6 +45,7 @@ def world(tmp_path, keys, config_home):
     for old, new in NARROW_CR2.items():
         assert old in text
         text = text.replace(old, new)
+    text += '[variables.e_over_p]\nfunction = "lkr_e_over_p"\nlabel = "E/p"\nunit = ""\nbins = 10\nmin = 0.0\nmax = 1.0\n'
     (tmp_path / "analysis" / "analysis.toml").write_text(text)
     rng = np.random.default_rng(1)
     events, bursts = open_data(made.gate, 1, downscale=2_000.0)
@@ -129,6 +131,17 @@ def check_prompt_rows(world, table, page, pairs):
         assert [row["name"], str(Predicted.of_dict(varied))] in [cells[:2] for cells in rows_of(page)]
 
 
+def check_functions(world):
+    """What functions of the analysis compute is histogrammed of the same candidates as their mass."""
+    hists = read_output(bdana.load(world.folder)).samples[0].hists
+    regions = list(hists["mass"].axes["region"])
+    for name, entries in (("e_over_p", 2), ("n-1/cda/passed", 1)):
+        assert list(hists[name].axes["region"]) == regions
+        for region in regions:
+            of_candidates = hists["mass"][region, :].sum(flow=True).value
+            assert hists[name][region, :].sum(flow=True).value == entries * of_candidates
+
+
 def by_envelope(pairs):
     """Return the simulated prompt pairs of each region by the envelope they lie in, the last of them in none."""
     size = len(STAGES) + 1
@@ -179,6 +192,7 @@ def test_ledger_table_report_and_json_agree_at_every_step_of_an_opening(world, p
             steps = {name: Predicted.of_dict(row).to_dict() for name, row in start.items()}
         table, printed, reported, page = seen(world)
         check_prompt_rows(world, table, page, prompt_pairs[0])
+        check_functions(world)
         numbers, texts = observed_after(opened)
         for row in table["regions"]:
             name = row["name"]

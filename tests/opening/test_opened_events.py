@@ -14,7 +14,12 @@ from tests.synthetic import dimuon_event, records
 
 @pytest.fixture(scope="module")
 def analysis(tmp_path_factory):
-    return bdana.load(signal_search_folder(tmp_path_factory.mktemp("frozen") / "a"))
+    folder = signal_search_folder(tmp_path_factory.mktemp("frozen") / "a")
+    with (folder / "analysis.toml").open("a") as text:
+        text.write(
+            '[n_minus_1.lav_veto]\nexpression = "dt"\nlabel = "DT"\nunit = "ns"\nbins = 10\nmin = -5.0\nmax = 5.0\n'
+        )
+    return bdana.load(folder)
 
 
 def test_events_that_were_open_before_a_reprocessing_are_counted_and_nothing_else_changes(analysis):
@@ -52,6 +57,17 @@ def test_the_events_of_the_candidates_are_written_down_and_no_others(analysis):
     )
     assert found["events"] == plain_events(records([dimuon_event(1), dimuon_event(3)]))
     assert "events" not in outputs_of(analysis, FROZEN, "SR", chunks), "a freeze that does not declare them"
+
+
+def test_what_cuts_leave_is_written_down_of_regions_that_are_open(analysis):
+    vetoed = dimuon_event(2) | {"lav": [{"time": 10.0}]}
+    declared = FROZEN | {"outputs": [*FROZEN["outputs"], "filled"]}
+    filled = outputs_of(analysis, declared, "SR", [records([dimuon_event(1), vetoed])])["filled"]
+    without, passed = (filled[f"n-1/lav_veto/{part}"]["SR"] for part in ("every", "passed"))
+    assert [sum(sum_w for _, sum_w, _ in rows) for rows in (without, passed)] == [2.0, 1.0]
+    assert not outputs_of(analysis, declared, "CR3", [records([vetoed])])["filled"]["e_over_p"]["CR3"]
+    closed = outputs_of(analysis, declared, "CR3", [records([vetoed])])["filled"]["n-1/lav_veto/every"]
+    assert closed == {"CR3": [], "outside": []}, "of the SR, which is not open then"
 
 
 def test_an_opening_without_events_counts_none_and_agrees(analysis):

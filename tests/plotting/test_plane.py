@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import bdana
+from bdana.plotting import plane as plane_figure
 from bdana.plotting import save_plane
 from bdana.selection import Candidates, plane_histogram
 
@@ -43,3 +44,17 @@ def test_closed_regions_change_the_picture(tmp_path):
     save_plane(found, REGIONS, tmp_path / "open.png")
     save_plane(found, REGIONS, tmp_path / "closed.png", closed=REGIONS.boxes[:2])
     assert (tmp_path / "open.png").read_bytes() != (tmp_path / "closed.png").read_bytes()
+
+
+def test_the_name_of_a_region_hides_no_candidate(tmp_path):
+    """Of four corners of CR3, (-60, 100) m and up to 735 mm, one is free: below on the right."""
+    found = candidates([-55.0, 92.0, -55.0], [600.0, 600.0, 0.35])
+    with pytest.MonkeyPatch.context() as patch:
+        axes = []
+        draw = plane_figure._write_names
+        patch.setattr(plane_figure, "_write_names", lambda one, *rest: (axes.append(one), draw(one, *rest)))
+        save_plane(plane_histogram(found, REGIONS), REGIONS, tmp_path / "p.png")
+    (name,) = (text for text in axes[0].texts if text.get_text() == "CR3")
+    assert name.xy == (100.0, pytest.approx(axes[0].get_ylim()[0]))
+    (other,) = (text for text in axes[0].texts if text.get_text() == "CR2")
+    assert other.xy == (-30.0, 430.0), "the upper left corner where all are free"

@@ -17,6 +17,8 @@ def page(tmp_path):
     (tmp_path / "plane.json").write_text('{"n": 3}')
     blocks = [
         Text("a < b & c"),
+        Text("`bdana verify <x>` checks; a lone ` stays"),
+        Text("`open <x>` and `b`"),
         Table(["region", "expected"], [["SR", "0.016"], ["<CR>", "0.17"]], "counts"),
         Table(["source", "of it", "from"], [["window", "1%", "the talk"]], words=["from"]),
         Figure(picture, "the plane"),
@@ -31,6 +33,8 @@ def page(tmp_path):
 def test_text_is_escaped(page):
     assert "a &lt; b &amp; c" in page
     assert "<CR>" not in page
+    assert "<code>open &lt;x&gt;</code> and <code>b</code>" in page
+    assert "`bdana verify &lt;x&gt;` checks; a lone ` stays" in page
 
 
 def test_tables_and_sections_are_there(page):

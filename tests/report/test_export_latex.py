@@ -1,6 +1,10 @@
 """Tables as LaTeX: numbers in mathematics, signs escaped, text on the left."""
 
+import re
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bdana.report.export_latex import latex_table
 
@@ -16,6 +20,7 @@ from bdana.report.export_latex import latex_table
         ("93.0%", r"$93.0\%$"),
         ("< 0.02", "$< 0.02$"),
         ("p_n & 50% of #1", r"p\_n \& 50\% of \#1"),
+        ("[search] σ, Δ × 2", r"{[}search] $\sigma$, $\Delta$ $\times$ 2"),
         ("<R>² ≤ $x^2$", r"$<$R$>$$^2$ $\leq$ \$x\textasciicircum{}2\$"),
     ],
 )
@@ -27,3 +32,29 @@ def test_columns_of_numbers_stand_on_the_right():
     text = latex_table(["region", "n", "from"], [["SR", "closed", "data"], ["CR", "3", ""]])
     assert text.startswith(r"\begin{tabular}{lrl}")
     assert text.count("&") == 3 * 2
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.text(st.characters(min_codepoint=32, max_codepoint=126) | st.sampled_from("±²μλΩ≤→")), min_size=3
+    )
+)
+def test_whatever_the_text_tex_reads_one_row(cells):
+    """No sign opens a group or mathematics that is not closed, or begins another cell, row or comment."""
+    row = latex_table(["a"] * len(cells), [cells]).splitlines()[4]
+    assert row.endswith(r" \\")
+    commands = re.sub(r"\\(?:[A-Za-z]+|[_%&#${}])", "", row.removesuffix(r" \\"))  # what is escaped, or named
+    assert "\\" not in commands
+    assert commands.count("&") == len(cells) - 1
+    assert not re.search(r"[%#~]", commands)
+    for cell in commands.split("&"):
+        plain = re.sub(r"\$[^$]*\$", "", cell)
+        assert not re.search(r"[$_^]", plain), "outside of mathematics"
+        assert cell.count("{") == cell.count("}")
+    assert not re.match(r"\s*[\[*]", row)
+
+
+def test_long_texts_are_broken_into_lines():
+    text = latex_table(["source", "from"], [["window", "full width in ns; its error is assumed " * 2]])
+    assert text.startswith(r"\begin{tabular}{lp{7cm}}")

@@ -78,6 +78,16 @@ def test_an_estimate_that_lists_its_inputs_is_not_asked_twice():
     assert "accidental_survival" not in [row.name for row in rows]
 
 
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [("the whole correction", "assumed"), ("by eye", "assumed"), ("measured: 71 pairs", "measured")],
+)
+def test_an_uncertainty_of_no_measured_number_is_assumed_unless_it_says_what_measured_it(source, kind):
+    made = {"name": "third_track", "effect": {"SR": 0.02}, "source": source}
+    rows = search_inputs(bdana.load(), None, PREDICTION | {"systematics": [made]}, None)
+    assert one(rows, "uncertainty third_track").kind == kind
+
+
 @pytest.mark.parametrize("kind", ["measured", "assumed"])
 def test_the_uncertainty_of_a_number_is_of_its_kind_and_has_its_size_whatever_its_direction(kind):
     stated = {"name": "h2_efficiency", "value": 0.9, "error": 0.1, "kind": kind, "source": "averaged"}

@@ -26,6 +26,13 @@ def folder(tmp_path_factory):
     samples = {"signal": {"kind": "mc", "files": ["data/signal.root"], "weight": 0.5}}
     files = {"file": "data/halo*.root", "singles": "data/halo.root"}
     search_folder(folder, kind="pseudo", data="pseudo", samples=samples, **files)
+    with (folder / "analysis.toml").open("a") as text:
+        for name, function in (("separation", "straw1_distance"), ("trigger_dt", "trigger_dt")):
+            unit, most = ("mm", 4000.0) if name == "separation" else ("ns", 20.0)
+            text.write(
+                f'[variables.{name}]\nfunction = "{function}"\nlabel = "{name}"\nunit = "{unit}"\nbins = 10\n'
+                f"min = {-most}\nmax = {most}\n"
+            )
     (folder / "data").mkdir()
     halo = SimulationConfig(pot=2e16, bursts=40, truth=False, beam=Beam(downscale=400.0))
     write_sample(folder / "data" / "halo.root", halo, 3)
@@ -116,6 +123,19 @@ def test_expected_numbers_have_statistical_and_systematic_error(runs):
     assert outside.expected.error > estimate.error[-1] > 0.0
     assert outside.expected.error > 0.02 * outside.expected.value
     assert outside.expected.error == pytest.approx(estimate.total_error[-1])
+
+
+def test_functions_are_predicted_where_single_tracks_tell_them(runs):
+    """Two entries a pair for a function of a track; none where the time of the event is asked for."""
+    estimate = runs["pseudo"].estimate
+    counts = {name: made.integrate("region").sum(flow=True).value for name, made in estimate.hists.items()}
+    total = estimate.expected.sum()
+    assert counts["e_over_p"] == pytest.approx(2.0 * total)
+    assert counts["separation"] == pytest.approx(total)
+    assert "trigger_dt" in runs["pseudo"].hists
+    assert "trigger_dt" not in counts
+    errors = {name: estimate.bin_covariance(name).sum() ** 0.5 / n for name, n in counts.items()}
+    assert errors["e_over_p"] == pytest.approx(errors["separation"], rel=1e-6), "one sum of the same pairs"
 
 
 def test_the_python_interface_gives_the_same_and_counts_chunks_behind_the_gate_not_events(runs, folder):

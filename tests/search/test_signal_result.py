@@ -179,6 +179,8 @@ def test_the_result_survives_writing_and_is_in_the_report(search):
     again = read_signal(analysis)
     assert again.to_dict() == json.loads(json.dumps(result.to_dict()))
     text = write_report(analysis).read_text()
+    shown = re.sub(r"<(script|style)>.*?</\1>|base64,[^\"]*", "", text, flags=re.DOTALL)
+    assert not re.search(r"\$|`|\\", shown), "neither TeX nor Markdown is read by a browser"
     assert "Signal and exclusion" in text
     names = (
         "efficiency",
@@ -213,6 +215,8 @@ def test_shares_and_resolution_against_mass(search):
     # Two tracks of a percent or less each, and hardly any near the threshold of two muons.
     assert (resolution["resolution_mev"] < 0.02 * resolution["mass_mev"]).all()
     assert resolution["resolution_mev"][-1] > resolution["resolution_mev"][0] > 0.0
+    assert (resolution["resolution_error_mev"] > 0.0).all()
+    assert (resolution["resolution_error_mev"] < 0.5 * resolution["resolution_mev"]).all()
     parts = result.parts["production"]
     assert set(parts) == set(next(iter(result.channels.values())).point["production"])
 

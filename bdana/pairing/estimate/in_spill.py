@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import hepunits
-import numba
 import numpy as np
-from scipy import ndimage, special
 
 from bdana.display import short_repr
 from bdana.errors import InputError
 from bdana.pairing.estimate.slices import SpillStructure
+from bdana.pairing.estimate.time_differences import LAGS, Lags, count_lags, flat_pairs, variance_of_tracks
 from bdana.pairing.estimate.trends import find_trends
 from bdana.rounding import plus_minus
 
@@ -31,21 +30,10 @@ EMPTY = 0.01
 """Fraction of a burst that may be empty before its first track: changes the duty factor by little, assumed."""
 CHANCE = 1e-6
 """Probability of an empty fraction for a uniform beam, below which the beam is said to begin later, assumed."""
-LAGS = 0.1 * hepunits.ms
-"""Width of the bins of time differences: structure up to 5 kHz is seen."""
 REACH = 1.0 * hepunits.s
 """Time differences that are looked at, where they are enough: the longer, the weaker the lines that are found."""
 MOST_BINS, MOST_PAIRS = 100_000, 200_000_000
 """Limits of memory and time."""
-CHANCE_LINE = 0.01
-"""Probability that a constant rate has any line in its spectrum that is taken for one, assumed."""
-MOST_TERMS = 24
-NORMAL_MEAN = 1.2533
-"""Standard deviation of a normal number over the mean of its size."""
-STEP = 0.05
-"""Between the logarithms of the time differences that are tried."""
-CHANGED = 4.0
-"""Standard deviations by which close pairs must be more than the model has to be added to it, assumed."""
 
 
 @dataclass(frozen=True)
@@ -288,43 +276,46 @@ def duty_factor(
     reach = min(max(REACH, 2.0 * wanted), 0.5 * length[known].max(), MOST_PAIRS / density)
     width = max(LAGS, reach / MOST_BINS)
     bins = max(int(reach / width), 1)
-    one, both = _lags(times, width, bins)
+    one, both = count_lags(times.bunches(), width, bins)
     edges = width * np.arange(bins + 1)
-    flat = _flat(edges, pairs, length[known])
+    flat = flat_pairs(edges, pairs, length[known])
     trends = None if slice_ms else find_trends(times.bunches(), length, (times.passed, times.every))
     level = trends.shape(width, bins) if trends else np.ones(bins)
-    lags = _Lags(both + 0.5 * one, both + 0.25 * one, flat, width, level)
+    lags = Lags(both + 0.5 * one, both + 0.25 * one, flat, width, level)
     squares = pairs / length[known]
     spectra = float(squares.sum() ** 2 / np.sum(squares**2 / length[known])) / (2.0 * bins * width)
     lags.find_terms(spectra)
     window = lags.window(precision, wanted if slice_ms else None)
     if window is None:
         return None
+    all_flat = 0.5 * float(pairs.sum())
+    weights, spread = lags.at_zero(window, precision, trends.at_zero if trends else 1.0)
+    boost = float(weights @ lags.seen)
+    if not boost > 0:
+        return None
     structure = SpillStructure(
         seen=lags.seen,
         squares=lags.squares,
         flat=flat,
-        all_flat=0.5 * float(pairs.sum()),
+        all_flat=all_flat,
         width=width,
         window=window,
         terms=lags.terms,
         amplitudes=lags.amplitudes,
         frequency=np.array([frequency for frequency, _ in lags.found]),
         reach=np.array([reach for _, reach in lags.found]),
-        harmonics=lags.harmonics(precision),
+        best=all_flat * weights,
         trends=trends,
     )
-    boost, error = structure.at_zero
-    if not boost > 0:
-        return None
     half = lags.change(window // 2, window) if window > 1 else (None, None)
-    excess = boost - 1.0
-    # The tracks of a burst are a sample of its structure too: 4 Var(R) in the mean over tracks, with <R^3> as if symmetric.
-    effective = float(np.sum(n**2)) ** 2 / float(np.sum(n**3))
-    sampled = 4.0 / effective * max(excess * (1.0 - excess), 0.0) / boost**2
+    counts = lags.squares.copy()
+    counts[:window] += 1.0 / window
+    # The tracks of a burst are a sample of its structure too.
+    sampled = variance_of_tracks(times.bunches(), width, structure.best, boost) / all_flat**2
+    variance = float(weights**2 @ counts) + spread**2 + sampled
     duty = DutyFactor(
         value=1.0 / boost,
-        error=float(np.hypot(error / boost, np.sqrt(sampled))),
+        error=float(np.sqrt(variance)) / boost,
         slice_ms=window * width / hepunits.ms,
         lines_hz=tuple(line * hepunits.s for line, _ in lags.found if line),
         change=None if half[0] is None else half[0] / boost,
@@ -356,184 +347,3 @@ class _ClockSteps:
         step = float(steps.min())
         apart = steps / step
         return 0.0 if np.abs(apart - np.rint(apart)).max() > 1e-3 else step
-
-
-def _flat(
-    edges: NDArray[np.float64], pairs: NDArray[np.float64], length: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the expected number of pairs of each bin of time differences for constant rates."""
-    below = np.zeros(len(edges))
-    lengths, at = np.unique(length, return_inverse=True)
-    for one, number in zip(lengths, np.bincount(at, pairs), strict=True):
-        inside = np.minimum(edges, one)
-        below += number * (inside - 0.5 * inside**2 / one) / one
-    return np.diff(below)
-
-
-class _Lags:
-    """Pairs by time difference, those expected for constant rates, and a model of their ratio.
-
-    Pairs are weighted; `squares` are the sums of squared weights. The model is a constant or the shape of the trends over
-    the spill (`level`), waves, and terms 1 - t/w.
-    """
-
-    def __init__(
-        self,
-        seen: NDArray[np.float64],
-        squares: NDArray[np.float64],
-        flat: NDArray[np.float64],
-        width: float,
-        level: NDArray[np.float64],
-    ) -> None:
-        self.seen, self.squares, self.flat, self.width, self.level = seen, squares, flat, width, level
-        self.below, self.squares_below, self.flat_below = (np.cumsum(x) for x in (seen, squares, flat))
-        self.middle = width * (np.arange(len(seen)) + 0.5)
-        self.found: list[tuple[float, float]] = []
-        self._fit()
-
-    def find_terms(self, spectra: float) -> None:
-        """Add waves and falling terms to the model as long as one stands out, the most significant first.
-
-        Without structure a spectrum is the mean of `spectra` independent ones, each with exponential fluctuations.
-        """
-        bins = len(self.seen)
-        highest = float(special.gammainccinv(spectra, 0.5 * CHANCE_LINE / bins))
-        threshold = (highest - spectra) / np.sqrt(spectra)
-        while len(self.found) < MOST_TERMS:
-            line, of_line = self._line(threshold)
-            reach, of_fall = self._fall()
-            if of_line > max(of_fall, 0.0):
-                self.found.append((line, bins * self.width))
-            elif of_fall >= CHANGED:
-                self.found.append((0.0, reach))
-            else:
-                return
-            self._fit()
-
-    def _line(self, threshold: float) -> tuple[float, float]:
-        """Return the frequency of the highest line of the spectrum of what is left, and its height in standard deviations.
-
-        The height is 0 where none is above the threshold.
-        """
-        bins = len(self.seen)
-        noise = np.sqrt(0.5 * self.squares.sum())
-        padded = 1 << int(np.ceil(np.log2(16 * bins)))
-        frequency = np.fft.rfftfreq(padded, self.width)
-        half_bin = np.exp(-1j * np.pi * frequency * self.width)
-        searched = (frequency > 1.0 / (bins * self.width)) & (frequency < 0.45 / self.width)
-        if not searched.any() or not noise:
-            return 0.0, 0.0
-        spectrum = np.where(searched, np.abs((np.fft.rfft(self.rest, padded) * half_bin).real), 0.0)
-        # A line is narrow: what is as high in the neighbourhood is no line but noise of the beam.
-        blocks = spectrum[1:].reshape(-1, 8).mean(axis=1)
-        around = NORMAL_MEAN * np.repeat(ndimage.median_filter(blocks, 65, mode="nearest"), 8)
-        spectrum[1:] *= spectrum[1:] > threshold * np.maximum(noise, around)
-        best = int(np.argmax(spectrum[1:]))
-        below, at, above = spectrum[[best, best + 1, min(best + 2, len(spectrum) - 1)]]
-        bend = 2.0 * at - below - above
-        shift = 0.5 * (above - below) / bend if bend > 0 else 0.0
-        return float(frequency[best + 1] + np.clip(shift, -0.5, 0.5) * frequency[1]), float(at / noise)
-
-    def _fall(self) -> tuple[float, float]:
-        """Return the reach of the most significant term 1 - t/w in what is left, and its significance."""
-        best = (0.0, 0.0)
-        for size in self._sizes:
-            reach = size * self.width
-            if any(
-                not line and abs(np.log(reach / known)) < 0.5 * np.log(10.0) * STEP
-                for line, known in self.found
-            ):
-                continue
-            near = 1.0 - self.middle[:size] / reach
-            # Only what differs from the level counts.
-            mean = float(near @ self.flat[:size]) / float(self.flat_below[-1])
-            total = float(near @ self.rest[:size]) - mean * float(self.rest.sum())
-            variance = float((near - mean) ** 2 @ self.squares[:size])
-            variance += mean**2 * float(self.squares_below[-1] - self.squares_below[size - 1])
-            seen, squares = float(self.below[size - 1]), float(self.squares_below[size - 1])
-            if seen < 10 or not variance or total <= best[1] * np.sqrt(variance):
-                continue
-            # Few pairs are more than expected by as many standard deviations far more often than a normal number.
-            alike = seen / max(squares, 1e-300)
-            if special.gammainc(alike * seen, alike * max(seen - self.rest[:size].sum(), 0.0)) < special.ndtr(
-                -3.0
-            ):
-                best = reach, total / float(np.sqrt(variance))
-        return best
-
-    def harmonics(self, precision: float) -> NDArray[np.float64]:
-        """Return cosines of the harmonics of the first line that are not in the model, shape (H, bins).
-
-        Many small ones add up, none of which stands out. The lowest are taken, as many as have that precision together.
-        """
-        lines = np.array([line for line, _ in self.found if line])
-        if not len(lines):
-            return np.empty((0, len(self.middle)))
-        resolved = 1.0 / (len(self.middle) * self.width)
-        each = 2.0 * float(self.squares_below[-1] / self.flat_below[-1] ** 2)
-        most = int(min(precision**2 / each, 0.45 / (self.width * lines[0])))
-        higher = lines[0] * np.arange(2, max(most, 1) + 1)
-        known = np.abs(higher[:, None] - lines).min(axis=1) < resolved
-        return np.asarray(np.cos(2.0 * np.pi * higher[~known, None] * self.middle))
-
-    @property
-    def _sizes(self) -> NDArray[np.int64]:
-        """Numbers of bins that are looked at."""
-        steps = 10.0 ** np.arange(0.0, np.log10(len(self.seen)) + 1e-9, STEP)
-        return np.unique(np.append(np.rint(steps), len(self.seen)).astype(np.int64))
-
-    def _fit(self) -> None:
-        """Fit the constant and all terms to the pairs by weighted least squares."""
-        shapes = [
-            np.cos(2.0 * np.pi * line * self.middle) * np.sinc(line * self.width)
-            if line
-            else np.maximum(1.0 - self.middle / reach, 0.0)
-            for line, reach in self.found
-        ]
-        self.terms = np.array([self.level, *shapes])
-        used = self.flat > 0
-        scale = np.sqrt(self.flat[used])
-        self.amplitudes = np.linalg.lstsq(
-            (self.terms[:, used] * scale).T, self.seen[used] / scale, rcond=1e-6
-        )[0]
-        self.rest = self.seen - self.flat * (self.amplitudes @ self.terms)
-
-    def window(self, precision: float, wanted: float | None) -> int | None:
-        """Return the number of bins of the shortest time differences that are averaged; None without a pair in reach."""
-        if wanted is not None:
-            return int(np.clip(np.rint(wanted / self.width), 1, len(self.seen)))
-        sizes = self._sizes
-        error = np.sqrt(self.squares_below[sizes - 1] + 1.0) / self.flat_below[sizes - 1]
-        good = np.flatnonzero(error <= precision)
-        return int(sizes[good[0]]) if len(good) else None
-
-    def change(self, shorter: int, longer: int) -> tuple[float, float]:
-        """Return how much more the model misses in shorter time differences than in longer ones, with its error."""
-        rest = np.cumsum(self.rest[:longer])
-        flat, squares = self.flat_below, self.squares_below
-        change = rest[shorter - 1] / flat[shorter - 1] - rest[longer - 1] / flat[longer - 1]
-        inside, all_flat = flat[shorter - 1], flat[longer - 1]
-        rate = (squares[longer - 1] + 1.0) / all_flat
-        return float(change), float(np.sqrt(rate * max(1.0 / inside - 1.0 / all_flat, 0.0)))
-
-
-def _lags(times: SpillTimes, width: float, bins: int) -> NDArray[np.float64]:
-    """Count pairs of tracks of one burst by their time difference, of which one passed and both did, shape (2, bins)."""
-    counts = np.zeros((3, bins), dtype=np.int64)
-    for since, places, passed in times.bunches():
-        order = np.lexsort((since, places))
-        ends = np.append(np.flatnonzero(np.diff(places[order], prepend=-1)), len(places))
-        _count_lags(since[order], passed[order], ends, width, counts)
-    return counts[1:].astype(np.float64)
-
-
-@numba.njit(cache=True, nogil=True)
-def _count_lags(since, passed, ends, width, counts):  # type: ignore[no-untyped-def]
-    bins = counts.shape[1]
-    for k in range(len(ends) - 1):
-        for i in range(ends[k], ends[k + 1]):
-            for j in range(i + 1, ends[k + 1]):
-                bin_ = int((since[j] - since[i]) / width)
-                if bin_ >= bins:
-                    break
-                counts[int(passed[i]) + int(passed[j]), bin_] += 1

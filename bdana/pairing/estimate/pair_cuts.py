@@ -187,6 +187,7 @@ class SelectedPairs(NamedTuple):
     Attributes
     ----------
     candidates : Candidates
+    pairs : Pairs
     region : ndarray of int, shape (K,)
         Place of the candidate's region in the names of the regions; one more than the last is `undefined`.
     plus, minus : ndarray of int, shape (K,)
@@ -204,6 +205,7 @@ class SelectedPairs(NamedTuple):
     """
 
     candidates: Candidates
+    pairs: Pairs
     region: NDArray[np.int64]
     plus: NDArray[np.int64]
     minus: NDArray[np.int64]
@@ -390,8 +392,35 @@ class PairedTracks:
             track, judged.burst[pair], product[pair], None if by_time is None else by_time[pair]
         )
         return SelectedPairs(
-            candidates, judged.region, judged.plus, judged.minus, envelope, pair, track, counted, shared
+            candidates,
+            judged.pairs,
+            judged.region,
+            judged.plus,
+            judged.minus,
+            envelope,
+            pair,
+            track,
+            counted,
+            shared,
         )
+
+    def values(self, variable: Variable, pairs: SelectedPairs) -> NDArray[np.float64]:
+        """Return a variable of K pairs in the unit of its axis, shape (K,), or (K, 2) of both tracks of each.
+
+        Parameters
+        ----------
+        variable : Variable
+        pairs : SelectedPairs
+        """
+        if not variable.function:
+            return variable.values(pairs.candidates)
+        quantity = self.task.pairs.selection.quantity[variable.function]
+        if quantity.level == "track":
+            return (
+                self.tracks.column(quantity.column)[np.stack([pairs.plus, pairs.minus], axis=1)]
+                / variable.scale
+            )
+        return quantity.values(pairs.pairs, self.task.pairs.cuts)[:, 0] / variable.scale
 
     def _found(self) -> Iterator[_Found]:
         """Give the pairs within the bounds."""

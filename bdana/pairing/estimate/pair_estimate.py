@@ -495,8 +495,9 @@ class PairedBunch:
             parts.apart.fill(known.track, place, weight[known.pair], known.counted, known.shared)
             shown = known.seen(counted[np.minimum(pairs.region, len(regions) - 1), pairs.envelope])
         for histogram in parts.hists.values():
+            values = paired.values(histogram.variable, shown)
             histogram.fill(
-                shown.track, shown.region, shown.candidates, shown.counted, shown.shared, pair=shown.pair
+                shown.track, shown.region, values, weight, shown.counted, shown.shared, pair=shown.pair
             )
         if parts.by_class:
             product = of_sight[1] / pooled.weight[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
@@ -24,7 +25,7 @@ from bdana.selection import Cutflow, SelectedSingles
 from bdana.selection.single_track import SingleEvents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from bdana.selection import (
         Candidates,
         Parameters,
+        Quantity,
+        Selection,
         Setup,
         SingleTrackSelection,
     )
@@ -253,6 +256,19 @@ class SingleSample:
         """
         return f"{EVENT}{name}" in self._store.names
 
+    def tells(self, quantity: Quantity) -> bool:
+        """Tell whether a quantity of pairs of these tracks is known.
+
+        Parameters
+        ----------
+        quantity : Quantity
+            Of the selection of pairs.
+        """
+        known = set(self._store.names)
+        if quantity.level == "track":
+            return TRACK + quantity.column in known
+        return quantity.is_predicted and known.issuperset(quantity.needs)
+
     def edges(self, together: int = 1) -> NDArray[np.int64]:
         """Return the first burst of each bunch of about `BUNCH` tracks, and the number of bursts.
 
@@ -353,6 +369,15 @@ class HasSingleTracks(Protocol):
         """Hash of configuration and code."""
         ...
 
+    def selection(self, name: str) -> tuple[Selection, Parameters]:
+        """Return a selection with its parameters.
+
+        Parameters
+        ----------
+        name : str
+        """
+        ...
+
     def single_track(self, name: str) -> tuple[SingleTrackSelection, Parameters]:
         """Return a single-track selection with its parameters.
 
@@ -381,6 +406,10 @@ class SinglesTask:
         Full width of the window of time differences in ns, for two-track events.
     checkpoints : Path or None
         Folder of results of finished batches, from which an interrupted run goes on.
+    pair_selection : str
+        Name of the selection of pairs.
+    quantities : tuple of str
+        Its quantities of a track that are kept of each.
     """
 
     analysis: HasSingleTracks
@@ -390,11 +419,13 @@ class SinglesTask:
     dataset: Dataset
     window: float
     checkpoints: Path | None = None
+    pair_selection: str = ""
+    quantities: tuple[str, ...] = ()
 
     @property
     def settings(self) -> tuple[object, ...]:
         """What the result depends on beside analysis, files and columns."""
-        return "single tracks", self.selection, self.window
+        return "single tracks", self.selection, self.window, *self.quantities
 
     def packed(self, result: tuple[SelectedSingles, NDArray[np.uint64], Probes]) -> dict[str, NDArray[Any]]:
         """Return the result of a batch as arrays of numbers, for a checkpoint.
@@ -461,10 +492,17 @@ class SinglesTask:
             pairs = selection.in_time(events, par, self.setup, self.window)
             probes = self._probes(events, one & pairs, two & pairs)
         return (
-            selection.apply(events[one & ~two], par, self.setup),
+            selection.apply(events[one & ~two], par, self.setup, self._quantities()),
             event_hashes(self.dataset, batch, events),
             probes,
         )
+
+    def _quantities(self) -> dict[str, Callable[[Tracks], NDArray[np.float64]]]:
+        if not self.quantities:
+            return {}
+        selection, cuts = self.analysis.selection(self.pair_selection)
+        chosen = [selection.quantity[name] for name in self.quantities]
+        return {one.column: partial(one.of, par=cuts) for one in chosen}
 
     def _probes(self, events: ak.Array, one: NDArray[np.bool_], two: NDArray[np.bool_]) -> Probes:
         bursts = self.dataset.used_bursts

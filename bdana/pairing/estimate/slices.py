@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -75,8 +74,8 @@ class SpillStructure:
     amplitudes : ndarray, shape (1 + M,)
     frequency, reach : ndarray, shape (M,)
         Frequency of a wave in 1/ns, 0 for a term that falls; time difference in ns where that ends.
-    harmonics : ndarray, shape (H, bins)
-        Waves that may be there too: their sum is measured for g(0), and no weight follows from them.
+    best : ndarray, shape (bins,)
+        Weights whose mean over pairs of constant rates is g at time difference 0.
     trends : Trends or None
         Of the rate over the spill; None where there are none.
     """
@@ -91,30 +90,8 @@ class SpillStructure:
     amplitudes: NDArray[np.float64]
     frequency: NDArray[np.float64]
     reach: NDArray[np.float64]
-    harmonics: NDArray[np.float64]
+    best: NDArray[np.float64]
     trends: Trends | None = None
-
-    @cached_property
-    def at_zero(self) -> tuple[float, float]:
-        """Value of g at time difference 0 and its error: the mean of g in the window, and what the terms add to it."""
-        counts = self.squares.copy()
-        counts[: self.window] += 1.0 / self.window
-        error = float(np.sqrt(self._best[:-1] ** 2 @ counts)) / self.all_flat
-        return float(self._best[:-1] @ self.seen) / self.all_flat, error
-
-    @cached_property
-    def _best(self) -> NDArray[np.float64]:
-        """Weights of the pairs of each bin, and beyond, whose mean over pairs of constant rates is g(0)."""
-        share = float(self.flat[: self.window].sum())
-        terms = np.concatenate([self.terms, self.harmonics])
-        inside = terms[:, : self.window] @ self.flat[: self.window] / share
-        # Amplitudes solve normal @ amplitudes = sum over pairs of the terms: each is a sum of weights of pairs.
-        normal = (terms * self.flat) @ terms.T
-        at_zero = np.ones(len(terms))
-        at_zero[0] = self.trends.at_zero if self.trends else 1.0
-        values = np.linalg.lstsq(normal, at_zero - inside, rcond=1e-9)[0] @ terms
-        values[: self.window] += 1.0 / share
-        return np.append(self.all_flat * values, 0.0)
 
     def slices(self, fixed: int | None = None) -> tuple[Slice, ...]:
         """Return what may be chosen, whole bursts first.
@@ -204,11 +181,13 @@ class SpillStructure:
         """Return a slice of the mean weight by time difference, and of its mean and mean square over the pairs."""
         # All pairs of tracks are those of the numbers of tracks, so that only differences in time fluctuate.
         seen = np.append(self.seen, max(self.all_flat - float(self.seen.sum()), 0.0))
-        mean, square, of_best = (float(x @ seen) / self.all_flat for x in (values, values**2, self._best))
+        mean, square, of_best = (
+            float(x @ seen) / self.all_flat for x in (values, values**2, np.append(self.best, 0.0))
+        )
         mean, square = moments or (mean, square)
         if not mean > 0:
             return Slice(weight, 1.0, 0.0, np.inf)
-        differs = (self._best - values)[:-1]
+        differs = self.best - values[:-1]
         differs = differs - float(differs @ self.seen) / max(float(self.seen.sum()), 1.0)
         error = float(np.sqrt(differs**2 @ self.squares)) / self.all_flat
         return Slice(weight, of_best / mean - 1.0, error / mean, square / mean**2)

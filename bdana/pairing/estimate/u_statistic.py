@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bdana.pairing.estimate.pooled_weights import PooledWeights
-    from bdana.selection import Candidates, Histogram, Variable
+    from bdana.selection import Histogram, Variable
 
 __all__ = ["HistogramSums", "PairSums", "flat_in_time"]
 
@@ -79,8 +79,8 @@ class PairSums:
         ----------
         track : ndarray of int, shape (K,)
             The track. All its pairs follow each other, and none of them is in another call.
-        bins : ndarray of int, shape (K,)
-            Bin of each pair.
+        bins : ndarray of int, shape (K,) or (K, 2)
+            Bin of each pair, or bins of its two entries.
         weight : ndarray, shape (K,)
             Weight of each pair.
         counted : ndarray of bool, shape (K,)
@@ -89,6 +89,14 @@ class PairSums:
             `PooledWeights.shared` of each pair, where weights are pooled.
         """
         n = len(self.total)
+        if bins.ndim == 2:
+            # h^a_ij h^b_ij of both entries of one pair, beside the squares of each that `sum_w2` has.
+            first, second = bins[counted].T
+            both = weight[counted] ** 2 * np.where(first == second, 2.0, 1.0)
+            self._squares -= np.bincount(first * n + second, both, minlength=n * n).reshape(n, n)
+            track, weight, counted = np.repeat(track, 2), np.repeat(weight, 2), np.repeat(counted, 2)
+            shared = None if shared is None else np.repeat(shared, 2, axis=0)
+            bins = bins.ravel()
         own, value = bins[counted], weight[counted]
         self.total += np.bincount(own, value, minlength=n)
         self.sum_w2 += np.bincount(own, value**2, minlength=n)
@@ -178,7 +186,8 @@ class HistogramSums:
         self,
         track: NDArray[np.int64],
         region: NDArray[np.int64],
-        candidates: Candidates,
+        value: NDArray[np.float64],
+        weight: NDArray[np.float64],
         counted: NDArray[np.bool_],
         shared: NDArray[np.float64],
         *,
@@ -192,14 +201,15 @@ class HistogramSums:
             As for `PairSums.fill`, of S sights.
         region : ndarray of int, shape (K,)
             Place of each pair's region.
-        candidates : Candidates
-            The K pairs.
+        value : ndarray, shape (K,) or (K, 2)
+            Of each pair, or its two entries, in the unit of the axis.
+        weight : ndarray, shape (K,)
         pair : ndarray of int, shape (S,)
             Which of the pairs is seen.
         """
-        value = self.variable.values(candidates)
         inside = np.asarray(self.made.axes[1].index(value)) + 1  # the underflow comes first
-        bins, weight = (region * (self.variable.bins + 2) + inside)[pair], candidates.weight[pair]
+        first = region * (self.variable.bins + 2)
+        bins, weight = (inside + (first if value.ndim == 1 else first[:, None]))[pair], weight[pair]
         known = (region < len(self.made.axes[0]))[pair]
         if not known.all():
             track, bins, weight = track[known], bins[known], weight[known]

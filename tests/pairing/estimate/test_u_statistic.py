@@ -38,6 +38,25 @@ def test_covariance_is_the_u_statistic():
     assert sums.variance() == pytest.approx(np.diag(sums.covariance()))
 
 
+def test_two_entries_of_a_pair_vary_together():
+    """A number of each track, such as E/p, is in a histogram twice for each pair: often both times in one bin."""
+    rng = np.random.default_rng(4)
+    h = rng.random((12, 9)) * (rng.random((12, 9)) < 0.6)
+    first, second = rng.integers(0, 3, 12), rng.integers(0, 3, 9)
+    bins = np.stack(np.broadcast_arrays(first[:, None], second[None, :]), axis=2)
+    sums = filled(h, bins, 3)
+    by_bin = [h * (bins == b).sum(axis=2) for b in range(3)]
+    expected = [
+        [
+            (a.sum(axis=1) * b.sum(axis=1)).sum() + (a.sum(axis=0) * b.sum(axis=0)).sum() - (a * b).sum()
+            for b in by_bin
+        ]
+        for a in by_bin
+    ]
+    np.testing.assert_allclose(sums.total, [x.sum() for x in by_bin])
+    np.testing.assert_allclose(sums.covariance(), expected)
+
+
 def test_pairs_of_one_species():
     """The same formula with i < j: sum of squared sums by track, minus the sum of squares."""
     rng = np.random.default_rng(2)
