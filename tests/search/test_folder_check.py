@@ -73,7 +73,7 @@ def test_a_good_folder_has_no_problem_and_no_event_is_read(good, monkeypatch):
         ("analysis.toml", 'kind = "pseudo"', 'kind = "real"', "analysis.toml", '[samples.data] kind = "real"'),
         ("analysis.toml", "z_tax_min_m = -4.0", "z_tax_min_m = 8.0", "analysis.toml", "SR is not inside CR"),
         ("analysis.toml", 'files = ["data/*.root"]', 'files = ["date/*.root"]', "[samples.mc]", "no file matches"),
-        ("analysis.toml", 'schema = "bdana"', 'schema = "mine.toml"', "[samples.mc]", "no schema"),
+        ("analysis.toml", 'schema = "bdana"', 'schema = "mine.toml"', "[samples.mc]", "no such schema file"),
         ("analysis.toml", 'schema = "bdana"', 'schema = "flat"', "[samples.mc]", "needs columns"),
         ("analysis.toml", 'trigger = "H2"', 'trigger = "H2"\ngood_runs = "list.csv"', "[samples.mc]", "list.csv"),
         ("analysis.toml", 'selection = "dimuon"', 'selection = "dimuons"', "[search]", "no selections/dimuons.py"),
