@@ -13,6 +13,19 @@ from tests.blinding.quick_lock import quickly_locked
 hypothesis.settings.register_profile("bdana", deadline=None, derandomize=True, max_examples=50, database=None)
 hypothesis.settings.load_profile("bdana")
 
+LONGEST = (
+    "attacks/test_noninterference_search.py",
+    "opening/test_whole_search.py",
+    "cli/test_demo.py",
+    "attacks/test_noninterference.py",
+    "cli/test_process.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files, so that no worker is left with one of them when the others have ended."""
+    items.sort(key=lambda item: not item.path.as_posix().endswith(LONGEST))
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:

@@ -122,6 +122,7 @@ def test_modules_import_their_neighbours_and_stay_off_the_path(folder):
     before = list(sys.path)
     analysis = bdana.load(folder)
     assert analysis.selection("tight")[0] == analysis.selection("dimuon")[0]
+    assert "_numbers" not in analysis.modules.names("selections")
     assert sys.path == before
     assert "selections" not in sys.modules
 

@@ -1,6 +1,7 @@
 """What was signed for one freeze, stage, channel or analysis, offered for another; and code that wants to be run."""
 
 import json
+import os
 import shutil
 from dataclasses import asdict, replace
 
@@ -179,14 +180,14 @@ def test_how_an_opening_ended_is_told(tmp_path, monkeypatch, end, error):
         run_isolated(thawed, {}, plain=True)
 
 
-@pytest.mark.parametrize("place", ["working folder", "PYTHONPATH", "PYTHONPATH by name"])
-def test_an_opening_imports_no_module_of_the_folder(tmp_path, monkeypatch, place):
+def test_an_opening_imports_no_module_of_the_folder(tmp_path, monkeypatch):
+    """Neither from the working folder nor from PYTHONPATH, where it is named in both ways."""
     for name in ("bdana", "sshsig", "pyrage", "awkward", "json"):
         (tmp_path / f"{name}.py").write_text(
             "from pathlib import Path\nPath(__file__).with_suffix('.owned').touch()\n"
         )
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", {"PYTHONPATH": ".", "PYTHONPATH by name": str(tmp_path)}.get(place, ""))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((".", str(tmp_path))))
     job = asdict(Job(str(tmp_path), str(tmp_path), "rob", "key", "2021", ("a",), {})) | {
         "secret": "passphrase"
     }

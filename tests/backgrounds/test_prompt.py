@@ -101,11 +101,12 @@ def expect(analysis, prompt, singles, **changed):
     return prompt.expect(singles, weights, selection, cuts, par, analysis.setup, np.random.default_rng(4))
 
 
-def test_expected_pairs_scale_with_the_assumed_yield(analysis, prompt, singles):
+def test_expected_pairs_scale_with_the_assumed_yield(analysis, prompt, singles, monkeypatch):
+    monkeypatch.setattr("bdana.upstream.spectrum.GENERATED", 15_000)
     selection, _ = analysis.selection("dimuon")
     assert {c.name for c in selection.cuts if c.level == "pair" and not c.needs} >= {"cda", "vertex_z"}
     # A block inside the decay volume, so that the vertex cut keeps what it makes.
-    inside = {"wall_m": (110.0, 112.0)}
+    inside = {"wall_m": (110.0, 112.0), "pairs_drawn": 5}
     one = expect(analysis, prompt, singles, **inside)
     two = expect(analysis, prompt, singles, pairs_per_muon=2e-6, **inside)
     assert one.expected.sum() > 0

@@ -139,6 +139,7 @@ def test_expected_pairs_of_the_single_tracks_of_a_search(tmp_path, monkeypatch):
     analysis = bdana.load()
     config = SimulationConfig(pot=6e15, bursts=4, beam=Beam(downscale=4000.0))
     write_sample(tmp_path / "halo.root", config, 3)
+    monkeypatch.setattr("bdana.upstream.spectrum.GENERATED", 15_000)
     source = analysis.dataset([tmp_path / "halo.root"], kind="pseudo")
     sample = single_tracks(analysis, "combinatorial", source)
     downscale = source.used_bursts.downscale
@@ -153,8 +154,9 @@ def test_expected_pairs_of_the_single_tracks_of_a_search(tmp_path, monkeypatch):
     assert expected_pairs(analysis, SingleSample(None, sample.bursts), downscale) is None
 
 
-def test_a_downscale_from_the_configuration_counts_as_one_of_the_table(tmp_path):
+def test_a_downscale_from_the_configuration_counts_as_one_of_the_table(tmp_path, monkeypatch):
     """`--set background.combinatorial.downscale=D` fills the gaps of the burst table in the prompt estimate too."""
+    monkeypatch.setattr("bdana.upstream.spectrum.GENERATED", 15_000)
     analysis = bdana.load(overrides=["background.combinatorial.downscale=4000"])
     config = SimulationConfig(pot=3e15, bursts=4, beam=Beam(downscale=4000.0))
     write_sample(tmp_path / "halo.root", config, 3)

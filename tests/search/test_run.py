@@ -157,7 +157,7 @@ def test_the_report_holds_every_figure_and_needs_no_other_file(page, folder):
     analysis = bdana.load(folder)
     assert analysis.hash in page
     figures = {path.stem for path in (folder / "output" / "figures").glob("*.png")}
-    assert {"plane_pseudo", "plane_signal", "stability", "mass", "dt"} <= figures
+    assert {"plane_pseudo", "plane_signal", "plane_prediction", "stability", "mass", "dt"} <= figures
     assert page.count("data:image/png;base64,") == len(figures) > 2 + len(analysis.variables)
     assert len(re.findall(r"<td>closed</td>", page)) >= 5
     assert not re.search(r"""(src|href)=["'](?!data:|#)""", page)
