@@ -127,7 +127,7 @@ def _write_hepdata(
         keywords["reactions"] = config.keywords
     if config.cm_energy_gev:
         keywords["cmenergies"] = [config.cm_energy_gev]
-    tables = result_tables(run, signal, keywords)
+    tables = result_tables(analysis, run, signal, keywords)
     title = config.title or analysis.config.analysis.name
     comment = f"{title}. {config.abstract}".strip() + (
         f" Made with bdana {__version__}; SHA-256 of configuration and selections: {analysis.hash}."

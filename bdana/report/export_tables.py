@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bdana.report.run_figures import with_both_errors
+from bdana.report.run_figures import is_of_tracks, with_both_errors
 from bdana.sensitivity.bundle_tables import BundleTable, TableColumn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from bdana.api import Analysis
     from bdana.search.signal_result import SignalResult
     from bdana.search.stored import StoredRun, StoredSample
     from bdana.sensitivity.contour import Island
@@ -25,20 +26,21 @@ NOTHING = "-"
 
 
 def result_tables(
-    run: StoredRun, signal: SignalResult | None, keywords: Mapping[str, Sequence[Any]]
+    analysis: Analysis, run: StoredRun, signal: SignalResult | None, keywords: Mapping[str, Sequence[Any]]
 ) -> list[BundleTable]:
     """Return the results of a search as tables; of a closed region there is the expectation alone.
 
     Parameters
     ----------
+    analysis : Analysis
     run : StoredRun
     signal : SignalResult or None
     keywords : mapping of str to sequence
         HEPData's keywords of every table.
     """
-    tables = list(_of_run(run, ""))
+    tables = list(_of_run(analysis, run, ""))
     for name, part in run.channels.items():
-        tables += _of_run(part, name)
+        tables += _of_run(analysis, part, name)
     if run.channels and run.table:
         tables.append(_regions(run.table, run.label, "all channels"))
     if signal:
@@ -46,7 +48,7 @@ def result_tables(
     return [replace(table, keywords=dict(keywords)) for table in tables]
 
 
-def _of_run(run: StoredRun, channel: str) -> Iterator[BundleTable]:
+def _of_run(analysis: Analysis, run: StoredRun, channel: str) -> Iterator[BundleTable]:
     if run.table and not run.channels:
         yield _regions(run.table, run.label, channel)
     if run.prediction:
@@ -56,7 +58,7 @@ def _of_run(run: StoredRun, channel: str) -> Iterator[BundleTable]:
         if run.table and sample.name == run.table["sample"]:
             for variable, predicted in run.predicted.items():
                 if "region" in predicted.axes.name:
-                    yield _variable(run, sample, variable, channel)
+                    yield _variable(analysis, run, sample, variable, channel)
 
 
 def _table(
@@ -122,24 +124,28 @@ def _cutflow(sample: StoredSample, channel: str) -> BundleTable:
     )
 
 
-def _variable(run: StoredRun, sample: StoredSample, name: str, channel: str) -> BundleTable:
+def _variable(
+    analysis: Analysis, run: StoredRun, sample: StoredSample, name: str, channel: str
+) -> BundleTable:
     regions = list(sample.hists[name].axes["region"])
     seen = sample.hists[name].integrate("region", regions)
     expected, down = with_both_errors(run.predicted[name], regions, run.prediction or {}, name)
     up = np.sqrt(np.asarray(expected.variances(), dtype=np.float64)).tolist()
     (axis,) = seen.axes
     unit = axis.label.rpartition("[")[2].rstrip("]") if axis.label.endswith("]") else ""
+    two = is_of_tracks(analysis, sample, name)
+    counted = "entries" if two else "events"
     bins = list(zip(axis.edges[:-1].tolist(), axis.edges[1:].tolist(), strict=True))
     return _table(
         f"Variable {name}",
         f"{axis.label.partition(' [')[0]} in the open regions {', '.join(regions)}: observed ({sample.label}) and expected, the "
-        "latter with all of its errors.",
+        f"latter with all of its errors.{' Each candidate has an entry for each of its two tracks.' if two else ''}",
         TableColumn(axis.label.partition(" [")[0], bins, unit),
-        TableColumn("observed", np.rint(seen.values()).astype(int).tolist(), "events"),
+        TableColumn("observed", np.rint(seen.values()).astype(int).tolist(), counted),
         TableColumn(
             "expected",
             expected.values().tolist(),
-            "events",
+            counted,
             up if down is None else list(zip(up, down[1:-1].tolist(), strict=True)),
             "total",
         ),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RUN_FIGURES",
+    "is_of_tracks",
     "look_of",
     "run_figures",
     "state_of",
@@ -207,6 +208,22 @@ def without_cut_figures(
     return figures
 
 
+def is_of_tracks(analysis: Analysis, sample: StoredSample, name: str) -> bool:
+    """Say whether a variable has an entry for each of the two tracks of a candidate, rather than one.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    sample : StoredSample
+        The sample whose selection makes the variable.
+    name : str
+        Of the variable.
+    """
+    function = analysis.variables[name].function
+    selection, _ = analysis.selection(sample.summary["selection"])
+    return bool(function) and selection.quantity[function].level == "track"
+
+
 def _variable(
     analysis: Analysis,
     run: StoredRun,
@@ -224,9 +241,6 @@ def _variable(
         np.asarray(_sum(predicted, regions).values(), dtype=np.float64), analysis.config.plot.bin_events
     )  # fmt: skip
     counts = _sum(sample.hists[name], regions, factor)
-    label, quantity = "combinatorial", analysis.variables[name].function
-    chosen, _ = analysis.selection(sample.summary["selection"])
-    two = bool(quantity) and chosen.quantity[quantity].level == "track"
     total, down = counts * 0, None
     if predicted is not None:
         total, down = with_both_errors(predicted, regions, run.prediction or {}, name, factor)
@@ -236,14 +250,14 @@ def _variable(
             total,
             path,
             f"open regions: {', '.join(regions)}",
-            label=label,
+            label="combinatorial",
             signal=_sum(signal.hists[name], regions, factor) if signal and name in signal.hists else None,
             signal_label=signal.label if signal else "",
             data_label=sample.label,
             parts={} if alone else None,
             closed=_sum(predicted, hidden, factor) if predicted is not None and hidden else None,
             error_down=down,
-            entries="entries" if two else "candidates",
+            entries="entries" if is_of_tracks(analysis, sample, name) else "candidates",
         )
     shown = ", ".join(regions)
     caption = (

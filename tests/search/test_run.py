@@ -13,6 +13,7 @@ from bdana.analysis import scaffold
 from bdana.errors import ConfigError, InputError
 from bdana.pairing import Combinatorial
 from bdana.report import write_report
+from bdana.report.export_tables import result_tables
 from bdana.search.output import write_output
 from bdana.search.run import run_search
 from bdana.search.stored import read_output
@@ -136,6 +137,17 @@ def test_functions_are_predicted_where_single_tracks_tell_them(runs):
     assert "trigger_dt" not in counts
     errors = {name: estimate.bin_covariance(name).sum() ** 0.5 / n for name, n in counts.items()}
     assert errors["e_over_p"] == pytest.approx(errors["separation"], rel=1e-6), "one sum of the same pairs"
+
+
+def test_exported_tables_say_entries_where_each_track_has_one(runs, folder):
+    analysis = bdana.load(folder)
+    tables = {table.name: table for table in result_tables(analysis, read_output(analysis), None, {})}
+    units = {
+        name: {column.unit for column in tables[f"variable_{name}"].dependent}
+        for name in ("e_over_p", "separation", "mass")
+    }
+    assert units == {"e_over_p": {"entries"}, "separation": {"events"}, "mass": {"events"}}
+    assert "each of its two tracks" in tables["variable_e_over_p"].description
 
 
 def test_the_python_interface_gives_the_same_and_counts_chunks_behind_the_gate_not_events(runs, folder):
