@@ -11,6 +11,7 @@ from bdana.report.document import Figure, Table, Text
 from bdana.report.signal_figures import draw_exclusion, draw_parts
 from bdana.report.tables import in_label
 from bdana.rounding import percent, plus_minus
+from bdana.sensitivity.exclusion import CERTAIN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +67,13 @@ def _part_figures(result: SignalResult, folder: Path, title: str) -> list[Figure
         path = folder / f"sensitivity_{kind}.png"
         draw_parts(path, {**parts, "all": result.exclusion}, "all", title)
         what = "production process" if kind == "production" else "decay mode"
-        figures.append(Figure(path, f"What each {what} would exclude alone, and all of them."))
+        caption = f"What each {what} would exclude alone, and all of them."
+        if kind == "production":
+            caption += (
+                f" Of one process, areas are left out that exceed the limit nowhere by {CERTAIN:g} statistical errors of the "
+                "simulated decays."
+            )
+        figures.append(Figure(path, caption))
     return figures
 
 

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from bdana.sensitivity.yields import MassYields
     from bdana.signal.reweighting import DecaySum
 
-__all__ = ["WIDTHS", "ChannelCount", "Exclusion", "exclude", "expected_events"]
+__all__ = ["CERTAIN", "WIDTHS", "ChannelCount", "Exclusion", "exclude", "expected_events"]
 
 WIDTHS = "widths"
 """Name of the systematic uncertainty of the total width."""
+CERTAIN = 2.0
+"""Statistical errors of the simulated decays by which an island of a part of the signal must exceed the limit somewhere."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +207,8 @@ def exclude(
     method : str
         One of `bdana.statistics.methods.METHODS`; of several channels cls or bayes.
     production : str, optional
-        One process; by default all of them together.
+        One process; by default all of them together. Its islands are left out that nowhere exceed the limit by more than
+        two statistical errors of the simulated decays: they are fluctuations of a process that just misses or meets it.
     systematics : bool
         Whether contours are also traced at the ends of every uncertainty of the yield.
     common : array_like, shape (channels, channels), optional
@@ -221,7 +224,11 @@ def exclude(
     def contour(limit: EventLimit, variation: tuple[str, int] | None = None) -> tuple[Island, ...]:
         if (limit, variation) not in known:
             excess = _excess(counts, limit, production, variation)
-            known[limit, variation] = trace(masses, excess, lambda _: 1.0, config.couplings)
+            islands = trace(masses, excess, lambda _: 1.0, config.couplings)
+            if production is not None:
+                least = _excess(counts, limit, production, errors_below=CERTAIN)
+                islands = tuple(island for island in islands if _exceeds(island, least))
+            known[limit, variation] = islands
         return known[limit, variation]
 
     shown = limits.observed or limits.expected[len(limits.expected) // 2]
@@ -243,9 +250,13 @@ def _excess(
     counts: Sequence[ChannelCount],
     limit: EventLimit,
     production: str | None,
-    variation: tuple[str, int] | None,
+    variation: tuple[str, int] | None = None,
+    errors_below: float = 0.0,
 ) -> Callable[[float], Callable[[NDArray[np.float64]], NDArray[np.float64]]]:
-    """Return, for a mass, the expected signal events over their limit as a function of the coupling."""
+    """Return, for a mass, the expected signal events over their limit as a function of the coupling.
+
+    They can be lowered by a number of statistical errors of one production process.
+    """
 
     def at(mass: float) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
         parts = [
@@ -260,12 +271,38 @@ def _excess(
             number[is_open] = [events(coupling) for events in parts]
             total = number.sum(axis=0)
             shares = np.divide(number, total, out=np.zeros(number.shape), where=total > 0.0)
+            if errors_below:
+                total = total - errors_below * _error(counts, mass, production, coupling)
             ratio: NDArray[np.float64] = total / limit.at(mass, shares)
             return ratio
 
         return excess
 
     return at
+
+
+def _error(
+    counts: Sequence[ChannelCount], mass: float, production: str | None, coupling: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the error of the expected signal events of some processes, from the number of decays drawn."""
+    variance = np.zeros(coupling.shape)
+    for count in counts:
+        if count.scan.is_open(mass):
+            for process, part in count.scan(mass).production.items():
+                if production in {None, process}:
+                    inner = next(iter(part.selected.values()))
+                    variance += inner.error(coupling, count.protons) ** 2
+    return np.sqrt(variance)
+
+
+def _exceeds(
+    island: Island, excess: Callable[[float], Callable[[NDArray[np.float64]], NDArray[np.float64]]]
+) -> bool:
+    """Say whether somewhere in an island the events over their limit are above 1."""
+    return any(
+        (excess(float(mass))(np.geomspace(low, high, 25)) > 1.0).any()
+        for mass, low, high in zip(island.mass, island.low, island.high, strict=True)
+    )
 
 
 def _uncertainties(counts: Sequence[ChannelCount], masses: Sequence[float]) -> tuple[str, ...]:

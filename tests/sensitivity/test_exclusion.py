@@ -139,6 +139,18 @@ def test_one_process_alone(counted):
     assert exclude([counted(0)], production="nothing").observed == ()
 
 
+def test_a_process_whose_excess_is_within_the_errors_of_its_decays_excludes_nothing(counted, monkeypatch):
+    """Its largest yield is at the lowest mass: two statistical errors must be less than what it is above the limit."""
+    alone = exclude([counted(0)], production="other")
+    most = events(220.0, np.geomspace(1e-8, 1e-4, 10_000), strength=0.0).max() / alone.limit
+    assert most > 1.5
+    for factor in (0.97, 1.03):
+        share = factor * (1 - 1 / most) / 2
+        monkeypatch.setattr(Counted, "error", lambda self, c, protons, x=share: x * self.expected(c, protons))
+        assert bool(exclude([counted(0)], production="other").observed) == (factor < 1)
+        assert exclude([counted(0)]).observed, "all processes together are the result"
+
+
 def test_uncertainties_move_the_contour_as_they_move_the_events(counted):
     found = exclude([counted(0)], systematics=True)
     assert list(found.systematics) == ["strength", WIDTHS]
