@@ -17,6 +17,7 @@ from bdana.report import search_report
 from bdana.search import signal_result
 from bdana.simulation import Signal, SimulationConfig, write_sample
 from tests import commands
+from tests.report.browser import CHROMIUM, browser
 
 TOP = Path(__file__).parents[1]
 PAGES = [TOP / "README.md", TOP / "CONTRIBUTING.md", *sorted((TOP / "docs").rglob("*.md"))]
@@ -184,6 +185,28 @@ def test_tests_that_the_page_of_mistakes_names_are_there():
     for path, name in named:
         tree = ast.parse((TOP / path).read_text())
         assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, (path, name)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+def test_search_of_the_site_needs_no_server(tmp_path):
+    """From file:// browsers start no Worker; a page that has the script of the site does, and it loads other scripts."""
+    shim = TOP / "docs" / "javascripts" / "iframe-worker.js"
+    assert f"polyfills: [javascripts/{shim.name}]" in (TOP / "mkdocs.yml").read_text()
+    (tmp_path / "factor.js").write_text("var factor = 21;")
+    (tmp_path / "worker.js").write_text(
+        "addEventListener('message', async (event) => {\n"
+        "  await importScripts('factor.js'); postMessage(factor * event.data.number);\n});"
+    )
+    page = tmp_path / "page.html"
+    page.write_text(
+        f"<!doctype html><title>-</title><body><script src='{shim.as_uri()}'></script><script>\n"
+        "const worker = new Worker('worker.js');\n"
+        "window.answer = new Promise((resolve) => { worker.onmessage = (event) => resolve(event.data); });\n"
+        "worker.postMessage({ number: 2 });</script>"
+    )
+    with browser(tmp_path / "profile") as shown:
+        shown.load(page)
+        assert shown.find("window.answer") == 42
 
 
 def test_every_page_and_picture_is_reached():

@@ -61,8 +61,8 @@ class Page:
         self.load(path)
 
     def find(self, script):
-        """Return the value of an expression on the page."""
-        found = self._ask("Runtime.evaluate", expression=script, returnByValue=True)
+        """Return the value of an expression on the page; of a promise what it promises."""
+        found = self._ask("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
