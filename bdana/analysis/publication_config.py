@@ -39,7 +39,7 @@ class ExportConfig(StrictModel):
     keywords: list[str] = Field(
         default=[], description="reactions such as P NUCLEUS --> GAMMA* X, for HEPData"
     )
-    bundle: str | None = Field(
-        default=None,
-        description="decay mode whose tables for reinterpretation join the HEPData record; they take minutes",
+    bundle: str | list[str] = Field(
+        default=[],
+        description="decay mode, or modes, whose tables for reinterpretation join the HEPData record; they take minutes",
     )

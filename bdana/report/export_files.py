@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import uproot
 
 from bdana._version import __version__
 from bdana.atomic import whole_folder
+from bdana.errors import ConfigError
 from bdana.report.export_latex import latex_tables
 from bdana.report.export_tables import result_tables
 from bdana.search.signal_result import read_signal
 from bdana.search.stored import read_output, write_json
 from bdana.sensitivity.bundle import Bins, default_masses, measure_masses
-from bdana.sensitivity.bundle_files import EXAMPLE, bundle_head
+from bdana.sensitivity.bundle_files import bundle_head, example_program
 from bdana.sensitivity.bundle_tables import SearchCounts, bundle_tables
 from bdana.sensitivity.hepdata_files import require_hepdata, write_submission, write_text
 from bdana.statistics.regions_csv import read_regions
@@ -53,7 +56,8 @@ def write_results(analysis: Analysis, executor: Executor, progress: Progress | N
     InputError
         When there is no complete run of this analysis in output/, or HEPData would not take a table.
     ConfigError
-        When the libraries of HEPData are asked for and not installed.
+        When the libraries of HEPData are asked for and not installed, or `export.bundle` names a decay mode that was not
+        searched for.
     """
     run, signal = read_output(analysis), read_signal(analysis)
     formats = analysis.config.export.formats
@@ -139,11 +143,21 @@ def _write_hepdata(
         head["record_ids"] = [{"id": config.inspire_id, "type": "inspire"}]
     made = folder / "hepdata"
     made.mkdir()
-    if config.bundle:
-        bundle, about = _bundle(analysis, config.bundle, executor, progress)
-        write_text(made / "example.py", EXAMPLE)
+    modes = [config.bundle] if isinstance(config.bundle, str) else config.bundle
+    counted = {mode: _counts(analysis, run, signal, mode) for mode in modes}
+    for mode, counts in counted.items():
+        bundle, about = _bundle(analysis, mode, counts, executor, progress)
+        begin, program = "", "example.py"
+        if len(counted) > 1:
+            begin = re.sub(r"\W+", "_", mode) + "_"
+            program = f"example_{begin[:-1]}.py"
+            bundle = [
+                replace(table, name=begin + table.name, title=f"{table.title}, {mode}") for table in bundle
+            ]
+        write_text(made / program, example_program(begin))
         head["comment"] += f" Tables for reinterpretation: {about['comment']}"
-        head["additional_resources"] = about["additional_resources"]
+        (resource,) = about["additional_resources"]
+        head.setdefault("additional_resources", []).append(resource | {"location": program})
         tables += bundle
     write_submission(made, path / "hepdata", head, tables)
     with tarfile.open(folder / "submission.tar.gz", "w:gz") as archive:
@@ -151,17 +165,26 @@ def _write_hepdata(
             archive.add(file, file.name)
 
 
+def _counts(analysis: Analysis, run: StoredRun, signal: SignalResult | None, mode: str) -> SearchCounts:
+    """Return what the run counted in the search for a decay mode."""
+    searched = {part.mode: channel for channel, part in signal.channels.items()} if signal else {}
+    if mode not in searched:
+        raise ConfigError(
+            f"[export] bundle: the last run did not search for the signal in the decay mode '{mode}', but in "
+            f"{', '.join(searched) or 'none'}: name those, or add a channel and run `bdana run`"
+        )
+    out = analysis.folder / "output"
+    path = (out / searched[mode] if run.channels else out) / "table.json"
+    inner = analysis.regions.names[0]
+    counted = sorted(read_regions(path), key=lambda region: region.name != inner)
+    return SearchCounts(tuple(counted), analysis.signal.pot)
+
+
 def _bundle(
-    analysis: Analysis, mode: str, executor: Executor, progress: Progress | None
+    analysis: Analysis, mode: str, counts: SearchCounts, executor: Executor, progress: Progress | None
 ) -> tuple[list[BundleTable], dict[str, Any]]:
     """Measure acceptance and spectra at masses of the scan, with the counts of the run."""
-    signal = analysis.signal
-    inner = analysis.regions.names[0]
-    counted = sorted(
-        read_regions(analysis.folder / "output" / "table.json"), key=lambda region: region.name != inner
-    )
-    counts = SearchCounts(tuple(counted), signal.pot)
-    masses, bins = default_masses(analysis, mode), Bins.spread(signal.decay_volume_m)
+    masses, bins = default_masses(analysis, mode), Bins.spread(analysis.signal.decay_volume_m)
     measured = measure_masses(analysis, mode, masses, bins, 100, executor, progress)
     tables = bundle_tables(analysis, mode, bins, measured, counts)
     return list(tables), bundle_head(analysis, mode, measured, counts)

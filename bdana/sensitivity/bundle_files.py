@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bdana.sensitivity.bundle import Bins, MassTables
     from bdana.sensitivity.bundle_tables import SearchCounts
 
-__all__ = ["EXAMPLE", "bundle_head", "check_folder", "write_bundle"]
+__all__ = ["bundle_head", "check_folder", "example_program", "write_bundle"]
 
 MADE_BY = "# Made by `bdana export reinterpretation`.\n"
 """First line of submission.yaml, by which a folder that may be replaced is known."""
@@ -31,9 +31,11 @@ import numpy as np
 import yaml
 from scipy import optimize, stats
 
+BEGIN = ""  # of the names of the tables
+
 
 def load(name):  # columns by name; of a binned one the lower edges and the upper edges
-    text = Path(__file__).with_name(name + ".yaml").read_text()
+    text = Path(__file__).with_name(BEGIN + name + ".yaml").read_text()
     table = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     rows = lambda c: [[v[k] for k in ("low", "high", "value") if k in v] for v in c["values"]]
     return {c["header"]["name"]: np.array(rows(c)).T for c in sum(table.values(), [])}
@@ -73,6 +75,17 @@ for mass, width, ratio in zip(*(v[0] for v in particle.values())):
     print(f"{mass:g} {min(excluded, default=[np.nan])[0]:.4g} {max(excluded, default=[np.nan])[0]:.4g}")
 '''
 """Text of example.py. `spectra` and `acceptance` have the same order of energy and angle; z runs fastest."""
+
+
+def example_program(begin: str = "") -> str:
+    """Return the program that makes the exclusion from the tables beside it.
+
+    Parameters
+    ----------
+    begin : str
+        Of the names of the tables, where those of several decay modes lie in one folder.
+    """
+    return EXAMPLE.replace('BEGIN = ""', f'BEGIN = "{begin}"')
 
 
 def check_folder(path: Path) -> None:
@@ -133,7 +146,7 @@ def write_bundle(
     check_folder(path)
     tables = bundle_tables(analysis, mode, bins, masses, counts)
     with whole_folder(path) as folder:
-        write_text(folder / "example.py", EXAMPLE)
+        write_text(folder / "example.py", example_program())
         write_submission(folder, path, bundle_head(analysis, mode, masses, counts), tables, MADE_BY)
 
 

@@ -3,21 +3,29 @@
 import json
 import pickle
 import re
+import subprocess
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
+import yaml
 
 import bdana
 from bdana.blinding.verdict import frozen_numbers
+from bdana.engine import SerialExecutor
 from bdana.errors import BlindingError, ConfigError, InputError
 from bdana.observed import Predicted
 from bdana.opening.freeze import counted_parts
-from bdana.report import write_report
+from bdana.report import export_files, write_report
+from bdana.report.export_files import write_results
 from bdana.search.channels import by_channel, require_own_background
 from bdana.search.output import write_output
 from bdana.search.run import run_search
 from bdana.search.stored import read_output
+from bdana.sensitivity import bundle
 from bdana.simulation import Beam, SimulationConfig, write_sample
+from bdana.statistics.regions_csv import read_regions
 from tests.searches import one_variable, search_folder
 
 MUMU = '[channels.mumu]\nselection = "dimuon"\nbackground = "combinatorial"\n'
@@ -195,3 +203,48 @@ def test_single_tracks_predict_pairs_of_their_own_selection_only(tmp_path):
         ):
             require_own_background(analysis)
     require_own_background(bdana.load(made))
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:jsonschema:DeprecationWarning")  # of HEPData's
+def test_each_mode_of_an_exported_bundle_has_the_counts_of_its_channel(runs, folder, monkeypatch):
+    """Two modes, each with a program that finds the tables of its own; another mode is refused before the work."""
+    signal = SimpleNamespace(channels={name: SimpleNamespace(mode=name) for name in ("mumu", "ee")})
+    monkeypatch.setattr(export_files, "read_signal", lambda _: signal)
+    monkeypatch.setattr(export_files, "result_histograms", lambda *_: {})
+    monkeypatch.setattr(export_files, "result_tables", lambda *_: [])
+    monkeypatch.setattr(export_files, "default_masses", lambda *_: [300.0])
+    monkeypatch.setattr(
+        export_files,
+        "measure_masses",
+        lambda a, mode, masses, bins, _, *more: bundle.measure_masses(a, mode, masses, bins, 4, *more),
+    )
+    monkeypatch.setattr(bundle, "SPECTRUM", 500)
+
+    def export(*modes):
+        overrides = ['export.formats=["hepdata"]', f"export.bundle={json.dumps(modes)}"]
+        return write_results(bdana.load(folder, overrides=overrides), SerialExecutor()) / "hepdata"
+
+    made = export("mumu", "ee")
+    documents = [yaml.safe_load(text) for text in (made / "submission.yaml").read_text().split("---\n")[1:]]
+    assert [each["location"] for each in documents[0]["additional_resources"]] == [
+        "example_mumu.py",
+        "example_ee.py",
+    ]
+    assert {"Counts, mumu", "Counts, ee"} <= {document.get("name") for document in documents}
+    for mode in ("mumu", "ee"):
+        stated = yaml.safe_load((made / f"{mode}_counts.yaml").read_text())["dependent_variables"][1]
+        found = sorted(row["value"] for row in stated["values"])
+        own, other, both = (
+            sorted(row.background.expected for row in read_regions(folder / "output" / path / "table.json"))
+            for path in (mode, "ee" if mode == "mumu" else "mumu", "")
+        )
+        assert found == pytest.approx(own, rel=1e-6)
+        assert found != pytest.approx(other, rel=1e-6)
+        assert found != pytest.approx(both, rel=1e-6)
+        program = [sys.executable, made / f"example_{mode}.py"]
+        done = subprocess.run(program, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("300 ")
+    with pytest.raises(ConfigError, match="'pipi', but in mumu, ee"):
+        export("mumu", "pipi")
+    assert (made / "example_ee.py").is_file()
