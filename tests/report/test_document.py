@@ -3,9 +3,12 @@
 import base64
 import re
 
+import matplotlib.image
+import numpy as np
 import pytest
 
 from bdana.report import Code, Document, Figure, Section, Table, Text
+from tests.report.browser import CHROMIUM, browser
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(50))
 
@@ -70,3 +73,15 @@ def test_a_number_stays_with_its_error_and_unit():
     assert (
         "0.016\u00a0±\u00a00.002\u00a0events, p =\u00a00.7 at 411\u00a0MeV, 2.5\u00a0+0.3\u00a0-0.2" in html
     )
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+def test_on_paper_a_row_of_figures_takes_the_place_that_is_left_on_a_page(tmp_path):
+    """A page holds two rows of square figures; the first of three fits below a text of half a page."""
+    picture = tmp_path / "square.png"
+    matplotlib.image.imsave(picture, np.zeros((60, 60)))
+    blocks = [Code("\n" * 12), *(Figure(picture, "a figure") for _ in range(6))]
+    Document("A' search", "one line", [Section("Results", blocks)]).write(tmp_path / "report.html")
+    with browser(tmp_path / "profile") as page:
+        page.load(tmp_path / "report.html")
+        assert len(re.findall(rb"/Type /Page\b", page.pdf())) == 2
