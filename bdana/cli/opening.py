@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -77,8 +77,11 @@ def rehearse(
         ),
     ] = None,
     decay: Annotated[
-        Literal["mumu", "ee", "pipi"],
-        typer.Option(help="With --sealed-injection: the decays that may be hidden."),
+        str,
+        typer.Option(
+            metavar="MODE",
+            help="With --sealed-injection: the decays that may be hidden, of the signal model of the analysis.",
+        ),
     ] = "mumu",
 ) -> None:
     """Open all stages with simulated events and throw-away keys, and reveal then what was injected."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyrage
 
 from bdana.analysis import AnalysisFolder
+from bdana.analysis.signal_config import SignalConfig
 from bdana.blinding.hidden import answer_of, sealed_answer
 from bdana.blinding.ledger import Row
 from bdana.blinding.record import Record, shares
@@ -25,7 +26,9 @@ from bdana.opening.toml_text import toml_text
 from bdana.sealing.manifest import OPEN, record_manifests
 from bdana.sealing.seal_file import Sealing, seal_simulated
 from bdana.simulation import Signal, SimulationConfig, simulate_bursts
+from bdana.simulation.decays import check_mode
 from bdana.simulation.injection import Injected
+from bdana.simulation.tracks import PHOTON
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -140,12 +143,15 @@ def hide_injection(
     person, key
         Who hides it, with the mark `production`, and the path of the SSH key.
     mode : str
-        Decay of the hidden particle: mumu, ee or pipi.
+        Decay of the hidden particle, one that the signal model of the analysis has: halo photons are simulated beside a decay
+        into photons, and else halo muons.
 
     Raises
     ------
     BlindingError
         When a rule does not allow it, such as when somebody has not joined, or the data have no good burst.
+    ConfigError
+        When the signal model of the analysis has no such decay that can be simulated.
     """
     policy, ledger = exercise.policy, exercise.ledger
     if policy is None:
@@ -160,13 +166,15 @@ def hide_injection(
             f"refused: {', '.join(missing)} must join in {exercise.folder} first: `cd {exercise.folder.name}`, `bdana blinding "
             "join`; then type this command again"
         )
+    signal = _signal(source, mode)
+    config = _config(source)
+    config = replace(config, halo=replace(config.halo, photons=_only_photons(signal)))
     if record.keys(period) is None:
         make_period(policy, ledger, period, person, key)
     for old in exercise.folder.glob(f"{DATA}.*"):  # of a process that died before it hid anything
         old.unlink()
-    config, gate = _config(source), policy.gate(exercise.detector)
+    gate = policy.gate(exercise.detector)
     recipients = stage_recipients(ledger, policy, period)
-    signal = Signal(mass_mev=float(_between(*MASSES_MEV)), mode=mode, decays=DECAYS)
     injected = Injected(config, signal, gate, secrets.randbits(62))
     possible = injected.candidates()
     number = secrets.randbelow(2) * _between(1, MOST_HIDDEN)
@@ -208,6 +216,19 @@ def _config(analysis: AnalysisFolder) -> SimulationConfig:
     )
     downscale = float(bursts.downscale.mean())
     return replace(config, beam=replace(config.beam, downscale=downscale)) if downscale > 0.0 else config
+
+
+def _signal(analysis: AnalysisFolder, mode: str) -> Signal:
+    """Return a particle of an unknown mass, of the analysis's signal model, and its decay."""
+    own = analysis.config.signal or SignalConfig()
+    mass = float(_between(*MASSES_MEV))
+    signal = Signal(mass_mev=mass, mode=mode, decays=DECAYS, model=own.model, parameters=own.parameters)
+    check_mode(signal.particle, mode)
+    return signal
+
+
+def _only_photons(signal: Signal) -> bool:
+    return set(signal.particle.modes[signal.mode].products) == {PHOTON}
 
 
 def _lists(events: Mapping[str, list[tuple[int, int, int]]]) -> dict[str, list[list[int]]]:

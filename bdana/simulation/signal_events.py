@@ -12,13 +12,14 @@ from bdana.simulation.bursts import intensity, timestamps
 from bdana.simulation.decays import draw_decays
 from bdana.simulation.records import SIGNAL, Headers, make_events
 from bdana.simulation.response import radiated
-from bdana.simulation.tracks import Flight
+from bdana.simulation.tracks import PHOTON, Flight
 from bdana.simulation.transport import bend_in_tank
 
 if TYPE_CHECKING:
     import awkward as ak
     from numpy.typing import NDArray
 
+    from bdana.detector import Detector
     from bdana.events import BurstTable
     from bdana.simulation.decays import Decays
     from bdana.simulation.sample_config import Signal, SimulationConfig
@@ -136,8 +137,7 @@ def _events(
     detector = load_detector(config.detector)
     tracks = radiated(bend_in_tank(tracks, config.tank_field), config.response, rng)
     flight = Flight.of(tracks, detector.magnet)
-    charged = (tracks.charge != 0) & flight.in_all(detector, *detector.uses.trigger)
-    fired = np.bincount(tracks.event[charged], minlength=n)
+    fired = _fired(tracks, flight, detector, n)
     bits = load_schema("bdana").triggers
     clock = rng.spawn(1)[0]
     phase = clock.uniform(0.0, 2.0 * np.pi, n)
@@ -151,3 +151,14 @@ def _events(
         truth=truth if config.truth else {},
     )
     return make_events(headers, tracks, flight, config, detector, rng)
+
+
+def _fired(tracks: Tracks, flight: Flight, detector: Detector, n: int) -> NDArray[np.int64]:
+    """Count what Q1 and H2 ask for, shape (n,): charged particles, or photons in the calorimeter where an event has no other."""
+    charged = tracks.charge != 0
+    counted = charged & flight.in_all(detector, *detector.uses.trigger)
+    if detector.uses.calorimeter is not None:
+        neutral = np.bincount(tracks.event, charged, minlength=n) == 0
+        photons = (tracks.species == PHOTON) & neutral[tracks.event]
+        counted |= photons & flight.in_all(detector, detector.uses.calorimeter)
+    return np.bincount(tracks.event[counted], minlength=n)

@@ -3,12 +3,14 @@
 import base64
 import json
 import subprocess
+from types import SimpleNamespace
 
 import awkward as ak
 import numpy as np
 import pyrage
 import pytest
 
+from bdana.analysis.signal_config import SignalConfig
 from bdana.api import load
 from bdana.blinding.hidden import answer_of, exercise_lines, sealed_answer
 from bdana.blinding.rules import require_sound
@@ -244,3 +246,29 @@ def test_only_production_hides(hiding):
 def test_what_is_not_allowed_is_refused_before_a_passphrase(hiding, keys, words, status, said):
     made, _ = hiding(0)
     assert said in typed(made.folder, "ann", keys, "blinding", *words, status=status)
+
+
+@pytest.mark.parametrize(("model", "mode"), [("alp", "gammagamma"), ("dark_photon", "mumu")])
+def test_the_halo_is_of_photons_where_photons_are_hidden(source, tmp_path, keys, monkeypatch, model, mode):
+    class MadeError(Exception):
+        pass
+
+    def made(config, signal, gate, seed):
+        raise MadeError(signal.model, signal.mode, config.halo.photons)
+
+    monkeypatch.setattr(exercise, "_config", lambda analysis: CONFIG)
+    monkeypatch.setattr(exercise, "Injected", made)
+    own = SimpleNamespace(config=SimpleNamespace(signal=SignalConfig(model=model)))
+    exercise.make_exercise(source, tmp_path / "rehearsal")
+    with pytest.raises(MadeError) as caught:
+        exercise.hide_injection(own, load(tmp_path / "rehearsal"), "2021", "bob", keys["bob"], mode)
+    assert caught.value.args == (model, mode, mode == "gammagamma")
+
+
+def test_a_decay_that_the_model_does_not_have_is_refused_before_anything_is_made(source, tmp_path, keys):
+    exercise.make_exercise(source, tmp_path / "rehearsal")
+    made = load(tmp_path / "rehearsal")
+    rows = len(made.ledger.rows())
+    with pytest.raises(ConfigError, match="no decay mode 'gammagamma'"):
+        exercise.hide_injection(source, made, "2021", "bob", keys["bob"], "gammagamma")
+    assert len(made.ledger.rows()) == rows

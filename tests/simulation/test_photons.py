@@ -9,6 +9,7 @@ import pytest
 
 import bdana
 from bdana.errors import ConfigError
+from bdana.events import load_schema
 from bdana.signal.contract import Mode
 from bdana.simulation import SimulationConfig, simulate_bursts
 from bdana.simulation.decays import Dump, FlatSpectrum, check_mode, place_decays
@@ -51,10 +52,19 @@ def events(decays):
     return events_of(decays)
 
 
-def test_photons_make_clusters_and_no_tracks_hits_or_triggers(events):
+def test_photons_make_clusters_and_no_tracks_or_hits(events):
     assert ak.sum(ak.num(events.tracks)) == ak.sum(ak.num(events.muv3)) == 0
-    assert not np.any(events.trigger)
     assert ak.sum(ak.num(events.lkr) == 2) > 1500
+
+
+def test_photons_in_the_calorimeter_trigger_as_those_of_the_halo_do(analysis, decays, events):
+    detector = analysis.detector
+    inside = Flight.of(decays.tracks, detector.magnet).in_all(detector, detector.uses.calorimeter)
+    bits = load_schema("bdana").triggers
+    expected = np.array([0, 1 << bits["Q1"], 1 << bits["H2"]])
+    fired = np.bincount(decays.tracks.event[inside], minlength=N)
+    assert np.array_equal(ak.to_numpy(events.trigger), expected[fired])
+    assert set(np.unique(events.trigger)) == set(expected)
 
 
 def test_their_clusters_lie_where_straight_lines_lead(analysis, decays, events):
