@@ -191,7 +191,7 @@ ANSWERS = {
     "masked": ("np.ma.masked_less(pair.cda, 3) > 0", r"returns a masked array.*filled"),
     "lists": ("pair.event.lav.time > 0", r"returns var \* bool.*ak\.any"),
     "lists of one length": ("ak.to_regular(pair.event.lav.time > 0)", r"returns 1 \* bool.*ak\.any"),
-    "numbers of awkward": ("pair.event.weight", "returns float64"),
+    "numbers of awkward": ("pair.event.weight", "returns an array of float64"),
     "records": ("pair.event", "not one True or False for each of the pairs"),
     "objects": ("np.array([None] * len(pair))", "returns an array of object|returns ndarray"),
     "ragged": ("[[True], [True, False]]", "returns list"),

@@ -313,7 +313,7 @@ def _manifests_in(folder: Path) -> tuple[Path, ...]:
         state = folder.stat()
     except OSError:
         return ()
-    return _listed(folder, state.st_ino, state.st_mtime_ns, state.st_ctime_ns)
+    return _listed(folder, state.st_ino, state.st_mtime_ns, state.st_ctime_ns)  # guard: listed-as-it-is
 
 
 @lru_cache(maxsize=64)

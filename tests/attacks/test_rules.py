@@ -335,7 +335,7 @@ ALL_GONE = {
         without_con(s), s.freeze(), write(s, "request", "ann", **asking(s, shares=[]))),
 }  # fmt: skip
 """Where other rules stand behind: a program without any check writes the row, and this rule is the first that it breaks."""
-BEHIND = {"claims-before-the-reveal"}
+BEHIND = {"claims-before-the-reveal", "nothing-was-abandoned"}
 """The same, for rules with a way to be broken above."""
 BY_SIGNATURE = {"person-of-the-policy"}
 """Whoever is not in the policy cannot sign: the signature is refused before any rule is asked."""

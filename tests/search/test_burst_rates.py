@@ -22,7 +22,8 @@ def made(runs):
         good=np.ones(NUMBER, bool), downscale=np.full(NUMBER, np.nan),
     )  # fmt: skip
     bursts = SimpleNamespace(
-        run=run, burst=burst, live_time=np.full(NUMBER, 3.0 * hepunits.s), plus=np.arange(NUMBER), minus=np.ones(NUMBER, int)
+        run=run, burst=burst, live_time=np.full(NUMBER, 3.0 * hepunits.s), plus=np.arange(NUMBER), minus=np.ones(NUMBER, int),
+        neutral=np.zeros(NUMBER, int),
     )  # fmt: skip
 
     class Bursts(SimpleNamespace):
