@@ -347,7 +347,8 @@ def branching_ratio(model: SignalModel, mode: str) -> float:
     """
     if mode not in model.modes:
         raise ConfigError(
-            f"no decay mode '{mode}': this particle has {', '.join(model.modes)} at {model.mass:g} MeV"
+            f"no decay mode '{mode}': this particle has {', '.join(model.modes)} at {model.mass:g} MeV; "
+            "choose a channel of one of these"
         )
     return model.modes[mode].width / _decaying(model, 1.0)
 

@@ -59,6 +59,15 @@ def test_widths_of_eventcalc(shared):
             assert ours == pytest.approx(rows[:, column], rel=allowed), (limit, flavour)
 
 
+@pytest.mark.parametrize(("column", "flavour"), list(enumerate(FLAVOURS, start=1)))
+def test_where_the_width_departs_from_eventcalc_a_caution_says_so(shared, column, flavour):
+    table = np.loadtxt(shared / "reference" / "next" / "EventCalc_HNLdecayWidth.dat")
+    for row in table[(table[:, 0] > 0.15) & (table[:, 0] < 2.0)][::3]:
+        particle = HeavyNeutralLepton(1e3 * row[0], Parameters(flavour=flavour))
+        departure = abs(1e-3 * total_width(particle) / row[column] - 1.0)
+        assert departure < (0.035 if not particle.cautions else 0.25), (row[0], departure)
+
+
 def test_a_majorana_particle_has_twice_the_width_of_a_dirac_particle():
     both = [HeavyNeutralLepton(700.0, Parameters(majorana=choice)) for choice in (True, False)]
     assert total_width(both[0]) == pytest.approx(2.0 * total_width(both[1]), rel=1e-12)
