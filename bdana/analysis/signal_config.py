@@ -226,3 +226,26 @@ class SearchedSignal(SignalConfig):
     masses_mev: tuple[Positive, Positive] = Field(description="ends of the scan")
     couplings: tuple[Strength, Strength] = Field(description="ends of the scan")
     point: tuple[Positive, Strength] = Field(description="mass in MeV and coupling that a run shows")
+
+    @property
+    def usual_mode(self) -> str:
+        """The decay mode that is searched for where none is named, of the particle at `point`.
+
+        It is the first of `channels` that is open; where none is, the open mode with a selection that has the largest width.
+
+        Raises
+        ------
+        ConfigError
+            When no selection is for a mode that is open.
+        """
+        mass = self.point[0]
+        particle = self.particle(mass)
+        found = [mode for mode in self.selections if is_open(particle, mode)]
+        if not found:
+            raise ConfigError(
+                f"no decay mode of {self.model} at {mass:g} MeV has a selection in [signal] channels: it has "
+                f"{', '.join(particle.modes) or 'none'}"
+            )
+        if found[0] in self.channels:
+            return found[0]
+        return max(found, key=lambda mode: particle.modes[mode].width)

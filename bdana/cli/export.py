@@ -53,7 +53,14 @@ def results(
 OutputFolder = Annotated[
     Path, typer.Argument(metavar="OUT_DIR", help="Folder to make, with HEPData tables and example.py.")
 ]
-Channel = Annotated[str, typer.Option(metavar="mumu|ee|...", help="Decay mode that is searched for.")]
+Channel = Annotated[
+    str | None,
+    typer.Option(
+        metavar="mumu|ee|...",
+        help="Decay mode that is searched for.",
+        show_default="the first that is open",
+    ),
+]
 Masses = Annotated[
     list[float] | None,
     typer.Option(
@@ -115,7 +122,7 @@ MaxAngle = Annotated[
 @group.command()
 def reinterpretation(
     folder: OutputFolder,
-    channel: Channel = "mumu",
+    channel: Channel = None,
     mass: Masses = None,
     pot: Protons = None,
     observed: Observed = None,
@@ -157,6 +164,7 @@ def reinterpretation(
     )
     if covariance is not None:
         counts = _with_covariance(counts, covariance)
+    channel = channel or analysis.signal.usual_mode
     chosen = executor_from(analysis, workers, executor, scheduler, usual=2)
     masses = sorted(set(mass)) if mass else default_masses(analysis, channel)
     bins = Bins.spread(analysis.signal.decay_volume_m, energies, max_angle)

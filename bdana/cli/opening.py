@@ -77,12 +77,13 @@ def rehearse(
         ),
     ] = None,
     decay: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="MODE",
             help="With --sealed-injection: the decays that may be hidden, of the signal model of the analysis.",
+            show_default="the first that is open",
         ),
-    ] = "mumu",
+    ] = None,
 ) -> None:
     """Open all stages with simulated events and throw-away keys, and reveal then what was injected."""
     from bdana.blinding.rules import append
@@ -102,7 +103,7 @@ def rehearse(
     print_tables(shown, "rehearsed; next: bdana blinding request")
 
 
-def _hide(opening: Opening, person: str, key: Path, out: Path | None, decay: str) -> None:
+def _hide(opening: Opening, person: str, key: Path, out: Path | None, decay: str | None) -> None:
     """Make the folder of a rehearsal with a sealed injection, unless it is there, and hide the injection."""
     from bdana.analysis import AnalysisFolder
     from bdana.opening.exercise import hide_injection, make_exercise
@@ -111,7 +112,8 @@ def _hide(opening: Opening, person: str, key: Path, out: Path | None, decay: str
     folder = out or source.folder / "rehearsal"
     if not (folder / "blinding" / "ledger").is_dir():
         make_exercise(source, folder)
-    row = hide_injection(source, AnalysisFolder.read(folder), opening.period, person, key.absolute(), decay)
+    mode = decay or source.signal.usual_mode
+    row = hide_injection(source, AnalysisFolder.read(folder), opening.period, person, key.absolute(), mode)
     note(
         f"row {row.name}: decays are hidden in {folder}, or none. There the people do all that they will do with the data: "
         "freeze, rehearse, request, approve, open; then `bdana blinding claim SR=N`, and each of the quorum `bdana blinding reveal`"

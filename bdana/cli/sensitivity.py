@@ -113,7 +113,7 @@ def sensitivity(
     protons = analysis.signal.pot if pot is None else pot
     check_protons(protons, "--pot", analysis.config.exposure.unusual)
     folder = cache_folder() if use_cache else None
-    scans = [Scan(analysis, mode, folder) for mode in dict.fromkeys(channel or ["mumu"])]
+    scans = [Scan(analysis, mode, folder) for mode in dict.fromkeys(channel or [analysis.signal.usual_mode])]
     chosen = executor_from(analysis, workers, executor, scheduler, usual=2, start=False)
     if not (mass or coupling):
         counting = Counting(protons, observed, background, background_error, tuple(cl or [0.9]))

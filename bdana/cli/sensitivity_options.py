@@ -43,7 +43,7 @@ Channels = Annotated[
     typer.Option(
         metavar="mumu|ee|...",
         help="Decay mode that is searched for; several are combined.",
-        show_default="mumu",
+        show_default="the first that is open",
     ),
 ]
 Masses = Annotated[

@@ -70,3 +70,24 @@ def test_overrides_reach_the_model():
     plain, dressed = analysis.signal.particle(400.0), bdana.load().signal.particle(400.0)
     ratio = dressed.production["bremsstrahlung"].per_proton / plain.production["bremsstrahlung"].per_proton
     assert ratio == pytest.approx(2.31, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "mode"),
+    [
+        ([], "mumu"),
+        (["signal.point=[100.0, 1e-6]"], "ee"),
+        (["signal.model='alp'"], "gammagamma"),
+        (["signal.model='hnl'"], "pie"),  # wider than e e nu
+        (["signal.model='hnl'", "signal.channels={nuee='dielectron'}"], "nuee"),
+    ],
+)
+def test_where_no_mode_is_named_the_first_open_channel_is_searched_for(overrides, mode):
+    assert bdana.load(bdana.analysis.template_folder(), overrides=overrides).signal.usual_mode == mode
+
+
+def test_a_particle_that_no_selection_looks_for_is_named():
+    analysis = bdana.load(bdana.analysis.template_folder(), overrides=["signal.model='alp'"])
+    closed = analysis.signal.model_copy(update={"model": "hnl", "point": (0.1, 1e-5)})
+    with pytest.raises(ConfigError, match=r"no decay mode of hnl at 0\.1 MeV has a selection"):
+        closed.usual_mode  # noqa: B018
