@@ -52,7 +52,7 @@ def main() -> None:
     """Run the command line: a BdanaError becomes a message and its exit code, any other error is shown as a fault."""
     debug = "--debug" in sys.argv[1:]
     # Imports make many objects and hardly any garbage, until the analysis is loaded; nor is it looked for at the end.
-    gc.set_threshold(100_000)
+    gc.set_threshold(1_000_000)
     atexit.register(gc.freeze)
     keep_freed_memory()
     os.environ.pop("MPLBACKEND", None)  # figures are files; an unknown name would stop matplotlib
