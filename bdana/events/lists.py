@@ -83,11 +83,14 @@ class _Lengths(NamedTuple):
 
 def _lengths(offsets: ak.index.Index) -> _Lengths:
     """Return the lengths of lists; those that were asked for last are kept, as columns of a collection share their offsets."""
-    if not _last or _last[0].offsets is not offsets:
-        counts = np.diff(np.asarray(offsets)).astype(np.int64, copy=False)
-        counts.flags.writeable = False
-        _last[:] = [_Lengths(offsets, counts, bool((counts >= 0).all()))]
-    return _last[0]
+    for kept in _last[:]:  # a copy: other threads may ask for theirs
+        if kept.offsets is offsets:
+            return kept
+    counts = np.diff(np.asarray(offsets)).astype(np.int64, copy=False)
+    counts.flags.writeable = False
+    made = _Lengths(offsets, counts, bool((counts >= 0).all()))
+    _last[:] = [made]
+    return made
 
 
 _last: list[_Lengths] = []
