@@ -10,6 +10,7 @@ from bdana.signal.contract import (
     branching_ratio,
     check_mass,
     decay_length,
+    find_mode,
     is_open,
     total_width,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "branching_ratio",
     "check_mass",
     "decay_length",
+    "find_mode",
     "is_open",
     "total_width",
 ]

@@ -44,6 +44,7 @@ __all__ = [
     "branching_ratio",
     "check_mass",
     "decay_length",
+    "find_mode",
     "is_open",
     "total_width",
 ]
@@ -345,12 +346,28 @@ def branching_ratio(model: SignalModel, mode: str) -> float:
     ConfigError
         When the particle has no such mode, its widths are not known at this mass, or all of them are 0.
     """
+    return find_mode(model, mode).width / _decaying(model, 1.0)
+
+
+def find_mode(model: SignalModel, mode: str) -> Mode:
+    """Return a decay mode of a particle.
+
+    Parameters
+    ----------
+    model : SignalModel
+    mode : str
+        A name of `SignalModel.modes`.
+
+    Raises
+    ------
+    ConfigError
+        When the particle has no such mode, naming those that it has.
+    """
     if mode not in model.modes:
         raise ConfigError(
-            f"no decay mode '{mode}': this particle has {', '.join(model.modes)} at {model.mass:g} MeV; "
-            "choose a channel of one of these"
+            f"no decay mode '{mode}': this particle has {', '.join(model.modes)} at {model.mass:g} MeV; choose one of these"
         )
-    return model.modes[mode].width / _decaying(model, 1.0)
+    return model.modes[mode]
 
 
 def _decaying(model: SignalModel, coupling: float) -> float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bdana.errors import ConfigError
-from bdana.signal import Particles, branching_ratio, decay_length
+from bdana.signal import Particles, branching_ratio, decay_length, find_mode
 from bdana.simulation.rest_frame import rest_frame_momenta
 from bdana.simulation.tracks import ELECTRON, MUON, PHOTON, PION, Tracks
 from bdana.simulation.transport import scatter_protons
@@ -155,11 +155,7 @@ def check_mode(model: SignalModel, mode: str) -> None:
     ConfigError
         Naming the mode, and the mass at which it opens.
     """
-    if mode not in model.modes:
-        raise ConfigError(
-            f"no decay mode '{mode}': this particle has {', '.join(model.modes)} at {model.mass:g} MeV"
-        )
-    if not _is_simulated(model.modes[mode]):
+    if not _is_simulated(find_mode(model, mode)):
         known = [name for name, each in model.modes.items() if _is_simulated(each)]
         raise ConfigError(
             f"mode {mode}: only decays into two electrons, muons or pions, with at most one neutral particle, or into two "
