@@ -23,7 +23,7 @@ __all__ = ["StrictModel", "parse_override", "parse_toml", "read_text", "read_tom
 def _make_strict(part: object) -> None:
     if isinstance(part, dict):
         if part.get("type") in {"int", "float", "bool", "str"}:
-            part.setdefault("strict", True)
+            part.setdefault("strict", True)  # guard: strict-types
         for name, inner in part.items():
             if name not in {"default", "metadata"}:
                 _make_strict(inner)
@@ -88,7 +88,7 @@ def parse_toml(text: str, where: str) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as err:
+    except tomllib.TOMLDecodeError as err:  # guard: toml-is-toml
         raise ConfigError(f"{where}: not TOML: {err}") from None
 
 

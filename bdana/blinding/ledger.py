@@ -10,7 +10,7 @@ import fcntl
 import os
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["FORMAT", "Kind", "Ledger", "Row", "by_hash", "head"]
+__all__ = ["FORMAT", "Kind", "Ledger", "Row", "by_hash", "head", "newest_seen"]
 
 Kind = Literal[
     "join",
@@ -160,12 +160,9 @@ class Ledger:
     ----------
     folder : Path
         Where the rows lie.
-    keys : mapping of str to str, optional
-        Everybody's public SSH key: nobody signs a row with another one.
     """
 
     folder: Path
-    keys: Mapping[str, str] = field(default_factory=dict)
 
     def files(self) -> list[Row]:
         """Read the row of each file, in the order of the names; nothing is said of what follows what.
@@ -197,20 +194,15 @@ class Ledger:
                 raise BlindingError(f"{self.folder}: rows are missing before {row.name}")
             if row.follows != (main[i - 1].hash if i else ""):  # guard: rows-follow
                 raise BlindingError(f"{self.folder}: {row.name} does not follow the row before it")
-        ordered, there = list(main), by_hash(main)
-        for row in sorted((row for row in found if row.beside), key=lambda row: (row.time, row.name)):
+        there, newest = by_hash(main), newest_seen(found)
+        for row in (row for row in found if row.beside):
             before = there.get(row.follows)
             named = before.number if before else -1 if row.follows else 0
             request = row.kind not in OF_A_REQUEST or (before is not None and before.kind == "request")
             if row.number != named or not request:  # guard: request
                 what = "request of" if row.kind in OF_A_REQUEST else "row before"
                 raise BlindingError(f"{self.folder}: the {what} {row.name} is missing")
-            seen = max(row.number, getattr(there.get(str(row.body.get("head"))), "number", 0))
-            at = next(
-                (i for i, other in enumerate(ordered) if not other.beside and other.number > seen), None
-            )
-            ordered.insert(len(ordered) if at is None else at, row)
-        return ordered
+        return sorted(found, key=lambda row: (newest[row.hash], row.beside, row.time, row.name))
 
     @property
     def head(self) -> str:
@@ -243,6 +235,7 @@ class Ledger:
         body: Mapping[str, Any] | Callable[[list[Row]], Mapping[str, Any]],
         request: Row | None = None,
         check: Callable[[list[Row], Row], None] | None = None,
+        public: str | None = None,
     ) -> Row:
         """Sign a row and add it to the ledger; it is on disk when this returns.
 
@@ -257,16 +250,14 @@ class Ledger:
             That of an approval or withdrawal.
         check : callable of the rows so far and the new one, optional
             Refuses the row where the rules do not allow it; it holds for exactly the rows that the new one is added to.
+        public : str, optional
+            The person's public SSH key: the row is not signed with another one.
 
         Raises
         ------
         BlindingError
             When the key is not that of the person, or the row cannot be written; nothing is written then.
         """
-        if self.keys and person not in self.keys:
-            raise BlindingError(
-                f"refused: [people] of blinding/policy.toml has no {person}; nothing was written"
-            )
         while True:
             rows = self.rows()
             row = Row.after(rows, kind, person, body(rows) if callable(body) else body, request)
@@ -275,7 +266,7 @@ class Ledger:
             if check:
                 check(rows, row)
             signature = sign(row.text, key)  # may ask for a passphrase, which nobody else waits for
-            if self.keys and not verify(row.text, signature, self.keys.get(person, "")):  # guard: own-key
+            if public and not verify(row.text, signature, public):  # guard: own-key
                 raise BlindingError(
                     f"refused: {key} is not the SSH key of {person} in [people] of blinding/policy.toml; nothing was written"
                 )
@@ -326,24 +317,6 @@ class Ledger:
         finally:
             os.close(handle)
 
-    def unsigned(
-        self, keys: Mapping[str, str], former: Sequence[tuple[int, Mapping[str, str]]] = ()
-    ) -> list[Row]:
-        """Return the rows that their person has not signed.
-
-        Parameters
-        ----------
-        keys : mapping of str to str
-            Everybody's public key.
-        former : sequence of (int, mapping), optional
-            Earlier keys, oldest first, each with the number of the last row that they hold for.
-        """
-        return [  # guard: rows-are-signed
-            row
-            for row in self.rows()
-            if not self.signed(row, next((then for last, then in former if _turn(row) <= last), keys))
-        ]
-
     def signed(self, row: Row, keys: Mapping[str, str]) -> bool:
         """Tell whether the person of a row has signed it.
 
@@ -354,9 +327,11 @@ class Ledger:
             Everybody's public SSH key.
         """
         signature = self.folder / f"{row.name}.sig"
-        if row.person not in keys or not signature.is_file():
-            return False
-        return verify((self.folder / row.name).read_bytes(), signature.read_bytes(), keys[row.person])
+        return (  # guard: rows-are-signed
+            row.person in keys
+            and signature.is_file()
+            and verify((self.folder / row.name).read_bytes(), signature.read_bytes(), keys[row.person])
+        )
 
     def _publish(self, content: bytes, path: Path) -> None:
         """Write a file that appears whole or not at all; the same file may be there from a writer that died."""
@@ -382,6 +357,17 @@ def by_hash(rows: Sequence[Row], *kinds: Kind) -> dict[str, Row]:
     return {row.hash: row for row in rows if not kinds or row.kind in kinds}
 
 
+def newest_seen(rows: Sequence[Row]) -> dict[str, int]:
+    """Return by the hash of each row how far the main line had come: its own number there, or that of the newest row seen.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+    """
+    numbers = {row.hash: row.number for row in rows if not row.beside}
+    return {row.hash: max(row.number, numbers.get(str(row.body.get("head")), 0)) for row in rows}
+
+
 def head(rows: Sequence[Row]) -> str:
     """Return the hash of the newest row of the main line; empty where there is none.
 
@@ -390,11 +376,6 @@ def head(rows: Sequence[Row]) -> str:
     rows : sequence of Row
     """
     return next((row.hash for row in reversed(rows) if not row.beside), "")
-
-
-def _turn(row: Row) -> int:
-    """Return the number of the main line's row that could have been written instead."""
-    return row.number + (row.kind in PARALLEL)
 
 
 def _row(text: bytes) -> Row:

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import hepunits
 import numpy as np
-from pydantic import (
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    Strict,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from bdana.blinding.canonical import canonical, sha256
 from bdana.blinding.signing import raw_key
@@ -26,7 +18,7 @@ from bdana.events.gate import ClosedClusters, Gate
 from bdana.mistakes import Written, validated
 from bdana.reconstruction import Line
 from bdana.regions import BoxTable, ClusterBoxTable, Envelopes
-from bdana.strict import StrictModel
+from bdana.strict import StrictModel, read_toml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,16 +40,11 @@ __all__ = [
     "read_policy",
 ]
 
-Point = Annotated[tuple[float, float, float], Strict(strict=False)]
+Point = tuple[float, float, float]
 Role = Literal["analyst", "reviewer", "convenor"]  # guard: three-roles
 
 
-class _Signed(StrictModel):
-    # A text or `true` in the place of a number is a mistake, not a number: people sign the content.
-    model_config = ConfigDict(strict=True)  # guard: strict-types
-
-
-class PairRule(_Signed):  # guard: pair-rule
+class PairRule(StrictModel):  # guard: pair-rule
     """Table [pair]: what a closed pair is, looser in everything than any selection may be; the values are assumed."""
 
     max_dt_ns: Annotated[float, Field(gt=0)] = Field(description="abs(t(+) - t(-)) of a closed pair is below")
@@ -74,7 +61,7 @@ class PairRule(_Signed):  # guard: pair-rule
         return value
 
 
-class ClusterRule(_Signed):
+class ClusterRule(StrictModel):
     """Table [clusters]: what a closed pair of clusters is, looser in everything than any selection may be; assumed."""
 
     max_dt_ns: Annotated[float, Field(gt=0)] = Field(description="abs(t1 - t2) of a closed pair is below")
@@ -86,7 +73,7 @@ class ClusterRule(_Signed):
     reference_z_m: float = Field(description="where the photons begin for the mass")
 
 
-class Person(_Signed):  # guard: person
+class Person(StrictModel):  # guard: person
     """Table [people.NAME]: somebody who may seal, request, approve or open, with role and SSH key."""
 
     role: Role
@@ -100,10 +87,10 @@ class Person(_Signed):  # guard: person
         return value.strip()
 
 
-class Period(_Signed):
+class Period(StrictModel):
     """Table [periods.NAME]: a data-taking period."""
 
-    data_runs: list[Annotated[tuple[int, int], Strict(strict=False)]] = Field(  # guard: period-has-runs
+    data_runs: list[tuple[int, int]] = Field(  # guard: period-has-runs
         min_length=1, description="first and last run of each range"
     )
 
@@ -116,11 +103,11 @@ class Period(_Signed):
         return value
 
 
-class ClusterEnvelope(_Signed, ClusterBoxTable):
+class ClusterEnvelope(ClusterBoxTable):
     """Table [stages.NAME.clusters]: the closed envelope around the region NAME of pairs of clusters."""
 
 
-class Stage(_Signed, BoxTable):
+class Stage(BoxTable):
     """Table [stages.NAME]: the closed envelope around the region NAME, and who opens it."""
 
     approval: dict[Role, Annotated[int, Field(ge=1)]] = Field(  # guard: clauses
@@ -150,7 +137,7 @@ class Stage(_Signed, BoxTable):
         return value
 
 
-class Policy(_Signed):
+class Policy(StrictModel):
     """The content of blinding/policy.toml: what is closed, in which order it is opened, and by whom."""
 
     pair: PairRule
@@ -425,11 +412,7 @@ def read_policy(path: Path, regions: Regions, cluster_regions: Regions | None = 
     ConfigError
         When the file is wrong or does not cover the regions.
     """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as err:  # guard: policy-is-toml
-        raise ConfigError(f"{path}: cannot be read: {err}") from None
-    policy = validated(Policy, values, Written(str(path)))
+    policy = validated(Policy, read_toml(path), Written(str(path)))
     try:
         policy.require_covers(regions, cluster_regions)
     except ConfigError as err:

@@ -135,7 +135,7 @@ def _prepare(ledger: Ledger, policy: Policy, person: str, key: Path, moved: Sequ
     for row in moved:
         for file in _files(row.name):
             (copy / file).rename(copy / MOVED / file)
-    there = Ledger(copy, ledger.keys)
+    there = Ledger(copy)
     try:
         policy = policy.after(former_policies(there, policy))
         require_sound(there, policy)

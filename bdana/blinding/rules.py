@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bdana.blinding.ledger import by_hash
+from bdana.blinding.ledger import by_hash, newest_seen
 from bdana.blinding.record import Record, abandonments
 from bdana.blinding.rule_table import Case, broken
 from bdana.errors import BlindingError
@@ -36,10 +36,9 @@ def refusal(rows: Sequence[Row], row: Row, policy: Policy) -> str:
     policy : Policy
         The one in force, with those before it.
     """
-    places = _places([*rows, row])
-    place = places[row.hash]
-    before = [r for r in rows if r.hash != row.hash and places[r.hash] + (not r.beside) <= place]
-    case = Case(row, Record(before, policy.at(place + 1)))
+    newest = newest_seen([*rows, row])
+    before = [r for r in rows if r.hash != row.hash and newest[r.hash] <= newest[row.hash] - (not row.beside)]
+    case = Case(row, Record(before, _policy_then(row, newest, policy)))
     try:
         name, why = next(broken(case), ("", ""))
     except (KeyError, IndexError, TypeError, AttributeError, ValueError, BlindingError):
@@ -47,15 +46,9 @@ def refusal(rows: Sequence[Row], row: Row, policy: Policy) -> str:
     return f"{why} (rule {name})" if why else ""
 
 
-def _places(rows: Sequence[Row]) -> dict[str, int]:
-    """Return for each row, by its hash, the number of the newest row of the main line that it follows or saw."""
-    numbers = {row.hash: row.number for row in rows if not row.beside}
-    return {
-        row.hash: (
-            row.number - 1 if not row.beside else max(row.number, numbers.get(str(row.body.get("head")), 0))
-        )
-        for row in rows
-    }
+def _policy_then(row: Row, newest: Mapping[str, int], policy: Policy) -> Policy:
+    """Return the policy that was in force when a row was written, by the newest row that it saw."""
+    return policy.at(newest[row.hash] + row.beside)  # guard: signer-at-that-time
 
 
 def require_sound(ledger: Ledger, policy: Policy) -> None:
@@ -102,8 +95,11 @@ def require_signed(ledger: Ledger, policy: Policy) -> None:
     BlindingError
         Naming the row.
     """
-    former = [(past.last, past.policy.ssh_keys) for past in policy.former]  # guard: signer-at-that-time
-    for row in ledger.unsigned(policy.ssh_keys, former):  # guard: signatures-are-asked
+    rows = ledger.rows()
+    newest = newest_seen(rows)
+    for row in rows:  # guard: signatures-are-asked
+        if ledger.signed(row, _policy_then(row, newest, policy).ssh_keys):
+            continue
         signature = ledger.folder / f"{row.name}.sig"
         if signature.is_file() and b"\r\n" in signature.read_bytes():  # guard: line-ends-are-said
             raise BlindingError(
@@ -147,7 +143,8 @@ def append(
     def made(rows: list[Row]) -> Mapping[str, Any]:
         return body(Record(rows, policy)) if callable(body) else body
 
-    return ledger.append(kind, person, key, made, request, check)  # guard: rules-before-writing
+    public = policy.ssh_keys.get(person)
+    return ledger.append(kind, person, key, made, request, check, public)  # guard: rules-before-writing
 
 
 def remarks(rows: Sequence[Row]) -> Iterator[str]:

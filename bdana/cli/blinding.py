@@ -49,7 +49,7 @@ def ledger_state() -> tuple[Policy, Ledger]:
     policy, path = analysis.policy, analysis.folder / "blinding" / "policy.toml"
     if policy is None or not policy.people:  # guard: no-module-imported
         raise BlindingError(f"refused: {path} {'is not there' if policy is None else 'names no [people]'}")
-    ledger = Ledger(analysis.folder / "blinding" / "ledger", policy.ssh_keys)
+    ledger = Ledger(analysis.folder / "blinding" / "ledger")
     if unfinished(ledger):
         note(
             "`bdana blinding rebase` was not finished here, and rows wait to be written again: type it again"
@@ -239,7 +239,7 @@ def rebase(person: Name, key: Key) -> None:
     policy = read_policy(
         analysis.folder / "blinding" / "policy.toml", analysis.regions, analysis.cluster_regions
     )
-    ledger = Ledger(analysis.folder / "blinding" / "ledger", policy.ssh_keys)
+    ledger = Ledger(analysis.folder / "blinding" / "ledger")
 
     def finish(done: Rebased) -> None:
         gone = {row.hash for row, _ in (*done.written, *done.refused)}

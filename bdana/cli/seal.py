@@ -61,7 +61,7 @@ def seal(
         raise BlindingError(
             f"refused: {analysis.folder} has no blinding/policy.toml that says what is sealed"
         )
-    ledger = Ledger(analysis.folder / "blinding" / "ledger", policy.ssh_keys)
+    ledger = Ledger(analysis.folder / "blinding" / "ledger")
     recipients = stage_recipients(ledger, policy, period)
     sealing = Sealing(policy, policy.gate(analysis.detector), recipients, period, person, key)
     try:

@@ -68,9 +68,7 @@ class Job:
         policy = load_policy(Path(self.records), analysis.regions, analysis.cluster_regions)
         if policy is None:
             raise BlindingError(f"refused: {self.records} has no blinding/policy.toml")
-        return Opening(
-            Ledger(Path(self.records) / "blinding" / "ledger", policy.ssh_keys), policy, self.period
-        )
+        return Opening(Ledger(Path(self.records) / "blinding" / "ledger"), policy, self.period)
 
 
 def open_stages(job: Job, secret: Callable[[], str], *, isolated: bool = True) -> None:

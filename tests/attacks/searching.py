@@ -60,7 +60,7 @@ class SearchWorld(World):
         super().__init__(folder, keys, sealed=True, prompt=prompt)
         self.config = config
         policy = load_policy(folder, bdana.load(folder).regions)
-        self.ledger = Ledger(folder / "blinding" / "ledger", policy.ssh_keys)
+        self.ledger = Ledger(folder / "blinding" / "ledger")
         everybody_joins_with_keys(policy, self.ledger, keys)
         self.joined = folder.parent / "joined"
         shutil.copytree(self.ledger.folder, self.joined)

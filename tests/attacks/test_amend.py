@@ -8,7 +8,7 @@ from bdana.blinding.canonical import canonical
 from bdana.blinding.ledger import Ledger
 from bdana.blinding.policy import Policy
 from bdana.blinding.policy_in_force import former_policies, load_policy, missing_roles, signers
-from bdana.blinding.rules import require_signed
+from bdana.blinding.rules import require_signed, require_sound
 from bdana.blinding.signing import sign
 from bdana.blinding.stage_keys import make_period, stage_recipients
 from bdana.errors import BlindingError
@@ -196,6 +196,17 @@ def test_a_new_ssh_key_needs_a_new_join(changing, more_keys):
         changing.request("CR3", opener="rea")
     with pytest.raises(BlindingError, match="rea has not joined this policy"):
         make_period(changing.policy, changing.ledger, "2021", "bob", more_keys["bob"])
+
+
+def test_a_consent_is_taken_back_with_the_key_that_its_person_has_by_then(changing, more_keys):
+    """The request is of the policy before, and the withdrawal of the one in force: each has the key of its time."""
+    changing.freeze()
+    request = changing.request("CR3")
+    changing.change(ROLES, ann=more_keys["zac"])
+    with pytest.raises(BlindingError, match=r"is not the SSH key of ann in \[people\]"):
+        changing.opening.withdraw("ann", more_keys["ann"], request, "with the old key")
+    changing.opening.withdraw("ann", more_keys["zac"], request, "the policy changed")
+    require_sound(changing.ledger, changing.policy)
 
 
 def test_the_status_goes_on_after_a_change(changing):

@@ -12,7 +12,7 @@ from bdana.opening import steps
 from bdana.opening.steps import Decrypted, Opening
 from bdana.sealing.sealed_file import encrypt_events
 from tests.attacks.search import Search, open_here, show
-from tests.blinding.people import IDENTITIES, wrong_share
+from tests.blinding.people import IDENTITIES, unsigned, wrong_share
 from tests.searches import STAGES
 
 
@@ -23,7 +23,7 @@ def test_a_whole_search(search, publics):
     search.approve(request)
     assert search.open(request).body["outputs"] == {"observed": 5}
     assert search.opening.opened() == list(STAGES)
-    assert search.ledger.unsigned(publics) == []
+    assert unsigned(search.ledger, publics) == []
 
 
 @pytest.mark.parametrize("stage", STAGES[1:])

@@ -9,7 +9,7 @@ import pytest
 from bdana.blinding.ledger import Ledger
 from bdana.blinding.signing import sign, verify
 from bdana.errors import InputError
-from tests.blinding.people import ssh_key
+from tests.blinding.people import ssh_key, unsigned
 
 TEXT = b'{"seed":"1"}'
 
@@ -150,6 +150,6 @@ def test_both_programs_must_accept(keys, publics, monkeypatch):
 def test_a_changed_key_no_longer_signs_for_its_person(tmp_path, keys, publics):
     ledger = Ledger(tmp_path / "ledger")
     ledger.append("seen", "ann", keys["ann"], {})
-    assert ledger.unsigned(publics) == []
-    assert [row.person for row in ledger.unsigned(publics | {"ann": publics["rea"]})] == ["ann"]
-    assert [row.person for row in ledger.unsigned({"bob": publics["bob"]})] == ["ann"]
+    assert unsigned(ledger, publics) == []
+    assert [row.person for row in unsigned(ledger, publics | {"ann": publics["rea"]})] == ["ann"]
+    assert [row.person for row in unsigned(ledger, {"bob": publics["bob"]})] == ["ann"]

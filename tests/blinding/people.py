@@ -39,6 +39,11 @@ def wrong_share(identity):
     return base64.b64encode(pyrage.encrypt(bytes(74), [identity.to_public()])).decode()
 
 
+def unsigned(ledger, publics):
+    """Return the rows that their person has not signed."""
+    return [row for row in ledger.rows() if not ledger.signed(row, publics)]
+
+
 def everybody_joins(policy, ledger, keys, recipient=recipient):
     for name in policy.people:
         join(policy, ledger, name, keys[name], recipient(name))

@@ -53,7 +53,7 @@ def test_the_shipped_envelopes_are_the_regions_with_a_guard_band(tmp_path):
         (stage("CR1", -17.0, 62.0, 280.0), stage("CR1", -17.0, 62.0, 269.0), "region CR1 leaves its closed envelope"),
         (stage("CR1", -17.0, 62.0, 280.0), stage("CR1", -17.0, 62.0, 500.0), "region CR1 is not inside CR2"),
         (stage("CR1", -17.0, 62.0, 280.0), stage("CR1", 62.0, -17.0, 280.0), "region CR1 is empty"),
-        ("[pair]", "[pair", "policy.toml: cannot be read"),
+        ("[pair]", "[pair", "policy.toml: not TOML"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named(tmp_path, old, new, message):

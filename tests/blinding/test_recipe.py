@@ -8,6 +8,7 @@ from bdana.blinding.canonical import canonical, sha256
 from bdana.blinding.ledger import Ledger, Row
 from bdana.blinding.signing import sign
 from bdana.errors import BlindingError
+from tests.blinding.people import unsigned
 from tests.blinding.referee import run_recipe, write_signers
 
 TROUBLE = ("changed or renamed", "not signed", "without its request", "does not follow", "unknown kind")
@@ -31,7 +32,7 @@ def said(ledger):
 
 def refused(ledger, publics):
     try:
-        return bool(ledger.unsigned(publics))
+        return bool(unsigned(ledger, publics))
     except BlindingError:
         return True
 
