@@ -118,6 +118,15 @@ class Case:
         freeze = self.record.find("freeze", self.ask.get("freeze"))
         return freeze.body["frozen"] if freeze else {}
 
+    def shares_of(self, person: str | None = None) -> list[Share]:
+        """Return the shares of the stage that is asked for, of a person or of everybody.
+
+        Parameters
+        ----------
+        person : str, optional
+        """
+        return self.record.shares(self.ask["period"], self.ask["stage"], person)
+
     @cached_property
     def hidden(self) -> Row | None:
         """The row `hide` that a claim or reveal names; None where there is none."""
@@ -220,13 +229,10 @@ def _changes_something(case: Case) -> bool:
     return policy_of(case.row, "after").sha256 == case.policy.sha256  # guard: change-of-something
 
 
-def _changes_what_binds(case: Case) -> list[str]:
-    """{found} has not joined this policy, so that nobody is bound by it: edit blinding/policy.toml."""
-    return _not_joined(case)  # guard: everybody-is-bound
-
-
-def _not_joined(case: Case) -> list[str]:
-    return [name for name in case.policy.people if name not in case.record.joined()]
+def _everybody_has_joined(case: Case) -> list[str]:
+    """{found} has not joined this policy: `bdana blinding join` does it; as long as it binds nobody, edit blinding/policy.toml."""
+    joined = case.record.joined()
+    return [name for name in case.policy.people if name not in joined]  # guard: everybody-has-joined
 
 
 def _people_stay_who_they_are(case: Case) -> str:
@@ -253,11 +259,6 @@ def _keys_of_the_policy(case: Case) -> bool:
 def _keys_of_a_period(case: Case) -> bool:
     """blinding/policy.toml has no [periods.{period}]."""
     return case.body["period"] not in case.policy.periods  # guard: known-period
-
-
-def _keys_when_all_have_joined(case: Case) -> list[str]:
-    """{found} has not joined this policy; `bdana blinding join` does it."""
-    return _not_joined(case)  # guard: everybody-has-joined
 
 
 def _keys_once(case: Case) -> str:
@@ -313,9 +314,8 @@ def _newcomers_have_joined(case: Case) -> list[str]:
 
 def _one_share_each(case: Case) -> list[str]:
     """{found} holds a share already, and would be two people of a quorum with a second."""
-    return [
-        share.person for share in _handed(case) if share.person == case.body["to"]
-    ]  # guard: one-share-each
+    holders = [share.person for share in _handed(case)]
+    return [name for name in holders if name == case.body["to"]]  # guard: one-share-each
 
 
 def _hands_over_own_shares(case: Case) -> bool:
@@ -344,9 +344,8 @@ def _manifests_are_named(case: Case) -> bool:
 
 def _seen_names_regions(case: Case) -> list[str]:
     """there is no stage {found}; there are: {stages}."""
-    return [
-        name for name in case.body.get("regions", ()) if name not in case.policy.stages
-    ]  # guard: seen-names-stages
+    named = case.body.get("regions", ())
+    return [name for name in named if name not in case.policy.stages]  # guard: seen-names-stages
 
 
 # ------------------------------------------------------------------------------ openings: asked for, agreed to and begun
@@ -361,9 +360,8 @@ def _openings_are_done(case: Case) -> list[str]:
 
 def _abandoned_is_explained(case: Case) -> str:
     """the opening of {found} was abandoned: say with --explain what was found out, and what is changed."""
-    return _unexplained(
-        case, [row.body["stage"] for row in case.record.abandoned()]
-    )  # guard: abandoned-is-explained
+    gone = [row.body["stage"] for row in case.record.abandoned()]
+    return _unexplained(case, gone)  # guard: abandoned-is-explained
 
 
 def _failure_is_explained(case: Case) -> str:
@@ -413,10 +411,8 @@ def _recorded(case: Case, period: str) -> dict[str, Mapping[str, str]]:
 
 def _freeze_is_of_the_policy(case: Case) -> bool:
     """the policy changed after this freeze; freeze again."""
-    freeze = case.record.freeze
-    return bool(
-        freeze and any(freeze.number <= past.last for past in case.policy.former)
-    )  # guard: freeze-of-policy
+    freeze, former = case.record.freeze, case.policy.former
+    return bool(freeze and former and freeze.number <= former[-1].last)  # guard: freeze-of-policy
 
 
 def _rehearses_a_freeze(case: Case) -> bool:
@@ -518,10 +514,7 @@ def _opener_has_joined(case: Case) -> bool:
 
 def _opener_has_a_share(case: Case) -> bool:
     """{opener} holds no share of the key of {stage}."""
-    asked = case.ask
-    return not case.record.shares(
-        asked["period"], asked["stage"], asked["opener"]
-    )  # guard: opener-has-a-share
+    return not case.shares_of(case.ask["opener"])  # guard: opener-has-a-share
 
 
 def _stage_in_its_turn(case: Case) -> list[str]:
@@ -544,9 +537,9 @@ def _failure_stops(case: Case) -> list[str]:
 def _nothing_was_abandoned(case: Case) -> list[str]:
     """{found}; freeze again, with --explain, and ask again."""
     # It may have been a hidden look.
-    gone = case.record.abandoned()
+    said = "{} abandoned the opening of {}"
     return [
-        f"{row.person} abandoned the opening of {row.body['stage']}" for row in gone
+        said.format(row.person, row.body["stage"]) for row in case.record.abandoned()
     ]  # guard: abandoned-stops
 
 
@@ -566,9 +559,8 @@ def _approves_what_is_closed(case: Case) -> bool:
 
 def _nobody_agrees_twice(case: Case) -> bool:
     """{person} requested this opening or is its opener, which is consent enough."""
-    return bool(
-        case.asked and case.person in {case.asked.person, case.ask["opener"]}
-    )  # guard: nobody-agrees-twice
+    agree = {case.asked.person, case.ask["opener"]} if case.asked else set()
+    return case.person in agree  # guard: nobody-agrees-twice
 
 
 def _approves_once(case: Case) -> bool:
@@ -580,19 +572,13 @@ def _approves_once(case: Case) -> bool:
 
 def _releases_a_share(case: Case) -> bool:
     """{person} holds no share of the key of {stage}."""
-    return not _own_shares(case)  # guard: approver-has-a-share
+    return not case.shares_of(case.person)  # guard: approver-has-a-share
 
 
 def _releases_own_shares(case: Case) -> bool:
     """releases other shares of the key of {stage} than those of {person}."""
-    return {share["sha256"] for share in case.body["shares"]} != _own_shares(
-        case
-    )  # guard: releases-own-shares
-
-
-def _own_shares(case: Case) -> set[str]:
-    own = case.record.shares(case.ask["period"], case.ask["stage"], case.person)
-    return {share.sha256 for share in own}
+    released = {share["sha256"] for share in case.body["shares"]}
+    return released != {share.sha256 for share in case.shares_of(case.person)}  # guard: releases-own-shares
 
 
 def _shares_are_shares(case: Case) -> bool:
@@ -621,27 +607,25 @@ def _named_opener_opens(case: Case) -> bool:
     return bool(case.person != case.ask["opener"])  # guard: named-opener-opens
 
 
-def _opens_what_was_asked_for(case: Case) -> bool:
-    """opens another stage than was asked for."""
-    return bool(case.body["stage"] != case.ask["stage"])  # guard: begin-of-its-stage
+def _is_of_the_stage_asked_for(case: Case) -> bool:
+    """is of another stage than was asked for."""
+    return bool(case.body["stage"] != case.ask["stage"])  # guard: of-its-stage
 
 
 def _begins_once(case: Case) -> bool:
     """the opening of {stage} with this freeze began already."""
     began = case.record.openings("begin", case.ask["period"], case.ask["channel"])
-    same = ("freeze", "stage")
-    return any(
-        [r.body[key] for key in same] == [case.ask[key] for key in same] for _, r in began
-    )  # guard: begins-once
+    asked = case.ask["freeze"], case.ask["stage"]
+    return any((r.body["freeze"], r.body["stage"]) == asked for _, r in began)  # guard: begins-once
 
 
 def _request_stands(case: Case) -> str:
     """{found}."""
     if case.asked and case.asked.hash in case.record.withdrawn():  # guard: request-stands
         return f"{case.asked.person} withdrew the request"
-    return (
-        "" if case.body["request"] in case.body["approvals"] else "does not rest on the request"
-    )  # guard: rests-on-the-request
+    if case.body["request"] not in case.body["approvals"]:  # guard: rests-on-the-request
+        return "does not rest on the request"
+    return ""
 
 
 def _approvals_stand(case: Case) -> list[str]:
@@ -657,8 +641,7 @@ def _quorum_agreed(case: Case) -> str:
     stage, named = case.ask["stage"], case.body["approvals"]
     agreed = [row for row in case.record.approvals(case.asked) if row.hash in named] if case.asked else []
     try:
-        there = case.record.shares(case.ask["period"], stage)
-        agreed_shares(there, stage, case.policy.stages[stage], case.person, agreed)
+        agreed_shares(case.shares_of(), stage, case.policy.stages[stage], case.person, agreed)
     except BlindingError as err:
         return str(err)  # guard: begin-has-its-shares
     return ""
@@ -672,14 +655,6 @@ def _ends_what_began(case: Case) -> bool:
 def _ends_once(case: Case) -> bool:
     """ends what has ended."""
     return case.record.has("end", request=case.body["request"])  # guard: ends-once
-
-
-def _ends_by_its_opener(case: Case) -> bool:
-    """is by somebody else than the opener, or of another stage."""
-    return (case.person, case.body["stage"]) != (
-        case.ask["opener"],
-        case.ask["stage"],
-    )  # guard: end-of-its-opener
 
 
 def _ends_what_stands(case: Case) -> bool:
@@ -696,9 +671,8 @@ def _ends_with_the_frozen_files(case: Case) -> bool:
 def _ends_with_what_is_declared(case: Case) -> str:
     """has the outputs {found}, which the freeze does not declare."""
     outputs = case.body["outputs"]
-    return ", ".join(
-        sorted(set(outputs) - set(case.frozen.get("outputs", outputs)))
-    )  # guard: outputs-as-declared
+    more = sorted(set(outputs) - set(case.frozen.get("outputs", outputs)))
+    return ", ".join(more)  # guard: outputs-as-declared
 
 
 def _ends_with_the_verdict_of_its_count(case: Case) -> bool:
@@ -721,11 +695,6 @@ def _abandons_what_began(case: Case) -> list[str]:
 def _opener_or_convenor_abandons(case: Case) -> bool:
     """{person} is neither {opener}, who opens {stage}, nor a convenor."""
     return case.person != case.ask["opener"] and case.writer.role != "convenor"  # guard: opener-or-convenor
-
-
-def _abandons_its_stage(case: Case) -> bool:
-    """abandons another stage than was asked for."""
-    return bool(case.body["stage"] != case.ask["stage"])  # guard: abandons-its-stage
 
 
 def _verdict_of_an_end(case: Case) -> bool:
@@ -858,9 +827,9 @@ _SHARES: tuple[Rule, ...] = (_releases_a_share, _releases_own_shares, _shares_ar
 
 RULES: Mapping[Kind, tuple[Rule, ...]] = {
     "join": (_joins_with_age, _joins_once),
-    "policy": (_changes_the_policy_in_force, _changes_something, _changes_what_binds, _people_stay_who_they_are,
+    "policy": (_changes_the_policy_in_force, _changes_something, _everybody_has_joined, _people_stay_who_they_are,
                _signs_a_change_once),
-    "keys": (_keys_of_the_policy, _keys_of_a_period, _keys_when_all_have_joined, _keys_once, _keys_stay_after_an_opening,
+    "keys": (_keys_of_the_policy, _keys_of_a_period, _everybody_has_joined, _keys_once, _keys_stay_after_an_opening,
              _keys_for_the_quorum),
     "handover": (_hands_over_keys, _shares_stay_with_their_role, _newcomers_have_joined, _one_share_each,
                  _hands_over_own_shares),
@@ -871,11 +840,11 @@ RULES: Mapping[Kind, tuple[Rule, ...]] = {
     "request": (_analysts_request, _names_the_row_before, *_OPENING, _begins_once, _asks_once, *_SHARES),
     "approve": (*_OPENING, _approves_what_is_closed, _nobody_agrees_twice, _approves_once, *_SHARES),
     "withdraw": (_withdraws_before_the_opening, _takes_back_own),
-    "begin": (*_OPENING, _named_opener_opens, _opens_what_was_asked_for, _begins_once, _request_stands, _approvals_stand,
+    "begin": (*_OPENING, _named_opener_opens, _is_of_the_stage_asked_for, _begins_once, _request_stands, _approvals_stand,
               _quorum_agreed),
-    "end": (_ends_what_began, _ends_once, _ends_by_its_opener, _ends_what_stands, _ends_with_the_frozen_files,
+    "end": (_ends_what_began, _ends_once, _named_opener_opens, _is_of_the_stage_asked_for, _ends_what_stands, _ends_with_the_frozen_files,
             _ends_with_what_is_declared, _ends_with_the_verdict_of_its_count),
-    "abandon": (_abandons_what_began, _opener_or_convenor_abandons, _abandons_its_stage, _says_why),
+    "abandon": (_abandons_what_began, _opener_or_convenor_abandons, _is_of_the_stage_asked_for, _says_why),
     "verdict": (_verdict_of_an_end, _verdict_once, _verdict_as_the_end_says, _verdict_is_on_the_prediction),
     "seen": (_seen_names_regions, _says_why),
     "hide": (_production_signs, _hides_once, _hides_before_anything_is_frozen, _hides_in_sealed_data, _hides_for_the_quorum),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import awkward as ak
 import numpy as np
 
+from bdana.events.lists import plain_numbers
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -105,6 +107,23 @@ class FlatEvents:
                 for name, columns in self.members.items()
             },
         )
+
+    @classmethod
+    def of_records(cls, events: ak.Array) -> FlatEvents:
+        """Return records of the event model as flat columns.
+
+        Parameters
+        ----------
+        events : ak.Array
+        """
+        columns = dict(zip(ak.fields(events), ak.unzip(events), strict=True))
+        values = {name: plain_numbers(column) for name, column in columns.items() if not ak.fields(column)}
+        counts = {name: ak.to_numpy(ak.num(columns[name])) for name in columns if columns[name].ndim > 1}
+        members = {}
+        for name in columns.keys() - values.keys():
+            flat = ak.flatten(columns[name]) if name in counts else columns[name]
+            members[name] = {key: plain_numbers(flat[key]) for key in ak.fields(flat)}
+        return cls(len(events), values, counts, members)
 
     @classmethod
     def concatenate(cls, parts: Sequence[FlatEvents]) -> FlatEvents:

@@ -28,7 +28,9 @@ from bdana.sealing.reprocessing import EarlierSealings, event_ids
 from bdana.sealing.sealed_file import encrypt_events
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from bdana.blinding.policy import Person, Policy
     from bdana.engine import Progress
@@ -121,23 +123,20 @@ def seal(
         raise InputError(f"{manifest}: is there already; nothing was changed")
     raw = _raw(path, sealing, schema, remote)
     earlier = EarlierSealings(previous, sealing.gate, schema, remote)  # guard: earlier-is-there
-    opened = folder / f"{stem}{OPEN}"
+    file, bursts = cast("EventFile", raw.sources[0]), cast("BurstTable", raw.bursts)  # as `_raw` opened them
     with ThreadPoolExecutor(1) as hashing:
-        raw_sha256 = hashing.submit(cast("EventFile", raw.sources[0]).sha256)
-        closed = _write(opened, raw, sealing.gate.names, earlier, sealing.policy, progress)
-        open_file = hashing.submit(described, opened)
-        if previous:
+        raw_sha256 = hashing.submit(file.sha256)
+        judged = _judged(raw, file, bursts, earlier, progress)
+        # Pseudo-data stay what they are.
+        closed = _write(folder / f"{stem}{OPEN}", judged, bursts, sealing, simulated=file.simulated)
+        if previous:  # guard: nothing-beside
             _mark_seen(closed, earlier)
-        sealed = {
-            stage: _sealed(folder / f"{stem}.{stage}.age", closed[stage], stage, sealing)
-            for stage in sealing.policy.stages
+        made = {
+            "reconstruction": reconstruction or reconstruction_of(path, remote) or "unknown",
+            "raw_sha256": raw_sha256.result(),  # guard: manifest-counts-nothing
+            "previous": earlier.sha256(),  # guard: earlier-is-named
         }
-    made = {
-        "reconstruction": reconstruction or reconstruction_of(path, remote) or "unknown",
-        "raw_sha256": raw_sha256.result(),  # guard: manifest-counts-nothing
-        "previous": earlier.sha256(),  # guard: earlier-is-named
-    }
-    return _sign_manifest(manifest, sealing, person, open_file.result(), sealed, made)
+    return _sign_manifest(manifest, sealing, person, closed, made)
 
 
 def seal_simulated(
@@ -166,49 +165,34 @@ def seal_simulated(
     BlindingError
         As `seal`.
     """
-    person, names = _production(sealing), sealing.gate.names
-    opened = folder / f"{name}{OPEN}"
-    closed: dict[str, list[ak.Array]] = {stage: [] for stage in names}
+    person = _production(sealing)
 
-    def open_events() -> Iterator[ak.Array]:
+    def judged() -> Iterator[tuple[FlatEvents, NDArray[np.int64]]]:
         for block in blocks:
             events = block[[column for column in ak.fields(block) if column != "weight"]]
-            secrecy = sealing.gate.secrecy(events)
-            for i, stage in enumerate(names):
-                closed[stage] += [events[secrecy == i]] if (secrecy == i).any() else []
-            yield events[secrecy == len(names)]
+            yield FlatEvents.of_records(events), sealing.gate.secrecy(events)
 
-    write_events(
-        opened,
-        _baskets(
-            open_events(), BASKET_EVENTS, lambda events, first, last: events[first:last], ak.concatenate
-        ),
-        bursts,
-        provenance={"simulated": True},
-        identity=lambda checksums: open_uuid(sealing.policy, checksums),
-    )
-    sealed = {
-        stage: _sealed(folder / f"{name}.{stage}.age", closed[stage], stage, sealing)
-        for stage in sealing.policy.stages
-    }
-    there = described(opened)
-    made = {
-        "reconstruction": f"bdana simulate {__version__}",
-        "raw_sha256": there["sha256"],
-        "previous": [],
-    }
-    return _sign_manifest(folder / f"{name}{MANIFEST}", sealing, person, there, sealed, made)
+    closed = _write(folder / f"{name}{OPEN}", judged(), bursts, sealing, simulated=True)
+    made = {"reconstruction": f"bdana simulate {__version__}"}
+    return _sign_manifest(folder / f"{name}{MANIFEST}", sealing, person, closed, made)
 
 
 def _sign_manifest(
     path: Path,
     sealing: Sealing,
     person: Person,
-    opened: Mapping[str, Any],
-    sealed: Mapping[str, Mapping[str, Any]],
+    closed: Mapping[str, list[ak.Array]],
     made: Mapping[str, Any],
 ) -> Path:
-    """Write and sign the manifest of files that were sealed; with the key of somebody else they are removed."""
+    """Encrypt closed events, and sign the manifest; with the key of somebody else what was written is removed."""
+    stem = path.name.removesuffix(MANIFEST)
+    with ThreadPoolExecutor(1) as hashing:
+        open_file = hashing.submit(described, path.with_name(f"{stem}{OPEN}"))
+        sealed = {
+            stage: _sealed(path.with_name(f"{stem}.{stage}.age"), closed[stage], stage, sealing)
+            for stage in sealing.policy.stages
+        }
+    opened = open_file.result()
     text = canonical(
         {
             "format": 1,
@@ -219,6 +203,8 @@ def _sign_manifest(
             "open": opened,
             "keys": {stage: sealing.recipients[stage] for stage in sealing.policy.stages},
             "sealed": sealed,
+            "raw_sha256": opened["sha256"],  # where nothing was on disk before
+            "previous": [],
             **made,
         }
     )
@@ -307,51 +293,58 @@ def _mark_seen(closed: dict[str, list[ak.Array]], earlier: EarlierSealings) -> N
         ]
 
 
+def _judged(
+    raw: Dataset, file: EventFile, bursts: BurstTable, earlier: EarlierSealings, progress: Progress | None
+) -> Iterator[tuple[FlatEvents, NDArray[np.int64]]]:
+    """Give the events of raw data, chunk by chunk, each with the index of its stage; refuses what no reader would take."""
+    columns, types = sorted(file.columns() - {"weight"}), file.stored_types()
+    chunks = raw.chunks(columns)
+    with SeenEvents() as seen_events:
+        for done, chunk in enumerate(chunks, 1):
+            flat, out_of_range = read_flat_with_closed(file, columns, chunk.start, chunk.stop)
+            events = flat.records()
+            seen_events.add(identity_hashes(events))
+            secrecy = earlier.secrecy(events)
+            # Closed events too, in the same words: one that the reader or selection refuses could never be opened.
+            for found in out_of_range:
+                found.refuse_in(np.ones(len(events), dtype=bool))  # guard: closed-is-checked
+            _refuse_unknown_bursts(file, bursts, events)
+            yield flat.astype(types), secrecy
+            if progress:
+                progress(done, len(chunks))
+        _refuse_repeats(file, chunks, seen_events)
+
+
 def _write(
     opened: Path,
-    raw: Dataset,
-    stages: Sequence[str],
-    earlier: EarlierSealings,
-    policy: Policy,
-    progress: Progress | None,
+    judged: Iterable[tuple[FlatEvents, NDArray[np.int64]]],
+    bursts: BurstTable,
+    sealing: Sealing,
+    *,
+    simulated: bool,
 ) -> dict[str, list[ak.Array]]:
     """Write the open events, and return the closed ones by stage."""
-    file, bursts = cast("EventFile", raw.sources[0]), cast("BurstTable", raw.bursts)  # as `_raw` opened them
-    columns, types = sorted(file.columns() - {"weight"}), file.stored_types()
-    hidden, levels = [], []
+    stages, hidden, levels = sealing.gate.names, [], []
 
     def open_chunks() -> Iterator[FlatEvents]:
-        chunks = raw.chunks(columns)
-        with SeenEvents() as seen_events:
-            for done, chunk in enumerate(chunks, 1):
-                flat, out_of_range = read_flat_with_closed(file, columns, chunk.start, chunk.stop)
-                events = flat.records()
-                seen_events.add(identity_hashes(events))
-                secrecy = earlier.secrecy(events)
-                is_open = secrecy == len(stages)  # guard: every-stage-is-sealed
-                # Closed events too, in the same words: one that the reader or selection refuses could never be opened.
-                for found in out_of_range:
-                    found.refuse_in(np.ones(len(events), dtype=bool))  # guard: closed-is-checked
-                _refuse_unknown_bursts(file, bursts, events)
-                seen, unseen = flat.astype(types).split(is_open)
-                hidden.append(unseen)
-                levels.append(secrecy[~is_open])
-                yield seen  # guard: only-open-is-written
-                if progress:
-                    progress(done, len(chunks))
-            _refuse_repeats(file, chunks, seen_events)
+        for flat, secrecy in judged:
+            is_open = secrecy == len(stages)  # guard: every-stage-is-sealed
+            seen, unseen = flat.split(is_open)
+            hidden.append(unseen)
+            levels.append(secrecy[~is_open])
+            yield seen  # guard: only-open-is-written
 
     # Read and judged while the basket before is compressed and written.
-    baskets = _baskets(open_chunks(), BASKET_EVENTS, FlatEvents.cut, FlatEvents.concatenate)
+    baskets = _baskets(open_chunks(), BASKET_EVENTS)
     pieces = _ahead(basket.records() for basket in baskets)  # guard: full-baskets
     write_events(
         opened,
         pieces,
         bursts,
-        provenance={"simulated": True} if file.simulated else None,  # pseudo-data stay what they are
-        identity=lambda checksums: open_uuid(policy, checksums),
+        provenance={"simulated": True} if simulated else None,
+        identity=lambda checksums: open_uuid(sealing.policy, checksums),
     )
-    closed, level = FlatEvents.concatenate(hidden), np.concatenate(levels)  # guard: nothing-beside
+    closed, level = FlatEvents.concatenate(hidden), np.concatenate(levels)
     found = {stage: closed.split(level == i)[0] for i, stage in enumerate(stages)}  # guard: own-stage
     return {stage: [events.records()] if len(events) else [] for stage, events in found.items()}
 
@@ -379,27 +372,22 @@ def _refuse_repeats(file: EventFile, chunks: Sequence[Chunk], seen: SeenEvents) 
             )
 
 
-def _baskets(
-    chunks: Iterator[Any],
-    size: int,
-    cut: Callable[[Any, int, int], Any],
-    joined: Callable[[list[Any]], Any],
-) -> Iterator[Any]:
+def _baskets(chunks: Iterator[FlatEvents], size: int) -> Iterator[FlatEvents]:
     """Regroup events in baskets of `size`; at least one, so that the columns are known.
 
     The size is fixed, whatever the chunks they come in: it must not tell how many events are missing.
     """
-    kept: list[Any] = []
+    kept: list[FlatEvents] = []
     first = True
     for chunk in chunks:
         kept.append(chunk)
         while sum(map(len, kept)) >= size:
-            whole = joined(kept)
-            yield cut(whole, 0, size)
-            rest = cut(whole, size, len(whole))
+            whole = FlatEvents.concatenate(kept)
+            yield whole.cut(0, size)
+            rest = whole.cut(size, len(whole))
             first, kept = False, [rest] if len(rest) else []
     if kept and (first or sum(map(len, kept))):
-        yield joined(kept)
+        yield FlatEvents.concatenate(kept)
 
 
 def _ahead(pieces: Iterator[ak.Array]) -> Iterator[ak.Array]:

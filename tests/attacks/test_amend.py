@@ -64,7 +64,9 @@ def test_a_change_before_everybody_has_joined(changing):
     for row in joins:
         body = row.body if row.person != "con" else row.body | {"policy": "0" * 64}
         changing.ledger.append("join", row.person, changing.keys[row.person], body)
-    with pytest.raises(BlindingError, match="con has not joined this policy, so that nobody is bound by it"):
+    with pytest.raises(
+        BlindingError, match=r"con has not joined this policy: .*as long as it binds nobody, edit"
+    ):
         changing.sign(changing.with_zoe(), "ann")
 
 

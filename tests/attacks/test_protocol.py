@@ -130,7 +130,7 @@ FORGED = {
     "a begin by an analyst": (
         lambda s: forge(s, "begin", "bob", **beginning(s.request("CR3"))), "rule named-opener-opens"),
     "a begin of another stage": (
-        lambda s: forge(s, "begin", "rob", **beginning(s.request("CR3"), stage="SR")), "rule opens-what-was-asked-for"),
+        lambda s: forge(s, "begin", "rob", **beginning(s.request("CR3"), stage="SR")), "rule is-of-the-stage-asked-for"),
     "a begin before the stage before": (
         lambda s: (s.request("CR3"), forge(s, "begin", "rob", **beginning(s.request("CR2")))), "rule stage-in-its-turn"),
     "a begin with an older freeze": (
@@ -153,8 +153,8 @@ FORGED = {
         "rule ends-what-began"),
     "a second end": (
         lambda s: forge(s, "end", "rob", **dict(ended(s).body) | {"outputs": REFUSED}), "rule ends-once"),
-    "an end by another": (lambda s: end_by(s, "rea", "CR3"), "rule ends-by-its-opener"),
-    "an end of another stage": (lambda s: end_by(s, "rob", "SR"), "rule ends-by-its-opener"),
+    "an end by another": (lambda s: end_by(s, "rea", "CR3"), "rule named-opener-opens"),
+    "an end of another stage": (lambda s: end_by(s, "rob", "SR"), "rule is-of-the-stage-asked-for"),
     "a verdict by another": (
         lambda s: forge(s, "verdict", "rea", end=ended(s).hash, stage="CR3"), "rule verdict-of-an-end"),
     "a verdict of nothing": (lambda s: forge(s, "verdict", "rob", end="0" * 64, stage="CR3"), "rule verdict-of-an-end"),

@@ -25,6 +25,11 @@ def flat_events(draw):
 @given(flat_events(), st.lists(st.booleans(), min_size=4, max_size=4), st.integers(0, 4))
 def test_split_and_cut_and_joined_events_are_those_records(events, where, place):
     whole, mask = events.records(), np.array(where)
+    again = FlatEvents.of_records(whole[::-1])
+    assert again.records().to_list() == whole.to_list()[::-1]
+    assert {name: counts.tolist() for name, counts in again.counts.items()} == {
+        name: counts[::-1].tolist() for name, counts in events.counts.items()
+    }
     inside, outside = events.split(mask)
     assert inside.records().to_list() == whole[mask].to_list()
     assert outside.records().to_list() == whole[~mask].to_list()
