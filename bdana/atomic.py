@@ -15,7 +15,7 @@ from bdana.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["check_output", "temporary_beside", "whole_folder", "write_atomically"]
+__all__ = ["check_output", "temporary_beside", "whole_folder", "write_atomically", "write_bytes"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -123,3 +123,15 @@ def write_atomically(path: Path) -> Iterator[IO[Any]]:
     """
     with temporary_beside(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         yield file
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file that appears under its name only when it is complete and on disk.
+
+    Parameters
+    ----------
+    path : Path
+    content : bytes
+    """
+    with temporary_beside(path) as temporary:
+        temporary.write_bytes(content)

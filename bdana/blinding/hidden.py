@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bdana.blinding.ledger import Row
     from bdana.blinding.policy import Policy
 
-__all__ = ["answer_of", "exercise_lines", "sealed_answer"]
+__all__ = ["answer_of", "sealed_answer"]
 
 ANSWER_BYTES = 8192
 """Size of an answer before it is encrypted, whatever it says."""
@@ -75,50 +75,3 @@ def answer_of(hidden: Row, policy: Policy, reveals: Sequence[Row]) -> dict[str, 
             "refused: what was hidden is not encrypted to the key of which these are shares"
         ) from None
     return answer
-
-
-def exercise_lines(rows: Sequence[Row]) -> list[str]:
-    """Say of a rehearsal with a sealed injection what was hidden, claimed and revealed, in sentences; nothing of other ledgers.
-
-    Parameters
-    ----------
-    rows : sequence of Row
-    """
-    found = [
-        f"This is a rehearsal: the data are simulated, and {row.person} hid decays of a new particle in them, or none, on "
-        f"{row.time}"
-        for row in rows
-        if row.kind == "hide"
-    ]
-    claims = [row for row in rows if row.kind == "claim"]
-    found += [f"{row.person} claimed on {row.time}: {_numbers(row.body['events'])}" for row in claims]
-    for row in (row for row in rows if row.kind == "reveal"):
-        if not row.body["answer"]:
-            found.append(f"{row.person} agreed on {row.time} to reveal what was hidden")
-            continue
-        answer = row.body["answer"]
-        what = f"decays of {answer['mass_mev']:g} MeV to {answer['mode']}" if answer["events"] else "nothing"
-        found.append(f"Revealed with {row.person} on {row.time}: hidden were {what}")
-        found += [_judged(claim, answer, rows) for claim in claims]
-    return found
-
-
-def _judged(claim: Row, answer: Mapping[str, Any], rows: Sequence[Row]) -> str:
-    """Say of each region what was claimed, how much was hidden in its stage, and how much of that the openings selected."""
-    selected = {
-        (one["run"], one["burst"], one["event"])
-        for row in rows
-        if row.kind == "end"
-        for one in row.body["outputs"].get("candidates", [])
-    }
-    parts = []
-    for name in dict.fromkeys((*claim.body["events"], *answer["events"])):
-        events = {tuple(event) for event in answer["events"].get(name, [])}
-        claimed = claim.body["events"].get(name, "nothing")
-        of_them = f", {len(events & selected)} of them selected" if events else ""
-        parts.append(f"in {name} {claimed} claimed and {len(events)} hidden{of_them}")
-    return f"{claim.person}: {'; '.join(parts)}"
-
-
-def _numbers(events: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {number}" for name, number in events.items())

@@ -303,12 +303,10 @@ class Ledger:
             fcntl.flock(handle, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))  # guard: one-at-a-time
         except OSError as err:
             os.close(handle)
-            said = (
-                f"refused: {busy}"
-                if isinstance(err, BlockingIOError)
-                else f"{path}: no lock ({err.strerror})"
-            )
-            raise BlindingError(said) from None
+            taken = isinstance(err, BlockingIOError)
+            raise BlindingError(
+                f"refused: {busy}" if taken else f"{path}: no lock ({err.strerror})"
+            ) from None
         try:
             ignored = self.folder / ".gitignore"  # locks are of this copy: git leaves them out
             if not ignored.exists():  # guard: git-ignores-locks

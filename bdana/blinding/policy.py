@@ -363,12 +363,9 @@ class Policy(StrictModel):
                 f"{', '.join(reversed(names))}: list the stages in that order"
             )
         _require_inside(regions, self.envelopes, "{}", "[stages.{}]")
-        if (
-            cluster_regions is not None and self.cluster_envelopes is not None
-        ):  # guard: cluster-region-in-envelope
-            _require_inside(
-                cluster_regions, self.cluster_envelopes, "{} of pairs of clusters", "[stages.{}.clusters]"
-            )
+        clusters = self.cluster_envelopes
+        if cluster_regions is not None and clusters is not None:  # guard: cluster-region-in-envelope
+            _require_inside(cluster_regions, clusters, "{} of pairs of clusters", "[stages.{}.clusters]")
 
 
 def _require_inside(regions: Regions, envelopes: Envelopes, region: str, table: str) -> None:

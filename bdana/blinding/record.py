@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bdana.blinding.ledger import Kind, Row
     from bdana.blinding.policy import Policy, Stage
 
-__all__ = ["Record", "Share", "abandonments", "agreed_shares", "combine", "shares"]
+__all__ = ["Record", "Share", "agreed_shares", "combine", "shares"]
 
 
 @dataclass(frozen=True)
@@ -211,18 +211,6 @@ class Record:
         last = max((i for i, row in enumerate(self.rows) if row.kind == "freeze"), default=0)
         return [row for row in self.rows[last:] if row.kind == "abandon"]
 
-    def explanations(self) -> list[str]:
-        """Return what freezes after failed agreement tests and abandoned openings say of it, in sentences, oldest first."""
-        found = []
-        for number, row in enumerate(self.of_kind("freeze"), 1):
-            before = replace(self, rows=self.rows[: self.rows.index(row)])
-            after = ["a failed agreement test"] * bool(before.failures(before.freeze))
-            after += ["an abandoned opening"] * bool(before.abandoned())
-            if row.body.get("explains"):
-                why = f", after {' and '.join(after)}" if after else ""
-                found.append(f"freeze {number} of {row.person}{why}: {row.body['explains']}")
-        return found
-
     def joined(self) -> dict[str, str]:  # guard: joined-with-this-key
         """Return the age recipient of everybody who signed this policy, or a former one with the same SSH key."""
         policies = {p.sha256: p for p in (*(past.policy for past in self.policy.former), self.policy)}
@@ -322,23 +310,3 @@ class Record:
             for row, request in found
             if request.body["period"] == period and channel in {None, request.body["channel"]}
         ]
-
-
-def abandonments(rows: Iterable[Row]) -> list[str]:
-    """Return which openings began and were abandoned, by whom and why, in sentences, oldest first.
-
-    Parameters
-    ----------
-    rows : iterable of Row
-    """
-    begins, found = {}, []
-    for row in rows:
-        if row.kind == "begin":
-            begins[row.body["request"]] = row
-        elif row.kind == "abandon":
-            begin = begins[row.body["request"]]
-            found.append(
-                f"{row.body['stage']}: the opening that {begin.person} began on {begin.time} was abandoned by {row.person} on "
-                f"{row.time}, and the region counts as seen from its beginning: {row.body['reason']}"
-            )
-    return found

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bdana.blinding.ledger import by_hash, newest_seen
-from bdana.blinding.record import Record, abandonments
+from bdana.blinding.ledger import newest_seen
+from bdana.blinding.record import Record
 from bdana.blinding.rule_table import Case, broken
 from bdana.errors import BlindingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from bdana.blinding.ledger import Kind, Ledger, Row
     from bdana.blinding.policy import Policy
 
-__all__ = ["append", "refusal", "remarks", "require_signed", "require_sound"]
+__all__ = ["append", "refusal", "require_signed", "require_sound"]
 
 
 def refusal(rows: Sequence[Row], row: Row, policy: Policy) -> str:
@@ -145,21 +145,3 @@ def append(
 
     public = policy.ssh_keys.get(person)
     return ledger.append(kind, person, key, made, request, check, public)  # guard: rules-before-writing
-
-
-def remarks(rows: Sequence[Row]) -> Iterator[str]:
-    """Give what is unusual in a ledger without being wrong: dates out of order, and abandoned openings.
-
-    Parameters
-    ----------
-    rows : sequence of Row
-    """
-    times = by_hash(rows)
-    for row in rows:
-        for before in {row.follows, str(row.body.get("head", ""))} & times.keys():
-            if row.time < times[before].time:
-                yield (
-                    f"{row.name} is dated {row.time}, before {times[before].name}, which it follows, of {times[before].time}: a "
-                    "clock was wrong, or somebody chose the date"
-                )
-    yield from abandonments(rows)

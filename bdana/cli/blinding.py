@@ -114,7 +114,7 @@ def amend(
     key: Key,
 ) -> None:
     """Sign a change of the policy; it is in force when one person of each role has signed the same."""
-    from bdana.atomic import temporary_beside
+    from bdana.atomic import write_bytes
     from bdana.blinding.canonical import differences
     from bdana.blinding.policy import read_policy
     from bdana.blinding.policy_in_force import missing_roles, signers
@@ -132,8 +132,7 @@ def amend(
     if missing:
         note(f"row {row.name}; in force when somebody of each of these signs too: {', '.join(missing)}")
         return
-    with temporary_beside(analysis.folder / "blinding" / "policy.toml") as temporary:
-        temporary.write_bytes(file.read_bytes())
+    write_bytes(analysis.folder / "blinding" / "policy.toml", file.read_bytes())
     note(
         f"row {row.name}; the policy is in force. Newcomers: bdana blinding join; holders: bdana blinding handover; then "
         "freeze again"
@@ -179,8 +178,8 @@ def seen(
 @blinding.command()
 def status(as_json: Json = False) -> None:
     """Show the rows of the ledger, its head, the stages, and what differs from the newest freeze, leaf by leaf."""
-    from bdana.blinding.hidden import exercise_lines
     from bdana.opening.steps import stage_states
+    from bdana.search.reported import exercise_lines
 
     policy, ledger = ledger_state()
     rows = ledger.rows()
@@ -268,8 +267,9 @@ def verify(
 ) -> None:
     """Check every row of the ledger: signature, place, protocol, and your receipts; needs no key and no data."""
     from bdana.blinding.receipts import read_receipts, receipts_path, require_rows
-    from bdana.blinding.rules import remarks, require_sound
+    from bdana.blinding.rules import require_sound
     from bdana.blinding.signing import fingerprint
+    from bdana.search.reported import remarks
 
     policy, ledger = ledger_state()
     rows = ledger.rows()

@@ -151,8 +151,8 @@ def claim(
 @blinding.command()
 def reveal(person: Name, key: Key) -> None:
     """Agree to reveal what was hidden in a rehearsal; with the last agreement of the quorum it is shown."""
-    from bdana.blinding.hidden import exercise_lines
     from bdana.opening.exercise import reveal as reveal_hidden
+    from bdana.search.reported import exercise_lines
 
     policy, ledger = ledger_state()
     if not ledger.of_kind("claim"):  # before anybody types a passphrase
@@ -341,9 +341,9 @@ def abandon(
 def describe(opening: Opening, asked: Row, person: str) -> list[Table | str]:
     """Say in plain words what a request asks, from the ledger alone."""
     from bdana.blinding.canonical import differences
-    from bdana.blinding.record import abandonments
     from bdana.blinding.signing import fingerprint
     from bdana.blinding.verdict import frozen_numbers
+    from bdana.search.reported import abandonments, explanations
 
     body, people = asked.body, opening.policy.people
     frozen = opening.newest_freeze()
@@ -367,7 +367,7 @@ def describe(opening: Opening, asked: Row, person: str) -> list[Table | str]:
         f"{asked.person} asks that {body['opener']} opens {body['stage']} ({body['channel']}) of period {body['period']}.",
         f"The analysis was frozen by {frozen.person} on {frozen.time}: {frozen.hash}, freeze {len(freezes)} of this ledger",
         *abandonments(opening.ledger.rows()),
-        *opening.record.explanations(),
+        *explanations(opening.record),
         *_against(opening, body["stage"]),
         predicted,
         *(

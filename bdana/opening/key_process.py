@@ -114,7 +114,7 @@ def open_stages(job: Job, secret: Callable[[], str], *, isolated: bool = True) -
         def select(contents: Mapping[str, bytes], stage: str = request.body["stage"]) -> Mapping[str, Any]:
             return run(selected, analysis | {"stage": stage}, contents, plain=True)[0]
 
-        opening.run(job.person, Path(job.key), request, decrypt, select, again=False)
+        opening.run(job.person, Path(job.key), request, decrypt, select)
 
 
 def _run_here(

@@ -271,8 +271,6 @@ class Opening:
         request: Row,
         decrypt: Callable[[], Decrypted],
         select: Callable[[Mapping[str, bytes]], Mapping[str, Any]],
-        *,
-        again: bool = True,
     ) -> Row:
         """Open a stage by the two parts that it has, while no other opening runs.
 
@@ -281,8 +279,6 @@ class Opening:
         person, key
             The opener, and the path of the SSH key.
         request : Row
-        again : bool
-            Whether an opening that is complete may run once more, to give the same.
         decrypt : callable
             Writes the row `begin` and decrypts the events, as `decrypt` does.
         select : callable
@@ -296,10 +292,10 @@ class Opening:
         Raises
         ------
         BlindingError
-            When another opening is running, or as `decrypt`; after the row `begin`, when the selection fails.
+            When another opening is running, this one is complete, or as `decrypt`; after the row `begin`, when the selection fails.
         """
         with self.ledger.locked("opening", BUSY):
-            if not again and request.hash in self.finished():  # guard: opened-once
+            if request.hash in self.finished():  # guard: opened-once
                 raise BlindingError(
                     f"refused: {request.body['stage']} was opened with this request already; `bdana run` shows it"
                 )

@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bdana.blinding.canonical import differences
-from bdana.blinding.record import abandonments
 from bdana.blinding.rules import require_sound
 from bdana.blinding.verdict import frozen_numbers
 from bdana.opening.freeze import declared_settings
 from bdana.opening.steps import Opening, stage_states
 from bdana.report.document import Code, Section, Table, Text
+from bdana.search.reported import abandonments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,7 @@ import awkward as ak
 import numpy as np
 
 from bdana._version import __version__
-from bdana.atomic import temporary_beside
+from bdana.atomic import write_bytes
 from bdana.blinding.canonical import canonical
 from bdana.blinding.signing import sign, verify
 from bdana.errors import BlindingError, InputError
@@ -216,8 +216,8 @@ def _sign_manifest(
             f"refused: {sealing.key} is not the SSH key of {sealing.person} in [people] of blinding/policy.toml; nothing is "
             "sealed"
         )
-    _write_bytes(path.with_name(f"{path.name}.sig"), signature)
-    _write_bytes(path, text)
+    write_bytes(path.with_name(f"{path.name}.sig"), signature)
+    write_bytes(path, text)
     return path
 
 
@@ -403,10 +403,5 @@ def _sealed(path: Path, closed: list[ak.Array], stage: str, sealing: Sealing) ->
     """Write the sealed file of a stage, and return what the manifest says of it."""
     capacity = sealing.policy.stages[stage].capacity_kib * 1024
     content = encrypt_events(closed, sealing.recipients[stage], capacity)
-    _write_bytes(path, content)
+    write_bytes(path, content)
     return {"name": path.name, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    with temporary_beside(path) as temporary:
-        temporary.write_bytes(content)

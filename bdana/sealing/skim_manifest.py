@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING, Any
 
 from bdana._version import __version__
-from bdana.atomic import temporary_beside
+from bdana.atomic import write_bytes
 from bdana.blinding.canonical import canonical
 from bdana.errors import InputError
 from bdana.sealing.manifest import OPEN, described, file_sha256, manifest_of, skim_parents
@@ -80,15 +79,13 @@ def write_skim_manifest(skim: Path, sources: Sequence[Path], selection: str, ana
         "open": described(skim),
     }
     written = manifest_of(skim)
-    with temporary_beside(written) as temporary:
-        temporary.write_bytes(canonical(document))
+    write_bytes(written, canonical(document))
     return written
 
 
 def _copy(path: Path, to: Path) -> None:
-    if to.exists():
-        if to.read_bytes() != path.read_bytes():  # guard: manifests-do-not-mix
-            raise InputError(f"{to}: is another manifest than {path}; write the skim to another folder")
-        return
-    with temporary_beside(to) as temporary:
-        shutil.copyfile(path, temporary)
+    content = path.read_bytes()
+    if not to.exists():
+        write_bytes(to, content)
+    elif to.read_bytes() != content:  # guard: manifests-do-not-mix
+        raise InputError(f"{to}: is another manifest than {path}; write the skim to another folder")

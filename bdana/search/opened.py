@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bdana.blinding.hidden import exercise_lines
-from bdana.blinding.record import Record, abandonments
+from bdana.blinding.record import Record
 from bdana.blinding.rules import require_sound
 from bdana.display import short_repr
 from bdana.errors import BlindingError
 from bdana.observed import Observed, Predicted
 from bdana.rounding import p_text
 from bdana.sealing.manifest import manifest_of, read_manifest
+from bdana.search.reported import abandonments, exercise_lines, explanations
 from bdana.selection import Candidates
 
 if TYPE_CHECKING:
@@ -311,7 +311,7 @@ def reported_looks(analysis: AnalysisFolder) -> list[str]:
     if policy is None:
         return looks
     rows = analysis.ledger.rows()
-    return [*exercise_lines(rows), *looks, *abandonments(rows), *Record(rows, policy).explanations()]
+    return [*exercise_lines(rows), *looks, *abandonments(rows), *explanations(Record(rows, policy))]
 
 
 def _looks(analysis: AnalysisFolder) -> list[tuple[int, list[str], str]]:

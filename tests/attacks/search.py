@@ -20,13 +20,13 @@ from tests.searches import STAGES
 REGIONS = bdana.load(template_folder()).regions
 
 
-def open_here(opening, person, key, identity, request, sealed, show, *, again=True):
+def open_here(opening, person, key, identity, request, sealed, show):
     """Open a stage in this process, with any function of its events as the selection."""
 
     def decrypt():
         return opening.decrypt(person, key, identity, request, sealed)
 
-    return opening.run(person, key, request, decrypt, lambda contents: show(events_of(contents)), again=again)
+    return opening.run(person, key, request, decrypt, lambda contents: show(events_of(contents)))
 
 
 def show(chunks):

@@ -4,12 +4,13 @@ import shutil
 
 import pytest
 
-from bdana.blinding.rules import remarks, require_sound
+from bdana.blinding.rules import require_sound
 from bdana.blinding.stage_keys import make_period, stage_recipients
 from bdana.cli.opening import _way_out, describe
 from bdana.errors import BlindingError
 from bdana.opening.steps import stage_states
 from bdana.sealing.sealed_file import encrypt_events
+from bdana.search.reported import remarks
 from tests.attacks.test_races import FORK, shown, wait_for_begin
 from tests.commands import bdana
 from tests.searches import analysis_folder

@@ -17,10 +17,11 @@ from bdana.blinding.receipts import (
     receipts_path,
     require_rows,
 )
-from bdana.blinding.rules import append, remarks, require_sound
+from bdana.blinding.rules import append, require_sound
 from bdana.blinding.stage_keys import join
 from bdana.errors import BlindingError
 from bdana.opening.steps import Opening
+from bdana.search.reported import remarks
 from tests.attacks.changing import NEW
 from tests.attacks.test_ledger_rows import rewritten
 from tests.blinding.people import IDENTITIES, ROLES

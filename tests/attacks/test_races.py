@@ -112,7 +112,7 @@ def test_what_was_opened_is_not_opened_again_by_somebody_who_waited(search):
     search.open(request, shown=shown)
     files = [search.files["CR3"]]
     with pytest.raises(BlindingError, match="CR3 was opened with this request already"):
-        open_here(search.opening, "rob", search.keys["rob"], None, request, files, shown, again=False)
+        open_here(search.opening, "rob", search.keys["rob"], None, request, files, shown)
 
 
 def withdraw(search):

@@ -4,11 +4,12 @@ import itertools
 
 import pytest
 
-from bdana.blinding.hidden import answer_of, exercise_lines
+from bdana.blinding.hidden import answer_of
 from bdana.blinding.ledger import Row
 from bdana.blinding.rules import require_sound
 from bdana.errors import BlindingError
 from bdana.opening.exercise import reveal
+from bdana.search.reported import exercise_lines
 from tests.attacks.search import Search
 from tests.attacks.test_rules import HIDDEN, claim, hide, in_clear, open_cr3
 from tests.blinding.people import IDENTITIES, ROLES

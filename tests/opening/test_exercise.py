@@ -12,10 +12,11 @@ import pytest
 
 from bdana.analysis.signal_config import SignalConfig
 from bdana.api import load
-from bdana.blinding.hidden import answer_of, exercise_lines, sealed_answer
+from bdana.blinding.hidden import answer_of, sealed_answer
 from bdana.blinding.rules import require_sound
 from bdana.errors import BlindingError, ConfigError, InputError
 from bdana.opening import exercise
+from bdana.search.reported import exercise_lines
 from bdana.simulation import Signal, SimulationConfig, simulate
 from bdana.simulation.injection import Injected
 from tests import commands
