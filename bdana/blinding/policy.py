@@ -14,18 +14,21 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 from bdana.blinding.canonical import canonical, sha256
 from bdana.blinding.signing import raw_key
 from bdana.errors import BlindingError, ConfigError
-from bdana.events.gate import ClosedClusters, Gate
 from bdana.mistakes import Written, validated
-from bdana.reconstruction import Line
+from bdana.on_demand import late_module
 from bdana.regions import BoxTable, ClusterBoxTable, Envelopes
 from bdana.strict import StrictModel, read_toml
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bdana import reconstruction
     from bdana.detector import Detector
-    from bdana.events.gate import Admission
+    from bdana.events import gate as event_gate
+    from bdana.events.gate import Admission, ClosedClusters, Gate
     from bdana.regions import Regions
+else:
+    event_gate, reconstruction = (late_module(f"bdana.{name}") for name in ("events.gate", "reconstruction"))
 
 __all__ = [
     "ClusterEnvelope",
@@ -303,7 +306,7 @@ class Policy(StrictModel):
         rule, envelopes = self.clusters, self.cluster_envelopes
         if rule is None or envelopes is None:
             return None
-        return ClosedClusters(
+        return event_gate.ClosedClusters(
             envelopes=envelopes,
             max_dt=rule.max_dt_ns * hepunits.ns,
             min_energy=rule.min_energy_gev * hepunits.GeV,
@@ -322,19 +325,21 @@ class Policy(StrictModel):
             What looks at the files before the gate looks at their events.
         """
         rule = self.pair
-        return Gate(
+        return event_gate.Gate(
             envelopes=self.envelopes,
             max_dt=rule.max_dt_ns * hepunits.ns,
             max_chi2=rule.max_chi2,
             min_p=rule.min_p_gev * hepunits.GeV,
-            beam_line=Line(np.array(rule.beam_line_point_mm), np.array(rule.beam_line_direction)),
+            beam_line=reconstruction.Line(
+                np.array(rule.beam_line_point_mm), np.array(rule.beam_line_direction)
+            ),
             detector=detector,
             data_runs=tuple(runs for period in self.periods.values() for runs in period.data_runs),
             admission=admission,
             clusters=self._closed_clusters(),
         )
 
-    def require_covers(self, regions: Regions, cluster_regions: Regions | None = None) -> None:
+    def require_covers(self, regions: Regions, cluster_regions: Regions | None, where: Path) -> None:
         """Refuse regions unless each lies in the envelope of its own stage, in the same order.
 
         Parameters
@@ -342,6 +347,8 @@ class Policy(StrictModel):
         regions : Regions
         cluster_regions : Regions, optional
             Those of pairs of clusters, of the same names.
+        where : Path
+            The file of the policy, for the message.
 
         Raises
         ------
@@ -352,20 +359,21 @@ class Policy(StrictModel):
         for name in names:
             if name not in envelopes:  # guard: region-has-a-stage
                 raise ConfigError(
-                    f"region {name} has no stage: add [stages.{name}], or nothing would keep it closed"
+                    f"{where}: region {name} has no stage: add [stages.{name}], or nothing would keep it closed"
                 )
         for name in envelopes:
             if name not in names:  # guard: stage-has-a-region
-                raise ConfigError(f"[stages.{name}] has no region of that name in analysis.toml")
+                raise ConfigError(f"{where}: [stages.{name}] has no region of that name in analysis.toml")
         if names != envelopes:  # guard: stages-in-order
             raise ConfigError(
-                f"the stages open in the order {', '.join(self.stages)}, but the regions from the outermost inwards are "
+                f"{where}: the stages open in the order {', '.join(self.stages)}, but the regions from the outermost inwards are "
                 f"{', '.join(reversed(names))}: list the stages in that order"
             )
-        _require_inside(regions, self.envelopes, "{}", "[stages.{}]")
+        _require_inside(regions, self.envelopes, f"{where}: region {{}}", "[stages.{}]")
         clusters = self.cluster_envelopes
         if cluster_regions is not None and clusters is not None:  # guard: cluster-region-in-envelope
-            _require_inside(cluster_regions, clusters, "{} of pairs of clusters", "[stages.{}.clusters]")
+            what = f"{where}: region {{}} of pairs of clusters"
+            _require_inside(cluster_regions, clusters, what, "[stages.{}.clusters]")
 
 
 def _require_inside(regions: Regions, envelopes: Envelopes, region: str, table: str) -> None:
@@ -374,7 +382,7 @@ def _require_inside(regions: Regions, envelopes: Envelopes, region: str, table: 
     for box in regions.boxes:
         if not box.inside(around[box.name]):  # guard: region-in-its-envelope
             raise ConfigError(
-                f"region {region.format(box.name)} leaves its closed envelope {table.format(box.name)}: keep it inside, or widen "
+                f"{region.format(box.name)} leaves its closed envelope {table.format(box.name)}: keep it inside, or widen "
                 "the envelope and seal the raw data again"
             )
 
@@ -394,24 +402,16 @@ class Former:
     last: int
 
 
-def read_policy(path: Path, regions: Regions, cluster_regions: Regions | None = None) -> Policy:
-    """Read a policy and check it against the regions.
+def read_policy(path: Path) -> Policy:
+    """Read a policy, which may leave a region open: `Policy.require_covers` asks for that.
 
     Parameters
     ----------
     path : Path
-    regions : Regions
-    cluster_regions : Regions, optional
-        Those of pairs of clusters.
 
     Raises
     ------
     ConfigError
-        When the file is wrong or does not cover the regions.
+        When the file is wrong.
     """
-    policy = validated(Policy, read_toml(path), Written(str(path)))
-    try:
-        policy.require_covers(regions, cluster_regions)
-    except ConfigError as err:
-        raise ConfigError(f"{path}: {err}") from None
-    return policy
+    return validated(Policy, read_toml(path), Written(str(path)))

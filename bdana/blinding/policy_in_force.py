@@ -22,11 +22,19 @@ if TYPE_CHECKING:
     from bdana.blinding.ledger import Row
     from bdana.regions import Regions
 
-__all__ = ["former_policies", "load_policy", "missing_roles", "policy_of", "require_same_people", "signers"]
+__all__ = [
+    "former_policies",
+    "load_policy",
+    "missing_roles",
+    "policy_in_force",
+    "policy_of",
+    "require_same_people",
+    "signers",
+]
 
 
 def load_policy(folder: Path, regions: Regions, cluster_regions: Regions | None = None) -> Policy | None:
-    """Read blinding/policy.toml of an analysis folder and check it against the regions; None when there is none.
+    """Return the policy in force in an analysis folder, checked against the regions; None where nothing is closed.
 
     Parameters
     ----------
@@ -39,19 +47,44 @@ def load_policy(folder: Path, regions: Regions, cluster_regions: Regions | None 
     Raises
     ------
     ConfigError
-        When the file is wrong or does not cover the regions.
+        When blinding/policy.toml is wrong or does not cover the regions.
+    BlindingError
+        As `policy_in_force`.
+    """
+    policy = policy_in_force(folder)
+    if policy is not None:
+        policy.require_covers(regions, cluster_regions, _path(folder))
+    return policy
+
+
+def policy_in_force(folder: Path) -> Policy | None:
+    """Read blinding/policy.toml and check it against the ledger, not against regions; None where there is none.
+
+    Parameters
+    ----------
+    folder : Path
+        The analysis folder.
+
+    Raises
+    ------
+    ConfigError
+        When the file is wrong.
     BlindingError
         When it is not the policy that the ledger says is in force.
     """
-    path, ledger = folder / "blinding" / "policy.toml", Ledger(folder / "blinding" / "ledger")
-    if not path.exists():
-        if ledger.of_kind("keys"):  # guard: keys-need-a-policy
-            raise BlindingError(
-                f"refused: {path} is not there, though the ledger has keys: put back the one that people signed"
-            )
-        return None
-    policy = read_policy(path, regions, cluster_regions)
-    return policy.after(former_policies(ledger, policy))
+    path, ledger = _path(folder), Ledger(folder / "blinding" / "ledger")
+    if path.exists():
+        policy = read_policy(path)
+        return policy.after(former_policies(ledger, policy))
+    if ledger.of_kind("keys"):  # guard: keys-need-a-policy
+        raise BlindingError(
+            f"refused: {path} is not there, though the ledger has keys: put back the one that people signed"
+        )
+    return None
+
+
+def _path(folder: Path) -> Path:
+    return folder / "blinding" / "policy.toml"
 
 
 def former_policies(ledger: Ledger, now: Policy) -> tuple[Former, ...]:

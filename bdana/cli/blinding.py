@@ -122,7 +122,8 @@ def amend(
 
     policy, ledger = ledger_state()
     analysis = require_analysis(None)
-    proposed = read_policy(file, analysis.regions, analysis.cluster_regions)
+    proposed = read_policy(file)
+    proposed.require_covers(analysis.regions, analysis.cluster_regions, file)
     change = {"before": policy.document, "after": proposed.document}
     print_tables(*(f"changes: {line}" for line in differences(change["before"], change["after"])))
     if sys.stdin.isatty():
@@ -235,9 +236,7 @@ def rebase(person: Name, key: Key) -> None:
     from bdana.blinding.receipts import keep_receipts
 
     analysis = require_analysis(None)
-    policy = read_policy(
-        analysis.folder / "blinding" / "policy.toml", analysis.regions, analysis.cluster_regions
-    )
+    policy = read_policy(analysis.folder / "blinding" / "policy.toml")
     ledger = Ledger(analysis.folder / "blinding" / "ledger")
 
     def finish(done: Rebased) -> None:

@@ -244,7 +244,8 @@ def open_stages(
 ) -> None:
     """Open stages that were asked for and approved, up to the first that fails its agreement test."""
     from bdana.opening.freeze import sealed_files
-    from bdana.opening.key_process import Job, open_stages
+    from bdana.opening.key_process import Job
+    from bdana.opening.open_stages import open_stages
     from bdana.report.tables import in_label
 
     opening = _opening(period)

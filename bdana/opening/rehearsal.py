@@ -18,7 +18,8 @@ from bdana.blinding.signing import make_key
 from bdana.blinding.stage_keys import join, make_period, stage_recipients
 from bdana.errors import BlindingError
 from bdana.opening.freeze import freeze
-from bdana.opening.key_process import Job, open_stages
+from bdana.opening.key_process import Job
+from bdana.opening.open_stages import open_stages
 from bdana.opening.opened_events import outputs_of
 from bdana.opening.steps import Opening
 from bdana.opening.thaw import reproduce, thaw

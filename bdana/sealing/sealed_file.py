@@ -6,14 +6,18 @@ import io
 import json
 from typing import TYPE_CHECKING
 
-import awkward as ak
 import numpy as np
 import pyrage
 
 from bdana.errors import BlindingError
+from bdana.on_demand import late_module
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import awkward as ak
+else:
+    ak = late_module("awkward")
 
 __all__ = ["decrypt_file", "encrypt_events", "events_of", "payload"]
 

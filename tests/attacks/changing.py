@@ -8,7 +8,7 @@ from bdana.blinding.policy_in_force import former_policies
 from bdana.blinding.rules import append
 from bdana.blinding.stage_keys import join
 from bdana.opening.steps import Opening
-from tests.attacks.search import REGIONS, Search
+from tests.attacks.search import Search
 from tests.blinding.people import IDENTITIES, ROLES, policy_text
 
 NEW = {name: pyrage.x25519.Identity.generate() for name in ("zoe", "zac")}
@@ -28,7 +28,7 @@ class Changing(Search):
     def propose(self, roles, **other):
         path = self.folder / "proposed.toml"
         path.write_text(self.edit(text_of(self.keys | other, roles)))
-        return read_policy(path, REGIONS)
+        return read_policy(path)
 
     def with_zoe(self, role="reviewer"):
         return self.propose(ROLES | {"zoe": role})

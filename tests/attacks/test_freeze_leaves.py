@@ -17,7 +17,8 @@ from bdana.blinding.stage_keys import stage_recipients
 from bdana.errors import BdanaError, BlindingError
 from bdana.opening import thaw as thaw_module
 from bdana.opening.freeze import freeze, freeze_document
-from bdana.opening.key_process import Job, open_stages
+from bdana.opening.key_process import Job
+from bdana.opening.open_stages import open_stages
 from bdana.opening.steps import Opening
 from bdana.opening.thaw import reproduce, thaw
 from bdana.sealing.manifest import record_manifests

@@ -22,7 +22,8 @@ from bdana.cli.app import app
 from bdana.errors import BlindingError
 from bdana.opening.freeze import freeze, freeze_document
 from bdana.opening.isolated import run_isolated
-from bdana.opening.key_process import Job, open_stages
+from bdana.opening.key_process import Job
+from bdana.opening.open_stages import open_stages
 from bdana.opening.steps import Opening
 from bdana.sealing.manifest import record_manifests
 from bdana.sealing.seal_file import seal

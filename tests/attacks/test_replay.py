@@ -13,7 +13,8 @@ from bdana.blinding.ledger import Ledger, Row
 from bdana.blinding.record import shares
 from bdana.errors import BlindingError, InputError
 from bdana.opening.isolated import run_isolated
-from bdana.opening.key_process import Job, decrypted, thawed
+from bdana.opening.key_process import Job, decrypted
+from bdana.opening.open_stages import thawed
 from tests.attacks.interference import run
 from tests.attacks.search import Search, open_here
 from tests.blinding.people import IDENTITIES
@@ -191,7 +192,7 @@ def test_an_opening_imports_no_module_of_the_folder(tmp_path, monkeypatch):
     job = asdict(Job(str(tmp_path), str(tmp_path), "rob", "key", "2021", ("a",), {})) | {
         "secret": "passphrase"
     }
-    with pytest.raises(InputError, match=r"no analysis\.toml"):
+    with pytest.raises(BlindingError, match=r"has no blinding/policy\.toml"):
         run_isolated(decrypted, job, plain=False)
     with pytest.raises(BlindingError, match=r"parts of the freeze are missing"):
         run_isolated(thawed, {"folder": str(tmp_path), "frozen": {}}, plain=True)

@@ -13,7 +13,7 @@ from bdana.blinding import load_policy
 from bdana.blinding.identity import make_identity
 from bdana.blinding.ledger import Ledger
 from bdana.blinding.stage_keys import stage_recipients
-from bdana.opening.key_process import _run_here
+from bdana.opening.open_stages import _run_here
 from bdana.report.document import Document
 from bdana.report.opening_sections import opening_blocks
 from bdana.report.review import review_document
@@ -29,7 +29,7 @@ def bdana(folder, *arguments, alone=True):
     """Run a command; an opening in processes of its own, which take seconds to start, or not."""
     with pytest.MonkeyPatch.context() as patch:
         if not alone:
-            patch.setattr("bdana.opening.key_process.run_isolated", _run_here)
+            patch.setattr("bdana.opening.open_stages.run_isolated", _run_here)
         return commands.bdana(*arguments, cwd=folder, typed="secret\n")
 
 
