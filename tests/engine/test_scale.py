@@ -122,7 +122,7 @@ def test_parts_are_added_in_their_order_and_few_wait():
 
 
 def test_many_chunks_of_hashes_go_to_a_file_and_are_compared(monkeypatch):
-    monkeypatch.setattr("bdana.events.event_identity.IN_MEMORY", 4 * 2056 * 3)
+    monkeypatch.setattr("bdana.events.event_identity.IN_MEMORY", 100)
     with SeenEvents() as seen:
         for chunk in range(20):
             seen.add(np.array([chunk, 2**60 + (chunk % 19)], dtype=np.uint64))
