@@ -112,17 +112,22 @@ def select(
     as_json: Json = False,
 ) -> None:
     """Run one selection on files: cutflow, candidates, region counts, exposure."""
+    from bdana.engine import threads_if_few
     from bdana.engine.accounting import accounting
+    from bdana.engine.choice import MOST_FILES
 
     analysis = handled(
         load_analysis(overrides), allow_bad_files=allow_bad_files, memory_limit=memory_limit, resume=resume
     )
     if bool(files) == bool(sample):
         raise ConfigError("give either files or --sample NAME")
-    chosen = executor_from(analysis, workers, executor, scheduler)
+    processes = executor is not None or len(files or ()) > MOST_FILES
+    chosen = executor_from(analysis, workers, executor, scheduler, start=processes)
     datasets = analysis.datasets(
         files, sample=sample or (), kind=kind, schema=schema, all_bursts=all_bursts, good_runs=good_runs
     )
+    if not processes:
+        chosen = threads_if_few(chosen, datasets)
     _check_outputs(datasets, candidates, skim, plot)  # before the long work
     runs = []
     with accounting() as found:

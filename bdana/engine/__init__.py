@@ -1,4 +1,4 @@
-"""Running a selection over the chunks of a dataset, in this process, in worker processes or on dask workers."""
+"""Running a selection over the chunks of a dataset, in this process, in threads, in worker processes or on dask workers."""
 
 from typing import TYPE_CHECKING
 
@@ -7,7 +7,7 @@ from bdana.on_demand import on_demand
 if TYPE_CHECKING:
     from bdana.engine.batches import map_batches, without_bad_files
     from bdana.engine.checkpoints import clear_checkpoints, kept_batches
-    from bdana.engine.choice import executor_of
+    from bdana.engine.choice import executor_of, threads_if_few
     from bdana.engine.cut_masks import CutMasks
     from bdana.engine.dask_executor import BatchSystem, DaskExecutor
     from bdana.engine.executors import Executor, SerialExecutor
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         SelectionTask,
         run_selection,
     )
+    from bdana.engine.threads import ThreadExecutor
 
 __all__ = [
     "BatchSystem",
@@ -33,11 +34,13 @@ __all__ = [
     "SelectionRun",
     "SelectionTask",
     "SerialExecutor",
+    "ThreadExecutor",
     "clear_checkpoints",
     "executor_of",
     "kept_batches",
     "map_batches",
     "run_selection",
+    "threads_if_few",
     "without_bad_files",
 ]
 
@@ -46,7 +49,7 @@ __getattr__ = on_demand(
     {
         "batches": ("map_batches", "without_bad_files"),
         "checkpoints": ("clear_checkpoints", "kept_batches"),
-        "choice": ("executor_of",),
+        "choice": ("executor_of", "threads_if_few"),
         "cut_masks": ("CutMasks",),
         "dask_executor": ("BatchSystem", "DaskExecutor"),
         "executors": ("Executor", "SerialExecutor"),
@@ -59,5 +62,6 @@ __getattr__ = on_demand(
             "SelectionTask",
             "run_selection",
         ),
+        "threads": ("ThreadExecutor",),
     },
 )

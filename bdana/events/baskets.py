@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import struct
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
@@ -75,98 +76,147 @@ def read_plain(path: Path, branches: Mapping[str, Any], start: int, stop: int) -
         When a basket does not hold what it should.
     """
     found: dict[str, ak.Array] = {}
-    known: list[_Lists] = []
+    known = _Lists([])
     with StoredBytes(path) as file:
         for name, branch in branches.items():
-            read = _read(file, branch, start, stop)
+            read = _read(file, branch, start, stop, known)
             if read is None:
                 continue
-            ends, values = read
+            lists, values = read
             layout: Any = ak.contents.NumpyArray(values)
-            if ends is not None:
-                lists = next((lists for lists in known if lists.are(ends)), None) or _Lists.of(ends)
-                known = [lists]
+            if lists is not None:
+                known = lists
                 layout = ak.contents.ListOffsetArray(lists.offsets, layout)
             found[name] = ak.Array(layout)
     return found
 
 
 @dataclass(frozen=True)
+class _Basket:
+    """A basket as it is in the file: its bytes after the key, which says how many they stand for, and which are values."""
+
+    number: int
+    entries: int
+    inside: slice
+    stored: memoryview
+    key: int
+    size: int
+    last: int
+
+
+class _Ends:
+    """Where the lists of a basket begin, and where the last one ends, in numbers, and which of its entries are read."""
+
+    def __init__(self, basket: _Basket, stored: NDArray[np.int32], itemsize: int) -> None:
+        self.inside = basket.inside
+        self.numbers = np.empty(basket.entries + 1, dtype=np.int32)
+        np.subtract(stored, np.int32(basket.key), out=self.numbers[:-1])
+        self.numbers[-1] = basket.last
+        np.right_shift(self.numbers, itemsize.bit_length() - 1, out=self.numbers)
+        self._stored = {(basket.key, itemsize): stored.copy()}
+
+    def are(self, basket: _Basket, stored: NDArray[np.int32], itemsize: int) -> bool:
+        """Tell whether a basket, whose places of lists in bytes are given as they are stored, has the same."""
+        if self.inside != basket.inside or len(self.numbers) != basket.entries + 1:
+            return False
+        if int(self.numbers[-1]) * itemsize != basket.last:
+            return False
+        expected = self._stored.get((basket.key, itemsize))
+        if expected is None:  # the places count from the key, whose length is that of the names in it
+            expected = (self.numbers[:-1] * np.int32(itemsize) + np.int32(basket.key)).astype(stored.dtype)
+            self._stored[basket.key, itemsize] = expected
+        return np.array_equal(expected.view(np.int32), stored.view(np.int32))
+
+
 class _Lists:
-    """Where the lists of each basket begin and the last one ends, in numbers, and that of all baskets together."""
+    """Where lists are in each basket, and in the numbers that are read of all of them."""
 
-    ends: list[NDArray[np.int32]]
-    offsets: ak.index.Index64
-
-    @classmethod
-    def of(cls, ends: list[NDArray[np.int32]]) -> _Lists:
-        offsets = np.zeros(1 + sum(len(each) - 1 for each in ends), dtype=np.int64)
+    def __init__(self, baskets: list[_Ends]) -> None:
+        self.baskets = baskets
+        parts = [each.numbers[each.inside.start : each.inside.stop + 1] for each in baskets]
+        offsets = np.zeros(1 + sum(len(part) - 1 for part in parts), dtype=np.int64)
         filled = 0
-        for each in ends:
-            place = slice(filled + 1, filled + len(each))
-            np.subtract(each[1:], each[0], out=offsets[place])
+        for part in parts:
+            place = slice(filled + 1, filled + len(part))
+            np.subtract(part[1:], part[0], out=offsets[place])
             offsets[place] += offsets[filled]
-            filled += len(each) - 1
-        return cls(ends, ak.index.Index64(offsets))
-
-    def are(self, ends: list[NDArray[np.int32]]) -> bool:
-        return len(ends) == len(self.ends) and all(map(np.array_equal, ends, self.ends))
+            filled += len(part) - 1
+        self.offsets = ak.index.Index64(offsets)
 
 
 def _read(
-    file: StoredBytes, branch: Any, start: int, stop: int
-) -> tuple[list[NDArray[np.int32]] | None, NDArray[Any]] | None:
-    """Return the ends of the lists of each basket, None for numbers, and the values; None where no basket has lengths."""
+    file: StoredBytes, branch: Any, start: int, stop: int, known: _Lists
+) -> tuple[_Lists | None, NDArray[Any]] | None:
+    """Return the lists, those that are known where they are the same, None for numbers, and the values.
+
+    None where a basket does not say how long its lists are.
+    """
     jagged = isinstance(branch.interpretation, uproot.AsJagged)
     number = branch.interpretation.content if jagged else branch.interpretation
-    values, lists = [np.empty(0, number.to_dtype)], []
-    offsets = branch.entry_offsets
+    itemsize = number.from_dtype.itemsize
+    baskets = _baskets(file, branch, start, stop)
+    values = np.empty(sum(basket.last // itemsize for basket in baskets), number.to_dtype)
+    filled, lists = 0, []
+    for basket in baskets:
+        whole = file.decompressed(basket.stored, basket.size)
+        content = whole[: basket.last].view(number.from_dtype)
+        if jagged:
+            if basket.last == basket.size:
+                return None
+            lists.append(_ends(basket, whole[basket.last :].view(">i4"), itemsize, known, len(lists)))
+            ends = lists[-1].numbers
+            content = content[ends[basket.inside.start] : ends[basket.inside.stop]]
+        elif len(content) != basket.entries:
+            raise ValueError(
+                f"basket {basket.number} has {len(content)} numbers for {basket.entries} entries"
+            )
+        else:
+            content = content[basket.inside]
+        values[filled : filled + len(content)] = content
+        filled += len(content)
+    if filled != len(values):  # some of a basket
+        values = values[:filled].copy()
+    if not jagged:
+        return None, values
+    same = len(lists) == len(known.baskets) and all(map(operator.is_, lists, known.baskets))
+    return known if same else _Lists(lists), values
+
+
+def _baskets(file: StoredBytes, branch: Any, start: int, stop: int) -> list[_Basket]:
+    offsets, found = branch.entry_offsets, []
+    written = branch.num_baskets - len(branch.embedded_baskets)
     for k in baskets_between(offsets, start, stop):
         first, last = offsets[k], offsets[k + 1]
         inside = slice(max(start, first) - first, min(stop, last) - first)
-        if inside.start >= inside.stop:
-            continue
-        data, byte_offsets = _basket(file, branch, k)
-        content = data.view(number.from_dtype)
-        if jagged:
-            if byte_offsets is None:
-                return None
-            ends = _ends(byte_offsets, number.from_dtype.itemsize, last - first)
-            ends = ends[inside.start : inside.stop + 1]
-            content = content[ends[0] : ends[-1]]
-            lists.append(ends)
-        elif len(content) != last - first:
-            raise ValueError(f"basket {k} has {len(content)} numbers for {last - first} entries")
-        else:
-            content = content[inside]
-        values.append(content.astype(number.to_dtype))
-    flat = values[1] if len(values) == 2 else np.concatenate(values)
-    return lists if jagged else None, flat
+        if inside.start < inside.stop:
+            stored = _stored(file, branch, k) if k < written else _embedded(branch.basket(k))
+            found.append(_Basket(k, last - first, inside, *stored))
+    return found
 
 
-def _basket(
-    file: StoredBytes, branch: Any, number: int
-) -> tuple[NDArray[np.uint8], NDArray[np.int32] | None]:
-    """Return the bytes of the values, until the next basket is read, and where each entry begins, None without lists."""
-    if number >= branch.num_baskets - len(
-        branch.embedded_baskets
-    ):  # in the tree itself, not written as others are
-        basket = branch.basket(number)
-        return basket.data, basket.byte_offsets
+def _stored(file: StoredBytes, branch: Any, number: int) -> tuple[memoryview, int, int, int]:
     raw = file.read(int(branch.member("fBasketSeek")[number]), int(branch.member("fBasketBytes")[number]))
     length, _, size, _, key, _ = _KEY.unpack_from(raw)
     last = _BASKET.unpack_from(raw, key - _BASKET.size)[4] - key
-    whole = file.decompressed(memoryview(raw)[key:length], size)
-    if last == size:
-        return whole, None
-    byte_offsets = whole[last:].view(">i4")[1:].astype(np.int32)
-    byte_offsets -= np.int32(key)
-    byte_offsets[-1] = last
-    return whole[:last], byte_offsets
+    if not 0 <= last <= size:
+        raise ValueError(f"basket {number} has {last} of {size} bytes of values")
+    return memoryview(raw)[key:length], key, size, last
 
 
-def _ends(byte_offsets: NDArray[np.int32], size: int, entries: int) -> NDArray[np.int32]:
-    """Return where the lists of a basket begin, and where the last one ends, in numbers."""
-    if len(byte_offsets) != entries + 1:
-        raise ValueError(f"{len(byte_offsets) - 1} lists for {entries} entries")
-    return np.right_shift(byte_offsets, size.bit_length() - 1)
+def _embedded(basket: Any) -> tuple[memoryview, int, int, int]:
+    """Return a basket that is in the tree itself as those are that are written by themselves."""
+    data = basket.data.tobytes()
+    places = b""
+    if basket.byte_offsets is not None:
+        places = np.concatenate([[len(basket.byte_offsets)], basket.byte_offsets]).astype(">i4").tobytes()
+    return memoryview(data + places), 0, len(data) + len(places), len(data)
+
+
+def _ends(basket: _Basket, stored: NDArray[np.int32], itemsize: int, known: _Lists, place: int) -> _Ends:
+    """Return the ends of the lists of a basket, of which the number of places is stored first, and any number last."""
+    if len(stored) != basket.entries + 2:
+        raise ValueError(f"{len(stored) - 2} lists for {basket.entries} entries")
+    begins = stored[1:-1]
+    if place < len(known.baskets) and known.baskets[place].are(basket, begins, itemsize):
+        return known.baskets[place]
+    return _Ends(basket, begins, itemsize)

@@ -23,8 +23,13 @@ IDENTITY = ("run", "burst", "event")
 IN_MEMORY = 64 * 2**20
 """Bytes of hashes that are kept in memory; those of more events are in a temporary file."""
 COMPARED = 2**22
-"""Hashes that are compared at once."""
-_PARTS = np.arange(257, dtype=np.float64) * 2.0**56  # of equal width, over all 64-bit numbers
+"""Hashes that are compared at once, about."""
+SAMPLED = 4093
+"""Of this many hashes one tells how all of them are spread: a prime number, which no length of chunks is a multiple of."""
+_BITS = {"run": 20, "burst": 15, "event": 28}
+"""Bits of each number in a hash that holds all three, 63 in all."""
+_HASHED = np.uint64(2**63)
+"""Bit of a hash that does not hold the numbers."""
 
 
 def identities(events: ak.Array) -> NDArray[np.int64]:
@@ -40,24 +45,49 @@ def identities(events: ak.Array) -> NDArray[np.int64]:
 def identity_hashes(events: ak.Array) -> NDArray[np.uint64]:
     """Return a 64-bit hash of run, burst and event number for each event, shape (N,), in ascending order.
 
+    Where all three are small it holds them one after the other, so that it is in order where the events are.
+
     Parameters
     ----------
     events : ak.Array, type N * record
+    """
+    numbers = {name: np.asarray(events[name], dtype=np.int64) for name in IDENTITY}
+    joined = np.zeros(len(numbers["run"]), dtype=np.int64)
+    for name, bits in _BITS.items():
+        joined <<= bits
+        joined |= numbers[name]
+    hashes = joined.view(np.uint64)
+    if not all(_inside(numbers[name], bits).all() for name, bits in _BITS.items()):
+        small = np.logical_and.reduce([_inside(numbers[name], bits) for name, bits in _BITS.items()])
+        hashes = np.where(small, hashes, _mixed(*numbers.values()) | _HASHED)
+    return _ascending(hashes)
 
-    Notes
-    -----
-    Odd multipliers join the three numbers; the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014,
+
+def _inside(numbers: NDArray[np.int64], bits: int) -> NDArray[np.bool_]:
+    return numbers.view(np.uint64) < np.uint64(2**bits)
+
+
+def _mixed(run: NDArray[np.int64], burst: NDArray[np.int64], event: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return a hash of three numbers of any size.
+
+    Odd multipliers join them; the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014,
     doi:10.1145/2660193.2660195) spreads them evenly.
     """
-    run, burst, event = (np.asarray(events[name], dtype=np.int64).view(np.uint64) for name in IDENTITY)
-    mixed = run * np.uint64(0x9E3779B97F4A7C15) + burst * np.uint64(0xC2B2AE3D27D4EB4F)
-    mixed += event * np.uint64(0xD6E8FEB86659FD93)
+    mixed = run.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    mixed += burst.view(np.uint64) * np.uint64(0xC2B2AE3D27D4EB4F)
+    mixed += event.view(np.uint64) * np.uint64(0xD6E8FEB86659FD93)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed ^= mixed >> np.uint64(shift)
         mixed *= np.uint64(factor)
-    mixed ^= mixed >> np.uint64(31)
-    mixed.sort()
-    return mixed
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def _ascending(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Sort hashes, which mostly are in order for long stretches."""
+    descents = np.count_nonzero(hashes[1:] < hashes[:-1])
+    if descents:
+        hashes.sort(kind="stable" if descents < len(hashes) / 256 else "quicksort")
+    return hashes
 
 
 def first_repeated(rows: NDArray[np.int64]) -> tuple[int, int] | None:
@@ -95,16 +125,19 @@ class SeenEvents:
     """
 
     def __init__(self) -> None:
-        self._kept: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - kept open
-        self._places: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY // 4)  # noqa: SIM115
+        self._chunks: list[NDArray[np.uint64]] = []
+        self._file: IO[bytes] | None = None
+        self._lengths: list[int] = []
         self._total = 0
+        self._sample: list[NDArray[np.uint64]] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self._kept.close()
-        self._places.close()
+        self._chunks.clear()
+        if self._file is not None:
+            self._file.close()
 
     def add(self, hashes: NDArray[np.uint64]) -> None:
         """Add the events of the next chunk.
@@ -119,47 +152,46 @@ class SeenEvents:
         InputError
             When the temporary file cannot be written.
         """
-        inner = np.searchsorted(hashes, _PARTS[1:-1].astype(np.uint64))
-        places = self._total + np.concatenate([[0], inner, [len(hashes)]]).astype(np.int64)
+        self._sample.append(hashes[-self._total % SAMPLED :: SAMPLED].copy())
+        self._lengths.append(len(hashes))
         self._total += len(hashes)
+        self._chunks.append(hashes)
+        if self._file is None and 8 * self._total <= IN_MEMORY:
+            return
         try:
-            self._places.write(places.data)
-            self._kept.seek(0, 2)
-            self._kept.write(hashes.data)
+            if self._file is None:
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115 - kept open
+            for chunk in self._chunks:
+                self._file.write(chunk.data)
         except OSError as err:
             raise InputError(
                 f"{tempfile.gettempdir()}: cannot hold the numbers of the events, 8 bytes each ({err.strerror}); set TMPDIR "
                 "to a folder with more room"
             ) from None
+        self._chunks.clear()
 
     def repeated(self) -> Iterator[list[int]]:
         """Yield the chunks that share a hash, by their place in the order of `add`; one twice where it repeats in itself.
 
         Equal hashes are nearly always equal events; whoever asks compares the events themselves.
         """
-        rows = self._rows()
-        step = max(1, COMPARED * (len(_PARTS) - 1) // max(self._total, 1))
-        for first in range(0, len(_PARTS) - 1, step):
-            last = min(first + step, len(_PARTS) - 1)
-            parts = [
-                self._read(start, stop) for start, stop in zip(rows[:, first], rows[:, last], strict=True)
-            ]
-            together = np.sort(np.concatenate(parts)) if parts else np.empty(0, dtype=np.uint64)
+        chunks = self._every_chunk()
+        spread = np.sort(np.concatenate([np.empty(0, np.uint64), *self._sample]))
+        begins = np.zeros(len(chunks), dtype=np.int64)
+        for border in (*np.unique(spread[:: max(1, COMPARED // SAMPLED)])[1:], None):
+            ends = np.array([len(c) if border is None else np.searchsorted(c, border) for c in chunks])
+            parts = [chunk[a:b] for chunk, a, b in zip(chunks, begins, ends, strict=True)]
+            begins = ends
+            together = _ascending(np.concatenate([np.empty(0, np.uint64), *parts]))
             for value in np.unique(together[1:][together[1:] == together[:-1]]):
                 yield _holders(parts, value)
 
-    def _rows(self) -> NDArray[np.int64]:
-        """Return where the parts of each chunk begin among the hashes, shape (N, 257)."""
-        shape = (self._places.tell() // (8 * len(_PARTS)), len(_PARTS))
-        if shape[0] * 8 * len(_PARTS) > IN_MEMORY // 4:  # then it is a file
-            self._places.flush()
-            return np.memmap(self._places, np.int64, "r", shape=shape)
-        self._places.seek(0)
-        return np.frombuffer(self._places.read(), dtype=np.int64).reshape(shape)
-
-    def _read(self, start: np.int64, stop: np.int64) -> NDArray[np.uint64]:
-        self._kept.seek(8 * int(start))
-        return np.frombuffer(self._kept.read(8 * int(stop - start)), dtype=np.uint64)
+    def _every_chunk(self) -> list[NDArray[np.uint64]]:
+        if self._file is None:
+            return self._chunks
+        self._file.flush()
+        ends = np.cumsum(self._lengths)
+        return np.split(np.memmap(self._file, np.uint64, "r", shape=(self._total,)), ends[:-1])
 
 
 def _holders(parts: Sequence[NDArray[np.uint64]], value: np.uint64) -> list[int]:

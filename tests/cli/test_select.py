@@ -8,6 +8,7 @@ import pytest
 
 from bdana.analysis import template_folder
 from bdana.api import Analysis
+from bdana.engine import ProcessExecutor, ThreadExecutor
 from bdana.errors import InputError
 from tests.commands import bdana
 
@@ -121,6 +122,23 @@ def test_outputs_that_cannot_be_written_are_refused_before_events_are_read(
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("options", "threads"), [((), 2), (("--executor", "processes"), 0)])
+def test_few_events_are_selected_by_threads_unless_processes_are_asked_for(
+    foreign, monkeypatch, options, threads
+):
+    used, select_from = [], Analysis.select_from
+    monkeypatch.setattr(ProcessExecutor, "start", lambda executor: None)
+
+    def recorded(analysis, dataset, selection, executor, progress):
+        used.append(executor)
+        return select_from(analysis, dataset, selection)
+
+    monkeypatch.setattr(Analysis, "select_from", recorded)
+    done = bdana("select", foreign, "--kind", "mc", "--jobs", 2, *options)
+    assert done.returncode == 0
+    assert [getattr(one, "workers", 0) if isinstance(one, ThreadExecutor) else 0 for one in used] == [threads]
 
 
 def test_commands_that_are_proposed_can_be_pasted_whatever_a_file_is_called(foreign, tmp_path):

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import bdana
+from bdana.engine import ThreadExecutor
+from bdana.events.files import forget_files
 from bdana.events.writing import write_events
 from tests.synthetic import dimuon_event, good_bursts, records
 
@@ -33,6 +35,24 @@ def serial(foreign):
 def test_worker_processes_change_no_bit(foreign, serial):
     analysis = bdana.load(bdana.analysis.template_folder())
     same(analysis.select([foreign], kind="mc", executor=bdana.ProcessExecutor(2)), serial)
+
+
+@pytest.mark.usefixtures("chunk_each_cluster")
+@pytest.mark.parametrize("container", ["na62", "ttree", "rntuple"])
+def test_threads_change_no_bit(foreign, tmp_path, container):
+    paths = [foreign]
+    if container != "na62":
+        paths = [tmp_path / f"{number}.root" for number in range(3)]
+        for number, path in enumerate(paths):
+            pieces = (records([dimuon_event(200 * number + 40 * k + i) for i in range(40)]) for k in range(4))
+            write_events(path, pieces, good_bursts(downscale=100.0), container=container)
+    analysis = bdana.load(bdana.analysis.template_folder())
+    dataset = analysis.dataset(paths, kind="mc")
+    assert len(dataset.batches(("run",))) > 4 or container == "na62"
+    expected = analysis.select_from(dataset)
+    for _ in range(3):
+        forget_files()  # opened by both at once
+        same(analysis.select_from(dataset, executor=ThreadExecutor(3)), expected)
 
 
 @pytest.fixture

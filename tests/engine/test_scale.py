@@ -15,7 +15,7 @@ import pytest
 
 import bdana
 from bdana.analysis import Handling
-from bdana.engine import executor_of
+from bdana.engine import executor_of, threads_if_few
 from bdana.engine.ordered_sum import OrderedSum
 from bdana.errors import BadFilesError, ConfigError, InputError
 from bdana.events import files as event_files
@@ -122,7 +122,7 @@ def test_parts_are_added_in_their_order_and_few_wait():
 
 
 def test_many_chunks_of_hashes_go_to_a_file_and_are_compared(monkeypatch):
-    monkeypatch.setattr("bdana.events.event_identity.IN_MEMORY", 4 * 2056 * 3)
+    monkeypatch.setattr("bdana.events.event_identity.IN_MEMORY", 100)
     with SeenEvents() as seen:
         for chunk in range(20):
             seen.add(np.array([chunk, 2**60 + (chunk % 19)], dtype=np.uint64))
@@ -177,6 +177,21 @@ def test_executors_are_chosen_by_name():
     ):
         with pytest.raises(ConfigError, match=message):
             executor_of(workers, kind, scheduler)
+
+
+def test_threads_take_the_place_of_processes_for_a_few_files_in_one_process(analysis, small, monkeypatch):
+    dataset = analysis.dataset(small, kind="mc")
+    two = executor_of(2)
+    assert repr(threads_if_few(two, [dataset])) == "ThreadExecutor(2)"
+    assert repr(threads_if_few(executor_of(1), [dataset])) == "SerialExecutor()"
+    assert threads_if_few(two, [replace(dataset, memory_limit=10**9)]) is two
+    monkeypatch.setattr("bdana.engine.choice.MOST_FILES", 9)
+    assert threads_if_few(two, [dataset, dataset]) is two
+    monkeypatch.setattr("bdana.engine.choice.MOST_FILES", 10)
+    monkeypatch.setattr("bdana.engine.choice.MOST_EVENTS", 29)
+    assert threads_if_few(two, [dataset, dataset]) is two
+    monkeypatch.setattr("bdana.engine.choice.MOST_EVENTS", 30)
+    assert threads_if_few(two, [dataset, dataset]) is not two
 
 
 def test_dask_that_is_not_installed_is_named(monkeypatch):

@@ -30,6 +30,7 @@ def tree(path):
                 "long": rng.integers(-(2**60), 2**60, n),
                 "list": ak.unflatten(rng.normal(size=counts.sum()), counts),
                 "short": ak.unflatten(rng.integers(-9, 9, counts.sum()).astype(np.int16), counts),
+                "others": ak.unflatten(rng.normal(size=counts.sum()), counts[::-1]),
             }
             made = made or file.mktree(
                 "tree",
@@ -42,7 +43,12 @@ def tree(path):
     return uproot.open(path)["tree"]
 
 
-@pytest.mark.parametrize("name", ["number", "flag", "long", "list", "short"])
+def seen_as(branch, **other):
+    names = ("interpretation", "member", "entry_offsets", "num_baskets", "embedded_baskets", "basket")
+    return SimpleNamespace(**{name: getattr(branch, name) for name in names} | other)
+
+
+@pytest.mark.parametrize("name", ["number", "flag", "long", "list", "short", "others"])
 def test_every_range_of_entries_is_what_uproot_reads(path, tree, name):
     branch = tree[name]
     assert is_plain(branch)
@@ -53,6 +59,54 @@ def test_every_range_of_entries_is_what_uproot_reads(path, tree, name):
             found = read_plain(path, {name: branch}, start, stop)[name]
             assert found.to_list() == expected.to_list()
             assert found.type == expected.type
+
+
+def test_columns_share_offsets_where_their_lists_are_equally_long(path, tree):
+    assert tree["list"].basket(0).num_entries == tree["others"].basket(0).num_entries
+    names = ["list", "short", "number", "others", "list", "short"]
+    for start in range(sum(PIECES)):
+        for stop in range(start + 1, sum(PIECES) + 1):
+            found = read_plain(path, {f"{name} {k}": tree[name] for k, name in enumerate(names)}, start, stop)
+            for column, values in found.items():
+                expected = tree[column.split()[0]].array(entry_start=start, entry_stop=stop)
+                assert values.to_list() == expected.to_list()
+            for one, other in (("list 0", "short 1"), ("list 4", "short 5")):
+                assert found[one].layout.offsets is found[other].layout.offsets
+
+
+def test_lists_of_other_entries_are_not_those_before(path, tree):
+    branch = tree["list"]
+    earlier = seen_as(branch, entry_offsets=[offset - 1 for offset in branch.entry_offsets])
+    found = read_plain(path, {"list": branch, "earlier": earlier}, 0, 4)
+    assert found["list"].to_list() == branch.array()[:4].to_list()
+    assert found["earlier"].to_list() == branch.array()[1:5].to_list()
+
+
+def test_the_last_list_may_be_longer(tmp_path):
+    columns = {"one": ak.Array([[1], [2], [3]]), "other": ak.Array([[1], [2], [3, 4]])}
+    with uproot.recreate(tmp_path / "last.root") as file:
+        file.mktree("tree", {name: column.type for name, column in columns.items()}).extend(columns)
+    with uproot.open(tmp_path / "last.root") as file:
+        branches = {name: file["tree"][name] for name in columns}
+        found = read_plain(tmp_path / "last.root", branches, 0, 3)
+    assert {name: column.to_list() for name, column in found.items()} == {
+        n: c.to_list() for n, c in columns.items()
+    }
+
+
+@pytest.mark.parametrize("name", ["number", "list"])
+def test_a_basket_in_the_tree_itself_is_read_as_others(path, tree, name):
+    in_tree = seen_as(tree[name], embedded_baskets=[None])  # the last one
+    found = read_plain(path, {"whole": tree[name], "in tree": in_tree}, 3, 12)
+    assert found["in tree"].to_list() == found["whole"].to_list()
+
+
+def test_a_basket_whose_values_are_longer_than_it_is_an_error(path, tree, monkeypatch):
+    monkeypatch.setattr(
+        "bdana.events.baskets._BASKET", SimpleNamespace(size=0, unpack_from=lambda *_: 5 * (10**6,))
+    )
+    with pytest.raises(ValueError, match=r"basket 0 has .* bytes of values"):
+        read_plain(path, {"list": tree["list"]}, 0, 13)
 
 
 def test_records_and_lists_with_a_header_are_left_to_uproot(shared):
@@ -66,10 +120,7 @@ def test_records_and_lists_with_a_header_are_left_to_uproot(shared):
 @pytest.mark.parametrize("name", ["number", "list"])
 def test_a_basket_with_another_number_of_entries_is_an_error(path, tree, name):
     branch = tree[name]
-    wrong = SimpleNamespace(
-        interpretation=branch.interpretation, member=branch.member, entry_offsets=[0, 4, 6, 13],
-        num_baskets=3, embedded_baskets=[],
-    )  # fmt: skip
+    wrong = seen_as(branch, entry_offsets=[0, 4, 6, 13])
     with pytest.raises(ValueError, match="for 4 entries"):
         read_plain(path, {name: wrong}, 0, 13)
 
