@@ -83,7 +83,9 @@ def run(
 
     from bdana.engine import clear_checkpoints
     from bdana.engine.accounting import accounting
+    from bdana.search.output import check_output_folder
 
+    check_output_folder(analysis)  # before the long work
     with accounting() as found:
         made = run_and_report(analysis, executor_from(analysis, workers, executor, scheduler))
     clear_checkpoints(kept)  # what they were for is done

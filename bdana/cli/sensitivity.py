@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = ["sensitivity"]
 
+WIDTHS = "signal.parameters.widths"
 POINT_DECAYS = ("signal.decays=400000", "signal.events=40000")
 """More decays than for a scan of many masses, for the points that are asked for."""
 
@@ -155,6 +156,7 @@ def _load(model: str | None, overrides: list[str]) -> AnalysisFolder:
     if folder is None:
         note(f"no analysis.toml here or above: using the default analysis in {template_folder()}")
     folder = folder or template_folder()
+    _require_tables_by_mode(folder, model, overrides)
     if model is not None and model != AnalysisFolder.read(folder).signal.model:
         from bdana.signal.models import scan_of
 
@@ -167,6 +169,22 @@ def _load(model: str | None, overrides: list[str]) -> AnalysisFolder:
         scanned = own(masses_mev=scan.masses, couplings=scan.couplings, point=scan.point)
         overrides = [*start, *scanned, *overrides]
     return AnalysisFolder.read(folder, overrides)
+
+
+def _require_tables_by_mode(folder: Path, model: str | None, overrides: Sequence[str]) -> None:
+    """Raise an error when --widths gives tables by mode to a model that takes one table."""
+    from bdana.analysis import AnalysisFolder
+    from bdana.mistakes import OfOption
+    from bdana.signal.models import find_parameters
+
+    for text in overrides:
+        if isinstance(text, OfOption) and text.startswith(f"{WIDTHS}."):
+            name = model or AnalysisFolder.read(folder).signal.model
+            table = find_parameters(name).model_fields.get("widths")
+            if table is not None and table.annotation is str:
+                raise ConfigError(
+                    f"{text.option}: {name} takes one table of all its decay modes: give --widths FILE, without the mode"
+                )
 
 
 def _points(
@@ -231,7 +249,6 @@ def _switched(key: str, value: object, option: str, given: bool) -> list[OfOptio
 
 def _widths(given: list[str]) -> list[OfOption]:
     """Return the overrides of --widths: FILE, or MODE=FILE with the units behind FILE if its header does not say them."""
-    name = "signal.parameters.widths"
     found: dict[str, OfOption] = {}
     for text in given:
         mode, equals, place = text.partition("=")
@@ -240,14 +257,14 @@ def _widths(given: list[str]) -> list[OfOption]:
         path, *units = place.rsplit(":", 2)
         if len(units) != 2 or Path(place).exists():
             path, units = place, []
-        key = f"{name}.{mode}" if mode else name
+        key = f"{WIDTHS}.{mode}" if mode else WIDTHS
         if key in found:
             raise ConfigError(
                 f"--widths {text}: given twice; give one FILE, or MODE=FILE once for each decay mode"
             )
         value = ":".join([str(Path(path).resolve()), *units])
         found[key] = _override(key, value, f"--widths {text}")
-    if name in found and len(found) > 1:
+    if WIDTHS in found and len(found) > 1:
         raise ConfigError(
             f"--widths: {' '.join(given)}: give one FILE, or MODE=FILE for each decay mode, not both"
         )

@@ -134,6 +134,7 @@ def simulate(
     from dataclasses import asdict
 
     from bdana._version import __version__
+    from bdana.atomic import check_output
     from bdana.events.exposure import check_protons
     from bdana.simulation import (
         Generated,
@@ -144,6 +145,8 @@ def simulate(
         write_sample,
     )
 
+    if output.suffix != ".root":
+        raise ConfigError(f"{output}: end the name in .root")
     if kind not in {"mc", "pseudo", "signal"}:
         raise ConfigError(f"kind '{kind}' is unknown: choose mc, pseudo or signal")
     _check_options(context, generated=source is not None, decayed=particle is not None)
@@ -164,6 +167,7 @@ def simulate(
             generated = override(generated, text.removeprefix("generated."))
         else:
             config = override(config, text)
+    check_output(output)  # before the long work
     _note_cautions(config)
     chosen = executor_from(_analysis_here() if executor == "dask" else None, workers, executor, scheduler)
     document = {"file": str(output), "kind": kind, "seed": seed, "config": asdict(config)}

@@ -6,7 +6,8 @@ from bdana.on_demand import on_demand
 
 if TYPE_CHECKING:
     from bdana.engine.batches import map_batches, without_bad_files
-    from bdana.engine.checkpoints import clear_checkpoints, kept_batches
+    from bdana.engine.checkpoint_folder import clear_checkpoints
+    from bdana.engine.checkpoints import kept_batches
     from bdana.engine.choice import executor_of, threads_if_few
     from bdana.engine.cut_masks import CutMasks
     from bdana.engine.dask_executor import BatchSystem, DaskExecutor
@@ -48,7 +49,8 @@ __getattr__ = on_demand(
     __name__,
     {
         "batches": ("map_batches", "without_bad_files"),
-        "checkpoints": ("clear_checkpoints", "kept_batches"),
+        "checkpoint_folder": ("clear_checkpoints",),
+        "checkpoints": ("kept_batches",),
         "choice": ("executor_of", "threads_if_few"),
         "cut_masks": ("CutMasks",),
         "dask_executor": ("BatchSystem", "DaskExecutor"),

@@ -2,26 +2,17 @@
 
 A checkpoint is found under a hash of everything that its result depends on: the analysis (configuration, cuts and their
 code), the code of bdana, what is closed, which bursts are used, and content and range of the files. It holds what a
-selection keeps of open events, as numbers without Python objects; closed events were dropped before. Checkpoints of data
-that were made while something else was closed are deleted.
+selection keeps of open events, as numbers without Python objects; closed events were dropped before.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import logging
-import os
-import re
-import zipfile
-from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-import numpy as np
-
 from bdana.engine.batches import BatchTask, map_batches
+from bdana.engine.checkpoint_folder import CheckpointFolder, what_is_closed
 from bdana.engine.code_version import code_version
-from bdana.errors import ConfigError
+from bdana.engine.fingerprint import fingerprint
 from bdana.events import EventFile
 
 if TYPE_CHECKING:
@@ -31,17 +22,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bdana.engine.executors import Executor
-    from bdana.events import Dataset, Gate
+    from bdana.events import Dataset
     from bdana.events.dataset import Batch
     from bdana.selection import Setup
 
-__all__ = ["Checkpoints", "clear_checkpoints", "kept_batches"]
+__all__ = ["Checkpoints", "kept_batches"]
 
-_log = logging.getLogger(__name__)
-
-SIMULATION = "simulation"
-_DATA = re.compile(r"data-[0-9a-f]{16}")
-_FILE = re.compile(r"[0-9a-f]{64}\.npz(\.\d+\.part)?")
 Result = TypeVar("Result")
 
 
@@ -156,26 +142,12 @@ class Checkpoints(Generic[Result]):
     """
 
     def __init__(self, folder: Path, task: Checkpointed[Result]) -> None:
-        gate = task.dataset.gate
-        self._folder = folder / (
-            f"data-{_closed(gate)[:16]}" if gate else SIMULATION
-        )  # guard: folder-of-the-gate
-        self._writes = True
+        self.folder = CheckpointFolder(folder, task.dataset.gate)
         self._key, self._task = _task_key(task), task
         self._sources = task.dataset.sources
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            if gate is not None:
-                for other in _folders(folder):
-                    if other not in {self._folder, folder / SIMULATION}:  # guard: other-gate-is-deleted
-                        _empty(other)
-        except OSError as err:
-            raise ConfigError(
-                f"{folder}: finished chunks cannot be kept there ({err.strerror}); name another folder with --resume"
-            ) from None
 
-    def path(self, batch: Batch) -> Path | None:
-        """Return where the result of a batch is kept; None for events in memory, which nothing identifies.
+    def key(self, batch: Batch) -> str | None:
+        """Return the hash under which the result of a batch is kept; None for events in memory, which nothing identifies.
 
         Parameters
         ----------
@@ -187,7 +159,7 @@ class Checkpoints(Generic[Result]):
             if not isinstance(source, EventFile):
                 return None
             parts.append([*source.identity, source.schema_text, chunk.start, chunk.stop])
-        return self._folder / f"{_digest([self._key, parts])}.npz"
+        return fingerprint(self._key, parts)
 
     def has(self, batch: Batch) -> bool:
         """Tell whether a batch was finished.
@@ -196,8 +168,8 @@ class Checkpoints(Generic[Result]):
         ----------
         batch : tuple of Chunk
         """
-        path = self.path(batch)
-        return path is not None and path.is_file()
+        key = self.key(batch)
+        return key is not None and self.folder.path(key).is_file()
 
     def read(self, batch: Batch) -> Result | None:
         """Return the result of a batch that was finished; None when it was not, or its file is damaged.
@@ -206,13 +178,11 @@ class Checkpoints(Generic[Result]):
         ----------
         batch : tuple of Chunk
         """
-        path = self.path(batch)
-        if path is None or not path.is_file():
-            return None
+        key = self.key(batch)
+        found = None if key is None else self.folder.read(key)
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-                return self._task.unpacked({name: kept[name] for name in kept.files})
-        except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile):
+            return None if found is None else self._task.unpacked(found)
+        except (ValueError, KeyError, TypeError):
             return None
 
     def write(self, batch: Batch, result: Result) -> None:
@@ -223,91 +193,23 @@ class Checkpoints(Generic[Result]):
         batch : tuple of Chunk
         result : object
         """
-        path = self.path(batch)
-        if path is None or not self._writes:
-            return
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
-        try:
-            with part.open("wb") as file:
-                np.savez(file, allow_pickle=False, **self._task.packed(result))
-            part.replace(path)
-        except OSError as err:
-            self._writes = False
-            part.unlink(missing_ok=True)
-            _log.warning(
-                "%s: checkpoints cannot be written (%s): going on without, so what comes now is lost if the run is interrupted",
-                self._folder.parent,
-                err.strerror,
-            )
-
-
-def clear_checkpoints(folder: Path) -> None:
-    """Delete all checkpoints in a folder, and nothing else.
-
-    Parameters
-    ----------
-    folder : Path
-    """
-    for found in [*_folders(folder)]:
-        _empty(found)
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
-
-
-def _folders(folder: Path) -> Iterator[Path]:
-    if folder.is_dir():
-        yield from (
-            path for path in folder.iterdir() if path.name == SIMULATION or _DATA.fullmatch(path.name)
-        )
-
-
-def _empty(folder: Path) -> None:
-    for path in folder.iterdir():
-        if _FILE.fullmatch(path.name):
-            path.unlink(missing_ok=True)
-    if not any(folder.iterdir()):
-        folder.rmdir()
+        key = self.key(batch)
+        if key is not None:
+            self.folder.write(key, lambda: self._task.packed(result))
 
 
 def _task_key(task: Checkpointed[Any]) -> str:
     """Return a hash of everything but the files that the result of a batch depends on."""
     data = task.dataset
-    what_is_closed = _closed(data.gate) if data.gate else ""  # guard: key-has-the-gate
-    return _digest(
-        [
-            task.analysis.hash,
-            code_version(),
-            list(task.settings),
-            sorted(task.columns),
-            task.setup.beam_line is None,
-            [data.kind, data.trigger, data.weight, data.all_bursts, data.listed_only],
-            what_is_closed,
-            [_table(bursts) for bursts in (data.bursts, data.without)],
-        ]
+    closed = what_is_closed(data.gate) if data.gate else ""  # guard: key-has-the-gate
+    return fingerprint(
+        task.analysis.hash,
+        code_version(),
+        task.settings,
+        sorted(task.columns),
+        task.setup.beam_line is None,
+        [data.kind, data.trigger, data.weight, data.all_bursts, data.listed_only],
+        closed,
+        data.bursts,
+        data.without,
     )
-
-
-def _closed(gate: Gate) -> str:
-    """Return a hash of what a gate keeps closed."""
-    return _digest(
-        [
-            [asdict(box) for box in gate.envelopes.boxes],
-            [gate.max_dt, gate.max_chi2, gate.min_p, gate.sealed],
-            [np.asarray(value).tolist() for value in vars(gate.beam_line).values()],
-            gate.detector.model_dump(mode="json"),
-            gate.clusters and gate.clusters.document,
-        ]
-    )
-
-
-def _table(table: Any) -> str:
-    if table is None:
-        return ""
-    digest = hashlib.sha256()
-    for field in fields(table):
-        digest.update(np.ascontiguousarray(getattr(table, field.name)).tobytes())
-    return digest.hexdigest()
-
-
-def _digest(content: Sequence[Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -35,6 +35,11 @@ class OrderedSum(Generic[Part]):
         self.waiting: list[tuple[int, Part]] = []
         """Number of parts in each sum, a power of two, and the sum; ever fewer parts."""
 
+    @property
+    def parts(self) -> int:
+        """Number of parts that were added."""
+        return sum(parts for parts, _ in self.waiting)
+
     def add(self, part: Part) -> None:
         """Add the next part.
 

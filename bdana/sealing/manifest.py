@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import time
 import uuid
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bdana.blinding.canonical import parse
 from bdana.blinding.rules import append
@@ -16,7 +17,7 @@ from bdana.errors import BlindingError
 from bdana.events.containers import root_uuid
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from bdana.blinding.ledger import Ledger, Row
@@ -37,6 +38,10 @@ __all__ = [
     "skim_parents",
 ]
 
+Found = TypeVar("Found")
+SETTLED_S = 10.0
+"""Seconds after a change in which another one may leave the same time: more than the steps of clocks of file systems, up to
+2 s, and than the clock of a server is mostly behind. A time that is ahead counts as new."""
 MANIFEST = ".manifest.json"
 OPEN = ".open.root"
 
@@ -297,8 +302,7 @@ def _refuse_raw(path: Path, kind: str, folders: set[Path]) -> None:
     manifests = sorted(f for folder in folders for f in _manifests_in(folder) if f.is_file())
     if not manifests or not path.is_file():
         return
-    state = path.stat()
-    own = _sha256_of(path, state.st_size, state.st_mtime_ns)
+    own = _found_of(path, _sha256_of)
     for manifest in manifests:
         # Its signature is not checked: a forged manifest could only make this refuse more.
         if own.encode() in manifest.read_bytes():  # guard: raw-under-any-name
@@ -310,10 +314,18 @@ def _refuse_raw(path: Path, kind: str, folders: set[Path]) -> None:
 def _manifests_in(folder: Path) -> tuple[Path, ...]:
     """Return what is called a manifest in a folder, which is listed once for all files that are asked about."""
     try:
-        state = folder.stat()
+        return _found_of(folder, _listed)
     except OSError:
         return ()
-    return _listed(folder, state.st_ino, state.st_mtime_ns, state.st_ctime_ns)  # guard: listed-as-it-is
+
+
+def _found_of(path: Path, find: Callable[..., Found]) -> Found:
+    """Return find(path), found before where the path is in the same state, and a later change would have shown."""
+    state = path.stat()
+    own = state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns  # guard: found-as-it-is
+    if time.time() - state.st_ctime < SETTLED_S:  # guard: later-change-shows
+        own = (*own, time.monotonic_ns())
+    return find(path, *own)
 
 
 @lru_cache(maxsize=64)
@@ -322,5 +334,5 @@ def _listed(folder: Path, *state: int) -> tuple[Path, ...]:  # noqa: ARG001 - in
 
 
 @lru_cache(maxsize=4096)
-def _sha256_of(path: Path, size: int, changed: int) -> str:  # noqa: ARG001 - another size or time is another file
+def _sha256_of(path: Path, *state: int) -> str:  # noqa: ARG001 - in another state it may be another file
     return file_sha256(path)

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bdana._version import __version__
+from bdana.atomic import check_output
+from bdana.errors import InputError
 from bdana.events.bad_files import incomplete
 from bdana.search.channels import by_channel
 from bdana.search.combined import combined_table
@@ -21,7 +23,31 @@ if TYPE_CHECKING:
     from bdana.analysis import AnalysisFolder
     from bdana.search.run import SampleRun
 
-__all__ = ["write_output"]
+__all__ = ["check_output_folder", "write_output"]
+
+
+def check_output_folder(analysis: AnalysisFolder) -> None:
+    """Raise, before long work, what would keep results from being written into output/ and the folders in it.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+
+    Raises
+    ------
+    InputError
+        Naming the folder that cannot be made or written.
+    """
+    out = analysis.folder / "output"
+    try:
+        out.mkdir(exist_ok=True)
+    except OSError as err:
+        raise InputError(f"{out}: cannot be made ({err.strerror}); results are written there") from None
+    for folder in (
+        out,
+        *(path for path in out.rglob("*") if path.is_dir() and not path.name.startswith(".")),
+    ):
+        check_output(folder / "results")
 
 
 def write_output(analysis: AnalysisFolder, runs: Sequence[SampleRun]) -> Path:

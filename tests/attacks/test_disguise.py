@@ -1,6 +1,7 @@
 """Data under another name, settings that move pairs, borders, and closed numbers that somebody wants to see."""
 
 import json
+import os
 import pickle
 import shutil
 from dataclasses import replace
@@ -496,12 +497,57 @@ def test_of_small_files_that_are_read_together_closed_events_are_dropped(tmp_pat
     assert {step: len(weights) for step, weights in left.items()} == dict.fromkeys(left, 3)
 
 
-def test_a_manifest_that_comes_later_is_seen_though_the_folder_was_listed_before(data, tmp_path):
+@pytest.fixture
+def apart(data, tmp_path):
+    """A copy of raw data in a folder without manifests, which was read as simulation before."""
     other = tmp_path / "apart" / "other.root"
     other.parent.mkdir()
     shutil.copy(data / "run.root", other)
+    assert bdana.load(template_folder()).select([other], kind="mc").cutflow.rows
+    return other
+
+
+def later(data, folder):
+    """Bring the manifest of raw data into a folder, in which they are known from then on."""
+    shutil.copy(data / "run.manifest.json", folder / "later.manifest.json")
+    return pytest.raises(BlindingError, match=r"other.root is data and not mc, since .*later.manifest.json")
+
+
+@pytest.fixture
+def settled(monkeypatch):
+    """Every change counts as one of long ago."""
+    monkeypatch.setattr("bdana.sealing.manifest.SETTLED_S", -1e9)
+
+
+def test_a_manifest_that_comes_later_is_seen_though_the_folder_was_listed_before(settled, data, apart):
+    with later(data, apart.parent):
+        bdana.load(template_folder()).select([apart], kind="mc")
+
+
+def test_a_manifest_of_the_same_tick_of_the_clock_is_seen(data, apart, monkeypatch):
+    honest, states = Path.stat, {}
+
+    def stat(path, **how):
+        now = honest(path, **how)
+        return states.setdefault(path, now) if path == apart.parent else now
+
+    monkeypatch.setattr(Path, "stat", stat)
     plain = bdana.load(template_folder())
-    assert plain.select([other], kind="mc").cutflow.rows
-    shutil.copy(data / "run.manifest.json", other.parent / "later.manifest.json")
-    with pytest.raises(BlindingError, match=r"other.root is data and not mc, since .*later.manifest.json"):
-        plain.select([other], kind="mc")
+    assert plain.select([apart], kind="mc").cutflow.rows
+    with later(data, apart.parent):
+        plain.select([apart], kind="mc")
+
+
+def test_a_file_that_takes_the_place_and_times_of_another_is_compared_again(settled, data, tmp_path):
+    """Simulation of the size of the raw data, which then take its place with its times."""
+    raw = data / "run.root"
+    other = tmp_path / "other.root"
+    other.write_bytes(bytes(raw.stat().st_size))
+    os.utime(other, ns=(0, 0))
+    admission = ManifestAdmission((data,))
+    admission.check(other, "mc")
+    shutil.copy(raw, tmp_path / "new.root")
+    os.utime(tmp_path / "new.root", ns=(0, 0))
+    (tmp_path / "new.root").replace(other)
+    with pytest.raises(BlindingError, match=r"other.root is data and not mc"):
+        admission.check(other, "mc")

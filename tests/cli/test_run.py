@@ -1,11 +1,15 @@
 """`bdana run` a second time: what is up to date is kept and printed again, and what has changed is made again."""
 
 import json
+import shutil
 import sys
+import tempfile
 
 import pytest
 
-from bdana.errors import ConfigError
+from bdana import load as bdana_load
+from bdana.errors import ConfigError, InputError
+from bdana.search.output import check_output_folder
 from bdana.simulation import Signal, SimulationConfig, write_sample
 from tests.cli.test_start_up import DECLARED, HEAVY, run
 from tests.commands import bdana
@@ -52,6 +56,30 @@ def test_a_wrong_option_is_refused_all_the_same(search):
     done = bdana("run", "--executor", "fast", cwd=search[0])
     assert done.returncode == 2
     assert "fast" in done.stderr
+
+
+def test_a_folder_of_results_that_cannot_be_made_is_named_before_the_work(tmp_path):
+    analysis_folder(tmp_path / "search", {"signal": {"kind": "mc", "files": ["absent.root"]}})
+    shutil.rmtree(tmp_path / "search" / "output")
+    (tmp_path / "search" / "output").touch()
+    done = bdana("run", cwd=tmp_path / "search")
+    assert done.returncode == 2
+    assert "output: cannot be made (File exists)" in " ".join(done.stderr.split())
+
+
+def test_a_folder_in_it_that_cannot_be_written_is_named_before_the_work(tmp_path, monkeypatch):
+    analysis_folder(tmp_path / "search", {"signal": {"kind": "mc", "files": ["absent.root"]}})
+    (tmp_path / "search" / "output" / "signal").mkdir(parents=True)
+    honest = tempfile.mkdtemp
+
+    def full(dir, **names):  # noqa: A002 - as it is called
+        if dir.name == "signal":
+            raise OSError(30, "Read-only file system")
+        return honest(dir=dir, **names)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", full)
+    with pytest.raises(InputError, match=r"output/signal/results: cannot write there .Read-only file system"):
+        check_output_folder(bdana_load(tmp_path / "search"))
 
 
 @pytest.fixture

@@ -179,6 +179,8 @@ def test_each_mode_may_have_a_table_of_widths(tmp_path):
         ((*both, "--widths", tmp_path / "3pi.csv"), "not both"),
         ((*gluons, "--widths", f"gammagamma={tmp_path / '2g.dat'}"), "give a header with units"),
         ((*gluons, "--widths", "gammagamma=absent.dat"), "cannot be read"),
+        (("--widths", "mumu=absent.dat"), "--widths mumu=absent.dat: dark_photon takes one table"),
+        (("--model", "hnl", "--widths", "mumu=absent.dat"), "give --widths FILE, without the mode"),
     )
     for arguments, error in refused:
         done = bdana("sensitivity", *SMALL, *arguments)
@@ -230,7 +232,7 @@ def test_other_figures(tmp_path, show):
         ([*POINT, "--theta-max", "2"], "theta_max_rad"),
         (["--model", "hnl", "--theta-max", "-1"], "bdana: --theta-max -1: [signal.parameters] theta_max_rad"),
         (["--model", "hnl", "--no-form-factor"], "bdana: --no-form-factor: [signal.parameters] has no key 'form_factor'"),
-        (["--model", "hnl", "--widths", "ee=a.csv"], "bdana: --model hnl with --widths ee=a.csv: [signal.parameters] widths"),
+        (["--model", "hnl", "--widths", "ee=a.csv"], "bdana: --widths ee=a.csv: hnl takes one table of all its decay modes"),
         (["--model", "hln"], "bdana: --model hln: [signal] model: no signal model 'hln': did you mean 'hnl'?"),
         ([*POINT, "--min-energy", "-5"], "--min-energy -5: [signal] min_energy_gev = -5: must be 0 or more"),
         ([*POINT, "--pot", 0], "--pot 0: give a positive number of protons on target"),

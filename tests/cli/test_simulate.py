@@ -102,6 +102,20 @@ def test_mistakes_are_named(arguments, words, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        ("out.txt", "out.txt: end the name in .root"),
+        ("absent/out.root", "absent/out.root: cannot write there"),
+        (".", ".: end the name in .root"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_refused_before_anything_is_simulated(output, words, tmp_path):
+    done = bdana("simulate", output, "--bursts", 0, cwd=tmp_path)
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
 def test_a_mass_beyond_the_range_of_a_formula_is_refused_or_asked_for(tmp_path):
     words = ("simulate", tmp_path / "o.root", "--kind", "signal", "--mass", 770, "--decays", 10)
     refused = bdana(*words, cwd=tmp_path)

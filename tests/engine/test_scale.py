@@ -331,7 +331,7 @@ def test_a_full_disk_for_checkpoints_is_said_once_and_changes_nothing(
         file.write(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("bdana.engine.checkpoints.np.savez", full)
+    monkeypatch.setattr("bdana.engine.checkpoint_folder.np.savez", full)
     run = handled(analysis, checkpoints=tmp_path / "kept").select(small, kind="mc")
     same(run, analysis.select(small, kind="mc"))
     said = [record.getMessage() for record in caplog.records if "checkpoints cannot" in record.getMessage()]

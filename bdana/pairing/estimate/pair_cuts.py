@@ -86,6 +86,11 @@ class PairOptions:
 class HasSelections(Protocol):
     """Interface of an analysis, as far as pairs use it."""
 
+    @property
+    def hash(self) -> str:
+        """Hash of configuration and code."""
+        ...
+
     def selection(self, name: str) -> tuple[Selection, Parameters]:
         """Return a selection with its parameters.
 

@@ -11,6 +11,8 @@ from bdana._version import __version__
 from bdana.display import shortened
 from bdana.engine import SerialExecutor
 from bdana.engine.accounting import accounted
+from bdana.engine.checkpoint_folder import what_is_closed
+from bdana.engine.kept_sums import KeptSum
 from bdana.engine.ordered_sum import OrderedSum
 from bdana.errors import ConfigError
 from bdana.observed import Predicted
@@ -412,6 +414,21 @@ class PairedBunch:
     clock: SpillClock | None
     every: PooledWeights | None = None
 
+    @property
+    def settings(self) -> tuple[Any, ...] | None:
+        """What the sums depend on beside the tracks, as `fingerprint` takes it; None where that is not known."""
+        task, pairs, options = self.task, self.task.pairs, self.task.options
+        if pairs.origin is None or options.sink is not None:
+            return None
+        part = pairs.part and (what_is_closed(pairs.part.gate), pairs.part.opened)
+        return (
+            (pairs.origin[0].hash, pairs.origin[1]),
+            ([cut.name for cut in task.cuts], task.bounds, task.window),
+            (options.like_sign, options.bootstrap),
+            (sorted(pairs.variables), part),
+            (self.pooled, self.grouped, self.clock, self.every),
+        )
+
     def __call__(self, bunch: Bunch) -> PairParts:
         """Return the sums over the pairs of a bunch, the same bit for bit for any number of threads.
 
@@ -433,7 +450,7 @@ class PairedBunch:
         pooled = self.pooled.of_tracks(places, single, since, passed)
         every = self.every.of_tracks(places, single) if self.every else None
         times = _multiplicities(self.task.options.bootstrap, len(bunch), bunch.before)
-        parts = self._nothing(paired, pooled)
+        parts = self._nothing(places, pooled)
         for judged in paired.judged():
             if parts.every and every:
                 weight, product, _ = paired.weights(judged, every)
@@ -460,10 +477,15 @@ class PairedBunch:
             parts.drawn[replica] = float(pooled.by_group @ again.pairs), *again.seen
         return replace(parts, built=paired.possible(passed))
 
-    def _nothing(self, paired: PairedSingles, pooled: PooledWeights) -> PairParts:
+    def nothing(self) -> PairParts:
+        """Return sums over no pair, to which nothing of any bunch was added."""
+        return self._nothing(np.empty(0, dtype=np.int64), self.pooled)
+
+    def _nothing(self, places: NDArray[np.int64], pooled: PooledWeights) -> PairParts:
         """Return sums over no pair of a bunch."""
-        summed, n, task = pooled.without_groups, len(paired.names), self.task
-        regions, classes = paired.names[:-1], pooled.classes(n)
+        plane, task = self.task.pairs.selection.regions(self.task.pairs.setup), self.task
+        summed, regions, n = pooled.without_groups, plane.names, len(plane.names) + 1
+        classes = pooled.classes(n)
         several = pooled.times is None and weight_classes(pooled.by_group).max(initial=0) > 0
         envelopes = task.pairs.part.counted(regions).shape[1] if task.pairs.part else 1
         setup = task.pairs.setup
@@ -479,9 +501,9 @@ class PairedBunch:
             built=0,
             replicas=np.zeros((task.options.bootstrap, n)),
             drawn=np.zeros((task.options.bootstrap, 1 + len(pooled.weight))),
-            by_class=ClassSums(pooled, paired.places, n) if several else None,
+            by_class=ClassSums(pooled, places, n) if several else None,
             every=PairSums(n, self.every.without_groups) if self.every else None,
-            plane=empty_plane(paired.regions, dump) if task.pairs.variables else None,
+            plane=empty_plane(plane, dump) if task.pairs.variables else None,
         )
 
     def _fill(
@@ -558,6 +580,37 @@ class PairParts:
             self.plane + other.plane if self.plane is not None and other.plane is not None else None,
         )
 
+    def packed(self) -> dict[str, NDArray[Any]]:
+        """Return its content as arrays of numbers, for a checkpoint."""
+        return self._arrays() | {"built": np.array(self.built)}
+
+    def unpacked(self, kept: Mapping[str, NDArray[Any]]) -> PairParts:
+        """Return sums that were packed; these are others over the same work.
+
+        Parameters
+        ----------
+        kept : mapping of str to ndarray
+
+        Raises
+        ------
+        KeyError, ValueError
+            When something is missing, or of another shape.
+        """
+        again = self + self
+        for name, array in again._arrays().items():
+            if kept[name].shape != array.shape or kept[name].dtype != array.dtype:
+                raise ValueError(name)
+            array[...] = kept[name]
+        return replace(again, built=int(kept["built"]))
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays of everything that was added up, by name."""
+        sums = {"sums": self.sums, "apart": self.apart, "by_class": self.by_class, "every": self.every}
+        sums |= {f"hists.{name}": histogram.sums for name, histogram in self.hists.items()}
+        found = {f"{of}.{name}": a for of, one in sums.items() if one for name, a in one.arrays.items()}
+        plane = {} if self.plane is None else {"plane": self.plane.view(flow=True)}
+        return found | {"replicas": self.replicas, "drawn": self.drawn} | plane
+
     def sample(self, pooled: PooledWeights, task: PairTask) -> PairSample:
         """Return the results, where these are the sums over all pairs of a sample.
 
@@ -597,15 +650,20 @@ def estimate_pairs(sample: SingleSample, work: PairedBunch) -> PairSample:
     work : PairedBunch
         What is done with each bunch of them.
     """
-    bunches, options = sample.bunches(work.grouped.together), work.task.options
-    executor = options.executor
-    if executor is None or options.sink or len(bunches) < FEW_BUNCHES:
+    kept, settings = None, work.settings
+    if sample.checkpoints and settings:
+        kept = KeptSum(sample.checkpoints, work.nothing(), settings)
+    total = kept.begun() if kept else OrderedSum[PairParts]()
+    every, options = sample.bunches(work.grouped.together), work.task.options
+    left, executor = every.after(total.parts), options.executor
+    if executor is None or options.sink or len(left) < FEW_BUNCHES:
         executor = SerialExecutor()
-    total: OrderedSum[PairParts] = OrderedSum()
     with accounted("pairs of single tracks") as come_to:
-        for number, parts in enumerate(executor.map(work, bunches), 1):
+        for parts in executor.map(work, left):
             total.add(parts)
-            come_to(number, len(bunches))
+            come_to(total.parts, len(every))
+            if kept:
+                kept.keep(total)
     return total.result().sample(work.pooled, work.task)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy import special
@@ -20,6 +20,8 @@ __all__ = ["ClassSums", "ShapeTest"]
 
 FEWEST = 20
 """Pairs that a region needs in each class to be compared, assumed; regions with fewer are compared together."""
+OWN = ("_with_partners", "squares", "pairs")
+"""Sums of `ClassSums` beside those of its classes."""
 
 
 class ShapeTest(NamedTuple):
@@ -66,7 +68,8 @@ class ClassSums:
         self.sums = [PairSums(regions) for _ in range(number)]
         self._with_partners = np.zeros((number, regions))
         self.partners = pooled.partners
-        self.squares = np.bincount(own, self.partners**2, minlength=number)[:number]
+        # Without a track they would be integers.
+        self.squares = np.bincount(own, self.partners**2, minlength=number)[:number].astype(np.float64)
         self.pairs = 0.5 * np.bincount(own, self.partners, minlength=number)[:number]
 
     def fill(
@@ -102,9 +105,19 @@ class ClassSums:
         """Return the sums over the tracks and pairs of both, which are of different groups."""
         together = copy(self)
         together.sums = [one + more for one, more in zip(self.sums, other.sums, strict=True)]
-        for name in ("_with_partners", "squares", "pairs"):
+        for name in OWN:
             setattr(together, name, getattr(self, name) + getattr(other, name))
         return together
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything that was added up, by name: the arrays themselves."""
+        of_classes = {
+            f"{one}.{name}": array
+            for one, sums in enumerate(self.sums)
+            for name, array in sums.arrays.items()
+        }
+        return of_classes | {name: getattr(self, name) for name in OWN}
 
     def test(self) -> ShapeTest | None:
         """Compare the classes; None where fewer than two have pairs enough."""

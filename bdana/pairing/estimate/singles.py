@@ -14,6 +14,7 @@ import numpy as np
 
 from bdana.display import short_repr
 from bdana.engine import kept_batches
+from bdana.engine.kept_sums import SampleCheckpoints
 from bdana.engine.packing import packed_cutflow, unpacked_cutflow
 from bdana.errors import InputError
 from bdana.events import SeenEvents, event_hashes, refuse_repeats
@@ -174,6 +175,16 @@ class Bunches(Sequence[Bunch]):
         at = range(len(self))[which]
         return self.sample.bunch(int(self.edges[at]), int(self.edges[at + 1]))
 
+    def after(self, number: int) -> Bunches:
+        """Return the bunches after the first ones.
+
+        Parameters
+        ----------
+        number : int
+            How many are left out.
+        """
+        return Bunches(self.sample, self.edges[number:])
+
 
 class SingleSample:
     """Selected single tracks by burst, and the bursts they were recorded in; memory does not grow with the tracks.
@@ -195,6 +206,8 @@ class SingleSample:
         self.cutflow = Cutflow(())
         self.counts = BurstCounts.none(len(bursts.run))
         """Events and tracks of each burst."""
+        self.checkpoints: SampleCheckpoints | None = None
+        """Where sums over the tracks are kept, from which an interrupted run goes on."""
         self._store = BurstStore()
         self._detector: Detector | None = None
         self._of: type[Tracks | Clusters] = Tracks
@@ -555,6 +568,7 @@ def select_singles(
         refuse_repeats(task.dataset, batches, seen)
     if shared:
         raise shared
+    sample.checkpoints = SampleCheckpoints.of(task.checkpoints, task, batches)
     return sample
 
 

@@ -109,9 +109,14 @@ class PairSums:
     def __add__(self, other: PairSums) -> PairSums:
         """Return the sums over the pairs of both, none of whose tracks are in both."""
         together = PairSums(len(self.total), self.pooled, self.classes)
-        for name in ("total", "sum_w2", "pairs", "_squares", "_mixed"):
-            getattr(together, name)[:] = getattr(self, name) + getattr(other, name)
+        for name, own in together.arrays.items():
+            own[:] = self.arrays[name] + other.arrays[name]
         return together
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything that was added up, by name: the arrays themselves."""
+        return {name: getattr(self, name) for name in ("total", "sum_w2", "pairs", "_squares", "_mixed")}
 
     def covariance(self) -> NDArray[np.float64]:
         """Return the covariance of all bins, shape (bins, bins)."""
