@@ -21,6 +21,7 @@ from bdana.simulation import Beam
 from tests.commands import bdana
 from tests.report.browser import CHROMIUM, browser
 from tests.report.numbers import Sections, not_stored, stored_numbers
+from tests.typeset import is_read
 
 
 @pytest.fixture(scope="module")
@@ -228,6 +229,11 @@ def test_results_are_exported_for_other_programs(made, monkeypatch):
     latex = (export / "latex" / "regions.tex").read_text()
     assert f"outside & ${table['regions'][0]['expected']:.1f}" in latex
     assert latex.count("closed") == 5
+
+
+def test_latex_reads_the_tables_of_the_demo(made, tmp_path):
+    analysis = load(made[0])
+    is_read(tmp_path, *latex_tables(read_output(analysis), read_signal(analysis)).values())
 
 
 def stored_sum(out, sample, name):
