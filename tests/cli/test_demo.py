@@ -10,12 +10,14 @@ import uhi.schema
 import uproot
 import yaml
 
-from bdana import simulation
+from bdana import load, simulation
 from bdana.atomic import temporary_beside
 from bdana.cli.demo import MARKER
 from bdana.plotting import figures
 from bdana.report import Figure, export_files, search_report
-from bdana.search.stored import read_histograms
+from bdana.report.export_latex import latex_tables
+from bdana.search.signal_result import read_signal
+from bdana.search.stored import read_histograms, read_output
 from bdana.sensitivity.bundle import measure_masses
 from bdana.simulation import Beam
 from tests.commands import bdana
@@ -201,6 +203,17 @@ def test_results_are_exported_for_other_programs(made, monkeypatch):
     assert "observed_exclusion.yaml" not in files
     with tarfile.open(export / "submission.tar.gz") as archive:
         assert set(archive.getnames()) == files | {"submission.yaml", "example.py"}
+    ((protons, *_), _) = (
+        [row["value"] for row in column["values"]]
+        for column in yaml.safe_load((export / "hepdata" / "experiment.yaml").read_text())[
+            "dependent_variables"
+        ]
+    )
+    assert (
+        protons
+        == table["protons_on_target"]
+        == json.loads((out / "signal.json").read_text())["exclusion"]["protons"]
+    )
     expected, observed, *_ = yaml.safe_load((export / "hepdata" / "regions.yaml").read_text())[
         "dependent_variables"
     ]
