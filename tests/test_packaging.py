@@ -1,13 +1,16 @@
 """The wheel holds the default analysis, and works outside the checkout; so does the editable install."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import zipfile
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 
 import bdana
 
@@ -67,6 +70,16 @@ def test_editable_install_uses_the_repository(tmp_path):
     _, folder, digest, _ = loaded(tmp_path, CHECKOUT)
     assert Path(folder) == CHECKOUT
     assert digest == bdana.load(CHECKOUT).hash
+
+
+def test_the_newest_release_is_one_version_and_one_day_everywhere(wheel):
+    changes = (CHECKOUT / "CHANGELOG.md").read_text(encoding="utf-8")
+    version, day = re.search(r"^## (\S+) - (\d{4}-\d\d-\d\d)$", changes, re.MULTILINE).groups()
+    assert datetime.strptime(day, "%Y-%m-%d").date() >= date(2026, 11, 28)
+    cited = yaml.safe_load((CHECKOUT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert (cited["version"], str(cited["date-released"])) == (version, day)
+    assert bdana.__version__ == version
+    assert wheel.name.split("-")[1] == version
 
 
 def test_wheel_has_license_type_marker_and_no_tests(wheel):

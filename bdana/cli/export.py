@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -144,24 +145,19 @@ def reinterpretation(
     from bdana.events.exposure import check_protons
     from bdana.sensitivity.bundle import Bins, default_masses, measure_masses
     from bdana.sensitivity.bundle_files import check_folder, write_bundle
-    from bdana.sensitivity.bundle_tables import SearchCounts
     from bdana.statistics.poisson import check_level
 
     check_folder(folder)  # what is wrong is said before the long work
     analysis = load_analysis(overrides)
-    protons = analysis.signal.pot if pot is None else pot
-    check_protons(protons, "--pot", analysis.config.exposure.unusual)
+    if pot is not None:
+        check_protons(pot, "--pot", analysis.config.exposure.unusual)
     if regions is not None and not observed is background is background_error is None:
         raise InputError("give either --regions or --observed with --background, not both")
     if covariance is not None and regions is None:
         raise InputError("--covariance belongs to --regions FILE")
-    counts = SearchCounts(
-        _regions(analysis, regions)
-        if regions is not None
-        else _one_region(analysis, observed, background or 0.0, background_error or 0.0),
-        protons,
-        check_level(cl),
-    )
+    counts = _search_counts(analysis, regions, observed, background, background_error, check_level(cl))
+    if pot is not None:
+        counts = replace(counts, protons=pot, exposure="--pot")
     if covariance is not None:
         counts = _with_covariance(counts, covariance)
     channel = channel or analysis.signal.usual_mode
@@ -179,17 +175,28 @@ def reinterpretation(
     else:
         note(f"tables checked with HEPData's validator: {', '.join(files)}")
         print_tables(
-            f"{len(masses)} masses in {folder}; excluded couplings: python {shlex.quote(str(folder / 'example.py'))}"
+            f"{len(masses)} masses in {folder}, {counts.protons:.4g} protons on target ({counts.exposure}); excluded couplings: python {shlex.quote(str(folder / 'example.py'))}"
         )
 
 
-def _one_region(
-    analysis: AnalysisFolder, observed: int | None, background: float, error: float
-) -> tuple[CountedRegion, ...]:
+def _search_counts(
+    analysis: AnalysisFolder,
+    regions: Path | None,
+    observed: int | None,
+    background: float | None,
+    error: float | None,
+    level: float,
+) -> SearchCounts:
+    """Return the counts that a file or the options tell, with the protons of the run where the file is of one."""
+    from bdana.sensitivity.bundle_tables import SearchCounts
     from bdana.statistics.poisson import Background
-    from bdana.statistics.regions_csv import CountedRegion
+    from bdana.statistics.regions_csv import CountedRegion, read_protons
 
-    return (CountedRegion(analysis.regions.names[0], Background(background, error), observed),)
+    planned = analysis.signal.pot
+    if regions is not None:
+        return SearchCounts.of_protons(_regions(analysis, regions), read_protons(regions), planned, level)
+    inner = CountedRegion(analysis.regions.names[0], Background(background or 0.0, error or 0.0), observed)
+    return SearchCounts((inner,), planned, level)
 
 
 def _regions(analysis: AnalysisFolder, path: Path) -> tuple[CountedRegion, ...]:
@@ -203,8 +210,6 @@ def _regions(analysis: AnalysisFolder, path: Path) -> tuple[CountedRegion, ...]:
 
 
 def _with_covariance(counts: SearchCounts, path: Path) -> SearchCounts:
-    from dataclasses import replace
-
     from bdana.statistics.correlated import full_covariance
     from bdana.statistics.regions_csv import read_covariance
 

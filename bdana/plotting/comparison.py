@@ -156,7 +156,8 @@ def save_comparison(
     label : str
         Legend of the prediction.
     signal : hist.Hist, optional
-        Expected signal in the same regions and bins: a line, magnified by a power of ten where it would not be seen.
+        Expected signal in the same regions and bins: a line, magnified by a power of ten where it would not be seen, with the
+        errors of its simulation.
     signal_label : str
         Its legend.
     data_label : str
@@ -251,7 +252,7 @@ def _numbers(
         values = np.asarray(made.values(flow=True), dtype=np.float64)
         shown = np.where(hidden, np.nan, values[1:-1]) if name == "observed" else values[1:-1]
         found[name] = {"values": shown, "underflow": values[0], "overflow": values[-1]}
-        if name == "predicted":
+        if name != "observed":
             found[name]["errors"] = np.sqrt(np.asarray(made.variances(), dtype=np.float64))
     return found | {"closed_bins": np.flatnonzero(hidden)}
 
@@ -390,5 +391,10 @@ def _draw_signal(axes: Axes, signal: Histogram, label: str) -> None:
     times = 10.0 ** max(0, int(np.floor(np.log10(0.7 * top / largest))))
     label = chosen.labels.get("signal", label)
     said = f"{times:g} x {label}" if times > 1.0 else label
-    colour = chosen.colours.get("signal", "#d55e00")
-    axes.stairs(times * values, signal.axes[0].edges, color=colour, linewidth=2, label=said)
+    colour, (axis,) = chosen.colours.get("signal", "#d55e00"), signal.axes
+    axes.stairs(times * values, axis.edges, color=colour, linewidth=2, label=said)
+    error = times * np.sqrt(np.asarray(signal.variances(), dtype=np.float64))
+    some = values > 0.0
+    axes.errorbar(  # apart from the points of the data
+        axis.edges[:-1][some] + 0.35 * axis.widths[some], times * values[some], error[some], fmt="none", ecolor=colour, elinewidth=1.0
+    )  # fmt: skip

@@ -137,7 +137,7 @@ def save_flatness(
         top = 1.25 * float(poisson_interval(counts)[1].max())
         # Below zero, so that the points of empty bins are whole.
         axes.set(xlim=(-window, window), ylim=(-0.04 * top, top), xlabel="$t(+) - t(-)$ [ns]")
-        axes.set_ylabel("pairs in a bin")
+        axes.set_ylabel(f"pairs / {edges[1] - edges[0]:.4g} ns")
         axes.set_title(title, loc="left")
         axes.legend(loc="upper right", ncols=2)
 

@@ -85,7 +85,7 @@ def _arrow(
     axes.annotate(
         text, place, tuple((_LENGTH + _TEXT) * back), xycoords=frame, textcoords="offset points",
         ha=side if along == "x" else "center", va="center" if along == "x" else side,
-        rotation=0.0 if along == "x" else 90.0, color=colour, fontsize=11, annotation_clip=False,
+        rotation=0.0 if along == "x" or len(text) == 1 else 90.0, color=colour, fontsize=11, annotation_clip=False,
         bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5},
     )  # fmt: skip
 

@@ -70,9 +70,8 @@ def save_rates(
         low, high = poisson_interval(observed)
         errors = np.abs(np.stack([observed - low, high - observed]))
         lower.errorbar(at, observed, errors, fmt="ko", markersize=5, label=data_label)
-        lower.stairs(
-            expected, np.arange(len(groups) + 1) - 0.5, color="#0072B2", linewidth=2, label="prediction"
-        )
+        edges = np.arange(len(groups) + 1) - 0.5
+        lower.stairs(expected, edges, baseline=None, color="#0072B2", linewidth=2, label="prediction")
         top = 1.4 * max(float(high.max(initial=1.0)), float(expected.max(initial=0.0)))
         lower.set_ylim(-0.04 * top, top)  # the points of groups without a candidate are whole
         lower.set_ylabel("candidates")

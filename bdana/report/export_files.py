@@ -20,7 +20,7 @@ from bdana.sensitivity.bundle import Bins, default_masses, measure_masses
 from bdana.sensitivity.bundle_files import bundle_head, example_program
 from bdana.sensitivity.bundle_tables import SearchCounts, bundle_tables
 from bdana.sensitivity.hepdata_files import require_hepdata, write_submission, write_text
-from bdana.statistics.regions_csv import read_regions
+from bdana.statistics.regions_csv import read_protons, read_regions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -177,7 +177,7 @@ def _counts(analysis: Analysis, run: StoredRun, signal: SignalResult | None, mod
     path = (out / searched[mode] if run.channels else out) / "table.json"
     inner = analysis.regions.names[0]
     counted = sorted(read_regions(path), key=lambda region: region.name != inner)
-    return SearchCounts(tuple(counted), analysis.signal.pot)
+    return SearchCounts.of_protons(tuple(counted), read_protons(path), analysis.signal.pot)
 
 
 def _bundle(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from bdana.latex_text import latex_text
 from bdana.report import tables
 from bdana.report.signal_sections import signal_rows
 from bdana.selection.cutflow import accounting_table
@@ -17,23 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["latex_table", "latex_tables"]
 
-_SIGNS = {
-    "\\": r"\textbackslash{}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"$<$", ">": r"$>$", "≥": r"$\geq$", "≤": r"$\leq$",
-    "±": r"$\pm$", "²": r"$^2$", "⁺": r"$^+$", "⁻": r"$^-$", "→": r"$\to$", "|": r"$|$",
-    "×": r"$\times$", "−": "$-$", "–": "--", "∞": r"$\infty$", "[": "{[}", "*": "{*}",
-}  # fmt: skip
-"""What LaTeX reads otherwise; a bracket or star at the beginning of a row would belong to the end of the row before."""
-_SMALL = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega"
-_CAPITAL = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
-_SIGNS |= {
-    sign: rf"$\{name}$"
-    for signs, names in (("αβγδεζηθικλμνξπρστυφχψω", _SMALL), ("ΓΔΘΛΞΠΣΥΦΨΩ", _CAPITAL))
-    for sign, name in zip(signs, names.split(), strict=True)
-}
 LONG, COLUMN = 60, "p{7cm}"
 """Letters of a text that is broken into lines, and the column that does it."""
-_NUMBER = re.compile(r"[<>]? ?\(?[+-]?\d+(\.\d+)?( ± \d+(\.\d+)?| \+\S+ -[^\s)]+)?\)?(e[+-]\d+)?%?")
+_NUMBER = re.compile(r"[<>]? ?\(?[+-]?\d+(\.\d+)?( ± \d+(\.\d+)?| \+\S+ -[^\s)]+)?\)?(e[+-]\d+)?%?", re.ASCII)
 
 
 def latex_tables(run: StoredRun, signal: SignalResult | None) -> dict[str, str]:
@@ -92,7 +79,7 @@ def latex_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         [
             rf"\begin{{tabular}}{{{''.join(kinds)}}}",
             r"\toprule",
-            " & ".join(_text(header) for header in headers) + r" \\",
+            " & ".join(latex_text(header) for header in headers) + r" \\",
             r"\midrule",
             *lines,
             r"\bottomrule",
@@ -104,7 +91,7 @@ def latex_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _cell(text: str) -> str:
     if not _NUMBER.fullmatch(text):
-        return _text(text)
+        return latex_text(text)
     inner = text.replace("±", r"\pm").replace("%", r"\%")
     inner = re.sub(r" \+(\S+) -([^\s)]+)", r"^{+\1}_{-\2}", inner)
     return f"${re.sub(r'e([+-])0*([0-9]+)', _power, inner)}$"
@@ -113,7 +100,3 @@ def _cell(text: str) -> str:
 def _power(found: re.Match[str]) -> str:
     sign = "-" if found[1] == "-" else ""
     return rf" \times 10^{{{sign}{found[2]}}}"
-
-
-def _text(text: str) -> str:
-    return "".join(_SIGNS.get(sign, sign) for sign in text)

@@ -268,11 +268,6 @@ def _variable(
         caption = (
             f"{name} in the open regions ({shown}): {sample.label} with Garwood errors; it has no prediction."
         )
-    if signal and name not in signal.hists:
-        caption += (
-            " No expected signal: this variable is filled while events are selected, before simulated decays have the weights "
-            "of the point."
-        )
     return Figure(path, caption)
 
 

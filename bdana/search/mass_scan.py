@@ -8,7 +8,7 @@ import numpy as np
 
 from bdana.errors import ConfigError, InputError
 from bdana.sensitivity.exclusion import expected_events
-from bdana.sensitivity.yields import expected_candidates
+from bdana.sensitivity.signal_candidates import expected_candidates
 from bdana.statistics.mass_channels import CombinedMassScan, MassChannel, scan_channels
 from bdana.statistics.mass_limits import MassScan, scan_masses
 from bdana.statistics.mass_spectrum import MassSpectrum, Resolution, weighted_half_width

@@ -135,6 +135,7 @@ def _write_run(analysis: AnalysisFolder, runs: Sequence[SampleRun], out: Path) -
                 out / "table.json",
                 run.table.to_dict()
                 | {"opened": record, "seen": reported_looks(analysis)}
+                | {"protons_on_target": run.exposure.pot if run.exposure else None}
                 | _stamp(analysis, [run]),
             )
             label = {"label": run.selected.label}

@@ -10,12 +10,11 @@ from bdana.events.bad_files import incomplete
 from bdana.search.combined import common_errors
 from bdana.search.mass_scan import combined_mass_scan
 from bdana.search.stored import ChannelSignal, read_channels, read_json, write_histograms, write_json
-from bdana.selection import fill_histograms
 from bdana.sensitivity.exclusion import ChannelCount, Exclusion, exclude
 from bdana.sensitivity.mass_curves import efficiencies, resolutions
 from bdana.sensitivity.points import signal_point
 from bdana.sensitivity.scan import Scan, cache_folder
-from bdana.sensitivity.yields import expected_signal
+from bdana.sensitivity.signal_candidates import expected_signal
 from bdana.statistics.poisson import Background
 
 if TYPE_CHECKING:
@@ -119,13 +118,13 @@ def signal_result(
         observed = row.observed.value if row.observed.state == "open" else None
         name = run.channel or mode
         counts[name] = ChannelCount(scan, protons, Background.of(row.expected), observed, run.masses)
-        yields, candidates = expected_signal(analysis, mode, mass, coupling, protons, run.part)
+        expected = expected_signal(analysis, mode, mass, coupling, protons, run.part)
         missing = {row.name: list(row.missing) for row in table.rows if row.missing}
         channels[name] = ChannelSignal(
             mode,
-            signal_point(yields, coupling, protons, scan.analysis.signal.coupling.name)
+            signal_point(expected.yields, coupling, protons, scan.analysis.signal.coupling.name)
             | {"closed_guard_bands": missing},
-            fill_histograms(candidates, analysis.variables, analysis.regions.names),
+            expected.hists,
         )
     masses = {mass for count in counts.values() for mass in config.masses(count.scan.mode)}
     estimates = [run.estimate for run, _, _ in counted if run.estimate]

@@ -239,7 +239,7 @@ def accounting_table(document: Mapping[str, Any]) -> tuple[list[str], list[list[
         [
             row["step"],
             str(row["events"]),
-            f"{row['sum_w']:.6g}",
+            f"{row['sum_w']:.0f}" if float(row["sum_w"]).is_integer() else f"{row['sum_w']:.6g}",
             _share(row["efficiency"]),
             _share(row["total_efficiency"]),
             str(others.get(row["step"], "")),

@@ -306,7 +306,7 @@ def _selected(
 ) -> NDArray[np.int64]:
     """Return the numbers of the decays that are selected in the innermost region."""
     parts = [(decays, np.ones(len(decays.z)), rng)]
-    candidates = reconstructed_candidates(analysis, mode, mass, parts)
+    candidates = reconstructed_candidates(analysis, mode, mass, parts).candidates
     inner: NDArray[np.int64] = candidates.event[candidates.region == analysis.regions.names[0]]
     return inner
 

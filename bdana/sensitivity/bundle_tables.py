@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -24,6 +24,8 @@ __all__ = ["TABLES", "BundleTable", "SearchCounts", "TableColumn", "bundle_table
 
 TABLES = ("acceptance", "spectra", "particle", "experiment", "counts", "covariance")
 """Names of the tables; the last only where a covariance is given."""
+PLANNED, BURSTS = "[signal] pot of analysis.toml", "burst table of the data"
+"""Where a number of protons is from."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,34 @@ class SearchCounts:
         Confidence level of the exclusion.
     covariance : ndarray, shape (R, R), optional
         Of the expected backgrounds, in the order of the regions.
+    exposure : str
+        Where the number of protons is from.
     """
 
     regions: tuple[CountedRegion, ...]
     protons: float
     level: float = 0.9
     covariance: NDArray[np.float64] | None = None
+    exposure: str = PLANNED
+
+    @classmethod
+    def of_protons(
+        cls, regions: tuple[CountedRegion, ...], protons: float | None, planned: float, level: float = 0.9
+    ) -> Self:
+        """Return counts with the protons of the bursts they were counted in, where these are known.
+
+        Parameters
+        ----------
+        regions, level
+            As for the class.
+        protons : float or None
+            Of the burst table.
+        planned : float
+            Those of [signal] pot.
+        """
+        return (
+            cls(regions, planned, level) if protons is None else cls(regions, protons, level, exposure=BURSTS)
+        )
 
 
 @dataclass(frozen=True)
@@ -261,7 +285,7 @@ def _experiment(analysis: AnalysisFolder, counts: SearchCounts) -> BundleTable:
     return BundleTable(
         "experiment",
         "Experiment and limit",
-        f"Numbers behind the exclusion. The count is that of region {counts.regions[0].name}, {seen}. The limit on the number "
+        f"Numbers behind the exclusion. The protons on target are from: {counts.exposure}. The count is that of region {counts.regions[0].name}, {seen}. The limit on the number "
         f"of signal events: {convention}. exponential prior is 1 where no background event was seen, so that its error has "
         "that form, and 0 otherwise. z of production is the mean; couplings are scanned between the lowest and the highest.",
         (TableColumn("quantity", [row[0] for row in rows]),),

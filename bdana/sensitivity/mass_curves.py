@@ -8,7 +8,7 @@ import numpy as np
 
 from bdana.errors import BdanaError
 from bdana.sensitivity.points import signal_point
-from bdana.sensitivity.yields import expected_candidates
+from bdana.sensitivity.signal_candidates import expected_candidates
 from bdana.statistics.mass_spectrum import width_with_error
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ import awkward as ak
 import numpy as np
 
 from bdana.errors import ConfigError
-from bdana.selection import Candidates
 from bdana.signal import branching_ratio, check_mass, total_width
 from bdana.signal.constants import HBAR_C
 from bdana.signal.reweighting import DecaySum
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from bdana.analysis import AnalysisFolder
     from bdana.detector import Detector
     from bdana.events.open_part import OpenPart
+    from bdana.selection import Candidates
     from bdana.signal import Production, SignalModel
     from bdana.simulation.decays import Decays
 
@@ -39,8 +39,8 @@ __all__ = [
     "Counted",
     "MassYields",
     "ProductionYields",
-    "expected_candidates",
-    "expected_signal",
+    "Reconstructed",
+    "drawn_decays",
     "mass_yields",
     "reconstructed_candidates",
     "searched_particle",
@@ -170,6 +170,22 @@ class MassYields:
     production: Mapping[str, ProductionYields]
 
 
+@dataclass(frozen=True)
+class Reconstructed:
+    """Simulated candidates, and the events that hold them.
+
+    Attributes
+    ----------
+    candidates : Candidates
+        Event numbers are the places of their decays.
+    events : ak.Array
+        The event of each candidate, canonical records.
+    """
+
+    candidates: Candidates
+    events: ak.Array
+
+
 def mass_yields(analysis: AnalysisFolder, mode: str, mass: float) -> MassYields:
     """Draw decays of one mass, reconstruct and select them, and return what is expected for each proton.
 
@@ -187,25 +203,41 @@ def mass_yields(analysis: AnalysisFolder, mode: str, mass: float) -> MassYields:
     ConfigError
         When the mode is unknown or closed at this mass, or the widths are not known there.
     """
-    return _drawn(analysis, mode, mass)[0]
+    return drawn_decays(analysis, mode, mass)[0]
 
 
-def _drawn(
-    analysis: AnalysisFolder, mode: str, mass: float, part: OpenPart | None = None
-) -> tuple[MassYields, list[tuple[_Sample, Candidates]]]:
-    """Return the yields of a mass, and the decays and candidates of each production process that they are made of."""
+def drawn_decays(
+    analysis: AnalysisFolder,
+    mode: str,
+    mass: float,
+    at: tuple[float, float] | None = None,
+    part: OpenPart | None = None,
+) -> tuple[MassYields, Reconstructed | None]:
+    """Return `mass_yields`, and the candidates of all production processes that they are made of; None where none is open.
+
+    Parameters
+    ----------
+    analysis, mode, mass
+        As for `mass_yields`, and so are the errors.
+    at : (float, float), optional
+        Coupling and protons on target: the weights of the candidates are what each adds to the expected number.
+    part : OpenPart, optional
+        What is counted of each region of the data; all if not given.
+    """
     model = searched_particle(analysis, mode, mass)
     processes = list(model.production.values())
     drawn = [_draw(analysis, model, mode, process, index) for index, process in enumerate(processes)]
     # No process may be open at the end of a scan: then nothing is expected.
-    selected = _select(analysis, mode, mass, [sample for sample, _ in drawn], part) if drawn else []
+    chosen, made = (
+        _select(analysis, mode, mass, [sample for sample, _ in drawn], at, part) if drawn else ([], None)
+    )
     found = {
-        name: _production_yields(analysis, process.per_proton, *sample, *chosen)
-        for (name, process), sample, chosen in zip(model.production.items(), drawn, selected, strict=True)
+        name: _production_yields(analysis, process.per_proton, *sample, *selected)
+        for (name, process), sample, selected in zip(model.production.items(), drawn, chosen, strict=True)
     }
     width = total_width(model)
     error = sum(mode.width * mode.error for mode in model.modes.values()) / width
-    return MassYields(mass, mode, width, error, branching_ratio(model, mode), found), selected
+    return MassYields(mass, mode, width, error, branching_ratio(model, mode), found), made
 
 
 @dataclass(frozen=True)
@@ -231,6 +263,11 @@ class _Sample:
         """Return some of the decays."""
         weight, rate, exponent = (part[where] for part in (self.weight, self.rate, self.exponent))
         return _Sample(self.decays.take(where), weight, rate, exponent, self.decay[where])
+
+    def expected(self, coupling: float, protons: float) -> NDArray[np.float64]:
+        """Return what each of the decays adds to the expected number, shape (N,)."""
+        c2 = coupling**2
+        return protons * c2 * self.weight * self.rate * c2 * np.exp(-self.exponent * c2)
 
     def counted(self, where: NDArray[np.bool_]) -> Counted:
         """Return the expectation of some of the decays."""
@@ -281,59 +318,6 @@ def _production_yields(
             for name, (low, high) in variations.items()
         },
     )
-
-
-def expected_candidates(
-    analysis: AnalysisFolder, mode: str, mass: float, coupling: float, protons: float
-) -> Candidates:
-    """Return simulated candidates of a signal, weighted so that they add up to the expected number.
-
-    Parameters
-    ----------
-    analysis : AnalysisFolder
-    mode : str
-        Decay mode, one of [signal] channels.
-    mass : float
-        In MeV/c2.
-    coupling : float
-    protons : float
-        On target.
-
-    Raises
-    ------
-    ConfigError
-        As `mass_yields` does.
-    """
-    return expected_signal(analysis, mode, mass, coupling, protons)[1]
-
-
-def expected_signal(
-    analysis: AnalysisFolder,
-    mode: str,
-    mass: float,
-    coupling: float,
-    protons: float,
-    part: OpenPart | None = None,
-) -> tuple[MassYields, Candidates]:
-    """Return the yields of a mass, and `expected_candidates` of the same decays.
-
-    Parameters
-    ----------
-    analysis, mode, mass, coupling, protons
-        As for `expected_candidates`, and so are the errors.
-    part : OpenPart, optional
-        What is counted of each region of the data; all if not given.
-    """
-    yields, selected = _drawn(analysis, mode, mass, part)
-    if not selected:
-        raise ConfigError(
-            f"mass {mass:g} MeV: no production process of {analysis.signal.model} is open there"
-        )
-    c2, parts = coupling**2, []
-    for chosen, candidates in selected:
-        weight = protons * c2 * chosen.weight * chosen.rate * c2 * np.exp(-chosen.exponent * c2)
-        parts.append(replace(candidates, weight=weight[candidates.event]))
-    return yields, Candidates.concatenate(parts)
 
 
 def searched_particle(analysis: AnalysisFolder, mode: str, mass: float) -> SignalModel:
@@ -436,7 +420,7 @@ def reconstructed_candidates(
     mass: float,
     parts: Sequence[tuple[Decays, NDArray[np.float64], np.random.Generator]],
     part: OpenPart | None = None,
-) -> Candidates:
+) -> Reconstructed:
     """Reconstruct decays in the detector and select them; event numbers of candidates are the places of their decays.
 
     Parameters
@@ -462,9 +446,10 @@ def reconstructed_candidates(
     chosen, par = analysis.selection(config.selection(mode))
     joined = ak.concatenate(events)
     candidates = chosen.apply(joined, par, analysis.setup).candidates
-    if part is None:
-        return candidates
-    return candidates.take(part.takes(candidates.region, joined[candidates.event], analysis.regions.names))
+    if part is not None:
+        taken = part.takes(candidates.region, joined[candidates.event], analysis.regions.names)
+        candidates = candidates.take(taken)
+    return Reconstructed(candidates, joined[candidates.event])
 
 
 def _select(
@@ -472,9 +457,10 @@ def _select(
     mode: str,
     mass: float,
     drawn: Sequence[_Sample],
+    at: tuple[float, float] | None,
     part: OpenPart | None,
-) -> list[tuple[_Sample, Candidates]]:
-    """Reconstruct and select decays; the numbers of the candidates' events are the places of their decays."""
+) -> tuple[list[tuple[_Sample, Candidates]], Reconstructed]:
+    """Reconstruct and select decays, and return them by process; event numbers there are the places of the process' decays."""
     config = analysis.signal
     samples, parts = [], []
     for index, sample in enumerate(drawn):
@@ -484,12 +470,12 @@ def _select(
         seen = sample.take(np.flatnonzero(both[0::2] & both[1::2]))
         seen = seen.resampled(config.events, config.couplings, rng)
         samples.append(seen)
-        parts.append((seen.decays, seen.weight, rng))
-    candidates = reconstructed_candidates(analysis, mode, mass, parts, part)
+        parts.append((seen.decays, seen.expected(*at) if at else seen.weight, rng))
+    made = reconstructed_candidates(analysis, mode, mass, parts, part)
     ends = np.cumsum([len(sample.weight) for sample in samples])
     found = []
     for sample, end in zip(samples, ends, strict=True):
         first = end - len(sample.weight)
-        own = candidates.take((candidates.event >= first) & (candidates.event < end))
+        own = made.candidates.take((made.candidates.event >= first) & (made.candidates.event < end))
         found.append((sample, replace(own, event=own.event - first)))
-    return found
+    return found, made

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from bdana.atomic import temporary_beside, write_atomically
 from bdana.errors import ConfigError, InputError
+from bdana.latex_text import latex_text
 from bdana.rounding import SMALLEST_P, p_text, plus_minus
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ __all__ = ["Sheet", "SheetColumn", "counts_sheet", "pyhf_workspace", "write_shee
 _GIVEN = frozenset({"name", "expected", "error", "error_down", "observed", "upper_limit_90", "state"})
 """Fields of a row of a counts table that are not computed."""
 WIDEST = 12  # columns of a LaTeX table
-_LATEX = str.maketrans({"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$"})
 
 
 @dataclass(frozen=True)
@@ -278,7 +278,7 @@ def _latex(sheet: Sheet) -> str:
         lines.append(r"\hline")
         rest = " &" * (len(sheet.columns) - 2)
         for name, value in sheet.totals.items():
-            lines.append(f"{name.translate(_LATEX)} & {_cell(SheetColumn(name, (value,)), 0)}{rest}" + r" \\")
+            lines.append(f"{latex_text(name)} & {_cell(SheetColumn(name, (value,)), 0)}{rest}" + r" \\")
     return "\n".join([*lines, r"\hline", r"\end{tabular}", ""])
 
 
@@ -304,7 +304,7 @@ def _turned(sheet: Sheet) -> Sheet:
 
 def _heading(column: SheetColumn) -> str:
     unit = f" [{column.unit}]" if column.unit else ""
-    return f"{column.name}{unit}".translate(_LATEX)
+    return latex_text(f"{column.name}{unit}")
 
 
 def _cell(column: SheetColumn, i: int) -> str:
@@ -312,7 +312,7 @@ def _cell(column: SheetColumn, i: int) -> str:
     if value is None:
         return "--"
     if isinstance(value, str):
-        return value.translate(_LATEX)
+        return latex_text(value)
     if column.errors and column.errors[i]:
         error = column.errors[i]
         shown = plus_minus(value, *error) if isinstance(error, tuple) else plus_minus(value, error)

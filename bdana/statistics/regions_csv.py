@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["CountedRegion", "read_covariance", "read_error_sources", "read_regions"]
+__all__ = ["CountedRegion", "read_covariance", "read_error_sources", "read_protons", "read_regions"]
 
 COLUMNS = ("name", "expected", "error", "observed")
 
@@ -53,6 +53,20 @@ def read_regions(path: Path) -> tuple[CountedRegion, ...]:
         if names.count(name) > 1:
             raise InputError(f"{path}: region '{name}' twice: give every region its own name")
     return rows
+
+
+def read_protons(path: Path) -> float | None:
+    """Return the protons on target that the table.json of a run was counted in; None where it tells none, and from CSV.
+
+    Parameters
+    ----------
+    path : Path
+        That `read_regions` could read.
+    """
+    if path.suffix != ".json":
+        return None
+    protons = json.loads(path.read_text(encoding="utf-8")).get("protons_on_target")
+    return None if protons is None else float(protons)
 
 
 def _of_csv(path: Path) -> tuple[CountedRegion, ...]:

@@ -10,17 +10,20 @@ import uhi.schema
 import uproot
 import yaml
 
-from bdana import simulation
+from bdana import load, simulation
 from bdana.atomic import temporary_beside
 from bdana.cli.demo import MARKER
 from bdana.plotting import figures
 from bdana.report import Figure, export_files, search_report
-from bdana.search.stored import read_histograms
+from bdana.report.export_latex import latex_tables
+from bdana.search.signal_result import read_signal
+from bdana.search.stored import read_histograms, read_output
 from bdana.sensitivity.bundle import measure_masses
 from bdana.simulation import Beam
 from tests.commands import bdana
 from tests.report.browser import CHROMIUM, browser
 from tests.report.numbers import Sections, not_stored, stored_numbers
+from tests.typeset import is_read
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +203,17 @@ def test_results_are_exported_for_other_programs(made, monkeypatch):
     assert "observed_exclusion.yaml" not in files
     with tarfile.open(export / "submission.tar.gz") as archive:
         assert set(archive.getnames()) == files | {"submission.yaml", "example.py"}
+    ((protons, *_), _) = (
+        [row["value"] for row in column["values"]]
+        for column in yaml.safe_load((export / "hepdata" / "experiment.yaml").read_text())[
+            "dependent_variables"
+        ]
+    )
+    assert (
+        protons
+        == table["protons_on_target"]
+        == json.loads((out / "signal.json").read_text())["exclusion"]["protons"]
+    )
     expected, observed, *_ = yaml.safe_load((export / "hepdata" / "regions.yaml").read_text())[
         "dependent_variables"
     ]
@@ -228,6 +242,11 @@ def test_results_are_exported_for_other_programs(made, monkeypatch):
     latex = (export / "latex" / "regions.tex").read_text()
     assert f"outside & ${table['regions'][0]['expected']:.1f}" in latex
     assert latex.count("closed") == 5
+
+
+def test_latex_reads_the_tables_of_the_demo(made, tmp_path):
+    analysis = load(made[0])
+    is_read(tmp_path, *latex_tables(read_output(analysis), read_signal(analysis)).values())
 
 
 def stored_sum(out, sample, name):

@@ -50,6 +50,29 @@ def test_counts_come_from_a_table_of_regions_with_the_innermost_first(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("options", "protons", "where"),
+    [
+        (["--regions", "table.json"], 1.4e17, "burst table of the data"),
+        (["--regions", "table.json", "--pot", 3e17], 3e17, "--pot"),
+        (["--regions", "older.json"], 1.3e17, "[signal] pot of analysis.toml"),
+        (["--regions", "regions.csv"], 1.3e17, "[signal] pot of analysis.toml"),
+        (["--observed", 1], 1.3e17, "[signal] pot of analysis.toml"),
+    ],
+)
+def test_the_protons_are_those_of_the_counts_and_it_says_whose(tmp_path, options, protons, where):
+    (tmp_path / "regions.csv").write_text(REGIONS)
+    table = {"regions": [{"name": "SR", "state": "closed", "expected": 0.016, "error": 0.002}]}
+    (tmp_path / "older.json").write_text(json.dumps(table))
+    (tmp_path / "table.json").write_text(json.dumps(table | {"protons_on_target": 1.4e17}))
+    quick = "--mass", 300, "--decays", 2, "--jobs", 1, "--set", "signal.pot=1.3e17"
+    done = export(tmp_path, *quick, *options)
+    assert done.returncode == 0, done.stderr
+    assert column(tmp_path, "experiment")[0] == protons
+    assert where in (tmp_path / "out" / "submission.yaml").read_text().replace("\n ", "")
+    assert f"{protons:.4g} protons on target ({where})" in done.stdout.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["--channel", "tautau"], "no channel 'tautau' in [signal] channels: there are mumu, ee"),

@@ -1,12 +1,15 @@
 """Tables as LaTeX: numbers in mathematics, signs escaped, text on the left."""
 
 import re
+import string
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bdana.latex_text import _READ, _SIGNS
 from bdana.report.export_latex import latex_table
+from tests.typeset import is_read
 
 
 @pytest.mark.parametrize(
@@ -21,6 +24,9 @@ from bdana.report.export_latex import latex_table
         ("< 0.02", "$< 0.02$"),
         ("p_n & 50% of #1", r"p\_n \& 50\% of \#1"),
         ("[search] σ, Δ × 2", r"{[}search] $\sigma$, $\Delta$ $\times$ 2"),
+        ("a≈b, m₁ ħ e\u0301", r"a$\approx$b, m$_1$ $\hbar$ é"),
+        ("Ǡ 中\n\n\tx\x07", r"A \texttt{U+4E2D} x\texttt{U+0007}"),
+        ("٣", r"\texttt{U+0663}"),
         ("<R>² ≤ $x^2$", r"$<$R$>$$^2$ $\leq$ \$x\textasciicircum{}2\$"),
     ],
 )
@@ -58,3 +64,18 @@ def test_whatever_the_text_tex_reads_one_row(cells):
 def test_long_texts_are_broken_into_lines():
     text = latex_table(["source", "from"], [["window", "full width in ns; its error is assumed " * 2]])
     assert text.startswith(r"\begin{tabular}{lp{7cm}}")
+
+
+def test_latex_reads_every_sign(tmp_path):
+    """At the begin of a row and of a cell, in a heading, and in a text that is broken into lines."""
+    signs = [*string.printable, *_SIGNS, *_READ, *"ǠĄ«»中٣😀\u202e\ufeff\u0301\u2028ﬁ⅓\x00\xad"]
+    rows = [[sign, f"{sign}{sign}x{sign}"] for sign in signs]
+    everything = "".join(signs)
+    pages = [
+        latex_table(["", everything[:20]], rows[start : start + 40]) for start in range(0, len(rows), 40)
+    ]
+    pages.append(latex_table(list(everything[20:60]), [list(everything[60:100])]))
+    pages.append(
+        latex_table(["p_n", "long"], [["1.2e-05", everything], ["2.46 +0.30 -0.21", everything[::-1]]])
+    )
+    is_read(tmp_path, *pages)

@@ -14,10 +14,9 @@ from bdana.errors import ConfigError, InputError
 from bdana.pairing import Combinatorial
 from bdana.report import write_report
 from bdana.report.export_tables import result_tables
-from bdana.report.run_figures import variable_figures
 from bdana.search.output import write_output
 from bdana.search.run import run_search
-from bdana.search.stored import ChannelSignal, read_output
+from bdana.search.stored import read_output
 from bdana.simulation import Beam, Signal, SimulationConfig, write_sample
 from tests.searches import search_folder
 
@@ -138,16 +137,6 @@ def test_functions_are_predicted_where_single_tracks_tell_them(runs):
     assert "trigger_dt" not in counts
     errors = {name: estimate.bin_covariance(name).sum() ** 0.5 / n for name, n in counts.items()}
     assert errors["e_over_p"] == pytest.approx(errors["separation"], rel=1e-6), "one sum of the same pairs"
-
-
-def test_a_caption_says_why_a_function_has_no_expected_signal(runs, folder, tmp_path):
-    analysis = bdana.load(folder)
-    run = read_output(analysis)
-    sample = next(each for each in run.samples if each.name == "pseudo")
-    without = ChannelSignal("mumu", {"mass_mev": 400.0, "coupling": "epsilon", "epsilon": 1e-6}, {})
-    for signal in (None, without):
-        (figure,) = variable_figures(analysis, run, sample, tmp_path, signal, ["e_over_p"])
-        assert ("No expected signal" in figure.caption) == (signal is not None)
 
 
 def test_exported_tables_say_entries_where_each_track_has_one(runs, folder):

@@ -17,7 +17,7 @@ from bdana.rounding import percent
 from bdana.search.output import write_output
 from bdana.search.run import run_search
 from bdana.search.signal_result import read_signal, signal_result, write_signal
-from bdana.sensitivity.yields import expected_signal
+from bdana.sensitivity.signal_candidates import expected_signal
 from bdana.simulation import SimulationConfig, write_sample
 from tests.searches import search_folder
 
@@ -30,11 +30,27 @@ decays = 2000
 events = 1000
 channels = { mumu = "dimuon" }
 point = [300.0, 8e-7]
+
+[variables.e_over_p]
+function = "lkr_e_over_p"
+label = "E/p"
+unit = ""
+bins = 20
+min = 0.0
+max = 1.0
+
+[variables.separation]
+function = "straw1_distance"
+label = "separation"
+unit = "mm"
+bins = 20
+min = 0.0
+max = 2000.0
 """
 
 
 def two_variables(text):
-    """Mass and time difference alone, since each variable is drawn, and the scan."""
+    """Mass, time difference and two functions alone, since each variable is drawn, and the scan."""
     before, _, after = text.partition("[variables.p_plus]")
     return before + after[after.index("# How figures look") :] + SCAN
 
@@ -103,21 +119,40 @@ def test_expected_candidates_agree_with_the_yields_by_region(search):
     assert np.average(mass.axes[0].centers, weights=mass.values()) == pytest.approx(300.0, abs=10.0)
 
 
+def test_functions_of_the_selection_have_the_expected_signal(search):
+    """Muons leave little in the calorimeter; a track has an entry of its own, a pair one."""
+    analysis, runs = search
+    (part,) = signal_result(analysis, runs).channels.values()
+    filled = {name: made["SR", :] for name, made in part.hists.items()}
+    assert set(filled) == {"mass", "dt", "e_over_p", "separation"}
+    total, spread = (filled["mass"].sum(flow=True).value, filled["mass"].sum(flow=True).variance)
+    assert total > 0.1
+    assert filled["separation"].sum(flow=True).value == pytest.approx(total, rel=1e-9)
+    assert filled["separation"].sum(flow=True).variance == pytest.approx(spread, rel=1e-9)
+    assert filled["e_over_p"].sum(flow=True).value == pytest.approx(2.0 * total, rel=1e-9)
+    assert filled["e_over_p"][:0.1j].sum().value > 0.95 * 2.0 * total
+    apart = filled["separation"]
+    assert 100.0 < np.average(apart.axes[0].centers, weights=apart.values()) < 1500.0
+
+
 def test_expected_signal_of_an_opened_region_is_that_of_its_open_part(search):
     """As with the backgrounds: without the guard band of a stage that is still closed, and said so beside the numbers."""
     analysis, runs = search
     asked = (analysis, "mumu", 300.0, 8e-7, POT)
     part = OpenPart(analysis.gate, {"CR": ["CR"]})
-    (_, whole), (yields, left) = expected_signal(*asked), expected_signal(*asked, part)
+    whole, made = expected_signal(*asked).candidates, expected_signal(*asked, part)
+    left = made.candidates
     closed = (whole.region == "CR") & (analysis.gate.envelopes.secrecy(whole.z_tax, whole.cda_tax) == 0)
     assert 0 < closed.sum() < (whole.region == "CR").sum()
     expected = whole.take(~closed & np.isin(whole.region, analysis.regions.names[:-1]))
     got = left.take(left.region != "outside")
     assert got.z_tax.tolist() == expected.z_tax.tolist()
-    counted = sum(process.selected["CR"].expected(8e-7, POT) for process in yields.production.values())
+    counted = sum(process.selected["CR"].expected(8e-7, POT) for process in made.yields.production.values())
     assert counted == pytest.approx(left.weight[left.region == "CR"].sum(), rel=1e-4)
+    for name, entries in (("mass", 1.0), ("separation", 1.0), ("e_over_p", 2.0)):
+        assert made.hists[name]["CR", :].sum(flow=True).value == pytest.approx(entries * counted, rel=1e-4)
     everything = OpenPart(analysis.gate, dict.fromkeys(analysis.regions.names, analysis.gate.names))
-    assert expected_signal(*asked, everything)[1].z_tax.tolist() == whole.z_tax.tolist()
+    assert expected_signal(*asked, everything).candidates.z_tax.tolist() == whole.z_tax.tolist()
 
     def with_cr_open(run):
         if run.table is None:

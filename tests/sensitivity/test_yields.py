@@ -8,7 +8,8 @@ import pytest
 import bdana
 from bdana.errors import ConfigError
 from bdana.sensitivity.exclusion import expected_events
-from bdana.sensitivity.yields import expected_candidates, mass_yields
+from bdana.sensitivity.signal_candidates import expected_candidates
+from bdana.sensitivity.yields import mass_yields
 from bdana.signal import Mode, Particles, branching_ratio, decay_length
 from bdana.signal.constants import MUON_MASS
 from tests.sensitivity import straight

@@ -18,6 +18,7 @@ from bdana.statistics.methods import limits
 from bdana.statistics.poisson import Background
 from bdana.statistics.regions_csv import CountedRegion, read_regions
 from tests.commands import bdana
+from tests.typeset import is_read
 
 CSV = "name,expected,error,observed\nCR_3,1.5000000000000002,0.2,2\nSR,0.016,0.002,\n"
 
@@ -60,6 +61,15 @@ def test_small_numbers_in_latex_are_powers_of_ten(tmp_path):
     sheet = Sheet("t", (SheetColumn("name", ("SR",)), SheetColumn("p", (1.25e-7,))))
     write_sheet(tmp_path / "t.tex", sheet)
     assert r"$1.25 \times 10^{-7}$" in (tmp_path / "t.tex").read_text()
+
+
+def test_latex_reads_the_table_whatever_a_region_is_called(tmp_path):
+    names = ("SR", "[a]_b", r"\\1^2", "50% & #~{", "中ε", "*")
+    values = (1.25e-7, None, 0.0, 3.0, 1e9, 2.0)
+    errors = ((1e-8, 2e-8), 0.0, 0.0, (0.3, 0.2), 1e8, 0.5)
+    columns = SheetColumn("name", names), SheetColumn("p_n & {", values, errors, unit="10% $")
+    write_sheet(tmp_path / "t.tex", Sheet("t", columns, {"p": "P(N >= n)"}, {"ε_total": 3.0}))
+    is_read(tmp_path, (tmp_path / "t.tex").read_text())
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # hepdata-lib leaves a file open
