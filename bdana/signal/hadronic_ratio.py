@@ -25,6 +25,7 @@ from bdana.signal.resonances import (
     breit_wigner,
     gounaris_sakurai,
     pair_momentum,
+    pion_form_factor,
     three_pion_space,
 )
 from bdana.signal.validity import ValidRange
@@ -82,15 +83,9 @@ _OMEGA_TO_3PI, _OMEGA_TO_PI_GAMMA, _OMEGA_TO_2PI = 0.892, 0.0835, 0.0153
 _PHI_TO_CHARGED_KAONS, _PHI_TO_NEUTRAL_KAONS, _PHI_TO_3PI = 0.491, 0.339, 0.154
 _PHI_TO_ETA_GAMMA, _PHI_TO_PI_GAMMA = 0.01301, 0.00132
 
-# Two pions: BaBar, Phys. Rev. D 86, 032013 (arXiv:1205.2228).
-_PION_RHO = Meson(775.02, 149.59)
+# Mixing of rho and omega: BaBar, Phys. Rev. D 86, 032013 (arXiv:1205.2228).
 _PION_OMEGA = Meson(781.91, 8.13)
 _PION_MIXING = 1.644e-3 * np.exp(-0.011j)
-_PION_EXCITED = (
-    (0.158 * np.exp(3.76j), Meson(1493.0, 427.0)),
-    (0.068 * np.exp(1.39j), Meson(1861.0, 316.0)),
-    (0.0051 * np.exp(0.70j), Meson(2254.0, 109.0)),
-)
 
 # Three pions, above the phi: BaBar, Phys. Rev. D 70, 072004 (hep-ex/0408078); branching ratios to e+ e- times those to
 # three pions, and phases in degrees relative to the omega.
@@ -211,10 +206,7 @@ def _checked(mass: ArrayLike) -> NDArray[np.float64]:
 def _two_pions(s: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return R of pi+ pi- with its final-state photons (arXiv:1205.2228)."""
     omega = 1.0 + _PION_MIXING * breit_wigner(s, _PION_OMEGA)
-    amplitude = gounaris_sakurai(s, _PION_RHO) * omega / (1.0 + _PION_MIXING)
-    for share, meson in _PION_EXCITED:
-        amplitude = amplitude + share * gounaris_sakurai(s, meson)
-    form_factor = amplitude / (1.0 + sum(share for share, _ in _PION_EXCITED))
+    form_factor = pion_form_factor(s, omega / (1.0 + _PION_MIXING))
     velocity = np.sqrt(np.maximum(1.0 - 4.0 * PION_MASS**2 / s, 0.0))
     return 0.25 * velocity**3 * np.abs(form_factor) ** 2 * _final_state_photons(velocity)
 

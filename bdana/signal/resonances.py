@@ -32,6 +32,7 @@ __all__ = [
     "breit_wigner",
     "gounaris_sakurai",
     "pair_momentum",
+    "pion_form_factor",
     "rho_pole",
     "three_pion_density",
     "three_pion_space",
@@ -79,6 +80,14 @@ class Meson(NamedTuple):
 
 
 _RHO = Meson(775.26, 149.1)  # Particle Data Group, Phys. Rev. D 110, 030001
+
+# Two pions: BaBar, Phys. Rev. D 86, 032013 (arXiv:1205.2228).
+_PION_RHO = Meson(775.02, 149.59)
+_PION_EXCITED = (
+    (0.158 * np.exp(3.76j), Meson(1493.0, 427.0)),
+    (0.068 * np.exp(1.39j), Meson(1861.0, 316.0)),
+    (0.0051 * np.exp(0.70j), Meson(2254.0, 109.0)),
+)
 
 
 def breit_wigner(
@@ -153,6 +162,41 @@ def gounaris_sakurai(s: NDArray[np.float64], meson: Meson) -> NDArray[np.complex
     damping = width * (k / k0) ** 3 * peak / np.sqrt(s)
     shape: NDArray[np.complex128] = peak * (1.0 + d * width / mass) / (peak - s + shift - 1j * damping)
     return shape
+
+
+def pion_form_factor(
+    s: NDArray[np.float64], mixing: NDArray[np.complex128] | float = 1.0
+) -> NDArray[np.complex128]:
+    """Return the form factor of two pions from a vector current, 1 at s = 0: the rho and what it is excited to.
+
+    BaBar, Phys. Rev. D 86, 032013 (arXiv:1205.2228), table VI.
+
+    Parameters
+    ----------
+    s : ndarray, shape (N,)
+        In MeV^2, at least 4 m_pi^2.
+    mixing : ndarray, shape (N,), or float
+        Factor on the rho, by which the current of e+ e- mixes it with the omega.
+
+    Returns
+    -------
+    ndarray, shape (N,)
+
+    Raises
+    ------
+    ConfigError
+        Outside of `TWO_PIONS`.
+
+    Examples
+    --------
+    >>> abs(pion_form_factor(np.array([775.0**2]))).round(1)
+    array([6.3])
+    """
+    amplitude = gounaris_sakurai(s, _PION_RHO) * mixing
+    for share, meson in _PION_EXCITED:
+        amplitude = amplitude + share * gounaris_sakurai(s, meson)
+    whole: NDArray[np.complex128] = amplitude / (1.0 + sum(share for share, _ in _PION_EXCITED))
+    return whole
 
 
 def _loop(s: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ import pytest
 
 from bdana.masses import MASS
 from bdana.signal.beauty_to_strange import STRANGE_MESONS
-from bdana.signal.constants import ALPHA, G_RHO, V_UD
+from bdana.signal.constants import ALPHA, V_UD
 from bdana.signal.heavy_mesons import CharmSpectra
 from bdana.signal.meson_spectra import PDG_NUMBERS, meson_mass, meson_spectra, meson_width
 from bdana.signal.models import make_particle
@@ -39,9 +39,9 @@ def test_the_phi_has_a_constant_of_its_own():
         y = MASS[heavy] / mass
         return (constant / MASS[heavy]) ** 2 * (1.0 + 2.0 * y**2) * (1.0 - y**2) ** 2
 
-    kappas = (4.0 * SINE2 / 3.0 - 1.0) ** 2 / (1.0 - 2.0 * SINE2) ** 2
-    expected = kappas * shape(0.234e6, 333) / shape(G_RHO, 113)
-    assert widths["nuphi"] / widths["nurho"] == pytest.approx(expected, rel=2e-3)
+    kappas = (4.0 * SINE2 / 3.0 - 1.0) ** 2 / (4.0 * SINE2 / 3.0) ** 2
+    expected = kappas * shape(0.234e6, 333) / shape(0.153e6, 223)
+    assert widths["nuphi"] / widths["nuomega"] == pytest.approx(expected, rel=2e-3)
 
 
 def test_mesons_of_a_transverse_momentum_go_round_the_beam_evenly():

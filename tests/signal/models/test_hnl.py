@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from bdana.errors import ConfigError
-from bdana.signal import branching_ratio, check_mass, total_width
-from bdana.signal.constants import FERMI
+from bdana.masses import MASS
+from bdana.signal import Mode, branching_ratio, check_mass, total_width
+from bdana.signal.constants import FERMI, PION_MASS, V_UD, V_US
 from bdana.signal.heavy_mesons import CharmSpectra, charm_decays, heavy_quark_pairs
 from bdana.signal.meson_spectra import meson_mass
 from bdana.signal.mesons import MesonDecay, two_body_momentum
@@ -18,7 +19,7 @@ from bdana.signal.models.hnl import (
     partial_widths,
     semileptonic_ratio,
 )
-from bdana.signal.resonances import rho_pole
+from bdana.signal.neutrino_decays import has_hadrons
 
 FLAVOURS = ("e", "mu", "tau")
 
@@ -26,7 +27,7 @@ FLAVOURS = ("e", "mu", "tau")
 @pytest.mark.parametrize(
     ("mass", "widths", "pie", "pimu"),
     [
-        # GeV at U = 1, Majorana, calculated independently of this code.
+        # GeV at U = 1, Majorana, calculated independently of this code, with a narrow rho and without K* and other hadrons.
         (200, (3.171e-16, 1.272e-16, 1.253e-16), 0.578, 0.0),
         (300, (2.453e-15, 1.669e-15, 9.139e-16), 0.588, 0.422),
         (500, (1.754e-14, 1.586e-14, 6.612e-15), 0.527, 0.496),
@@ -38,34 +39,52 @@ def test_widths_of_the_reference(mass, widths, pie, pimu):
     ours = [
         total_width(HeavyNeutralLepton(float(mass), Parameters(flavour=name))) * 1e-3 for name in FLAVOURS
     ]
-    assert ours == pytest.approx(widths, rel=1e-3)
-    assert branching_ratio(HeavyNeutralLepton(float(mass)), "pie") == pytest.approx(pie, abs=6e-4)
+    assert ours == pytest.approx(widths, rel=1e-3 if mass < 500 else 1e-2)
+    assert branching_ratio(HeavyNeutralLepton(float(mass)), "pie") == pytest.approx(pie, rel=1e-2)
     muons = HeavyNeutralLepton(float(mass), Parameters(flavour="mu"))
     assert (branching_ratio(muons, "pimu") if pimu else "pimu" not in muons.modes) == (
-        pytest.approx(pimu, abs=6e-4) if pimu else True
+        pytest.approx(pimu, rel=1e-2) if pimu else True
     )
 
 
-def test_widths_of_eventcalc(shared):
-    table = np.loadtxt(shared / "reference" / "next" / "EventCalc_HNLdecayWidth.dat")
-    for limit, allowed in ((0.5, 0.005), (1.0, 0.055), (1.5, 0.10)):
-        rows = table[(table[:, 0] > 0.15) & (table[:, 0] <= limit)]
-        rows = rows[:: max(1, len(rows) // 10)]
-        for column, flavour in enumerate(FLAVOURS, start=1):
-            ours = [
-                total_width(HeavyNeutralLepton(1e3 * mass, Parameters(flavour=flavour))) * 1e-3
-                for mass in rows[:, 0]
-            ]
-            assert ours == pytest.approx(rows[:, column], rel=allowed), (limit, flavour)
-
-
 @pytest.mark.parametrize(("column", "flavour"), list(enumerate(FLAVOURS, start=1)))
-def test_where_the_width_departs_from_eventcalc_a_caution_says_so(shared, column, flavour):
+def test_widths_of_eventcalc(shared, column, flavour):
+    """To 2 GeV, where a caution says from where on quarks stand for hadrons."""
     table = np.loadtxt(shared / "reference" / "next" / "EventCalc_HNLdecayWidth.dat")
-    for row in table[(table[:, 0] > 0.15) & (table[:, 0] < 2.0)][::3]:
+    for row in table[(table[:, 0] > 0.15) & (table[:, 0] < 2.0)][::5]:
         particle = HeavyNeutralLepton(1e3 * row[0], Parameters(flavour=flavour))
         departure = abs(1e-3 * total_width(particle) / row[column] - 1.0)
-        assert departure < (0.035 if not particle.cautions else 0.25), (row[0], departure)
+        allowed = 0.003 if row[0] < 0.7 else 0.06 if particle.cautions else 0.026
+        assert departure < allowed, (row[0], departure)
+
+
+def test_where_many_hadrons_are_open_hadrons_are_as_wide_as_quarks():
+    """W bosons: 3 |V_ud|^2 and 3 |V_us|^2 with a kaon for the quark; Z bosons: 3 (g_L^2 + g_R^2) of u, d and some of s."""
+
+    def hadrons(flavour):
+        widths = partial_widths(1900.0, flavour)
+        return sum(width for name, width in widths.items() if has_hadrons(name)) / widths["nunu"]
+
+    x2, s = (MASS[321] / 1900.0) ** 2, 0.23122
+    strange = 1 - 8 * x2 + 8 * x2**3 - x2**4 - 12 * x2**2 * math.log(x2)
+    by_w = 3.0 * (V_UD**2 + V_US**2 * strange)
+    assert hadrons("e") - hadrons("tau") == pytest.approx(by_w, rel=1e-3)
+    up, down = ((1 - 8 / 3 * s + 32 / 9 * s * s) / 4, (1 - 4 / 3 * s + 8 / 9 * s * s) / 4)
+    assert 3.0 * (up + down) < hadrons("tau") < 3.0 * (up + 1.4 * down)
+
+
+def test_few_hadrons_are_told_apart():
+    assert "hadrons" not in partial_widths(1490.0, "e")
+    assert "hadrons" not in partial_widths(1770.0, "tau")
+
+
+def test_a_light_particle_that_decays_as_the_tau_does_has_its_kstar_and_rho():
+    """Masses exchanged: of a tau 25.5% decay into two pions and 1.20% into K* (PDG), and so does N of its mass, of 17.8% e nu nu."""
+    tau = MASS[15]
+    widths = partial_widths(tau, "e")
+    unit = widths["nunu"]
+    assert widths["rhoe"] / unit == pytest.approx(0.2549 / 0.1782, rel=0.03)
+    assert widths["Kstare"] / unit == pytest.approx(0.0120 / 0.1782, rel=0.03)
 
 
 def test_a_majorana_particle_has_twice_the_width_of_a_dirac_particle():
@@ -185,7 +204,7 @@ def test_three_particles_share_the_energy():
 
 def test_what_is_not_counted_is_said():
     assert HeavyNeutralLepton(300.0).cautions == ()
-    assert any("many hadrons" in said for said in HeavyNeutralLepton(1500.0).cautions)
+    assert any("quarks of lowest order" in said for said in HeavyNeutralLepton(1500.0).cautions)
     with pytest.raises(ConfigError, match="to 2000 MeV"):
         check_mass(HeavyNeutralLepton(2500.0))
 
@@ -227,25 +246,19 @@ def test_squared_matrix_elements_of_three_leptons_give_their_widths(flavour, nam
     assert width == pytest.approx(mode.width, rel=1e-3)
 
 
-@pytest.mark.parametrize("mass", [900.0, 1400.0, 1900.0])
-def test_two_pions_of_a_narrow_rho_are_as_many_as_the_rho(mass):
-    """Integrated over the angle in the rho, the density falls with the mass of the pions as the width of l rho does."""
-    mode = HeavyNeutralLepton(mass, Parameters(flavour="mu")).modes["rhomu"]
-    charged, lepton, neutral = mode.masses
-    nodes, weights = np.polynomial.legendre.leggauss(16)
-    found, expected = [], []
-    for pions in (400.0, 600.0, mass - lepton - 20.0):
-        p = two_body_momentum(pions, charged, neutral)
-        flight = two_body_momentum(mass, pions, lepton)
-        energy = np.hypot(p, charged)
-        moving = flight * mass / pions
-        first = charged**2 + lepton**2 + 2.0 * (energy * np.hypot(moving, lepton) + p * moving * nodes)
-        last = mass**2 + charged**2 + neutral**2 + lepton**2 - pions**2 - first
-        density = mode.density(first, np.full(16, pions**2), last)
-        found.append(np.dot(weights, density) / (p**2 * abs(rho_pole(np.array(pions**2))) ** 2))
-        x, y = lepton / mass, pions / mass
-        expected.append(((1.0 - x**2) ** 2 + y**2 * (1.0 + x**2 - 2.0 * y**2)) / y**2)
-    assert np.divide(found, expected) == pytest.approx(found[0] / expected[0], rel=2e-3)
+@pytest.mark.parametrize("mass", [500.0, 900.0, 1400.0, 1900.0])
+def test_the_squared_matrix_element_of_two_pions_gives_their_width(mass):
+    """|M|^2 = 4 G_F^2 |V_ud|^2 |F|^2 [2 (N.q)(l.q) - q^2 (N.l)], with q the difference of the pions."""
+    mode = HeavyNeutralLepton(mass, Parameters(flavour="mu", majorana=False)).modes["rhomu"]
+    # The pions as the first and third of the plot, so that the integral goes along the rho.
+    turned = Mode(0.0, (211, 111, 13), density=lambda pions, first, last: mode.density(first, pions, last))
+    width = 4.0 * (FERMI * V_UD) ** 2 * plot_integral(mass, turned) / (256.0 * np.pi**3 * mass**3)
+    assert width == pytest.approx(mode.width, rel=0.05 if mass < 600 else 0.01)
+
+
+def test_the_rho_opens_with_two_pions():
+    assert "rhomu" not in partial_widths(2.0 * PION_MASS + 105.0, "mu")
+    assert partial_widths(700.0, "mu")["rhomu"] > 0.0
 
 
 def test_products_are_spelled_as_people_write_them():
