@@ -13,6 +13,7 @@ from bdana.errors import ConfigError, InputError
 from bdana.on_demand import late_module
 from bdana.pairing.estimate.groups import WeightedBursts
 from bdana.pairing.estimate.inputs import Input
+from bdana.pairing.estimate.region_parts import RegionSums
 from bdana.pairing.estimate.single_bursts import SingleBursts
 from bdana.statistics import Systematic
 from bdana.user_code import UnsuitableError, call_user, check_declared, named_numbers, number, numbers
@@ -432,18 +433,19 @@ def _estimate(
     systematics: tuple[Systematic, ...],
     inputs: tuple[Input, ...],
 ) -> PairEstimate:
-    n, sums = len(names), found.sums
+    n = len(names)
+    sums = RegionSums.of(found.sums, n)
     by_burst = np.zeros((len(bursts), n))
     if pooled.total:
-        by_burst[grouped.burst] = np.outer(pooled.stands_for, sums.total[:n] / pooled.total)
+        by_burst[grouped.burst] = np.outer(pooled.stands_for, sums.total / pooled.total)
     unseen = POISSON_90 * pooled.largest[pooled.classes(n)]
     return pair_estimate.PairEstimate(
         regions=names,
-        expected=sums.total[:n],
-        covariance=sums.covariance()[:n, :n],
-        pairs=sums.pairs[:n],
-        sum_w2=sums.sum_w2[:n],
-        upper_limit=np.where(sums.pairs[:n] == 0, unseen, np.nan),
+        expected=sums.total,
+        covariance=sums.widened,
+        pairs=sums.pairs,
+        sum_w2=sums.sum_w2,
+        upper_limit=np.where(sums.pairs == 0, unseen, np.nan),
         unseen=unseen,
         hists=found.hists,
         bin_covariances=found.bin_covariances,
@@ -457,7 +459,7 @@ def _estimate(
         notes=measured.notes,
         warnings=(*grouped.warnings, *measured.warnings),
         bootstrap_error=found.bootstrap_error(n) if len(found.replicas) else None,
-        undefined=float(sums.total[n]),
+        undefined=float(found.sums.total[n]),
         single_cutflow=sample.cutflow,
         parts=found.parts,
         plane=found.plane,

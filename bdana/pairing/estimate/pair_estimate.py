@@ -64,7 +64,8 @@ class PairEstimate:
         Expected number in each region.
     covariance : ndarray, shape (R, R)
         Its statistical covariance, from the finite number of single tracks: of the pairs, and of what is measured with
-        the same tracks (duty factor, survival of the vetoes).
+        the same tracks (duty factor, survival of the vetoes). Variances are those that give pulls of width 1, above those
+        without bias where few tracks tell them (`PairSums.widening`).
     pairs : ndarray of int, shape (R,)
         Built pairs in each region.
     sum_w2 : ndarray, shape (R,)
@@ -179,7 +180,7 @@ class PairEstimate:
         return replace(
             self,
             expected=sums.total,
-            covariance=sums.covariance,
+            covariance=sums.widened,
             pairs=sums.pairs,
             sum_w2=sums.sum_w2,
             upper_limit=np.where(sums.pairs == 0, self.unseen, np.nan),

@@ -26,15 +26,19 @@ class RegionSums:
     total : ndarray, shape (R,)
         Sum of weights.
     covariance : ndarray, shape (R, R)
+        Of the sums, without bias.
     pairs : ndarray of int, shape (R,)
     sum_w2 : ndarray, shape (R,)
         Sum of squared weights.
+    widening : ndarray, shape (R,)
+        What the variances have to be raised by for pulls of width 1 (`PairSums.widening`).
     """
 
     total: NDArray[np.float64]
     covariance: NDArray[np.float64]
     pairs: NDArray[np.int64]
     sum_w2: NDArray[np.float64]
+    widening: NDArray[np.float64]
 
     __repr__ = short_repr
 
@@ -48,7 +52,18 @@ class RegionSums:
         regions : int
         """
         first = slice(regions)
-        return cls(sums.total[first], sums.covariance()[first, first], sums.pairs[first], sums.sum_w2[first])
+        return cls(
+            sums.total[first],
+            sums.covariance()[first, first],
+            sums.pairs[first],
+            sums.sum_w2[first],
+            sums.widening()[first],
+        )
+
+    @property
+    def widened(self) -> NDArray[np.float64]:
+        """Covariance with the variances that give pulls of width 1, shape (R, R)."""
+        return self.covariance + np.diag(self.widening)
 
 
 @dataclass(frozen=True)
@@ -74,7 +89,8 @@ class RegionParts:
         Parameters
         ----------
         which : ndarray of bool, shape (R, E + 1)
-            The parts; a region that has all of its pairs in them is `whole`, to the last bit.
+            The parts; a region that has all of its pairs in them is `whole`, to the last bit. Of others what variances
+            are raised by is the sum over parts.
         """
         regions, parts = which.shape
         own = self.parts
@@ -87,4 +103,5 @@ class RegionParts:
             np.where(np.outer(every, every), self.whole.covariance, table @ own.covariance @ table.T),
             np.where(every, self.whole.pairs, (table @ own.pairs).astype(np.int64)),
             np.where(every, self.whole.sum_w2, table @ own.sum_w2),
+            np.where(every, self.whole.widening, table @ own.widening),
         )

@@ -63,6 +63,7 @@ class PairSums:
         self.pairs = np.zeros(bins, dtype=np.int64)
         """Number of pairs in each bin, shape (bins,)."""
         self._squares = np.zeros((bins, bins))
+        self._cubes = np.zeros(bins)
         self._mixed = np.zeros((bins, len(pooled.weight) if pooled else 1))
 
     def fill(
@@ -101,7 +102,8 @@ class PairSums:
         self.total += np.bincount(own, value, minlength=n)
         self.sum_w2 += np.bincount(own, value**2, minlength=n)
         self.pairs += np.bincount(own, minlength=n)
-        _add_squares(track, bins, weight, self._squares)
+        self._cubes -= np.bincount(own, value**3, minlength=n)
+        _add_powers(track, bins, weight, self._squares, self._cubes)
         if shared is not None:
             for one, of_class in enumerate(shared.T):
                 self._mixed[:, one] += np.bincount(bins, weight * of_class, minlength=n)
@@ -116,7 +118,9 @@ class PairSums:
     @property
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything that was added up, by name: the arrays themselves."""
-        return {name: getattr(self, name) for name in ("total", "sum_w2", "pairs", "_squares", "_mixed")}
+        return {
+            name: getattr(self, name) for name in ("total", "sum_w2", "pairs", "_squares", "_cubes", "_mixed")
+        }
 
     def covariance(self) -> NDArray[np.float64]:
         """Return the covariance of all bins, shape (bins, bins)."""
@@ -134,10 +138,25 @@ class PairSums:
         """Return the variance of each bin, shape (bins,)."""
         return np.diag(self.covariance())
 
+    def widening(self) -> NDArray[np.float64]:
+        """Return what the variance of each bin has to be raised by for pulls of width 1, shape (bins,).
+
+        The estimated variance V follows the sum that it belongs to, and so the mean square of sum minus truth over V is
+        1 + 2 g^2, with g the skewness of the sum (Hall, Ann. Probab. 15 (1987) 920, for means; docs/combinatorial.md). Its
+        third cumulant is taken to be sum_t s_t^3 - sum_ij h_ij^3: triples of pairs that all share one track. So n independent
+        pairs of weight 1 have n + 2 for n. The largest g^2 is 1, that of one pair or of one track in all pairs.
+
+        Bins in which a pair has one entry at most.
+        """
+        variance = np.maximum(self.variance(), 0.0)
+        skewness2 = np.divide(self._cubes**2, variance**3, out=np.zeros_like(variance), where=variance > 0)
+        widening: NDArray[np.float64] = 2.0 * np.minimum(skewness2, 1.0) * variance
+        return widening
+
 
 @numba.njit(cache=True, nogil=True)
-def _add_squares(track, bins, weight, squares):  # type: ignore[no-untyped-def]
-    """Add s^a s^b of every track: each two different bins once, in the order in which the track came to them."""
+def _add_powers(track, bins, weight, squares, cubes):  # type: ignore[no-untyped-def]
+    """Add s^a s^b and (s^a)^3 of every track: each two different bins once, in the order in which the track came to them."""
     n = 0
     met, is_met = np.empty(len(squares), dtype=np.int64), np.zeros(len(squares), dtype=np.bool_)
     by_bin = np.zeros(len(squares))
@@ -149,6 +168,7 @@ def _add_squares(track, bins, weight, squares):  # type: ignore[no-untyped-def]
         by_bin[bins[k]] += weight[k]
         if k + 1 == len(track) or track[k + 1] != track[k]:
             for x in range(n):
+                cubes[met[x]] += by_bin[met[x]] ** 3
                 for y in range(x, n):
                     squares[met[x], met[y]] += by_bin[met[x]] * by_bin[met[y]]
             for x in range(n):

@@ -92,9 +92,64 @@ def test_unbiased_and_far_above_independent_pairs(mean, passing):
     assert (ratio > (10.0 if passing == 0.5 else 1.1)).all()
 
 
+def test_widening_is_that_of_the_skewness_by_hand():
+    rng = np.random.default_rng(5)
+    h = rng.random((30, 20)) * (rng.random((30, 20)) < 0.4)
+    bins = rng.integers(0, 3, (30, 20))
+    sums = filled(h, bins, 4)
+    together = filled(h[:, :10], bins[:, :10], 4) + filled(h[:, 10:], bins[:, 10:], 4)
+    for b in range(3):
+        own = h * (bins == b)
+        third = (own.sum(axis=0) ** 3).sum() + (own.sum(axis=1) ** 3).sum() - (own**3).sum()
+        assert sums.widening()[b] == pytest.approx(2.0 * third**2 / sums.variance()[b] ** 2)
+    assert sums.widening()[3] == 0.0
+    halves = [
+        filled(part, which, 3) for part, which in ((h[:, :10], bins[:, :10]), (h[:, 10:], bins[:, 10:]))
+    ]
+    cubes = sum(one.variance() * np.sqrt(0.5 * one.widening()) for one in halves)
+    assert together.widening()[:3] == pytest.approx(2.0 * (cubes / together.variance()[:3]) ** 2)
+
+
+@pytest.mark.parametrize("pairs", [1, 7])
+def test_independent_pairs_have_the_variance_of_two_more_and_one_track_three_times_its_own(pairs):
+    """E[(n - mu)^2 / (n + 2)] is 1 to first order for Poisson n; a track in all pairs has the square of the number."""
+    apart = filled(np.eye(pairs), np.zeros((pairs, pairs), dtype=np.int64), 1)
+    assert apart.variance() + apart.widening() == pytest.approx(pairs + 2.0)
+    of_one = filled(np.ones((1, pairs)), np.zeros((1, pairs), dtype=np.int64), 1)
+    assert of_one.widening() == pytest.approx(2.0 * pairs**2)
+
+
+def test_weights_of_both_signs_do_not_widen_without_end():
+    """Of a variance that nearly cancels: r = (3, -2), c = 1, so V = 9 + 4 + 1 - 13 = 1 and third cumulant 1."""
+    sums = filled(np.array([[3.0], [-2.0]]), np.zeros((2, 1), dtype=np.int64), 1)
+    assert sums.variance() == pytest.approx(1.0)
+    assert sums.widening() == pytest.approx(2.0)
+    below = filled(np.array([[3.0], [-3.0]]), np.zeros((2, 1), dtype=np.int64), 1)
+    assert below.widening() == pytest.approx(0.0)
+    sums = filled(np.array([[3.0, 2.0], [-2.0, 0.0]]), np.zeros((2, 2), dtype=np.int64), 1)
+    assert 0.0 < sums.widening()[0] <= 2.0 * sums.variance()[0]
+
+
+def test_pulls_have_width_one_where_few_tracks_of_one_charge_carry_the_sum():
+    """25 tracks that differ in how many of 200 others they meet; without the widening the pulls are wider."""
+    rng = np.random.default_rng(6)
+    meets = rng.permutation(np.linspace(0.05, 1.0, 300) ** 3)
+    pool = rng.random((200, 300)) < meets
+    plain, widened = [], []
+    for _ in range(1500):
+        i, j = rng.integers(0, 200, rng.poisson(200)), rng.integers(0, 300, rng.poisson(25))
+        sums = filled(pool[np.ix_(i, j)].astype(float), np.zeros((len(i), len(j)), dtype=np.int64), 1)
+        difference = sums.total[0] - 200 * 25 * pool.mean()
+        plain.append(difference / np.sqrt(sums.variance()[0]))
+        widened.append(difference / np.sqrt(sums.variance()[0] + sums.widening()[0]))
+    assert np.std(widened) == pytest.approx(1.0, abs=0.06)
+    assert np.std(plain) > 1.12
+
+
 def test_without_pairs_everything_is_zero():
     empty = np.empty(0, dtype=np.int64)
     sums = PairSums(2)
     sums.fill(empty, empty, np.empty(0), np.empty(0, dtype=bool))
     assert not sums.total.any()
     assert not sums.covariance().any()
+    assert not sums.widening().any()
