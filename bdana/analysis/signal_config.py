@@ -183,6 +183,32 @@ class SignalConfig(StrictModel):
         """The module of selections/ by decay mode: those of `channels`, and the shipped ones for other modes."""
         return self.channels | {mode: name for mode, name in SELECTIONS.items() if mode not in self.channels}
 
+    def usual_mode_at(self, mass: float) -> str:
+        """Return the decay mode that is meant where none is named, of the particle of one mass.
+
+        It is the first of `channels` that is open; where none is, the open mode with a selection that has the largest width.
+
+        Parameters
+        ----------
+        mass : float
+            In MeV/c2.
+
+        Raises
+        ------
+        ConfigError
+            When no selection is for a mode that is open.
+        """
+        particle = self.particle(mass)
+        found = [mode for mode in self.selections if is_open(particle, mode)]
+        if not found:
+            raise ConfigError(
+                f"no decay mode of {self.model} at {mass:g} MeV has a selection in [signal] channels: it has "
+                f"{', '.join(particle.modes) or 'none'}"
+            )
+        if found[0] in self.channels:
+            return found[0]
+        return max(found, key=lambda mode: particle.modes[mode].width)
+
     def cautions(self, masses: Sequence[float]) -> tuple[str, ...]:
         """Return what people must know of the numbers at some masses.
 
@@ -229,23 +255,5 @@ class SearchedSignal(SignalConfig):
 
     @property
     def usual_mode(self) -> str:
-        """The decay mode that is searched for where none is named, of the particle at `point`.
-
-        It is the first of `channels` that is open; where none is, the open mode with a selection that has the largest width.
-
-        Raises
-        ------
-        ConfigError
-            When no selection is for a mode that is open.
-        """
-        mass = self.point[0]
-        particle = self.particle(mass)
-        found = [mode for mode in self.selections if is_open(particle, mode)]
-        if not found:
-            raise ConfigError(
-                f"no decay mode of {self.model} at {mass:g} MeV has a selection in [signal] channels: it has "
-                f"{', '.join(particle.modes) or 'none'}"
-            )
-        if found[0] in self.channels:
-            return found[0]
-        return max(found, key=lambda mode: particle.modes[mode].width)
+        """The decay mode that is searched for where none is named: `usual_mode_at` the mass of `point`."""
+        return self.usual_mode_at(self.point[0])

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -159,6 +160,22 @@ def test_each_coupling_of_a_model_has_its_name_and_scan():
     assert signals[0].masses_mev == (20.0, 1000.0)
     assert signals[1].masses_mev == (20.0, 2000.0)
     assert signals[1].coupling.name == "g_aw_per_gev"
+
+
+def test_one_model_is_listed_with_its_parameters():
+    """Decay modes are those that are open at any mass."""
+    every = bdana("sensitivity", "--couplings").stdout
+    own = bdana(
+        "sensitivity", "--couplings", "--model", "hnl", "--set", 'signal.parameters.flavour="mu"'
+    ).stdout
+    assert "epsilon" in every
+    assert "epsilon" not in own
+    assert re.findall(r"\bU\b", every)
+    assert ("rhoe" in every, "rhomu" in every, "tautau" in every) == (True, False, False)
+    assert ("rhoe" in own, "rhomu" in own, "pimu" in own) == (False, True, True)
+    ghost = bdana("sensitivity", "--couplings", "--model", "ghost")
+    assert ghost.returncode == 2
+    assert "no signal model 'ghost'" in ghost.stderr
 
 
 def test_each_mode_may_have_a_table_of_widths(tmp_path):
