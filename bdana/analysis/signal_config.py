@@ -48,7 +48,8 @@ class SignalConfig(StrictModel):
     )
     channels: dict[str, str] = Field(
         default={"mumu": "dimuon", "ee": "dielectron"},
-        description="decay modes that are searched for, each with its module of selections/",
+        description="decay modes that are searched for, each with its module of selections/; by default these two if the particle has "
+        "one of them, else all its modes that have a selection",
     )
     decay_volume_m: tuple[float, float] | None = Field(
         default=None, description="z in which decays count; by default the decay volume of the detector"
@@ -126,6 +127,8 @@ class SignalConfig(StrictModel):
         for name in ("spot_mm", "depth_mm"):
             if values[name] is None:
                 values[name] = getattr(detector.beam_dump, name)
+        if "channels" not in self.model_fields_set:
+            values["channels"] = self.usual_channels()
         scan = scan_of(self.model, self.parameters)
         for name, default in (
             ("masses_mev", scan.masses),
@@ -182,6 +185,24 @@ class SignalConfig(StrictModel):
     def selections(self) -> dict[str, str]:
         """The module of selections/ by decay mode: those of `channels`, and the shipped ones for other modes."""
         return self.channels | {mode: name for mode, name in SELECTIONS.items() if mode not in self.channels}
+
+    def usual_channels(self) -> dict[str, str]:
+        """Return the decay modes that are searched for where none are named, each with its module of selections/.
+
+        They are those of `channels` if one of them is open at the mass of `point`, else all that are open and have a selection,
+        the one with the largest width first.
+
+        Raises
+        ------
+        ConfigError
+            When a parameter of the model is wrong.
+        """
+        particle = self.particle((self.point or scan_of(self.model, self.parameters).point)[0])
+        found = [mode for mode in self.selections if is_open(particle, mode)]
+        if not found or found[0] in self.channels:
+            return self.channels
+        widths = {mode: particle.modes[mode].width for mode in found}
+        return {mode: SELECTIONS[mode] for mode in sorted(found, key=widths.__getitem__, reverse=True)}
 
     def usual_mode_at(self, mass: float) -> str:
         """Return the decay mode that is meant where none is named, of the particle of one mass.

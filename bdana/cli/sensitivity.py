@@ -163,15 +163,19 @@ def _load(model: str | None, overrides: list[str]) -> AnalysisFolder:
         note(f"no analysis.toml here or above: using the default analysis in {template_folder()}")
     folder = folder or template_folder()
     if model is not None and model != AnalysisFolder.read(folder).signal.model:
+        from bdana.analysis.signal_config import SignalConfig
         from bdana.signal.models import scan_of
 
         def own(**values: Any) -> list[str]:
             """Return overrides of what the analysis says of its own model."""
             return [_override(f"signal.{name}", value, f"--model {model}") for name, value in values.items()]
 
-        start = own(model=model, parameters={})
-        scan = scan_of(model, AnalysisFolder.read(folder, [*start, *overrides]).signal.parameters)
+        start = own(model=model, parameters={}, channels={})
+        there = AnalysisFolder.read(folder, [*start, *overrides]).signal
+        scan = scan_of(model, there.parameters)
+        channels = SignalConfig(model=model, parameters=there.parameters).usual_channels()
         scanned = own(masses_mev=scan.masses, couplings=scan.couplings, point=scan.point)
+        scanned += own(**{f"channels.{mode}": selection for mode, selection in channels.items()})
         overrides = [*start, *scanned, *overrides]
     return AnalysisFolder.read(folder, overrides)
 

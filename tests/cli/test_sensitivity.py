@@ -211,6 +211,20 @@ def test_other_figures(tmp_path, show):
 
 
 @pytest.mark.parametrize(
+    ("model", "modes"),
+    [("alp", {"gammagamma": "diphoton"}), ("dark_scalar", {"mumu": "dimuon", "ee": "dielectron"})],
+)
+def test_the_channels_of_another_model_are_its_own(tmp_path, model, modes):
+    """Those of the analysis are of its own particle."""
+    assert _load(model, []).signal.channels == modes
+    assert _load(model, ['signal.channels.kk="dipion"']).signal.channels == {**modes, "kk": "dipion"}
+    if model == "alp":
+        few = [word for word in SMALL if word != "--json"]
+        done = bdana("sensitivity", "--model", model, *few, "--plot", tmp_path / "a.png", "--show", "channel")
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--mass", 200, "--epsilon", 1e-6], "mass 200 MeV: the mode mumu opens at 211.3168 MeV"),
