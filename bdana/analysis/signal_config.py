@@ -48,7 +48,8 @@ class SignalConfig(StrictModel):
     )
     channels: dict[str, str] = Field(
         default={"mumu": "dimuon", "ee": "dielectron"},
-        description="decay modes that are searched for, each with its module of selections/",
+        description="decay modes that are searched for, each with its module of selections/; by default these two if the particle has "
+        "one of them, else all its modes that have a selection",
     )
     decay_volume_m: tuple[float, float] | None = Field(
         default=None, description="z in which decays count; by default the decay volume of the detector"
@@ -126,6 +127,8 @@ class SignalConfig(StrictModel):
         for name in ("spot_mm", "depth_mm"):
             if values[name] is None:
                 values[name] = getattr(detector.beam_dump, name)
+        if "channels" not in self.model_fields_set:
+            values["channels"] = self.usual_channels()
         scan = scan_of(self.model, self.parameters)
         for name, default in (
             ("masses_mev", scan.masses),
@@ -183,6 +186,50 @@ class SignalConfig(StrictModel):
         """The module of selections/ by decay mode: those of `channels`, and the shipped ones for other modes."""
         return self.channels | {mode: name for mode, name in SELECTIONS.items() if mode not in self.channels}
 
+    def usual_channels(self) -> dict[str, str]:
+        """Return the decay modes that are searched for where none are named, each with its module of selections/.
+
+        They are those of `channels` if one of them is open at the mass of `point`, else all that are open and have a selection,
+        the one with the largest width first.
+
+        Raises
+        ------
+        ConfigError
+            When a parameter of the model is wrong.
+        """
+        particle = self.particle((self.point or scan_of(self.model, self.parameters).point)[0])
+        found = [mode for mode in self.selections if is_open(particle, mode)]
+        if not found or found[0] in self.channels:
+            return self.channels
+        widths = {mode: particle.modes[mode].width for mode in found}
+        return {mode: SELECTIONS[mode] for mode in sorted(found, key=widths.__getitem__, reverse=True)}
+
+    def usual_mode_at(self, mass: float) -> str:
+        """Return the decay mode that is meant where none is named, of the particle of one mass.
+
+        It is the first of `channels` that is open; where none is, the open mode with a selection that has the largest width.
+
+        Parameters
+        ----------
+        mass : float
+            In MeV/c2.
+
+        Raises
+        ------
+        ConfigError
+            When no selection is for a mode that is open.
+        """
+        particle = self.particle(mass)
+        found = [mode for mode in self.selections if is_open(particle, mode)]
+        if not found:
+            raise ConfigError(
+                f"no decay mode of {self.model} at {mass:g} MeV has a selection in [signal] channels: it has "
+                f"{', '.join(particle.modes) or 'none'}"
+            )
+        if found[0] in self.channels:
+            return found[0]
+        return max(found, key=lambda mode: particle.modes[mode].width)
+
     def cautions(self, masses: Sequence[float]) -> tuple[str, ...]:
         """Return what people must know of the numbers at some masses.
 
@@ -229,23 +276,5 @@ class SearchedSignal(SignalConfig):
 
     @property
     def usual_mode(self) -> str:
-        """The decay mode that is searched for where none is named, of the particle at `point`.
-
-        It is the first of `channels` that is open; where none is, the open mode with a selection that has the largest width.
-
-        Raises
-        ------
-        ConfigError
-            When no selection is for a mode that is open.
-        """
-        mass = self.point[0]
-        particle = self.particle(mass)
-        found = [mode for mode in self.selections if is_open(particle, mode)]
-        if not found:
-            raise ConfigError(
-                f"no decay mode of {self.model} at {mass:g} MeV has a selection in [signal] channels: it has "
-                f"{', '.join(particle.modes) or 'none'}"
-            )
-        if found[0] in self.channels:
-            return found[0]
-        return max(found, key=lambda mode: particle.modes[mode].width)
+        """The decay mode that is searched for where none is named: `usual_mode_at` the mass of `point`."""
+        return self.usual_mode_at(self.point[0])

@@ -52,6 +52,8 @@ __all__ = ["sensitivity"]
 WIDTHS = "signal.parameters.widths"
 POINT_DECAYS = ("signal.decays=400000", "signal.events=40000")
 """More decays than for a scan of many masses, for the points that are asked for."""
+LISTED = 50
+"""Masses at which it is looked which decay modes of a model are open."""
 
 
 @app.command()
@@ -91,7 +93,7 @@ def sensitivity(
     from bdana.sensitivity.scan import Scan, cache_folder
 
     if couplings:
-        _list_models()
+        _list_models(model, [*(overrides or ()), *_widths(widths or [])])
         return
     replaced = [
         *_replaced("signal.decay_volume_m", "--fv", fv, _pair),
@@ -130,21 +132,26 @@ def sensitivity(
         raise InputError("points need both --mass and --coupling; without them all masses are scanned")
 
 
-def _list_models() -> None:
-    """Print the signal models, with what can be searched for and varied."""
-    from bdana.signal.models import couplings_of, find_parameters, make_particle, model_names
+def _list_models(model: str | None, overrides: list[str]) -> None:
+    """Print the signal models, or the one that is named, with what can be searched for and varied."""
+    import numpy as np
+
+    from bdana.signal import is_open
+    from bdana.signal.models import couplings_of, make_particle, model_names, scan_of
 
     shown = table("model", "coupling", "masses [MeV]", "decay modes", "production", numbers=False)
-    for name in model_names():
-        default = find_parameters(name)()
-        low, high = make_particle(name, 300.0, {}).mass_range
-        modes = ", ".join(make_particle(name, 300.0, {}).modes)
-        made = ", ".join(getattr(default, "production", ()))
+    for name in [model] if model else model_names():
+        given = _load(name, overrides).signal.parameters if model else {}
+        usual = make_particle(name, scan_of(name, given).point[0], given)
+        low, high = usual.mass_range
+        at = [make_particle(name, mass, given) for mass in np.geomspace(low, high, LISTED).tolist()]
+        modes = dict.fromkeys(mode for one in at for mode in one.modes if is_open(one, mode))
+        made = ", ".join(getattr(usual.parameters, "production", usual.production))
         couplings = "\n".join(
             f"{coupling.name} (coupling = {value})" if value else coupling.name
             for value, coupling in couplings_of(name).items()
         )
-        shown.add_row(name, couplings, f"{low:.4g} to {high:.4g}", modes, made)
+        shown.add_row(name, couplings, f"{low:.4g} to {high:.4g}", ", ".join(modes), made)
     print_tables(shown)
 
 
@@ -158,15 +165,19 @@ def _load(model: str | None, overrides: list[str]) -> AnalysisFolder:
     folder = folder or template_folder()
     _require_tables_by_mode(folder, model, overrides)
     if model is not None and model != AnalysisFolder.read(folder).signal.model:
+        from bdana.analysis.signal_config import SignalConfig
         from bdana.signal.models import scan_of
 
         def own(**values: Any) -> list[str]:
             """Return overrides of what the analysis says of its own model."""
             return [_override(f"signal.{name}", value, f"--model {model}") for name, value in values.items()]
 
-        start = own(model=model, parameters={})
-        scan = scan_of(model, AnalysisFolder.read(folder, [*start, *overrides]).signal.parameters)
+        start = own(model=model, parameters={}, channels={})
+        there = AnalysisFolder.read(folder, [*start, *overrides]).signal
+        scan = scan_of(model, there.parameters)
+        channels = SignalConfig(model=model, parameters=there.parameters).usual_channels()
         scanned = own(masses_mev=scan.masses, couplings=scan.couplings, point=scan.point)
+        scanned += own(**{f"channels.{mode}": selection for mode, selection in channels.items()})
         overrides = [*start, *scanned, *overrides]
     return AnalysisFolder.read(folder, overrides)
 

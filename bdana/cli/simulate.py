@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,7 +14,7 @@ from bdana.errors import ConfigError
 
 if TYPE_CHECKING:
     from bdana.api import Analysis
-    from bdana.simulation import SimulationConfig
+    from bdana.simulation import Signal, SimulationConfig
     from bdana.simulation.generated import GeneratorCounts
 
 __all__ = ["simulate"]
@@ -44,12 +44,28 @@ CouplingValue = Annotated[
         show_default=False,
     ),
 ]
-Mode = Annotated[str, typer.Option(metavar="mumu|ee|pipi|gammagamma", help="Decay of the signal.")]
-ModelName = Annotated[str, typer.Option(metavar="NAME", help="Signal model.")]
-Spectrum = Annotated[
-    str,
+Mode = Annotated[
+    str | None,
     typer.Option(
-        metavar="flat|all|PROCESS", help="Spectrum of the signal; a process such as bremsstrahlung."
+        metavar="mumu|ee|...",
+        help="Decay of the signal.",
+        show_default="the first that is open; mumu with --from",
+    ),
+]
+ModelName = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Signal model, by default with its parameters that of the analysis here or above, else dark_photon.",
+        show_default=False,
+    ),
+]
+Spectrum = Annotated[
+    str | None,
+    typer.Option(
+        metavar="flat|all|PROCESS",
+        help="Spectrum of the signal; a process such as bremsstrahlung.",
+        show_default="the model's first process",
     ),
 ]
 Decays = Annotated[int, typer.Option(metavar="N", help="Signal decays to generate.")]
@@ -115,9 +131,9 @@ def simulate(
     run: Run = 99_001,
     mass: Mass = None,
     epsilon: CouplingValue = None,
-    mode: Mode = "mumu",
-    model: ModelName = "dark_photon",
-    spectrum: Spectrum = "bremsstrahlung",
+    mode: Mode = None,
+    model: ModelName = None,
+    spectrum: Spectrum = None,
     decays: Decays = 100_000,
     source: Source = None,
     particle: ParticleNumber = None,
@@ -131,14 +147,13 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """Simulate halo muons, decays of a new particle or a generator's events into a ROOT file of bdana's own layout."""
-    from dataclasses import asdict
+    from dataclasses import asdict, replace
 
     from bdana._version import __version__
     from bdana.atomic import check_output
     from bdana.events.exposure import check_protons
     from bdana.simulation import (
         Generated,
-        Signal,
         SimulationConfig,
         override,
         write_generated,
@@ -152,21 +167,20 @@ def simulate(
     _check_options(context, generated=source is not None, decayed=particle is not None)
     if not source and (mass is None) == (kind == "signal"):
         raise ConfigError("--mass MEV and --kind signal go together")
-    signal = None
-    if mass is not None:
-        signal = Signal(
-            mass_mev=mass, decays=decays, mode=mode, epsilon=epsilon, spectrum=spectrum, model=model
-        )
+    signal = None if mass is None else _signal(mass, mode, model, spectrum, decays=decays, epsilon=epsilon)
     check_protons(pot, "--pot")
     config = SimulationConfig.of_detector(
         _geometry(detector), pot=pot, bursts=bursts, run=run, signal=signal, truth=kind != "pseudo"
     )
-    generated = Generated(particle, mode, ctau_mm, origin)
+    generated = Generated(particle, mode or Generated.mode, ctau_mm, origin)
     for text in overrides or ():
         if source and text.startswith("generated."):
             generated = override(generated, text.removeprefix("generated."))
         else:
             config = override(config, text)
+    if config.signal and not config.signal.spectrum:
+        first = next(iter(config.signal.particle.production), "flat")
+        config = replace(config, signal=replace(config.signal, spectrum=first))
     check_output(output)  # before the long work
     _note_cautions(config)
     chosen = executor_from(_analysis_here() if executor == "dask" else None, workers, executor, scheduler)
@@ -185,6 +199,28 @@ def simulate(
     if source:
         note(f"{source}: {_counted(counts)}")
     print_tables(f"{events} events of {config.pot:.4g} protons in {config.bursts} bursts: {output}")
+
+
+def _signal(mass: float, mode: str | None, model: str | None, spectrum: str | None, **values: Any) -> Signal:
+    """Return the decays that are asked for: of the analysis's particle, unless another model is named.
+
+    A spectrum that is not named is '' until all parameters of the model are known.
+    """
+    from bdana.analysis.signal_config import SignalConfig
+    from bdana.simulation import Signal
+
+    here = _analysis_here()
+    own = (here and here.config.signal) or SignalConfig()
+    if model is not None and model != own.model:
+        own = SignalConfig(model=model)
+    return Signal(
+        mass_mev=mass,
+        mode=mode or own.usual_mode_at(mass),
+        spectrum=spectrum or "",
+        model=own.model,
+        parameters=own.parameters,
+        **values,
+    )
 
 
 def _note_cautions(config: SimulationConfig) -> None:

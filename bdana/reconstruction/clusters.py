@@ -7,18 +7,19 @@ All arrays are read-only, as those of tracks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-import awkward as ak
 import numpy as np
 
 from bdana.display import short_repr
-from bdana.errors import ConfigError, MissingColumnError
-from bdana.reconstruction.read_only import ReadOnlyEvents, joined_lists, read_only, read_only_records
+from bdana.errors import ConfigError
+from bdana.reconstruction.event_records import EventRecords
+from bdana.reconstruction.read_only import read_only
 
 if TYPE_CHECKING:
+    import awkward as ak
     from numpy.typing import NDArray
 
     from bdana.detector import Detector
@@ -28,85 +29,40 @@ __all__ = ["ClusterPairs", "Clusters", "two_photon_mass"]
 
 STEPS = 20
 """Steps towards the decay point of a mass: each makes the error smaller by (separation / distance)^2 or more."""
+COMPUTED = ("separation", "centre", "centre_distance", "mass", "z_vertex")
+"""Quantities of a pair that are computed once, and kept of the pairs that are taken."""
 PRECISION = 1e-9
 """Relative precision of the mass at the decay point; where it is not reached there is no such point."""
 
 
 @dataclass(frozen=True)
-class Clusters:
-    """N clusters of the calorimeter and the events they belong to.
+class Clusters(EventRecords):
+    """N clusters of the calorimeter and the events they belong to: `record` has the fields `energy`, `x`, `y` and `time` of `lkr`."""
 
-    Attributes
-    ----------
-    record : ak.Array, type N * record
-        Fields `energy`, `x`, `y` and `time` of `lkr` (docs/events.md), in mm, ns, MeV.
-    events : ak.Array
-        The events of the chunk.
-    index : ndarray of int, shape (N,)
-        The place in `events` of each cluster's event.
-    detector : Detector
-        The geometry they were measured in.
-    """
-
-    record: ak.Array
-    events: ak.Array
-    index: NDArray[np.int64]
-    detector: Detector
+    collection = "lkr"
+    called = "clusters"
 
     __repr__ = short_repr
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "record", read_only_records(self.record))
-        object.__setattr__(self, "events", read_only_records(self.events, ReadOnlyEvents))
-
-    @classmethod
-    def of_events(cls, events: ak.Array, detector: Detector) -> Clusters:
-        """Take every cluster of every event, in order.
-
-        Parameters
-        ----------
-        events : ak.Array, type N * record
-        detector : Detector
-        """
-        record, index = joined_lists(events.lkr)
-        return cls(record, events, index, detector)
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def take(self, where: NDArray[Any]) -> Clusters:
-        """Return the clusters at the given places (indices or mask).
-
-        Parameters
-        ----------
-        where : ndarray
-        """
-        return Clusters(self.record[where], self.events, self.index[where], self.detector)
-
-    @cached_property
-    def event(self) -> ak.Array:
-        """The event of each cluster, type N * record."""
-        return read_only_records(self.events[self.index], ReadOnlyEvents)
 
     @property
     def energy(self) -> NDArray[np.float64]:
         """Energy in MeV, shape (N,)."""
-        return self._column("energy")
+        return self.column("energy")
 
     @property
     def x(self) -> NDArray[np.float64]:
         """Position x in mm, shape (N,)."""
-        return self._column("x")
+        return self.column("x")
 
     @property
     def y(self) -> NDArray[np.float64]:
         """Position y in mm, shape (N,)."""
-        return self._column("y")
+        return self.column("y")
 
     @property
     def time(self) -> NDArray[np.float64]:
         """Time in ns, on the scale of the trigger time, shape (N,)."""
-        return self._column("time")
+        return self.column("time")
 
     @property
     def z(self) -> float:
@@ -122,15 +78,6 @@ class Clusters:
     def point(self) -> NDArray[np.float64]:
         """Position in mm: x, y and z, shape (N, 3)."""
         return read_only(np.stack([self.x, self.y, np.full(len(self), self.z)], axis=1))
-
-    def _column(self, name: str) -> NDArray[np.float64]:
-        if name not in ak.fields(self.record):
-            raise MissingColumnError(
-                f"the clusters have no column '{name}': the schema does not map it, or the cut does not declare it with "
-                f'"lkr.{name}" in its decorator'
-            )
-        column: NDArray[np.float64] = read_only(ak.to_numpy(self.record[name]))
-        return column
 
 
 @dataclass(frozen=True)
@@ -169,7 +116,7 @@ class ClusterPairs:
         dump_point: NDArray[np.float64],
         beam_line: Line | None,
         reference_z: float,
-    ) -> ClusterPairs:
+    ) -> Self:
         """Pair clusters given by their indices, the one of larger energy as `first`.
 
         Parameters
@@ -184,7 +131,7 @@ class ClusterPairs:
         first, second = np.where(swap, other, one), np.where(swap, one, other)
         return cls(clusters.take(first), clusters.take(second), dump_point, beam_line, reference_z)
 
-    def take(self, where: NDArray[Any]) -> ClusterPairs:
+    def take(self, where: NDArray[Any]) -> Self:
         """Return the pairs at the given places (indices or mask).
 
         Parameters
@@ -192,9 +139,12 @@ class ClusterPairs:
         where : ndarray
         """
         of_each = np.broadcast_to(self.hypothesis, len(self))[where]
-        return ClusterPairs(
-            self.first.take(where), self.second.take(where), self.dump_point, self.beam_line, self.reference_z, of_each
-        )  # fmt: skip
+        taken = replace(
+            self, first=self.first.take(where), second=self.second.take(where), hypothesis=of_each
+        )
+        known = {name: read_only(vars(self)[name][where]) for name in COMPUTED if name in vars(self)}
+        vars(taken).update(known)
+        return taken
 
     def __len__(self) -> int:
         return len(self.first)

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-import awkward as ak
 import numpy as np
 
 from bdana.display import short_repr
-from bdana.errors import MissingColumnError
 from bdana.on_demand import late_module
+from bdana.reconstruction.event_records import EventRecords
 from bdana.reconstruction.lines import ClosestApproach, Line, closest_approach
-from bdana.reconstruction.read_only import ReadOnlyEvents, joined_lists, read_only, read_only_records
+from bdana.reconstruction.read_only import read_only
 
 if TYPE_CHECKING:
+    import awkward as ak
     import vector
     from numpy.typing import NDArray
 
@@ -31,46 +31,13 @@ __all__ = ["Pairs", "Tracks"]
 
 
 @dataclass(frozen=True)
-class Tracks:
-    """N single tracks and the events they belong to.
+class Tracks(EventRecords):
+    """N single tracks and the events they belong to: `record` has the canonical track fields (docs/events.md)."""
 
-    Attributes
-    ----------
-    record : ak.Array, type N * record
-        The canonical track fields (docs/events.md), in mm, ns, MeV.
-    events : ak.Array
-        The events of the chunk.
-    index : ndarray of int, shape (N,)
-        The place in `events` of each track's event.
-    detector : Detector
-        The geometry the tracks were measured in.
-    """
-
-    record: ak.Array
-    events: ak.Array
-    index: NDArray[np.int64]
-    detector: Detector
+    collection = "tracks"
+    called = "tracks"
 
     __repr__ = short_repr
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "record", read_only_records(self.record))
-        object.__setattr__(self, "events", read_only_records(self.events, ReadOnlyEvents))
-
-    @classmethod
-    def of_events(cls, events: ak.Array, detector: Detector) -> Tracks:
-        """Take every track of every event, in order.
-
-        Parameters
-        ----------
-        events : ak.Array, type N * record
-        detector : Detector
-        """
-        record, index = joined_lists(events.tracks)
-        return cls(record, events, index, detector)
-
-    def __len__(self) -> int:
-        return len(self._taken_from[1]) if "_taken_from" in vars(self) else len(self.index)
 
     def assume(self, mass: float | NDArray[np.float64]) -> None:
         """Give the tracks, in the sample that they are of, a mass hypothesis.
@@ -85,7 +52,7 @@ class Tracks:
         column[places] = mass
         sample._columns["mass"] = read_only(column)
 
-    def take(self, where: NDArray[Any]) -> Tracks:
+    def take(self, where: NDArray[Any]) -> Self:
         """Return the tracks at the given places (indices or mask).
 
         Parameters
@@ -93,28 +60,12 @@ class Tracks:
         where : ndarray
         """
         places = np.arange(len(self))[where]
-        taken = object.__new__(Tracks)  # `record` and `index` are gathered when asked for, as columns are
+        taken = super().take(places)
         lines = {side: line.take(places) for side in ("before", "after") if (line := vars(self).get(side))}
         vars(taken).update(
             {side: Line(read_only(x.point), read_only(x.direction)) for side, x in lines.items()}
         )
-        sample, within = vars(self).get("_taken_from", (self, slice(None)))
-        places = places if sample is self else within[places]
-        vars(taken).update(events=self.events, detector=self.detector, _taken_from=(sample, places))
         return taken
-
-    def __getattr__(self, name: str) -> Any:
-        if name in {"record", "index"} and "_taken_from" in vars(self):
-            sample, places = self._taken_from
-            value = getattr(sample, name)[places]
-            vars(self)[name] = read_only_records(value) if name == "record" else value
-            return vars(self)[name]
-        raise AttributeError(f"'Tracks' object has no attribute '{name}'", name=name, obj=self)
-
-    @cached_property
-    def event(self) -> ak.Array:
-        """The event of each track, type N * record."""
-        return read_only_records(self.events[self.index], ReadOnlyEvents)
 
     @property
     def charge(self) -> NDArray[np.int64]:
@@ -182,52 +133,6 @@ class Tracks:
         x, y, z, tx, ty = (self.column(f"{name}_{side}") for name in ("x", "y", "z", "tx", "ty"))
         line = Line.from_slopes(x, y, z, tx, ty)
         return Line(read_only(line.point), read_only(line.direction))
-
-    def column(self, name: str) -> NDArray[Any]:
-        """Return a field of `record`, shape (N,).
-
-        Parameters
-        ----------
-        name : str
-
-        Raises
-        ------
-        MissingColumnError
-            When there is no such field.
-        """
-        if not self.has(name):
-            raise MissingColumnError(
-                f"the tracks have no column '{name}': the schema does not map it, or the cut does not declare it with "
-                f'"tracks.{name}" in its decorator'
-            )
-        if name not in self._columns:
-            self._columns[name] = read_only(self._gathered(name))
-        return self._columns[name]
-
-    def has(self, name: str) -> bool:
-        """Tell whether there is a field of `record`.
-
-        Parameters
-        ----------
-        name : str
-        """
-        if "_taken_from" in vars(self):
-            return self._taken_from[0].has(name)
-        return name in self._fields or name in self._columns
-
-    @cached_property
-    def _fields(self) -> frozenset[str]:
-        return frozenset(ak.fields(self.record))
-
-    def _gathered(self, name: str) -> NDArray[Any]:
-        if "_taken_from" in vars(self):
-            sample, places = self._taken_from
-            return sample.column(name)[places]
-        return ak.to_numpy(self.record[name])
-
-    @cached_property
-    def _columns(self) -> dict[str, NDArray[Any]]:
-        return {}
 
 
 @dataclass(frozen=True)

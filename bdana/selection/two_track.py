@@ -404,6 +404,7 @@ class Selection:
         other: NDArray[np.int64],
         par: Parameters,
         setup: Setup,
+        kind: type[ClusterPairs] = ClusterPairs,
     ) -> ClusterPairs:
         """Pair clusters as candidates, with the mass hypothesis of the selection.
 
@@ -414,10 +415,12 @@ class Selection:
             Indices of the two clusters of each pair.
         par : Parameters
         setup : Setup
+        kind : type of ClusterPairs
+            What computes their quantities.
         """
         detector = setup.detector
         dump, middle = np.array(detector.beam_dump.point_mm), 0.5 * sum(detector.volume_mm)
-        pairs = ClusterPairs.by_energy(clusters, one, other, dump, setup.beam_line, middle)
+        pairs = kind.by_energy(clusters, one, other, dump, setup.beam_line, middle)
         if self.mass is None:
             return pairs
         return replace(pairs, hypothesis=assumed_masses(self.mass, pairs, par, self.name))

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 import bdana
 from bdana.analysis.signal_config import SignalConfig
+from bdana.detector import load_detector
 from bdana.errors import ConfigError
 
 
@@ -55,6 +56,22 @@ def test_scans_of_nothing_are_refused(config, mode, message):
 def test_impossible_values_are_refused(key, value):
     with pytest.raises(ValidationError, match=key):
         SignalConfig(**{key: value})
+
+
+@pytest.mark.parametrize(
+    ("config", "modes"),
+    [
+        (SignalConfig(), ["mumu", "ee"]),
+        (SignalConfig(model="dark_scalar"), ["mumu", "ee"]),
+        (SignalConfig(model="alp"), ["gammagamma"]),
+        (SignalConfig(model="hnl", point=(400.0, 1e-4)), ["pie", "nuee", "numumu"]),
+        (SignalConfig(model="hnl", channels={"pie": "mine"}), ["pie"]),
+        (SignalConfig(model="alp", channels={"mumu": "dimuon"}), ["mumu"]),
+    ],
+)
+def test_channels_that_are_not_named_are_those_of_the_particle(config, modes):
+    """By their widths where it has neither mumu nor ee; what is named is not changed."""
+    assert list(config.in_detector(load_detector("na62")).channels) == modes
 
 
 def test_what_people_must_know_is_said_once():

@@ -21,7 +21,7 @@ from tests.synthetic import dimuon_event, diphoton_event, good_bursts, records
 STAGES = ("SR", "CR", "CR1", "CR2", "CR3")
 SR, OPEN = 0, len(STAGES)
 NAN, INF = float("nan"), float("inf")
-FAR = (0.0, 930.0)
+FAR = (0.0, 1070.0)
 """A centre outside of all envelopes."""
 COMMANDS = (
     ("run",),
@@ -68,8 +68,8 @@ def arrays(events):
 
 @pytest.mark.parametrize("field", ["time", "energy", "x", "y"])
 def test_what_cannot_be_decided_of_a_control_region_is_most_secret(gate, field):
-    assert gate.secrecy(records([edited(centre=(0.0, 850.0))]))[0] == STAGES.index("CR3")
-    assert gate.secrecy(records([edited(centre=(0.0, 850.0), **{field: NAN})]))[0] == SR
+    assert gate.secrecy(records([edited(centre=(0.0, 1030.0))]))[0] == STAGES.index("CR3")
+    assert gate.secrecy(records([edited(centre=(0.0, 1030.0), **{field: NAN})]))[0] == SR
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_track_in_time_makes_the_pair_open(gate, apart, expected):
 
 
 def test_closed_pairs_of_clusters_are_dropped_at_reading(analysis):
-    events = [diphoton_event(0), diphoton_event(1, centre=(0.0, 930.0)), diphoton_event(2, mass=300.0)]
+    events = [diphoton_event(0), diphoton_event(1, centre=FAR), diphoton_event(2, mass=300.0)]
     run = analysis.select(arrays(events), selection="diphoton", kind="data")
     assert run.candidates.event.tolist() == [1]
     assert [region.name for region in run.regions] == ["outside"]
@@ -141,10 +141,10 @@ def test_a_selection_whose_pairs_move_into_an_envelope_stops(folder):
     """Another beam line moves the centre's distance; the rule has its own."""
     moved = bdana.load(folder, overrides=["beam_line.point_mm=[0.0, 500.0, 23070.0]"])
     with pytest.raises(BlindingError, match="there are closed pairs in open data"):
-        moved.select(arrays([diphoton_event(centre=(0.0, 930.0))]), selection="diphoton", kind="data")
+        moved.select(arrays([diphoton_event(centre=FAR)]), selection="diphoton", kind="data")
 
 
-CR1 = "[stages.CR1.clusters]\nmass_min_mev = 11.0\nmass_max_mev = 950.0\ncentre_max_mm = 720.0\n"
+CR1 = "[stages.CR1.clusters]\nmass_min_mev = 6.5\nmass_max_mev = 1650.0\ncentre_max_mm = 995.0\n"
 
 
 @pytest.mark.parametrize(
@@ -152,8 +152,8 @@ CR1 = "[stages.CR1.clusters]\nmass_min_mev = 11.0\nmass_max_mev = 950.0\ncentre_
     [
         pytest.param(CR1, "", r"add \[stages.CR1.clusters\]", id="stage without"),
         pytest.param(
-            "centre_max_mm = 520.0",
-            "centre_max_mm = 490.0",
+            "centre_max_mm = 915.0",
+            "centre_max_mm = 890.0",
             "region SR of pairs of clusters leaves",
             id="region outside",
         ),
@@ -161,13 +161,13 @@ CR1 = "[stages.CR1.clusters]\nmass_min_mev = 11.0\nmass_max_mev = 950.0\ncentre_
             "track_dt_ns = 2.0", 'track_dt_ns = "2.0"', r"\[clusters\] track_dt_ns", id="text for a number"
         ),
         pytest.param(
-            "mass_max_mev = 750.0",
-            "mass_max_mev = 17.0",
+            "mass_max_mev = 1450.0",
+            "mass_max_mev = 8.0",
             "region SR is empty: mass_min_mev must be below",
             id="empty envelope",
         ),
         pytest.param(
-            "centre_max_mm = 620.0", "centre_max_mm = 510.0", "region SR is not inside CR", id="not nested"
+            "centre_max_mm = 955.0", "centre_max_mm = 910.0", "region SR is not inside CR", id="not nested"
         ),
     ],
 )
@@ -195,7 +195,7 @@ def test_closed_pairs_of_clusters_are_in_the_sealed_files_only(tmp_path, keys, s
     events = [
         diphoton_event(1, run=11001),
         diphoton_event(2, run=11001, centre=FAR),
-        diphoton_event(3, run=11001, centre=(0.0, 560.0)),
+        diphoton_event(3, run=11001, centre=(0.0, 910.0)),
         dimuon_event(4, run=11001),
     ]
     events[0]["lkr"][0]["energy"] = CANARY
@@ -247,7 +247,7 @@ def test_closed_pairs_of_clusters_change_nothing_that_is_visible(worlds, sealed)
     """As closed pairs of tracks do: events that differ only in them give the same files, words and codes."""
     world, rng = worlds[sealed], np.random.default_rng(3)
     tracks = [dimuon_event(i, run=11001, origin=(800.0, -22.0, 23_070.0)) for i in range(20)]
-    photons = [diphoton_event(100 + i, run=11001, centre=(30.0 * i, 940.0)) for i in range(6)]
+    photons = [diphoton_event(100 + i, run=11001, centre=(20.0 * i, 1070.0)) for i in range(6)]
     events, bursts = records([*tracks, *photons]), good_bursts(run=11001)
     assert (world.gate.secrecy(events) == OPEN).all()
     views = []

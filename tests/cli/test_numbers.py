@@ -37,7 +37,7 @@ OPTIONS = {
     ("limit", "--candidate-mass"): (WINDOW, ["0", "1e30"]),
     ("limit", "--half-width"): (WINDOW, ["0", "1e30"]),
     ("simulate", "--pot"): (SIGNAL, ["0", "20", "1e30"]),
-    ("simulate", "--mass"): (SIGNAL, ["0", "200", "770", "1e30"]),
+    ("simulate", "--mass"): (SIGNAL, ["0", "0.5", "770", "1e30"]),
     ("simulate", "--epsilon"): (SIGNAL, ["0", "1.1"]),
     ("simulate", "--ctau-mm"): (["simulate", "o.root", "--from", "absent.hepmc", "--particle", "32"], ["0"]),
     ("sensitivity", "--mass"): (POINT, ["0", "200", "1e30"]),

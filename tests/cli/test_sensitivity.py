@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -161,6 +162,22 @@ def test_each_coupling_of_a_model_has_its_name_and_scan():
     assert signals[1].coupling.name == "g_aw_per_gev"
 
 
+def test_one_model_is_listed_with_its_parameters():
+    """Decay modes are those that are open at any mass."""
+    every = bdana("sensitivity", "--couplings").stdout
+    own = bdana(
+        "sensitivity", "--couplings", "--model", "hnl", "--set", 'signal.parameters.flavour="mu"'
+    ).stdout
+    assert "epsilon" in every
+    assert "epsilon" not in own
+    assert re.findall(r"\bU\b", every)
+    assert ("rhoe" in every, "rhomu" in every, "tautau" in every) == (True, False, False)
+    assert ("rhoe" in own, "rhomu" in own, "pimu" in own) == (False, True, True)
+    ghost = bdana("sensitivity", "--couplings", "--model", "ghost")
+    assert ghost.returncode == 2
+    assert "no signal model 'ghost'" in ghost.stderr
+
+
 def test_each_mode_may_have_a_table_of_widths(tmp_path):
     (tmp_path / "2g.dat").write_text("0.1 0.01\n0.5 3\n1.6 1\n")
     (tmp_path / "3pi.csv").write_text("mass_mev,width_kev\n200,0\n600,0.004\n1600,0.004\n")
@@ -193,6 +210,20 @@ def test_other_figures(tmp_path, show):
     done = bdana("sensitivity", *SCAN, "--plot", tmp_path / "a.png", "--show", show)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize(
+    ("model", "modes"),
+    [("alp", {"gammagamma": "diphoton"}), ("dark_scalar", {"mumu": "dimuon", "ee": "dielectron"})],
+)
+def test_the_channels_of_another_model_are_its_own(tmp_path, model, modes):
+    """Those of the analysis are of its own particle."""
+    assert _load(model, []).signal.channels == modes
+    assert _load(model, ['signal.channels.kk="dipion"']).signal.channels == {**modes, "kk": "dipion"}
+    if model == "alp":
+        few = [word for word in SMALL if word != "--json"]
+        done = bdana("sensitivity", "--model", model, *few, "--plot", tmp_path / "a.png", "--show", "channel")
+        assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(

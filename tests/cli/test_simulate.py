@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.commands import bdana
+from tests.searches import analysis_folder
 
 
 def test_the_file_holds_what_the_json_says(tmp_path):
@@ -30,6 +31,60 @@ def test_other_modes_and_spectra_are_simulated(mode, tmp_path):
     document = json.loads(done.stdout)
     assert document["events"] == 200
     assert document["config"]["signal"]["mode"] == mode
+
+
+@pytest.mark.parametrize(
+    ("model", "mass", "mode", "spectrum"),
+    [
+        ("dark_photon", 411, "mumu", "bremsstrahlung"),
+        ("dark_photon", 100, "ee", "bremsstrahlung"),
+        ("alp", 100, "gammagamma", "primakoff"),
+        ("dark_scalar", 300, "mumu", "beauty"),
+        ("hnl", 400, "pie", "leptonic"),
+    ],
+)
+def test_decay_and_spectrum_that_are_not_named_are_those_of_the_model(model, mass, mode, spectrum, tmp_path):
+    done = bdana(
+        "simulate", "out.root", "--kind", "signal", "--model", model, "--mass", mass, "--decays", 20, "--bursts", 2,
+        "--json", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    signal = json.loads(done.stdout)["config"]["signal"]
+    assert (signal["model"], signal["mode"], signal["spectrum"]) == (model, mode, spectrum)
+
+
+def test_the_particle_is_that_of_the_analysis(tmp_path):
+    """Its parameters too, as long as no other model is named."""
+    analysis_folder(tmp_path / "a")
+    with (tmp_path / "a" / "analysis.toml").open("a") as file:
+        file.write('\n[signal]\nmodel = "alp"\n[signal.parameters]\ncoupling = "w"\n')
+    words = [
+        "simulate",
+        "out.root",
+        "--kind",
+        "signal",
+        "--mass",
+        300,
+        "--decays",
+        20,
+        "--bursts",
+        2,
+        "--json",
+    ]
+    made = [json.loads(bdana(*words, *more, cwd=tmp_path / "a").stdout)["config"]["signal"]
+            for more in ((), ("--model", "alp"), ("--model", "dark_photon"), ("--set", 'signal.spectrum="flat"'))]  # fmt: skip
+    assert [(one["model"], one["mode"], one["spectrum"]) for one in made] == [
+        ("alp", "gammagamma", "primakoff"),
+        ("alp", "gammagamma", "primakoff"),
+        ("dark_photon", "mumu", "bremsstrahlung"),
+        ("alp", "gammagamma", "flat"),
+    ]
+    assert [one["parameters"] for one in made] == [
+        {"coupling": "w"},
+        {"coupling": "w"},
+        {},
+        {"coupling": "w"},
+    ]
 
 
 def test_events_of_a_generator_are_simulated_and_counted(tmp_path):
@@ -71,7 +126,8 @@ def test_events_of_a_generator_are_simulated_and_counted(tmp_path):
         (["--kind", "data"], "choose mc, pseudo or signal"),
         (["--kind", "signal"], "go together"),
         (["--mass", "411"], "go together"),
-        (["--kind", "signal", "--mass", "100"], "mumu opens at 211"),
+        (["--kind", "signal", "--mass", "100", "--mode", "mumu"], "mumu opens at 211"),
+        (["--kind", "signal", "--mass", "0.5"], "no decay mode of dark_photon at 0.5 MeV has a selection"),
         (["--kind", "signal", "--mass", "411", "--spectrum", "hard"], "choose flat, all, bremsstrahlung"),
         (
             ["--kind", "signal", "--mass", "411", "--mode", "tautau"],

@@ -38,7 +38,7 @@ NAN, INF = float("nan"), float("inf")
 
 
 @pytest.mark.parametrize(
-    ("centre", "expected"), [(0.0, "SR"), (515.0, "SR"), (560.0, "CR"), (660.0, "CR1"), (810.0, "CR2"), (915.0, "CR3"), (925.0, None)]
+    ("centre", "expected"), [(0.0, "SR"), (910.0, "SR"), (920.0, "CR"), (960.0, "CR1"), (1000.0, "CR2"), (1070.0, "CR3"), (1080.0, None)]
 )  # fmt: skip
 def test_the_stage_is_that_of_the_distance_of_the_centre(gate, centre, expected):
     found = gate.secrecy(records([diphoton_event(centre=(centre, -22.0))]))[0]
@@ -46,15 +46,15 @@ def test_the_stage_is_that_of_the_distance_of_the_centre(gate, centre, expected)
 
 
 @pytest.mark.parametrize(
-    ("mass", "expected"), [(5.0, OPEN), (8.0, 4), (100.0, SR), (800.0, 1), (1300.0, OPEN)]
+    ("mass", "expected"), [(4.0, OPEN), (5.0, 4), (100.0, SR), (1500.0, 1), (1900.0, OPEN)]
 )
 def test_and_that_of_the_mass_in_the_middle_of_the_decay_volume(gate, mass, expected):
     assert gate.secrecy(records([diphoton_event(mass=mass, z=142.5e3)]))[0] == expected
 
 
 def test_an_event_goes_with_its_most_secret_pair_of_either_kind(gate):
-    photons, muons = diphoton_event(centre=(600.0, 0.0)), dimuon_event()
-    far = diphoton_event(centre=(650.0, 0.0))
+    photons, muons = diphoton_event(centre=(930.0, 0.0)), dimuon_event()
+    far = diphoton_event(centre=(970.0, 0.0))
     three = far | {"lkr": [*far["lkr"], *diphoton_event(mass=80.0)["lkr"]]}
     late = [cluster | {"time": 40.0} for cluster in photons["lkr"]]
     both = muons | {"lkr": late}
@@ -78,12 +78,12 @@ def arrays(events):
 def test_simulation_is_selected_in_every_region(analysis):
     events = [
         diphoton_event(0),
-        diphoton_event(1, centre=(550.0, 0.0)),
-        diphoton_event(2, centre=(0.0, 930.0)),
+        diphoton_event(1, centre=(0.0, 905.0)),
+        diphoton_event(2, centre=(0.0, 1065.0)),
     ]
     run = analysis.select(arrays(events), selection="diphoton", kind="mc")
     assert run.candidates.region.tolist() == ["SR", "CR", "outside"]
-    assert run.candidates.cda_tax == pytest.approx([np.hypot(380, 172), np.hypot(550, 22), 952.0], abs=0.1)
+    assert run.candidates.cda_tax == pytest.approx([np.hypot(380, 172), 927.0, 1087.0], abs=0.1)
 
 
 def test_regions_of_clusters_have_the_names_of_the_others(folder):
@@ -117,11 +117,11 @@ def test_the_plane_of_a_selection_is_that_of_its_pairs(analysis):
     """Mass against distance of the centre for clusters, with the envelopes of clusters; z_TAX and CDA_TAX for tracks."""
     regions, closed = analysis.plane_of("diphoton", ["SR", "CR"])
     assert [(box.name, box.ends, box.top) for box in closed] == [
-        ("SR", (18.0, 750.0), 520.0),
-        ("CR", (14.0, 850.0), 620.0),
+        ("SR", (9.0, 1450.0), 915.0),
+        ("CR", (7.5, 1550.0), 955.0),
     ]
     assert regions.of_clusters
-    assert regions.frame == ((0.0, 1100.0 + 1092.0 / 4), (8.0, 4000.0))
+    assert regions.frame == ((0.0, 1800.0 + 1795.0 / 4), (20.0, 4000.0))
     tracks, envelopes = analysis.plane_of("dimuon", ["SR"])
     assert not tracks.of_clusters
     assert [box.ends for box in envelopes] == [(4e3, 42e3)]

@@ -56,7 +56,7 @@ def test_pairs_of_clusters_are_placed_by_the_policy_of_clusters(tmp_path):
     """The envelopes are those of mass and distance, with the dump and the reference of the policy, whatever the pairs have."""
     scaffold(tmp_path)
     analysis = bdana.load(with_clusters(tmp_path))
-    centres = {"SR": 0.0, "CR": 560.0, "CR1": 660.0, "CR2": 760.0, "CR3": 860.0, "none": 950.0}
+    centres = {"SR": 0.0, "CR": 930.0, "CR1": 970.0, "CR2": 1010.0, "CR3": 1050.0, "none": 1090.0}
     found = records([diphoton_event(i, centre=(r, -22.0)) for i, r in enumerate(centres.values())])
     clusters = Clusters.of_events(found, analysis.detector)
     first = np.arange(0, 2 * len(centres), 2)

@@ -134,7 +134,7 @@ def test_decays_are_found_again(analysis):
     # At its decay point each has the mass; in the middle of the volume d/d_middle of it.
     d = 241_093.0 - decays.z[found.event]
     assert np.median(found.mass * 98_593.0 / d) == pytest.approx(150.0, rel=0.005)
-    assert np.mean(found.region == "SR") > 0.7
+    assert np.mean(found.region == "SR") > 0.9
 
 
 def test_clusters_need_regions_of_their_own(analysis):
@@ -204,6 +204,7 @@ def test_a_file_of_axion_like_particles_is_selected_and_skimmed(analysis, tmp_pa
     write_sample(tmp_path / "alp.root", SimulationConfig(pot=1e15, bursts=3, signal=signal), 5)
     run = analysis.select(tmp_path / "alp.root", selection="diphoton", kind="mc")
     assert len(run.candidates) > 100
+    assert run.candidates.weight[run.candidates.region == "SR"].sum() > 0.85 * run.candidates.weight.sum()
     assert np.percentile(run.candidates.mass, [1, 99]) == pytest.approx([0.62 * 200.0, 1.4 * 200.0], rel=0.1)
     write_skim(analysis, run, tmp_path / "skim.root")
     again = analysis.select(tmp_path / "skim.root", selection="diphoton", kind="mc")

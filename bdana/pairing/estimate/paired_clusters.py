@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from bdana.pairing.estimate.built_clusters import BuiltClusterPairs
 from bdana.pairing.estimate.pair_cuts import BATCH, FoundPairs, JudgedPairs, PairedSingles, PairedTracks
 from bdana.pairing.geometry.kernel import find_regions
-from bdana.reconstruction import ClusterPairs, Clusters
+from bdana.reconstruction import Clusters
 from bdana.selection import Candidates
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bdana.pairing.estimate.pair_cuts import PairTask
-    from bdana.reconstruction import Tracks
+    from bdana.reconstruction import ClusterPairs, Tracks
 
 __all__ = ["PairedClusters", "paired_singles"]
 
@@ -71,7 +71,9 @@ class PairedClusters(PairedSingles):
         one, other = np.minimum(seen, partner), np.maximum(seen, partner)
         energy = self.clusters.energy
         swap = energy[other] > energy[one]
-        built = task.selection.pair_clusters(self.clusters, one, other, task.cuts, task.setup)
+        built = task.selection.pair_clusters(
+            self.clusters, one, other, task.cuts, task.setup, BuiltClusterPairs
+        )
         pairs, left = self.task.judge(built)
         region = np.empty(len(pairs), dtype=np.int64)
         find_regions(pairs.mass, pairs.centre_distance, len(pairs), self.boxes, region)
@@ -79,10 +81,20 @@ class PairedClusters(PairedSingles):
         return JudgedPairs(pairs, first, second, region, burst[left], None if once else seen[left])
 
     def _candidates(self, judged: JudgedPairs, weight: NDArray[np.float64]) -> Candidates:
-        found = Candidates.of_cluster_pairs(cast("ClusterPairs", judged.pairs), self.regions)
-        # Two clusters of different events have no time difference: in the window every one is equally likely.
-        return replace(
-            found, dt=np.full(len(weight), np.nan), region=np.array(self.names)[judged.region], weight=weight
+        pairs, nothing = cast("ClusterPairs", judged.pairs), np.full(len(weight), np.nan)
+        return Candidates(
+            **{name: self.of_event[name][judged.plus] for name in ("run", "burst", "event")},
+            z_vertex=pairs.z_vertex,
+            cda_fv=nothing,
+            z_tax=nothing,
+            cda_tax=pairs.centre_distance,
+            mass=pairs.mass,
+            # Two clusters of different events have no time difference: in the window every one is equally likely.
+            dt=nothing,
+            p_plus=pairs.first.energy,
+            p_minus=pairs.second.energy,
+            region=np.array(self.names)[judged.region],
+            weight=weight,
         )
 
 

@@ -11,9 +11,10 @@ from bdana.errors import ConfigError
 from bdana.events import write_events
 from bdana.pairing import PairOptions, PairSelection
 from bdana.pairing.estimate import paired_clusters
+from bdana.pairing.estimate.built_clusters import BuiltClusterPairs
 from bdana.pairing.estimate.single_bursts import SingleBursts
 from bdana.pairing.estimate.singles import SingleSample
-from bdana.reconstruction import Clusters
+from bdana.reconstruction import ClusterPairs, Clusters
 from bdana.search.run import run_search
 from bdana.selection import Cutflow, SelectedSingles
 from bdana.selection.single_track import SingleEvents
@@ -113,6 +114,30 @@ def test_a_burst_of_many_clusters_gives_what_few_at_a_time_give(analysis, monkey
     assert in_rows.pairs.tolist() == usual.pairs.tolist()
     assert in_rows.expected == pytest.approx(usual.expected, rel=1e-12)
     assert in_rows.covariance == pytest.approx(usual.covariance, rel=1e-9)
+
+
+@pytest.mark.parametrize(("hypothesis", "least"), [(100.0, 150), (2e3, 1), (1e6, 0), (np.nan, 0)])
+def test_compiled_quantities_are_those_that_the_selection_sees(analysis, hypothesis, least):
+    """Of whole and of broken clusters, at the same place too, before and after some are taken."""
+    rng = np.random.default_rng(8)
+    places = [*rng.uniform(-900.0, 900.0, (40, 2)), (0.0, 0.0), (0.0, 0.0), (np.nan, 5.0)]
+    energies = [*rng.choice([2e3, 9e3, 60e3], 38), np.nan, np.inf, 5e3, 0.0, 7e3]
+    clusters = singles_of(places, np.zeros(43), energies).tracks
+    one, other = np.triu_indices(43, 1)
+    where = (clusters, one, other, np.array(analysis.detector.beam_dump.point_mm))
+    for beam_line in (analysis.setup.beam_line, None):
+        slow, fast = (
+            replace(kind.by_energy(*where, beam_line, 142.5e3), hypothesis=hypothesis)
+            for kind in (ClusterPairs, BuiltClusterPairs)
+        )
+        for some in (np.arange(len(one)), np.arange(len(one)) % 3 == 1):
+            slow, fast = slow.take(some), fast.take(some)
+            for name in ("separation", "centre_distance", "mass", "z_vertex"):
+                np.testing.assert_allclose(
+                    getattr(fast, name), getattr(slow, name), rtol=1e-9, atol=1e-9, err_msg=name
+                )
+                assert not getattr(fast, name).flags.writeable
+    assert np.isfinite(fast.z_vertex).sum() >= least
 
 
 def test_clusters_have_no_charge(analysis):
