@@ -227,7 +227,7 @@ class Analysis(AnalysisFolder):
         >>> events, bursts = simulate(SimulationConfig(pot=3.5e14, bursts=5), seed=1)
         >>> estimate = bdana.load().background([EventArrays(events, bursts)], kind="pseudo")
         >>> print(estimate.predicted["CR"])  # pairs of 3.5e14 protons, statistical and systematic error
-        0.000438 ± 0.000079
+        0.000438 ± 0.000082
         """
         dataset = self.dataset(files, kind=kind, schema=schema, all_bursts=all_bursts)
         options = pairing.PairOptions(bootstrap=bootstrap, sink=sink)

@@ -92,14 +92,10 @@ def _exposure(analysis: AnalysisFolder, exposure: Mapping[str, Any] | None) -> I
     if not exposure:
         return
     table = "burst table of the data"
-    error = analysis.signal.pot_error
+    yield StatedInput("exposure", "protons on target", exposure["pot"], None, "measured", table)
+    said = "relative, [signal] pot_error: no burst table has an error"
     yield StatedInput(
-        "exposure",
-        "protons on target",
-        exposure["pot"],
-        error * exposure["pot"],
-        "measured",
-        f"{table}; relative error {error:g} from [signal] pot_error",
+        "exposure", "uncertainty protons on target", None, analysis.signal.pot_error, "assumed", said
     )
     yield StatedInput("exposure", "live_time_s", exposure["live_time_s"], None, "measured", table)
     yield StatedInput("exposure", "bursts", exposure["bursts"], None, "measured", table)

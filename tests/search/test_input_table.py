@@ -31,12 +31,18 @@ def one(rows, name, part=None):
 
 
 def test_measured_numbers_have_their_errors(rows):
-    assert one(rows, "protons on target").error == pytest.approx(0.2 * 1.4e17)
     survival = one(rows, "accidental_survival")
     assert (survival.value, survival.error, survival.kind) == (0.97, pytest.approx(0.0097), "measured")
     assert one(rows, "duty_factor").error == pytest.approx(0.009)
     assert one(rows, "normalisation").value == 0.95
     assert one(rows, "in-time pairs of open regions").error == 2.5
+
+
+def test_protons_are_measured_and_their_error_is_the_configured_one():
+    rows = search_inputs(bdana.load(overrides=["signal.pot_error=0.13"]), EXPOSURE, PREDICTION, CHECKS)
+    protons, error = one(rows, "protons on target"), one(rows, "uncertainty protons on target")
+    assert (protons.value, protons.error, protons.kind) == (1.4e17, None, "measured")
+    assert (error.value, error.error, error.kind) == (None, 0.13, "assumed")
 
 
 def test_sources_of_uncertainty_are_what_they_say(rows):
