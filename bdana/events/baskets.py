@@ -156,7 +156,8 @@ def _read(
     itemsize = number.from_dtype.itemsize
     baskets = _baskets(file, branch, start, stop)
     values = np.empty(sum(basket.last // itemsize for basket in baskets), number.to_dtype)
-    filled, lists = 0, []
+    filled = 0
+    lists: list[_Ends] = []
     for basket in baskets:
         whole = file.decompressed(basket.stored, basket.size)
         content = whole[: basket.last].view(number.from_dtype)

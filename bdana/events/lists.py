@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import awkward as ak
 import numpy as np
@@ -76,21 +77,18 @@ def fit(array: ak.Array, entries: int) -> bool:
 class _Lengths(NamedTuple):
     """Lengths of lists, read-only, and whether none is below 0."""
 
-    offsets: ak.index.Index
     counts: NDArray[np.int64]
     valid: bool
 
 
 def _lengths(offsets: ak.index.Index) -> _Lengths:
-    """Return the lengths of lists; those that were asked for last are kept, as columns of a collection share their offsets."""
-    for kept in _last[:]:  # a copy: other threads may ask for theirs
-        if kept.offsets is offsets:
-            return kept
-    counts = np.diff(np.asarray(offsets)).astype(np.int64, copy=False)
-    counts.flags.writeable = False
-    made = _Lengths(offsets, counts, bool((counts >= 0).all()))
-    _last[:] = [made]
-    return made
+    """Return the lengths of lists, which are kept as long as the offsets are: columns of a collection share these."""
+    found = _known.get(offsets)
+    if found is None:
+        counts = np.diff(np.asarray(offsets)).astype(np.int64, copy=False)
+        counts.flags.writeable = False
+        found = _known[offsets] = _Lengths(counts, bool(counts.min(initial=0) >= 0))
+    return found
 
 
-_last: list[_Lengths] = []
+_known: WeakKeyDictionary[ak.index.Index, _Lengths] = WeakKeyDictionary()

@@ -1,5 +1,7 @@
 """Lists of numbers as counts, ends and flat values, whatever array holds them."""
 
+import gc
+import weakref
 from itertools import pairwise
 
 import awkward as ak
@@ -25,6 +27,16 @@ def test_lengths_of_one_array_are_not_those_of_another():
     one, other = LISTS[:2], LISTS[2:]
     for lists in (one, other, one):
         assert counts_and_flat(lists)[0].tolist() == ak.num(lists).to_list()
+
+
+def test_lengths_are_kept_as_long_as_the_lists_are():
+    one, other = LISTS[:2], LISTS[2:]
+    counts = weakref.ref(counts_and_flat(one)[0])
+    counts_and_flat(other)
+    assert counts_and_flat(one)[0] is counts()
+    del one
+    gc.collect()
+    assert counts() is None
 
 
 @pytest.mark.parametrize("array", [ak.Array([1, 2, 3]), ak.Array([1, 2, 3])[[2, 0]]])
