@@ -187,7 +187,7 @@ def simulate(
     document = {"file": str(output), "kind": kind, "seed": seed, "config": asdict(config)}
     with progress_bar("simulating") as progress:
         if source:
-            counts = write_generated(output, source, config, generated, seed, progress)
+            counts = write_generated(output, source, config, generated, seed, progress, chosen)
             events = counts.written
             document |= {"source": str(source), "generated": asdict(generated), "counts": asdict(counts)}
         else:

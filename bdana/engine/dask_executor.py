@@ -20,7 +20,7 @@ from bdana.engine.processes import signals_wait
 from bdana.errors import BdanaError, ConfigError, InputError, UserCodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 __all__ = ["BatchSystem", "DaskExecutor"]
 
@@ -89,7 +89,7 @@ class DaskExecutor:
         where = self.scheduler or (self.batch_system.system if self.batch_system else self.workers)
         return f"DaskExecutor({where})"
 
-    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield function(item) for each item, in order; a few items a worker are on their way at a time.
 
         Parameters

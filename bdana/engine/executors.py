@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from bdana.errors import UserCodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
 __all__ = ["Executor", "SerialExecutor", "raise_sent"]
 
@@ -18,14 +18,15 @@ Result = TypeVar("Result")
 class Executor(Protocol):
     """Applies a function to items and gives the results in the order of the items."""
 
-    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield function(item) for each item, in order; the number of results that wait is bounded.
 
         Parameters
         ----------
         function : callable
             It is sent to each worker once, so it may be large; items are sent one by one.
-        items : sequence
+        items : iterable
+            Taken one by one, here, while others are worked on.
         """
         ...
 
@@ -43,7 +44,7 @@ class SerialExecutor:
     def __repr__(self) -> str:
         return "SerialExecutor()"
 
-    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield function(item) for each item, in order.
 
         Parameters

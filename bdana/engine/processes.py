@@ -12,6 +12,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing import forkserver, resource_tracker
+from operator import length_hint
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bdana.engine.executors import raise_sent
@@ -19,7 +20,7 @@ from bdana.errors import BdanaError, ConfigError, InputError
 from bdana.freed_memory import keep_freed_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from multiprocessing.connection import Connection
 
 __all__ = ["ProcessExecutor", "signals_wait"]
@@ -64,7 +65,7 @@ class ProcessExecutor:
         with signals_wait():
             forkserver.ensure_running()
 
-    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield function(item) for each item, in order; at most two items a worker wait in memory.
 
         Parameters
@@ -79,7 +80,7 @@ class ProcessExecutor:
         """
         self.start()
         sent, left, lost = pickle.dumps(function), iter(items), 0
-        workers = min(self.workers, max(len(items), 1))
+        workers = min(self.workers, max(length_hint(items, self.workers), 1))
         waiting: deque[Item] = deque()
         while True:
             with _pool(workers, sent) as pool:

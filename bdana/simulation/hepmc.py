@@ -18,10 +18,9 @@ from bdana.errors import ConfigError, InputError
 from bdana.simulation.tracks import ELECTRON, MUON, PION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
-    from _typeshed import WriteableBuffer
     from numpy.typing import NDArray
 
 __all__ = [
@@ -29,7 +28,9 @@ __all__ = [
     "DecayVertex",
     "HepmcEvent",
     "HepmcFile",
+    "HepmcPiece",
     "Undecayed",
+    "bad_weight",
     "charged_particles",
     "decay_vertex",
     "undecayed_numbers",
@@ -38,6 +39,8 @@ __all__ = [
 
 END = b"END_EVENT_LISTING"
 """In the last line of a complete file."""
+PIECE_BYTES = 4_000_000
+"""Text that is read together, at least, where a block has as much: bounds the memory."""
 READERS = {b"HepMC::Asciiv3": "ReaderAscii", b"HepMC::IO_GenEvent": "ReaderAsciiHepMC2"}
 """Names of pyhepmc's readers by what the first lines of a file say."""
 
@@ -64,6 +67,11 @@ class HepmcEvent:
     mev: float
     mm: float
 
+    @property
+    def weights(self) -> int:
+        """Number of its weights."""
+        return len(self.record.weights)
+
     def place(self, vertex: Any) -> NDArray[np.float64]:
         """Return x, y, z and c t of a vertex in mm, shape (4,).
 
@@ -87,7 +95,7 @@ class HepmcEvent:
 
 
 class HepmcFile:
-    """A HepMC2 or HepMC3 text file, compressed by gzip or not, read one event at a time.
+    """A HepMC2 or HepMC3 text file, compressed by gzip or not, read one piece at a time.
 
     Attributes
     ----------
@@ -133,76 +141,121 @@ class HepmcFile:
             return 0
         return self.size if self._raw.closed else self._raw.tell()
 
-    def __iter__(self) -> Iterator[HepmcEvent]:
-        pyhepmc = _pyhepmc(self.path)
+    def pieces(self, block: int) -> Generator[HepmcPiece]:
+        """Yield the text in pieces of whole events, one in memory at a time.
+
+        Parameters
+        ----------
+        block : int
+            No piece has events of two blocks of so many.
+
+        Raises
+        ------
+        InputError
+            When the file cannot be read, is no HepMC file, is not complete, or holds no events.
+        """
         with self._opened() as stream:
-            # It reports a bad line by ending; the error raised below says more.
-            pyhepmc.Setup.print_errors, pyhepmc.Setup.debug_level = False, 0
-            reader = getattr(pyhepmc.io, self._reader_name(stream))
-            number, weights = 0, None
-            with reader(pyhepmc.io.pyiostream(stream)) as records:
-                for number, record in enumerate(records, start=1):
-                    event = _event(pyhepmc, record, number)
-                    weights = len(record.weights) if weights is None else weights
-                    if not np.isfinite(event.weight) or len(record.weights) != weights:
-                        raise InputError(
-                            f"{self.path}: event {number}: a weight is missing or not finite: leave out this event, or correct it"
-                        )
-                    yield event
-            while stream.read(1 << 20):  # what is left when the reader gave up
-                pass
-            self._check_end(stream.raw, number)
+            _form(self.path, stream.peek(256)[:256])
+            head, lines, size, first, events, end = b"", list[bytes](), 0, 0, 0, b""
+            for line in stream:
+                if line.startswith(b"E "):
+                    if not first and not events:
+                        head, lines, size = b"".join(lines), [], 0
+                    elif size >= PIECE_BYTES or (first + events) % block == 0:
+                        yield HepmcPiece(self.path, head, b"".join(lines), first, events)
+                        lines, size, first, events = [], 0, first + events, 0
+                    events += 1
+                lines.append(line)
+                size += len(line)
+                end = (end + line)[-64:]
+            if END not in end:
+                raise InputError(
+                    f"{self.path}: the file ends within or behind event {first + events}, without {END.decode()}: "
+                    "the generator did not finish it, or the copy is not complete"
+                )
+            if not events:
+                raise InputError(f"{self.path}: the file holds no events")
+            yield HepmcPiece(self.path, head, b"".join(lines), first, events)
 
     @contextmanager
-    def _opened(self) -> Iterator[io.BufferedReader[_Watched]]:
+    def _opened(self) -> Iterator[io.BufferedReader]:
+        _pyhepmc(self.path)  # said here when it is missing, and not by a worker
         try:
             with self.path.open("rb") as self._raw:
                 packed = self._raw.peek(2)[:2] == b"\x1f\x8b"
-                source = gzip.GzipFile(fileobj=self._raw) if packed else self._raw
-                with io.BufferedReader(_Watched(source), 1 << 16) as stream:
-                    yield stream
+                yield io.BufferedReader(gzip.GzipFile(fileobj=self._raw)) if packed else self._raw
         except (OSError, EOFError) as err:
             raise InputError(f"{self.path}: cannot be read: {err}") from err
 
-    def _reader_name(self, stream: io.BufferedReader[_Watched]) -> str:
-        start = stream.peek(256)[:256]
-        for words, name in READERS.items():
-            if words in start:
-                return name
-        raise InputError(
-            f"{self.path}: is not a HepMC file: its first lines name neither Asciiv3 nor IO_GenEvent"
-        )
 
-    def _check_end(self, watched: _Watched, events: int) -> None:
-        if END not in watched.end:
-            raise InputError(
-                f"{self.path}: the file ends within or behind event {watched.events}, without {END.decode()}: "
-                "the generator did not finish it, or the copy is not complete"
-            )
-        if events < watched.events:
-            raise InputError(f"{self.path}: event {events + 1} cannot be read: the file is damaged")
-        if not events:
-            raise InputError(f"{self.path}: the file holds no events")
+@dataclass(frozen=True)
+class HepmcPiece:
+    """Some whole events of a file, as it has them; it is sent to workers.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    head : bytes
+        What stands before its first event.
+    text : bytes
+    first : int
+        Number of events before these.
+    events : int
+        Number of these.
+    """
+
+    path: Path
+    head: bytes
+    text: bytes
+    first: int
+    events: int
+
+    def __iter__(self) -> Iterator[HepmcEvent]:
+        """Yield the events.
+
+        Raises
+        ------
+        InputError
+            When one cannot be read.
+        """
+        pyhepmc = _pyhepmc(self.path)
+        # It reports a bad line by ending; the error raised below says more.
+        pyhepmc.Setup.print_errors, pyhepmc.Setup.debug_level = False, 0
+        mark, reader = _form(self.path, self.head)
+        text = io.BytesIO(self.head + self.text + mark + b"-" + END + b"\n\n")
+        number, weights = self.first, None
+        with getattr(pyhepmc.io, reader)(pyhepmc.io.pyiostream(text)) as records:
+            for number, record in enumerate(records, start=self.first + 1):
+                event = _event(pyhepmc, record, number)
+                weights = event.weights if weights is None else weights
+                if not np.isfinite(event.weight) or event.weights != weights:
+                    raise bad_weight(self.path, number)
+                yield event
+        if number < self.first + self.events:
+            raise InputError(f"{self.path}: event {number + 1} cannot be read: the file is damaged")
 
 
-class _Watched(io.RawIOBase):
-    """A stream of bytes that counts the events that pass, and keeps the last bytes."""
+def bad_weight(path: Path, number: int) -> InputError:
+    """Return what is wrong with an event without the weights that the others have.
 
-    def __init__(self, source: Any) -> None:
-        self.source = source
-        self.events = 0
-        self.end = b""
+    Parameters
+    ----------
+    path : Path
+    number : int
+        Of the event.
+    """
+    return InputError(
+        f"{path}: event {number}: a weight is missing or not finite: leave out this event, or correct it"
+    )
 
-    def readable(self) -> bool:
-        return True
 
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        with memoryview(buffer) as view:
-            size: int = self.source.readinto(view)
-            new = bytes(view[:size])
-        self.events += (self.end[-2:] + new).count(b"\nE ")
-        self.end = (self.end + new)[-64:]
-        return size
+def _form(path: Path, start: bytes) -> tuple[bytes, str]:
+    """Return the words by which a file begins and ends, and pyhepmc's reader of it."""
+    for mark, reader in READERS.items():
+        if mark in start:
+            return mark, reader
+    raise InputError(f"{path}: is not a HepMC file: its first lines name neither Asciiv3 nor IO_GenEvent")
 
 
 def _pyhepmc(path: Path) -> Any:

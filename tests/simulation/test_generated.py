@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import pickle
 import re
 import sys
 from dataclasses import replace
@@ -13,12 +14,14 @@ import pytest
 import uproot
 
 from bdana.detector import load_detector
+from bdana.engine import ProcessExecutor
 from bdana.errors import ConfigError, InputError
 from bdana.events import open_events
 from bdana.signal.constants import ELECTRON_MASS, MUON_MASS, PION_MASS
 from bdana.simulation import Generated, Response, Signal, SimulationConfig, simulate_bursts, write_generated
 from bdana.simulation import generated as generated_module
 from bdana.simulation.decays import draw_decays
+from bdana.simulation.hepmc import HepmcFile
 from bdana.simulation.signal_events import decay_events
 
 hepmc = pytest.importorskip("pyhepmc", reason="pyhepmc is not installed: pip install 'bdana[generators]'")
@@ -352,13 +355,67 @@ def test_unusable_files_are_named(damage, words, text, tmp_path):
     assert not (tmp_path / "out.root").exists()
 
 
-def test_events_are_counted_across_pieces_of_a_file(text, tmp_path):
-    """The file is read in pieces of 64 kB; here one ends within the mark of an event."""
-    first, rest = text[: text.index(b"\nE ")], text[text.index(b"\nE ") :]
-    source = tmp_path / "bad.hepmc"
-    source.write_bytes((first + b"\n" * (65536 - 1 - len(first)) + rest)[: -len(b"END_EVENT_LISTING\n\n")])
-    with pytest.raises(InputError, match="behind event 30"):
-        write_generated(tmp_path / "out.root", source, CONFIG, POINT, 1)
+class Sent:
+    """Another process, as far as what is sent and comes back is concerned."""
+
+    def map(self, function, items):
+        there = pickle.loads(pickle.dumps(function))
+        return (pickle.loads(pickle.dumps(there(pickle.loads(pickle.dumps(item))))) for item in items)
+
+
+@pytest.mark.parametrize("form", ["hepmc2", "hepmc3"])
+@pytest.mark.parametrize("particle", [None, PDG])
+def test_pieces_blocks_and_executors_change_nothing(form, particle, tmp_path, monkeypatch):
+    made = replace(POINT, spot_mm=5.0, particle=particle, ctau_mm=particle and 1e5)
+    source, steps = tmp_path / "events.hepmc", []
+    with hepmc.open(source, "w", format=form) as file:
+        for i in range(25):
+            left, made_there = (
+                {"final": [(0.0, 0.0, 9e4)] * max(i % 3, 1)},
+                {"decays": [PAIR] * max(i % 3, 1)},
+            )
+            used, unused = (left, made_there) if particle else (made_there, left)
+            file.write(record(**(used if i % 3 else unused), weights=(float(i), 1.0)))
+
+    def run(executor=None):
+        path = tmp_path / "out.root"
+        counts = write_generated(path, source, CONFIG, made, 3, lambda *step: steps.append(step), executor)
+        out = open_events(path, "bdana")
+        return out.read(out.columns(), 0, out.entries), counts
+
+    monkeypatch.setattr(generated_module, "BLOCK_EVENTS", 10)
+    whole, counts = run()
+    assert (counts.events, counts.weight, counts.unused) == (25, 300.0, 9)
+    assert len(steps) == 3
+    assert steps[-1] == (source.stat().st_size,) * 2
+    monkeypatch.setattr("bdana.simulation.hepmc.PIECE_BYTES", 2000)
+    assert len([*HepmcFile(source).pieces(10)]) > 5
+    for executor in (None, Sent()):
+        again, counted = run(executor)
+        assert counted == counts
+        assert again.fields == whole.fields
+        assert ak.array_equal(again, whole)
+
+
+def test_worker_processes_simulate_the_same(text, tmp_path):
+    source = tmp_path / "events.hepmc"
+    source.write_bytes(text)
+    found = []
+    for executor in (None, ProcessExecutor(2)):
+        write_generated(tmp_path / "out.root", source, CONFIG, POINT, 1, executor=executor)
+        out = open_events(tmp_path / "out.root", "bdana")
+        found.append(out.read(out.columns(), 0, out.entries))
+    assert ak.array_equal(*found)
+
+
+def test_what_a_later_piece_lacks_is_said_with_the_number_of_the_event(simulated, monkeypatch):
+    monkeypatch.setattr("bdana.simulation.hepmc.PIECE_BYTES", 1)
+    records = [record([PAIR], weights=(1.0,) * (2 if i == 7 else 1)) for i in range(10)]
+    with pytest.raises(InputError, match="event 8: a weight is missing"):
+        simulated(records)
+    low = [record(final=[(0.0, 0.0, 9e4)], mass=200.0 if i == 7 else 411.0) for i in range(10)]
+    with pytest.raises(InputError, match="event 8: the particle 32 has a mass of 200 MeV"):
+        simulated(low, replace(POINT, particle=PDG))
 
 
 def test_a_missing_file_is_named(tmp_path):
