@@ -13,6 +13,7 @@ import numpy as np
 from scipy.constants import Avogadro
 
 from bdana.signal.constants import PROTON_MASS
+from bdana.signal.contract import Varied
 from bdana.signal.meson_spectra import BEAUTY, meson_mass, meson_spectra
 from bdana.signal.mesons import MesonDecay, MesonDecays, two_body_momentum
 from bdana.signal.semileptonic import drawn_mass
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from bdana.signal.contract import Production
     from bdana.signal.mesons import MesonSource
 
 __all__ = [
+    "CASCADE",
     "CHARM_FRACTIONS",
     "CharmSpectra",
     "HeavyMesonDecays",
@@ -32,10 +35,14 @@ __all__ = [
     "beauty_decays",
     "charm_decays",
     "heavy_quark_pairs",
+    "uncertain_pairs",
 ]
 
 CHARM_FRACTIONS = {"D_pm": 0.556, "D0": 1.053, "Ds": 0.1673}
 """Mesons and antimesons for each pair of c quarks from protons of 400 GeV on nucleons (ALPINIST, arXiv:2407.08673)."""
+CASCADE = {"c": 2.3, "b": 1.7}
+"""Pairs of quarks that all particles make in a thick target of 400 GeV protons, over those of the protons themselves
+(H. Dijkstra, T. Ruf, CERN-SHiP-NOTE-2015-009, molybdenum)."""
 
 
 @dataclass(frozen=True)
@@ -216,6 +223,24 @@ def heavy_quark_pairs(
     """
     inelastic_nb = 1e33 * nucleons / (Avogadro * interaction_length)
     return nucleons * cross_section_nb / inelastic_nb
+
+
+def uncertain_pairs(process: Production, quark: str, error: float) -> Production:
+    """Return the process with the uncertainties of the number of pairs, that of the cross-section and `cascade`.
+
+    The latter goes from the pairs of the protons alone, which are counted, to those of all particles in the dump, as if they
+    had the same spectrum; they are softer.
+
+    Parameters
+    ----------
+    process : Production
+        In decays of the mesons.
+    quark : {"b", "c"}
+    error : float
+        Relative error of the cross-section.
+    """
+    of_protons = Varied(process, f"{quark}{quark}_cross_section", max(1.0 - error, 0.0), 1.0 + error)
+    return Varied(of_protons, "cascade", 1.0, CASCADE[quark])
 
 
 def beauty_decays(

@@ -13,7 +13,7 @@ from bdana.signal.meson_spectra import PDG_NUMBERS, meson_mass, meson_spectra, m
 from bdana.signal.models import make_particle
 from bdana.signal.models.alp import photon_width, w_to_flavour
 from bdana.signal.models.dark_scalar import DarkScalar, beauty_ratio
-from bdana.signal.models.hnl import HeavyNeutralLepton, partial_widths, semileptonic_ratio
+from bdana.signal.models.hnl import partial_widths, semileptonic_ratio
 from bdana.signal.primakoff import COPPER, primakoff_cross_section
 
 SINE2 = 0.2312
@@ -44,9 +44,12 @@ def test_the_phi_has_a_constant_of_its_own():
     assert widths["nuphi"] / widths["nuomega"] == pytest.approx(expected, rel=2e-3)
 
 
-def test_mesons_of_a_transverse_momentum_go_round_the_beam_evenly():
+@pytest.mark.parametrize("model", ["hnl", "dark_scalar", "dark_photon", "alp"])
+def test_mesons_of_a_transverse_momentum_go_round_the_beam_evenly(model):
     """sqrt(u) and sqrt(1 - u) as cosine and sine, with u flat, fill one quadrant only, and that one unevenly."""
-    for process in HeavyNeutralLepton(500.0).production.values():
+    processes = make_particle(model, 300.0, {}).production.values()
+    assert processes
+    for process in processes:
         x, y, _ = process.draw(8000, np.random.default_rng(1)).direction
         azimuth = np.arctan2(y, x)
         for k in (1, 2, 4):

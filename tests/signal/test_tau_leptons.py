@@ -62,9 +62,9 @@ def test_a_particle_that_mixes_with_the_tau_comes_from_taus():
     made = HeavyNeutralLepton(500.0, Parameters(flavour="tau")).production
     assert list(made) == ["tau"]
     drawn = made["tau"].draw(20_000, np.random.default_rng(1))
-    assert set(drawn.variations) == {"meson_spectra", "cc_cross_section"}
+    assert set(drawn.variations) == {"meson_spectra", "cc_cross_section", "cascade"}
     most = (TAU**2 + 500.0**2) / (2.0 * TAU)
-    for decay in made["tau"].process.decays:
+    for decay in made["tau"].process.process.decays:
         momentum = decay.at_rest(500.0, 10_000, np.random.default_rng(2))
         assert np.hypot(momentum, 500.0).max() <= most * (1.0 + 1e-9)
         assert (momentum.std() > 0.0) == isinstance(decay, PairRecoil)

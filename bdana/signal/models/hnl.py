@@ -19,12 +19,13 @@ from pydantic import Field
 from bdana.masses import MASS
 from bdana.parameters import ParameterTable
 from bdana.signal.constants import ELECTRON_MASS, FERMI, MUON_MASS, V_CD, V_CS
-from bdana.signal.contract import Coupling, Mode, Production, ScanRange, Varied
+from bdana.signal.contract import Coupling, Mode, Production, ScanRange
 from bdana.signal.heavy_mesons import (
     CharmSpectra,
     SemileptonicDecay,
     charm_decays,
     heavy_quark_pairs,
+    uncertain_pairs,
 )
 from bdana.signal.meson_spectra import meson_mass, meson_width
 from bdana.signal.mesons import MesonDecay
@@ -226,7 +227,7 @@ class HeavyNeutralLepton(OwnWidths):
         angle = None if par.theta_max_rad == "none" else par.theta_max_rad
         error = par.cc_cross_section_error_ub / par.cc_cross_section_ub
         process = charm_decays(self.mass, decays, pairs, spectra, angle)
-        return Varied(process, "cc_cross_section", max(1.0 - error, 0.0), 1.0 + error)
+        return uncertain_pairs(process, "c", error)
 
 
 def leptonic_ratio(mass: float, flavour: Flavour, meson: str) -> float:

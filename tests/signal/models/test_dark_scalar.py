@@ -86,6 +86,19 @@ def test_inclusive_ratio_between_the_points(shared):
     table = np.loadtxt(shared / "reference" / "next" / "SensCalc_BtoXsStotal.dat")
     ours = [inclusive_ratio(1e3 * mass, "B_pm") for mass in table[::10, 0] if mass <= 3.0]
     assert ours == pytest.approx(table[::10, 1][table[::10, 0] <= 3.0], rel=0.02)
+    above = table[(table[:, 0] > 3.0) & (table[:, 0] < 4.6)][::5]
+    assert [inclusive_ratio(1e3 * mass, "B_pm") for mass in above[:, 0]] == pytest.approx(
+        above[:, 1], rel=0.28
+    )
+    assert any("phase space" in said for said in DarkScalar(3100.0).cautions)
+
+
+def test_scalars_of_eventcalc_with_the_beauty_of_its_cascade(shared):
+    """Its target: 1.6e-7 pairs of b quarks for each proton, 1.7 times as many with those of secondary particles."""
+    table = np.loadtxt(shared / "reference" / "next" / "EventCalc_Total-yield-Scalar-mixing.txt")
+    table = table[(table[:, 0] > 0.4) & (table[:, 0] <= 3.0)][::40]
+    ours = [DarkScalar(1e3 * mass).production["beauty"].per_proton for mass in table[:, 0]]
+    assert ours == pytest.approx(table[:, 1] * 2.175e-7 / (1.7 * 1.6e-7), rel=0.04)
 
 
 def test_a_heavy_scalar_has_no_room_beside_a_kaon():
@@ -133,6 +146,7 @@ def test_uncertainties_have_names():
     drawn = DarkScalar(300.0).production["beauty"].draw(100, np.random.default_rng(1))
     low, high = drawn.variations["bb_cross_section"]
     assert (low, high) == pytest.approx((1 - 0.76 / 2.63, 1 + 0.76 / 2.63))
+    assert drawn.variations["cascade"] == (1.0, 1.7)
     low, high = drawn.variations["b_to_strange"]
     assert (low, high) == pytest.approx((1.0, 5.6 * (1 - (300 / 5279.41) ** 2) ** 2 / 3.304), rel=1e-3)
 

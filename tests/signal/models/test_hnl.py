@@ -143,6 +143,18 @@ def test_semileptonic_decays_of_the_reference(flavour, meson, light, masses, exp
     assert ours == pytest.approx(expected, rel=2e-3)
 
 
+@pytest.mark.parametrize("flavour", ["e", "mu"])
+def test_yields_of_eventcalc_with_the_charm_of_its_cascade(shared, flavour):
+    """Its target: 1.7e-3 pairs of c quarks for each proton, 2.3 times as many with those of secondary particles."""
+    table = np.loadtxt(shared / "reference" / "next" / f"EventCalc_Total-yield-HNL-{flavour}.txt")
+    table = table[(table[:, 0] > 0.55) & (table[:, 0] <= 1.75)][::30]
+    found = [HeavyNeutralLepton(1e3 * mass, Parameters(flavour=flavour)).production for mass in table[:, 0]]
+    ours = [sum(process.per_proton for process in made.values()) for made in found]
+    assert ours == pytest.approx(table[:, 1] * 1.654e-3 / (2.3 * 1.7e-3), rel=0.05)
+    drawn = found[0]["leptonic"].draw(10, np.random.default_rng(1))
+    assert drawn.variations["cascade"] == (1.0, 2.3)
+
+
 def test_a_heavy_particle_has_no_room():
     assert leptonic_ratio(1870.0, "mu", "Ds") == 0.0
     assert semileptonic_ratio(1371.0, "e", "D0", 321) == 0.0
@@ -192,7 +204,7 @@ def test_charm_spectrum_and_its_other_end():
 
 def test_three_particles_share_the_energy():
     process = HeavyNeutralLepton(500.0, Parameters(production=("semileptonic",))).production["semileptonic"]
-    decays = process.process.decays
+    decays = process.process.process.decays
     for decay in decays:
         momentum = decay.at_rest(500.0, 20_000, np.random.default_rng(1))
         heavy = meson_mass(decay.meson)
