@@ -17,7 +17,7 @@ from bdana.engine import SerialExecutor, executor_of
 from bdana.errors import ConfigError, InputError
 from bdana.sensitivity import hepdata_files
 from bdana.sensitivity.bundle import Bins, default_masses, measure_masses
-from bdana.sensitivity.bundle_files import check_folder, write_bundle
+from bdana.sensitivity.bundle_files import bundle_head, check_folder, write_bundle
 from bdana.sensitivity.bundle_tables import SearchCounts, TableColumn
 from bdana.sensitivity.exclusion import expected_events
 from bdana.sensitivity.scan import Scan
@@ -113,6 +113,22 @@ def test_hepdata_takes_the_folder(folder):
     comment = next(yaml.safe_load_all((folder / "submission.yaml").read_text()))["comment"]
     for part in ("SHA-256", "1.4e+17", "Decay volume: 105 to 180 m", "within 20 mm"):
         assert part in comment
+
+
+@pytest.mark.parametrize(
+    ("model", "mode", "words", "never"),
+    [
+        ("dark_photon", "mumu", ["dark photon to mumu", "two tracks' summed momentum", "from 6 to 40 m"], "photons,"),
+        ("alp", "gammagamma", ["two photons, if they begin", "from 10 to 1400 MeV", "within 900 mm of"], "tracks"),
+        ("hnl", "pie", ["heavy neutral lepton to pie", "pion_electron", "summed momentum"], "dark photon"),
+    ],
+)  # fmt: skip
+def test_the_region_and_the_particle_are_those_of_the_channel(model, mode, words, never):
+    searched = load(overrides=[f'signal.model="{model}"', "signal.parameters={}"])
+    comment = bundle_head(searched, mode, [], COUNTS)["comment"]
+    for part in words:
+        assert part in comment
+    assert never not in comment
 
 
 def test_tables_hold_every_bin_once_with_errors(folder):
