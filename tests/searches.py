@@ -74,6 +74,13 @@ def analysis_folder(folder, samples=None, search=None, keys=None, edit=str, *, p
     return folder
 
 
+def of_photons(text):
+    """Let an analysis.toml search for two photons instead of two muons."""
+    muons = 'selection = "dimuon"\nbackground = "combinatorial"\nprompt = "prompt"'
+    assert muons in text
+    return text.replace(muons, 'selection = "diphoton"\nbackground = "combinatorial_gg"')
+
+
 def with_clusters(folder):
     """Add the tables of clusters to the policy of an analysis folder, and return the folder."""
     policy = folder / "blinding" / "policy.toml"

@@ -112,8 +112,13 @@ Decays = Annotated[
     int, typer.Option(min=1, metavar="N", help="Decays drawn in each bin.", rich_help_panel=BINS)
 ]
 Energies = Annotated[
-    tuple[float, float],
-    typer.Option(metavar="GEV GEV", help="Ends of the bins of energy.", rich_help_panel=BINS),
+    tuple[float, float] | None,
+    typer.Option(
+        metavar="GEV GEV",
+        help="Ends of the bins of energy.",
+        show_default="15 405; of two photons 2.2 405",
+        rich_help_panel=BINS,
+    ),
 ]
 MaxAngle = Annotated[
     float, typer.Option(metavar="MRAD", help="End of the bins of angle.", rich_help_panel=BINS)
@@ -133,7 +138,7 @@ def reinterpretation(
     covariance: Covariance = None,
     cl: Level = 0.9,
     decays: Decays = 100,
-    energies: Energies = (15.0, 405.0),
+    energies: Energies = None,
     max_angle: MaxAngle = 6.5,
     overrides: Overrides = None,
     workers: TwoWorkers = None,
@@ -143,7 +148,7 @@ def reinterpretation(
 ) -> None:
     """Write acceptance x efficiency, spectra and counts for reinterpretation, with a program that uses them."""
     from bdana.events.exposure import check_protons
-    from bdana.sensitivity.bundle import Bins, default_masses, measure_masses
+    from bdana.sensitivity.bundle import Bins, default_energies, default_masses, measure_masses
     from bdana.sensitivity.bundle_files import check_folder, write_bundle
     from bdana.statistics.poisson import check_level
 
@@ -163,7 +168,8 @@ def reinterpretation(
     channel = channel or analysis.signal.usual_mode
     chosen = executor_from(analysis, workers, executor, scheduler, usual=2)
     masses = sorted(set(mass)) if mass else default_masses(analysis, channel)
-    bins = Bins.spread(analysis.signal.decay_volume_m, energies, max_angle)
+    ends = energies or default_energies(analysis, channel)
+    bins = Bins.spread(analysis.signal.decay_volume_m, ends, max_angle)
     with progress_bar(f"acceptance, {channel}") as progress:
         tables = measure_masses(analysis, channel, masses, bins, decays, chosen, progress)
     write_bundle(folder, analysis, channel, bins, tables, counts)

@@ -137,7 +137,7 @@ def _list_models(model: str | None, overrides: list[str]) -> None:
     import numpy as np
 
     from bdana.signal import is_open
-    from bdana.signal.models import couplings_of, make_particle, model_names, scan_of
+    from bdana.signal.models import couplings_of, find_parameters, make_particle, model_names, scan_of
 
     shown = table("model", "coupling", "masses [MeV]", "decay modes", "production", numbers=False)
     for name in [model] if model else model_names():
@@ -146,7 +146,8 @@ def _list_models(model: str | None, overrides: list[str]) -> None:
         low, high = usual.mass_range
         at = [make_particle(name, mass, given) for mass in np.geomspace(low, high, LISTED).tolist()]
         modes = dict.fromkeys(mode for one in at for mode in one.modes if is_open(one, mode))
-        made = ", ".join(getattr(usual.parameters, "production", usual.production))
+        chosen = find_parameters(name).model_validate(given)
+        made = ", ".join(getattr(chosen, "production", usual.production))
         couplings = "\n".join(
             f"{coupling.name} (coupling = {value})" if value else coupling.name
             for value, coupling in couplings_of(name).items()

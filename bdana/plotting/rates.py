@@ -39,7 +39,7 @@ def save_rates(
     groups : sequence of str
         Names of N groups of bursts.
     tracks : ndarray of int, shape (N,)
-        Recorded single tracks; their errors are those of counts.
+        Recorded single tracks, or clusters; their errors are those of counts.
     live_time : ndarray, shape (N,)
         In s; a group without has no point.
     observed : ndarray of int, shape (N,)
@@ -65,7 +65,7 @@ def save_rates(
         rate, error = tracks[live] / live_time[live], np.sqrt(tracks[live]) / live_time[live]
         upper.errorbar(at[live], rate, error, fmt="ko", markersize=5)
         upper.set_ylim(0.0, 1.25 * max(float((rate + error).max(initial=0.0)), 1e-9))
-        upper.set_ylabel("single tracks [1/s]")
+        upper.set_ylabel("singles [1/s]")
         upper.set_title(title, loc="left")
         low, high = poisson_interval(observed)
         errors = np.abs(np.stack([observed - low, high - observed]))

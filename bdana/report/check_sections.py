@@ -113,12 +113,12 @@ def _rates(rates: dict[str, Any], folder: Path, label: str) -> Figure:
     tracks, live, observed, expected = (
         np.array(rates[key]) for key in ("tracks", "live_time_s", "observed", "expected")
     )
-    title = in_label("recorded single tracks, and candidates of open regions", label)
+    title = in_label("recorded singles, and candidates of open regions", label)
     save_rates(rates["groups"], tracks, live, observed, expected, path, rates["what"], title, label)
     by = "run" if rates["what"] == "run" else "groups of bursts"
     return Figure(
         path,
-        f"Recorded single tracks for each second of live time, and candidates of open regions with the prediction, by {by}.",
+        f"Recorded singles for each second of live time, and candidates of open regions with the prediction, by {by}.",
     )
 
 

@@ -16,7 +16,7 @@ from bdana.report.export_latex import latex_tables
 from bdana.report.export_tables import result_tables
 from bdana.search.signal_result import read_signal
 from bdana.search.stored import read_output, write_json
-from bdana.sensitivity.bundle import Bins, default_masses, measure_masses
+from bdana.sensitivity.bundle import Bins, default_energies, default_masses, measure_masses
 from bdana.sensitivity.bundle_files import bundle_head, example_program
 from bdana.sensitivity.bundle_tables import SearchCounts, bundle_tables
 from bdana.sensitivity.hepdata_files import require_hepdata, write_submission, write_text
@@ -184,7 +184,8 @@ def _bundle(
     analysis: Analysis, mode: str, counts: SearchCounts, executor: Executor, progress: Progress | None
 ) -> tuple[list[BundleTable], dict[str, Any]]:
     """Measure acceptance and spectra at masses of the scan, with the counts of the run."""
-    masses, bins = default_masses(analysis, mode), Bins.spread(analysis.signal.decay_volume_m)
+    masses = default_masses(analysis, mode)
+    bins = Bins.spread(analysis.signal.decay_volume_m, default_energies(analysis, mode))
     measured = measure_masses(analysis, mode, masses, bins, 100, executor, progress)
     tables = bundle_tables(analysis, mode, bins, measured, counts)
     return list(tables), bundle_head(analysis, mode, measured, counts)

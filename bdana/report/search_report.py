@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bdana.api import Analysis
+    from bdana.regions import Regions
     from bdana.search.stored import ChannelSignal, StoredRun, StoredSample
 
 __all__ = ["save_figures", "with_all_errors", "write_report", "write_review"]
@@ -146,16 +147,22 @@ def _plane(analysis: Analysis, sample: StoredSample, folder: Path) -> Figure:
             sum(row["observed"] for row in sample.summary["regions"] if row["name"] == UNDEFINED),
         )
     hatched = "; hatched: closed, with the guard band around it" if closed else ""
-    dump = analysis.dump_name
-    plane = "mass and distance of the centre" if regions.of_clusters else f"z_{dump} and CDA_{dump}"
-    return Figure(path, f"Candidates of {sample.title} in the plane of {plane}{hatched}.")
+    return Figure(path, f"Candidates of {sample.title} in the plane of {_axes(analysis, regions)}{hatched}.")
 
 
 def _predicted_plane(analysis: Analysis, run: StoredRun, folder: Path) -> Figure:
-    path, dump = folder / "plane_prediction.png", analysis.dump_name
+    path = folder / "plane_prediction.png"
+    regions, _ = analysis.plane_of(analysis.config.search.selection)
+    singles = "clusters" if regions.of_clusters else "tracks"
     with look(look_of(analysis, f"prediction from the {run.label}")):
         save_plane(
-            run.predicted["plane"], analysis.regions, path, "combinatorial background, pairs of single tracks",
+            run.predicted["plane"], regions, path, f"combinatorial background, pairs of single {singles}",
             smooth=True,
         )  # fmt: skip
-    return Figure(path, f"Predicted candidates in the plane of z_{dump} and CDA_{dump}, in all regions.")
+    return Figure(path, f"Predicted candidates in the plane of {_axes(analysis, regions)}, in all regions.")
+
+
+def _axes(analysis: Analysis, regions: Regions) -> str:
+    """Say what is drawn along both axes of the plane of regions."""
+    dump = analysis.dump_name
+    return "mass and distance of the centre" if regions.of_clusters else f"z_{dump} and CDA_{dump}"

@@ -95,7 +95,7 @@ def _mass_figures(analysis: Analysis, result: SignalResult, folder: Path) -> lis
         figures.append(
             Figure(
                 path,
-                f"Share of the decays in the decay volume whose tracks are accepted, and that are selected in {inner}, at "
+                f"Share of the decays in the decay volume whose products are accepted, and that are selected in {inner}, at "
                 f"{analysis.signal.coupling.name} = {coupling:.3g}.",
             )
         )

@@ -176,9 +176,9 @@ def estimate_notes(document: Mapping[str, Any]) -> list[str]:
         said.append(f"duty factor <R>²/<R²> inside bursts: {DutyFactor(**document['duty_factor'])}")
         slices = document["slices"]
         if len(set(slices.values())) == 1:
-            said.append(f"tracks are paired in: {next(iter(slices.values()))}")
+            said.append(f"pairs are made in: {next(iter(slices.values()))}")
         else:
-            said.append("tracks are paired in: " + "; ".join(f"{name} {how}" for name, how in slices.items()))
+            said.append("pairs are made in: " + "; ".join(f"{name} {how}" for name, how in slices.items()))
     return said
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bdana.signal import SignalModel
     from bdana.simulation.decays import Decays
 
-__all__ = ["Bins", "MassTables", "default_masses", "measure", "measure_masses"]
+__all__ = ["Bins", "MassTables", "default_energies", "default_masses", "measure", "measure_masses"]
 
 Z_SHARES = (0.0, 0.05, 0.13, 0.27, 0.5, 0.75, 1.0)
 """Edges of the bins in z as parts of the decay volume: finer at its entry, where all short-lived particles decay."""
@@ -41,6 +41,10 @@ SPECTRUM = 400_000
 """Particles drawn of each production process, for the spectra."""
 CUT_OFF = 0.02
 """Part of its largest value that the mean acceptance of the outermost bins may have, where more are not needed."""
+
+
+OF_TRACKS_GEV, OF_PHOTONS_GEV = (15.0, 405.0), (2.2, 405.0)
+"""Ends of the bins of energy where none are given: below the first one a particle's two tracks, or photons, are not selected."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class Bins:
     def spread(
         cls,
         volume_m: tuple[float, float],
-        energy_gev: tuple[float, float] = (15.0, 405.0),
+        energy_gev: tuple[float, float] = OF_TRACKS_GEV,
         max_angle_mrad: float = 6.5,
         energies: int = 20,
         angles: int = 10,
@@ -140,6 +144,24 @@ class MassTables:
     spectra: Mapping[str, NDArray[np.float64]]
     spectra_errors: Mapping[str, NDArray[np.float64]]
     mean_energy: NDArray[np.float64]
+
+
+def default_energies(analysis: AnalysisFolder, mode: str) -> tuple[float, float]:
+    """Return the ends of the bins of energy in GeV where none are given: of two tracks, or of two photons.
+
+    Parameters
+    ----------
+    analysis : AnalysisFolder
+    mode : str
+        Decay mode, one of [signal] channels.
+
+    Raises
+    ------
+    ConfigError
+        When it is no channel.
+    """
+    regions, _ = analysis.plane_of(analysis.signal.selection(mode))
+    return OF_PHOTONS_GEV if regions.of_clusters else OF_TRACKS_GEV
 
 
 def default_masses(analysis: AnalysisFolder, mode: str, number: int = 12) -> list[float]:

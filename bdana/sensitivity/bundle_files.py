@@ -150,6 +150,22 @@ def write_bundle(
         write_submission(folder, path, bundle_head(analysis, mode, masses, counts), tables, MADE_BY)
 
 
+def _inside(analysis: AnalysisFolder, selection: str) -> str:
+    """Say what lies in the innermost region of a selection."""
+    regions, _ = analysis.plane_of(selection)
+    box = regions.boxes[0]
+    (low, high), most = (end / box.unit for end in box.ends), f"{box.top:g} mm"
+    if regions.of_clusters:
+        return (
+            f"the invariant mass of the two photons, if they begin in the middle of the decay volume, is from {low:g} to {high:g} MeV, "
+            f"and the energy-weighted centre of their clusters within {most} of the beam line"
+        )
+    return (
+        f"the line of the two tracks' summed momentum through their vertex comes closest to the beam line within {most} of it, "
+        f"at z from {low:g} to {high:g} m"
+    )
+
+
 def _is_ours(submission: Path) -> bool:
     return submission.is_file() and submission.read_text(encoding="utf-8", errors="replace").startswith(
         MADE_BY
@@ -170,8 +186,7 @@ def bundle_head(
     counts : SearchCounts
     """
     first, last = analysis.signal.decay_volume_m
-    name = analysis.regions.names[0]
-    box = analysis.config.regions[name]
+    name, selection = analysis.regions.names[0], analysis.signal.selection(mode)
     cautions = "".join(
         f" Caution: {text}." for text in analysis.signal.cautions([each.mass for each in masses])
     )
@@ -182,9 +197,7 @@ def bundle_head(
         "exp(-(z1 - z0)/L) - exp(-(z2 - z0)/L) with the mean place of production z0 and the decay length L = p/m x hbar c / "
         f"(width x squared coupling), p that of the mean energy of the bin. Decay volume: {first:g} to {last:g} m. Positions are "
         "along the beam axis from the T10 target. A decay is selected when it passes the selection "
-        f"{analysis.signal.selection(mode)} and lies in region {name}: the line of the two tracks' summed momentum through their "
-        f"vertex comes closest to the beam line within {box.cda_tax_max_mm:g} mm of it, at z from {box.z_tax_min_m:g} to "
-        f"{box.z_tax_max_m:g} m. Another particle takes its own spectra, width and branching ratio with the "
+        f"{selection} and lies in region {name}: {_inside(analysis, selection)}. Another particle takes its own spectra, width and branching ratio with the "
         f"same acceptance x efficiency. Protons on target: {counts.protons:.4g}. Made with bdana {__version__}; SHA-256 of "
         f"configuration and selections: {analysis.hash}.{cautions}",
         "additional_resources": [

@@ -19,7 +19,7 @@ from bdana.signal.constants import HBAR_C
 from bdana.signal.reweighting import DecaySum
 from bdana.simulation import SimulationConfig, simulate_bursts
 from bdana.simulation.decays import Dump, check_mode, place_decays
-from bdana.simulation.response import in_calorimeter, is_seen
+from bdana.simulation.response import in_calorimeter, is_seen, of_either
 from bdana.simulation.signal_events import decay_events
 from bdana.simulation.tracks import PHOTON, Flight
 
@@ -398,10 +398,10 @@ def _accepted(analysis: AnalysisFolder, decays: Decays) -> NDArray[np.bool_]:
     config, tracks = analysis.signal, decays.tracks
     flight = Flight.of(tracks, analysis.detector.magnet)
     photon = tracks.charge == 0
-    inside = np.where(
-        photon,
-        in_calorimeter(flight, analysis.detector),
-        flight.in_all(analysis.detector, *config.acceptance),
+    inside = of_either(
+        tracks.charge,
+        lambda: flight.in_all(analysis.detector, *config.acceptance),
+        lambda: in_calorimeter(flight, analysis.detector),
     )
     least = np.where(photon, config.min_photon_energy_gev, config.min_energy_gev) * 1e3
     seen = inside & (tracks.energy > least)

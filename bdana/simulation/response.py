@@ -11,6 +11,8 @@ import numpy as np
 from bdana.simulation.tracks import ELECTRON, MUON, PHOTON, PION, Tracks
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from bdana.detector import Detector
@@ -28,6 +30,7 @@ __all__ = [
     "is_seen",
     "makes_track",
     "muon_veto",
+    "of_either",
     "radiated",
     "straw_tracks",
 ]
@@ -96,7 +99,29 @@ def is_seen(tracks: Tracks, flight: Flight, detector: Detector) -> NDArray[np.bo
     flight : Flight
     detector : Detector
     """
-    return np.where(tracks.charge != 0, makes_track(flight, detector), in_calorimeter(flight, detector))
+    return of_either(
+        tracks.charge, lambda: makes_track(flight, detector), lambda: in_calorimeter(flight, detector)
+    )
+
+
+def of_either(
+    charge: NDArray[np.int64],
+    of_charged: Callable[[], NDArray[np.bool_]],
+    of_photons: Callable[[], NDArray[np.bool_]],
+) -> NDArray[np.bool_]:
+    """Return for each particle what holds of charged ones or of photons, shape (N,); what none is asked for is not computed.
+
+    Parameters
+    ----------
+    charge : ndarray of int, shape (N,)
+        0 of photons.
+    of_charged, of_photons : callable
+        Return arrays of shape (N,).
+    """
+    charged = charge != 0
+    if charged.all():
+        return of_charged()
+    return np.where(charged, of_charged(), of_photons()) if charged.any() else of_photons()
 
 
 def in_calorimeter(flight: Flight, detector: Detector) -> NDArray[np.bool_]:

@@ -33,10 +33,11 @@ def typed(folder, person, keys, *words, status=0):
 
 
 @pytest.mark.exhaustive  # a whole search takes its time
-def test_people_rehearse_without_knowing(tmp_path, keys, config_home, monkeypatch):
+@pytest.mark.parametrize("mode", ["mumu", "gammagamma"])
+def test_people_rehearse_without_knowing(tmp_path, keys, config_home, monkeypatch, mode):
     """Three decays are hidden, which bob's command does not show; ann claims two, and three people reveal it."""
     monkeypatch.setattr(exercise.secrets, "randbelow", lambda number: {2: 1, 10: 2}.get(number, number - 1))
-    folder = sealed_search(tmp_path, keys)
+    folder = sealed_search(tmp_path, keys, photons=mode == "gammagamma")
     hide = ("blinding", "rehearse", "--sealed-injection")
     assert "ann has not the mark `production`" in typed(
         folder, "ann", keys, *hide, "--out", tmp_path / "no", status=3
@@ -65,13 +66,15 @@ def test_people_rehearse_without_knowing(tmp_path, keys, config_home, monkeypatc
     said = typed(there, "rob", keys, "blinding", "reveal")
     answer = answer_of(hidden, analysis.policy, analysis.ledger.of_kind("reveal"))
     assert sum(map(len, answer["events"].values())) == 3
-    assert f"hidden were decays of {answer['mass_mev']:g} MeV to mumu" in " ".join(said.split())
+    assert f"hidden were decays of {answer['mass_mev']:g} MeV to {mode}" in " ".join(said.split())
     typed(there, None, keys, "blinding", "verify")
     typed(there, None, keys, "run")
     table = json.loads((there / "output" / "table.json").read_text())
     assert table["seen"] == exercise_lines(analysis.ledger.rows())
     report = (there / "output" / "report.html").read_text()
     assert "hidden were decays of" in report
+    plane = {"mumu": "z_TAX and CDA_TAX", "gammagamma": "mass and distance of the centre"}[mode]
+    assert f"Predicted candidates in the plane of {plane}, in all regions." in " ".join(report.split())
 
 
 CONFIG = SimulationConfig(pot=2e14, bursts=4, run=11001, truth=False)

@@ -19,10 +19,10 @@ from bdana.report.opening_sections import opening_blocks
 from bdana.report.review import review_document
 from bdana.sealing.seal_file import seal
 from bdana.search.last_run import dependencies, read_last_run
-from bdana.simulation import SimulationConfig, write_sample
+from bdana.simulation import Halo, SimulationConfig, write_sample
 from tests import commands
 from tests.blinding.people import everybody_joins_with_keys, recipient
-from tests.searches import sealing_of, search_folder
+from tests.searches import of_photons, sealing_of, search_folder, with_clusters
 
 
 def bdana(folder, *arguments, alone=True):
@@ -41,8 +41,12 @@ def folder(tmp_path_factory, keys):
         yield sealed_search(base, keys)
 
 
-def sealed_search(base, keys):
-    folder = search_folder(base / "analysis", "run.open.root", keys=keys)
+def sealed_search(base, keys, *, photons=False):
+    """Make an analysis of sealed pseudo-data in which everybody has joined; of photons, for an axion-like particle."""
+    edit = (lambda text: f'{of_photons(text)}\n[signal]\nmodel = "alp"\n') if photons else str
+    folder = search_folder(base / "analysis", "run.open.root", keys=keys, edit=edit)
+    if photons:
+        with_clusters(folder)
     analysis = load(folder)
     policy, ledger = load_policy(folder, analysis.regions), Ledger(folder / "blinding" / "ledger")
     # Only those who act need their identity locked.
@@ -51,7 +55,8 @@ def sealed_search(base, keys):
         policy, ledger, keys, lambda name: make_identity(name, "secret") if name in acts else recipient(name)
     )
     raw = base / "run.root"
-    write_sample(raw, SimulationConfig(pot=3e14, bursts=6, run=11001, truth=False), 1)
+    halo = Halo(photons=photons)
+    write_sample(raw, SimulationConfig(pot=3e14, bursts=6, run=11001, truth=False, halo=halo), 1)
     seal(raw, folder, sealing_of(analysis, keys, publics=stage_recipients(ledger, policy, "2021")))
     return folder
 

@@ -18,10 +18,10 @@ DOCUMENT = {
 @pytest.mark.parametrize(
     ("slices", "said"),
     [
-        ({"SR": "whole bursts", "CR": "whole bursts"}, "tracks are paired in: whole bursts"),
+        ({"SR": "whole bursts", "CR": "whole bursts"}, "pairs are made in: whole bursts"),
         (
             {"SR": "whole bursts", "CR": "pairs within 10 ms"},
-            "tracks are paired in: SR whole bursts; CR pairs within 10 ms",
+            "pairs are made in: SR whole bursts; CR pairs within 10 ms",
         ),
     ],
 )

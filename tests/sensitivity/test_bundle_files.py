@@ -16,8 +16,8 @@ from bdana.api import load
 from bdana.engine import SerialExecutor, executor_of
 from bdana.errors import ConfigError, InputError
 from bdana.sensitivity import hepdata_files
-from bdana.sensitivity.bundle import Bins, default_masses, measure_masses
-from bdana.sensitivity.bundle_files import check_folder, write_bundle
+from bdana.sensitivity.bundle import Bins, default_energies, default_masses, measure_masses
+from bdana.sensitivity.bundle_files import bundle_head, check_folder, write_bundle
 from bdana.sensitivity.bundle_tables import SearchCounts, TableColumn
 from bdana.sensitivity.exclusion import expected_events
 from bdana.sensitivity.scan import Scan
@@ -106,6 +106,24 @@ def test_the_program_closes_on_the_exclusion_at_full_statistics(tmp_path):
         assert (low, high) == pytest.approx(branches(scan, mass, limit, 1.4e17), rel=0.02)
 
 
+def test_the_tables_of_two_photons_close_too(tmp_path):
+    """Bins of energy begin below what the selection asks of two photons together."""
+    searched = load(
+        overrides=['signal.model="alp"', "signal.parameters={}", "signal.decays=40000", "signal.events=8000"]
+    )
+    bins = Bins.spread((105.0, 180.0), default_energies(searched, "gammagamma"))
+    assert (bins.energy_gev[0], default_energies(searched, "mumu")) == (2.2, (15.0, 405.0))
+    counts = SearchCounts((SR,), 1e18)
+    masses = measure_masses(searched, "gammagamma", [150.0], bins, 16, SerialExecutor())
+    write_bundle(tmp_path / "out", searched, "gammagamma", bins, masses, counts)
+    ((mass, low, high),) = contour(tmp_path / "out")
+    limit = cls(1, SR.background, 0.9, searched.signal.pot_error).high
+    assert mass == 150.0
+    assert (low, high) == pytest.approx(
+        branches(Scan(searched, "gammagamma", None), 150.0, limit, 1e18), rel=0.05
+    )
+
+
 def test_hepdata_takes_the_folder(folder):
     validator = import_module("hepdata_validator.full_submission_validator").FullSubmissionValidator()
     assert validator.validate(directory=str(folder)), validator.get_messages()
@@ -113,6 +131,22 @@ def test_hepdata_takes_the_folder(folder):
     comment = next(yaml.safe_load_all((folder / "submission.yaml").read_text()))["comment"]
     for part in ("SHA-256", "1.4e+17", "Decay volume: 105 to 180 m", "within 20 mm"):
         assert part in comment
+
+
+@pytest.mark.parametrize(
+    ("model", "mode", "words", "never"),
+    [
+        ("dark_photon", "mumu", ["dark photon to mumu", "two tracks' summed momentum", "from 6 to 40 m"], "photons,"),
+        ("alp", "gammagamma", ["two photons, if they begin", "from 10 to 1400 MeV", "within 900 mm of"], "tracks"),
+        ("hnl", "pie", ["heavy neutral lepton to pie", "pion_electron", "summed momentum"], "dark photon"),
+    ],
+)  # fmt: skip
+def test_the_region_and_the_particle_are_those_of_the_channel(model, mode, words, never):
+    searched = load(overrides=[f'signal.model="{model}"', "signal.parameters={}"])
+    comment = bundle_head(searched, mode, [], COUNTS)["comment"]
+    for part in words:
+        assert part in comment
+    assert never not in comment
 
 
 def test_tables_hold_every_bin_once_with_errors(folder):

@@ -13,7 +13,7 @@ from bdana.events import load_schema
 from bdana.signal.contract import Mode
 from bdana.simulation import SimulationConfig, simulate_bursts
 from bdana.simulation.decays import Dump, FlatSpectrum, check_mode, place_decays
-from bdana.simulation.response import is_seen
+from bdana.simulation.response import is_seen, of_either
 from bdana.simulation.sample_config import Activity
 from bdana.simulation.signal_events import decay_events
 from bdana.simulation.tracks import Flight
@@ -123,3 +123,18 @@ def test_other_decays_with_photons_are_refused(products):
     check_mode(model, "gammagamma")
     with pytest.raises(ConfigError, match=r"or into two photons are simulated: gammagamma"):
         check_mode(model, "other")
+
+
+@pytest.mark.parametrize("charge", [[1, -1], [0, 0], [1, 0]])
+def test_what_holds_of_particles_is_asked_for_those_that_there_are(charge):
+    asked = []
+
+    def answer(name, values):
+        asked.append(name)
+        return np.array(values)
+
+    found = of_either(
+        np.array(charge), lambda: answer("charged", [True, True]), lambda: answer("photons", [False, False])
+    )
+    assert found.tolist() == [each != 0 for each in charge]
+    assert asked == ["charged"] * any(charge) + ["photons"] * (0 in charge)

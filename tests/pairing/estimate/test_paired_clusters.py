@@ -28,7 +28,7 @@ from bdana.simulation import (
     write_sample,
 )
 from tests.pairing.halo import burst_table
-from tests.searches import one_variable, search_folder, with_clusters
+from tests.searches import of_photons, one_variable, search_folder, with_clusters
 
 PHOTONS = Halo(photons=True, p_median_mev=6e3, p_min_mev=2e3)
 CONFIG = SimulationConfig(
@@ -188,10 +188,7 @@ def test_a_blinded_search_of_clusters_has_its_prediction(tmp_path):
         tmp_path / "analysis",
         tmp_path / "photons.root",
         "pseudo",
-        edit=lambda text: one_variable(text).replace(
-            'selection = "dimuon"\nbackground = "combinatorial"\nprompt = "prompt"',
-            'selection = "diphoton"\nbackground = "combinatorial_gg"',
-        ),
+        edit=lambda text: of_photons(one_variable(text)),
     )
     (run,) = [one for one in run_search(bdana.load(with_clusters(folder))) if one.table]
     rows = {row.name: row for row in run.table.rows}
