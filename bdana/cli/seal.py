@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bdana.cli.app import app
-from bdana.cli.console import load_analysis, note, progress_bar
+from bdana.cli.console import note, progress_bar, require_analysis
 from bdana.cli.options import Files, Schema
 
 __all__ = ["seal"]
@@ -55,7 +55,7 @@ def seal(
     from bdana.sealing.seal_file import Sealing, reconstruction_of
     from bdana.sealing.seal_file import seal as seal_file
 
-    analysis = load_analysis(None)
+    analysis = require_analysis(None)
     policy = analysis.policy
     if policy is None:
         raise BlindingError(
