@@ -71,7 +71,7 @@ def require_sound(ledger: Ledger, policy: Policy) -> None:
 
 def _require_allowed(rows: Sequence[Row], policy: Policy, new: Row | None = None) -> None:
     every = [*rows, *([new] if new else ())]
-    for row in every:
+    for row in reversed(every):  # the new one first: beside the main line a row may make an older one wrong
         why = refusal(every, row, policy)
         if why and row is new:
             raise BlindingError(f"refused: {why}")

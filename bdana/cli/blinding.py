@@ -23,9 +23,18 @@ __all__ = ["Key", "Name", "ask_passphrase", "blinding", "ledger_state"]
 blinding = typer.Typer(help="Who opens closed data, and the record of it.", no_args_is_help=True)
 app.add_typer(blinding, name="blinding")
 
-Name = Annotated[str, typer.Option("--person", help="Your name in the policy.", show_default=False)]
+Name = Annotated[
+    str,
+    typer.Option("--person", envvar="BDANA_PERSON", help="Your name in the policy.", show_default=False),
+]
 Key = Annotated[
-    Path, typer.Option(help="Your SSH key; ssh-keygen reads it, bdana never does.", show_default=False)
+    Path,
+    typer.Option(
+        "--key",
+        envvar="BDANA_KEY",
+        help="Your SSH key; ssh-keygen reads it, bdana never does.",
+        show_default=False,
+    ),
 ]
 
 

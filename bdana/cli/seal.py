@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from bdana.cli.app import app
-from bdana.cli.console import load_analysis, note, progress_bar
+from bdana.cli.blinding import Key, Name
+from bdana.cli.console import note, progress_bar, require_analysis
 from bdana.cli.options import Files, Schema
 
 __all__ = ["seal"]
@@ -18,8 +19,8 @@ __all__ = ["seal"]
 def seal(
     files: Files,
     period: Annotated[str, typer.Option(help="A period of the policy, with keys.", show_default=False)],
-    person: Annotated[str, typer.Option(help="Your name in the policy.", show_default=False)],
-    key: Annotated[Path, typer.Option(help="Your SSH key, to sign the manifest.", show_default=False)],
+    person: Name,
+    key: Key,
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write to.")] = Path(),
     schema: Schema = None,
     previous: Annotated[
@@ -55,7 +56,7 @@ def seal(
     from bdana.sealing.seal_file import Sealing, reconstruction_of
     from bdana.sealing.seal_file import seal as seal_file
 
-    analysis = load_analysis(None)
+    analysis = require_analysis(None)
     policy = analysis.policy
     if policy is None:
         raise BlindingError(

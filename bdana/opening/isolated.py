@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from threading import Thread
+from typing import IO, TYPE_CHECKING, Any
 
 from bdana.errors import BdanaError, BlindingError, InputError, UserCodeError
 
@@ -37,7 +38,9 @@ ADOPT_ORPHANS = 36
 END_WITH_PARENT = 1
 """Option of prctl(2): the signal that this process gets when its parent ends."""
 LOOK_S = 0.2
-"""How often it is looked whether the process has ended or was stopped, while something else holds its answer."""
+"""How often it is looked whether the process was stopped."""
+REST_S = 5.0
+"""How long the rest of an answer is waited for where something holds its other end that cannot be ended, not on Linux."""
 PLAIN = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ", "XDG_CACHE_HOME")
 LIBRARIES = ("KMP_", "MKL_", "NPY_", "NUMBA_", "NVPL_", "OMP_", "OPENBLAS_", "KRB5", "X509_", "XRD_")
 """Variables of the environment, and beginnings of their names, that numbers or the reading of data depend on."""
@@ -109,12 +112,20 @@ def run_isolated(
         env=kept if plain else None,  # guard: no-agent-for-the-selection
         start_new_session=plain,  # guard: no-terminal-for-the-selection
     ) as process:
+        answer: list[bytes] = []
+        pipe, process.stdin = process.stdin, None
+        sending = Thread(target=_send, args=(pipe, _packed(head, contents or {})), daemon=True)
+        receiving = Thread(target=_receive, args=(process.stdout, answer), daemon=True)
+        sending.start()
+        receiving.start()
         try:
-            told = _answer(process, _packed(head, contents or {}))
+            _wait(process)  # guard: ends-with-its-process
         finally:
             process.kill()
             if plain:  # guard: nothing-is-left-running
                 _end_what_is_left(process, before)
+        receiving.join(REST_S)
+    told = b"".join(answer)
     if process.returncode:  # guard: opening-fails-aloud
         known = {error.exit_code: error for error in (InputError, BlindingError)}
         raise known.get(process.returncode, RuntimeError)(
@@ -124,15 +135,28 @@ def run_isolated(
     return _unpacked(told)
 
 
-def _answer(process: subprocess.Popen[bytes], message: bytes | None) -> bytes:
-    """Return what a process answers until it ends or is stopped, whoever else may hold the other end of its answer."""
+def _send(pipe: IO[bytes], message: bytes) -> None:
+    """Send a process what it is to know, however late it reads; it may end before."""
+    with suppress(OSError), pipe:
+        pipe.write(message)
+
+
+def _receive(pipe: IO[bytes], answer: list[bytes]) -> None:
+    """Take what a process answers until nothing holds the other end."""
+    with suppress(OSError):
+        while piece := os.read(pipe.fileno(), 1 << 20):
+            answer.append(piece)
+
+
+def _wait(process: subprocess.Popen[bytes]) -> None:
+    """Wait until a process has ended or was stopped, whatever it left running."""
     while True:
         try:
-            return process.communicate(message, timeout=LOOK_S)[0]
-        except subprocess.TimeoutExpired as late:
-            if process.poll() is not None or _is_stopped(process):  # guard: ends-with-its-process
-                return late.output or b""
-            message = None  # it is on its way
+            process.wait(LOOK_S)
+        except subprocess.TimeoutExpired:
+            if not _is_stopped(process):  # guard: ends-if-stopped
+                continue
+        return
 
 
 def _is_stopped(process: subprocess.Popen[bytes]) -> bool:

@@ -19,6 +19,8 @@ VALUES = {
     "chi2 is -5": ("tracks", "chi2", -5.0),
     "time is infinite": ("tracks", "time", np.inf),
     "energy is NaN": ("lkr", "energy", np.nan),
+    "slope is the largest number": ("tracks", "tx_before", np.finfo(float).max),
+    "time is the lowest number": ("tracks", "time", np.finfo(float).min),
 }
 OUTSIDE_CR = (0.0, -22.0 + 80.0, 23_070.0)
 """A point beside the impact of the beam, from which a pair is in the control region CR2."""

@@ -151,6 +151,39 @@ def test_two_of_a_command_at_once(search, name):
         assert found == ["", ""]
 
 
+def test_two_people_approve_at_once(search):
+    request = search.request("CR3")
+    assert at_once(*[lambda name=name: search.approve(request, name) for name in ("rea", "bob")]) == ["", ""]
+    require_sound(search.ledger, search.policy)
+    approvals = search.opening.record.consents(request)
+    assert {row.person for row in approvals} == {"ann", "rea", "bob"}
+    search.open(request)
+
+
+def test_an_approval_and_the_withdrawal_of_its_request_at_once(search):
+    """Both may be written, and nothing opens."""
+    request = search.request("CR3")
+    steps = [
+        lambda: search.approve(request, "rea"),
+        lambda: search.opening.withdraw("ann", search.keys["ann"], request, "no"),
+    ]
+    assert at_once(*steps) == ["", ""]
+    require_sound(search.ledger, search.policy)
+    with pytest.raises(BlindingError, match=r"ann withdrew the request \(rule request-stands\)"):
+        search.open(request)
+
+
+@pytest.mark.parametrize("givers", [("rob", "rob"), ("rob", "rea")])
+def test_two_handovers_to_one_newcomer_at_once(changing, givers):
+    changing.add_zoe()
+    found = at_once(*[lambda giver=giver: changing.hand_over(giver) for giver in givers])
+    require_sound(changing.ledger, changing.policy)
+    assert found[0] == ""
+    assert "zoe holds a share already" in found[1]
+    (row,) = changing.ledger.of_kind("handover")
+    assert row.person in givers
+
+
 def test_an_opening_and_a_withdrawal_at_once(search):
     """Whichever row is first, the other is refused."""
     for _ in range(3):

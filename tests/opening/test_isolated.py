@@ -1,11 +1,13 @@
 """What a process of its own says when something fails in it."""
 
+import signal
 import subprocess
 from types import SimpleNamespace
 
 import pytest
 
 from bdana.errors import BlindingError, InputError
+from bdana.opening import isolated
 from bdana.opening.isolated import run_isolated
 
 EXECUTED = SimpleNamespace(__module__="builtins", __name__="exec")
@@ -29,6 +31,21 @@ def test_a_failure_tells_no_value(capfd, raised, error, says):
         run_isolated(EXECUTED, PRINTS + raised, plain=True)
     assert "77" not in str(told.value)
     assert "77" not in "".join(capfd.readouterr())
+
+
+def late(*_):
+    raise TimeoutError("the process waits for the rest of its message")
+
+
+def test_a_long_message_reaches_a_process_that_is_slow_to_read(monkeypatch):
+    """Such as the events of a stage, on a machine that is busy."""
+    monkeypatch.setattr(isolated, "LOOK_S", 0.001)
+    measured = SimpleNamespace(__module__="builtins", __name__="eval")
+    signal.signal(signal.SIGALRM, late)
+    signal.alarm(60)
+    head, back = run_isolated(measured, "({'size': len(x)}, {'x': x})", {"x": bytes(1 << 20)}, plain=True)
+    signal.alarm(0)
+    assert (head, back) == ({"size": 1 << 20}, {"x": bytes(1 << 20)})
 
 
 def test_processes_of_the_caller_go_on():
