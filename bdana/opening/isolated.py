@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from threading import Thread
+from typing import IO, TYPE_CHECKING, Any
 
 from bdana.errors import BdanaError, BlindingError, InputError, UserCodeError
 
@@ -124,15 +125,22 @@ def run_isolated(
     return _unpacked(told)
 
 
-def _answer(process: subprocess.Popen[bytes], message: bytes | None) -> bytes:
+def _answer(process: subprocess.Popen[bytes], message: bytes) -> bytes:
     """Return what a process answers until it ends or is stopped, whoever else may hold the other end of its answer."""
+    # `communicate` with a timeout sends what the pipe takes, and after the timeout nothing more (Python 3.11).
+    stream, process.stdin = process.stdin, None
+    Thread(target=_send, args=(stream, message), daemon=True).start()
     while True:
         try:
-            return process.communicate(message, timeout=LOOK_S)[0]
+            return process.communicate(timeout=LOOK_S)[0]
         except subprocess.TimeoutExpired as late:
             if process.poll() is not None or _is_stopped(process):  # guard: ends-with-its-process
                 return late.output or b""
-            message = None  # it is on its way
+
+
+def _send(stream: IO[bytes], message: bytes) -> None:
+    with suppress(BrokenPipeError), stream:  # a process that has ended takes no more
+        stream.write(message)
 
 
 def _is_stopped(process: subprocess.Popen[bytes]) -> bool:
