@@ -128,14 +128,27 @@ def run_isolated(
 def _answer(process: subprocess.Popen[bytes], message: bytes) -> bytes:
     """Return what a process answers until it ends or is stopped, whoever else may hold the other end of its answer."""
     # `communicate` with a timeout sends what the pipe takes, and after the timeout nothing more (Python 3.11).
-    stream, process.stdin = process.stdin, None
-    Thread(target=_send, args=(stream, message), daemon=True).start()
+    sender = Thread(target=_send, args=(process.stdin, message), daemon=True)
+    process.stdin = None
+    sender.start()
     while True:
         try:
             return process.communicate(timeout=LOOK_S)[0]
         except subprocess.TimeoutExpired as late:
             if process.poll() is not None or _is_stopped(process):  # guard: ends-with-its-process
-                return late.output or b""
+                return (late.output or b"") + _left_in(process.stdout)
+
+
+def _left_in(stream: IO[bytes] | None) -> bytes:
+    """Return what a process wrote before its end and nobody has read yet, without waiting for more."""
+    if stream is None:
+        return b""
+    os.set_blocking(stream.fileno(), False)
+    parts = []
+    with suppress(BlockingIOError):  # something else holds the other end
+        while part := os.read(stream.fileno(), 1 << 16):
+            parts.append(part)
+    return b"".join(parts)
 
 
 def _send(stream: IO[bytes], message: bytes) -> None:
