@@ -203,17 +203,10 @@ def test_results_are_exported_for_other_programs(made, monkeypatch):
     assert "observed_exclusion.yaml" not in files
     with tarfile.open(export / "submission.tar.gz") as archive:
         assert set(archive.getnames()) == files | {"submission.yaml", "example.py"}
-    ((protons, *_), _) = (
-        [row["value"] for row in column["values"]]
-        for column in yaml.safe_load((export / "hepdata" / "experiment.yaml").read_text())[
-            "dependent_variables"
-        ]
-    )
-    assert (
-        protons
-        == table["protons_on_target"]
-        == json.loads((out / "signal.json").read_text())["exclusion"]["protons"]
-    )
+    experiment = yaml.safe_load((export / "hepdata" / "experiment.yaml").read_text())
+    protons = experiment["dependent_variables"][0]["values"][0]["value"]
+    signal = json.loads((out / "signal.json").read_text())
+    assert protons == table["protons_on_target"] == signal["exclusion"]["pot"]
     expected, observed, *_ = yaml.safe_load((export / "hepdata" / "regions.yaml").read_text())[
         "dependent_variables"
     ]

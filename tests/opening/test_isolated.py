@@ -54,3 +54,21 @@ def test_processes_of_the_caller_go_on():
             run_isolated(EXECUTED, "from bdana.errors import *\nraise BlindingError('no')", plain=True)
         assert mine.poll() is None
         mine.kill()
+
+
+def test_a_process_that_starts_late_gets_all_that_it_is_sent(monkeypatch):
+    """What the pipe does not hold yet is sent when the process reads, however often it was looked after meanwhile."""
+
+    def stuck(*_):
+        raise AssertionError("the process waits for what is never sent")
+
+    code = "from bdana.errors import *\nraise InputError(str(len(events)))"
+    monkeypatch.setattr(isolated, "LOOK_S", 1e-3)
+    before = signal.signal(signal.SIGALRM, stuck)
+    signal.alarm(120)
+    try:
+        with pytest.raises(InputError, match=r"^5000000$"):
+            run_isolated(EXECUTED, code, {"events": bytes(5_000_000)}, plain=True)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
