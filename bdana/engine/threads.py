@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from bdana.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Future
 
 __all__ = ["ThreadExecutor"]
@@ -44,7 +44,7 @@ class ThreadExecutor:
     def __repr__(self) -> str:
         return f"ThreadExecutor({self.workers})"
 
-    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield function(item) for each item, in order; at most two items a worker wait in memory.
 
         Parameters
