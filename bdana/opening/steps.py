@@ -366,7 +366,7 @@ class Opening:
             body = {"request": request.hash, "stage": stage, "outputs": outputs, "link": decrypted.link}
             body |= {"read": dict(decrypted.read)}
             end = self._append("end", person, key, body)
-        if "verdict" in outputs and end.hash not in self._with_verdict():  # guard: verdict-if-none
+        if "verdict" in outputs:  # or it was complete, and `run` refused it
             said = {"end": end.hash, "stage": stage} | dict(outputs["verdict"])
             self._append("verdict", person, key, said)
         return end

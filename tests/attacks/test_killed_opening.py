@@ -9,6 +9,7 @@ import pytest
 
 from bdana.blinding import ledger
 from bdana.blinding.rules import require_sound
+from bdana.errors import BlindingError
 
 STEPS = 34
 """Durable steps of an opening: 11 for each of its rows begin, end and verdict, and its own lock."""
@@ -52,7 +53,12 @@ def runs_again(search, step):
     assert left[: len(before)] == before
     assert [row.kind for row in left[len(before) :]] == ["begin", "end", "verdict"][: len(left) - len(before)]
     assert search.opening.opened() == (["CR3"] if len(left) > len(before) else [])
-    end = search.open(request, shown=shown)
+    if [row.kind for row in left[-3:]] == ["begin", "end", "verdict"]:
+        with pytest.raises(BlindingError, match="CR3 was opened with this request already"):
+            search.open(request, shown=shown)
+    else:
+        search.open(request, shown=shown)
+    (end,) = search.ledger.of_kind("end")
     require_sound(search.ledger, search.policy)
     after = search.ledger.rows()
     assert after[: len(left)] == left

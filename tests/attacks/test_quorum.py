@@ -107,7 +107,9 @@ def test_no_keys_until_everybody_has_joined(tmp_path, policy, keys):
 
 
 def test_nobody_joins_for_another(tmp_path, policy, ledger, keys):
-    join(policy, ledger, "con", keys["ann"], recipient("ann"))
+    with pytest.raises(BlindingError, match=r"is not the SSH key of con"):
+        join(policy, ledger, "con", keys["ann"], recipient("ann"))
+    ledger.append("join", "con", keys["ann"], {"policy": policy.sha256, "recipient": recipient("ann")})
     with pytest.raises(BlindingError, match=r"join-con-.* is not signed by con"):
         make_period(policy, ledger, "2021", "bob", keys["bob"])
 
