@@ -191,7 +191,7 @@ class SeenEvents:
             return self._chunks
         self._file.flush()
         ends = np.cumsum(self._lengths)
-        return np.split(np.memmap(self._file, np.uint64, "r", shape=(self._total,)), ends[:-1])
+        return np.split(np.asarray(np.memmap(self._file, np.uint64, "r", shape=(self._total,))), ends[:-1])
 
 
 def _holders(parts: Sequence[NDArray[np.uint64]], value: np.uint64) -> list[int]:
