@@ -322,7 +322,8 @@ def _manifests_in(folder: Path) -> tuple[Path, ...]:
 def _found_of(path: Path, find: Callable[..., Found]) -> Found:
     """Return find(path), found before where the path is in the same state, and a later change would have shown."""
     state = path.stat()
-    own: tuple[int, ...] = state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns  # guard: found-as-it-is
+    own: tuple[int, ...]
+    own = state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns  # guard: found-as-it-is
     if time.time() - state.st_ctime < SETTLED_S:  # guard: later-change-shows
         own = (*own, time.monotonic_ns())
     return find(path, *own)

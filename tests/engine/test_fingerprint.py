@@ -61,6 +61,10 @@ def test_every_part_of_a_value_counts(other):
     assert fingerprint(other) != fingerprint(BOX)
 
 
+def test_the_order_of_the_keys_does_not_count():
+    assert fingerprint({"a": 1, "b": (2,)}) == fingerprint({"b": (2,), "a": 1})
+
+
 def test_a_geometry_is_told_from_another():
     detector = load_detector("na62")
     assert fingerprint(detector) == fingerprint(load_detector("na62"))
