@@ -98,6 +98,13 @@ def test_numbers_of_the_report_are_those_of_the_files(made):
     for section in ("background-accidental-pairs", "systematic-uncertainties", "expected-and-observed"):
         texts = [text for text in page.texts[section] if not (text[:1].isdigit() and " " not in text)]
         assert not not_stored(texts, stored), section
+    (expected,) = (found for found in page.tables["signal-and-exclusion"] if found[0][0] == "region")
+    production = signal["points"]["mumu"]["production"]
+    assert expected[0][1:-2] == list(production)
+    for cells in expected[1:]:
+        for process, cell in zip(production, cells[1:-2], strict=False):
+            selected = production[process]["regions"].get(cells[0])  # no row of the file: not in SR
+            assert not (selected and not_stored([cell], stored_numbers(selected))), (cells[0], process)
     exclusion = signal["exclusion"]
     *_, summary = page.texts["head"]
     seen, closed, excluded = re.split(r"(?<=[.)]) (?=The |At )", summary)

@@ -5,6 +5,7 @@ import re
 from decimal import Decimal
 from html.parser import HTMLParser
 
+TEXTS = {"p", "td", "th", "dd", "li", "figcaption"}
 NUMBER = re.compile(r"(?<![\w.])[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.]*\d)")
 
 
@@ -24,7 +25,7 @@ class Sections(HTMLParser):
             self.tables.setdefault(self._at, []).append([])
         if tag == "tr":
             self.tables[self._at][-1].append([])
-        if tag in {"p", "td", "th", "dd"}:
+        if tag in TEXTS:
             self._open = ""
 
     def handle_data(self, data):
@@ -32,7 +33,7 @@ class Sections(HTMLParser):
             self._open += data
 
     def handle_endtag(self, tag):
-        if tag in {"p", "td", "th", "dd"} and self._open is not None:
+        if tag in TEXTS and self._open is not None:
             text = self._open.replace("\u00a0", " ")
             self.texts.setdefault(self._at, []).append(text)
             if tag in {"td", "th"}:
