@@ -127,7 +127,7 @@ class SignalConfig(StrictModel):
         for name in ("spot_mm", "depth_mm"):
             if values[name] is None:
                 values[name] = getattr(detector.beam_dump, name)
-        if "channels" not in self.model_fields_set:
+        if self.model_fields_set and "channels" not in self.model_fields_set:
             values["channels"] = self.usual_channels()
         scan = scan_of(self.model, self.parameters)
         for name, default in (

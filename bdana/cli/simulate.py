@@ -56,7 +56,7 @@ ModelName = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Signal model, by default with its parameters that of the analysis here or above, else dark_photon.",
+        help="Signal model, by default with its parameters that of the analysis here or above.",
         show_default=False,
     ),
 ]

@@ -64,7 +64,7 @@ def test_impossible_values_are_refused(key, value):
         (SignalConfig(), ["mumu", "ee"]),
         (SignalConfig(model="dark_scalar"), ["mumu", "ee"]),
         (SignalConfig(model="alp"), ["gammagamma"]),
-        (SignalConfig(model="hnl", point=(400.0, 1e-4)), ["pie", "nuee", "numumu"]),
+        (SignalConfig(model="hnl", point=(400.0, 1e-4)), ["pie", "nuee", "numumu", "rhoe"]),
         (SignalConfig(model="hnl", channels={"pie": "mine"}), ["pie"]),
         (SignalConfig(model="alp", channels={"mumu": "dimuon"}), ["mumu"]),
     ],

@@ -6,6 +6,7 @@ import pytest
 from bdana.blinding.canonical import sha256
 from bdana.blinding.key_shares import KeyShares
 from bdana.blinding.record import shares
+from bdana.blinding.rules import append
 from bdana.blinding.stage_keys import stage_recipients
 from bdana.errors import BlindingError
 from bdana.opening import steps
@@ -242,11 +243,31 @@ def test_an_opening_that_died_counts_and_runs_again(search):
     with pytest.raises(KeyboardInterrupt):
         search.open(request, shown=die)
     assert search.opening.opened() == ["CR3"]
-    first = search.open(request)
-    assert search.open(request) == first
+    search.open(request)
+    with pytest.raises(BlindingError, match="was opened with this request already"):
+        search.open(request)
+    assert len(search.ledger.of_kind("begin")) == len(search.ledger.of_kind("end")) == 1
+
+
+def test_an_opening_that_died_before_its_verdict_gives_the_same(search, monkeypatch):
+    request = search.request("CR3")
+
+    def judged(chunks):
+        return show(chunks) | {"verdict": {"observed": 1, "p_n": 0.5, "p_l": 0.5, "agrees": True}}
+
+    def die(*given):
+        if given[2] == "verdict":
+            raise KeyboardInterrupt
+        return append(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bdana.opening.steps.append", die)
+        with pytest.raises(KeyboardInterrupt):
+            search.open(request, shown=judged)
     with pytest.raises(BlindingError, match="gave other outputs"):
         search.open(request, shown=lambda chunks: {"observed": 99})
-    assert len(search.ledger.of_kind("begin")) == len(search.ledger.of_kind("end")) == 1
+    search.open(request, shown=judged)
+    assert [len(search.ledger.of_kind(kind)) for kind in ("begin", "end", "verdict")] == [1, 1, 1]
 
 
 def test_a_fix_after_a_stage_keeps_the_next_ones_closed_to_it(search):

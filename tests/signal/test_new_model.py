@@ -143,4 +143,4 @@ def test_no_code_outside_of_the_models_names_one():
         if re.search(rf"\b({names})\b", line) and not re.match(r"\s*(>>>|\.\.\.)", line)
     ]
     assert all(re.search(r"= \"dark_photon\"|default=\"dark_photon\"", line) for line in found), found
-    assert len(found) == 3
+    assert len(found) == 2
