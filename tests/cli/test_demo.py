@@ -106,7 +106,7 @@ def test_numbers_of_the_report_are_those_of_the_files(made):
             selected = production[process]["regions"].get(cells[0])  # no row of the file: not in SR
             assert not (selected and not_stored([cell], stored_numbers(selected))), (cells[0], process)
     exclusion = signal["exclusion"]
-    (summary,) = (text for text in page.texts["head"] if "observed" in text)
+    (summary,) = (text for text in page.texts["head"] if text.startswith("Candidates observed"))
     seen, closed, excluded = re.split(r"(?<=[.)]) (?=The |At )", summary)
     (island,) = exclusion["expected"][2]
     low, high = (island[f"epsilon_{end}"] for end in ("low", "high"))
