@@ -197,12 +197,10 @@ class SignalConfig(StrictModel):
         ConfigError
             When a parameter of the model is wrong.
         """
-        particle = self.particle((self.point or scan_of(self.model, self.parameters).point)[0])
-        found = [mode for mode in self.selections if is_open(particle, mode)]
+        found = self._open_modes((self.point or scan_of(self.model, self.parameters).point)[0])
         if not found or found[0] in self.channels:
             return self.channels
-        widths = {mode: particle.modes[mode].width for mode in found}
-        return {mode: SELECTIONS[mode] for mode in sorted(found, key=widths.__getitem__, reverse=True)}
+        return {mode: SELECTIONS[mode] for mode in found}
 
     def usual_mode_at(self, mass: float) -> str:
         """Return the decay mode that is meant where none is named, of the particle of one mass.
@@ -219,16 +217,21 @@ class SignalConfig(StrictModel):
         ConfigError
             When no selection is for a mode that is open.
         """
-        particle = self.particle(mass)
-        found = [mode for mode in self.selections if is_open(particle, mode)]
+        found = self._open_modes(mass)
         if not found:
             raise ConfigError(
                 f"no decay mode of {self.model} at {mass:g} MeV has a selection in [signal] channels: it has "
-                f"{', '.join(particle.modes) or 'none'}"
+                f"{', '.join(self.particle(mass).modes) or 'none'}"
             )
-        if found[0] in self.channels:
-            return found[0]
-        return max(found, key=lambda mode: particle.modes[mode].width)
+        return found[0]
+
+    def _open_modes(self, mass: float) -> list[str]:
+        """Return the open decay modes that have a selection: `channels` first if one of them is, else by their widths."""
+        particle = self.particle(mass)
+        found = [mode for mode in self.selections if is_open(particle, mode)]
+        if found and found[0] not in self.channels:
+            found.sort(key=lambda mode: particle.modes[mode].width, reverse=True)
+        return found
 
     def cautions(self, masses: Sequence[float]) -> tuple[str, ...]:
         """Return what people must know of the numbers at some masses.

@@ -12,7 +12,7 @@ from bdana.blinding.canonical import canonical, sha256
 from bdana.blinding.rules import append
 from bdana.errors import BlindingError, ConfigError
 from bdana.events.open_part import OpenPart
-from bdana.pairing.estimate.pair_estimate import BOOTSTRAP_SEED
+from bdana.pairing.estimate.paired_bunch import BOOTSTRAP_SEED
 from bdana.regions import OUTSIDE
 from bdana.sealing.manifest import (
     check_open_file,

@@ -51,7 +51,7 @@ def test_dask_changes_no_bit_and_a_killed_worker_is_replaced(dask, tmp_path, mon
 
 
 def test_dask_workers_pair_tracks_to_the_same_bits(dask, monkeypatch):
-    monkeypatch.setattr("bdana.pairing.estimate.pair_estimate.FEW_BUNCHES", 1)
+    monkeypatch.setattr("bdana.pairing.estimate.paired_bunch.FEW_BUNCHES", 1)
     monkeypatch.setattr("bdana.pairing.estimate.singles.BUNCH", 200)
     rng = np.random.default_rng(2)
     burst = np.repeat(np.arange(4), 200)

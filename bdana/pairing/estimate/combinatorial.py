@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from bdana.pairing.estimate import pair_cuts, pair_estimate, sliced_pairs
+    from bdana.pairing.estimate import pair_cuts, pair_estimate, paired_bunch, sliced_pairs
     from bdana.pairing.estimate import systematics as systematics_of
     from bdana.pairing.estimate.groups import Grouped
     from bdana.pairing.estimate.pair_cuts import PairOptions, PairSelection
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 else:
     pair_cuts = late_module("bdana.pairing.estimate.pair_cuts")
     pair_estimate = late_module("bdana.pairing.estimate.pair_estimate")
+    paired_bunch = late_module("bdana.pairing.estimate.paired_bunch")
     sliced_pairs = late_module("bdana.pairing.estimate.sliced_pairs")
     systematics_of = late_module("bdana.pairing.estimate.systematics")
     pair_finder = late_module("bdana.pairing.geometry.pair_finder")
@@ -282,8 +283,8 @@ class Combinatorial:
             clock = in_spill.clock
             pooled = pooled.scaled(1.0 / in_spill.duty.value, in_spill.duty.error**2)
         # Pairs of all tracks are added up together with those of whole bursts.
-        work = pair_estimate.PairedBunch(pooled, grouped, task, clock, None if sliced.whole else every)
-        found = pair_estimate.estimate_pairs(sample, work)
+        work = paired_bunch.PairedBunch(pooled, grouped, task, clock, None if sliced.whole else every)
+        found = paired_bunch.estimate_pairs(sample, work)
         regions = pairs.setup.regions.names
         whole, total = sliced.whole or (found, pooled.total)
         measured = systematics_of.Measured.of(

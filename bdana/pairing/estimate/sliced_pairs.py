@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bdana.pairing.estimate.pair_estimate import PairedBunch, PairSample, estimate_pairs
+from bdana.pairing.estimate.paired_bunch import PairedBunch, estimate_pairs
 from bdana.pairing.estimate.pooled_weights import PoolSums
 from bdana.pairing.estimate.slices import SHAPE, choose_slices
 from bdana.pairing.estimate.time_weights import TimedTracks
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bdana.pairing.estimate.groups import Grouped
     from bdana.pairing.estimate.in_spill import SpillClock
     from bdana.pairing.estimate.pair_cuts import PairTask
+    from bdana.pairing.estimate.pair_estimate import PairSample
     from bdana.pairing.estimate.pooled_weights import PooledWeights
     from bdana.pairing.estimate.singles import SingleSample
     from bdana.pairing.estimate.systematics import InSpill

@@ -14,7 +14,7 @@ from bdana.engine.checkpoint_folder import CheckpointFolder, clear_checkpoints
 from bdana.engine.kept_sums import SampleCheckpoints
 from bdana.events import write_events
 from bdana.pairing import PairOptions, PairSelection, SingleSample
-from bdana.pairing.estimate.pair_estimate import PairedBunch
+from bdana.pairing.estimate.paired_bunch import PairedBunch
 from bdana.simulation import Beam, SimulationConfig, simulate
 from tests.pairing.estimate.test_pair_options import Sent, same, structured
 from tests.pairing.halo import burst_table
@@ -98,7 +98,7 @@ def test_workers_go_on_where_this_process_was_interrupted(tmp_path, monkeypatch)
         paired_bunches(patched, 3)
         with pytest.raises(KeyboardInterrupt):
             in_memory(folder=tmp_path)
-    monkeypatch.setattr("bdana.pairing.estimate.pair_estimate.FEW_BUNCHES", 1)
+    monkeypatch.setattr("bdana.pairing.estimate.paired_bunch.FEW_BUNCHES", 1)
     done = paired_bunches(monkeypatch)
     same(in_memory(folder=tmp_path, executor=Sent()), whole)
     assert len(done) == 13

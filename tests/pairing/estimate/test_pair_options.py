@@ -199,7 +199,7 @@ def test_bunches_that_are_sent_are_paired_to_the_same_bits(monkeypatch):
     singles, table = structured(), burst_table(8, live_time_s=4.8)
     here = estimate(singles, table, variables=True, bootstrap=3)
     assert here.slices[0] != here.slices[-1]
-    monkeypatch.setattr("bdana.pairing.estimate.pair_estimate.FEW_BUNCHES", 1)
+    monkeypatch.setattr("bdana.pairing.estimate.paired_bunch.FEW_BUNCHES", 1)
     with accounting() as account:
         seen = []
         account.watched = lambda: seen.append((account.present, *account.chunks))
@@ -217,7 +217,7 @@ class Nowhere:
 def test_few_bunches_and_those_whose_pairs_are_wanted_are_paired_here(monkeypatch):
     singles, table = sample([300, 300]), burst_table(2)
     estimate(singles, table, executor=Nowhere())
-    monkeypatch.setattr("bdana.pairing.estimate.pair_estimate.FEW_BUNCHES", 1)
+    monkeypatch.setattr("bdana.pairing.estimate.paired_bunch.FEW_BUNCHES", 1)
     pairs = []
     found = estimate(singles, table, executor=Nowhere(), sink=lambda made, *_: pairs.append(len(made)))
     assert sum(pairs) == found.pairs.sum()
