@@ -153,3 +153,12 @@ def test_without_pairs_everything_is_zero():
     assert not sums.total.any()
     assert not sums.covariance().any()
     assert not sums.widening().any()
+
+
+def test_nothing_that_was_added_up_is_lost_when_two_sums_are_added():
+    sums = PairSums(2)
+    added_up = [name for name, a in vars(sums).items() if isinstance(a, np.ndarray) and name != "classes"]
+    for name in added_up:
+        getattr(sums, name)[...] = 3
+    assert all((getattr(sums + sums, name) == 6).all() for name in added_up)
+    assert sorted(sums.arrays) == sorted(added_up)
